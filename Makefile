@@ -1,0 +1,77 @@
+# scaffold: the everyday commands. "make" alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --warn-undefined-variables
+
+# Every module of the repository. Examples are generated, the rest is ours.
+MODULES := . runtime test/demo
+EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
+
+# Tools are pinned here and nowhere else.
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Weeks in simulated time and builds of whole releases run on one goroutine: the
+# race detector would find nothing and cost minutes.
+UNRACED := ./internal/rulelab ./internal/release
+
+# Packages whose tests compare with golden files.
+GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
+
+# DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
+DEPS ?=
+KEEP ?=
+BENCHTIME ?= 1x
+
+comma := ,
+
+# $(call timed,name,command) runs the command and says how long it took.
+timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
+
+.PHONY: help demo install test test-quick deps lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## one command: scaffold a service, build, test, run, break and stop it (KEEP=1 leaves it running)
+	$(call timed,demo,echo "building the demo itself (a minute the first time$(comma) seconds later)" && cd test/demo && go build -o ../../bin/demo . && cd ../.. && KEEP=$(KEEP) bin/demo)
+
+install: ## put the scaffold command where the shell finds it
+	$(call timed,install,.ci/install)
+
+test: deps ## every test of every module, with the race detector
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
+		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED))
+
+test-quick: ## what needs only Go; lists by name what it did not run
+	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
+
+deps: ## what the tests need beside Go: PostgreSQL's server binaries
+	@DEPS=$(DEPS) .ci/deps
+
+lint: ## every linter on every module, and vet for the other systems
+	$(call timed,lint,for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
+
+bench: ## every benchmark once (BENCHTIME=1s for numbers)
+	$(call timed,bench,for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...); done)
+
+generate: golden examples ## everything that is generated
+
+checkgenerate: ## fails when something generated is not what the sources give
+	$(call timed,checkgenerate,.ci/checkgenerate)
+
+examples: ## write examples/ again
+	$(call timed,examples,go test -count=1 ./internal/cli -run '^TestExamples$$' -update)
+
+golden: ## record what services print, and rewrite golden files
+	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
+
+tidy: ## go mod tidy in every module
+	$(call timed,tidy,for m in $(MODULES) $(EXAMPLES); do (cd $$m && go mod tidy); done)
+
+release-rehearsal: ## install, generate, build and test from a release that is not published
+	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)
+
+boards-schema: ## check the example boards against the types that Grafana publishes (needs npm)
+	$(call timed,boards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
