@@ -1,0 +1,316 @@
+package config_test
+
+import (
+	"errors"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/config"
+)
+
+// from is a source over a map.
+func from(env map[string]string) config.Source {
+	return config.Source{Lookup: func(name string) (string, bool) {
+		v, found := env[name]
+		return v, found
+	}}
+}
+
+// withFile writes a configuration file and names it in the environment.
+func withFile(t *testing.T, env map[string]string, text string) config.Source {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "service.env")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if env == nil {
+		env = map[string]string{}
+	}
+	env[config.FileVariable] = name
+	return from(env)
+}
+
+type pool struct {
+	URL      config.Secret `env:"URL" required:"true" help:"connection string"`
+	MaxConns int           `default:"10" min:"1" max:"100"`
+}
+
+type shared struct {
+	Owner string
+}
+
+type everything struct {
+	shared
+
+	Postgres pool
+	Flat     struct {
+		Verbose bool
+	} `env:",inline"`
+	HTTP struct {
+		Port    uint16        `default:"8080" min:"1"`
+		Timeout time.Duration `default:"5s" min:"10ms"`
+		Body    config.ByteSize
+	}
+	Level    slog.Level `default:"INFO" help:"debug or info"`
+	Ratio    float64    `min:"0" max:"1"`
+	Mode     string     `default:"fast" oneof:"fast,safe"`
+	Hosts    []string
+	Backoff  []time.Duration
+	Endpoint url.URL
+	Count    int64
+	Ignored  chan int `env:"-"`
+	hidden   int      //nolint:unused // what is unexported is left alone
+}
+
+func TestLoadReadsEachTypeByName(t *testing.T) {
+	t.Parallel()
+	var got everything
+	err := config.Load(&got, from(map[string]string{
+		"OWNER": "checkout", "VERBOSE": "TRUE",
+		"POSTGRES_URL": "postgres://u:p@h/db", "POSTGRES_MAX_CONNS": "20",
+		"HTTP_PORT": "9000", "HTTP_TIMEOUT": "1m30s", "HTTP_BODY": "1MiB",
+		"LEVEL": "warn", "RATIO": "0.25", "MODE": "safe", "HOSTS": "a, b,c", "BACKOFF": "1s,2s",
+		"ENDPOINT": "http://127.0.0.1:4318/v1", "COUNT": "-3",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want everything
+	want.Owner, want.Flat.Verbose = "checkout", true
+	want.Postgres = pool{URL: "postgres://u:p@h/db", MaxConns: 20}
+	want.HTTP.Port, want.HTTP.Timeout, want.HTTP.Body = 9000, 90*time.Second, 1<<20
+	want.Level, want.Ratio, want.Mode, want.Count = slog.LevelWarn, 0.25, "safe", -3
+	want.Hosts, want.Backoff = []string{"a", "b", "c"}, []time.Duration{time.Second, 2 * time.Second}
+	want.Endpoint = url.URL{Scheme: "http", Host: "127.0.0.1:4318", Path: "/v1"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestOriginOfAValue(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		Port int `default:"1"`
+	}
+	tests := []struct {
+		name   string
+		preset int
+		file   string
+		env    map[string]string
+		want   int
+		origin config.Origin
+	}{
+		{name: "the tag when nothing else speaks", want: 1, origin: config.FromDefault},
+		{name: "what the struct holds over the tag", preset: 2, want: 2, origin: config.FromDefault},
+		{name: "the file over what the struct holds", preset: 2, file: "PORT=3", want: 3, origin: config.FromFile},
+		{name: "the environment over the file", preset: 2, file: "PORT=3", env: map[string]string{"PORT": "4"}, want: 4, origin: config.FromEnvironment},
+		{name: "an empty variable is not set", file: "PORT=3", env: map[string]string{"PORT": ""}, want: 3, origin: config.FromFile},
+		{name: "an empty line of the file is not set", preset: 2, file: "PORT=", want: 2, origin: config.FromDefault},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := settings{Port: tt.preset}
+			l := config.NewLoader(withFile(t, tt.env, tt.file))
+			if err := errors.Join(l.Load(&got), l.Check()); err != nil {
+				t.Fatal(err)
+			}
+			v := l.Variables()[0]
+			if got.Port != tt.want || v.Origin != tt.origin {
+				t.Errorf("got %d from %q, want %d from %q", got.Port, v.Origin, tt.want, tt.origin)
+			}
+		})
+	}
+}
+
+func TestLoadTellsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	var dst everything
+	err := config.Load(&dst, withFile(t, map[string]string{
+		"POSTGRES_MAX_CONNS": "500", "HTTP_PORT": "eighty", "HTTP_BODY": "big", "LEVEL": "loud",
+		"RATIO": "NaN", "MODE": "slow", "HOSTS": "a,,b", "BACKOFF": "1s,soon", "ENDPOINT": "localhost:4318",
+		"VERBOSE": "perhaps", "COUNT": strings.Repeat("9", 70),
+	}, "HTTP_TIMEOUT=1ms\nHTTP_TIMOUT=2s\nPOSTGRES_MAX_CONN=3\nZEBRA=1\nno equals\n"))
+
+	if _, ok := errors.AsType[*config.Error](err); !ok {
+		t.Fatalf("got %v, want a *config.Error", err)
+	}
+	want := `POSTGRES_URL: required and not set; write the secret (connection string)
+POSTGRES_MAX_CONNS="500" (environment): out of range; write 1 to 100
+VERBOSE="perhaps" (environment): neither true nor false; write true or false
+HTTP_PORT="eighty" (environment): not a whole number; write 1 or more
+HTTP_TIMEOUT="1ms" (FILE:1): out of range; write 10ms or more
+HTTP_BODY="big" (environment): not a size; write a size such as 64KiB or 10MB
+LEVEL="loud" (environment): not a slog.Level; write one (debug or info)
+RATIO="NaN" (environment): not a number; write 0 to 1
+MODE="slow" (environment): not one of the choices; write fast or safe
+HOSTS="a,,b" (environment): holds an element that is not text; write elements with commas between them, each text
+BACKOFF="1s,soon" (environment): holds an element that is not a duration; write elements with commas between them, each a duration such as 200ms or 1m30s
+ENDPOINT="localhost:4318" (environment): not an absolute URL; write a URL such as http://127.0.0.1:4318
+COUNT="9999999999999999999999999999999999999999999999999999999999999999..." (environment): not a whole number; write a whole number such as 10
+FILE:5: no = in this line; write KEY=VALUE, or begin the line with # to make it a comment
+HTTP_TIMOUT (FILE:2): nothing reads this key; did you mean HTTP_TIMEOUT?
+POSTGRES_MAX_CONN (FILE:3): nothing reads this key; did you mean POSTGRES_MAX_CONNS?
+ZEBRA (FILE:4): nothing reads this key`
+	got := fileName.ReplaceAllString(err.Error(), "FILE:")
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestProblemsHideSecrets(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		Keys     []config.Secret `oneof:"a,b"`
+		Pin      int             `secret:"true"`
+		Endpoint url.URL
+	}
+	const secret = "hunter2"
+	var dst settings
+	err := config.Load(&dst, withFile(t, map[string]string{"KEYS": "a," + secret, "ENDPOINT": "//u:" + secret + "@h", "PIN": secret},
+		"ENDPOINT=\""+secret+"\nX "+secret+"\n1="+secret+"\nY='"+secret+"'"+secret+"'\n"))
+	if err == nil {
+		t.Fatal("got no error, want problems")
+	}
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("a problem repeats the secret:\n%v", err)
+	}
+	if got := strings.Count(err.Error(), "[hidden]"); got != 3 {
+		t.Errorf("got %d hidden values, want 3:\n%v", got, err)
+	}
+}
+
+func TestTheFileItselfCanBeWrong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.env")
+	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ file, want string }{
+		"a file that is not there": {filepath.Join(dir, "no.env"), "no such file or directory; write the path"},
+		"a directory":              {dir, "is a directory; write the path"},
+		"a file that is too large": {large, "larger than 1MiB"},
+		"a file that names a file": {withNested(t, dir), "a file names no further file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var dst struct{}
+			err := config.Load(&dst, from(map[string]string{config.FileVariable: tt.file}))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.FileVariable) {
+				t.Errorf("got %v, want %s and %q", err, config.FileVariable, tt.want)
+			}
+		})
+	}
+}
+
+func withNested(t *testing.T, dir string) string {
+	t.Helper()
+	name := filepath.Join(dir, "nested.env")
+	if err := os.WriteFile(name, []byte("CONFIG_FILE=other.env"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestSeveralStructsShareOneFile(t *testing.T) {
+	t.Parallel()
+	l := config.NewLoader(withFile(t, nil, "PORT=1\nNAME=x\nTYPO=y"))
+	var first struct{ Port int }
+	var second struct{ Name string }
+	if err := errors.Join(l.Load(&first), l.Load(&second)); err != nil {
+		t.Fatal(err)
+	}
+	if first.Port != 1 || second.Name != "x" {
+		t.Errorf("got %+v and %+v", first, second)
+	}
+	var list *config.Error
+	if err := l.Check(); !errors.As(err, &list) || len(list.Problems) != 1 || list.Problems[0].Variable != "TYPO" {
+		t.Errorf("got %v, want one problem about TYPO", err)
+	}
+	if got := len(l.Variables()); got != 2 {
+		t.Errorf("got %d variables, want 2", got)
+	}
+	if err := l.Load(&first); err != nil || len(l.Variables()) != 2 {
+		t.Errorf("loading a struct again gave %v and %d variables, want none and 2", err, len(l.Variables()))
+	}
+}
+
+func TestMistakesInAStructAreNotTheUsersProblem(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		dst  any
+		want string
+	}{
+		"no pointer":               {struct{}{}, "pass a pointer to a struct"},
+		"nil":                      {nil, "pass a pointer to a struct"},
+		"a pointer to no struct":   {new(int), "pass a pointer to a struct"},
+		"a type without text form": {&struct{ C chan int }{}, "field C: a chan int holds no variable"},
+		"a default that is no such": {&struct {
+			N int `default:"x"`
+		}{}, `field N: the default tag "x" is not a whole number`},
+		"a default out of bounds": {&struct {
+			N int `default:"0" min:"1"`
+		}{}, "field N: the default tag: out of range; write 1 or more"},
+		"a default not chosen": {&struct {
+			S string `default:"c" oneof:"a"`
+		}{}, "the default tag: not one of the choices; write a"},
+		"bounds on text": {&struct {
+			S string `min:"1"`
+		}{}, "field S: a string has no order, so no min tag"},
+		"a bound that is no such": {&struct {
+			N int `max:"x"`
+		}{}, `the max tag "x" is not a whole number`},
+		"two fields for one name": {&struct {
+			A, B int `env:"X"`
+		}{}, "field B: reads X, as A does"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := config.Load(tt.dst, config.Source{})
+			var list *config.Error
+			if err == nil || errors.As(err, &list) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want a plain error with %q", err, tt.want)
+			}
+			if _, again := config.Describe(tt.dst); again == nil {
+				t.Error("Describe found nothing wrong")
+			}
+		})
+	}
+}
+
+func TestDescribeTellsWhatCanBeWritten(t *testing.T) {
+	t.Parallel()
+	dst := everything{Postgres: pool{URL: "postgres://u:p@h/db"}, Hosts: []string{"a", "b"}}
+	dst.HTTP.Timeout = 5 * time.Minute
+	list, err := config.Describe(&dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]config.Variable{}
+	for _, v := range list {
+		got[v.Name] = v
+	}
+	for _, want := range []config.Variable{
+		{Name: "POSTGRES_URL", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
+		{Name: "POSTGRES_MAX_CONNS", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
+		{Name: "HTTP_TIMEOUT", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},
+		{Name: "MODE", Type: "text", Default: "fast", Value: "fast", Origin: config.FromDefault, Allowed: "fast or safe"},
+		{Name: "HOSTS", Type: "list of text", Default: "a,b", Value: "a,b", Origin: config.FromDefault},
+		{Name: "ENDPOINT", Type: "URL", Origin: config.Unset},
+	} {
+		if got[want.Name] != want {
+			t.Errorf("got  %+v\nwant %+v", got[want.Name], want)
+		}
+	}
+	if len(list) != 14 || list[0].Name != "OWNER" {
+		t.Errorf("got %d variables beginning with %s, want 14 beginning with OWNER", len(list), list[0].Name)
+	}
+}

@@ -1,0 +1,243 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// field is one variable of a struct.
+type field struct {
+	name     string        // of the variable
+	path     string        // of the Go field
+	value    reflect.Value // where it goes
+	preset   reflect.Value // the default tag, parsed; invalid when there is none or the struct holds a value
+	format   format
+	help     string
+	secret   bool
+	required bool
+	low      reflect.Value // smallest value allowed; invalid when there is none
+	high     reflect.Value
+	choices  []string
+}
+
+// fieldsOf walks the struct that dst points to, depth first, in source order.
+func fieldsOf(dst any) ([]field, error) {
+	v := reflect.ValueOf(dst)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("config: destination is %T; pass a pointer to a struct", dst)
+	}
+	var w walker
+	w.walk(v.Elem(), "", v.Elem().Type().Name())
+	return w.fields, errors.Join(w.mistakes...)
+}
+
+type walker struct {
+	fields   []field
+	mistakes []error
+}
+
+func (w *walker) walk(s reflect.Value, prefix, path string) {
+	for i := range s.NumField() {
+		sf := s.Type().Field(i)
+		name, inline := tagged(sf)
+		at := strings.TrimPrefix(path+"."+sf.Name, ".")
+		format, known := formatOf(sf.Type)
+		// The exported fields of an embedded struct can be set even if its own
+		// type is unexported; nothing else that is unexported can.
+		open := sf.IsExported() || sf.Anonymous && sf.Type.Kind() == reflect.Struct && !known
+		if name == "-" || !open {
+			continue
+		}
+		switch {
+		case known:
+			w.add(sf, s.Field(i), format, prefix+name, at)
+		case sf.Type.Kind() != reflect.Struct:
+			w.mistakes = append(w.mistakes, mistake(at, "a %s holds no variable; use a type of the package comment, or tag it env:\"-\"", sf.Type))
+		case inline:
+			w.walk(s.Field(i), prefix, at)
+		default:
+			w.walk(s.Field(i), prefix+name+"_", at)
+		}
+	}
+}
+
+// tagged reads the env tag: the name, and whether a struct adds no prefix.
+func tagged(sf reflect.StructField) (name string, inline bool) {
+	name, option, _ := strings.Cut(sf.Tag.Get("env"), ",")
+	if name == "" {
+		return upperSnake(sf.Name), option == "inline" || sf.Anonymous
+	}
+	return name, option == "inline"
+}
+
+func (w *walker) add(sf reflect.StructField, value reflect.Value, format format, name, path string) {
+	f := field{
+		name: name, path: path, value: value, format: format,
+		help:     sf.Tag.Get("help"),
+		required: sf.Tag.Get("required") == "true",
+		secret:   isSecret(sf),
+	}
+	var err error
+	f.low, err = f.tag(sf, "min", err)
+	f.high, err = f.tag(sf, "max", err)
+	if choices := sf.Tag.Get("oneof"); choices != "" {
+		f.choices = strings.Split(choices, ",")
+	}
+	preset, err := f.tag(sf, "default", err)
+	if preset.IsValid() && value.IsZero() {
+		f.preset = preset
+	}
+	if preset.IsValid() && err == nil {
+		if message := f.check(preset); message != "" {
+			err = mistake(path, "the default tag: %s", message)
+		}
+	}
+	for _, other := range w.fields {
+		if other.name == name {
+			err = errors.Join(err, mistake(path, "reads %s, as %s does; name one of them with an env tag", name, other.path))
+		}
+	}
+	if err != nil {
+		w.mistakes = append(w.mistakes, err)
+		return
+	}
+	w.fields = append(w.fields, f)
+}
+
+// tag parses the text of a tag as a value of the field's own type.
+func (f field) tag(sf reflect.StructField, key string, before error) (reflect.Value, error) {
+	text, found := sf.Tag.Lookup(key)
+	if !found {
+		return reflect.Value{}, before
+	}
+	if key != "default" && !ordered(sf.Type) {
+		return reflect.Value{}, errors.Join(before, mistake(f.path, "a %s has no order, so no %s tag", sf.Type, key))
+	}
+	v := reflect.New(sf.Type).Elem()
+	if err := f.format.parse(v, text); err != nil {
+		return reflect.Value{}, errors.Join(before, mistake(f.path, "the %s tag %q is %s", key, text, f.format.not))
+	}
+	return v, before
+}
+
+// set parses the text into the field. A message that is not empty says what is
+// wrong and what to write; the field then keeps what it held.
+func (f field) set(text string) (message string) {
+	v := reflect.New(f.value.Type()).Elem()
+	if err := f.format.parse(v, text); err != nil {
+		return f.format.not + "; write " + f.wanted()
+	}
+	if message := f.check(v); message != "" {
+		return message
+	}
+	f.value.Set(v)
+	return ""
+}
+
+// check holds the value against bounds and choices.
+func (f field) check(v reflect.Value) (message string) {
+	low := f.low.IsValid() && compare(v, f.low) < 0
+	high := f.high.IsValid() && compare(v, f.high) > 0
+	if low || high {
+		return "out of range; write " + f.allowed()
+	}
+	if len(f.choices) == 0 {
+		return ""
+	}
+	elements := []reflect.Value{v}
+	if f.format.list {
+		elements = elements[:0]
+		for i := range v.Len() {
+			elements = append(elements, v.Index(i))
+		}
+	}
+	for _, e := range elements {
+		if !slices.Contains(f.choices, f.format.element(e)) {
+			return "not one of the choices; write " + f.allowed()
+		}
+	}
+	return ""
+}
+
+// allowed says which values the field takes, or "" when any of its type will do.
+func (f field) allowed() string {
+	switch {
+	case len(f.choices) > 1:
+		last := len(f.choices) - 1
+		return strings.Join(f.choices[:last], ", ") + " or " + f.choices[last]
+	case len(f.choices) == 1:
+		return f.choices[0]
+	case f.low.IsValid() && f.high.IsValid():
+		return f.format.print(f.low) + " to " + f.format.print(f.high)
+	case f.low.IsValid():
+		return f.format.print(f.low) + " or more"
+	case f.high.IsValid():
+		return f.format.print(f.high) + " or less"
+	}
+	return ""
+}
+
+// wanted says what to write, as precisely as is known.
+func (f field) wanted() string {
+	wanted := f.format.example
+	if allowed := f.allowed(); allowed != "" {
+		wanted = allowed
+	}
+	if f.help != "" {
+		wanted += " (" + f.help + ")"
+	}
+	return wanted
+}
+
+// describe tells about the field before any source was asked.
+func (f field) describe() Variable {
+	v := Variable{
+		Name: f.name, Type: f.format.name, Help: f.help,
+		Secret: f.secret, Required: f.required, Allowed: f.allowed(), Origin: Unset,
+	}
+	current := f.value
+	if f.preset.IsValid() {
+		current = f.preset
+	}
+	if f.preset.IsValid() || !current.IsZero() {
+		v.Origin, v.Default = FromDefault, f.print(current)
+		v.Value = v.Default
+	}
+	return v
+}
+
+// print gives a value as anybody may read it.
+func (f field) print(v reflect.Value) string {
+	text := f.format.print(v)
+	if f.secret && text != "" {
+		return hidden
+	}
+	return text
+}
+
+// rejected is a bad text as a problem may repeat it.
+func (f field) rejected(text string) string {
+	return shown(text, f.secret || f.format.veiled != nil && f.format.veiled(text))
+}
+
+// upperSnake turns a Go name into a variable's: MaxConns to MAX_CONNS, HTTPPort
+// to HTTP_PORT, URL to URL.
+func upperSnake(name string) string {
+	runes := []rune(name)
+	var b strings.Builder
+	for i, r := range runes {
+		if i > 0 && unicode.IsUpper(r) {
+			afterLower := !unicode.IsUpper(runes[i-1])
+			beforeLower := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+			if afterLower || beforeLower {
+				b.WriteByte('_')
+			}
+		}
+		b.WriteRune(unicode.ToUpper(r))
+	}
+	return b.String()
+}

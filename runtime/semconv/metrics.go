@@ -1,0 +1,86 @@
+package semconv
+
+// Metrics of the HTTP server.
+const (
+	// HTTPServerRequests counts finished requests by method, route and outcome.
+	// Every registered method and route exists at zero from the start, so that
+	// the first failure of a fresh process is an increase that a rate can see.
+	HTTPServerRequests = "http_server_requests_total"
+	// HTTPServerRequestDuration is the histogram of the time from the first byte
+	// read to the handler's return, in seconds. Streams are not in it: their
+	// length says nothing about how fast the service answers.
+	HTTPServerRequestDuration = "http_server_request_duration_seconds"
+	// HTTPServerActiveRequests is the number of requests in flight.
+	HTTPServerActiveRequests = "http_server_active_requests"
+	// HTTPServerStreamDuration is the histogram of the length of event streams
+	// and upgraded connections, in seconds.
+	HTTPServerStreamDuration = "http_server_stream_duration_seconds"
+	// HTTPServerPanics counts handlers that panicked, by method and route.
+	HTTPServerPanics = "http_server_panics_total"
+)
+
+// Metrics of the HTTP client.
+const (
+	// HTTPClientRequestDuration is the histogram of one attempt, from the first
+	// byte written to the end of the response body, in seconds.
+	HTTPClientRequestDuration = "http_client_request_duration_seconds"
+	// HTTPClientRetries counts attempts after the first.
+	HTTPClientRetries = "http_client_retries_total"
+	// HTTPClientRetriesSuppressed counts retries that the budget did not allow.
+	HTTPClientRetriesSuppressed = "http_client_retries_suppressed_total"
+)
+
+// Metrics of database clients.
+const (
+	// DBClientOperationDuration is the histogram of one query, in seconds.
+	DBClientOperationDuration = "db_client_operation_duration_seconds"
+	// DBClientConnectionCount is the number of pool connections by state (idle,
+	// used). The name ends in _count because the convention's does; promlint's
+	// objection is the one listed exception.
+	DBClientConnectionCount = "db_client_connection_count"
+	// DBClientConnectionMax is the largest number of connections of the pool.
+	DBClientConnectionMax = "db_client_connection_max"
+	// DBClientConnectionPendingRequests is the number of callers that wait for a
+	// connection.
+	DBClientConnectionPendingRequests = "db_client_connection_pending_requests"
+	// DBClientConnectionWaits counts callers that had to wait because the pool
+	// was empty.
+	DBClientConnectionWaits = "db_client_connection_waits_total"
+	// DBClientConnectionWaitTime is the time spent waiting for connections,
+	// summed over callers, in seconds.
+	DBClientConnectionWaitTime = "db_client_connection_wait_time_seconds_total"
+	// DBClientConnectionTimeouts counts callers that gave up waiting.
+	DBClientConnectionTimeouts = "db_client_connection_timeouts_total"
+)
+
+// Metrics that describe the process.
+const (
+	// BuildInfo is 1, labelled with version, revision and Go version.
+	BuildInfo = "build_info"
+	// TargetInfo is 1, labelled with the OpenTelemetry resource.
+	TargetInfo = "target_info"
+	// Up is written by the scraper: 1 when the last scrape succeeded.
+	Up = "up"
+)
+
+// Metrics of the runtime about itself.
+const (
+	// RuntimeReady is 1 while /readyz answers 200.
+	RuntimeReady = "runtime_ready"
+	// RuntimeHealthCheckUp is 1 while the named check succeeds.
+	RuntimeHealthCheckUp = "runtime_health_check_up"
+	// RuntimeDrainPhase is the time each phase of the last stop took, in seconds.
+	RuntimeDrainPhase = "runtime_drain_phase_seconds"
+	// RuntimeTelemetryDropped counts telemetry that was given up, by signal and
+	// reason. Telemetry is dropped rather than let it slow a request.
+	RuntimeTelemetryDropped = "runtime_telemetry_dropped_total"
+	// RuntimeLabelOverflow counts observations that went into the overflow
+	// series because a label exceeded its ceiling, by metric and label.
+	RuntimeLabelOverflow = "runtime_label_overflow_total"
+	// RuntimeLateSpans counts server spans that were exported although the
+	// sampler had said no, because the request failed or was slow.
+	RuntimeLateSpans = "runtime_late_spans_total"
+	// RuntimeLogsSuppressed counts log lines that were not written because an
+	// identical one had just been.
+	RuntimeLogsSuppressed = "runtime_logs_suppressed_total"
+)
