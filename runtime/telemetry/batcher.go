@@ -1,0 +1,171 @@
+package telemetry
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Bounds of a batcher. Queue, batch and period are the defaults that the
+// OpenTelemetry specification gives for batch processors; the export timeout is
+// shorter than its 30 s, because it bounds what a hanging collector holds.
+const (
+	queueSize     = 2048
+	batchSize     = 512
+	batchPeriod   = 5 * time.Second
+	exportTimeout = 10 * time.Second
+)
+
+// Reasons for dropped telemetry, as the label of runtime_telemetry_dropped_total.
+const (
+	dropQueueFull    = "queue_full"
+	dropExportFailed = "export_failed"
+	dropShutdown     = "shutdown"
+)
+
+// batcher hands items to a slow export function without ever making the giver
+// wait: a full queue drops and counts. The SDK's own batch processors drop
+// silently, which is why this exists.
+//
+// It starts nothing until start, may be given items before that, and is safe
+// for concurrent use.
+type batcher[T any] struct {
+	queue  chan T
+	export func(context.Context, []T) error
+	drop   func(reason string, n int)
+	period time.Duration
+
+	// An export may be under way when shutdown arrives. Its context, the parent
+	// of all exports until then, ends with the context given to shutdown.
+	running context.Context
+	cancel  context.CancelFunc
+
+	startOnce sync.Once
+	stopOnce  sync.Once
+	flushes   chan chan struct{}
+	stop      chan context.Context
+	done      chan struct{}
+}
+
+func newBatcher[T any](period time.Duration, export func(context.Context, []T) error, drop func(string, int)) *batcher[T] {
+	running, cancel := context.WithCancel(context.Background()) //nolint:gosec // shutdown calls it
+	return &batcher[T]{
+		running: running,
+		cancel:  cancel,
+		queue:   make(chan T, queueSize),
+		export:  export,
+		drop:    drop,
+		period:  period,
+		flushes: make(chan chan struct{}),
+		stop:    make(chan context.Context, 1),
+		done:    make(chan struct{}),
+	}
+}
+
+// add never waits.
+func (b *batcher[T]) add(item T) {
+	select {
+	case <-b.done:
+		b.drop(dropShutdown, 1)
+		return
+	default:
+	}
+	select {
+	case b.queue <- item:
+	default:
+		b.drop(dropQueueFull, 1)
+	}
+}
+
+func (b *batcher[T]) start() { b.startOnce.Do(func() { go b.run() }) }
+
+// flush exports what is queued now, or returns when the context ends.
+func (b *batcher[T]) flush(ctx context.Context) error {
+	answer := make(chan struct{})
+	select {
+	case b.flushes <- answer:
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-answer:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// shutdown exports what is queued within the context and counts the rest as
+// dropped. It returns when the context ends even if an export hangs.
+func (b *batcher[T]) shutdown(ctx context.Context) error {
+	started := true
+	b.startOnce.Do(func() { started = false })
+	if !started {
+		b.stopOnce.Do(func() { close(b.done) })
+		return nil
+	}
+	b.stopOnce.Do(func() { b.stop <- ctx })
+	defer b.cancel()
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *batcher[T]) run() {
+	defer close(b.done)
+	batch := make([]T, 0, batchSize)
+	ticker := time.NewTicker(b.period)
+	defer ticker.Stop()
+	for {
+		select {
+		case item := <-b.queue:
+			if batch = append(batch, item); len(batch) == batchSize {
+				batch = b.send(b.running, batch)
+			}
+		case <-ticker.C:
+			batch = b.send(b.running, batch)
+		case answer := <-b.flushes:
+			batch = b.drain(b.running, batch)
+			close(answer)
+		case ctx := <-b.stop:
+			b.drain(ctx, batch)
+			return
+		}
+	}
+}
+
+// drain sends everything that is queued, or drops it once the context ended.
+func (b *batcher[T]) drain(ctx context.Context, batch []T) []T {
+	for {
+		select {
+		case item := <-b.queue:
+			if batch = append(batch, item); len(batch) == batchSize {
+				batch = b.send(ctx, batch)
+			}
+		default:
+			return b.send(ctx, batch)
+		}
+	}
+}
+
+func (b *batcher[T]) send(ctx context.Context, batch []T) []T {
+	if len(batch) == 0 {
+		return batch
+	}
+	if ctx.Err() != nil {
+		b.drop(dropShutdown, len(batch))
+		return batch[:0]
+	}
+	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
+	defer cancel()
+	if err := b.export(ctx, batch); err != nil {
+		b.drop(dropExportFailed, len(batch))
+	}
+	clear(batch)
+	return batch[:0]
+}

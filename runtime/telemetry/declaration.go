@@ -1,0 +1,154 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Type is the kind of a metric, as the exposition format spells it.
+type Type string
+
+// The kinds of metric that a service may declare.
+const (
+	TypeCounter   Type = "counter"
+	TypeGauge     Type = "gauge"
+	TypeHistogram Type = "histogram"
+	TypeSummary   Type = "summary"
+	TypeUntyped   Type = "untyped"
+)
+
+// Declaration is one metric as the service promises it: what rules and boards
+// may query.
+type Declaration struct {
+	Name   string    `json:"name"`
+	Type   Type      `json:"type"`
+	Unit   string    `json:"unit,omitempty"` // seconds, bytes, ...; empty for plain counts
+	Help   string    `json:"help"`
+	Labels []string  `json:"labels"`           // sorted
+	Bounds []float64 `json:"bounds,omitempty"` // upper bounds of a classic histogram, without +Inf
+}
+
+func (d Declaration) shape() string {
+	return fmt.Sprintf("a %s with labels [%s]", d.Type, strings.Join(d.Labels, " "))
+}
+
+func (d Declaration) sameShape(o Declaration) bool {
+	return d.Type == o.Type && d.Help == o.Help && slices.Equal(d.Labels, o.Labels) && slices.Equal(d.Bounds, o.Bounds)
+}
+
+// unboundedLabels are label names whose values come from outside and never end.
+// Each belongs on a span or a log line, where one more value costs nothing.
+func unboundedLabels() []string {
+	return []string{
+		"path", "url", "uri", "url_path", "url_full", "query", "id", "uuid", "request_id", "user_id", "customer_id", "session_id",
+		"order_id", "trace_id", "span_id", "email", "ip", "client_address", "user_agent", "error", "error_message", "message", "timestamp",
+	}
+}
+
+// reservedLabels are written by the exposition format or by the scraper.
+func reservedLabels() []string {
+	return []string{
+		semconv.LabelLessOrEqual, semconv.LabelQuantile, semconv.LabelJob, semconv.LabelInstance,
+	}
+}
+
+var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+
+// CheckMetric says everything that is wrong with a declaration's names: the
+// rules of Prometheus' own linter, plus labels whose values never end, since
+// one such label multiplies the cost of everything that is stored.
+func CheckMetric(d Declaration) error {
+	var problems []error
+	complain := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("metric %s: "+format, append([]any{d.Name}, args...)...))
+	}
+	if !snakeCase.MatchString(d.Name) {
+		complain("write the name in snake_case letters and digits, as in orders_placed_total")
+	}
+	if d.Help == "" {
+		complain("say in its help text what it measures")
+	}
+	for _, text := range lint(d) {
+		complain("%s", text)
+	}
+	for _, label := range d.Labels {
+		switch {
+		case !snakeCase.MatchString(label):
+			complain("write label %q in snake_case", label)
+		case slices.Contains(reservedLabels(), label):
+			complain("label %q is reserved; choose another name", label)
+		case slices.Contains(unboundedLabels(), label):
+			complain("label %q has a value for every request; put it on the span or the log line", label)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in
+// _count are the one exception: they are gauges that count connections.
+func lint(d Declaration) []string {
+	found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{d.family()}).Lint()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var texts []string
+	for _, p := range found {
+		if d.Name == semconv.DBClientConnectionCount && strings.Contains(p.Text, "_count") {
+			continue
+		}
+		texts = append(texts, p.Text)
+	}
+	return texts
+}
+
+func (d Declaration) family() *dto.MetricFamily {
+	types := map[Type]dto.MetricType{
+		TypeCounter: dto.MetricType_COUNTER, TypeGauge: dto.MetricType_GAUGE, TypeHistogram: dto.MetricType_HISTOGRAM,
+		TypeSummary: dto.MetricType_SUMMARY, TypeUntyped: dto.MetricType_UNTYPED,
+	}
+	kind := types[d.Type]
+	metric := &dto.Metric{}
+	for _, label := range d.Labels {
+		metric.Label = append(metric.Label, &dto.LabelPair{Name: &label})
+	}
+	return &dto.MetricFamily{Name: &d.Name, Help: &d.Help, Type: &kind, Metric: []*dto.Metric{metric}}
+}
+
+// declarationOf reads a declaration off one gathered family.
+func declarationOf(f *dto.MetricFamily) Declaration {
+	d := Declaration{Name: f.GetName(), Type: Type(strings.ToLower(f.GetType().String())), Help: f.GetHelp(), Labels: []string{}}
+	for _, m := range f.GetMetric() {
+		for _, pair := range m.GetLabel() {
+			if !slices.Contains(d.Labels, pair.GetName()) {
+				d.Labels = append(d.Labels, pair.GetName())
+			}
+		}
+		if d.Bounds == nil {
+			for _, b := range m.GetHistogram().GetBucket() {
+				d.Bounds = append(d.Bounds, b.GetUpperBound())
+			}
+		}
+	}
+	slices.Sort(d.Labels)
+	d.Unit = unitOf(d)
+	return d
+}
+
+// unitOf reads the unit off the name, where Prometheus keeps it.
+func unitOf(d Declaration) string {
+	name := strings.TrimSuffix(d.Name, "_total")
+	for _, unit := range []string{"seconds", "bytes", "ratio", "celsius", "meters", "volts", "joules", "grams", "amperes"} {
+		if strings.HasSuffix(name, "_"+unit) {
+			return unit
+		}
+	}
+	return ""
+}

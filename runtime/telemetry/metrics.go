@@ -1,0 +1,99 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	prombridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// Handler serves the metrics in the form that the scraper asks for. OpenMetrics
+// carries the exemplars.
+func (t *Telemetry) Handler() http.Handler {
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true,
+		ErrorHandling:     promhttp.ContinueOnError,
+		ErrorLog:          scrapeErrors{t},
+	})
+}
+
+// scrapeErrors logs what a scrape complains about.
+type scrapeErrors struct{ t *Telemetry }
+
+func (s scrapeErrors) Println(v ...any) {
+	s.t.logger.Error("a metric was left out of the scrape", "error", fmt.Sprint(v...))
+}
+
+// initMetrics pushes the same registry that a scrape shows, so that a service
+// has one set of names whichever way its metrics travel.
+func (t *Telemetry) initMetrics() error {
+	if !t.opts.Config.exportsMetrics() {
+		return nil
+	}
+	exporter, err := t.newMetricExporter()
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	t.signals = append(t.signals, t.pushSignal(countingExporter{exporter, t.dropper("metrics")}))
+	return nil
+}
+
+func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
+	var provider *sdkmetric.MeterProvider
+	return signal{
+		name: "metrics",
+		// The reader starts its ticker when it is made.
+		start: func(context.Context) error {
+			reader := sdkmetric.NewPeriodicReader(exporter,
+				sdkmetric.WithInterval(t.opts.Config.PushInterval),
+				sdkmetric.WithTimeout(exportTimeout),
+				sdkmetric.WithProducer(prombridge.NewMetricProducer(prombridge.WithGatherer(t.registry))))
+			provider = sdkmetric.NewMeterProvider(sdkmetric.WithResource(t.resource), sdkmetric.WithReader(reader))
+			return nil
+		},
+		shutdown: func(ctx context.Context) error {
+			if provider == nil {
+				return nil
+			}
+			return provider.Shutdown(ctx)
+		},
+	}
+}
+
+func (t *Telemetry) newMetricExporter() (sdkmetric.Exporter, error) {
+	ctx := context.Background()
+	url := t.opts.Config.url(t.opts.Config.MetricsEndpoint, "/v1/metrics")
+	if t.opts.Config.Protocol == "grpc" {
+		var options []otlpmetricgrpc.Option
+		if url != "" {
+			options = append(options, otlpmetricgrpc.WithEndpointURL(url))
+		}
+		return otlpmetricgrpc.New(ctx, options...)
+	}
+	var options []otlpmetrichttp.Option
+	if url != "" {
+		options = append(options, otlpmetrichttp.WithEndpointURL(url))
+	}
+	return otlpmetrichttp.New(ctx, options...)
+}
+
+// countingExporter counts pushes that did not arrive.
+type countingExporter struct {
+	sdkmetric.Exporter
+	drop func(reason string, n int)
+}
+
+// Export implements [sdkmetric.Exporter].
+func (e countingExporter) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
+	err := e.Exporter.Export(ctx, m)
+	if err != nil {
+		e.drop(dropExportFailed, 1)
+	}
+	return err
+}

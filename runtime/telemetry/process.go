@@ -1,0 +1,78 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+func attr(key, value string) attribute.KeyValue { return attribute.String(key, value) }
+
+// parseResource reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs separated by
+// commas, values percent-encoded.
+func parseResource(text string) (*resource.Resource, error) {
+	var attributes []attribute.KeyValue
+	var problems []error
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, "=")
+		decoded, err := url.PathUnescape(strings.TrimSpace(value))
+		if key = strings.TrimSpace(key); !ok || key == "" || err != nil {
+			problems = append(problems, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES holds %q; write key=value", pair))
+			continue
+		}
+		attributes = append(attributes, attr(key, decoded))
+	}
+	return resource.NewSchemaless(attributes...), errors.Join(problems...)
+}
+
+// declareTarget exposes the resource as target_info, which is how rules of a
+// service that pushes tell its replicas apart.
+func (t *Telemetry) declareTarget() error {
+	labels := prometheus.Labels{}
+	for _, kv := range t.resource.Attributes() {
+		labels[labelName(string(kv.Key))] = kv.Value.String()
+	}
+	names := make([]string, 0, len(labels))
+	for name := range labels {
+		names = append(names, name)
+	}
+	target := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: semconv.TargetInfo, Help: "What runs here: the OpenTelemetry resource, always 1.",
+	}, names)
+	target.With(labels).Set(1)
+	return t.registry.register(target, nil)
+}
+
+func labelName(key string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, key)
+}
+
+// goCollector reads runtime/metrics: scheduler latency, garbage collection,
+// memory classes, CPU classes, limits and lock waits. The old go_memstats names
+// are kept too, because boards in the wild still query them.
+func goCollector() prometheus.Collector {
+	return collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
+		Matcher: regexp.MustCompile(`^/(sched|gc|cpu|memory|sync)/.*`),
+	}))
+}
+
+func processCollector() prometheus.Collector {
+	return collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+}

@@ -1,0 +1,199 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// HistogramMode says which form of histogram a service exposes. It is fixed
+// when a service is generated, because rules and boards query one form.
+type HistogramMode string
+
+// The forms of a histogram.
+const (
+	// Classic exposes buckets with fixed bounds.
+	Classic HistogramMode = "classic"
+	// Native exposes exponential buckets.
+	Native HistogramMode = "native"
+	// Both exposes the two forms side by side, for a migration.
+	Both HistogramMode = "both"
+)
+
+// Shape of native histograms: a growth of 10 % a bucket keeps a quantile within
+// 5 % of the truth, 160 buckets span nine decades at that growth, and an hour
+// between resets keeps a scrape from seeing more than one.
+const (
+	nativeGrowth     = 1.1
+	nativeMaxBuckets = 160
+	nativeMinReset   = time.Hour
+)
+
+// Registry holds the metrics of one service. It guards their names, and it
+// remembers each declaration, so that a service can print its signals before
+// the first request (see [Registry.Declarations]).
+//
+// A Registry is safe for concurrent use.
+type Registry struct {
+	prom *prometheus.Registry
+	mode HistogramMode
+
+	mu       sync.Mutex
+	declared map[string]Declaration
+	vecs     map[string]prometheus.Collector
+}
+
+// NewRegistry returns an empty registry. An empty mode means [Classic].
+func NewRegistry(mode HistogramMode) *Registry {
+	if mode == "" {
+		mode = Classic
+	}
+	return &Registry{
+		prom:     prometheus.NewRegistry(),
+		mode:     mode,
+		declared: map[string]Declaration{},
+		vecs:     map[string]prometheus.Collector{},
+	}
+}
+
+// Counter declares a counter. The name ends in _total. A counter without
+// labels exists at zero from now on; give the others their zeros by calling
+// WithLabelValues once for each combination that is known beforehand.
+//
+// A second call with the same shape returns the same counter; a call with
+// another shape is an error, as is a name that [CheckMetric] refuses.
+func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.CounterVec, error) {
+	d := Declaration{Name: name, Type: TypeCounter, Help: help, Labels: labels}
+	return declare(r, d, func() *prometheus.CounterVec {
+		vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		if len(labels) == 0 {
+			vec.WithLabelValues()
+		}
+		return vec
+	})
+}
+
+// Gauge declares a gauge; see [Registry.Counter] for the rules.
+func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.GaugeVec, error) {
+	d := Declaration{Name: name, Type: TypeGauge, Help: help, Labels: labels}
+	return declare(r, d, func() *prometheus.GaugeVec {
+		vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		if len(labels) == 0 {
+			vec.WithLabelValues()
+		}
+		return vec
+	})
+}
+
+// Histogram declares a histogram with the given upper bounds, in the base unit
+// that the name ends in. In [Native] mode the bounds are not used. See
+// [Registry.Counter] for the rules.
+func (r *Registry) Histogram(name, help string, bounds []float64, labels ...string) (*prometheus.HistogramVec, error) {
+	if r.mode == Native {
+		bounds = nil
+	} else if len(bounds) == 0 || !slices.IsSorted(bounds) {
+		return nil, fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name)
+	}
+	d := Declaration{Name: name, Type: TypeHistogram, Help: help, Labels: labels, Bounds: bounds}
+	return declare(r, d, func() *prometheus.HistogramVec {
+		opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}
+		if r.mode != Classic {
+			opts.NativeHistogramBucketFactor = nativeGrowth
+			opts.NativeHistogramMaxBucketNumber = nativeMaxBuckets
+			opts.NativeHistogramMinResetDuration = nativeMinReset
+		}
+		return prometheus.NewHistogramVec(opts, labels)
+	})
+}
+
+func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V) (V, error) {
+	var none V
+	d.Unit = unitOf(d)
+	d.Labels = slices.Clone(d.Labels)
+	slices.Sort(d.Labels)
+	if err := CheckMetric(d); err != nil {
+		return none, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if have, ok := r.declared[d.Name]; ok {
+		if vec, ok := r.vecs[d.Name].(V); ok && have.sameShape(d) {
+			return vec, nil
+		}
+		return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, have.shape())
+	}
+	vec := build()
+	if err := r.prom.Register(vec); err != nil {
+		return none, fmt.Errorf("metric %s: %w", d.Name, err)
+	}
+	r.declared[d.Name] = d
+	r.vecs[d.Name] = vec
+	return vec, nil
+}
+
+// Register adds a collector. It must collect at least one series of every
+// metric that it describes already now, because that is where their types are
+// read from; use [Registry.Counter] and its siblings for metrics that are born
+// later. Names are guarded as theirs are.
+func (r *Registry) Register(c prometheus.Collector) error { return r.register(c, CheckMetric) }
+
+// register lets foreign collectors keep names that our guard would refuse.
+func (r *Registry) register(c prometheus.Collector, check func(Declaration) error) error {
+	probe := prometheus.NewRegistry()
+	if err := probe.Register(c); err != nil {
+		return fmt.Errorf("collector %T: %w", c, err)
+	}
+	families, err := probe.Gather()
+	if err != nil {
+		return fmt.Errorf("collector %T: %w", c, err)
+	}
+	if len(families) == 0 {
+		return fmt.Errorf("collector %T collects nothing yet; declare its metrics with Counter, Gauge or Histogram", c)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	declarations := make([]Declaration, 0, len(families))
+	var problems []error
+	for _, f := range families {
+		d := declarationOf(f)
+		if _, taken := r.declared[d.Name]; taken {
+			problems = append(problems, fmt.Errorf("metric %s is already declared", d.Name))
+		}
+		if check != nil {
+			problems = append(problems, check(d))
+		}
+		declarations = append(declarations, d)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	if err := r.prom.Register(c); err != nil {
+		return fmt.Errorf("collector %T: %w", c, err)
+	}
+	for _, d := range declarations {
+		r.declared[d.Name] = d
+	}
+	return nil
+}
+
+// Gather implements [prometheus.Gatherer].
+func (r *Registry) Gather() ([]*dto.MetricFamily, error) { return r.prom.Gather() }
+
+// Declarations lists what the service declared, sorted by name. Traffic does
+// not change it.
+func (r *Registry) Declarations() []Declaration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]Declaration, 0, len(r.declared))
+	for _, d := range r.declared {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b Declaration) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}

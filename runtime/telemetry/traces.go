@@ -1,0 +1,138 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// scope names the runtime as the instrumentation that made a span.
+const scope = "github.com/observability-first/scaffold/runtime"
+
+func (t *Telemetry) initTraces() error {
+	own := t.opts.Sampling
+	chosen, err := t.opts.Config.sampler(own, t.opts.Now)
+	if err != nil {
+		return err
+	}
+	t.own, _ = chosen.(*sampler)
+	options := []sdktrace.TracerProviderOption{
+		sdktrace.WithResource(t.resource),
+		sdktrace.WithSampler(lateSampler{next: chosen}),
+		sdktrace.WithIDGenerator(ids{}),
+	}
+	if t.opts.Config.exportsTraces() {
+		exporter := t.newSpanExporter()
+		processor := newSpanProcessor(exporter, t.opts.Config.batchPeriod(), t.dropper("traces"))
+		options = append(options, sdktrace.WithSpanProcessor(processor))
+		t.signals = append(t.signals, signal{
+			name: "traces",
+			start: func(ctx context.Context) error {
+				processor.batches.start()
+				return exporter.Start(ctx)
+			},
+			shutdown: processor.Shutdown,
+		})
+	}
+	t.provider = sdktrace.NewTracerProvider(options...)
+	t.tracers = t.withProfiles(t.provider)
+	t.lateTracer = t.provider.Tracer(scope, trace.WithInstrumentationVersion(t.opts.Version))
+	return nil
+}
+
+// newSpanExporter makes an exporter that has not connected yet.
+func (t *Telemetry) newSpanExporter() *otlptrace.Exporter {
+	url := t.opts.Config.url(t.opts.Config.TracesEndpoint, "/v1/traces")
+	if t.opts.Config.Protocol == "grpc" {
+		var options []otlptracegrpc.Option
+		if url != "" {
+			options = append(options, otlptracegrpc.WithEndpointURL(url))
+		}
+		return otlptrace.NewUnstarted(otlptracegrpc.NewClient(options...))
+	}
+	var options []otlptracehttp.Option
+	if url != "" {
+		options = append(options, otlptracehttp.WithEndpointURL(url))
+	}
+	return otlptrace.NewUnstarted(otlptracehttp.NewClient(options...))
+}
+
+// spanProcessor is the SDK's batch processor with the drops counted.
+type spanProcessor struct {
+	exporter sdktrace.SpanExporter
+	batches  *batcher[sdktrace.ReadOnlySpan]
+}
+
+func newSpanProcessor(exporter sdktrace.SpanExporter, period time.Duration, drop func(string, int)) *spanProcessor {
+	return &spanProcessor{exporter: exporter, batches: newBatcher(period, exporter.ExportSpans, drop)}
+}
+
+// OnStart implements [sdktrace.SpanProcessor].
+func (*spanProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+
+// OnEnd implements [sdktrace.SpanProcessor]. It never waits.
+func (p *spanProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
+	if s.SpanContext().IsSampled() {
+		p.batches.add(s)
+	}
+}
+
+// ForceFlush implements [sdktrace.SpanProcessor].
+func (p *spanProcessor) ForceFlush(ctx context.Context) error { return p.batches.flush(ctx) }
+
+// Shutdown implements [sdktrace.SpanProcessor].
+func (p *spanProcessor) Shutdown(ctx context.Context) error {
+	if err := p.batches.shutdown(ctx); err != nil {
+		return err
+	}
+	return p.exporter.Shutdown(ctx)
+}
+
+// LateSpan is a request that was not sampled when it began and turned out to be
+// worth keeping: it failed, or was slower than its objective.
+type LateSpan struct {
+	// Parent is the context as the request arrived, with the caller's span.
+	Parent context.Context
+	// Span are the ids that the request was given when it began.
+	Span trace.SpanContext
+
+	Name        string
+	Kind        trace.SpanKind
+	Start, End  time.Time
+	Attributes  []attribute.KeyValue
+	Status      codes.Code
+	Description string
+}
+
+// ExportLate exports the span under the ids that its request already had. It
+// has no children: they were never recorded. At most ten a second are exported;
+// it says whether this one was.
+func (t *Telemetry) ExportLate(s LateSpan) bool {
+	if !t.opts.Config.exportsTraces() || !s.Span.IsValid() || !t.late.take() {
+		return false
+	}
+	ctx := context.WithValue(s.Parent, lateKey{}, s.Span)
+	_, span := t.lateTracer.Start(ctx, s.Name,
+		trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start), trace.WithAttributes(s.Attributes...))
+	span.SetStatus(s.Status, s.Description)
+	span.End(trace.WithTimestamp(s.End))
+	t.lateSpans.Inc()
+	return true
+}
+
+// SetRatio changes the share of new traces that are sampled, from 0 to 1, at
+// once. It says false when OTEL_TRACES_SAMPLER chose another sampler.
+func (t *Telemetry) SetRatio(ratio float64) bool {
+	if t.own == nil {
+		return false
+	}
+	t.own.setRatio(ratio)
+	return true
+}
