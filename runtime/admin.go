@@ -1,0 +1,245 @@
+package runtime
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	profilerpprof "github.com/grafana/pyroscope-go/http/pprof"
+
+	"github.com/observability-first/scaffold/runtime/config"
+)
+
+// adminConfig is the listener for probes, scrapes and the person on call.
+type adminConfig struct {
+	Addr  string        `env:"ADMIN_ADDR" help:"address of probes, metrics and pprof, as in :9464 inside a container"`
+	Token config.Secret `env:"ADMIN_TOKEN" help:"lets a peer that is not this machine read profiles and change levels"`
+}
+
+// Bounds of a change made on the admin listener: it ends by itself, because the
+// one who made it has gone back to bed.
+const (
+	changeFor    = 10 * time.Minute
+	longestFor   = time.Hour
+	headerWithin = 5 * time.Second
+)
+
+// adminServer serves probes and metrics to anyone who reaches it, and profiles,
+// log level and sampling to this machine or to whoever holds the token.
+type adminServer struct {
+	service  *Service
+	http     *http.Server
+	listener net.Listener
+	profile  chan struct{} // holds a token while a CPU profile runs
+
+	level, sampling temporary
+}
+
+// temporary is one setting that goes back by itself. A later change replaces
+// what an earlier one would have done.
+type temporary struct {
+	mu      sync.Mutex
+	changes int
+}
+
+func (t *temporary) change(last time.Duration, there, back func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	there()
+	t.changes++
+	mine := t.changes
+	time.AfterFunc(last, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.changes == mine {
+			back()
+		}
+	})
+}
+
+func newAdminServer(s *Service) *adminServer {
+	a := &adminServer{service: s, profile: make(chan struct{}, 1)}
+	mux := http.NewServeMux()
+	mux.Handle("GET /livez", s.health.Livez())
+	mux.Handle("GET /readyz", s.health.Readyz())
+	mux.Handle("GET /startupz", s.health.Startupz())
+	mux.Handle("GET /metrics", s.telemetry.Handler())
+	mux.Handle("/debug/pprof/", a.guarded(http.HandlerFunc(pprof.Index)))
+	mux.Handle("GET /debug/pprof/cmdline", a.guarded(http.HandlerFunc(pprof.Cmdline)))
+	mux.Handle("/debug/pprof/symbol", a.guarded(http.HandlerFunc(pprof.Symbol)))
+	mux.Handle("GET /debug/pprof/profile", a.guarded(a.alone(profilerpprof.Profile)))
+	mux.Handle("GET /debug/pprof/trace", a.guarded(a.alone(pprof.Trace)))
+	mux.Handle("PUT /loglevel", a.guarded(http.HandlerFunc(a.putLevel)))
+	mux.Handle("PUT /sampling", a.guarded(http.HandlerFunc(a.putSampling)))
+	a.http = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerWithin,
+		ErrorLog:          slog.NewLogLogger(s.Logger().Handler(), slog.LevelWarn),
+	}
+	return a
+}
+
+// Listen binds the address.
+func (a *adminServer) Listen(ctx context.Context) error {
+	addr := a.service.settings.Admin.Addr
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("ADMIN_ADDR=%s: %w; set ADMIN_ADDR to a free address", addr, err)
+	}
+	a.listener = l
+	return nil
+}
+
+// Addr is the bound address.
+func (a *adminServer) Addr() net.Addr { return a.listener.Addr() }
+
+// Serve answers until Close.
+func (a *adminServer) Serve() error {
+	if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close waits for a scrape under way and cuts what takes longer.
+func (a *adminServer) Close(ctx context.Context) error {
+	if a.listener == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := a.http.Shutdown(ctx); err != nil {
+		return a.http.Close()
+	}
+	return nil
+}
+
+// guarded lets through a bearer token, or a peer on this machine whose request
+// was not made by a foreign web page. The Host and Origin checks stop pages that
+// point a name of theirs at this machine.
+func (a *adminServer) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.holdsToken(r) || fromThisMachine(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "not from here: ask from this machine (kubectl port-forward, ssh), or send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusForbidden)
+	})
+}
+
+func (a *adminServer) holdsToken(r *http.Request) bool {
+	want := a.service.settings.Admin.Token.Reveal()
+	got, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return want != "" && isBearer && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+}
+
+func fromThisMachine(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !peer.Addr().Unmap().IsLoopback() || !isLocalHost(r.Host) {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && isLocalHost(u.Host)
+}
+
+func isLocalHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// alone lets one CPU profile or trace run at a time: two would each measure the
+// other.
+func (a *adminServer) alone(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case a.profile <- struct{}{}:
+			defer func() { <-a.profile }()
+			next(w, r)
+		default:
+			http.Error(w, "a profile is being taken; try again when it is done", http.StatusConflict)
+		}
+	})
+}
+
+// putLevel changes the log level for a while: PUT /loglevel?level=debug&for=10m.
+func (a *adminServer) putLevel(w http.ResponseWriter, r *http.Request) {
+	var level slog.Level
+	errLevel := level.UnmarshalText([]byte(r.FormValue("level")))
+	if errLevel != nil {
+		errLevel = fmt.Errorf("level=%q: write debug, info, warn or error", r.FormValue("level"))
+	}
+	last, errFor := duration(r)
+	if err := errors.Join(errLevel, errFor); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	current := a.service.telemetry.Level()
+	configured := a.service.settings.Telemetry.LogLevel
+	a.level.change(last, func() { current.Set(level) }, func() { current.Set(configured) })
+	a.changed(w, r, "log level", level.String(), last)
+}
+
+// putSampling changes the share of new traces that are sampled for a while:
+// PUT /sampling?ratio=1&for=10m.
+func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
+	ratio, err := strconv.ParseFloat(r.FormValue("ratio"), 64)
+	if err != nil || !(ratio >= 0 && ratio <= 1) {
+		err = fmt.Errorf("ratio=%q: write a number from 0 to 1", r.FormValue("ratio"))
+	}
+	last, errFor := duration(r)
+	if err := errors.Join(err, errFor); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	changed := false
+	configured := a.service.settings.Telemetry.TraceRatio
+	a.sampling.change(last,
+		func() { changed = a.service.telemetry.SetRatio(ratio) },
+		func() { a.service.telemetry.SetRatio(configured) })
+	if !changed {
+		http.Error(w, "OTEL_TRACES_SAMPLER chose the sampler; unset it to change the ratio here", http.StatusConflict)
+		return
+	}
+	a.changed(w, r, "sampling ratio", strconv.FormatFloat(ratio, 'g', -1, 64), last)
+}
+
+// duration reads how long a change lasts.
+func duration(r *http.Request) (time.Duration, error) {
+	text := r.FormValue("for")
+	if text == "" {
+		return changeFor, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > longestFor {
+		return 0, fmt.Errorf("for=%q: write a duration up to %s, as in 10m", text, longestFor)
+	}
+	return d, nil
+}
+
+func (a *adminServer) changed(w http.ResponseWriter, r *http.Request, what, to string, last time.Duration) {
+	a.service.Logger().WarnContext(r.Context(), "changed on the admin listener", "what", what, "to", to, "for", last.String(), "by", r.RemoteAddr)
+	_, _ = fmt.Fprintf(w, "%s is %s for %s\n", what, to, last)
+}

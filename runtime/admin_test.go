@@ -1,0 +1,138 @@
+package runtime_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+func TestAdminGuard(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_TOKEN=s3cret")
+	for name, tc := range map[string]struct {
+		method, path, host, origin, token string
+		want                              int
+	}{
+		"probes are open":                       {path: "/readyz", host: "10.1.2.3:9464", want: 200},
+		"metrics are open":                      {path: "/metrics", host: "orders.svc:9464", want: 200},
+		"profiles are for this machine":         {path: "/debug/pprof/", want: 200},
+		"a name that points here is foreign":    {path: "/debug/pprof/", host: "evil.example", want: 403},
+		"a page from elsewhere is foreign":      {path: "/debug/pprof/", origin: "https://evil.example", want: 403},
+		"a token opens from anywhere":           {path: "/debug/pprof/", host: "evil.example", token: "s3cret", want: 200},
+		"another token does not":                {path: "/debug/pprof/", host: "evil.example", token: "guess", want: 403},
+		"the level can be changed":              {method: "PUT", path: "/loglevel?level=debug&for=1m", want: 200},
+		"the level is checked":                  {method: "PUT", path: "/loglevel?level=loud", want: 400},
+		"a change does not last for ever":       {method: "PUT", path: "/loglevel?level=debug&for=48h", want: 400},
+		"a level is not changed by reading":     {path: "/loglevel?level=debug", want: 405},
+		"a chosen sampler keeps its ratio":      {method: "PUT", path: "/sampling?ratio=1", want: 409},
+		"a ratio is checked":                    {method: "PUT", path: "/sampling?ratio=7", want: 400},
+		"a foreign page changes nothing either": {method: "PUT", path: "/loglevel?level=debug", origin: "http://evil.example", want: 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req, err := http.NewRequestWithContext(t.Context(), tc.method, svc.AdminURL+tc.path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.host != "" {
+				req.Host = tc.host
+			}
+			if tc.origin != "" {
+				req.Header.Set("Origin", tc.origin)
+			}
+			if tc.token != "" {
+				req.Header.Set("Authorization", "Bearer "+tc.token)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if res.StatusCode != tc.want {
+				t.Errorf("got %d %s, want %d", res.StatusCode, body, tc.want)
+			}
+		})
+	}
+}
+
+func TestLevelChangeTakesEffect(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "LOG_LEVEL=error")
+	if lines := svc.Logs(); len(lines) != 0 {
+		t.Errorf("lines below the level: %v", lines)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, svc.AdminURL+"/loglevel?level=info", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(res.Body)
+	res.Body.Close()
+	if !strings.Contains(string(answer), "log level is INFO for 10m0s") {
+		t.Errorf("answer %q", answer)
+	}
+	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "changed on the admin listener" })
+}
+
+// A change goes back by itself, and a later one is not cut short by an earlier.
+func TestLevelChangeExpires(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		router := httpserver.NewRouter()
+		router.Get("/orders", func(_ http.ResponseWriter, r *http.Request) {
+			svc.Logger().DebugContext(r.Context(), "looked")
+		})
+		svc.Handle(router)
+		return svc.Run(ctx)
+	})
+	looked := func() int {
+		res, err := http.Get(svc.URL + "/orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return len(slices.DeleteFunc(svc.Logs(), func(l servicetest.Line) bool { return l["msg"] != "looked" }))
+	}
+	put := func(last string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, svc.AdminURL+"/loglevel?level=debug&for="+last, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	if n := looked(); n != 0 {
+		t.Fatalf("%d debug lines at the configured level", n)
+	}
+	put("1ns") // over before the next
+	put("1h")
+	if n := looked(); n != 1 {
+		t.Errorf("%d debug lines, want one", n)
+	}
+	put("1ns")
+	deadline := time.Now().Add(servicetest.Patience)
+	for before := looked(); ; {
+		now := looked()
+		if now == before {
+			return // nothing was added: the level went back
+		}
+		if before = now; time.Now().After(deadline) {
+			t.Fatal("the level did not go back")
+		}
+	}
+}

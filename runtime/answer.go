@@ -1,0 +1,142 @@
+package runtime
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	goruntime "runtime"
+	"text/tabwriter"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+// Commands that every service answers.
+const (
+	verbTelemetry = "telemetry"
+	verbOpenAPI   = "openapi"
+	verbConfig    = "config"
+)
+
+// Signals is what a service declares: the answer of `orders telemetry`, and the
+// list that rules and boards are checked against.
+type Signals struct {
+	Service string                  `json:"service"`
+	Routes  []string                `json:"routes"` // as "GET /v1/orders/{id}", sorted
+	Metrics []telemetry.Declaration `json:"metrics"`
+}
+
+// answer serves a command instead of requests.
+func (s *Service) answer(ctx context.Context) error {
+	switch s.mode.verb {
+	case verbTelemetry:
+		return s.printSignals()
+	case verbOpenAPI:
+		return s.printOpenAPI(ctx)
+	case verbConfig:
+		return s.printConfig()
+	}
+	return s.runCommand(ctx)
+}
+
+func (s *Service) printSignals() error {
+	if s.handler != nil {
+		if _, err := httpserver.New(s.observer, s.handler, s.routes...); err != nil {
+			return err
+		}
+	}
+	return writeJSON(s.process.Stdout, Signals{
+		Service: s.info.Name, Routes: s.observer.Routes(), Metrics: s.telemetry.Metrics().Declarations(),
+	})
+}
+
+// openAPIPath is where API frameworks serve their document.
+const openAPIPath = "/openapi.json"
+
+// printOpenAPI asks the handler for its own document, so that what is printed
+// is what is served.
+func (s *Service) printOpenAPI(ctx context.Context) error {
+	if s.handler == nil {
+		return usageError{fmt.Errorf("%s serves no API", s.info.Name)}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, openAPIPath, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer := memoryWriter{header: http.Header{}, status: http.StatusOK}
+	s.handler.ServeHTTP(&answer, r)
+	if answer.status != http.StatusOK {
+		return fmt.Errorf("GET %s answers %d; mount an OpenAPI document there", openAPIPath, answer.status)
+	}
+	// Decoding and encoding sorts the keys: the same API prints the same bytes.
+	var document any
+	dec := json.NewDecoder(&answer.body)
+	dec.UseNumber()
+	if err := dec.Decode(&document); err != nil {
+		return fmt.Errorf("GET %s is not JSON: %w", openAPIPath, err)
+	}
+	return writeJSON(s.process.Stdout, document)
+}
+
+// memoryWriter keeps an answer. (Package httptest would add its flags to the
+// service's binary.)
+type memoryWriter struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *memoryWriter) Header() http.Header         { return w.header }
+func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
+func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+func (s *Service) printConfig() error {
+	tw := tabwriter.NewWriter(s.process.Stdout, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
+	for _, v := range s.loader.Variables() {
+		standard := cmp.Or(v.Default, "-")
+		if v.Required {
+			standard = "required"
+		}
+		meaning := v.Help
+		if v.Allowed != "" {
+			meaning += " (" + v.Allowed + ")"
+		}
+		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.Type, standard, cmp.Or(v.Value, "-"), meaning)
+	}
+	return tw.Flush()
+}
+
+func (s *Service) runCommand(ctx context.Context) error {
+	c, err := s.find(s.mode.verb)
+	if err != nil {
+		return err
+	}
+	if err := s.telemetry.Start(ctx); err != nil {
+		return err
+	}
+	failed := guard(ctx, c.hook)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.Lifecycle.StopTimeout/reserve)
+	defer cancel()
+	if err := s.telemetry.Shutdown(flush); err != nil {
+		s.Logger().Warn("telemetry was not flushed", "error", err)
+	}
+	return failed
+}
+
+func printVersion(w io.Writer, info Info, defaults Defaults) error {
+	_, err := fmt.Fprintf(w, "%s %s\nrevision %s\ngo %s\nowner %s\n", info.Name, cmp.Or(info.Version, "dev"),
+		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "nobody"))
+	return err
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

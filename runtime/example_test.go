@@ -1,0 +1,36 @@
+package runtime_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+)
+
+// A service is one function that wires it. Here it is only asked what it is, as
+// `orders version` does; without arguments it would serve until told to stop.
+func ExampleExecute() {
+	run := func(ctx context.Context, svc *runtime.Service) error {
+		router := httpserver.NewRouter()
+		router.Get("/v1/orders", func(http.ResponseWriter, *http.Request) {})
+		svc.Handle(router)
+		svc.Go("mailer", func(ctx context.Context) error {
+			<-ctx.Done()
+			return nil
+		})
+		return svc.Run(ctx)
+	}
+	status := runtime.Execute(context.Background(), runtime.Process{
+		Args: []string{"migrate"}, Stdout: stdout{}, Stderr: stdout{},
+	}, runtime.Info{Name: "orders", Version: "v1.4.2"}, runtime.Defaults{Owner: "team-orders"}, run)
+	fmt.Println("status", status)
+	// Output:
+	// orders: orders knows no command "migrate"; it knows serve, telemetry, openapi, config, version
+	// status 64
+}
+
+type stdout struct{}
+
+func (stdout) Write(b []byte) (int, error) { return fmt.Print(string(b)) }

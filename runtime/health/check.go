@@ -1,0 +1,157 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// startInterval is the longest wait between two runs of a check that has not
+// succeeded yet: a start should not take an interval longer than its slowest
+// dependency.
+const startInterval = 500 * time.Millisecond
+
+// jitter is the share of an interval by which waits differ.
+const jitter = 0.1
+
+// state is what is believed about a check.
+type state string
+
+const (
+	pending state = "pending" // never succeeded
+	up      state = "up"
+	down    state = "down"
+)
+
+// check is one check and what it found. The Monitor's mutex guards everything
+// below the gauge.
+type check struct {
+	name     string
+	critical bool
+	run      func(context.Context) error
+	gauge    prometheus.Gauge
+
+	current state // "" reads as pending
+	streak  int   // results in a row that contradict current
+	since   time.Time
+	lastErr error
+	last    time.Time
+	took    time.Duration
+}
+
+// loop runs one check until the context ends, never twice at the same time.
+func (m *Monitor) loop(ctx context.Context, c *check) {
+	for ctx.Err() == nil {
+		m.once(ctx, c)
+		select {
+		case <-ctx.Done():
+		case <-time.After(m.wait(c)):
+		}
+	}
+}
+
+// once runs the check. One that outlives its timeout counts as failed then and
+// at each further interval until it returns.
+func (m *Monitor) once(ctx context.Context, c *check) {
+	limited, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
+	defer cancel()
+	began := time.Now()
+	result := make(chan error, 1)
+	go func() { result <- guarded(limited, c.run) }()
+
+	timeout := time.After(m.cfg.Timeout)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case err := <-result:
+			if ctx.Err() == nil {
+				m.record(c, err, time.Since(began))
+			}
+			return
+		case <-timeout:
+			m.record(c, fmt.Errorf("no answer within %s", m.cfg.Timeout), time.Since(began))
+			timeout = time.After(m.cfg.Interval)
+		}
+	}
+}
+
+// guarded turns a panic of a check into a failure: a check must not end the
+// process that it watches.
+func guarded(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the check panicked: %v", p)
+		}
+	}()
+	return run(ctx)
+}
+
+// wait is the time until the next run.
+func (m *Monitor) wait(c *check) time.Duration {
+	m.mu.Lock()
+	base := m.cfg.Interval
+	if c.state() == pending {
+		base = min(base, startInterval)
+	}
+	m.mu.Unlock()
+	spread := 1 + jitter*(2*rand.Float64()-1)
+	return time.Duration(float64(base) * spread)
+}
+
+func (c *check) state() state {
+	if c.current == "" {
+		return pending
+	}
+	return c.current
+}
+
+// record takes in one result.
+func (m *Monitor) record(c *check, err error, took time.Duration) {
+	m.mu.Lock()
+	before, since := c.state(), c.since
+	c.lastErr, c.last, c.took = err, time.Now(), took
+	c.settle(err == nil, m.cfg)
+	after := c.state()
+	m.publish()
+	m.mu.Unlock()
+
+	if after != before {
+		m.tell(c.name, before, after, time.Since(since), err)
+	}
+}
+
+// settle moves the state once enough results in a row contradict it. A check
+// that never succeeded comes up with its first success.
+func (c *check) settle(success bool, cfg Config) {
+	if success == (c.state() == up) {
+		c.streak = 0
+		return
+	}
+	c.streak++
+	switch {
+	case c.state() == pending && success, c.state() == down && c.streak >= cfg.Successes:
+		c.move(up, 1)
+	case c.state() == up && c.streak >= cfg.Failures:
+		c.move(down, 0)
+	}
+}
+
+func (c *check) move(to state, value float64) {
+	c.current, c.streak, c.since = to, 0, time.Now()
+	c.gauge.Set(value)
+}
+
+// tell writes the one log line of a change.
+func (m *Monitor) tell(name string, before, after state, lasted time.Duration, err error) {
+	attrs := []slog.Attr{slog.String("check", name), slog.Float64(string(before)+"_seconds", lasted.Seconds())}
+	if after == down {
+		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "health check is down", append(attrs, slog.Any("error", err))...)
+		return
+	}
+	m.logger.LogAttrs(context.Background(), slog.LevelInfo, "health check is up", attrs...)
+}

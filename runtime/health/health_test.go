@@ -1,0 +1,433 @@
+package health_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/observability-first/scaffold/runtime/health"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+var errRefused = errors.New("connection refused")
+
+// dependency is something that can go away.
+type dependency struct {
+	away  atomic.Bool
+	calls atomic.Int64
+}
+
+func (d *dependency) check(context.Context) error {
+	d.calls.Add(1)
+	if d.away.Load() {
+		return errRefused
+	}
+	return nil
+}
+
+type fixture struct {
+	*health.Monitor
+
+	metrics *telemetry.Registry
+	log     bytes.Buffer
+}
+
+func newFixture(t *testing.T, cfg health.Config) *fixture {
+	t.Helper()
+	f := &fixture{metrics: telemetry.NewRegistry(telemetry.Classic)}
+	m, err := health.New(health.Options{Config: cfg, Registry: f.metrics, Logger: slog.New(slog.NewTextHandler(&f.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Monitor = m
+	return f
+}
+
+// start runs the checks until the test ends.
+func (f *fixture) start(t *testing.T) {
+	t.Helper()
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Stop)
+	synctest.Wait()
+}
+
+// after lets that much time pass and everything due then happen.
+func after(d time.Duration) {
+	time.Sleep(d) // virtual time
+	synctest.Wait()
+}
+
+func get(t *testing.T, h http.Handler) (int, health.Report) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	var report health.Report
+	if err := json.Unmarshal(w.Body.Bytes(), &report); err != nil {
+		t.Fatalf("the answer %q: %v", w.Body, err)
+	}
+	return w.Code, report
+}
+
+// expect holds the three probes and the gauge against what they should say.
+func (f *fixture) expect(t *testing.T, startup, ready int, status string) {
+	t.Helper()
+	gotStartup, _ := get(t, f.Startupz())
+	gotReady, report := get(t, f.Readyz())
+	gotLive, _ := get(t, f.Livez())
+	if gotStartup != startup || gotReady != ready || gotLive != http.StatusOK || report.Status != status {
+		t.Errorf("got startup %d, ready %d (%s), live %d; want %d, %d (%s), 200",
+			gotStartup, gotReady, report.Status, gotLive, startup, ready, status)
+	}
+	want := "0"
+	if ready == http.StatusOK {
+		want = "1"
+	}
+	f.expectMetric(t, semconv.RuntimeReady, want)
+	if f.Ready() != (ready == http.StatusOK) {
+		t.Errorf("Ready says %t while /readyz says %d", f.Ready(), ready)
+	}
+}
+
+func (f *fixture) expectMetric(t *testing.T, series, want string) {
+	t.Helper()
+	families, err := f.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			text.WriteString(family.GetName())
+			for _, l := range m.GetLabel() {
+				fmt.Fprintf(&text, "{%s=%s}", l.GetName(), l.GetValue())
+			}
+			fmt.Fprintf(&text, " %g\n", m.GetGauge().GetValue())
+		}
+	}
+	if !strings.Contains(text.String(), series+" "+want+"\n") {
+		t.Errorf("got metrics\n%swant %s %s", text.String(), series, want)
+	}
+}
+
+const (
+	interval = 5 * time.Second
+	// round is one interval with its largest jitter.
+	round = interval + interval/10
+)
+
+func TestStartWaitsForHooksAndEveryCheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var db dependency
+		db.away.Store(true)
+		f.Add("postgres", db.check)
+		f.expect(t, 503, 503, "starting")
+		f.start(t)
+		f.expect(t, 503, 503, "starting")
+		after(time.Minute)
+		f.expect(t, 503, 503, "starting")
+		if calls := db.calls.Load(); calls < 100 {
+			t.Errorf("got %d checks in the first minute, want one every half second", calls)
+		}
+		select {
+		case <-f.Started():
+			t.Error("started before the check succeeded")
+		default:
+		}
+
+		db.away.Store(false)
+		after(time.Second)
+		f.expect(t, 200, 200, "ready")
+		<-f.Started()
+	})
+}
+
+func TestNothingIsReadyBeforeStart(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	f.expect(t, 503, 503, "starting")
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.expect(t, 200, 200, "ready")
+}
+
+func TestASharedDependencyDegrades(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var db dependency
+		f.Add("postgres", db.check)
+		f.start(t)
+		f.expect(t, 200, 200, "ready")
+		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "1")
+
+		db.away.Store(true)
+		after(2 * round)
+		f.expect(t, 200, 200, "ready") // two failures are no outage
+		_, report := get(t, f.Readyz())
+		if c := report.Checks[0]; c.Status != "up" || c.Error != errRefused.Error() {
+			t.Errorf("got %+v, want up with the last error", c)
+		}
+		after(round)
+		f.expect(t, 200, 200, "degraded")
+		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "0")
+
+		db.away.Store(false)
+		after(interval)
+		f.expect(t, 200, 200, "degraded") // one success is no recovery
+		after(round)
+		f.expect(t, 200, 200, "ready")
+		f.expectMetric(t, "runtime_health_check_up{check=postgres}", "1")
+
+		for _, want := range []string{
+			`level=INFO msg="health check is up" check=postgres pending_seconds=`,
+			`level=WARN msg="health check is down" check=postgres up_seconds=`,
+			`error="connection refused"`,
+			`level=INFO msg="health check is up" check=postgres down_seconds=`,
+		} {
+			if !strings.Contains(f.log.String(), want) {
+				t.Errorf("got log\n%swant %s", f.log.String(), want)
+			}
+		}
+		if lines := strings.Count(f.log.String(), "\n"); lines != 3 {
+			t.Errorf("got %d log lines, want one a change:\n%s", lines, f.log.String())
+		}
+	})
+}
+
+func TestACriticalCheckTakesTheReplicaOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{Failures: 1, Successes: 1})
+		var disk, db dependency
+		f.Add("disk", disk.check, health.Critical)
+		f.Add("postgres", db.check)
+		f.start(t)
+		disk.away.Store(true)
+		db.away.Store(true)
+		after(round)
+		f.expect(t, 200, 503, "unready")
+		disk.away.Store(false)
+		after(round)
+		f.expect(t, 200, 200, "degraded")
+	})
+}
+
+func TestDrainingIsAliveAndNotReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var db dependency
+		f.Add("postgres", db.check)
+		f.start(t)
+		f.Drain()
+		f.expect(t, 200, 503, "draining")
+		after(3 * round)
+		f.expect(t, 200, 503, "draining")
+	})
+}
+
+func TestProbesNeverAskADependency(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var db dependency
+		f.Add("postgres", db.check)
+		f.start(t)
+		before := db.calls.Load()
+		for range 100 {
+			for range 100 {
+				get(t, f.Readyz())
+			}
+			after(10 * time.Millisecond)
+		}
+		if got := db.calls.Load() - before; got > 1 {
+			t.Errorf("10,000 probes in a second cost %d checks, want at most 1", got)
+		}
+	})
+}
+
+func TestReplicasDoNotAskTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var at []time.Time
+		f.Add("postgres", func(context.Context) error {
+			at = append(at, time.Now())
+			return nil
+		})
+		f.start(t)
+		after(200 * round)
+		seen := map[time.Duration]bool{}
+		for i := range at[1:] {
+			gap := at[i+1].Sub(at[i])
+			if gap < interval*9/10 || gap > round {
+				t.Fatalf("got a wait of %s, want 5s within a tenth", gap)
+			}
+			seen[gap] = true
+		}
+		if len(seen) < 100 {
+			t.Errorf("got %d different waits among %d, want jitter", len(seen), len(at)-1)
+		}
+	})
+}
+
+func TestAHangingCheckFailsAndRunsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var running, most atomic.Int64
+		release := make(chan struct{})
+		var hang atomic.Bool
+		f.Add("stuck", func(context.Context) error { // ignores its context
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			if hang.Load() {
+				<-release
+			}
+			return nil
+		})
+		f.start(t)
+		hang.Store(true)
+		after(5 * round)
+		f.expect(t, 200, 200, "degraded")
+		_, report := get(t, f.Readyz())
+		if got := report.Checks[0].Error; got != "no answer within 2s" {
+			t.Errorf("got %q, want the timeout", got)
+		}
+		if most.Load() != 1 {
+			t.Errorf("got %d runs at the same time, want 1", most.Load())
+		}
+		hang.Store(false)
+		close(release)
+		after(3 * round)
+		f.expect(t, 200, 200, "ready")
+	})
+}
+
+func TestACheckGetsADeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{Timeout: time.Second})
+		f.Add("slow", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		f.start(t)
+		after(10 * time.Second)
+		f.expect(t, 503, 503, "starting")
+	})
+}
+
+func TestAPanicIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		f.Add("broken", func(context.Context) error { panic("nil map " + strings.Repeat("x", 300)) })
+		f.start(t)
+		_, report := get(t, f.Readyz())
+		got := report.Checks[0].Error
+		if !strings.HasPrefix(got, "the check panicked: nil map") || len(got) > 203 {
+			t.Errorf("got %q, want the panic, shortened", got)
+		}
+	})
+}
+
+func TestProbesTakeGetAndHead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for path, h := range map[string]http.Handler{"/livez": f.Livez(), "/readyz": f.Readyz(), "/startupz": f.Startupz()} {
+		for method, want := range map[string]int{http.MethodGet: 200, http.MethodHead: 200, http.MethodPost: 405, http.MethodDelete: 405} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			if w.Code != want {
+				t.Errorf("%s %s gave %d, want %d", method, path, w.Code, want)
+			}
+			if want == 200 && w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s %s may be cached", method, path)
+			}
+			if (w.Body.Len() == 0) != (method == http.MethodHead) {
+				t.Errorf("%s %s gave %d bytes", method, path, w.Body.Len())
+			}
+		}
+	}
+}
+
+func TestStartTellsEveryMistake(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	var db dependency
+	f.Add("postgres", db.check)
+	f.Add("postgres", db.check)
+	f.Add("", db.check)
+	f.Add("x", nil)
+	err := f.Start(t.Context())
+	want := `health check "postgres" exists; give one of the two another name
+health check "": give it a name and a function
+health check "x": give it a name and a function`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := health.New(health.Options{}); err == nil || !strings.Contains(err.Error(), "Metrics()") {
+		t.Errorf("got %v, want an error that says what to pass", err)
+	}
+}
+
+func TestStartAndStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		f.Stop() // before the start there is nothing to stop
+		var db dependency
+		f.Add("postgres", db.check)
+		f.start(t)
+		if err := f.Start(t.Context()); err == nil {
+			t.Error("a second Start was accepted")
+		}
+		f.Stop()
+		before := db.calls.Load()
+		after(time.Minute)
+		if got := db.calls.Load(); got != before {
+			t.Errorf("got %d checks after Stop, want none", got-before)
+		}
+		f.expect(t, 200, 200, "ready")
+	})
+}
+
+func TestMetricsPassTheLinter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	var db dependency
+	f.Add("postgres", db.check)
+	found, err := testutil.GatherAndLint(f.metrics)
+	if err != nil || len(found) != 0 {
+		t.Errorf("got %v, %v", found, err)
+	}
+	var names []string
+	for _, d := range f.metrics.Declarations() {
+		names = append(names, d.Name)
+	}
+	if got, want := strings.Join(names, " "), "runtime_health_check_up runtime_ready"; got != want {
+		t.Errorf("got declarations %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,168 @@
+package httpclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	otelsemconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// resendKey carries the number of the attempt from the retrier to the observer.
+type resendKey struct{}
+
+// attempt is one try of a call, from its first byte to the end of its answer.
+type attempt struct {
+	metrics *metrics
+	span    trace.Span
+	began   time.Time
+	method  string
+	host    string
+	status  int // 0 when there was no answer
+	once    sync.Once
+}
+
+// RoundTrip sends the request once.
+func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r, a := o.begin(r)
+	resp, err := o.base.RoundTrip(r)
+	if err != nil {
+		a.finish(err)
+		return resp, err
+	}
+	a.answered(resp)
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols, resp.Body == nil, resp.Body == http.NoBody:
+		a.finish(nil) // an upgraded connection is not this request any more
+	default:
+		resp.Body = &body{ReadCloser: resp.Body, attempt: a}
+	}
+	return resp, nil
+}
+
+// begin starts the span and writes it into the headers of a copy: a
+// RoundTripper may not change the request it was given.
+func (o *observer) begin(r *http.Request) (*http.Request, *attempt) {
+	method := methodLabel(r.Method)
+	attributes := []attribute.KeyValue{
+		otelsemconv.HTTPRequestMethodKey.String(method),
+		otelsemconv.ServerAddress(r.URL.Hostname()),
+		otelsemconv.ServerPort(port(r.URL)),
+		otelsemconv.URLFull(bareURL(r.URL)),
+	}
+	if resend, ok := r.Context().Value(resendKey{}).(int); ok && resend > 0 {
+		attributes = append(attributes, otelsemconv.HTTPRequestResendCount(resend))
+	}
+	ctx, span := o.tracer.Start(r.Context(), method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
+	r = r.Clone(ctx)
+	o.propagator.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	return r, &attempt{
+		metrics: o.metrics, span: span, began: time.Now(),
+		method: method, host: o.metrics.peer(r.URL.Hostname()).label,
+	}
+}
+
+func (a *attempt) answered(resp *http.Response) {
+	a.status = resp.StatusCode
+	a.span.SetAttributes(
+		otelsemconv.HTTPResponseStatusCode(resp.StatusCode),
+		otelsemconv.NetworkProtocolVersion(protocolVersion(resp)),
+	)
+}
+
+// finish ends span and observation once: with the error that ended the
+// exchange, or nil at the end of the body.
+func (a *attempt) finish(err error) {
+	a.once.Do(func() {
+		status, kind := "", ""
+		if a.status != 0 {
+			status = strconv.Itoa(a.status)
+		}
+		if a.status >= http.StatusBadRequest {
+			kind = status
+		}
+		if err != nil {
+			kind = errorType(err)
+		}
+		if kind != "" {
+			a.span.SetAttributes(otelsemconv.ErrorTypeKey.String(kind))
+			a.span.SetStatus(codes.Error, description(err))
+		}
+		a.span.End()
+		a.metrics.observe(a.span.SpanContext(), time.Since(a.began), a.method, a.host, status, kind)
+	})
+}
+
+// description tells what a failed connection said. A status speaks for itself.
+func description(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// body ends the attempt with the response.
+type body struct {
+	io.ReadCloser
+
+	attempt *attempt
+}
+
+// Read ends the attempt at the end of the body or with the error that cut it.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		b.attempt.finish(nil)
+	case err != nil:
+		b.attempt.finish(err)
+	}
+	return n, err
+}
+
+// Close ends the attempt: a caller may have read all it wants.
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.attempt.finish(nil)
+	return err
+}
+
+// bareURL leaves out user and query: they are where people put secrets.
+func bareURL(u *url.URL) string {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return bare.String()
+}
+
+func port(u *url.URL) int {
+	if n, err := strconv.Atoi(u.Port()); err == nil {
+		return n
+	}
+	if u.Scheme == "https" {
+		return 443
+	}
+	return 80
+}
+
+func protocolVersion(resp *http.Response) string {
+	if resp.ProtoMajor >= 2 {
+		return strconv.Itoa(resp.ProtoMajor)
+	}
+	return strconv.Itoa(resp.ProtoMajor) + "." + strconv.Itoa(resp.ProtoMinor)
+}
+
+// withResend tells the observer which attempt this is.
+func withResend(ctx context.Context, resend int) context.Context {
+	if resend == 0 {
+		return ctx
+	}
+	return context.WithValue(ctx, resendKey{}, resend)
+}

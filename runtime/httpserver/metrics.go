@@ -1,0 +1,63 @@
+package httpserver
+
+import (
+	"errors"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+// metrics are the server's metric families.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	streams   *prometheus.HistogramVec
+	panics    *prometheus.CounterVec
+	active    prometheus.Gauge
+}
+
+// streamBounds are the bounds of the stream histogram, in seconds: a stream is
+// expected to last from a blink to a working day.
+func streamBounds() []float64 { return []float64{1, 10, 60, 300, 900, 3600, 14400, 28800} }
+
+func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
+	m := &metrics{}
+	var errs [5]error
+	m.requests, errs[0] = r.Counter(semconv.HTTPServerRequests,
+		"Requests that were answered, by what they mean to availability.",
+		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelOutcome)
+	m.durations, errs[1] = r.Histogram(semconv.HTTPServerRequestDuration,
+		"Time to answer a request; streams are left out.", bounds(extra),
+		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, semconv.LabelOutcome)
+	m.streams, errs[2] = r.Histogram(semconv.HTTPServerStreamDuration,
+		"Length of event streams and upgraded connections.", streamBounds(), semconv.LabelRoute)
+	m.panics, errs[3] = r.Counter(semconv.HTTPServerPanics,
+		"Handlers that panicked.", semconv.LabelRoute)
+	active, err := r.Gauge(semconv.HTTPServerActiveRequests, "Requests that are being answered.")
+	errs[4] = err
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	m.active = active.WithLabelValues()
+	return m, nil
+}
+
+// statusText spells a status for a label without allocating for common ones.
+func statusText(status int) string { return strconv.Itoa(status) }
+
+// exemplarInterval is the least time between two exemplars of one series. A
+// scrape sees one exemplar a bucket at the most, and scrapes are seconds apart.
+const exemplarInterval = 100 * time.Millisecond
+
+// throttle allows one event an interval.
+type throttle struct{ last atomic.Int64 }
+
+func (t *throttle) take(now time.Time) bool {
+	last, n := t.last.Load(), now.UnixNano()
+	return n-last >= int64(exemplarInterval) && t.last.CompareAndSwap(last, n)
+}

@@ -1,0 +1,70 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// ending is how a request ended.
+type ending struct {
+	status    int    // as recorded; 499 for a caller that went away
+	outcome   string // semconv.Outcome...
+	errorType string // error.type of the span; empty when nothing failed
+}
+
+// facts are what the outcome is decided on.
+type facts struct {
+	status    int   // 0 when nothing was written
+	panicked  bool  // the handler panicked
+	truncated bool  // fewer bytes went out than the header promised
+	shed      bool  // refused to protect the others
+	cause     error // of the request's context; nil when it is alive
+	writeErr  error // of writing the answer
+	stopping  bool  // we cut the connections ourselves
+}
+
+// Outcome decides what a request means. In this order:
+//
+//   - a handler that panics is a server_error, whatever status went out;
+//   - a refused request is shed;
+//   - a caller that went away before the answer was complete is a client_error,
+//     recorded as 499, unless we cut the connection ourselves;
+//   - an answer that is shorter than announced, a 5xx, or an answer that our own
+//     deadline prevented (504) is a server_error;
+//   - a 4xx is a client_error, and the rest is success.
+func (f facts) outcome() ending {
+	status := f.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	switch {
+	case f.panicked:
+		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
+	case f.shed:
+		return ending{status, semconv.OutcomeShed, "shed"}
+	case f.callerLeft():
+		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
+	case f.truncated:
+		return ending{status, semconv.OutcomeServerError, "truncated"}
+	case f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded):
+		return ending{http.StatusGatewayTimeout, semconv.OutcomeServerError, "timeout"}
+	case status >= http.StatusInternalServerError:
+		return ending{status, semconv.OutcomeServerError, statusText(status)}
+	case status >= http.StatusBadRequest:
+		return ending{status, semconv.OutcomeClientError, ""}
+	}
+	return ending{status, semconv.OutcomeSuccess, ""}
+}
+
+// callerLeft is true when the caller closed the connection and that is why the
+// answer is missing, failed or could not be written. An answer that was complete
+// before the caller left stays what it was.
+func (f facts) callerLeft() bool {
+	if f.stopping || !errors.Is(f.cause, context.Canceled) {
+		return false
+	}
+	return f.status == 0 || f.status >= http.StatusInternalServerError || f.writeErr != nil || f.truncated
+}

@@ -1,0 +1,43 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken pipe")
+	for name, tc := range map[string]struct {
+		facts facts
+		want  ending
+	}{
+		"an answer is a success":                         {facts{status: 200}, ending{200, semconv.OutcomeSuccess, ""}},
+		"a redirect is a success":                        {facts{status: 301}, ending{301, semconv.OutcomeSuccess, ""}},
+		"silence is net/http's 200":                      {facts{}, ending{200, semconv.OutcomeSuccess, ""}},
+		"a 4xx is the caller's":                          {facts{status: 404}, ending{404, semconv.OutcomeClientError, ""}},
+		"a 5xx is ours":                                  {facts{status: 503}, ending{503, semconv.OutcomeServerError, "503"}},
+		"a panic is ours whatever went out":              {facts{status: 200, panicked: true}, ending{500, semconv.OutcomeServerError, "panic"}},
+		"a refused request is shed":                      {facts{status: 503, shed: true}, ending{503, semconv.OutcomeShed, "shed"}},
+		"fewer bytes than announced are ours":            {facts{status: 200, truncated: true}, ending{200, semconv.OutcomeServerError, "truncated"}},
+		"our deadline before an answer is a 504":         {facts{cause: context.DeadlineExceeded}, ending{504, semconv.OutcomeServerError, "timeout"}},
+		"an answer in time stays good":                   {facts{status: 200, cause: context.DeadlineExceeded}, ending{200, semconv.OutcomeSuccess, ""}},
+		"a caller that left is recorded as 499":          {facts{cause: context.Canceled}, ending{499, semconv.OutcomeClientError, ""}},
+		"an error because the caller left is not ours":   {facts{status: 500, cause: context.Canceled}, ending{499, semconv.OutcomeClientError, ""}},
+		"a write that failed for it is not ours":         {facts{status: 200, cause: context.Canceled, writeErr: broken}, ending{499, semconv.OutcomeClientError, ""}},
+		"half an answer because the caller left":         {facts{status: 200, cause: context.Canceled, truncated: true}, ending{499, semconv.OutcomeClientError, ""}},
+		"a complete answer stays what it was":            {facts{status: 200, cause: context.Canceled}, ending{200, semconv.OutcomeSuccess, ""}},
+		"a connection that we cut is ours":               {facts{status: 500, cause: context.Canceled, stopping: true}, ending{500, semconv.OutcomeServerError, "500"}},
+		"a panic counts although the caller left before": {facts{panicked: true, cause: context.Canceled}, ending{500, semconv.OutcomeServerError, "panic"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := tc.facts.outcome(); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}

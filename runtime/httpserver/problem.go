@@ -1,0 +1,89 @@
+package httpserver
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+)
+
+// Problem is an error as the caller reads it: problem details of RFC 9457, with
+// the code that programs should branch on and the id to name to support.
+type Problem struct {
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail,omitempty"`
+	Code      fault.Code    `json:"code"`
+	RequestID string        `json:"request_id,omitempty"`
+	Errors    []fault.Field `json:"errors,omitempty"`
+}
+
+// ProblemType is the media type of a Problem.
+const ProblemType = "application/problem+json"
+
+// NewProblem says an error in words that the caller may read, and notes the
+// error itself for the log line and the span of the request.
+func NewProblem(ctx context.Context, err error) *Problem {
+	f := fault.Of(err)
+	p := &Problem{
+		Title:  http.StatusText(f.Code.Status()),
+		Status: f.Code.Status(),
+		Detail: f.Message,
+		Code:   f.Code,
+		Errors: f.Fields,
+	}
+	if x := exchangeOf(ctx); x != nil {
+		p.RequestID = x.id
+		x.failure.Store(&err)
+	}
+	return p
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus is what API frameworks ask an error for.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is the media type of the answer, whatever the caller accepts.
+func (*Problem) ContentType(string) string { return ProblemType }
+
+// NewRouter returns a chi router whose own answers, for paths and methods that
+// it does not know, are problems too.
+func NewRouter() *chi.Mux {
+	router := chi.NewRouter()
+	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, fault.NotFound("nothing is served at this path"))
+	})
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		p := NewProblem(r.Context(), fault.New(fault.CodeUnsupported, "%s is not served at this path", r.Method))
+		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+		p.write(w)
+	})
+	return router
+}
+
+// WriteProblem answers with an error. It is the one place where errors become
+// answers; the error itself goes into the access line.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	NewProblem(r.Context(), err).write(w)
+}
+
+func (p *Problem) write(w http.ResponseWriter) {
+	body, encodeErr := json.Marshal(p)
+	if encodeErr != nil { // a Problem holds only strings and numbers
+		panic(encodeErr)
+	}
+	w.Header().Set("Content-Type", ProblemType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Del("Content-Length")
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(p.Status)
+	// A caller that left is recorded by the observing pass.
+	_, _ = w.Write(append(body, '\n'))
+}

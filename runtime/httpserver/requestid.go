@@ -1,0 +1,42 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// requestIDHeader carries the id that a caller may name to support.
+const requestIDHeader = "X-Request-Id"
+
+// maxRequestID bounds what a caller may put into every log line.
+const maxRequestID = 64
+
+// requestID takes the caller's id if it is harmless, else the trace id: one id
+// less to look for.
+func requestID(r *http.Request, sc trace.SpanContext) string {
+	if id := r.Header.Get(requestIDHeader); harmless(id) {
+		return id
+	}
+	return sc.TraceID().String()
+}
+
+func harmless(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	return !strings.ContainsFunc(id, func(c rune) bool {
+		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c)
+	})
+}
+
+// RequestID returns the id of the request that the context belongs to, or "".
+func RequestID(ctx context.Context) string {
+	if x := exchangeOf(ctx); x != nil {
+		return x.id
+	}
+	return ""
+}

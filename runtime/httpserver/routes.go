@@ -1,0 +1,211 @@
+package httpserver
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// routeTable holds the series of every known route. Reading takes no lock.
+type routeTable struct {
+	metrics *metrics
+
+	mu     sync.Mutex // for writers
+	routes atomic.Pointer[map[routeKey]*series]
+}
+
+type routeKey struct{ method, route string }
+
+func newRouteTable(m *metrics) *routeTable {
+	t := &routeTable{metrics: m}
+	t.routes.Store(&map[routeKey]*series{})
+	return t
+}
+
+// declare makes the counters of one route exist at zero.
+func (t *routeTable) declare(method, route string) *series {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := routeKey{method, route}
+	have := *t.routes.Load()
+	if s, ok := have[key]; ok {
+		return s
+	}
+	next := maps.Clone(have)
+	s := newSeries(t.metrics, key)
+	next[key] = s
+	t.routes.Store(&next)
+	return s
+}
+
+// list returns the known routes as "GET /v1/orders", sorted, without the
+// unmatched one.
+func (t *routeTable) list() []string {
+	var out []string
+	for key := range *t.routes.Load() {
+		if key.route != semconv.RouteUnmatched {
+			out = append(out, key.method+" "+key.route)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// find returns the series for a request that was answered. Routes of a router
+// that matched but did not list itself (http.ServeMux) are added when they are
+// first seen: their number is bounded by the program.
+func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
+	method := r.Method
+	if !slices.Contains(knownMethods(), method) {
+		method = semconv.MethodOther
+	}
+	known := *t.routes.Load()
+	if route := normalize(routed.RoutePattern()); route != "" {
+		if s, ok := known[routeKey{method, route}]; ok {
+			return s
+		}
+	}
+	if route := fromPattern(r.Pattern); route != "" && len(routed.RoutePatterns) == 0 {
+		if s, ok := known[routeKey{method, route}]; ok {
+			return s
+		}
+		return t.declare(method, route)
+	}
+	if s, ok := known[routeKey{method, semconv.RouteUnmatched}]; ok {
+		return s
+	}
+	return t.declare(method, semconv.RouteUnmatched)
+}
+
+// walk declares every route that a chi router lists.
+func (t *routeTable) walk(router chi.Routes, prefix string) {
+	for _, route := range router.Routes() {
+		full := strings.ReplaceAll(prefix+route.Pattern, "/*/", "/")
+		if route.SubRoutes != nil {
+			t.walk(route.SubRoutes, strings.TrimSuffix(full, "/*"))
+			continue
+		}
+		if isMount(route) {
+			continue
+		}
+		for method := range route.Handlers {
+			if method != anyMethod && serves(route, method) {
+				t.declare(method, normalize(full))
+			}
+		}
+	}
+}
+
+// anyMethod is chi's name for a handler registered without a method.
+const anyMethod = "*"
+
+// isMount says whether the route is a foreign handler mounted below a path: it
+// does not tell its routes, and a wildcard would hide them in one series.
+func isMount(route chi.Route) bool {
+	_, isAny := route.Handlers[anyMethod]
+	return isAny && strings.HasSuffix(route.Pattern, anyMethod)
+}
+
+// serves leaves out the methods that no page, client or probe sends to a
+// handler that was registered for all of them.
+func serves(route chi.Route, method string) bool {
+	if _, isAny := route.Handlers[anyMethod]; !isAny {
+		return true
+	}
+	return method != http.MethodConnect && method != http.MethodTrace && method != http.MethodOptions
+}
+
+// normalize drops the slash at the end, as chi does when it reports a pattern.
+func normalize(route string) string {
+	if route == "/" {
+		return route
+	}
+	return strings.TrimSuffix(route, "/")
+}
+
+// fromPattern takes method and host off a pattern of http.ServeMux.
+func fromPattern(pattern string) string {
+	i := strings.IndexByte(pattern, '/')
+	if i < 0 {
+		return ""
+	}
+	return normalize(strings.TrimSuffix(pattern[i:], "{$}"))
+}
+
+// series are the metric children of one route and method. They are resolved
+// once, so that a request hashes no label.
+type series struct {
+	key      routeKey
+	spanName string
+	metrics  *metrics
+	counters map[string]prometheus.Counter
+
+	mu        sync.Mutex // for writers
+	durations atomic.Pointer[[]*duration]
+}
+
+// duration is the histogram child of one status and outcome.
+type duration struct {
+	status    int
+	outcome   string
+	observer  prometheus.ExemplarObserver
+	exemplars *throttle
+}
+
+func newSeries(m *metrics, key routeKey) *series {
+	s := &series{key: key, spanName: spanName(key), metrics: m, counters: map[string]prometheus.Counter{}}
+	s.durations.Store(&[]*duration{})
+	for _, outcome := range semconv.Outcomes() {
+		counter := m.requests.WithLabelValues(key.method, key.route, outcome)
+		if key.route != semconv.RouteUnmatched {
+			counter.Add(0)
+		}
+		s.counters[outcome] = counter
+	}
+	return s
+}
+
+func spanName(key routeKey) string {
+	method := key.method
+	if method == semconv.MethodOther {
+		method = "HTTP"
+	}
+	if key.route == semconv.RouteUnmatched {
+		return method
+	}
+	return method + " " + key.route
+}
+
+func (s *series) duration(status int, outcome string) *duration {
+	if d := findDuration(*s.durations.Load(), status, outcome); d != nil {
+		return d
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	have := *s.durations.Load()
+	if d := findDuration(have, status, outcome); d != nil {
+		return d
+	}
+	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, statusText(status), outcome)
+	d := &duration{status: status, outcome: outcome, observer: observer.(prometheus.ExemplarObserver), exemplars: &throttle{}}
+	next := append(slices.Clone(have), d)
+	s.durations.Store(&next)
+	return d
+}
+
+func findDuration(list []*duration, status int, outcome string) *duration {
+	for _, d := range list {
+		if d.status == status && d.outcome == outcome {
+			return d
+		}
+	}
+	return nil
+}

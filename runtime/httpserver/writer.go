@@ -1,0 +1,127 @@
+package httpserver
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// recorder notes what goes out. It has the optional interfaces of the writer
+// below it and no others: a handler that asks for a Flusher or a Hijacker gets
+// the answer that the connection gives.
+type recorder struct {
+	http.ResponseWriter
+	status   int
+	bytes    int64
+	err      error // the first failed write
+	hijacked bool
+	// closing asks for Connection: close on answers of a server that drains.
+	closing func() bool
+}
+
+// wrap returns the recorder in the form that fits the writer: connections of
+// HTTP/1 can be hijacked and take files without copying, those of HTTP/2 cannot.
+func wrap(rec *recorder) http.ResponseWriter {
+	_, hijacks := rec.ResponseWriter.(http.Hijacker)
+	_, reads := rec.ResponseWriter.(io.ReaderFrom)
+	_, flushes := rec.ResponseWriter.(http.Flusher)
+	switch {
+	case hijacks && reads && flushes:
+		return http1Recorder{flushRecorder{rec}}
+	case flushes:
+		return flushRecorder{rec}
+	}
+	return rec
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// WriteHeader implements [http.ResponseWriter].
+func (r *recorder) WriteHeader(status int) {
+	// 1xx are announcements; the answer is still to come. 101 is the answer.
+	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
+		r.status = status
+		if r.closing != nil && r.closing() {
+			r.Header().Set("Connection", "close")
+		}
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (r *recorder) Write(b []byte) (int, error) {
+	r.ensureHeader()
+	n, err := r.ResponseWriter.Write(b)
+	r.count(int64(n), err)
+	return n, err
+}
+
+// WriteString implements [io.StringWriter].
+func (r *recorder) WriteString(s string) (int, error) {
+	r.ensureHeader()
+	n, err := io.WriteString(r.ResponseWriter, s)
+	r.count(int64(n), err)
+	return n, err
+}
+
+func (r *recorder) ensureHeader() {
+	if r.status == 0 {
+		r.WriteHeader(http.StatusOK)
+	}
+}
+
+func (r *recorder) count(n int64, err error) {
+	r.bytes += n
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// truncated says whether fewer bytes went out than Content-Length announced.
+func (r *recorder) truncated(method string) bool {
+	if r.hijacked || method == http.MethodHead || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
+		return false
+	}
+	announced, err := strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64)
+	return err == nil && r.bytes < announced
+}
+
+// streaming says whether the answer is a stream, whose length is not a latency.
+func (r *recorder) streaming() bool {
+	return r.hijacked || r.status == http.StatusSwitchingProtocols ||
+		strings.HasPrefix(r.Header().Get("Content-Type"), "text/event-stream")
+}
+
+type flushRecorder struct{ *recorder }
+
+// Flush implements [http.Flusher].
+func (r flushRecorder) Flush() {
+	r.ensureHeader()
+	r.ResponseWriter.(http.Flusher).Flush()
+}
+
+type http1Recorder struct{ flushRecorder }
+
+// Hijack implements [http.Hijacker].
+func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := r.ResponseWriter.(http.Hijacker).Hijack()
+	if err == nil {
+		r.hijacked = true
+		if r.status == 0 {
+			r.status = http.StatusSwitchingProtocols
+		}
+	}
+	return conn, buf, err
+}
+
+// ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
+func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
+	r.ensureHeader()
+	n, err := r.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
+	r.count(n, err)
+	return n, err
+}

@@ -1,0 +1,183 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	goruntime "runtime"
+	"sync"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+)
+
+// Run runs the service until ctx ends, the process is told to stop, or a part
+// of it fails; then it stops everything and returns every error that it met.
+//
+// Start: telemetry, both listeners (so that a taken port is told at once), the
+// start hooks in order, workers, requests; then the service is ready once its
+// checks succeed.
+//
+// Stop, within one budget (STOP_TIMEOUT); each phase is one log line, one value
+// of runtime_drain_phase_seconds and one event of the shutdown span:
+//
+//  1. announce: /readyz says 503, consumers stop fetching, OnDrain hooks run,
+//     answers ask their callers to close the connection;
+//  2. delay: DRAIN_DELAY, for balancers to notice;
+//  3. requests: the listener closes; requests and tracked work in flight end;
+//  4. workers: their context ends;
+//  5. flush: all signals at the same time;
+//  6. close: OnStop hooks in reverse.
+//
+// The admin listener closes last. A second signal skips the waiting of the
+// phases that are left.
+func (s *Service) Run(ctx context.Context) error {
+	if s.mode.verb != verbServe {
+		return s.answer(ctx)
+	}
+	if err := errors.Join(append(s.problems, s.loader.Check())...); err != nil {
+		return usageError{err}
+	}
+	r := &running{Service: s, failed: make(chan error, len(s.workers)+2)}
+	return r.run(ctx)
+}
+
+// running is a service that was started.
+type running struct {
+	*Service
+	server *httpserver.Server
+	admin  *adminServer
+
+	workersCtx  context.Context
+	stopWorkers context.CancelFunc
+	workersDone sync.WaitGroup
+
+	failed chan error // of workers and servers
+}
+
+func (r *running) run(ctx context.Context) error {
+	signals, release := r.process.notify()
+	defer release()
+	// The first signal ends ctx, also while hooks are starting; a second one is
+	// left for stop.
+	ctx, stopRequested := context.WithCancelCause(ctx)
+	defer stopRequested(nil)
+	go func() {
+		select {
+		case sig := <-signals:
+			stopRequested(fmt.Errorf("signal: %s", sig))
+		case <-ctx.Done():
+		}
+	}()
+
+	err := r.start(ctx)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-r.failed:
+			r.Logger().Error("a part failed, stopping", "error", err)
+		}
+	}
+	if ctx.Err() != nil {
+		r.Logger().Info("stop requested", "reason", context.Cause(ctx).Error())
+		err = nil // what a start that was broken off says is no failure
+	}
+	return errors.Join(err, r.stop(ctx, signals))
+}
+
+func (r *running) start(ctx context.Context) error {
+	if err := r.telemetry.Start(ctx); err != nil {
+		return err
+	}
+	r.telemetry.SetGlobals()
+	if err := r.listen(ctx); err != nil {
+		return usageError{err}
+	}
+	r.serve("admin listener", r.admin.Serve)
+	r.workersCtx, r.stopWorkers = context.WithCancel(context.WithoutCancel(ctx))
+	for _, h := range r.starts {
+		if err := guard(ctx, h); err != nil {
+			return fmt.Errorf("start %s: %w", h.name, err)
+		}
+	}
+	for _, w := range r.workers {
+		r.workersDone.Go(func() {
+			if err := guard(r.workersCtx, w); r.workersCtx.Err() == nil {
+				r.report("worker "+w.name, err)
+			}
+		})
+	}
+	if r.server != nil {
+		r.serve("http listener", r.server.Serve)
+	}
+	if err := r.health.Start(r.workersCtx); err != nil {
+		return err
+	}
+	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
+	r.announceAddrs()
+	return nil
+}
+
+// listen binds both addresses and tells every one that is taken.
+func (r *running) listen(ctx context.Context) error {
+	var err error
+	if r.handler != nil {
+		if r.server, err = httpserver.New(r.observer, r.handler, r.routes...); err != nil {
+			return err
+		}
+	}
+	r.admin = newAdminServer(r.Service)
+	err = r.admin.Listen(ctx)
+	if r.server != nil {
+		err = errors.Join(err, r.server.Listen(ctx))
+	}
+	return err
+}
+
+func (r *running) serve(name string, serve func() error) {
+	go func() { r.report(name, serve()) }()
+}
+
+// report tells the main loop that a part failed; nil is no failure.
+func (r *running) report(part string, err error) {
+	if err != nil {
+		r.failed <- fmt.Errorf("%s: %w", part, err)
+	}
+}
+
+func (r *running) startedAttrs() []any {
+	attrs := []any{
+		slog.String("service", r.Name()), slog.String("version", r.telemetry.Version()),
+		slog.String("owner", r.defaults.Owner), slog.Int("pid", os.Getpid()),
+		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)), slog.String("admin_addr", r.admin.Addr().String()),
+	}
+	if r.server != nil {
+		attrs = append(attrs, slog.String("http_addr", r.server.Addr().String()))
+	}
+	return attrs
+}
+
+// announceAddrs tells the process where the service listens.
+func (r *running) announceAddrs() {
+	if r.process.Started == nil {
+		return
+	}
+	var http net.Addr
+	if r.server != nil {
+		http = r.server.Addr()
+	}
+	r.process.Started(http, r.admin.Addr())
+}
+
+// guard turns a panic of a hook into its error, with the stack.
+func guard(ctx context.Context, h hook) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := make([]byte, 8<<10)
+			err = fmt.Errorf("panic: %v\n%s", p, stack[:goruntime.Stack(stack, false)])
+		}
+	}()
+	return h.run(ctx)
+}

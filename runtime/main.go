@@ -1,0 +1,142 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of a service. 64 is EX_USAGE of sysexits.h.
+const (
+	exitDone  = 0
+	exitError = 1
+	exitUsage = 64
+)
+
+// Process is the world that a service runs in, given to it whole so that a test
+// can give it another.
+type Process struct {
+	Args      []string                    // without the program's name
+	LookupEnv func(string) (string, bool) // nil finds nothing
+	Stdout    io.Writer
+	Stderr    io.Writer
+	// Signals tell the service to stop; nil means SIGINT and SIGTERM of this
+	// process.
+	Signals <-chan os.Signal
+	// Started is called once with the bound addresses, after the start hooks;
+	// it may be nil. http is nil for a service without a handler.
+	Started func(http, admin net.Addr)
+}
+
+// Main runs the service in this process and returns its exit status: 0 when it
+// stopped as told, 1 when something failed, 64 when it was started wrongly.
+//
+// The binary answers:
+//
+//	orders              serve until told to stop
+//	orders telemetry    declared metrics as JSON
+//	orders openapi      the API's OpenAPI document
+//	orders config       variables, defaults, meanings, values
+//	orders version      version, revision, Go version
+//	orders NAME         a command declared with Service.Command
+func Main(info Info, defaults Defaults, run func(context.Context, *Service) error) int {
+	return Execute(context.Background(), Process{
+		Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr,
+	}, info, defaults, run)
+}
+
+// Execute is [Main] in a given world.
+func Execute(ctx context.Context, p Process, info Info, defaults Defaults, run func(context.Context, *Service) error) int {
+	if p.LookupEnv == nil {
+		p.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	root := newRoot(p, info, defaults, run)
+	root.SetArgs(append([]string{}, p.Args...)) // nil would mean the arguments of this process
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		_, _ = fmt.Fprintf(p.Stderr, "%s: %s\n", info.Name, line)
+	}
+	if _, wrong := errors.AsType[usageError](err); wrong {
+		return exitUsage
+	}
+	return exitError
+}
+
+func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, *Service) error) *cobra.Command {
+	wire := func(cmd *cobra.Command, verb string) error {
+		svc, err := newService(p, info, defaults, verb)
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), svc)
+	}
+	root := &cobra.Command{
+		Use:           info.Name + " [command]",
+		Short:         "Serve until told to stop.",
+		Args:          cobra.MaximumNArgs(1),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return wire(cmd, args[0])
+			}
+			return wire(cmd, verbServe)
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	for verb, help := range map[string]string{
+		verbServe:     "Serve until told to stop (the default).",
+		verbTelemetry: "Print the declared metrics as JSON.",
+		verbOpenAPI:   "Print the OpenAPI document of the API.",
+		verbConfig:    "Print every variable with its type, default, meaning and value.",
+	} {
+		root.AddCommand(&cobra.Command{
+			Use: verb, Short: help, Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return wire(cmd, verb) },
+		})
+	}
+	root.AddCommand(&cobra.Command{
+		Use: "version", Short: "Print version, revision and Go version.", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return printVersion(cmd.OutOrStdout(), info, defaults) },
+	})
+	return root
+}
+
+// notify subscribes to the signals that stop the service.
+func (p Process) notify() (signals <-chan os.Signal, release func()) {
+	if p.Signals != nil {
+		return p.Signals, func() {}
+	}
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c, func() { signal.Stop(c) }
+}
+
+// revision is the commit of the build, as the Go tool recorded it.
+func revision() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range build.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
