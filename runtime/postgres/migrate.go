@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// lockWait is how long a migration waits for another replica's to end, asking
+// once a second: 5 minutes, goose's own default.
+const lockWait = 300 // seconds
+
+// Migrate brings the schema up to date with the migrations that New was given.
+// Replicas that start together take turns behind an advisory lock. It uses a
+// connection of its own, without the timeouts of queries.
+func (db *DB) Migrate(ctx context.Context) error {
+	if db.migrations == nil {
+		return errors.New("migrate: this service has no migrations; give postgres.New a file system with files such as 0001_orders.sql")
+	}
+	if db.cfg.URL == "" {
+		return errNoURL
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockWait))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	conn := db.poolConfig.ConnConfig.Copy()
+	conn.Tracer = nil
+	plain := stdlib.OpenDB(*conn)
+	defer plain.Close() //nolint:errcheck // nothing is left to be written
+	provider, err := goose.NewProvider(goose.DialectPostgres, plain, db.migrations,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	results, err := provider.Up(ctx)
+	db.report(ctx, results)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		db.report(ctx, partial.Applied)
+		return fmt.Errorf("migrate %s: %s: %w", db.where(), partial.Failed.Source.Path, partial.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", db.where(), err)
+	}
+	return nil
+}
+
+// report writes one line for each migration that was applied.
+func (db *DB) report(ctx context.Context, results []*goose.MigrationResult) {
+	for _, r := range results {
+		db.logger.LogAttrs(ctx, slog.LevelInfo, "migration applied",
+			slog.String("migration", r.Source.Path), slog.Float64("duration_seconds", r.Duration.Round(time.Microsecond).Seconds()))
+	}
+}

@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+type sdkEvent = sdktrace.Event
+
+func TestOperation(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"SELECT 1":        "SELECT",
+		" \n\tselect*":    "SELECT",
+		"select(1)":       "SELECT",
+		"SELECT;":         "SELECT",
+		"with x as (...)": "WITH",
+		"-- name: GetOrder :one\nUPDATE orders SET": "UPDATE",
+		"/* hint */ -- more\nDELETE FROM":           "DELETE",
+		"begin isolation level serializable":        "BEGIN",
+		"":                                          semconv.MethodOther,
+		"/* open":                                   semconv.MethodOther,
+		"-- only":                                   semconv.MethodOther,
+		"SELECTED":                                  semconv.MethodOther,
+		"hunter2":                                   semconv.MethodOther,
+	} {
+		if got := operation(sql); got != want {
+			t.Errorf("%q gave %s, want %s", sql, got, want)
+		}
+	}
+}
+
+// FuzzOperation holds the label to its closed list whatever the statement is: a
+// word is on the list exactly when it is its own operation.
+func FuzzOperation(f *testing.F) {
+	for _, seed := range []string{"SELECT 1", "--", "/*/", "/* */x", "İnsert", "\x00select"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, sql string) {
+		got := operation(sql)
+		if len(got) > len("SAVEPOINT") || got != semconv.MethodOther && operation(got) != got {
+			t.Errorf("%q gave %q", sql, got)
+		}
+	})
+}
+
+func TestErrorType(t *testing.T) {
+	t.Parallel()
+	state := func(code string) error { return &pgconn.PgError{Code: code} }
+	for want, errs := range map[string][]error{
+		"":                  {nil, pgx.ErrNoRows},
+		"constraint":        {state("23505")},
+		"serialization":     {state("40001"), state("40P01")},
+		"statement":         {state("42601")},
+		"operator":          {state("57P01")},
+		"canceled":          {context.Canceled},
+		"timeout":           {context.DeadlineExceeded},
+		"connection":        {state("08006"), io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: net.ErrClosed}, &pgconn.ConnectError{}},
+		semconv.MethodOther: {state("XX000"), state("odd"), errors.New("encode argument 1")},
+	} {
+		for _, err := range errs {
+			if got := errorType(err); got != want {
+				t.Errorf("%v gave %q, want %q", err, got, want)
+			}
+		}
+	}
+}

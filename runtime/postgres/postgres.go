@@ -1,0 +1,169 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+// Host is the service that the database belongs to; *runtime.Service is one.
+type Host interface {
+	// Telemetry gives the four signals.
+	Telemetry() *telemetry.Telemetry
+	// OnStart runs start before the service is ready.
+	OnStart(name string, start func(context.Context) error)
+	// OnStop runs stop after the last request.
+	OnStop(name string, stop func(context.Context) error)
+	// Check watches something that all replicas share.
+	Check(name string, check func(context.Context) error)
+	// Command declares a sub-command of the service's binary.
+	Command(name, help string, run func(ctx context.Context) error)
+}
+
+var errNoURL = errors.New("postgres: no connection string; set POSTGRES_URL to one such as postgres://orders:secret@db:5432/orders")
+
+// retryInterval is the time between two attempts to reach the database during a
+// start.
+const retryInterval = 250 * time.Millisecond
+
+// DB is the service's database. It is safe for concurrent use once the service
+// has started.
+type DB struct {
+	cfg        Config
+	poolConfig *pgxpool.Config
+	migrations fs.FS
+	logger     *slog.Logger
+	duration   *prometheus.HistogramVec
+	collector  *collector
+	pool       atomic.Pointer[pgxpool.Pool]
+}
+
+// New declares a database of the host: its metrics, its health check, the
+// command migrate when there are migrations, and the hooks that open and close
+// it. Nothing connects before the host starts. Migrations are files such as
+// 0001_orders.sql in the format of goose, in the root of the file system; nil
+// means none. A service has one DB.
+func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
+	tel := host.Telemetry()
+	db := &DB{cfg: cfg.withDefaults(), migrations: migrations, logger: tel.Logger()}
+	var err error
+	if db.poolConfig, err = db.cfg.pool(); err != nil {
+		return nil, err
+	}
+	db.poolConfig.ConnConfig.Tracer = db.tracers(tel.TracerProvider(), db.poolConfig.ConnConfig)
+	if err := db.declare(tel.Metrics()); err != nil {
+		return nil, err
+	}
+	host.OnStart("postgres", db.start)
+	host.OnStop("postgres", db.stop)
+	host.Check("postgres", db.Ping)
+	if migrations != nil {
+		host.Command("migrate", "bring the database schema up to date", db.Migrate)
+	}
+	return db, nil
+}
+
+func (db *DB) declare(reg *telemetry.Registry) error {
+	var err error
+	db.duration, err = reg.Histogram(semconv.DBClientOperationDuration, "Time of one database statement, its rows included.",
+		semconv.DatabaseBuckets(), semconv.LabelDBSystem, semconv.LabelDBOperation, semconv.LabelErrorType)
+	if err != nil {
+		return err
+	}
+	name := cmp.Or(db.poolConfig.ConnConfig.Database, semconv.DBSystemPostgreSQL)
+	db.collector = newCollector(name, db.cfg.MaxConns, db.pool.Load)
+	if err := reg.Register(db.collector); err != nil {
+		return fmt.Errorf("postgres: %w; a service has one postgres.New", err)
+	}
+	return nil
+}
+
+// start opens the pool, waits for the database and migrates when asked.
+func (db *DB) start(ctx context.Context) error {
+	if db.cfg.URL == "" {
+		return errNoURL
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), db.poolConfig)
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	db.pool.Store(pool)
+	if err := db.await(ctx); err != nil {
+		return err
+	}
+	if db.cfg.Migrate {
+		return db.Migrate(ctx)
+	}
+	return nil
+}
+
+// await waits until the database answers. A database that refuses us for good
+// is told at once.
+func (db *DB) await(ctx context.Context) error {
+	deadline := time.Now().Add(db.cfg.StartTimeout)
+	for first := true; ; first = false {
+		err := db.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		if refused(err) {
+			return fmt.Errorf("postgres: %s refuses this service: %w; check POSTGRES_URL", db.where(), err)
+		}
+		if !time.Now().Add(retryInterval).Before(deadline) {
+			return fmt.Errorf("postgres: %s does not answer within %s: %w; check POSTGRES_URL, or start the database", db.where(), db.cfg.StartTimeout, err)
+		}
+		if first {
+			db.logger.LogAttrs(ctx, slog.LevelWarn, "waiting for the database", slog.String("server", db.where()), slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// refused reports an answer that waiting does not change: a wrong password or
+// user (class 28), or a database that does not exist (3D000).
+func refused(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "3D000" || len(pg.Code) == 5 && pg.Code[:2] == "28")
+}
+
+// where names the database without its password.
+func (db *DB) where() string {
+	c := db.poolConfig.ConnConfig
+	return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database)
+}
+
+// stop closes the pool. It waits for connections in use, since their statements
+// are what the drain waited for, but not beyond the context.
+func (db *DB) stop(ctx context.Context) error {
+	pool := db.pool.Load()
+	if pool == nil {
+		return nil
+	}
+	closed := make(chan struct{})
+	go func() {
+		pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("postgres: %d connections are still in use", pool.Stat().AcquiredConns())
+	}
+}

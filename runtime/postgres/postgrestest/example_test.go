@@ -1,0 +1,28 @@
+package postgrestest_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+)
+
+func ExampleStart() {
+	test := func(t *testing.T) {
+		server := postgrestest.Start(t) // skips by name where there is no PostgreSQL; fails in CI
+		conn, err := pgx.Connect(t.Context(), server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+
+		var sum int
+		if err := conn.QueryRow(t.Context(), "SELECT 1 + 1").Scan(&sum); err != nil || sum != 2 {
+			t.Errorf("got %d, %v; want 2", sum, err)
+		}
+	}
+	_ = test // a test's body, as in func TestSum(t *testing.T)
+	// Output:
+}

@@ -1,0 +1,130 @@
+package postgrestest
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ErrNotFound says that the machine has no PostgreSQL server binaries. The
+// error that wraps it names the command that installs them.
+var ErrNotFound = errors.New("no PostgreSQL server on this machine")
+
+// notFound is ErrNotFound with what to do about it.
+type notFound struct{ install string }
+
+func (e notFound) Error() string {
+	return ErrNotFound.Error() + " (initdb and postgres are neither on PATH nor where distributions keep them); install it with: " + e.install
+}
+
+func (e notFound) Unwrap() error { return ErrNotFound }
+
+// binaries is a directory that holds initdb and postgres.
+type binaries string
+
+func (b binaries) path(name string) string { return filepath.Join(string(b), name) }
+
+// find looks on PATH first, since that is what a person chose, and then where
+// distributions keep servers off it, newest first.
+func find() (binaries, error) {
+	if initdb, err := exec.LookPath("initdb"); err == nil && complete(filepath.Dir(initdb)) {
+		return binaries(filepath.Dir(initdb)), nil
+	}
+	for _, dir := range installed(distributions()) {
+		if complete(dir) {
+			return binaries(dir), nil
+		}
+	}
+	return "", notFound{installCommand()}
+}
+
+// distributions are the places of Debian and Ubuntu, of PostgreSQL's own
+// packages for Red Hat, of Alpine, and of Homebrew on both kinds of Mac.
+func distributions() []string {
+	return []string{
+		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
+		"/opt/homebrew/opt/postgresql@*/bin", "/opt/homebrew/opt/postgresql/bin",
+		"/usr/local/opt/postgresql@*/bin", "/usr/local/opt/postgresql/bin", "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
+	}
+}
+
+// installed lists the directories that match, newest version first.
+func installed(patterns []string) []string {
+	var dirs []string
+	for _, p := range patterns {
+		matches, err := filepath.Glob(p)
+		if err == nil { // the patterns are ours and well formed
+			dirs = append(dirs, matches...)
+		}
+	}
+	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
+	return dirs
+}
+
+// version reads the major version off a directory's name; 0 when it has none.
+func version(dir string) int {
+	digits := func(r rune) bool { return r < '0' || r > '9' }
+	best := 0
+	for part := range strings.SplitSeq(dir, "/") {
+		if n, err := strconv.Atoi(strings.Trim(strings.TrimLeftFunc(part, digits), ".")); err == nil {
+			best = n
+		} else if major, _, found := strings.Cut(strings.TrimLeftFunc(part, digits), "."); found {
+			best, _ = strconv.Atoi(major)
+		}
+	}
+	return best
+}
+
+func complete(dir string) bool {
+	for _, name := range []string{"initdb", "postgres"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// installCommand is the one command to type on this system.
+func installCommand() string {
+	if goruntime.GOOS == "darwin" {
+		return "brew install postgresql@17"
+	}
+	release, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		release = nil
+	}
+	return installFor(string(release))
+}
+
+// installFor reads ID and ID_LIKE of os-release(5).
+func installFor(release string) string {
+	var ids []string
+	for line := range strings.Lines(release) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if key == "ID" || key == "ID_LIKE" {
+			ids = append(ids, strings.Fields(strings.Trim(value, `"'`))...)
+		}
+	}
+	for _, id := range ids {
+		switch id {
+		case "debian", "ubuntu":
+			return "sudo apt-get install -y postgresql"
+		case "fedora", "rhel", "centos":
+			return "sudo dnf install -y postgresql-server"
+		case "alpine":
+			return "sudo apk add postgresql"
+		case "arch":
+			return "sudo pacman -S --noconfirm postgresql"
+		case "suse", "opensuse":
+			return "sudo zypper install -y postgresql-server"
+		}
+	}
+	return "the package of your system that holds initdb (https://www.postgresql.org/download)"
+}

@@ -1,0 +1,90 @@
+// Command withpostgres runs another command with a PostgreSQL to talk to.
+//
+//	go run .../postgrestest/withpostgres -- go run ./cmd/orders
+//
+// It uses the one that POSTGRES_URL names, else it starts a local server whose
+// data stay in .postgres until that folder is deleted. Without server binaries
+// it says how to get either. The server ends with the command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+)
+
+const variable = "POSTGRES_URL"
+
+func main() {
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	status, err := run(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "withpostgres:", err)
+		status = max(status, 1)
+	}
+	os.Exit(status)
+}
+
+func run(args []string) (status int, err error) {
+	if len(args) == 0 {
+		return 0, errors.New("say what to run, as in: withpostgres -- go run ./cmd/orders")
+	}
+	if os.Getenv(variable) == "" {
+		url, stop, err := serve()
+		if err != nil {
+			return 1, err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+		if err := os.Setenv(variable, url); err != nil {
+			return 1, err
+		}
+	}
+	return command(args)
+}
+
+func serve() (url string, stop func() error, err error) {
+	dir, err := filepath.Abs(".postgres")
+	if err != nil {
+		return "", nil, err
+	}
+	fmt.Fprintf(os.Stderr, "starting a local PostgreSQL, data in %s\n", dir)
+	url, stop, err = postgrestest.Serve(context.Background(), dir)
+	if errors.Is(err, postgrestest.ErrNotFound) {
+		return "", nil, fmt.Errorf("%w; or set %s to a server of yours, as in postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
+	}
+	return url, stop, err
+}
+
+// command runs args until it ends. Signals of the terminal reach it by itself;
+// others are passed on.
+func command(args []string) (status int, err error) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // it is ended by signals, and running what was asked for is the job
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return 1, err
+	}
+	go func() {
+		for sig := range signals {
+			if sig == syscall.SIGTERM {
+				_ = cmd.Process.Signal(sig) // it may have ended by now
+			}
+		}
+	}()
+	err = cmd.Wait()
+	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exited.ExitCode(), nil
+	}
+	return 0, err
+}

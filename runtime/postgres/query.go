@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+)
+
+var errNotStarted = errors.New("postgres: used before the service started; query from a handler or a worker, not from run")
+
+// Ping asks the database for a sign of life.
+func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, db.cfg.QueryTimeout)
+	defer cancel()
+	return db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error { return pool.Ping(ctx) })
+}
+
+// Exec runs a statement that returns no rows.
+func (db *DB) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		tag, err = pool.Exec(ctx, sql, args...)
+		return err
+	})
+	return tag, err
+}
+
+// Query runs a statement that returns rows. Close them; the connection is in
+// use until then.
+func (db *DB) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
+	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		rows, err = pool.Query(ctx, sql, args...) //nolint:sqlclosecheck // the caller closes them
+		return err
+	})
+	if err != nil {
+		return rows, err
+	}
+	return watchedRows{rows, func(err error) error { return db.tellLoss(ctx, err) }}, nil
+}
+
+// QueryRow runs a statement that returns one row. Scan it: the connection is in
+// use until then. Without a row, Scan returns [pgx.ErrNoRows].
+func (db *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := db.Query(ctx, sql, args...)
+	return row{rows, err}
+}
+
+// row reads the first of its rows.
+type row struct {
+	rows pgx.Rows
+	err  error
+}
+
+// Scan implements [pgx.Row].
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		return cmp.Or(r.rows.Err(), pgx.ErrNoRows)
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}
+
+// BeginTx begins a transaction. [DB.InTx] is safer: it ends it, too.
+func (db *DB) BeginTx(ctx context.Context, opts pgx.TxOptions) (tx pgx.Tx, err error) {
+	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		tx, err = pool.BeginTx(ctx, opts)
+		return err
+	})
+	return tx, err
+}
+
+// SendBatch sends several statements in one round trip. Close the results.
+func (db *DB) SendBatch(ctx context.Context, batch *pgx.Batch) (results pgx.BatchResults) {
+	err := db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		results = pool.SendBatch(ctx, batch)
+		return nil
+	})
+	if err != nil {
+		return failedBatch{err}
+	}
+	return results
+}
+
+// CopyFrom writes rows in bulk and returns how many.
+func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (n int64, err error) {
+	err = db.do(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		n, err = pool.CopyFrom(ctx, table, columns, source)
+		return err
+	})
+	return n, err
+}
+
+// Pool is the pool of pgx, for what DB does not offer; nil before the start.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool.Load() }
+
+// do runs one call on the pool. A call that got no connection, or lost it,
+// although its own caller still waits becomes a fault that may be shown: the
+// database is away, or every connection is in use.
+func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) error) error {
+	pool := db.pool.Load()
+	if pool == nil {
+		return errNotStarted
+	}
+	var acquired outcome
+	err := run(context.WithValue(ctx, outcomeKey{}, &acquired), pool)
+	if acquired.err == nil {
+		return db.tellLoss(ctx, err)
+	}
+	if ctx.Err() != nil {
+		return acquired.err
+	}
+	return fault.Unavailable("the database does not answer").Because(
+		fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, acquired.err))
+}
+
+// tellLoss makes the loss of the connection a fault that may be shown. Other
+// errors, and those of a caller that no longer waits, stay what they are.
+func (db *DB) tellLoss(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || !lost(err) {
+		return err
+	}
+	return fault.Unavailable("the database does not answer").Because(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+}
+
+// watchedRows tell of a connection that was lost while they were read.
+type watchedRows struct {
+	pgx.Rows
+	tell func(error) error
+}
+
+// Err implements [pgx.Rows].
+func (r watchedRows) Err() error { return r.tell(r.Rows.Err()) }
+
+// failedBatch is the results of a batch that was never sent.
+type failedBatch struct{ err error }
+
+func (b failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, b.err }
+func (b failedBatch) Query() (pgx.Rows, error)         { return nil, b.err }
+func (b failedBatch) QueryRow() pgx.Row                { return row{nil, b.err} }
+func (b failedBatch) Close() error                     { return b.err }
+func (failedBatch) Tx() pgx.Tx                         { return nil }
