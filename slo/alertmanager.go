@@ -1,0 +1,66 @@
+package slo
+
+// Alertmanager gives an Alertmanager configuration for the alerts: a route, its
+// grouping, and which alert silences which. Its receivers send nothing yet;
+// whoever runs the Alertmanager adds where to.
+//
+// A group is one incident: service, environment and objective. Within it the
+// fast page inhibits the slow one and the tickets, and a service that is down
+// or takes no requests inhibits everything else about it.
+func (r Rules) Alertmanager() []byte {
+	var y yamlWriter
+	severities := r.Spec.Alerting.Severities
+	matcher := func(indent, text string) { y.raw(indent + "- "); y.quoted(text, never); y.raw("\n") }
+	equal := func(names ...string) {
+		y.raw("  equal: [")
+		for i, name := range names {
+			if i > 0 {
+				y.raw(", ")
+			}
+			y.raw(name)
+		}
+		y.raw("]\n")
+	}
+	y.raw(header)
+	y.raw("route:\n  receiver: default\n  routes:\n")
+	for _, tier := range []struct{ receiver, severity, wait, repeat string }{
+		{"page", severities.Page, "10s", "4h"}, {"ticket", severities.Ticket, "5m", "1d"},
+	} {
+		y.raw("  - receiver: " + tier.receiver + "\n    matchers:\n")
+		matcher("    ", labelService+"="+doubleQuoted(r.Spec.Service))
+		matcher("    ", labelSeverity+"="+doubleQuoted(tier.severity))
+		y.raw("    group_by: [" + labelService + ", " + labelEnvironment + ", " + labelSLO + "]\n")
+		y.raw("    group_wait: " + tier.wait + "\n    group_interval: 5m\n    repeat_interval: " + tier.repeat + "\n")
+	}
+	y.raw("receivers:\n- name: default\n- name: page\n- name: ticket\ninhibit_rules:\n")
+	for _, rule := range inhibitions(camel(r.Spec.Service)) {
+		y.raw("- source_matchers:\n")
+		matcher("  ", labelService+"="+doubleQuoted(r.Spec.Service))
+		matcher("  ", rule.source)
+		y.raw("  target_matchers:\n")
+		matcher("  ", rule.target)
+		equal(rule.equal...)
+	}
+	return y.Bytes()
+}
+
+func never(string) bool { return false }
+
+type inhibition struct {
+	source, target string
+	equal          []string
+}
+
+// inhibitions lists who silences whom. No rule matches its own source, and
+// none closes a circle.
+func inhibitions(service string) []inhibition {
+	incident := []string{labelService, labelEnvironment, labelSLO}
+	whole := []string{labelService, labelEnvironment}
+	return []inhibition{
+		{`alertname=~".+BudgetBurnPageFast"`, `alertname=~".+BudgetBurn(PageSlow|TicketFast|TicketSlow)"`, incident},
+		{`alertname=~".+BudgetBurnPageSlow"`, `alertname=~".+BudgetBurnTicket(Fast|Slow)"`, incident},
+		{`alertname=~".+BudgetBurnTicketFast"`, `alertname=~".+BudgetBurnTicketSlow"`, incident},
+		{`alertname="` + service + `Down"`, `alertname!="` + service + `Down"`, whole},
+		{`alertname="` + service + `NotReady"`, `alertname!~"` + service + `(Down|NotReady)"`, whole},
+	}
+}

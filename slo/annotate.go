@@ -1,0 +1,208 @@
+package slo
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// texts are what a notification says.
+type texts struct{ summary, description string }
+
+// literal keeps what an author wrote from being read as a template. Every brace
+// is hidden and not only pairs: a single one at the end would join the next
+// action.
+func literal(text string) string { return strings.ReplaceAll(text, "{", `{{"{"}}`) }
+
+// shorten cuts a name that would make a line too long for a notification.
+func shorten(name string, length int) string {
+	if len(name) <= length {
+		return name
+	}
+	return name[:length-1] + "…"
+}
+
+// alert adds an alert to the group of its tier.
+func (c *compiler) alert(a Alert, r Rule, t texts) {
+	objective := ""
+	if a.SLO >= 0 {
+		objective = c.spec.SLOs[a.SLO].Name
+	}
+	r.Annotations = c.annotations(t, r.Alert, objective)
+	g := c.tier(a.Tier)
+	g.Rules = append(g.Rules, r)
+	a.Name, a.Rule = r.Alert, r
+	c.alerts = append(c.alerts, a)
+}
+
+func (c *compiler) alertName(o resolved, what string) string {
+	return camel(c.spec.Service) + camel(o.Name) + what
+}
+
+// environmentOf is the template for the environment of an alert.
+func (c *compiler) environmentOf() string { return "$labels." + c.spec.EnvironmentLabel }
+
+func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
+	severity := c.spec.Alerting.Severities.Ticket
+	if tier == TierPage {
+		severity = c.spec.Alerting.Severities.Page
+	}
+	set := append([]Label{
+		{labelEnvironment, "{{ " + c.environmentOf() + " }}"},
+		{labelService, c.spec.Service},
+		{labelSeverity, literal(severity)},
+	}, more...)
+	if c.spec.Owner != "" {
+		set = append(set, Label{labelTeam, literal(c.spec.Owner)})
+	}
+	for name, value := range c.spec.Alerting.Labels {
+		set = append(set, Label{name, literal(value)})
+	}
+	return labelSet(set...)
+}
+
+// annotations completes the texts of an alert.
+func (c *compiler) annotations(t texts, alert, objective string) []Label {
+	set := []Label{{annotationSummary, t.summary}, {annotationDescription, t.description}}
+	if link := c.dashboardURL(objective); link != "" {
+		set = append(set, Label{annotationDashboard, link})
+	}
+	if link := c.runbookURL(alert); link != "" {
+		set = append(set, Label{annotationRunbook, link})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.spec.Alerting.Annotations)) {
+		set = append(set, Label{name, literal(c.spec.Alerting.Annotations[name])})
+	}
+	return labelSet(set...)
+}
+
+// runbookFolder is where runbooks lie in the repository of a service.
+const runbookFolder = "observability/runbooks"
+
+// runbookURL is where a runbook can be read, empty when nobody said where.
+func (c *compiler) runbookURL(alert string) string {
+	links := c.spec.Links
+	base := strings.TrimRight(links.Runbooks, "/")
+	if base == "" && links.Repository != "" && c.spec.Runtime {
+		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + runbookFolder
+	}
+	if base == "" {
+		return ""
+	}
+	return literal(base) + "/" + alert + ".md"
+}
+
+// blobPath is how a forge addresses one file of a branch.
+func blobPath(repository string) string {
+	if u, err := url.Parse(repository); err == nil && strings.Contains(u.Host, "gitlab") {
+		return "/-/blob/"
+	}
+	return "/blob/"
+}
+
+// dashboardURL opens the board that shows the alert, at its environment and the
+// last six hours: the objective's, or the overview of the service.
+func (c *compiler) dashboardURL(objective string) string {
+	if c.spec.Links.Grafana == "" {
+		return ""
+	}
+	board, variable := "overview", ""
+	if objective != "" {
+		board, variable = "slo", "&var-slo="+objective
+	}
+	return literal(strings.TrimRight(c.spec.Links.Grafana, "/")) + "/d/" + BoardUID(c.spec.Service, board) +
+		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variable + "&from=now-6h&to=now"
+}
+
+// subject begins a summary: the service and its environment.
+func (c *compiler) subject() string {
+	return shorten(c.spec.Service, 32) + "{{ with " + c.environmentOf() + " }} in {{ . }}{{ end }}"
+}
+
+// burnTexts say what users feel, then what it means for the budget. The queries
+// run once per notification, when somebody reads them.
+func (c *compiler) burnTexts(o resolved, p Pair) texts {
+	return texts{
+		summary:     c.subject() + ": " + c.feel(o) + c.lasting(p),
+		description: c.budgetText(o) + c.worstText(o) + c.describe(o),
+	}
+}
+
+// feel says in numbers what users of the service feel.
+func (c *compiler) feel(o resolved) string {
+	var where strings.Builder
+	for _, label := range o.GroupBy {
+		where.WriteString("{{ printf \"%.20s\" $labels." + label + " }} ")
+	}
+	share := where.String() + "{{ $value | humanizePercentage }} of "
+	switch in := o.Indicator; {
+	case in.Availability != nil:
+		return share + "requests fail"
+	case in.Latency != nil:
+		return share + "requests take over " + model.Duration(in.Latency.Threshold).String()
+	default:
+		return share + shorten(o.Name, 24) + " events are bad"
+	}
+}
+
+func (c *compiler) lasting(p Pair) string {
+	if p.Tier == TierTicket {
+		return " over " + window(p.Long)
+	}
+	return ""
+}
+
+// budgetText says how fast the budget burns, what is left and how long it
+// lasts.
+func (c *compiler) budgetText(o resolved) string {
+	matchers := []string{labelSlothID + "=" + strconv.Quote(o.id)}
+	var args strings.Builder
+	for _, label := range o.by {
+		matchers = append(matchers, label+"=%q")
+		args.WriteString(" $labels." + label)
+	}
+	return "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + args.String() + " }}The " + string(o.Window) + " budget burns " +
+		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }} times the rate that it can bear, " +
+		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} is left" +
+		fmt.Sprintf("{{ range query (printf `%s%%s * %d / ignoring(%s) %s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",
+			recordRemaining, int(o.Window.Duration().Seconds()), labelSlothWindow, recordBurn)
+}
+
+// placeholder stands for the environment until the notification knows it.
+const placeholder = "\x00"
+
+// worstText names the routes with the most bad events.
+func (c *compiler) worstText(o resolved) string {
+	if !o.events.routed() || o.grouped {
+		return ""
+	}
+	here := labels.MustNewMatcher(labels.MatchEqual, c.spec.EnvironmentLabel, placeholder)
+	query := "topk(3, " + o.events.badRate(semconv.LabelRoute, here) + " > 0)"
+	args := strings.Repeat(" "+c.environmentOf(), strings.Count(query, strconv.Quote(placeholder)))
+	query = strings.ReplaceAll(strings.ReplaceAll(query, "%", "%%"), strconv.Quote(placeholder), "%q")
+	return " Worst routes:{{ range query (printf " + templateString(query) + args + ") }} {{ .Labels." + semconv.LabelRoute +
+		" }} ({{ .Value | humanize }}/s){{ end }}."
+}
+
+// templateString quotes a string inside a template action.
+func templateString(s string) string {
+	if strings.Contains(s, "`") {
+		return strconv.Quote(s)
+	}
+	return "`" + s + "`"
+}
+
+func (c *compiler) describe(o resolved) string {
+	if o.Description == "" {
+		return ""
+	}
+	return " " + literal(o.Description)
+}

@@ -1,0 +1,80 @@
+package slo
+
+import (
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// burn adds the alert of one pair of windows, or a note that says why not.
+func (c *compiler) burn(o resolved, p Pair) {
+	threshold := p.threshold(o.Window, o.budget)
+	switch {
+	case o.grouped && p.Tier == TierPage:
+		return // noted once for both
+	case !p.suits(o.Window):
+		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: its window of %s is too long for a period of %s",
+			o.Name, p.Name, window(p.Long), o.Window))
+		return
+	case threshold.Cmp(big.NewRat(1, 1)) >= 0:
+		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: at an objective of %s it would need more than 100 %% errors (%s times a budget of %s %%)",
+			o.Name, p.Name, o.Target, decimal(p.Factor(o.Window)), decimal(new(big.Rat).Mul(o.budget, big.NewRat(100, 1)))))
+		return
+	}
+	text := decimal(threshold)
+	c.alert(Alert{
+		Kind: KindBudgetBurn, Tier: p.Tier, SLO: o.index,
+		Burn:   &Burn{Pair: p, Threshold: threshold, MinBadEvents: o.minBadEvents()},
+		Check:  o.burnWindow(p, p.Short),
+		Expect: "at or below " + text,
+		Where:  c.worst(o),
+	}, Rule{
+		Alert:  c.alertName(o, "BudgetBurn"+p.Name),
+		Expr:   c.burnExpr(o, p, text),
+		Labels: c.alertLabels(p.Tier, Label{labelSLO, o.Name}, Label{labelSlothSev, string(p.Tier)}),
+	}, c.burnTexts(o, p))
+}
+
+// burnWindow is the error ratio of one window of a pair. A ticket reads six
+// hours of its own tiles: rules of one group see each other's results without a
+// delay, and those of two groups do not.
+func (o resolved) burnWindow(p Pair, w time.Duration) string {
+	if p.Tier == TierTicket && w == 6*time.Hour {
+		return o.ref(recordTicketRatio)
+	}
+	return o.ref(recordRatio + window(w))
+}
+
+// burnExpr fires while both windows are above the threshold and the long one
+// holds enough bad events. Its value is the window that people should read: the
+// short one tells a page how bad it is now, the long one why there is a ticket.
+func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
+	and := " and ignoring (" + labelSlothWindow + ") "
+	above := func(w time.Duration) string { return o.burnWindow(p, w) + " > " + threshold }
+	first, second := p.Short, p.Long
+	if p.Tier == TierTicket {
+		first, second = p.Long, p.Short
+	}
+	expr := above(first) + and + above(second)
+	if n := o.minBadEvents(); n > 0 {
+		// Tiles are estimates: what rounds to the number counts as the number.
+		expr += fmt.Sprintf("%s%s >= %d.5", and, o.ref(recordBad+window(p.Long)), n-1)
+	}
+	if p.Tier == TierTicket {
+		// After a cold start three days hold one hour, and 1 x 3d would behave
+		// like 1 x 1h. A page is never held back.
+		expr += fmt.Sprintf(" and %ssum_over_time(%s[%s:1h]) >= %d", c.tiling(o, p.Tier).on(),
+			ref(recordCoverage+"1h", c.totalTile(o)), window(p.Long), p.Long/time.Hour/2)
+	}
+	return expr
+}
+
+// worst ranks what a person looks at first: the routes, where events have them.
+func (c *compiler) worst(o resolved) string {
+	if !o.events.routed() {
+		return ""
+	}
+	return "topk(5, " + o.events.badRate(c.spec.EnvironmentLabel+", "+semconv.LabelRoute) + " > 0)"
+}

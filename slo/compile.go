@@ -1,0 +1,264 @@
+package slo
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// groupLimit bounds the series of one rule of a group that holds objectives
+// with a GroupBy. A label that explodes then stops its own rules, which the
+// alert on missing data reports, and not the whole server.
+const groupLimit = 1000
+
+// Compile makes the rules of a specification. The error holds every problem
+// that [Spec.Validate] reports.
+func Compile(spec Spec) (Rules, error) {
+	spec = spec.WithDefaults()
+	var found problems
+	spec.Validate(&found)
+	if err := found.list.Err(); err != nil {
+		return Rules{}, fmt.Errorf("compile objectives of %q: %w", spec.Service, err)
+	}
+	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}}
+	return c.compile(), nil
+}
+
+// compiler adds the rules of one specification to the group of their tier.
+type compiler struct {
+	spec    Spec
+	scope   scope
+	page    Group
+	ticket  Group
+	alerts  []Alert
+	notes   []string
+	written map[string]string // what several objectives share, by tier and tile
+}
+
+func (c *compiler) compile() Rules {
+	c.page = c.group(TierPage, pageInterval(c.spec.ScrapeInterval))
+	c.ticket = c.group(TierTicket, ticketInterval(c.spec.ScrapeInterval))
+	c.serviceRecords()
+	objectives := make([]resolved, len(c.spec.SLOs))
+	for i := range objectives {
+		objectives[i] = c.resolve(i)
+		c.tiles(objectives[i])
+	}
+	c.ticketTiles()
+	c.sums()
+	c.period()
+	c.meta(objectives)
+	for _, o := range objectives {
+		c.alertsOf(o)
+	}
+	c.serviceAlerts()
+	c.noteLinks()
+	rules := Rules{Spec: c.spec, Notes: c.notes, Alerts: c.alerts}
+	for _, g := range []Group{c.page, c.ticket} {
+		if len(g.Rules) > 0 {
+			rules.Groups = append(rules.Groups, g)
+		}
+	}
+	return rules
+}
+
+func (c *compiler) group(tier Tier, every time.Duration) Group {
+	const perObjective, perService = 12, 40 // saves copies, bounds nothing
+	offset := c.spec.ScrapeInterval
+	if tier == TierTicket && sumsPageTiles(c.spec.ScrapeInterval) {
+		// One more, so that the page group has recorded the tiles of that time
+		// even where it is evaluated at the same moment.
+		offset *= 2
+	}
+	return Group{
+		Rules: make([]Rule, 0, perObjective*len(c.spec.SLOs)+perService),
+		Name:  c.spec.Service + "-slo-" + string(tier), Tier: tier,
+		Interval: every, QueryOffset: offset,
+	}
+}
+
+func (c *compiler) tier(t Tier) *Group {
+	if t == TierPage {
+		return &c.page
+	}
+	return &c.ticket
+}
+
+// resolved is one objective with everything that its rules repeat.
+type resolved struct {
+	Objective
+	index   int
+	id      string // sloth_id
+	events  events
+	budget  *big.Rat // share of events that may be bad
+	by      []string
+	labels  []Label // sloth's, sorted
+	grouped bool
+}
+
+func (c *compiler) resolve(i int) resolved {
+	o := c.spec.SLOs[i]
+	id := c.spec.Service + "-" + o.Name
+	return resolved{
+		Objective: o, index: i, id: id, events: c.scope.events(o.Indicator), budget: o.Target.budget(),
+		by:      append([]string{c.spec.EnvironmentLabel}, o.GroupBy...),
+		grouped: len(o.GroupBy) > 0,
+		labels:  labelSet(Label{labelSlothID, id}, Label{labelSlothService, c.spec.Service}, Label{labelSlothSLO, o.Name}),
+	}
+}
+
+func (c *compiler) tiling(o resolved, tier Tier) tiling {
+	return tiling{
+		scrape: c.spec.ScrapeInterval, every: c.tier(tier).Interval,
+		by: o.by, service: c.spec.Service, objective: o.id,
+	}
+}
+
+func (c *compiler) record(tier Tier, name, expr string, labels ...Label) {
+	g := c.tier(tier)
+	g.Rules = append(g.Rules, Rule{Record: name, Expr: expr, Labels: labels})
+}
+
+// tiles adds the tiles of an objective where its events are counted. Bad tiles
+// carry the objective's labels, which every ratio and alert inherits. Totals
+// carry none: several objectives may share one.
+func (c *compiler) tiles(o resolved) {
+	for _, tier := range c.tiers(o) {
+		c.count(o, tier)
+	}
+	if o.grouped {
+		c.ticket.Limit += groupLimit
+		c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
+			o.Name, strings.Join(o.GroupBy, ", ")))
+	}
+}
+
+// count adds the tiles of an objective to one tier.
+func (c *compiler) count(o resolved, tier Tier) {
+	t := c.tiling(o, tier)
+	total, bad := o.events.names()
+	copied, twice := c.written[string(tier)+t.id(bad)]
+	for _, tile := range o.events.tiles(t) {
+		switch {
+		case tile.record == t.bad():
+			if twice {
+				tile.expr = copied // counted once for both
+			}
+			labels := append([]Label{{labelService, c.spec.Service}}, o.labels...)
+			c.record(tier, tile.record, tile.expr, append(labels, Label{labelTile, t.id(total)})...)
+		case c.written[string(tier)+"total"+t.id(total)] == "":
+			c.written[string(tier)+"total"+t.id(total)] = t.total()
+			c.record(tier, tile.record, tile.expr, Label{labelService, c.spec.Service}, Label{labelTile, t.id(total)})
+		}
+	}
+	if !twice {
+		c.written[string(tier)+t.id(bad)] = o.ref(t.bad())
+	}
+}
+
+// ticketTiles adds the ticket tiles of everything that has page tiles, as sums of
+// those. Counted anew over their longer range they would be wrong for fresh
+// processes: a delta is extrapolated by half a scrape, which the short range of
+// a page tile takes out exactly and a longer one does not.
+func (c *compiler) ticketTiles() {
+	if !sumsPageTiles(c.spec.ScrapeInterval) || !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
+		return
+	}
+	page, ticket := tiling{every: c.page.Interval}, tiling{every: c.ticket.Interval}
+	sum := func(record string) string {
+		return "sum_over_time(" + c.ofService(record) + "[" + window(c.ticket.Interval) + "])"
+	}
+	c.record(TierTicket, ticket.bad(), sum(page.bad()))
+	c.record(TierTicket, ticket.total(), sum(page.total()))
+}
+
+// tiers are where the objective's events are counted.
+func (c *compiler) tiers(o resolved) []Tier {
+	switch {
+	case o.grouped:
+		return []Tier{TierTicket}
+	case sumsPageTiles(c.spec.ScrapeInterval):
+		return []Tier{TierPage}
+	}
+	return []Tier{TierPage, TierTicket}
+}
+
+// windows are the windows that a tier records from its tiles. Six hours come
+// from the page tiles, since a series has one source.
+func windows(tier Tier) []time.Duration {
+	if tier == TierPage {
+		return []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour}
+	}
+	return []time.Duration{2 * time.Hour, day, 3 * day}
+}
+
+// sums adds the windows over all tiles of the service, and the ratios of all
+// objectives: one rule for each window and not one for each objective.
+func (c *compiler) sums() {
+	grouped := slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) > 0 })
+	for _, tier := range []Tier{TierPage, TierTicket} {
+		for _, w := range windows(tier) {
+			more := ""
+			if grouped && w == time.Hour {
+				// The ratio would take in the hours that the ticket group records.
+				more = "," + labelTile + "!~" + strconv.Quote(groupedTiles)
+			}
+			c.sum(tier, w, more)
+		}
+	}
+	if grouped {
+		// Grouped objectives have no page tiles to take the hour from.
+		c.sum(TierTicket, time.Hour, ","+labelTile+"=~"+strconv.Quote(groupedTiles))
+	}
+	t := tiling{every: c.ticket.Interval}
+	sum := func(record string) string { return "sum_over_time(" + c.ofService(record) + "[6h])" }
+	c.record(TierTicket, recordTicketRatio, ratio(sum(t.bad()), sum(t.total())))
+}
+
+// sum adds one window of a tier, over the tiles that more matches.
+func (c *compiler) sum(tier Tier, w time.Duration, more string) {
+	t := tiling{every: c.tier(tier).Interval}
+	of := func(record string) string {
+		return strings.TrimSuffix(c.ofService(record), "}") + more + "}"
+	}
+	name := window(w)
+	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])")
+	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])")
+	c.record(tier, recordRatio+name, ratio(of(recordBad+name), of(recordTotal+name)), Label{labelSlothWindow, name})
+}
+
+// ratio gives nothing while there is nothing to divide by: idle time is neither
+// good nor bad, and no NaN poisons what is computed from it.
+func ratio(bad, total string) string {
+	return bad + " / ignoring (" + labelSlothID + ", " + labelSlothService + ", " + labelSlothSLO + ") group_left () (" + total + " > 0)"
+}
+
+// totalTile is the full name of the objective's total.
+func (c *compiler) totalTile(o resolved) string {
+	total, _ := o.events.names()
+	return c.tiling(o, TierTicket).id(total)
+}
+
+// alertsOf adds the alerts of one objective.
+func (c *compiler) alertsOf(o resolved) {
+	for _, p := range pairs() {
+		c.burn(o, p)
+	}
+	c.noData(o)
+}
+
+// ref reads a series of the objective.
+func (o resolved) ref(record string) string { return ofObjective(record, o.id) }
+
+// noteLinks says which annotations are missing for want of an address.
+func (c *compiler) noteLinks() {
+	if c.runbookURL("x") == "" {
+		c.notes = append(c.notes, "links.runbooks is not set: alerts carry no "+annotationRunbook)
+	}
+	if c.spec.Links.Grafana == "" {
+		c.notes = append(c.notes, "links.grafana is not set: alerts carry no "+annotationDashboard)
+	}
+}

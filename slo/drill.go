@@ -1,0 +1,101 @@
+package slo
+
+import (
+	"math"
+	"time"
+)
+
+// Drill says what one alert does while a constant share of events is bad.
+type Drill struct {
+	Alert string
+	SLO   string
+	Pair  Pair
+	// ErrorShare is the share of bad events during the incident, from 0 to 1.
+	ErrorShare float64
+	// Fires says whether the alert fires at all. If it does, FiresAfter is
+	// counted from the start of an incident that meets full windows of good
+	// events, and ResolvesAfter from the end of one that outlasted the short
+	// window. Both are the earliest time; see [Rules.Delay].
+	Fires                     bool
+	FiresAfter, ResolvesAfter time.Duration
+}
+
+// DrillShares are the shares of bad events that a drill goes through.
+func DrillShares() []float64 { return []float64{0.002, 0.01, 0.1, 0.5, 1} }
+
+// Drill computes in closed form when each burn alert fires and resolves at each
+// share of bad events. There is enough traffic for the guard on bad events.
+//
+// The long window holds share x elapsed / long, which passes the threshold at
+// threshold x long / share; the short one, shorter at the same threshold, was
+// there first. Once full of bad events, the short window falls below it when
+// threshold / share of its length is left.
+func (r Rules) Drill(shares ...float64) []Drill {
+	var out []Drill
+	for _, share := range shares {
+		for _, a := range r.Alerts {
+			if a.Burn != nil {
+				out = append(out, r.drill(a, share))
+			}
+		}
+	}
+	return out
+}
+
+func (r Rules) drill(a Alert, share float64) Drill {
+	threshold, _ := a.Burn.Threshold.Float64()
+	d := Drill{
+		Alert: a.Name, SLO: r.Spec.SLOs[a.SLO].Name, Pair: a.Burn.Pair,
+		ErrorShare: share, Fires: share > threshold,
+	}
+	if d.Fires {
+		d.FiresAfter = scaled(a.Burn.Long, threshold/share)
+		d.ResolvesAfter = scaled(a.Burn.Short, 1-threshold/share)
+	}
+	return d
+}
+
+func scaled(d time.Duration, by float64) time.Duration {
+	return time.Duration(math.Round(float64(d) * by)).Round(time.Second)
+}
+
+// Delay is the longest time that an alert of the tier adds to its drill: the
+// next scrape, the offset that waits for it, and the next evaluation. Tickets
+// add up to one page tile, of which theirs are sums.
+func (r Rules) Delay(tier Tier) time.Duration {
+	delay := r.Spec.ScrapeInterval
+	if tier == TierTicket && sumsPageTiles(r.Spec.ScrapeInterval) {
+		delay += pageInterval(r.Spec.ScrapeInterval)
+	}
+	for _, g := range r.Groups {
+		if g.Tier == tier {
+			return delay + g.QueryOffset + g.Interval
+		}
+	}
+	return 0
+}
+
+// quietWithin is how long a total outage may stay without a page.
+const quietWithin = 10 * time.Minute
+
+// MinTraffic is the number of events per hour below which a total outage no
+// longer pages within ten minutes, because too few of them are bad by then.
+// It reports false for an objective that never pages that soon: its threshold
+// is too high, or its alerts are tickets.
+func (r Rules) MinTraffic(objective string) (perHour float64, ok bool) {
+	left := quietWithin - r.Delay(TierPage)
+	for _, a := range r.Alerts {
+		if a.Burn == nil || a.Tier != TierPage || r.Spec.SLOs[a.SLO].Name != objective {
+			continue
+		}
+		if d := r.drill(a, 1); !d.Fires || d.FiresAfter > left {
+			continue
+		}
+		// One bad event is enough without the guard.
+		need := math.Max(float64(a.Burn.MinBadEvents)-0.5, 1)
+		if rate := need / left.Hours(); !ok || rate < perHour {
+			perHour, ok = rate, true
+		}
+	}
+	return perHour, ok
+}

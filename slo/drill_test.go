@@ -1,0 +1,146 @@
+package slo_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// The reference was measured with windows read from raw counters, at 99.9 %,
+// 30 days, 100 requests a second and scrapes of 15 s. An alert may be later
+// than the closed form by a scrape and an evaluation, never earlier.
+func TestTheDrillAgreesWithTheMeasuredReference(t *testing.T) {
+	t.Parallel()
+	minutes := func(m float64) time.Duration { return time.Duration(m * float64(time.Minute)) }
+	hours := func(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }
+	type row struct{ on, off time.Duration }
+	never := row{}
+	reference := map[float64][4]row{
+		0.002: {never, never, never, {hours(36.01), hours(3)}},
+		0.01:  {never, {hours(3.61), minutes(12.4)}, {hours(7.21), hours(1.4)}, {hours(7.21), hours(5.4)}},
+		0.1:   {{minutes(8.9), minutes(4.4)}, {minutes(21.9), minutes(28.4)}, {minutes(43.4), hours(1.94)}, {minutes(43.4), hours(5.94)}},
+		0.5:   {{minutes(1.9), minutes(4.9)}, {minutes(4.4), minutes(29.9)}, {minutes(8.9), hours(1.99)}, {minutes(8.9), hours(5.99)}},
+		1:     {{minutes(0.9), minutes(4.9)}, {minutes(2.4), minutes(29.9)}, {minutes(4.4), hours(2)}, {minutes(4.4), hours(6)}},
+	}
+	rules := mustCompile(t, minimal)
+	for share, want := range reference {
+		drills := rules.Drill(share)
+		if len(drills) != 4 {
+			t.Fatalf("%d drills, want 4", len(drills))
+		}
+		for i, d := range drills {
+			if d.Fires != (want[i] != never) {
+				t.Errorf("%g %%: %s fires: %t", share*100, d.Pair.Name, d.Fires)
+			}
+			// The reference is printed in minutes or hours with one or two digits.
+			slack := rules.Delay(d.Pair.Tier) + time.Minute
+			if d.Fires && (d.FiresAfter > want[i].on+30*time.Second || d.FiresAfter < want[i].on-slack) {
+				t.Errorf("%g %%: %s fires after %s, measured %s", share*100, d.Pair.Name, d.FiresAfter, want[i].on)
+			}
+			if d.Fires && (d.ResolvesAfter-want[i].off).Abs() > slack {
+				t.Errorf("%g %%: %s resolves after %s, measured %s", share*100, d.Pair.Name, d.ResolvesAfter, want[i].off)
+			}
+		}
+	}
+}
+
+func TestDelayIsTheOffsetAScrapeAndAnEvaluation(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, minimal)
+	if got, want := rules.Delay(slo.TierPage), time.Minute; got != want {
+		t.Errorf("page delay %s, want %s", got, want)
+	}
+	if got, want := rules.Delay(slo.TierTicket), 195*time.Second; got != want {
+		t.Errorf("ticket delay %s, want %s", got, want)
+	}
+}
+
+func TestMinTrafficIsWhereTheGuardStopsPages(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		src  string
+		want float64
+		ok   bool
+	}{
+		"five bad events within nine minutes": {minimal, 30, true},
+		"no guard needs one bad event":        {strings.Replace(minimal, "99.9,", "99.9, minBadEvents: 0,", 1), 1 / (9 * time.Minute).Hours(), true},
+		"an objective that pages too late":    {strings.Replace(minimal, "99.9,", "94,", 1), 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := mustCompile(t, test.src).MinTraffic("availability")
+			if ok != test.ok || got != test.want {
+				t.Errorf("%v %t, want %v %t", got, ok, test.want, test.ok)
+			}
+		})
+	}
+	if _, ok := mustCompile(t, generated).MinTraffic("routes"); ok {
+		t.Error("a grouped objective pages nobody")
+	}
+}
+
+func TestThresholdsFollowThePeriod(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		objective string
+		want      map[string]string // pair: threshold
+		notes     []string
+	}{
+		"30 days": {
+			"objective: 99.9, window: 30d",
+			map[string]string{"PageFast": "0.0144", "PageSlow": "0.006", "TicketFast": "0.003", "TicketSlow": "0.001"}, nil,
+		},
+		"28 days": {
+			"objective: 99.9, window: 28d",
+			map[string]string{"PageFast": "0.01344", "PageSlow": "0.0056", "TicketFast": "0.0028", "TicketSlow": "0.000933333333"}, nil,
+		},
+		"7 days have no pair of three days": {
+			"objective: 99.9, window: 7d",
+			map[string]string{"PageFast": "0.00336", "PageSlow": "0.0014", "TicketFast": "0.0007"},
+			[]string{"availability: TicketSlow left out: its window of 3d is too long for a period of 7d"},
+		},
+		"pairs above 100 % errors are left out": {
+			"objective: 90, window: 30d",
+			map[string]string{"PageSlow": "0.6", "TicketFast": "0.3", "TicketSlow": "0.1"},
+			[]string{"availability: PageFast left out: at an objective of 90 it would need more than 100 % errors (14.4 times a budget of 10 %)"},
+		},
+		"the border itself cannot be passed": {
+			"objective: 75, window: 30d",
+			map[string]string{"TicketFast": "0.75", "TicketSlow": "0.25"},
+			[]string{
+				"availability: PageFast left out: at an objective of 75 it would need more than 100 % errors (14.4 times a budget of 25 %)",
+				"availability: PageSlow left out: at an objective of 75 it would need more than 100 % errors (6 times a budget of 25 %)",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := mustCompile(t, strings.Replace(minimal, "objective: 99.9", test.objective, 1)+"links: {runbooks: 'https://r.test', grafana: 'https://g.test'}\n")
+			got := map[string]string{}
+			for _, a := range rules.Alerts {
+				if a.Burn != nil {
+					got[a.Burn.Name] = ""
+					for _, want := range test.want {
+						if strings.Count(a.Rule.Expr, " > "+want+" and") == 2 {
+							got[a.Burn.Name] = want
+						}
+					}
+				}
+			}
+			for pair, want := range test.want {
+				if got[pair] != want {
+					t.Errorf("%s: threshold %q, want %q", pair, got[pair], want)
+				}
+			}
+			if len(got) != len(test.want) {
+				t.Errorf("pairs %v, want %v", got, test.want)
+			}
+			if !slices.Equal(rules.Notes, test.notes) {
+				t.Errorf("notes %q, want %q", rules.Notes, test.notes)
+			}
+		})
+	}
+}

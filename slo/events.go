@@ -1,0 +1,215 @@
+package slo
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// events is what an indicator counts.
+type events interface {
+	// names tells the total and the bad events of one service apart from others.
+	names() (total, bad string)
+	// tiles lists the recordings of one interval in the order in which they read
+	// each other. Each group that has a total has a bad tile too.
+	tiles(t tiling) []tile
+	// badRate is the number of bad events per second over five minutes, by the
+	// given labels and within the given matchers.
+	badRate(by string, within ...*labels.Matcher) string
+	// flows lists the series that events make grow, for tests of the rules.
+	flows() []flow
+	// openSLO lists the metrics of an OpenSLO ratio.
+	openSLO() []part
+	// routed says whether the events carry semconv.LabelRoute.
+	routed() bool
+}
+
+// scope is the part of a specification that stands in every query.
+type scope struct {
+	matchers    []*labels.Matcher
+	environment string
+}
+
+func newScope(s Spec) scope {
+	sc := scope{environment: s.EnvironmentLabel}
+	for name, value := range s.Selector {
+		sc.matchers = append(sc.matchers, labels.MustNewMatcher(labels.MatchEqual, name, value))
+	}
+	return sc
+}
+
+// metric selects one metric of the service.
+func (sc scope) metric(name string, more ...*labels.Matcher) selector {
+	return selector{metric: name}.with(sc.matchers...).with(more...)
+}
+
+// own selects what the author wrote, as it stands and within the service.
+func (sc scope) own(text string) (written, within selector) {
+	written, err := parseSelector(text)
+	if err != nil {
+		return selector{}, selector{} // Validate has reported it.
+	}
+	return written, written.within(sc.matchers)
+}
+
+// events resolves an indicator. This is the one place that knows the kinds.
+func (sc scope) events(in Indicator) events {
+	matched := labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelRoute, semconv.RouteUnmatched)
+	requests := sc.metric(semconv.HTTPServerRequests, matched)
+	switch {
+	case in.Availability != nil:
+		bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
+		return countedEvents{name: "requests", badName: "requests", total: requests, bad: requests.with(bad), hasRoutes: true}.withGood()
+	case in.Latency != nil && in.Latency.Histogram == "":
+		success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
+		return timedEvents{
+			name: "latency", histogram: sc.metric(semconv.HTTPServerRequestDuration, matched, success),
+			bound: bound(semconv.HTTPServerRequestDuration, in.Latency.Threshold), idle: &requests, hasRoutes: true,
+		}
+	case in.Latency != nil:
+		written, histogram := sc.own(in.Latency.Histogram)
+		return timedEvents{
+			name: histogram.metric + "-" + hash(written), histogram: histogram,
+			bound: bound(histogram.metric, in.Latency.Threshold),
+		}
+	default:
+		writtenTotal, total := sc.own(in.Ratio.Total)
+		writtenBad, bad := sc.own(in.Ratio.Bad)
+		return countedEvents{
+			name:    total.metric + "-" + hash(writtenTotal),
+			badName: bad.metric + "-" + hash(writtenTotal, writtenBad),
+			total:   total, bad: bad,
+		}.withGood()
+	}
+}
+
+func rate(by string, s selector) string { return "sum by (" + by + ") (rate(" + s.String() + "[5m]))" }
+
+// hash tells selectors of one metric apart. It covers what the author wrote and
+// not the service's own matchers, so that a renamed job keeps its history.
+func hash(selectors ...selector) string {
+	h := fnv.New32a()
+	for _, s := range selectors {
+		h.Write([]byte(s.String() + "\x00"))
+	}
+	return fmt.Sprintf("%08x", h.Sum32())
+}
+
+// countedEvents are counters of which some are bad.
+type countedEvents struct {
+	name, badName string
+	total, bad    selector
+	good          *selector // the events that are not bad, where one selector can say so
+	hasRoutes     bool
+}
+
+func (e countedEvents) names() (total, bad string) { return e.name, e.badName }
+func (e countedEvents) routed() bool               { return e.hasRoutes }
+
+func (e countedEvents) badRate(by string, within ...*labels.Matcher) string {
+	return rate(by, e.bad.with(within...))
+}
+
+func (e countedEvents) tiles(t tiling) []tile {
+	bad := tile{record: t.bad(), expr: t.counted(e.bad)}
+	total := tile{record: t.total()}
+	if e.good == nil {
+		total.expr = t.counted(e.total)
+		bad.expr += " or " + t.on() + "0 * " + ref(total.record, t.id(e.name))
+		return []tile{total, bad}
+	}
+	// The good events and the bad tile make the total: each bad event is then in
+	// both or in neither, and no ratio is above one.
+	bad.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.good.String() + ")"
+	counted := t.on() + ofObjective(bad.record, t.objective)
+	total.expr = t.increase(*e.good) + " + " + counted + " or " + counted
+	return []tile{bad, total}
+}
+
+// withGood finds the selector of the events that are not bad, where the bad ones
+// differ from the total in one matcher that can be turned round.
+func (e countedEvents) withGood() countedEvents {
+	extra := slices.DeleteFunc(slices.Clone(e.bad.matchers), func(m *labels.Matcher) bool {
+		return slices.ContainsFunc(e.total.matchers, func(n *labels.Matcher) bool { return m.Name == n.Name && m.Type == n.Type && m.Value == n.Value })
+	})
+	if e.bad.metric != e.total.metric || len(extra) != 1 || len(e.bad.matchers) != len(e.total.matchers)+1 {
+		return e
+	}
+	if inverse, err := extra[0].Inverse(); err == nil {
+		e.good = new(e.total.with(inverse))
+	}
+	return e
+}
+
+// timedEvents are the observations of a histogram; those above a bound are bad.
+type timedEvents struct {
+	name      string
+	histogram selector
+	bound     float64
+	// idle selects a counter that exists before the first observation, when the
+	// histogram is born with it.
+	idle      *selector
+	hasRoutes bool
+}
+
+func (e timedEvents) names() (total, bad string) {
+	return e.name, e.name + "-" + strconv.FormatFloat(e.bound, 'g', -1, 64)
+}
+func (e timedEvents) routed() bool { return e.hasRoutes }
+
+func (e timedEvents) series(suffix string, more ...*labels.Matcher) selector {
+	return selector{metric: e.histogram.metric + suffix, matchers: e.histogram.matchers}.with(more...)
+}
+
+func (e timedEvents) badRate(by string, within ...*labels.Matcher) string {
+	return rate(by, e.series("_count", within...)) + " - " + rate(by, e.series("_bucket", within...).with(atMost(e.bound)))
+}
+
+func (e timedEvents) tiles(t tiling) []tile {
+	total := tile{record: t.total(), expr: t.counted(e.series("_count"))}
+	if e.idle != nil {
+		total.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.idle.String() + ")"
+	}
+	// Without the bucket there is no bad tile while there are events, and the
+	// alert on missing data says so: silence would hide a wrong threshold.
+	all := ref(total.record, t.id(e.name))
+	good := "(" + t.counted(e.series("_bucket", atMost(e.bound))) + ")"
+	bad := "clamp_min(" + all + " - " + t.on() + good + ", 0) or " + t.on() + "(" + all + " == 0)"
+	return []tile{total, {record: t.bad(), expr: bad}}
+}
+
+// atMost matches the bucket up to a bound. A whole number has two spellings:
+// le="1" in the classic text format, le="1.0" in OpenMetrics and Prometheus 3.
+func atMost(bound float64) *labels.Matcher {
+	text := strconv.FormatFloat(bound, 'g', -1, 64)
+	if strings.ContainsAny(text, ".e") {
+		return labels.MustNewMatcher(labels.MatchEqual, semconv.LabelLessOrEqual, text)
+	}
+	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, text+"|"+text+".0")
+}
+
+// bound is a threshold in the unit of the histogram.
+func bound(metric string, threshold time.Duration) float64 {
+	f, _ := big.NewRat(int64(threshold), int64(unitOf(metric))).Float64()
+	return f
+}
+
+// unitOf is the unit of a histogram, which its name ends in; seconds, the base
+// unit, without one.
+func unitOf(metric string) time.Duration {
+	switch {
+	case strings.HasSuffix(metric, "_milliseconds"), strings.HasSuffix(metric, "_millis"), strings.HasSuffix(metric, "_ms"):
+		return time.Millisecond
+	case strings.HasSuffix(metric, "_microseconds"), strings.HasSuffix(metric, "_us"):
+		return time.Microsecond
+	}
+	return time.Second
+}

@@ -1,0 +1,156 @@
+package slo
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+func (in Indicator) validate(r Reporter, path string) {
+	var kinds []string
+	if in.Availability != nil {
+		kinds = append(kinds, "availability")
+	}
+	if in.Latency != nil {
+		kinds = append(kinds, "latency")
+		in.Latency.validate(r, path+".latency")
+	}
+	if in.Ratio != nil {
+		kinds = append(kinds, "ratio")
+		in.Ratio.validate(r, path+".ratio")
+	}
+	switch len(kinds) {
+	case 0:
+		r.Problemf(path, "there is none; write one of availability, latency and ratio")
+	case 1:
+	default:
+		r.Problemf(path, "%s stand together; keep one", strings.Join(kinds, " and "))
+	}
+}
+
+func (l Latency) validate(r Reporter, path string) {
+	switch {
+	case l.Threshold == 0:
+		r.Problemf(path+".threshold", "there is no positive threshold; write a duration such as 200ms")
+	case l.Threshold < 0:
+		r.Problemf(path+".threshold", "%s is not positive; write a duration such as 200ms", l.Threshold)
+	case l.Threshold%time.Microsecond != 0:
+		r.Problemf(path+".threshold", "%s is finer than a microsecond; no histogram measures that", l.Threshold)
+	}
+	if l.Histogram == "" {
+		return
+	}
+	path += ".histogram"
+	sel, ok := validateSelector(r, path, l.Histogram)
+	if !ok {
+		return
+	}
+	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+		if base, found := strings.CutSuffix(sel.metric, suffix); found {
+			r.Problemf(path, "%s is one series of the histogram; write %s", sel.metric, base)
+		}
+	}
+	for _, m := range sel.matchers {
+		if m.Name == semconv.LabelLessOrEqual {
+			r.Problemf(path, "holds a matcher on le; leave it out, the threshold decides")
+		}
+	}
+}
+
+func (q Ratio) validate(r Reporter, path string) {
+	total, totalOK := validateSelector(r, path+".total", q.Total)
+	bad, badOK := validateSelector(r, path+".bad", q.Bad)
+	if totalOK && badOK && total.String() == bad.String() {
+		r.Problemf(path+".bad", "is the same as total, so that every event would be bad")
+	}
+}
+
+// metric and matchers of a query, as in http_requests_total{job="orders"}.
+type selector struct {
+	metric   string
+	matchers []*labels.Matcher // without the one on the name
+}
+
+func validateSelector(r Reporter, path, text string) (selector, bool) {
+	if strings.TrimSpace(text) == "" {
+		r.Problemf(path, "is missing; write a selector such as http_requests_total{handler=\"/checkout\"}")
+		return selector{}, false
+	}
+	sel, err := parseSelector(text)
+	if err == nil {
+		return sel, true
+	}
+	offset := 0
+	message := err.Error()
+	var parseErrs parser.ParseErrors
+	if errors.As(err, &parseErrs) && len(parseErrs) > 0 {
+		offset = int(parseErrs[0].PositionRange.Start)
+		message = parseErrs[0].Err.Error()
+	}
+	r.ProblemAtf(path, offset, "not a PromQL selector: %s; write one such as http_requests_total{handler=\"/checkout\"}, without a function or range", message)
+	return selector{}, false
+}
+
+var errNoMetric = errors.New("it names no metric")
+
+// parseSelector reads a selector with exactly one metric name.
+func parseSelector(text string) (selector, error) {
+	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(text)
+	if err != nil {
+		return selector{}, err
+	}
+	var sel selector
+	for _, m := range matchers {
+		if m.Name != model.MetricNameLabel {
+			sel.matchers = append(sel.matchers, m)
+			continue
+		}
+		if m.Type != labels.MatchEqual || !model.LegacyValidation.IsValidMetricName(m.Value) || sel.metric != "" {
+			return selector{}, errNoMetric
+		}
+		sel.metric = m.Value
+	}
+	if sel.metric == "" {
+		return selector{}, errNoMetric
+	}
+	return sel, nil
+}
+
+// String writes the selector as PromQL, matchers sorted by name.
+func (s selector) String() string {
+	if len(s.matchers) == 0 {
+		return s.metric
+	}
+	sorted := slices.Clone(s.matchers)
+	slices.SortStableFunc(sorted, func(a, b *labels.Matcher) int { return strings.Compare(a.Name, b.Name) })
+	var b strings.Builder
+	b.WriteString(s.metric)
+	for i, m := range sorted {
+		b.WriteByte("{,"[min(i, 1)])
+		b.WriteString(m.String())
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// with adds matchers and returns a selector of its own.
+func (s selector) with(more ...*labels.Matcher) selector {
+	s.matchers = append(slices.Clip(s.matchers), more...)
+	return s
+}
+
+// within adds those matchers whose label the selector does not name yet: an
+// author who writes job="gateway" means it.
+func (s selector) within(outer []*labels.Matcher) selector {
+	missing := slices.DeleteFunc(slices.Clone(outer), func(m *labels.Matcher) bool {
+		return slices.ContainsFunc(s.matchers, func(own *labels.Matcher) bool { return own.Name == m.Name })
+	})
+	return s.with(missing...)
+}

@@ -1,0 +1,91 @@
+package slo
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/big"
+	"strings"
+)
+
+// Names of recorded series. Those of ratios, budgets and burn rates, and the
+// labels that begin with sloth_, are sloth's, so that boards and tools made for
+// it read ours.
+const (
+	recordTotal       = "slo:total:increase"                // and the interval or window
+	recordBad         = "slo:bad:increase"                  // and the interval or window
+	recordTotalHour   = "slo:total:increase_clock_hour"     // the last completed hour of the clock
+	recordBadHour     = "slo:bad:increase_clock_hour"       // the last completed hour of the clock
+	recordRatio       = "slo:sli_error:ratio_rate"          // and the window
+	recordTicketRatio = "slo:sli_error:ratio_rate6h_ticket" // six hours of ticket tiles
+	recordCoverage    = "slo:coverage:ratio"                // and the window
+	recordObjective   = "slo:objective:ratio"
+	recordBudget      = "slo:error_budget:ratio"
+	recordDays        = "slo:time_period:days"
+	recordBurn        = "slo:current_burn_rate:ratio"
+	recordPeriodBurn  = "slo:period_burn_rate:ratio"
+	recordRemaining   = "slo:period_error_budget_remaining:ratio"
+	recordInfo        = "sloth_slo_info"
+	recordTargets     = "slo:targets_up:sum"                     // processes that answer, by environment
+	recordEnvironment = "slo:environment_seen:timestamp_seconds" // when an environment last had a process
+	labelSlothID      = "sloth_id"
+	labelSlothService = "sloth_service"
+	labelSlothSLO     = "sloth_slo"
+	labelSlothWindow  = "sloth_window"
+	labelSlothSev     = "sloth_severity"
+)
+
+// Labels and annotations of alerts.
+const (
+	labelAlertName   = "alertname"
+	labelEnvironment = "environment"
+	labelService     = "service"
+	labelSeverity    = "severity"
+	labelSLO         = "slo"
+	labelTeam        = "team"
+	labelTile        = "tile"
+
+	annotationSummary     = "summary"
+	annotationDescription = "description"
+	annotationRunbook     = "runbook_url"
+	annotationDashboard   = "dashboard_url"
+)
+
+// camel joins the words of a name as alert names want them: checkout-api is
+// CheckoutApi.
+func camel(name string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(name, "-") {
+		if word != "" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return b.String()
+}
+
+// maxUID is the longest uid that Grafana accepts for a board.
+const maxUID = 40
+
+// BoardUID is the uid of a service's board, such as orders-overview. A uid that
+// Grafana would refuse as too long ends in a hash of the whole.
+func BoardUID(service, board string) string {
+	uid := service + "-" + board
+	if len(uid) <= maxUID {
+		return uid
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(uid))
+	suffix := fmt.Sprintf("-%08x", hash.Sum32())
+	return uid[:maxUID-len(suffix)] + suffix
+}
+
+// fractionDigits bounds the digits of a number that has no finite decimal form.
+const fractionDigits = 12
+
+// decimal writes a number exactly where it ends, else with [fractionDigits].
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	text := r.FloatString(fractionDigits)
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".")
+}

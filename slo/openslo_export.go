@@ -1,0 +1,104 @@
+package slo
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+// ExportOpenSLO writes the objectives as OpenSLO v1 documents and lists what
+// OpenSLO has no place for.
+func ExportOpenSLO(s Spec) (data []byte, dropped []string, err error) {
+	s = s.WithDefaults()
+	var found problems
+	s.Validate(&found)
+	if err := found.list.Err(); err != nil {
+		return nil, nil, fmt.Errorf("export objectives of %q: %w", s.Service, err)
+	}
+	var y yamlWriter
+	sc := newScope(s)
+	for i, o := range s.SLOs {
+		if i > 0 {
+			y.raw("---\n")
+		}
+		y.openSLO(s, o, sc.events(o.Indicator))
+		dropped = append(dropped, o.notInOpenSLO(fmt.Sprintf("slos[%d]", i))...)
+	}
+	return y.Bytes(), append(dropped, s.notInOpenSLO()...), nil
+}
+
+func (y *yamlWriter) openSLO(s Spec, o Objective, e events) {
+	field := func(indent, key, value string) { y.raw(indent + key + ": "); y.scalar(value); y.raw("\n") }
+	y.raw("apiVersion: " + openSLOVersion + "\nkind: SLO\nmetadata:\n")
+	field("  ", "name", o.Name)
+	y.raw("spec:\n")
+	if o.Description != "" {
+		field("  ", "description", o.Description)
+	}
+	field("  ", "service", s.Service)
+	y.raw("  indicator:\n    metadata:\n")
+	field("      ", "name", o.Name)
+	y.raw("    spec:\n      ratioMetric:\n        counter: true\n")
+	for _, metric := range e.openSLO() {
+		y.raw("        " + metric.key + ":\n          metricSource:\n            type: Prometheus\n            spec:\n")
+		field("              ", "query", metric.selector.String())
+	}
+	y.raw("  timeWindow:\n  - duration: " + string(o.Window) + "\n    isRolling: true\n  budgetingMethod: Occurrences\n  objectives:\n")
+	// A ratio as OpenSLO wants it, exact: no float has touched it.
+	y.raw("  - target: " + exact(o.Target.objective()) + "\n")
+}
+
+// exact writes a share of good events with all of its digits.
+func exact(r *big.Rat) string {
+	return strings.TrimRight(strings.TrimRight(r.FloatString(8), "0"), ".")
+}
+
+// part is one metric of an OpenSLO ratio.
+type part struct {
+	key      string // good, bad or total
+	selector selector
+}
+
+func (e countedEvents) openSLO() []part {
+	return []part{{"bad", e.bad}, {"total", e.total}}
+}
+
+func (e timedEvents) openSLO() []part {
+	return []part{{"good", e.series("_bucket", atMost(e.bound))}, {"total", e.series("_count")}}
+}
+
+func (o Objective) notInOpenSLO(path string) []string {
+	var out []string
+	if len(o.GroupBy) > 0 {
+		out = append(out, path+".groupBy: OpenSLO has one budget for an objective")
+	}
+	if o.minBadEvents() != DefaultMinBadEvents {
+		out = append(out, path+".minBadEvents: OpenSLO has no guard")
+	}
+	if o.Indicator.Ratio == nil && (o.Indicator.Latency == nil || o.Indicator.Latency.Histogram == "") {
+		out = append(out, path+".indicator: its kind; the metrics that it reads are written")
+	}
+	return out
+}
+
+func (s Spec) notInOpenSLO() []string {
+	var out []string
+	for _, key := range []struct {
+		name string
+		set  bool
+	}{
+		{"description", s.Description != ""},
+		{"owner", s.Owner != ""},
+		{"environmentLabel", true},
+		{"scrapeInterval", true},
+		{"links", s.Links != Links{Branch: s.Links.Branch}},
+		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0},
+		{"replicas", s.Replicas.Min > 0},
+		{"runtime", s.Runtime},
+	} {
+		if key.set {
+			out = append(out, key.name+": OpenSLO has no place for it")
+		}
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package slo_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const open = `apiVersion: openslo/v1
+kind: Service
+metadata: {name: orders}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: availability
+  displayName: Orders are taken
+spec:
+  description: Customers can order.
+  service: orders
+  indicator:
+    metadata: {name: errors}
+    spec:
+      ratioMetric:
+        counter: true
+        good:
+          metricSource:
+            type: Prometheus
+            spec: {query: 'sum(rate(http_requests_total{code!~"5.."}[5m]))'}
+        total:
+          metricSource:
+            type: Prometheus
+            spec: {query: 'http_requests_total'}
+  timeWindow: [{duration: 4w, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.9995}]
+  alertPolicies: [page]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: latency}
+spec:
+  service: orders
+  indicator:
+    spec:
+      ratioMetric:
+        good: {metricSource: {spec: {query: 'rpc_seconds_bucket{le="0.25",rpc="pay"}'}}}
+        total: {metricSource: {spec: {query: 'rpc_seconds_count{rpc="pay"}'}}}
+  timeWindow: [{duration: 30d, isRolling: true}]
+  objectives: [{targetPercent: 99}]
+`
+
+func TestOpenSLOIsTakenOver(t *testing.T) {
+	t.Parallel()
+	got, dropped, err := slo.ImportOpenSLO("f", []byte(open))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []slo.Objective{
+		{Name: "availability", Description: "Customers can order.", Target: "99.95", Window: "28d", MinBadEvents: new(5), Indicator: slo.Indicator{
+			Ratio: &slo.Ratio{Total: "http_requests_total", Bad: `http_requests_total{code=~"5.."}`},
+		}},
+		{Name: "latency", Target: "99", Window: "30d", MinBadEvents: new(5), Indicator: slo.Indicator{
+			Latency: &slo.Latency{Histogram: `rpc_seconds{rpc="pay"}`, Threshold: 250 * time.Millisecond},
+		}},
+	}
+	if diff := cmp.Diff(want, got.SLOs); diff != "" {
+		t.Errorf("objectives differ (-want +got):\n%s", diff)
+	}
+	wantDropped := []string{
+		`f:1:1: a document of kind "Service" and version "openslo/v1"`,
+		"f:9:3: metadata.displayName",
+		"f:14:5: spec.indicator.metadata",
+		"f:29:3: spec.alertPolicies",
+	}
+	if !slices.Equal(dropped, wantDropped) {
+		t.Errorf("dropped %q, want %q", dropped, wantDropped)
+	}
+	if _, err := slo.Compile(got); err != nil {
+		t.Errorf("the import does not compile: %v", err)
+	}
+}
+
+func TestOpenSLOThatRulesCannotFollowIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ old, replacement, want string }{
+		"time slices":        {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
+		"a calendar month":   {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow: is a calendar window; only rolling ones are supported"},
+		"another system":     {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good: "Datadog" is not supported; only Prometheus is`},
+		"another function":   {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported; write a selector of counters"},
+		"a threshold":        {"ratioMetric", "thresholdMetric", "f:5:1: spec.indicator: holds no ratioMetric; thresholds and references to an SLI are not supported"},
+		"two objectives":     {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: holds 2 items; write a document for each"},
+		"a percentage":       {"target: 0.9995", "target: 99.95", `f: slos[0].objective: "9995" is not a decimal number of percent`},
+		"an exponent":        {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
+		"several services":   {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: "pay" is another service than "orders"; convert each service from a file of its own`},
+		"gauges":             {"counter: true", "counter: false", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow for ever are supported"},
+		"good that stays so": {`query: 'sum(rate(http_requests_total{code!~"5.."}[5m]))'`, "query: good_total", "f:17:9: spec.indicator.spec.ratioMetric.good: good events cannot be turned into bad ones; write bad instead"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(open, test.old) {
+				t.Fatalf("the document does not hold %q", test.old)
+			}
+			_, _, err := slo.ImportOpenSLO("f", []byte(strings.Replace(open, test.old, test.replacement, 1)))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsExportedIsImportedAgain(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec, err := slo.Parse("f", []byte(src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, _, err := slo.ExportOpenSLO(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, dropped, err := slo.ImportOpenSLO("f", data)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, data)
+			}
+			for _, d := range dropped {
+				if !strings.HasSuffix(d, "spec.indicator.metadata") {
+					t.Errorf("the import drops %s", d)
+				}
+			}
+			for i, o := range got.SLOs {
+				want := spec.SLOs[i]
+				if o.Name != want.Name || o.Description != want.Description || o.Target.String() != want.Target.String() || o.Window != want.Window {
+					t.Errorf("%+v, want %+v", o, want)
+				}
+			}
+			again, _, err := slo.ExportOpenSLO(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(data), string(again)); diff != "" {
+				t.Errorf("a second export differs (-first +second):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestExportSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	spec, err := slo.Parse("f", []byte(example(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, dropped, err := slo.ExportOpenSLO(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, filepath.Join("testdata", "checkout", "openslo.yaml"), data)
+	golden.Compare(t, filepath.Join("testdata", "checkout", "openslo.dropped.txt"), []byte(strings.Join(dropped, "\n")+"\n"))
+}

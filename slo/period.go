@@ -1,0 +1,132 @@
+package slo
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// period adds what the tiles of the service sum up to over whole periods, and
+// how much of it was measured at all.
+func (c *compiler) period() {
+	t := tiling{every: c.ticket.Interval}
+	for _, kind := range []struct{ tile, hour, sum string }{
+		{t.bad(), recordBadHour, recordBad}, {t.total(), recordTotalHour, recordTotal},
+	} {
+		tile, hour := c.ofService(kind.tile), c.ofService(kind.hour)
+		c.record(TierTicket, kind.hour, clockHour(tile))
+		for _, w := range c.usedWindows() {
+			c.record(TierTicket, kind.sum+string(w), periodSum(tile, hour, w))
+		}
+	}
+	hourly := c.ofService(recordCoverage + "1h")
+	c.record(TierTicket, recordCoverage+"1h", fmt.Sprintf("count_over_time(%s[1h]) / %d", c.ofService(t.total()), time.Hour/t.every))
+	for _, w := range c.usedWindows() {
+		name := string(w)
+		c.record(TierTicket, recordRatio+name, ratio(c.ofPeriod(recordBad+name, w), c.ofService(recordTotal+name)), Label{labelSlothWindow, name})
+		c.record(TierTicket, recordCoverage+name, covered(hourly, w.Duration()))
+	}
+}
+
+// ofPeriod reads a series of the objectives that have the period.
+func (c *compiler) ofPeriod(record string, w Window) string {
+	all := record + "{" + labelSlothService + "=" + strconv.Quote(c.spec.Service)
+	if len(c.usedWindows()) == 1 {
+		return all + "}"
+	}
+	var names []string
+	for _, o := range c.spec.SLOs {
+		if o.Window == w {
+			names = append(names, o.Name)
+		}
+	}
+	return all + "," + labelSlothSLO + "=~" + strconv.Quote(strings.Join(names, "|")) + "}"
+}
+
+// usedWindows are the periods that some objective has.
+func (c *compiler) usedWindows() []Window {
+	return slices.DeleteFunc(Windows(), func(w Window) bool {
+		return !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return o.Window == w })
+	})
+}
+
+// covered is the share of a window's hours that were measured. A lost tile
+// stays lost; this says how much a budget is worth.
+func covered(hourly string, length time.Duration) string {
+	return fmt.Sprintf("sum_over_time(%s[%s:1h]) / %d", hourly, window(length), length/time.Hour)
+}
+
+// clockHour sums the tiles of the last completed hour of the clock. The outer
+// subquery has exactly one step, at the full hour: subqueries step on multiples
+// of their resolution. Each evaluation within an hour gives the same number, so
+// it takes a long gap to lose one.
+func clockHour(tile string) string {
+	return "last_over_time(sum_over_time(" + tile + "[1h])[1h:1h])"
+}
+
+// periodSum counts events within exactly the last days, from three parts:
+//
+//   - the hours before the last full one, read from where they were recorded;
+//     each is looked up at two minutes of the following hour, so that rules that
+//     did not run for less than half an hour cost only what they missed;
+//   - the last full hour and the current one, read from tiles. The negative
+//     offset turns "the hour before" into "the hour after": tiles of the future
+//     do not exist, so this is the hour so far;
+//   - minus what has left the window of the oldest hour.
+//
+// The parts get a label of their own, because a union keeps what is there when
+// another part is missing and a sum of vectors would not.
+func periodSum(tile, hour string, w Window) string {
+	hours := w.Days()*24 - 1
+	recorded := "(" + hour + " offset 1m or " + hour + " offset 31m)"
+	parts := []string{
+		fmt.Sprintf("sum_over_time(%s[%dh:1h])", recorded, hours),
+		fmt.Sprintf("sum_over_time(sum_over_time(%s[1h] offset -1h)[2h:1h])", tile),
+		fmt.Sprintf("last_over_time(%s[1h:1h] offset %dh) * -(time() %% 3600 / 3600)", recorded, hours-1),
+	}
+	for i, part := range parts {
+		parts[i] = fmt.Sprintf(`label_replace(%s, "part", "%d", "", "")`, part, i)
+	}
+	return "sum without (part) (" + strings.Join(parts, " or ") + ")"
+}
+
+// meta adds what sloth's boards read beside the ratios. Only the budget and the
+// info series are written for each objective; the rest follows from them. The
+// owner stands on the info series alone: a label on every series would end
+// their history when a team is renamed.
+func (c *compiler) meta(objectives []resolved) {
+	for _, o := range objectives {
+		c.objectiveMeta(o)
+	}
+	budget := recordBudget + "{" + labelSlothService + "=" + strconv.Quote(c.spec.Service) + "}"
+	var ratios, days []string
+	for _, w := range c.usedWindows() {
+		ratios = append(ratios, c.ofPeriod(recordRatio+string(w), w))
+		days = append(days, fmt.Sprintf("0 * %s + %d", c.ofPeriod(recordBudget, w), w.Days()))
+	}
+	c.record(TierTicket, recordPeriodBurn, "("+strings.Join(ratios, " or ")+") / on ("+labelSlothID+") group_left () "+budget)
+	c.record(TierTicket, recordRemaining, "1 - "+recordPeriodBurn+strings.TrimPrefix(budget, recordBudget))
+	c.record(TierTicket, recordDays, strings.Join(days, " or "))
+	// Rounded to the digits that an objective may have, so that it is exact.
+	c.record(TierTicket, recordObjective, "round(1 - "+budget+", 1e-8)")
+}
+
+func (c *compiler) objectiveMeta(o resolved) {
+	budget := decimal(o.budget)
+	current, tier := 5*time.Minute, TierPage
+	if o.grouped {
+		current, tier = time.Hour, TierTicket
+	}
+	// It inherits its labels; the identity is repeated for linters, which take
+	// equal names for doubles.
+	c.record(tier, recordBurn, o.ref(recordRatio+window(current))+" / "+budget, o.labels[0])
+	c.record(TierTicket, recordBudget, "vector("+budget+")", o.labels...)
+	info := append(slices.Clone(o.labels), Label{labelTile, c.totalTile(o)},
+		Label{"sloth_mode", "scaffold"}, Label{"sloth_objective", o.Target.String()}, Label{"sloth_spec", APIVersion})
+	if c.spec.Owner != "" {
+		info = append(info, Label{"owner", literal(c.spec.Owner)})
+	}
+	c.record(TierTicket, recordInfo, "vector(1)", labelSet(info...)...)
+}

@@ -1,0 +1,277 @@
+package slo
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// Healthy time before the incident of a test. Tickets wait until half of three
+// days was measured.
+const (
+	healthyPage   = time.Hour
+	healthyTicket = 37 * time.Hour
+)
+
+// flow is one series of a test and which events make it grow.
+type flow struct {
+	selector  selector
+	good, bad bool
+}
+
+func (e countedEvents) flows() []flow {
+	bad := e.bad
+	if e.good != nil {
+		return []flow{{selector: *e.good, good: true}, {selector: bad, bad: true}}
+	}
+	if bad.metric == e.total.metric {
+		bad = bad.with(e.total.matchers...)
+	}
+	return []flow{{selector: e.total, good: true, bad: true}, {selector: bad, bad: true}}
+}
+
+func (e timedEvents) flows() []flow {
+	return []flow{
+		{selector: e.series("_count"), good: true, bad: true},
+		{selector: e.series("_bucket", atMost(e.bound)), good: true},
+	}
+}
+
+// testFile writes a unit test for promtool: each objective's tiles count every
+// event of a healthy hour and of a total outage, its alerts are silent before
+// and fire when the drill says, and an environment beside it stays silent.
+func (r Rules) testFile(g Group) []byte {
+	y := &yamlWriter{}
+	y.raw(header)
+	y.raw("rule_files:\n- " + r.fileName(g) + "\nevaluation_interval: " + window(g.Interval) + "\ntests:\n")
+	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
+	c.page, c.ticket = c.group(TierPage, pageInterval(r.Spec.ScrapeInterval)), c.group(TierTicket, ticketInterval(r.Spec.ScrapeInterval))
+	for i := range r.Spec.SLOs {
+		if o := c.resolve(i); !o.grouped || g.Tier == TierTicket {
+			r.testObjective(y, c, g, o)
+		}
+	}
+	if g.Tier == TierPage {
+		r.testDown(y, c, g)
+	}
+	return y.Bytes()
+}
+
+// testObjective writes the test of one objective, unless no series could be
+// made up that its selectors match.
+func (r Rules) testObjective(y *yamlWriter, c *compiler, g Group, o resolved) {
+	healthy := healthyPage
+	if g.Tier == TierTicket {
+		healthy = healthyTicket
+	}
+	run := testRun{
+		Rules: r, group: g, compiler: c, objective: o, alerts: r.burns(g.Tier, o.index),
+		healthy: healthy, rate: 1,
+	}
+	run.measure()
+	series := run.series()
+	if series == nil {
+		y.raw("# " + o.Name + " has no test: no series could be made up that its selectors match.\n")
+		return
+	}
+	y.raw("- name: " + o.Name + " counts every event and its alerts fire in time\n")
+	y.raw("  interval: " + window(run.spacing()) + "\n  input_series:\n")
+	for _, s := range series {
+		y.series(s[0], s[1])
+	}
+	y.raw("  promql_expr_test:\n")
+	run.expect(y)
+}
+
+func (r Rules) burns(tier Tier, objective int) []Alert {
+	var out []Alert
+	for _, a := range r.Alerts {
+		if a.Burn != nil && a.Tier == tier && a.SLO == objective {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// testRun is a healthy time and a total outage of one objective.
+type testRun struct {
+	Rules
+	group     Group
+	compiler  *compiler
+	objective resolved
+	alerts    []Alert
+	healthy   time.Duration
+	outage    time.Duration
+	rate      int64 // events per second
+}
+
+// measure makes the outage last until each alert fired and found enough events.
+func (t *testRun) measure() {
+	t.outage = 10 * t.group.Interval
+	for _, a := range t.alerts {
+		d := t.drill(a, 1)
+		t.outage = max(t.outage, t.fires(d))
+		if seconds := d.FiresAfter.Seconds(); seconds >= 1 {
+			t.rate = max(t.rate, int64(math.Ceil(float64(a.Burn.MinBadEvents+1)/seconds)))
+		}
+	}
+}
+
+// fires is when an alert fires at the latest, on the grid of evaluations.
+func (t *testRun) fires(d Drill) time.Duration {
+	return (d.FiresAfter + t.Delay(t.group.Tier)).Truncate(t.group.Interval) + t.group.Interval
+}
+
+// sumsTiles says whether the group sums the page group's tiles, which the test
+// then gives as they were recorded, instead of counting events.
+func (t *testRun) sumsTiles() bool {
+	return t.group.Tier == TierTicket && !t.objective.grouped && sumsPageTiles(t.Spec.ScrapeInterval)
+}
+
+// spacing is the time between two samples of the test's series.
+func (t *testRun) spacing() time.Duration {
+	if t.sumsTiles() {
+		return pageInterval(t.Spec.ScrapeInterval)
+	}
+	return t.Spec.ScrapeInterval
+}
+
+// tiles lists the page tiles of the test with their values.
+func (t *testRun) tiles() [][2]string {
+	every := t.spacing()
+	before, during := int64(t.healthy/every), int64(t.outage/every)
+	count := t.rate * int64(every/time.Second)
+	page := t.compiler.tiling(t.objective, TierPage)
+	id := t.compiler.totalTile(t.objective)
+	var out [][2]string
+	for _, environment := range []string{"production", "staging"} {
+		bad := int64(0)
+		if environment == "production" {
+			bad = count
+		}
+		common := []Label{{labelService, t.Spec.Service}, {labelTile, id}, {t.Spec.EnvironmentLabel, environment}}
+		out = append(out,
+			[2]string{page.total() + matchers(common), fmt.Sprintf("%d+0x%d", count, before+during+1)},
+			[2]string{page.bad() + matchers(append(common, t.objective.labels...)), fmt.Sprintf("0+0x%d %d+0x%d", before, bad, during)})
+	}
+	return out
+}
+
+// matchers writes labels as a series does.
+func matchers(of []Label) string {
+	pairs := make([]string, len(of))
+	for i, l := range of {
+		pairs[i] = l.Name + "=" + strconv.Quote(l.Value)
+	}
+	return "{" + strings.Join(pairs, ",") + "}"
+}
+
+// series lists each series of the test with its values.
+func (t *testRun) series() [][2]string {
+	if t.sumsTiles() {
+		return t.tiles()
+	}
+	var out [][2]string
+	seen := map[string]bool{}
+	scrape := t.Spec.ScrapeInterval
+	before, during := int64(t.healthy/scrape), int64(t.outage/scrape)
+	step := t.rate * int64(scrape/time.Second)
+	for _, environment := range []string{"production", "staging"} {
+		outage := environment == "production"
+		for _, f := range t.objective.events.flows() {
+			more := map[string]string{t.Spec.EnvironmentLabel: environment}
+			for _, label := range t.objective.GroupBy {
+				more[label] = "/a"
+			}
+			name, ok := f.selector.example(more)
+			if !ok || seen[name] {
+				return nil
+			}
+			seen[name] = true
+			first, second := int64(0), int64(0)
+			if f.good {
+				first = step
+			}
+			if f.bad && outage || f.good && !outage {
+				second = step
+			}
+			out = append(out, [2]string{name, fmt.Sprintf("0+%dx%d %d+%dx%d", first, before, before*first+second, second, during)})
+		}
+	}
+	return out
+}
+
+// expect writes what the rules must say.
+func (t *testRun) expect(y *yamlWriter) {
+	tiling := t.compiler.tiling(t.objective, t.group.Tier)
+	count := float64(t.rate) * t.group.Interval.Seconds()
+	in := func(series string) string {
+		return fmt.Sprintf("round(sum(%s,%s=\"production\"}), 0.001)", strings.TrimSuffix(series, "}"), t.Spec.EnvironmentLabel)
+	}
+	total := in(ref(tiling.total(), t.compiler.totalTile(t.objective)))
+	bad := in(t.objective.ref(tiling.bad()))
+	middle, end := t.healthy/2, t.healthy+t.outage
+	y.sample(total, middle, count)
+	y.sample(bad, middle, 0)
+	y.sample(total, end, count)
+	y.sample(bad, end, count)
+	for _, a := range t.alerts {
+		y.nothing(firing(a.Name), t.healthy)
+		y.sample(firing(a.Name), t.healthy+t.fires(t.drill(a, 1)), 1)
+	}
+}
+
+func firing(alert string) string {
+	return `count(ALERTS{alertname="` + alert + `",alertstate="firing"})`
+}
+
+// testDown writes the test of an environment that loses its processes.
+func (r Rules) testDown(y *yamlWriter, c *compiler, g Group) {
+	if r.Spec.Metrics == MetricsPush {
+		return // target_info goes away instead of turning zero
+	}
+	instance := labels.MustNewMatcher(labels.MatchEqual, "instance", "a")
+	y.raw("- name: an environment without a process that answers is down\n")
+	y.raw("  interval: " + window(r.Spec.ScrapeInterval) + "\n  input_series:\n")
+	steps := int64(healthyPage / r.Spec.ScrapeInterval)
+	for _, environment := range []string{"production", "staging"} {
+		name, ok := c.presence().with(instance).example(map[string]string{r.Spec.EnvironmentLabel: environment})
+		if !ok {
+			continue
+		}
+		after := 0
+		if environment == "staging" {
+			after = 1
+		}
+		y.series(name, fmt.Sprintf("1x%d %dx%d", steps, after, steps))
+	}
+	name := camel(r.Spec.Service) + "Down"
+	y.raw("  promql_expr_test:\n")
+	y.nothing(firing(name), healthyPage)
+	y.sample(firing(name), healthyPage+downFor+r.Delay(TierPage)+g.Interval, 1)
+}
+
+func (y *yamlWriter) series(name, values string) {
+	y.raw("  - series: ")
+	y.quoted(name, func(string) bool { return false })
+	y.raw("\n    values: ")
+	y.quoted(values, func(string) bool { return false })
+	y.raw("\n")
+}
+
+// nothing expects an expression to have no result.
+func (y *yamlWriter) nothing(expr string, at time.Duration) {
+	y.raw("  - expr: ")
+	y.scalar(expr)
+	y.raw("\n    eval_time: " + window(at) + "\n")
+}
+
+// sample expects one value without labels.
+func (y *yamlWriter) sample(expr string, at time.Duration, value float64) {
+	y.nothing(expr, at)
+	y.raw("    exp_samples:\n    - labels: '{}'\n      value: " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
+}

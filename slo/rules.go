@@ -1,0 +1,110 @@
+package slo
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// Tier is how urgent the alerts of a group are, and so how often its rules run.
+type Tier string
+
+// The tiers. A page wakes somebody up; a ticket waits for working hours.
+const (
+	TierPage   Tier = "page"
+	TierTicket Tier = "ticket"
+)
+
+// Rules is what one specification compiles to. It must not be modified.
+type Rules struct {
+	// Spec is what was compiled, with its defaults.
+	Spec Spec
+	// Groups hold one page and one ticket group, in this order; a group without
+	// rules is left out.
+	Groups []Group
+	// Notes say what was left out and why, for people to read.
+	Notes []string
+	// Alerts describes each alert, in the order of the groups.
+	Alerts []Alert
+}
+
+// Group is a list of rules that are evaluated together, in order: a rule sees
+// what the rules before it have just recorded.
+type Group struct {
+	Name     string
+	Tier     Tier
+	Interval time.Duration
+	// QueryOffset delays the group by one scrape, so that the newest samples of
+	// every target are there: a tile that was counted too early stays short.
+	QueryOffset time.Duration
+	// Limit is the number of series that one rule may produce, 0 for any. It
+	// bounds objectives that are grouped by a label.
+	Limit int
+	Rules []Rule
+}
+
+// Rule is a recording rule or an alert.
+type Rule struct {
+	Record      string // name of the recorded series; empty for an alert
+	Alert       string // name of the alert; empty for a recording
+	Expr        string // PromQL
+	For         time.Duration
+	Labels      []Label
+	Annotations []Label
+}
+
+// Name is the record's or the alert's name.
+func (r Rule) Name() string { return cmp.Or(r.Record, r.Alert) }
+
+// Label is a name and a value. Lists of labels are sorted by name.
+type Label struct{ Name, Value string }
+
+// labelSet sorts labels by name.
+func labelSet(labels ...Label) []Label {
+	slices.SortFunc(labels, func(a, b Label) int { return cmp.Compare(a.Name, b.Name) })
+	return labels
+}
+
+// Kind is what an alert is about.
+type Kind string
+
+// The kinds of alerts.
+const (
+	KindBudgetBurn       Kind = "budget burn"       // an error budget is spent too fast
+	KindNoData           Kind = "no data"           // an objective has nothing to measure
+	KindTilesMissing     Kind = "tiles missing"     // rules did not run, or had nothing to read
+	KindDown             Kind = "down"              // too few processes answer the scraper
+	KindNotReady         Kind = "not ready"         // processes run but take no requests
+	KindScrapeMismatch   Kind = "scrape mismatch"   // samples come at another interval than declared
+	KindDependency       Kind = "dependency"        // a health check fails
+	KindTelemetryDropped Kind = "telemetry dropped" // traces, logs or profiles are lost
+)
+
+// Alert describes one alert: what the drill, the runbooks and a board need to
+// know beside the rule itself.
+type Alert struct {
+	Name string
+	Kind Kind
+	Tier Tier
+	// SLO is the index of the objective in the specification, -1 for alerts on
+	// the service as a whole.
+	SLO int
+	// Burn is set for [KindBudgetBurn].
+	Burn *Burn
+	// Check is the query that tells whether the alert is real, and Expect is
+	// what it returns when all is well.
+	Check, Expect string
+	// Where is the query that narrows the cause down; empty when none can.
+	Where string
+	Rule  Rule
+}
+
+// Burn is one pair of windows that an error budget is watched with.
+type Burn struct {
+	Pair
+	// Threshold is the error ratio above which both windows must be.
+	Threshold *big.Rat
+	// MinBadEvents is how many bad events the long window must hold.
+	MinBadEvents int
+}

@@ -1,0 +1,366 @@
+package slo_test
+
+import (
+	"bytes"
+	"maps"
+	"math/big"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+func TestGoldenFiles(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{"orders": generated, "checkout": example(t)} {
+		rules := mustCompile(t, src)
+		for _, f := range rules.Files() {
+			golden.Compare(t, filepath.Join("testdata", name, f.Name), f.Data)
+		}
+		golden.Compare(t, filepath.Join("testdata", name, "alertmanager.yaml"), rules.Alertmanager())
+		golden.Compare(t, filepath.Join("testdata", name, "prometheusrule.yaml"), rules.PrometheusRule())
+	}
+}
+
+func TestPrometheusReadsTheSameRulesThatWereWritten(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := mustCompile(t, src)
+			for i, f := range rules.RuleFiles() {
+				groups := load(t, f.Data)
+				if len(groups.Groups) != 1 {
+					t.Fatalf("%s holds %d groups, want one for each tier", f.Name, len(groups.Groups))
+				}
+				sameGroup(t, rules.Groups[i], f.Data)
+			}
+		})
+	}
+}
+
+// sameGroup compares what the YAML library reads with what was compiled.
+func sameGroup(t *testing.T, want slo.Group, data []byte) {
+	t.Helper()
+	got := load(t, data).Groups[0]
+	if got.Name != want.Name || time.Duration(got.Interval) != want.Interval || time.Duration(*got.QueryOffset) != want.QueryOffset || got.Limit != want.Limit {
+		t.Errorf("group %+v, want %s every %s, offset %s, limit %d", got.Name, want.Name, want.Interval, want.QueryOffset, want.Limit)
+	}
+	if len(got.Rules) != len(want.Rules) {
+		t.Fatalf("%d rules, want %d", len(got.Rules), len(want.Rules))
+	}
+	for i, r := range got.Rules {
+		w := want.Rules[i]
+		if r.Record != w.Record || r.Alert != w.Alert || r.Expr != w.Expr || time.Duration(r.For) != w.For {
+			t.Errorf("rule %d reads back as %s%s: %s, want %s: %s", i, r.Record, r.Alert, r.Expr, w.Name(), w.Expr)
+		}
+		sameLabels(t, w.Name(), r.Labels, w.Labels)
+		sameLabels(t, w.Name(), r.Annotations, w.Annotations)
+	}
+}
+
+func sameLabels(t *testing.T, name string, got map[string]string, want []slo.Label) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s has the labels %v, want %v", name, got, want)
+	}
+	for _, l := range want {
+		if got[l.Name] != l.Value {
+			t.Errorf("%s: %s is %q, want %q", name, l.Name, got[l.Name], l.Value)
+		}
+	}
+	if !slices.IsSortedFunc(want, func(a, b slo.Label) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Errorf("%s: labels are not sorted: %v", name, want)
+	}
+}
+
+// terminal are records that boards and people read, and no rule.
+var terminal = regexp.MustCompile(`^(slo:current_burn_rate:ratio|slo:period_error_budget_remaining:ratio|` +
+	`slo:objective:ratio|slo:time_period:days|sloth_slo_info|slo:coverage:ratio\d+d|slo:targets_up:sum)$`)
+
+func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pageTiles := map[string]bool{}
+			for _, g := range mustCompile(t, src).Groups {
+				recorded, used := map[string]bool{}, map[string]bool{}
+				// The one bridge between the groups: ticket tiles are sums of page
+				// tiles, read a scrape later than they are recorded.
+				if g.Tier == slo.TierTicket {
+					maps.Copy(recorded, pageTiles)
+				}
+				for _, record := range []string{slo.BadRecord(model.Duration(g.Interval).String()), slo.TotalRecord(model.Duration(g.Interval).String())} {
+					pageTiles[record] = g.Tier == slo.TierPage
+				}
+				for _, r := range g.Rules {
+					for _, s := range selectors(t, r.Expr) {
+						used[s.Name] = true
+						own := strings.HasPrefix(s.Name, "slo:") || strings.HasPrefix(s.Name, "sloth_")
+						// A rule may read what itself recorded before.
+						if own && !recorded[s.Name] && s.Name != r.Record {
+							t.Errorf("%s: %s reads %s, which no rule before it records", g.Name, r.Name(), s.Name)
+						}
+					}
+					recorded[r.Record] = true
+				}
+				for record := range recorded {
+					if pageTiles[record] {
+						continue // sums of the ticket group
+					}
+					// Totals of a page tier, and long windows of objectives whose pairs
+					// cannot fire, are the denominators of recorded ratios.
+					if record != "" && !used[record] && !terminal.MatchString(record) && !strings.HasPrefix(record, "slo:sli_error:ratio_rate") && !strings.HasPrefix(record, "slo:bad:") {
+						t.Errorf("%s: nothing reads %s", g.Name, record)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestEveryQueryCarriesTheSelectorAndKeepsEnvironmentsApart(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := mustCompile(t, src)
+			environment := rules.Spec.EnvironmentLabel
+			for _, q := range rules.Queries() {
+				for _, s := range selectors(t, q.Expr) {
+					if !narrowed(s, rules.Spec) {
+						t.Errorf("%s reads %s without the selector of the service", q.Rule, s)
+					}
+				}
+				expr, _ := newParser().ParseExpr(q.Expr)
+				parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+					switch n := n.(type) {
+					case *parser.AggregateExpr:
+						if !n.Without && !slices.Contains(n.Grouping, environment) || n.Without && slices.Contains(n.Grouping, environment) {
+							t.Errorf("%s mixes environments: %s", q.Rule, n)
+						}
+					case *parser.BinaryExpr:
+						m := n.VectorMatching
+						// Only the memory of a service that nothing is known of has no environment.
+						if m != nil && m.On && !slices.Contains(m.MatchingLabels, environment) && !strings.Contains(n.String(), "absent(") && !strings.Contains(n.String(), "slo:error_budget") {
+							t.Errorf("%s matches across environments: %s", q.Rule, n)
+						}
+					}
+					return nil
+				})
+			}
+		})
+	}
+}
+
+// narrowed says whether a selector reads one service only.
+func narrowed(s *parser.VectorSelector, spec slo.Spec) bool {
+	has := func(name, value string) bool {
+		for _, m := range s.LabelMatchers {
+			if m.Name == name && (m.Value == value || strings.HasPrefix(m.Value, value)) {
+				return true
+			}
+		}
+		return false
+	}
+	for name, value := range spec.Selector {
+		if has(name, value) {
+			return true
+		}
+	}
+	return has("service", spec.Service) || has("sloth_service", spec.Service) ||
+		has("sloth_id", spec.Service+"-") || has("tile", spec.Service+"/")
+}
+
+func TestNumbersAreExactDecimals(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, strings.Replace(generated, "99.9,", "99.999,", 1))
+	if got, want := rule(t, rules, "slo:error_budget:ratio").Expr, "vector(0.00001)"; got != want {
+		t.Errorf("budget is %s, want %s", got, want)
+	}
+	long := regexp.MustCompile(`[0-9]\.[0-9]{13,}`)
+	for _, q := range rules.Queries() {
+		if m := long.FindString(q.Expr); m != "" {
+			t.Errorf("%s holds %s", q.Rule, m)
+		}
+	}
+}
+
+// The objective is derived from the budget by PromQL's round; its arithmetic is
+// repeated here for each objective that people write.
+func TestTheObjectiveThatBoardsShowIsExact(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"50", "90", "95", "97.5", "98", "99", "99.5", "99.9", "99.95", "99.99", "99.995", "99.999", "99.9999", "99.999999"} {
+		share, _ := slo.Percent(text).Rat()
+		want, _ := new(big.Rat).Quo(share, big.NewRat(100, 1)).Float64()
+		budget, _ := new(big.Rat).Sub(big.NewRat(1, 1), new(big.Rat).Quo(share, big.NewRat(100, 1))).Float64()
+		nearest := 1 / 1e-8
+		if got := float64(int64((1-budget)*nearest+0.5)) / nearest; got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestTilesAreSharedByWhatTheyCount(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, minimal+
+		"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n"+
+		"  - {name: fast, objective: 99, indicator: {latency: {threshold: 100ms}}}\n"+
+		"  - {name: slow, objective: 99.9, indicator: {latency: {threshold: 1s}}}\n")
+	raw := map[string]int{}
+	for _, r := range rules.Groups[0].Rules {
+		for _, s := range selectors(t, r.Expr) {
+			if strings.HasPrefix(s.Name, "http_") && r.Record == "slo:total:increase30s" {
+				raw[r.Labels[1].Value]++
+			}
+		}
+	}
+	if len(raw) != 2 {
+		t.Errorf("total tiles %v, want one for requests and one for latencies", raw)
+	}
+	counted := 0
+	for _, r := range rules.Groups[0].Rules {
+		if r.Record == "slo:bad:increase30s" && strings.Contains(r.Expr, "delta(http_server_requests_total") {
+			counted++
+		}
+	}
+	if counted != 1 {
+		t.Errorf("bad requests are counted %d times, want once for both objectives", counted)
+	}
+}
+
+func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
+	t.Parallel()
+	for threshold, want := range map[string]string{
+		"1s": `le=~"1|1.0"`, "200ms": `le="0.2"`, "2500ms": `le="2.5"`, "10s": `le=~"10|10.0"`, "5ms": `le="0.005"`,
+	} {
+		rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: "+threshold+"}}}]\n")
+		if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, want) {
+			t.Errorf("%s: no %s in %s", threshold, want, got)
+		}
+	}
+}
+
+func TestAHistogramInMillisecondsHasItsOwnBound(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: 250ms, histogram: rpc_milliseconds}}}]\n")
+	if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250.0"}`) {
+		t.Errorf("bad tile reads %s", got)
+	}
+}
+
+func TestIntervalsHoldTwoScrapes(t *testing.T) {
+	t.Parallel()
+	for scrape, want := range map[string][2]time.Duration{
+		"5s":  {30 * time.Second, 2 * time.Minute},
+		"10s": {30 * time.Second, 2 * time.Minute},
+		"15s": {30 * time.Second, 2 * time.Minute},
+		"16s": {time.Minute, 2 * time.Minute},
+		"30s": {time.Minute, 2 * time.Minute},
+		"60s": {150 * time.Second, 2 * time.Minute},
+	} {
+		rules := mustCompile(t, minimal+"scrapeInterval: "+scrape+"\n")
+		for i, g := range rules.Groups {
+			offset := rules.Spec.ScrapeInterval
+			if g.Tier == slo.TierTicket && scrape != "60s" {
+				offset *= 2 // tickets wait for the page tiles that they sum
+			}
+			if g.Interval != want[i] || g.QueryOffset != offset {
+				t.Errorf("%s scrapes: %s every %s with offset %s, want every %s with offset %s",
+					scrape, g.Name, g.Interval, g.QueryOffset, want[i], offset)
+			}
+		}
+	}
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	src := strings.Replace(generated, "runtime: true", "runtime: true\nselector: {job: a, cluster: b, region: c}\nalerting: {labels: {a: x, b: y, c: z}, annotations: {d: x, e: y, f: z}}", 1)
+	want := all(mustCompile(t, src))
+	for range 20 {
+		if got := all(mustCompile(t, src)); !bytes.Equal(got, want) {
+			t.Fatal("two runs differ")
+		}
+	}
+}
+
+func all(r slo.Rules) []byte {
+	var out []byte
+	for _, f := range r.Files() {
+		out = append(out, f.Data...)
+	}
+	return append(append(out, r.Alertmanager()...), r.PrometheusRule()...)
+}
+
+func TestUsesNameWhatMustExist(t *testing.T) {
+	t.Parallel()
+	got := map[string][]string{}
+	for _, u := range mustCompile(t, generated).Uses() {
+		got[u.Metric] = u.Labels
+	}
+	for metric, labels := range map[string][]string{
+		semconv.HTTPServerRequests:                    {"deployment_environment_name", "http_route", "job", "outcome"},
+		semconv.HTTPServerRequestDuration + "_bucket": {"deployment_environment_name", "http_route", "job", "le", "outcome"},
+		semconv.RuntimeReady:                          {"deployment_environment_name", "job"},
+		semconv.RuntimeHealthCheckUp:                  {"check", "deployment_environment_name", "job"},
+		semconv.Up:                                    {"deployment_environment_name", "job"},
+	} {
+		if !slices.Equal(got[metric], labels) {
+			t.Errorf("%s is used with %v, want %v", metric, got[metric], labels)
+		}
+	}
+	for metric := range got {
+		if strings.HasPrefix(metric, "slo:") {
+			t.Errorf("%s is recorded by the rules themselves", metric)
+		}
+	}
+}
+
+func TestTheOperatorsResourceHoldsBothGroups(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, generated)
+	var resource struct {
+		Kind     string
+		Metadata struct{ Name string }
+		Spec     yaml.Node
+	}
+	if err := yaml.Unmarshal(rules.PrometheusRule(), &resource); err != nil {
+		t.Fatal(err)
+	}
+	data, err := yaml.Marshal(&resource.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if groups := load(t, data); resource.Kind != "PrometheusRule" || resource.Metadata.Name != "orders-slo" || len(groups.Groups) != 2 {
+		t.Errorf("%s %s holds %d groups", resource.Kind, resource.Metadata.Name, len(groups.Groups))
+	}
+}
+
+func TestOneFileHoldsTheGroupsOfAllFiles(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		rules := mustCompile(t, src)
+		one := load(t, rules.RuleFile())
+		files := rules.RuleFiles()
+		if len(one.Groups) != len(files) {
+			t.Fatalf("%s: %d groups in one file, %d files", name, len(one.Groups), len(files))
+		}
+		for i, f := range files {
+			if want := load(t, f.Data).Groups[0]; !reflect.DeepEqual(want.Rules, one.Groups[i].Rules) || want.Name != one.Groups[i].Name {
+				t.Errorf("%s: group %s differs", name, want.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,299 @@
+package slo
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/internal/markdown"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// The markers around the facts of a runbook. What stands between them is
+// rewritten when the rules change; everything else belongs to its readers.
+const (
+	FactsBegin = "<!-- scaffold:facts:begin: rewritten on each run; write below the end marker -->"
+	FactsEnd   = "<!-- scaffold:facts:end -->"
+)
+
+// RunbookOptions is what runbooks say about the way a service is deployed. The
+// zero value means a Kubernetes deployment named like the service.
+type RunbookOptions struct {
+	Rollback string // command that brings back the version before
+	History  string // command that lists what was deployed
+	Scale    string // command that starts more processes
+	Restart  string // command that replaces every process
+	Status   string // command that shows what runs
+}
+
+func (o RunbookOptions) withDefaults(service string) RunbookOptions {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{
+		{&o.Rollback, "kubectl rollout undo deployment/" + service},
+		{&o.History, "kubectl rollout history deployment/" + service},
+		{&o.Scale, "kubectl scale deployment/" + service + " --replicas=6"},
+		{&o.Restart, "kubectl rollout restart deployment/" + service},
+		{&o.Status, "kubectl get pods -l app.kubernetes.io/name=" + service},
+	} {
+		setDefault(d.field, d.value)
+	}
+	return o
+}
+
+// Runbook explains one alert to whoever it wakes.
+type Runbook struct {
+	Alert string
+	// Facts is the managed block, markers included.
+	Facts []byte
+	// Body is written once and then belongs to its readers.
+	Body    []byte
+	queries []string
+}
+
+// FileName is the name of the runbook without a folder.
+func (r Runbook) FileName() string { return r.Alert + ".md" }
+
+// File is a new runbook: title, facts and body.
+func (r Runbook) File() []byte {
+	return slices.Concat([]byte("# "+r.Alert+"\n\n"), r.Facts, []byte("\n"), r.Body)
+}
+
+// Queries lists every query that the runbook asks its reader to run.
+func (r Runbook) Queries() []string { return slices.Clone(r.queries) }
+
+// Runbooks gives one runbook for each name of an alert, in the order of the
+// rules.
+func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
+	texts, err := template.New("runbook").Option("missingkey=error").Parse(runbookTemplates)
+	if err != nil {
+		return nil, fmt.Errorf("parse runbook templates: %w", err)
+	}
+	o = o.withDefaults(r.Spec.Service)
+	var out []Runbook
+	seen := map[string]bool{}
+	for _, a := range r.Alerts {
+		if seen[a.Name] {
+			continue // NoData is one alert for each objective and one runbook
+		}
+		seen[a.Name] = true
+		book, err := r.runbook(a, texts, o)
+		if err != nil {
+			return nil, fmt.Errorf("write the runbook of %s: %w", a.Name, err)
+		}
+		out = append(out, book)
+	}
+	return out, nil
+}
+
+//go:embed runbook.md.tmpl
+var runbookTemplates string
+
+// page is what the templates of runbooks read.
+type page struct {
+	RunbookOptions
+	Alert                             Alert
+	Kind                              string
+	Service, Description, Owner, Team string
+	Feel, Fires, Resolves             string
+	Checks                            []check
+	Links                             []link
+	Drills                            []string
+	Silence                           string
+	Page, Runtime                     bool
+	BeginMarker, EndMarker            string
+}
+
+type check struct{ Question, Query, Expect string }
+
+type link struct{ Text, URL string }
+
+func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Runbook, error) {
+	p := page{
+		RunbookOptions: o, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
+		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
+		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
+		Checks: r.checks(a), Links: r.links(a), Drills: r.drillLines(a), Silence: r.silence(a),
+		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime,
+		BeginMarker: FactsBegin, EndMarker: FactsEnd,
+	}
+	book := Runbook{Alert: a.Name}
+	for _, c := range p.Checks {
+		book.queries = append(book.queries, c.Query)
+	}
+	var facts, body bytes.Buffer
+	if err := texts.ExecuteTemplate(&facts, "facts", p); err != nil {
+		return Runbook{}, err
+	}
+	if err := texts.ExecuteTemplate(&body, "body", p); err != nil {
+		return Runbook{}, err
+	}
+	book.Facts, book.Body = facts.Bytes(), body.Bytes()
+	return book, nil
+}
+
+func (r Rules) description(a Alert) string {
+	if a.SLO >= 0 && r.Spec.SLOs[a.SLO].Description != "" && a.Kind == KindBudgetBurn {
+		return r.Spec.SLOs[a.SLO].Description
+	}
+	return r.Spec.Description
+}
+
+// feels says in one sentence what users of the service notice.
+func (r Rules) feels(a Alert) string {
+	switch a.Kind {
+	case KindBudgetBurn:
+		o := r.Spec.SLOs[a.SLO]
+		switch in := o.Indicator; {
+		case in.Availability != nil:
+			return "Requests fail: users see errors, or their client retries and waits."
+		case in.Latency != nil:
+			return "Requests take over " + model.Duration(in.Latency.Threshold).String() + ": users wait, some give up."
+		default:
+			return "Too many events that the objective " + o.Name + " counts are bad."
+		}
+	case KindDown:
+		return "Requests are refused or time out. No request metric shows it, because nothing is left to count."
+	case KindNotReady:
+		return "Requests are refused by the load balancer, which finds no process to send them to."
+	case KindDependency:
+		return "Whatever needs the dependency fails fast. If users feel it, a budget alert fires too."
+	case KindNoData, KindTilesMissing, KindScrapeMismatch:
+		return "Nothing by itself. But alerts on errors may stay silent while this lasts."
+	case KindTelemetryDropped:
+		return "Nothing. Traces, logs or profiles will be missing when somebody looks for them."
+	}
+	return ""
+}
+
+func (r Rules) firesWhen(a Alert) string {
+	if a.Burn == nil {
+		return ""
+	}
+	o := r.Spec.SLOs[a.SLO]
+	text := fmt.Sprintf("More than %s of the events of the last %s and of the last %s are bad. That is %s times what the objective of %s %% over %s allows: %d %% of the budget is gone after %s.",
+		percent(a.Burn), window(a.Burn.Long), window(a.Burn.Short), decimal(a.Burn.Factor(o.Window)), o.Target, o.Window, a.Burn.Share, window(a.Burn.Long))
+	if n := a.Burn.MinBadEvents; n > 0 {
+		text += fmt.Sprintf(" Fewer than %d bad events in %s never fire it.", n, window(a.Burn.Long))
+	}
+	return text
+}
+
+func (r Rules) resolvesWhen(a Alert) string {
+	if a.Burn == nil {
+		return "It resolves by itself within minutes once the first query above gives what is expected."
+	}
+	return fmt.Sprintf("It resolves by itself when the last %s are good again: at most %s after the errors stop.",
+		window(a.Burn.Short), window(a.Burn.Short+r.Delay(a.Tier)))
+}
+
+// percent writes the threshold of a burn alert for people.
+func percent(b *Burn) string {
+	f, _ := b.Threshold.Float64()
+	return fmt.Sprintf("%.4g %%", f*100)
+}
+
+// checks are the questions in the order in which somebody asks them.
+func (r Rules) checks(a Alert) []check {
+	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
+	environment := r.Spec.EnvironmentLabel
+	present := c.presence().String()
+	out := []check{{"Is it real?", a.Check, a.Expect}}
+	if r.Spec.Runtime {
+		versions := "count by (" + environment + ", " + semconv.LabelVersion + ", " + semconv.LabelRevision + ") (" + c.scope.metric(semconv.BuildInfo).String()
+		out = append(out,
+			check{"What runs now?", versions + ")", "one version"},
+			check{"What ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
+	}
+	out = append(out, check{"Which processes are new within six hours?", present + " unless " + present + " offset 6h", "nothing, unless somebody deployed"})
+	if a.Where != "" {
+		out = append(out, check{"Where?", a.Where, "nothing; what it lists is the worst first"})
+	}
+	if r.Spec.Runtime && a.Kind != KindDependency {
+		out = append(out, check{"Which dependency?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "nothing; what it lists is away"})
+	}
+	if a.Kind != KindDown {
+		out = append(out, check{"Does it run?", c.by("sum", present), "the number of processes that should run"})
+	}
+	for i := range out {
+		out[i].Query = inFence(out[i].Query)
+	}
+	return out
+}
+
+// inFence writes a query so that it neither ends the facts nor its own code
+// block. Both texts can only stand inside a string of the query, which reads
+// the escape as the same character.
+func inFence(query string) string {
+	return strings.NewReplacer("<!--", `\x3c!--`, "```", "\\x60``").Replace(query)
+}
+
+func (r Rules) links(a Alert) []link {
+	var out []link
+	add := func(text, address string) {
+		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})
+	}
+	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
+		add("Overview board", base+"/d/"+BoardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
+		if a.Kind == KindBudgetBurn {
+			add("Objective board", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
+		}
+		add("Logs, traces and profiles: from any panel of the overview board", base+"/explore")
+	}
+	if base := strings.TrimRight(r.Spec.Links.Alertmanager, "/"); base != "" {
+		add("What else fires", base+"/#/alerts?filter="+url.QueryEscape(`{service="`+r.Spec.Service+`"}`))
+	}
+	if r.Spec.Links.Repository != "" {
+		add("Source", r.Spec.Links.Repository)
+	}
+	return out
+}
+
+// drillLines say when the alert fires for a few shares of errors.
+func (r Rules) drillLines(a Alert) []string {
+	if a.Burn == nil {
+		return nil
+	}
+	var out []string
+	for _, share := range DrillShares() {
+		d := r.drill(a, share)
+		line := fmt.Sprintf("%g %%: never", share*100)
+		if d.Fires {
+			line = fmt.Sprintf("%g %%: fires after %s, resolves %s after the errors stop", share*100, short(d.FiresAfter), short(d.ResolvesAfter))
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// short rounds a duration to what matters to a person.
+func short(d time.Duration) string {
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%.1f days", d.Hours()/24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%.1f hours", d.Hours())
+	}
+	return fmt.Sprintf("%.1f minutes", d.Minutes())
+}
+
+// silence is the command that quiets the alert for the time of the repair.
+func (r Rules) silence(a Alert) string {
+	command := "amtool silence add"
+	if r.Spec.Links.Alertmanager != "" {
+		command += " --alertmanager.url=" + shellQuote(r.Spec.Links.Alertmanager)
+	}
+	command += " --duration=2h --comment='being worked on' alertname=" + a.Name + " service=" + r.Spec.Service
+	return command + " environment=production"
+}
+
+// shellQuote keeps a shell from reading anything into the text.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,109 @@
+package slo_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/slo"
+)
+
+func books(t *testing.T, rules slo.Rules) []slo.Runbook {
+	t.Helper()
+	out, err := rules.Runbooks(slo.RunbookOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestRunbooksReadAsGolden(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{"orders": generated, "checkout": example(t)} {
+		for _, b := range books(t, mustCompile(t, src)) {
+			golden.Compare(t, filepath.Join("testdata", name, "runbooks", b.FileName()), b.File())
+		}
+	}
+}
+
+func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := mustCompile(t, src)
+			found := map[string]slo.Runbook{}
+			for _, b := range books(t, rules) {
+				found[b.Alert] = b
+			}
+			for _, a := range rules.Alerts {
+				b, ok := found[a.Name]
+				if !ok {
+					t.Errorf("%s has no runbook", a.Name)
+					continue
+				}
+				for _, part := range []string{"What users feel", "Is it real?", "Expected:", "new within six hours", "## Stop the harm first", "## Call", "amtool silence add", "It resolves by itself"} {
+					if !strings.Contains(string(b.File()), part) {
+						t.Errorf("%s does not say %q", a.Name, part)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestQueriesOfRunbooksParseAndNarrowToTheService(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, generated)
+	for _, b := range books(t, rules) {
+		if len(b.Queries()) < 2 {
+			t.Errorf("%s asks %d questions", b.Alert, len(b.Queries()))
+		}
+		for _, q := range b.Queries() {
+			if !bytes.Contains(b.Facts, []byte(q)) {
+				t.Errorf("%s does not show the query %s", b.Alert, q)
+			}
+			for _, s := range selectors(t, q) {
+				if !narrowed(s, rules.Spec) {
+					t.Errorf("%s reads %s of any service", b.Alert, s)
+				}
+			}
+		}
+	}
+}
+
+func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
+	t.Parallel()
+	rules, err := slo.Compile(hostileSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range books(t, rules) {
+		file := string(b.File())
+		if strings.Count(file, slo.FactsBegin) != 1 || strings.Count(file, slo.FactsEnd) != 1 {
+			t.Errorf("%s: the markers stand %d and %d times", b.Alert, strings.Count(file, slo.FactsBegin), strings.Count(file, slo.FactsEnd))
+		}
+		if !strings.HasPrefix(string(b.Facts), slo.FactsBegin) || !strings.HasSuffix(string(b.Facts), slo.FactsEnd+"\n") {
+			t.Errorf("%s: the facts are not the managed block:\n%s", b.Alert, b.Facts)
+		}
+		for _, q := range b.Queries() {
+			selectors(t, q) // parses, with the marker inside a string
+		}
+		if !strings.Contains(file, `--alertmanager.url='https://a.test/'\''$(x)'`) {
+			t.Errorf("%s: the address is not quoted for a shell", b.Alert)
+		}
+	}
+}
+
+func TestCommandsOfADeployTargetStandInTheBody(t *testing.T) {
+	t.Parallel()
+	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Rollback: "nomad job revert orders 3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out[0].Body), "`nomad job revert orders 3`") || strings.Contains(string(out[0].Body), "rollout undo") {
+		t.Errorf("the body names another command:\n%s", out[0].Body)
+	}
+}

@@ -1,0 +1,41 @@
+package slo
+
+import (
+	"regexp/syntax"
+	"strings"
+)
+
+// sample gives a short text that a regular expression matches, or one that it
+// does not where the expression looks around itself. Callers check.
+func sample(expr string) string {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	writeSample(&b, re.Simplify())
+	return b.String()
+}
+
+func writeSample(b *strings.Builder, re *syntax.Regexp) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		b.WriteString(string(re.Rune))
+	case syntax.OpCharClass:
+		if len(re.Rune) > 0 {
+			b.WriteRune(re.Rune[0])
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		b.WriteByte('0')
+	case syntax.OpAlternate, syntax.OpCapture, syntax.OpPlus:
+		writeSample(b, re.Sub[0])
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			writeSample(b, sub)
+		}
+	case syntax.OpRepeat:
+		for range re.Min {
+			writeSample(b, re.Sub[0])
+		}
+	}
+}

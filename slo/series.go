@@ -1,0 +1,51 @@
+package slo
+
+import "time"
+
+// Names of recorded series that boards read. Those with a window are
+// [RatioRecord], [TotalRecord], [BadRecord] and [CoverageRecord].
+const (
+	RecordObjective  = recordObjective  // share of good events that is promised
+	RecordBudget     = recordBudget     // share of events that may be bad
+	RecordBurn       = recordBurn       // how many times faster than allowed the budget burns now
+	RecordPeriodBurn = recordPeriodBurn // the same over the whole period
+	RecordRemaining  = recordRemaining  // share of the budget that is left
+	RecordInfo       = recordInfo       // joins an objective to its tiles
+	RecordTargets    = recordTargets    // processes that answer, by environment
+)
+
+// Labels of recorded series and of alerts.
+const (
+	LabelSLOService  = labelSlothService // service, on series of an objective
+	LabelSLOName     = labelSlothSLO     // objective, on series of an objective
+	LabelSLOID       = labelSlothID      // service and objective
+	LabelSLOWindow   = labelSlothWindow  // window of a ratio
+	LabelTile        = labelTile         // what is counted, on totals and coverage
+	LabelService     = labelService      // service, on every recorded series and alert
+	LabelAlertName   = labelAlertName
+	LabelEnvironment = labelEnvironment // environment, on alerts
+	LabelSeverity    = labelSeverity
+	LabelObjective   = labelSLO // objective, on alerts
+)
+
+// RatioWindows lists the windows over which the share of bad events is recorded,
+// shortest first and without the period of an objective.
+func RatioWindows() []string {
+	var out []string
+	for _, w := range []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, day, 3 * day} {
+		out = append(out, window(w))
+	}
+	return out
+}
+
+// RatioRecord is the share of bad events over a window, as in 5m or 30d.
+func RatioRecord(window string) string { return recordRatio + window }
+
+// TotalRecord is the number of events over a window.
+func TotalRecord(window string) string { return recordTotal + window }
+
+// BadRecord is the number of bad events over a window.
+func BadRecord(window string) string { return recordBad + window }
+
+// CoverageRecord is the share of a window that was measured: of 1h or a period.
+func CoverageRecord(window string) string { return recordCoverage + window }

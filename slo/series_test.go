@@ -1,0 +1,36 @@
+package slo_test
+
+import (
+	"testing"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+func TestSeriesForBoardsAreRecorded(t *testing.T) {
+	t.Parallel()
+	spec, err := slo.Parse("x.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: orders\nslos:\n"+
+		"  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := map[string]bool{}
+	for _, q := range rules.Queries() {
+		recorded[q.Rule] = true
+	}
+	want := []string{
+		slo.RecordObjective, slo.RecordBudget, slo.RecordBurn, slo.RecordPeriodBurn, slo.RecordRemaining, slo.RecordInfo, slo.RecordTargets,
+		slo.RatioRecord("30d"), slo.TotalRecord("30d"), slo.BadRecord("30d"), slo.CoverageRecord("1h"), slo.CoverageRecord("30d"),
+	}
+	for _, w := range slo.RatioWindows() {
+		want = append(want, slo.RatioRecord(w), slo.TotalRecord(w), slo.BadRecord(w))
+	}
+	for _, name := range want {
+		if !recorded[name] {
+			t.Errorf("%s is not recorded", name)
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package slo
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// How long a state lasts before its alert fires, and how long an environment is
+// remembered that no process reports from any more.
+const (
+	downFor     = 2 * time.Minute
+	notReadyFor = 2 * time.Minute
+	noDataFor   = 10 * time.Minute
+	mismatchFor = 15 * time.Minute
+	brokenFor   = 5 * time.Minute
+
+	rememberEnvironment = 6 * time.Hour
+)
+
+// minCoverage is the share of a day's tiles below which a budget is not to be
+// trusted: 72 minutes are missing.
+const minCoverage = "0.95"
+
+// presence is the series that exists as long as a process reports: up, which
+// the scraper writes, or target_info where metrics are pushed.
+func (c *compiler) presence() selector {
+	if c.spec.Metrics == MetricsPush {
+		return c.scope.metric(semconv.TargetInfo)
+	}
+	return c.scope.metric(semconv.Up)
+}
+
+func (c *compiler) onEnvironment() string { return "on (" + c.spec.EnvironmentLabel + ") " }
+
+func (c *compiler) by(op, expr string) string {
+	return op + " by (" + c.spec.EnvironmentLabel + ") (" + expr + ")"
+}
+
+// ofService reads a recording of the service as a whole.
+func (c *compiler) ofService(record string) string {
+	return record + "{" + labelService + "=" + strconv.Quote(c.spec.Service) + "}"
+}
+
+// serviceRecords adds what the alerts on the service as a whole remember.
+func (c *compiler) serviceRecords() {
+	labels := []Label{{labelService, c.spec.Service}}
+	present := c.presence().String()
+	seen := c.ofService(recordEnvironment)
+	c.record(TierPage, recordTargets, c.by("sum", present), labels...)
+	c.record(TierPage, recordEnvironment, fmt.Sprintf("%s * time() or %s(last_over_time(%s[30m]) > time() - %d)",
+		c.by("group", present), c.onEnvironment(), seen, int(rememberEnvironment.Seconds())), labels...)
+}
+
+func (c *compiler) serviceAlerts() {
+	c.down()
+	c.tilesMissing()
+	c.scrapeMismatch()
+	if c.spec.Runtime {
+		c.notReady()
+		c.dependencyFailing()
+		c.telemetryDropped()
+	}
+}
+
+// down is what no request metric can tell: requests that reach no process are
+// counted by none. It fires for an environment in which no process answers,
+// which has no process any more although it lately had, which has fewer than
+// half of what it lately had and should have, and for a service that nothing
+// is known of at all.
+func (c *compiler) down() {
+	present, on := c.presence().String(), c.onEnvironment()
+	up := c.by("sum", present)
+	seen := c.ofService(recordEnvironment)
+	parts := []string{
+		up + " == 0",
+		"0 * (" + seen + " unless " + on + present + ")",
+		"0 * (absent(" + present + ") unless on () " + seen + ")",
+	}
+	if lowest := c.spec.Replicas.Min; lowest > 1 {
+		// An environment that never had the minimum, such as a small one for
+		// tests, is not held to it.
+		parts = append(parts, fmt.Sprintf("%s < %s and %smax_over_time(%s[6h:10m]) >= %d",
+			up, decimal(big.NewRat(int64(lowest), 2)), on, c.ofService(recordTargets), lowest))
+	}
+	c.alert(Alert{
+		Kind: KindDown, Tier: TierPage, SLO: -1,
+		Check: up, Expect: "the number of replicas that should run",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: downFor,
+		Labels: c.alertLabels(TierPage),
+	}, texts{
+		summary:     c.subject() + ": only {{ $value }} processes answer, requests fail uncounted",
+		description: "Fewer than half of the processes answer, or none. The error budget does not see these requests. " + c.sinceText(downFor),
+	})
+}
+
+func (c *compiler) sinceText(d time.Duration) string {
+	return "It has been so for " + window(d) + " or longer."
+}
+
+// notReady is the other half: processes answer the scraper and no balancer
+// sends them anything.
+func (c *compiler) notReady() {
+	ready := c.scope.metric(semconv.RuntimeReady).String()
+	c.alert(Alert{
+		Kind: KindNotReady, Tier: TierPage, SLO: -1,
+		Check: c.by("avg", ready), Expect: "1", Where: ready + " == 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "NotReady", Expr: c.by("avg", ready) + " < 0.5", For: notReadyFor,
+		Labels: c.alertLabels(TierPage),
+	}, texts{
+		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the running processes take requests",
+		description: "Processes run but answer /readyz with 503, so that load balancers send them nothing. " + c.sinceText(notReadyFor),
+	})
+}
+
+// noData tells an objective that measures nothing from one that has nothing to
+// measure: an idle service has tiles of zero.
+func (c *compiler) noData(o resolved) {
+	t := c.tiling(o, TierTicket)
+	present := c.presence().String()
+	if c.spec.Metrics == MetricsScrape {
+		present += " == 1"
+	}
+	check := "count by (" + c.spec.EnvironmentLabel + ", " + labelTile + ") (" + c.ofService(t.bad()) + ")"
+	c.alert(Alert{
+		Kind: KindNoData, Tier: TierTicket, SLO: o.index,
+		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
+	}, Rule{
+		Alert: "NoData", Expr: c.by("group", present) + " unless " + c.onEnvironment() + o.ref(t.bad()), For: noDataFor,
+		Labels: c.alertLabels(TierTicket, append([]Label{{labelSLO, o.Name}}, o.labels...)...),
+	}, texts{
+		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has had no data for " + window(noDataFor),
+		description: "The service runs, but what the objective counts does not exist: nothing would page for it.",
+	})
+}
+
+// tilesMissing says that budgets are worth less than they look. A young
+// environment and one that was taken away on purpose are left alone.
+func (c *compiler) tilesMissing() {
+	// A route that was removed is no gap, so tiles by label are left out.
+	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelTile, groupedTiles)
+	daily := covered(coverage, day)
+	c.alert(Alert{
+		Kind: KindTilesMissing, Tier: TierTicket, SLO: -1,
+		Check: daily, Expect: "1, and " + minCoverage + " at least",
+	}, Rule{
+		Alert: "SLOTilesMissing",
+		Expr: daily + " < " + minCoverage + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
+			c.presence().String(),
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the last day was measured",
+		description: "The rules did not run, or the service was not scraped. What was missed stays missed: read error budgets with that in mind.",
+	})
+}
+
+// scrapeMismatch compares the real spacing of samples with the declared one,
+// which every tile depends on.
+func (c *compiler) scrapeMismatch() {
+	declared := int64(c.spec.ScrapeInterval / time.Second)
+	spacing := "600 / " + c.by("max", "count_over_time("+c.presence().String()+"[10m])")
+	c.alert(Alert{
+		Kind: KindScrapeMismatch, Tier: TierTicket, SLO: -1,
+		Check: spacing, Expect: strconv.FormatInt(declared, 10),
+	}, Rule{
+		Alert: camel(c.spec.Service) + "ScrapeMismatch", For: mismatchFor,
+		Expr:   fmt.Sprintf("%s > %d * 1.25 or %s < %d * 0.8", spacing, declared, spacing, declared),
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary: c.subject() + ": samples are {{ $value | humanizeDuration }} apart, the rules were made for " + model.Duration(c.spec.ScrapeInterval).String(),
+		description: "Counts of short windows are wrong until scrape interval and specification agree: " +
+			"set scrapeInterval to what the scraper does and generate the rules again.",
+	})
+}
+
+func (c *compiler) dependencyFailing() {
+	check := "min by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelCheck + ") (" + c.scope.metric(semconv.RuntimeHealthCheckUp).String() + ")"
+	c.alert(Alert{
+		Kind: KindDependency, Tier: TierTicket, SLO: -1,
+		Check: check, Expect: "1", Where: c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "DependencyFailing", Expr: check + " == 0", For: brokenFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one process or more",
+		description: "Requests that need it fail fast and count as errors; when users feel it, a page says so. " + c.sinceText(brokenFor),
+	})
+}
+
+func (c *compiler) telemetryDropped() {
+	dropped := c.scope.metric(semconv.RuntimeTelemetryDropped).String()
+	sum := "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelSignal + ") (increase(" + dropped + "[10m]))"
+	c.alert(Alert{
+		Kind: KindTelemetryDropped, Tier: TierTicket, SLO: -1,
+		Check: sum, Expect: "0",
+		Where: "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelSignal + ", " + semconv.LabelReason + ") (increase(" + dropped + "[10m])) > 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "TelemetryDropped", Expr: sum + " > 0", For: noDataFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": {{ $value | humanize }} {{ $labels." + semconv.LabelSignal + " }} were dropped in ten minutes",
+		description: "Users feel nothing. The collector is slow or away, and what was dropped will be missing when it is needed.",
+	})
+}

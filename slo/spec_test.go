@@ -1,0 +1,243 @@
+package slo_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+const minimal = `apiVersion: scaffold.slo/v1
+service: orders
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+`
+
+func TestParseFillsInDefaults(t *testing.T) {
+	t.Parallel()
+	got, err := slo.Parse("orders.slo.yaml", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slo.Spec{
+		APIVersion:       "scaffold.slo/v1",
+		Service:          "orders",
+		Selector:         map[string]string{"job": "orders"},
+		EnvironmentLabel: "deployment_environment_name",
+		ScrapeInterval:   15 * time.Second,
+		Metrics:          "scrape",
+		Links:            slo.Links{Branch: "main"},
+		Alerting:         slo.Alerting{Severities: slo.Severities{Page: "critical", Ticket: "warning"}},
+		SLOs: []slo.Objective{{
+			Name: "availability", Target: "99.9", Window: "30d", MinBadEvents: new(5),
+			Indicator: slo.Indicator{Availability: &slo.Availability{}},
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("spec differs (-want +got):\n%s", diff)
+	}
+}
+
+// bad writes a document whose only objective holds the given keys.
+func bad(keys string) string {
+	return "apiVersion: scaffold.slo/v1\nservice: orders\nslos:\n  - name: checkout\n" + keys
+}
+
+const good = "    objective: 99.9\n    indicator: {availability: {}}\n"
+
+func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ src, want string }{
+		"an objective that is a ratio": {
+			bad("    objective: 0.999\n    indicator: {availability: {}}\n"),
+			"f:5:16: slos[0].objective: 0.999 looks like a ratio; write 99.9",
+		},
+		"an objective without a budget": {
+			bad("    objective: 100\n    indicator: {availability: {}}\n"),
+			"f:5:16: slos[0].objective: 100 leaves no error budget: the first failure would break it for the whole period; write a share such as 99.9",
+		},
+		"an objective of nothing": {
+			bad("    objective: 0\n    indicator: {availability: {}}\n"),
+			"f:5:16: slos[0].objective: 0 promises nothing, so no alert could ever fire; write a share such as 99",
+		},
+		"an objective above everything": {
+			bad("    objective: 120\n    indicator: {availability: {}}\n"),
+			"f:5:16: slos[0].objective: 120 is above 100 percent; write a share such as 99.9",
+		},
+		"an objective with a sign": {
+			bad("    objective: 99.9%\n    indicator: {availability: {}}\n"),
+			`f:5:16: slos[0].objective: "99.9%" is not a decimal number of percent; write one such as 99.9, with at most 6 decimals and no sign`,
+		},
+		"no objective": {
+			bad("    indicator: {availability: {}}\n"),
+			"f:4:5: slos[0].objective: is missing; write the share of good events in percent, such as 99.9",
+		},
+		"a threshold that is negative": {
+			bad("    objective: 99\n    indicator: {latency: {threshold: -5ms}}\n"),
+			"f:6:38: slos[0].indicator.latency.threshold: -5ms is not positive; write a duration such as 200ms",
+		},
+		"a threshold of zero": {
+			bad("    objective: 99\n    indicator: {latency: {threshold: 0s}}\n"),
+			"f:6:38: slos[0].indicator.latency.threshold: there is no positive threshold; write a duration such as 200ms",
+		},
+		"an unknown window": {
+			bad(good + "    window: 14d\n"),
+			`f:7:13: slos[0].window: "14d" is not a known period; write 7d, 28d or 30d`,
+		},
+		"a window in weeks": {
+			bad(good + "    window: 4w\n"),
+			`f:7:13: slos[0].window: "4w" is not a known period; write 7d, 28d or 30d; did you mean "28d"?`,
+		},
+		"two indicators": {
+			bad("    objective: 99\n    indicator: {availability: {}, latency: {threshold: 1s}}\n"),
+			"f:6:16: slos[0].indicator: availability and latency stand together; keep one",
+		},
+		"no indicator": {
+			bad("    objective: 99\n"),
+			"f:4:5: slos[0].indicator: there is none; write one of availability, latency and ratio",
+		},
+		"a selector that does not parse, with the place inside the string": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: 'a_total{code=~5..}'\n"),
+			"f:9:29: slos[0].indicator.ratio.bad: not a PromQL selector: unexpected character inside braces: '5'",
+		},
+		"a query instead of a selector": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: rate(a_total[5m])\n        bad: b_total\n"),
+			"f:8:20: slos[0].indicator.ratio.total: not a PromQL selector: unexpected",
+		},
+		"a selector without a metric": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: '{job=\"x\"}'\n        bad: b_total\n"),
+			`f:8:16: slos[0].indicator.ratio.total: not a PromQL selector: it names no metric`,
+		},
+		"bad events that are all events": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: a_total\n"),
+			"f:9:14: slos[0].indicator.ratio.bad: is the same as total, so that every event would be bad",
+		},
+		"one series of a histogram": {
+			bad("    objective: 99\n    indicator: {latency: {threshold: 1s, histogram: a_seconds_bucket}}\n"),
+			"f:6:53: slos[0].indicator.latency.histogram: a_seconds_bucket is one series of the histogram; write a_seconds",
+		},
+		"a name that is no label": {
+			strings.Replace(minimal, "name: availability", "name: Avail_1", 1),
+			`f:4:12: slos[0].name: "Avail_1" is not a DNS label; use lower-case letters, digits and single hyphens, beginning with a letter`,
+		},
+		"a name that stands twice": {
+			minimal + "  - {name: availability, objective: 99, indicator: {availability: {}}}\n",
+			`f:5:12: slos[1].name: "availability" is already the name of slos[0]; names are unique within a service`,
+		},
+		"names that give the same alerts": {
+			bad(good) + "  - {name: check-out, objective: 99, indicator: {availability: {}}}\n",
+			`f:7:12: slos[1].name: "check-out" and "checkout" of slos[0] would give alerts of the same name`,
+		},
+		"scrapes that are too frequent": {
+			minimal + "scrapeInterval: 4s\n",
+			"f:5:17: scrapeInterval: 4s is outside of 5s to 1m; write the interval that the service is really scraped at",
+		},
+		"scrapes that are too rare": {
+			minimal + "scrapeInterval: 90s\n",
+			"f:5:17: scrapeInterval: 1m30s is outside of 5s to 1m; write the interval that the service is really scraped at",
+		},
+		"scrapes at fractions of a second": {
+			minimal + "scrapeInterval: 7500ms\n",
+			"f:5:17: scrapeInterval: 7s500ms is not a whole number of seconds",
+		},
+		"an unknown key": {
+			minimal + "alertin: {}\n",
+			`f:5:1: alertin: unknown key; did you mean "alerting"?`,
+		},
+		"a label that is not legal": {
+			minimal + "alerting: {labels: {my-label: x}}\n",
+			`f:5:31: alerting.labels.my-label: "my-label" is not a legal label name`,
+		},
+		"a label that the rules write": {
+			minimal + "alerting: {labels: {severity: x}}\n",
+			"f:5:31: alerting.labels.severity: is written by the rules themselves; choose another name",
+		},
+		"an annotation that the rules write": {
+			minimal + "alerting: {annotations: {summary: x}}\n",
+			"f:5:35: alerting.annotations.summary: is written by the rules themselves; choose another name",
+		},
+		"severities that are the same": {
+			minimal + "alerting: {severities: {page: warning}}\n",
+			`f:5:24: alerting.severities.ticket: "warning" is the severity of pages too; tickets would wake people up`,
+		},
+		"a selector on the environment": {
+			minimal + "selector: {deployment_environment_name: production}\n",
+			"f:5:41: selector.deployment_environment_name: is the environment label; leave it out, so that each environment keeps a budget of its own",
+		},
+		"an environment label that is not legal": {
+			minimal + "environmentLabel: deployment.environment\n",
+			`f:5:19: environmentLabel: "deployment.environment" is not a legal label name`,
+		},
+		"an environment label that the rules write": {
+			minimal + "environmentLabel: service\n",
+			`f:5:19: environmentLabel: "service" is written by the rules themselves; name the label that tells production from staging`,
+		},
+		"a link that is no address": {
+			minimal + "links: {grafana: grafana.local}\n",
+			`f:5:18: links.grafana: "grafana.local" is not an address; write one such as https://grafana.company.tld`,
+		},
+		"a group by process": {
+			bad(good + "    groupBy: [instance]\n"),
+			`f:7:15: slos[0].groupBy[0]: "instance" changes with each process, so its budget would never last; group by a label such as http_route`,
+		},
+		"too many group labels": {
+			bad(good + "    groupBy: [a, b, c]\n"),
+			"f:7:14: slos[0].groupBy: 3 labels are too many; each multiplies the series, so use at most 2",
+		},
+		"a guard that is negative": {
+			bad(good + "    minBadEvents: -1\n"),
+			"f:7:19: slos[0].minBadEvents: -1 is negative; write 0 to switch the guard off",
+		},
+		"another version": {
+			strings.Replace(minimal, "slo/v1", "slo/v2", 1),
+			`f:1:13: apiVersion: "scaffold.slo/v2" is not known; write scaffold.slo/v1`,
+		},
+		"no objectives": {
+			"apiVersion: scaffold.slo/v1\nservice: orders\n",
+			"f:1:1: slos: there is no objective; write at least one",
+		},
+		"a transport that does not exist": {
+			minimal + "metrics: pull\n",
+			`f:5:10: metrics: "pull" is not known; write scrape or push`,
+		},
+		"a negative number of replicas": {
+			minimal + "replicas: {min: -1}\n",
+			"f:5:17: replicas.min: -1 is negative; write how many replicas the service always has, or leave it out",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := slo.Parse("f", []byte(test.src))
+			if err == nil {
+				t.Fatalf("no error, want %s", test.want)
+			}
+			if !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got:\n%v\nwant:\n%s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestParseReportsTenProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := slo.Parse("f", []byte(`apiVersion: scaffold.slo/v3
+service: Orders
+scrapeInterval: 90s
+metric: push
+links: {runbooks: nowhere}
+alerting: {labels: {my-label: x}}
+slos:
+  - {name: a, objective: 0.5, window: 31d, indicator: {latency: {threshold: 0s}}}
+  - {name: a, objective: 100, indicator: {}}
+`))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if got, want := len(lines), 12; got != want {
+		t.Errorf("%d problems, want %d:\n%v", got, want, err)
+	}
+}

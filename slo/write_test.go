@@ -1,0 +1,186 @@
+package slo_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// promtoolFile is what promtool reads of a unit test.
+type promtoolFile struct {
+	RuleFiles          []string `yaml:"rule_files"`
+	EvaluationInterval string   `yaml:"evaluation_interval"`
+	Tests              []struct {
+		Name        string
+		Interval    string
+		InputSeries []struct{ Series, Values string } `yaml:"input_series"`
+		PromQL      []struct {
+			Expr       string
+			EvalTime   string `yaml:"eval_time"`
+			ExpSamples []struct {
+				Labels string
+				Value  float64
+			} `yaml:"exp_samples"`
+		} `yaml:"promql_expr_test"`
+	}
+}
+
+func TestUnitTestsAssertTileCountsAndAlertsAtTheIntervalOfTheirGroup(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := mustCompile(t, src)
+			files := rules.Files()
+			for i, g := range rules.Groups {
+				file := files[len(rules.Groups)+i]
+				var got promtoolFile
+				if err := yaml.Unmarshal(file.Data, &got); err != nil {
+					t.Fatalf("%s: %v", file.Name, err)
+				}
+				if got.RuleFiles[0] != files[i].Name || len(got.Tests) == 0 {
+					t.Errorf("%s tests %v in %d tests", file.Name, got.RuleFiles, len(got.Tests))
+				}
+				checkUnitTests(t, got, g)
+			}
+		})
+	}
+}
+
+func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
+	t.Helper()
+	asserted := map[string]bool{}
+	for _, test := range got.Tests {
+		for _, s := range test.InputSeries {
+			if _, _, err := newParser().ParseSeriesDesc(s.Series + " " + s.Values); err != nil {
+				t.Errorf("%s: series %s %s: %v", test.Name, s.Series, s.Values, err)
+			}
+		}
+		for _, q := range test.PromQL {
+			for _, s := range selectors(t, q.Expr) {
+				asserted[s.Name] = true
+				for _, m := range s.LabelMatchers {
+					if m.Name == "alertname" && len(q.ExpSamples) == 1 {
+						asserted[m.Value] = true
+					}
+				}
+			}
+		}
+	}
+	for _, r := range g.Rules {
+		if isTile := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isTile && !asserted[r.Record] {
+			t.Errorf("no test counts %s", r.Record)
+		}
+		if strings.Contains(r.Alert, "BudgetBurn") && !asserted[r.Alert] {
+			t.Errorf("no test fires %s", r.Alert)
+		}
+	}
+}
+
+func shortDuration(g slo.Group) string {
+	return strings.TrimSuffix(strings.ReplaceAll(g.Interval.String(), "m0s", "m"), "0s0")
+}
+
+// Alertmanager's own matchers are not imported; the parts used here are read as
+// it documents them: name, operator, quoted value.
+var alertMatcher = regexp.MustCompile(`^([a-z_]+)(=~|!~|!=|=)"(.*)"$`)
+
+func matches(t *testing.T, matchers []string, labels map[string]string) bool {
+	t.Helper()
+	for _, text := range matchers {
+		m := alertMatcher.FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s is no matcher", text)
+		}
+		re := regexp.MustCompile("^(?:" + m[3] + ")$")
+		value := labels[m[1]]
+		ok := map[string]bool{"=": value == m[3], "!=": value != m[3], "=~": re.MatchString(value), "!~": !re.MatchString(value)}[m[2]]
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func TestOneIncidentIsOnePage(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Inhibit []struct {
+			Source []string `yaml:"source_matchers"`
+			Target []string `yaml:"target_matchers"`
+			Equal  []string
+		} `yaml:"inhibit_rules"`
+		Route struct {
+			Routes []struct {
+				Receiver string
+				Matchers []string
+				GroupBy  []string `yaml:"group_by"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(mustCompile(t, generated).Alertmanager(), &config); err != nil {
+		t.Fatal(err)
+	}
+	alert := func(name, severity, environment string) map[string]string {
+		return map[string]string{"alertname": name, "service": "orders", "environment": environment, "slo": "availability", "severity": severity}
+	}
+	inhibited := func(target map[string]string, firing ...map[string]string) bool {
+		for _, rule := range config.Inhibit {
+			for _, source := range firing {
+				same := true
+				for _, name := range rule.Equal {
+					same = same && source[name] == target[name]
+				}
+				if same && matches(t, rule.Source, source) && matches(t, rule.Target, target) && !matches(t, rule.Source, target) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	const burn = "OrdersAvailabilityBudgetBurn"
+	fast, slow := alert(burn+"PageFast", "critical", "production"), alert(burn+"PageSlow", "critical", "production")
+	ticket := alert(burn+"TicketFast", "warning", "production")
+	down, notReady := alert("OrdersDown", "critical", "production"), alert("OrdersNotReady", "critical", "production")
+	for name, test := range map[string]struct {
+		target map[string]string
+		firing []map[string]string
+		want   bool
+	}{
+		"the slow page under the fast one":      {slow, []map[string]string{fast}, true},
+		"a ticket under a page":                 {ticket, []map[string]string{slow}, true},
+		"the fast page alone":                   {fast, []map[string]string{slow, ticket}, false},
+		"a page of a service that is down":      {fast, []map[string]string{down}, true},
+		"not ready while down":                  {notReady, []map[string]string{down}, true},
+		"down while not ready":                  {down, []map[string]string{notReady, fast}, false},
+		"staging does not inhibit production":   {slow, []map[string]string{alert(burn+"PageFast", "critical", "staging")}, false},
+		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersDependencyFailing", "warning", "production")}, false},
+	} {
+		if got := inhibited(test.target, test.firing...); got != test.want {
+			t.Errorf("%s: inhibited %t, want %t", name, got, test.want)
+		}
+	}
+	for _, route := range config.Route.Routes {
+		if want := route.Receiver == "page"; matches(t, route.Matchers, fast) != want {
+			t.Errorf("the route to %s takes a page: %t", route.Receiver, !want)
+		}
+		if strings.Join(route.GroupBy, " ") != "service environment slo" {
+			t.Errorf("the route to %s groups by %v", route.Receiver, route.GroupBy)
+		}
+	}
+}
+
+func TestBoardUIDsFitGrafanaAndStayApart(t *testing.T) {
+	t.Parallel()
+	if got := slo.BoardUID("orders", "overview"); got != "orders-overview" {
+		t.Errorf("uid %s", got)
+	}
+	a, b := slo.BoardUID(strings.Repeat("a", 40), "overview"), slo.BoardUID(strings.Repeat("a", 40), "slo")
+	if len(a) > 40 || len(b) > 40 || a == b {
+		t.Errorf("uids %s and %s", a, b)
+	}
+}
