@@ -1,0 +1,97 @@
+//go:build !race
+
+package rulelab_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const everyIndicator = `apiVersion: scaffold.slo/v1
+service: orders
+owner: team-checkout
+runtime: true
+replicas: {min: 3}
+links: {grafana: 'https://grafana.acme.test/', repository: 'https://github.com/acme/orders'}
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+  - {name: latency, objective: 99, indicator: {latency: {threshold: 1s}}}
+  - {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}
+`
+
+func TestPromtoolTestsHoldInTheLab(t *testing.T) {
+	t.Parallel()
+	all := specs(t)
+	all["one objective"] = specOf(15*time.Second, "")
+	for name, src := range all {
+		files := map[string][]byte{}
+		for _, f := range compile(t, src).Files() {
+			files[f.Name] = f.Data
+		}
+		tests := 0
+		for file, data := range files {
+			if ok, _ := filepath.Match("*.test.yaml", file); !ok {
+				continue
+			}
+			tests++
+			// Days of simulated time for each objective: one is enough for tickets.
+			if strings.Contains(file, "ticket") && name != "one objective" {
+				continue
+			}
+			t.Run(name+"/"+file, func(t *testing.T) {
+				t.Parallel()
+				check(t, rulelab.UnitTests(t.Context(), data, func(name string) ([]byte, error) {
+					if data, ok := files[name]; ok {
+						return data, nil
+					}
+					return nil, fmt.Errorf("%s is not among the generated files", name)
+				}))
+			})
+		}
+		if tests != 2 {
+			t.Errorf("%s: %d test files, want 2", name, tests)
+		}
+	}
+}
+
+func TestEveryQueryRuns(t *testing.T) {
+	t.Parallel()
+	for name, src := range specs(t) {
+		rules := compile(t, src)
+		w := newWorld(t, 15*time.Second, 30*time.Minute)
+		w.replicas("production", 3, newFlow(segment{0, 10}), newFlow(segment{0, 1}))
+		lab := w.lab(rules, rulelab.Options{})
+		check(t, lab.Run(t.Context(), at(0), at(w.end)))
+		runbooks, err := rules.Runbooks(slo.RunbookOptions{})
+		check(t, err)
+		queries := []string{}
+		for _, q := range rules.Queries() {
+			queries = append(queries, q.Expr)
+		}
+		for _, r := range runbooks {
+			queries = append(queries, r.Queries()...)
+		}
+		for _, q := range queries {
+			if _, err := lab.Query(t.Context(), q, at(w.end)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if len(queries) < 60 {
+			t.Errorf("%s: only %d queries", name, len(queries))
+		}
+	}
+}
+
+func specs(t *testing.T) map[string]string {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join("..", "..", "examples", "slo", "checkout.slo.yaml"))
+	check(t, err)
+	return map[string]string{"a generated service": everyIndicator, "a service of its own": string(src)}
+}

@@ -1,0 +1,276 @@
+//go:build !race
+
+package rulelab_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const threeReplicas = "replicas: {min: 3}"
+
+// pageWithin is how soon a page must come when requests reach no process.
+const pageWithin = 3 * time.Minute
+
+func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, threeReplicas))
+	w := newWorld(t, 15*time.Second, 3*time.Hour)
+	w.replicas("production", 3, newFlow(segment{0, 100}), newFlow(segment{0, 0}))
+	good, bad := incident(100, 1, time.Hour, 90*time.Minute)
+	for i := range 3 {
+		w.add(pod{env: "staging", name: fmt.Sprint("s", i), good: split(good, 3), bad: split(bad, 3), up: until(2 * time.Hour)})
+	}
+	lab := w.lab(rules, rulelab.Options{})
+	check(t, lab.Run(t.Context(), at(0), at(w.end)))
+	seen := map[string]bool{}
+	for _, f := range lab.History() {
+		seen[f.Alert] = true
+		if env := f.Labels.Get("environment"); env != "staging" {
+			t.Errorf("%s fires for %q", f.Alert, env)
+		}
+	}
+	if !seen["OrdersAvailabilityBudgetBurnPageFast"] || !seen["OrdersDown"] {
+		t.Errorf("staging failed and went down, and only %v fired", seen)
+	}
+}
+
+func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
+	t.Parallel()
+	const from = time.Hour
+	for _, tc := range []struct {
+		name string
+		lose func(p *pod)
+	}{
+		{"every replica stops answering", func(p *pod) { p.up = until(from) }},
+		{"every replica and its target are gone", func(p *pod) { p.to, p.vanishes = from, true }},
+		{"every replica answers and takes no requests", func(p *pod) { p.ready = until(from) }},
+		{"every replica crashes soon after each start", func(p *pod) {
+			p.up = func(t time.Duration) bool { return t < from || (t-from)%(14*time.Second) < 4*time.Second }
+			p.ready = until(from)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(15*time.Second, threeReplicas))
+			w := newWorld(t, 15*time.Second, 2*time.Hour)
+			for i := range 3 {
+				p := pod{env: "production", name: fmt.Sprint("p", i), good: newFlow(segment{0, 30}, segment{from, 0})}
+				tc.lose(&p)
+				w.add(p)
+			}
+			lab := w.lab(rules, rulelab.Options{})
+			check(t, lab.Run(t.Context(), at(0), at(w.end)))
+			got := pages(t, rules, lab, w.end)
+			if len(got) != 1 {
+				t.Fatalf("%d pages: %v; want one", len(got), got)
+			}
+			if after := got[0].At.Sub(at(from)); after < 0 || after > pageWithin+10*time.Second {
+				t.Errorf("%s pages after %s, want at most %s and the 10s that a group waits", got[0].Alerts, after, pageWithin)
+			}
+			if !pagesAt(lab, w.end-time.Second) {
+				t.Error("no page lasts as long as the incident")
+			}
+		})
+	}
+}
+
+func TestOneIncidentIsOnePage(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0.05, 0.1, 0.5, 1} {
+		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(15*time.Second, threeReplicas))
+			w, from := failing(t, share)
+			lab := w.lab(rules, rulelab.Options{})
+			check(t, lab.Run(t.Context(), at(0), at(w.end)))
+			got := pages(t, rules, lab, w.end)
+			if len(got) != 1 {
+				t.Fatalf("%d pages: %v; want one", len(got), got)
+			}
+			if got[0].At.Before(at(from)) {
+				t.Errorf("paged before the incident: %v", got[0])
+			}
+		})
+	}
+}
+
+// failing is three hours of good traffic and half an hour of errors.
+func failing(t *testing.T, share float64) (w *world, from time.Duration) {
+	t.Helper()
+	from = 3*time.Hour + 7*time.Second
+	good, bad := incident(100, share, from, from+30*time.Minute)
+	w = newWorld(t, 15*time.Second, 5*time.Hour)
+	w.replicas("production", 3, good, bad)
+	return w, from
+}
+
+func TestAnotherServerDecidesTheSame(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, threeReplicas))
+	missed := rand.New(rand.NewPCG(1, 1))
+	reference := fastPage(t, rules, rulelab.Options{})
+	for _, tc := range []struct {
+		name    string
+		options rulelab.Options
+		slack   time.Duration
+	}{
+		{"a twin that evaluates 13 s later", rulelab.Options{Phase: 13 * time.Second}, 30 * time.Second},
+		{"a server that misses one evaluation in ten", rulelab.Options{
+			Skip: func(rulelab.Group, time.Time) bool { return missed.IntN(10) == 0 },
+		}, time.Minute},
+	} {
+		got := fastPage(t, rules, tc.options)
+		if d := got.FiredAt.Sub(reference.FiredAt).Abs(); d > tc.slack {
+			t.Errorf("%s fires %s apart, want at most %s", tc.name, d, tc.slack)
+		}
+		if d := got.ResolvedAt.Sub(reference.ResolvedAt).Abs(); d > tc.slack {
+			t.Errorf("%s resolves %s apart, want at most %s", tc.name, d, tc.slack)
+		}
+	}
+}
+
+func fastPage(t *testing.T, rules slo.Rules, options rulelab.Options) rulelab.Firing {
+	t.Helper()
+	w, _ := failing(t, 0.1)
+	lab := w.lab(rules, options)
+	check(t, lab.Run(t.Context(), at(0), at(w.end)))
+	var found []rulelab.Firing
+	for _, f := range lab.History() {
+		if strings.HasSuffix(f.Alert, "PageFast") {
+			found = append(found, f)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("the fast page fires %d times, want once", len(found))
+	}
+	return found[0]
+}
+
+func TestARestartedServerPagesOnDuringAnIncident(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, threeReplicas))
+	w, from := failing(t, 0.5)
+	stop, start := from+15*time.Minute, from+18*time.Minute
+	before := w.lab(rules, rulelab.Options{})
+	check(t, before.Run(t.Context(), at(0), at(stop)))
+	after := w.lab(rules, rulelab.Options{})
+	check(t, after.Run(t.Context(), at(start), at(w.end)))
+	if !pagesAt(before, stop) {
+		t.Fatal("no page before the restart")
+	}
+	if !pagesAt(after, start+30*time.Second) {
+		t.Errorf("no page at the first evaluation after the restart: %v", after.History())
+	}
+	if got := pages(t, rules, after, w.end); len(got) != 1 {
+		t.Errorf("%d pages after the restart: %v; want one", len(got), got)
+	}
+	if pagesAt(after, w.end) {
+		t.Error("a page lasts for an hour after the incident")
+	}
+}
+
+func TestSamplesThatComeLateAreCounted(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, ""))
+	store := metricstore.New()
+	w := &world{t: t, store: store, scrape: 15 * time.Second}
+	lab := w.lab(rules, rulelab.Options{Only: isWindow})
+	l := labels.FromStrings("__name__", semconv.HTTPServerRequests, "job", "orders", semconv.LabelOutcome, semconv.OutcomeServerError, semconv.LabelRoute, "/")
+	const late = 14 * time.Second
+	for now := time.Duration(0); now < time.Hour; now += time.Second {
+		if taken := now - late; taken >= 0 && taken%w.scrape == 0 {
+			check(t, store.Append(l, taken.Milliseconds(), taken.Seconds()))
+		}
+		check(t, lab.Run(t.Context(), at(now), at(now+time.Second)))
+	}
+	// From the first tile with two samples to the last before the end.
+	near(t, "late samples", value1(t, lab, "sum_over_time(slo:bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
+}
+
+func TestAHealthyDayIsSilent(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, threeReplicas))
+	w := newWorld(t, 15*time.Second, day)
+	rnd := rand.New(rand.NewPCG(7, 7))
+	// Four deploys, each replica replaced after its successor is there, and one
+	// restart of a single replica within each.
+	for replica := range 3 {
+		from := time.Duration(0)
+		for n := range 5 {
+			to := time.Duration(n+1)*5*time.Hour + time.Duration(replica)*40*time.Second
+			if n == 4 {
+				to = 0
+			}
+			seed := rnd.Uint64()
+			w.add(pod{
+				env: "production", name: fmt.Sprintf("v%d-%d", n, replica), from: from, to: to, vanishes: to > 0,
+				good: newFlow(segment{0, 30}), bad: newFlow(segment{0, 0.006}),
+				lost: func(t time.Duration) bool { return (uint64(t/time.Second)*0x9E3779B97F4A7C15^seed)>>32%100 == 0 },
+			})
+			from = to - 20*time.Second
+		}
+	}
+	lab := w.lab(rules, rulelab.Options{})
+	check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
+	for _, f := range lab.History() {
+		t.Errorf("%s fires after %s with %v", f.Labels, f.FiredAt.Sub(at(0)), f.Value)
+	}
+	if got := value1(t, lab, "slo:total:increase6h", w.end-time.Minute); got < 6*3600*80 {
+		t.Errorf("silence proves nothing: %v requests in six hours", got)
+	}
+}
+
+func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		failures int
+		want     int
+	}{
+		{"one failure", 1, 0},
+		{"four failures, a minute apart", 4, 0},
+		{"five failures, a minute apart", 5, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(15*time.Second, ""))
+			w := newWorld(t, 15*time.Second, 9*time.Hour)
+			bad := []segment{{0, 0}}
+			for i := range tc.failures {
+				from := 7*time.Hour + time.Duration(i)*time.Minute + 7*time.Second
+				bad = append(bad, segment{from, 1}, segment{from + time.Second, 0})
+			}
+			w.replicas("production", 1, newFlow(segment{0, 1.0 / 60}), newFlow(bad...))
+			lab := w.lab(rules, rulelab.Options{})
+			check(t, lab.Run(t.Context(), at(0), at(w.end)))
+			if got := pages(t, rules, lab, w.end); len(got) != tc.want {
+				t.Errorf("%d pages: %v; want %d", len(got), got, tc.want)
+			}
+		})
+	}
+}
+
+// until is a state that ends.
+func until(end time.Duration) func(time.Duration) bool {
+	return func(t time.Duration) bool { return t < end }
+}
+
+func pagesAt(lab *rulelab.Lab, now time.Duration) bool {
+	for _, f := range lab.History() {
+		if f.Labels.Get("severity") == "critical" && f.At(at(now)) {
+			return true
+		}
+	}
+	return false
+}

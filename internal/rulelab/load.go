@@ -1,0 +1,75 @@
+package rulelab
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// DefaultInterval is how often a group without an interval is evaluated: the
+// default of Prometheus' global evaluation_interval.
+const DefaultInterval = time.Minute
+
+// Group is a list of rules that are evaluated together, in order.
+type Group struct {
+	File, Name  string
+	Interval    time.Duration // positive
+	QueryOffset time.Duration // how far in the past the group lives
+	Limit       int           // series of one rule; 0 is no limit
+	Rules       []Rule
+}
+
+// Rule is a recording rule or an alert.
+type Rule struct {
+	Name    string // of the record or the alert
+	IsAlert bool
+	Expr    string
+
+	For, KeepFiringFor time.Duration // of an alert
+	Labels             labels.Labels // of an alert, their values are templates
+	Annotations        labels.Labels // templates
+}
+
+// Load reads a rule file as Prometheus does. The error holds every problem of
+// the file; name stands in it.
+func Load(name string, data []byte) ([]Group, error) {
+	file, problems := rulefmt.Parse(data, false, model.UTF8Validation, newParser(), slog.New(slog.DiscardHandler))
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%s: %w", name, errors.Join(problems...))
+	}
+	groups := make([]Group, 0, len(file.Groups))
+	for _, g := range file.Groups {
+		groups = append(groups, newGroup(name, g))
+	}
+	return groups, nil
+}
+
+func newGroup(file string, g rulefmt.RuleGroup) Group {
+	out := Group{File: file, Name: g.Name, Interval: time.Duration(g.Interval), Limit: g.Limit}
+	if out.Interval <= 0 {
+		out.Interval = DefaultInterval
+	}
+	if g.QueryOffset != nil {
+		out.QueryOffset = time.Duration(*g.QueryOffset)
+	}
+	for _, r := range g.Rules {
+		own := labels.NewBuilder(labels.FromMap(g.Labels))
+		for name, value := range r.Labels {
+			own.Set(name, value)
+		}
+		out.Rules = append(out.Rules, Rule{
+			Name: r.Record + r.Alert, IsAlert: r.Alert != "", Expr: r.Expr,
+			For: time.Duration(r.For), KeepFiringFor: time.Duration(r.KeepFiringFor),
+			Labels: own.Labels(), Annotations: labels.FromMap(r.Annotations),
+		})
+	}
+	return out
+}
+
+func newParser() parser.Parser { return parser.NewParser(parser.Options{}) }

@@ -1,0 +1,215 @@
+package rulelab
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"go.yaml.in/yaml/v3"
+)
+
+// Defaults of a route, those of Alertmanager.
+const (
+	defaultGroupWait      = 30 * time.Second
+	defaultGroupInterval  = 5 * time.Minute
+	defaultRepeatInterval = 4 * time.Hour
+)
+
+// groupByAll in group_by makes each alert a group of its own.
+const groupByAll = "..."
+
+// Routing is the routes and inhibitions of an Alertmanager file: what decides
+// who hears of an alert, and when. Silences, time intervals and receivers'
+// own settings are not part of it.
+type Routing struct {
+	root        *route
+	inhibitions []inhibition
+}
+
+type route struct {
+	receiver               string
+	matchers               matchers
+	continues              bool
+	groupBy                []string
+	wait, interval, repeat time.Duration
+	routes                 []*route
+}
+
+type inhibition struct {
+	source, target matchers
+	equal          []string
+}
+
+type matchers []*labels.Matcher
+
+func (ms matchers) match(l labels.Labels) bool {
+	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
+}
+
+type routingFile struct {
+	Route        *routeFile       `yaml:"route"`
+	InhibitRules []inhibitionFile `yaml:"inhibit_rules"`
+}
+
+type routeFile struct {
+	Receiver       string          `yaml:"receiver"`
+	Matchers       []string        `yaml:"matchers"`
+	Match          yaml.Node       `yaml:"match"`
+	MatchRE        yaml.Node       `yaml:"match_re"`
+	Mute           yaml.Node       `yaml:"mute_time_intervals"`
+	Active         yaml.Node       `yaml:"active_time_intervals"`
+	Continue       bool            `yaml:"continue"`
+	GroupBy        []string        `yaml:"group_by"`
+	GroupWait      *model.Duration `yaml:"group_wait"`
+	GroupInterval  *model.Duration `yaml:"group_interval"`
+	RepeatInterval *model.Duration `yaml:"repeat_interval"`
+	Routes         []routeFile     `yaml:"routes"`
+}
+
+type inhibitionFile struct {
+	SourceMatchers []string  `yaml:"source_matchers"`
+	TargetMatchers []string  `yaml:"target_matchers"`
+	SourceMatch    yaml.Node `yaml:"source_match"`
+	SourceMatchRE  yaml.Node `yaml:"source_match_re"`
+	TargetMatch    yaml.Node `yaml:"target_match"`
+	TargetMatchRE  yaml.Node `yaml:"target_match_re"`
+	Equal          []string  `yaml:"equal"`
+}
+
+// ParseRouting reads an Alertmanager file. What it does not simulate and what
+// would change who is notified is an error.
+func ParseRouting(data []byte) (*Routing, error) {
+	var file routingFile
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("alertmanager file: %w", err)
+	}
+	if file.Route == nil || file.Route.Receiver == "" {
+		return nil, errors.New("alertmanager file: route.receiver is missing; every alert needs somebody")
+	}
+	root, err := file.Route.build(&route{wait: defaultGroupWait, interval: defaultGroupInterval, repeat: defaultRepeatInterval})
+	if err != nil {
+		return nil, fmt.Errorf("alertmanager file: route: %w", err)
+	}
+	out := &Routing{root: root}
+	for i, f := range file.InhibitRules {
+		rule, err := f.build()
+		if err != nil {
+			return nil, fmt.Errorf("alertmanager file: inhibit_rules[%d]: %w", i, err)
+		}
+		out.inhibitions = append(out.inhibitions, rule)
+	}
+	return out, nil
+}
+
+// build fills in from the parent what a route leaves out.
+func (f routeFile) build(parent *route) (*route, error) {
+	for key, node := range map[string]yaml.Node{"match": f.Match, "match_re": f.MatchRE, "mute_time_intervals": f.Mute, "active_time_intervals": f.Active} {
+		if !node.IsZero() {
+			return nil, fmt.Errorf("%s is not simulated; use matchers", key)
+		}
+	}
+	ms, err := parseMatchers(f.Matchers)
+	if err != nil {
+		return nil, err
+	}
+	r := &route{
+		receiver: f.Receiver, matchers: ms, continues: f.Continue, groupBy: f.GroupBy,
+		wait: inherit(f.GroupWait, parent.wait), interval: inherit(f.GroupInterval, parent.interval),
+		repeat: inherit(f.RepeatInterval, parent.repeat),
+	}
+	if r.receiver == "" {
+		r.receiver = parent.receiver
+	}
+	if r.groupBy == nil {
+		r.groupBy = parent.groupBy
+	}
+	if r.interval <= 0 {
+		return nil, errors.New("group_interval is not positive")
+	}
+	for i, child := range f.Routes {
+		built, err := child.build(r)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		r.routes = append(r.routes, built)
+	}
+	return r, nil
+}
+
+func inherit(d *model.Duration, parent time.Duration) time.Duration {
+	if d == nil {
+		return parent
+	}
+	return time.Duration(*d)
+}
+
+func (f inhibitionFile) build() (inhibition, error) {
+	for _, node := range []yaml.Node{f.SourceMatch, f.SourceMatchRE, f.TargetMatch, f.TargetMatchRE} {
+		if !node.IsZero() {
+			return inhibition{}, errors.New("match and match_re are not simulated; use source_matchers and target_matchers")
+		}
+	}
+	source, err := parseMatchers(f.SourceMatchers)
+	if err != nil {
+		return inhibition{}, err
+	}
+	target, err := parseMatchers(f.TargetMatchers)
+	return inhibition{source, target, f.Equal}, err
+}
+
+// parseMatchers reads matchers with quoted values, which have the same form as
+// in PromQL.
+func parseMatchers(texts []string) (matchers, error) {
+	var out matchers
+	for _, text := range texts {
+		ms, err := newParser().ParseMetricSelector("{" + text + "}")
+		if err != nil {
+			return nil, fmt.Errorf(`matcher %s: write it as name="value", with quotes: %w`, text, err)
+		}
+		out = append(out, ms...)
+	}
+	return out, nil
+}
+
+// receivers lists the routes that an alert takes.
+func (r *route) receivers(l labels.Labels) []*route {
+	if !r.matchers.match(l) {
+		return nil
+	}
+	var out []*route
+	for _, child := range r.routes {
+		found := child.receivers(l)
+		out = append(out, found...)
+		if len(found) > 0 && !child.continues {
+			break
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, r)
+	}
+	return out
+}
+
+// inhibited tells whether one of the alerts that fire silences another. Two
+// alerts that match both sides of a rule do not silence each other.
+func (r *Routing) inhibited(target labels.Labels, firing []Firing) bool {
+	for _, rule := range r.inhibitions {
+		if !rule.target.match(target) {
+			continue
+		}
+		both := rule.source.match(target)
+		for _, f := range firing {
+			if rule.source.match(f.Labels) && rule.same(f.Labels, target) && (!both || !rule.target.match(f.Labels)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (i inhibition) same(a, b labels.Labels) bool {
+	return !slices.ContainsFunc(i.equal, func(name string) bool { return a.Get(name) != b.Get(name) })
+}

@@ -1,0 +1,165 @@
+package rulelab_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+const routing = `
+route:
+  receiver: default
+  routes:
+  - receiver: page
+    matchers: ['severity="critical"']
+    group_by: [service]
+    group_wait: 10s
+    group_interval: 1m
+    repeat_interval: 5m
+receivers: [{name: default}, {name: page}]
+inhibit_rules:
+- source_matchers: ['alertname="Fast"']
+  target_matchers: ['alertname=~"Fast|Slow"']
+  equal: [service]
+`
+
+// fired is an alert from minute to minute; to 0 is forever.
+func fired(name, severity, service string, from, to float64) rulelab.Firing {
+	f := rulelab.Firing{
+		Alert: name, FiredAt: at(minutes(from)),
+		Labels: labels.FromStrings("alertname", name, "severity", severity, "service", service),
+	}
+	if to > 0 {
+		f.ResolvedAt = at(minutes(to))
+	}
+	return f
+}
+
+func minutes(m float64) time.Duration { return time.Duration(m * float64(time.Minute)) }
+
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		history []rulelab.Firing
+		want    []string
+	}{
+		{
+			"an alert opens its group and closes it",
+			[]rulelab.Firing{fired("Slow", "critical", "a", 1, 3)},
+			[]string{"1m10s page opened Slow", "3m10s page closed "},
+		},
+		{
+			"an alert that ends within group_wait tells nobody",
+			[]rulelab.Firing{fired("Slow", "critical", "a", 1, 1.1)},
+			nil,
+		},
+		{
+			"an alert that another inhibits is silent until that one ends",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 3), fired("Slow", "critical", "a", 2, 4)},
+			[]string{"1m10s page opened Fast", "3m10s page changed Slow", "4m10s page closed "},
+		},
+		{
+			"an alert does not inhibit itself",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 2)},
+			[]string{"1m10s page opened Fast", "2m10s page closed "},
+		},
+		{
+			"another service is another group and is not inhibited",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 2), fired("Slow", "critical", "b", 1, 2)},
+			[]string{"1m10s page opened Fast", "1m10s page opened Slow", "2m10s page closed ", "2m10s page closed "},
+		},
+		{
+			"what lasts is repeated",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 0)},
+			[]string{"1m10s page opened Fast", "6m10s page repeated Fast"},
+		},
+		{
+			"a second incident opens the group again",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 2), fired("Fast", "critical", "a", 6, 7)},
+			[]string{"1m10s page opened Fast", "2m10s page closed ", "6m10s page opened Fast", "7m10s page closed "},
+		},
+		{
+			"what no route wants goes to the root, whose group_wait is Alertmanager's",
+			[]rulelab.Firing{fired("Ticket", "warning", "a", 1, 2)},
+			[]string{"1m30s default opened Ticket", "6m30s default closed "},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := rulelab.ParseRouting([]byte(routing))
+			check(t, err)
+			var got []string
+			for _, n := range r.Notifications(tc.history, at(10*time.Minute)) {
+				got = append(got, n.At.Sub(at(0)).String()+" "+n.Receiver+" "+string(n.Reason)+" "+strings.Join(n.Alerts, ","))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestContinueReachesTheNextRouteToo(t *testing.T) {
+	t.Parallel()
+	r, err := rulelab.ParseRouting([]byte(`
+route:
+  receiver: default
+  group_by: ['...']
+  routes:
+  - {receiver: first, matchers: ['severity="critical"'], continue: true}
+  - {receiver: second, matchers: ['severity!="warning"']}
+  - {receiver: third}
+`))
+	check(t, err)
+	var got []string
+	for _, n := range r.Notifications([]rulelab.Firing{fired("A", "critical", "a", 0, 0)}, at(time.Minute)) {
+		got = append(got, n.Receiver)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, src, want string }{
+		{"no receiver", "route: {}", "route.receiver is missing"},
+		{"not YAML", "route: [", "alertmanager file"},
+		{"old matches", "route: {receiver: a, routes: [{match: {a: b}}]}", "routes[0]: match is not simulated"},
+		{"time intervals", "route: {receiver: a, mute_time_intervals: [x]}", "mute_time_intervals is not simulated"},
+		{"a matcher without quotes", "route: {receiver: a, routes: [{matchers: [a=b]}]}", `write it as name="value"`},
+		{"old inhibition", "route: {receiver: a}\ninhibit_rules: [{source_match: {a: b}}]", "inhibit_rules[0]: match"},
+		{"no interval", "route: {receiver: a, group_interval: 0s}", "group_interval is not positive"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := rulelab.ParseRouting([]byte(tc.src))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzParseRouting(f *testing.F) {
+	f.Add([]byte(routing))
+	f.Add([]byte("route: {receiver: a, routes: [{matchers: ['a=\"}\"']}]}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := rulelab.ParseRouting(data)
+		if err != nil {
+			return
+		}
+		history := []rulelab.Firing{fired("A", "critical", "a", 0, 1)}
+		for _, n := range r.Notifications(history, at(2*time.Second)) {
+			if n.Receiver == "" {
+				t.Error("a notification without a receiver")
+			}
+		}
+	})
+}
