@@ -1,0 +1,50 @@
+package dashboards_test
+
+import (
+	"fmt"
+
+	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// The boards of a service that scaffold did not generate: its objectives are
+// all that is known.
+func ExampleBoards() {
+	spec, err := slo.Parse("checkout.slo.yaml", []byte(`
+apiVersion: scaffold.slo/v1
+service: checkout
+slos:
+  - name: availability
+    objective: 99.9
+    indicator: {ratio: {total: http_requests_total, bad: 'http_requests_total{code=~"5.."}'}}
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	boards, err := dashboards.Boards(dashboards.Input{Rules: rules})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, b := range boards {
+		fmt.Printf("%s: %s, %d queries\n", b.UID(), b.Title(), len(b.Queries()))
+	}
+	// Output:
+	// checkout-overview: checkout / Overview, 4 queries
+	// checkout-slo: checkout / Objectives, 19 queries
+}
+
+// Queries are built from selectors that already hold the variables of the board.
+func ExampleScope_Metric() {
+	spec := slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, EnvironmentLabel: "env"}
+	s := dashboards.NewScope(dashboards.Input{Rules: slo.Rules{Spec: spec}})
+	fmt.Println(s.Metric("payments_total", dashboards.Not("provider", "test")).Rate().Sum("provider"))
+	// Output:
+	// sum by (provider) (rate(payments_total{env=~"$environment",instance=~"$instance",job=~"$job",provider!="test"}[$__rate_interval]))
+}

@@ -1,0 +1,161 @@
+package dashboards
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Expr is a PromQL expression. Its methods write what most panels ask; anything
+// else can be written out.
+type Expr string
+
+// Variables of Grafana inside a query.
+const (
+	rateInterval = "$__rate_interval" // at least four scrapes, and the step of the graph
+	timeRange    = "$__range"         // what the board shows
+)
+
+// Matcher is one condition on a label, as in route=~"/v1/.+".
+type Matcher struct{ Label, Op, Value string }
+
+// Is matches one value.
+func Is(label, value string) Matcher { return Matcher{label, "=", value} }
+
+// Not matches every other value.
+func Not(label, value string) Matcher { return Matcher{label, "!=", value} }
+
+// OneOf matches any of several values. They are plain words, not patterns.
+func OneOf(label string, values ...string) Matcher {
+	return Matcher{label, "=~", strings.Join(values, "|")}
+}
+
+// Matches matches a regular expression.
+func Matches(label, pattern string) Matcher { return Matcher{label, "=~", pattern} }
+
+// Selector finds the series of one metric.
+type Selector struct {
+	Metric   string
+	Matchers []Matcher
+}
+
+// With adds conditions and returns a selector of its own.
+func (s Selector) With(more ...Matcher) Selector {
+	s.Matchers = append(slices.Clip(s.Matchers), more...)
+	return s
+}
+
+// suffixed selects one series of a histogram.
+func (s Selector) suffixed(suffix string) Selector {
+	s.Metric += suffix
+	return s
+}
+
+// Expr writes the selector, conditions sorted by label.
+func (s Selector) Expr() Expr {
+	if len(s.Matchers) == 0 {
+		return Expr(s.Metric)
+	}
+	sorted := slices.Clone(s.Matchers)
+	slices.SortStableFunc(sorted, func(a, b Matcher) int { return strings.Compare(a.Label, b.Label) })
+	parts := make([]string, len(sorted))
+	for i, m := range sorted {
+		parts[i] = m.Label + m.Op + strconv.Quote(m.Value)
+	}
+	return Expr(s.Metric + "{" + strings.Join(parts, ",") + "}")
+}
+
+// Rate is the increase per second over the interval that suits the graph.
+func (s Selector) Rate() Expr { return "rate(" + s.Expr() + "[" + rateInterval + "])" }
+
+// Increase is the increase over what the board shows.
+func (s Selector) Increase() Expr { return "increase(" + s.Expr() + "[" + timeRange + "])" }
+
+// Sum adds up, by labels if there are any.
+func (e Expr) Sum(by ...string) Expr { return aggregate("sum", e, by) }
+
+// Max is the largest, by labels if there are any.
+func (e Expr) Max(by ...string) Expr { return aggregate("max", e, by) }
+
+// Min is the smallest, by labels if there are any.
+func (e Expr) Min(by ...string) Expr { return aggregate("min", e, by) }
+
+// Count counts series, by labels if there are any.
+func (e Expr) Count(by ...string) Expr { return aggregate("count", e, by) }
+
+// Top keeps the n largest.
+func (e Expr) Top(n int) Expr { return Expr(fmt.Sprintf("topk(%d, %s)", n, e)) }
+
+// Over divides by an expression with the same labels. Where there is nothing to
+// divide by there is no value, since idle time is neither good nor bad.
+func (e Expr) Over(total Expr) Expr { return "(" + e + ") / (" + total + " > 0)" }
+
+// OrZero is zero wherever total has a value: no errors are drawn as 0 and not
+// as missing data.
+func (e Expr) OrZero(total Expr) Expr { return e + " or 0 * " + total }
+
+func aggregate(op string, e Expr, by []string) Expr {
+	if len(by) == 0 {
+		return Expr(op) + "(" + e + ")"
+	}
+	return Expr(op + " by (" + strings.Join(by, ", ") + ") (" + string(e) + ")")
+}
+
+// Distribution is a histogram, queried the way it is exposed.
+type Distribution struct {
+	Selector
+
+	native bool
+}
+
+// Rate is the observations per second.
+func (d Distribution) Rate() Expr {
+	if d.native {
+		return "histogram_count(" + d.Selector.Rate() + ")"
+	}
+	return d.suffixed("_count").Rate()
+}
+
+// Quantile is the value below which the share q of the observations lies.
+func (d Distribution) Quantile(q float64, by ...string) Expr {
+	rate := d.Selector.Rate()
+	if !d.native {
+		rate = d.suffixed("_bucket").Rate()
+		by = append(slices.Clone(by), semconv.LabelLessOrEqual)
+	}
+	return Expr("histogram_quantile(" + number(q) + ", " + string(rate.Sum(by...)) + ")")
+}
+
+// Above is the share of observations above a bound of the histogram.
+func (d Distribution) Above(bound float64, by ...string) Expr {
+	if d.native {
+		return Expr(fmt.Sprintf("1 - histogram_fraction(0, %s, %s)", number(bound), d.Selector.Rate().Sum(by...)))
+	}
+	below := d.suffixed("_bucket").With(atMost(bound)).Rate().Sum(by...)
+	return "1 - " + below.Over(d.Rate().Sum(by...))
+}
+
+// Buckets is the observations per second of each bucket, for a heatmap.
+func (d Distribution) Buckets() Expr {
+	if d.native {
+		return d.Selector.Rate().Sum()
+	}
+	return d.suffixed("_bucket").Rate().Sum(semconv.LabelLessOrEqual)
+}
+
+// atMost matches the bucket up to a bound. A whole number has two spellings:
+// le="1" in the classic text format, le="1.0" in OpenMetrics and Prometheus 3.
+func atMost(bound float64) Matcher {
+	text := number(bound)
+	if strings.ContainsAny(text, ".e") {
+		return Is(semconv.LabelLessOrEqual, text)
+	}
+	return OneOf(semconv.LabelLessOrEqual, text, text+".0")
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func quoted(text string) string { return strconv.Quote(text) }

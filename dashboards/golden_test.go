@@ -1,0 +1,37 @@
+package dashboards_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/golden"
+)
+
+// The rules that must hold beside the files are in lint_test.go and
+// signals_test.go.
+func TestBoardsAreGolden(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"orders", "checkout"} {
+		for _, b := range boards(t, inputs(t)[name]) {
+			got, err := b.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, filepath.Join("testdata", name, b.Name()+".json"), got)
+		}
+	}
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	in := inputs(t)["orders"]
+	first := boards(t, in)
+	for i, b := range boards(t, in) {
+		one, err1 := first[i].JSON()
+		two, err2 := b.JSON()
+		if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
+			t.Errorf("%s differs between two runs (%v, %v)", b.Name(), err1, err2)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package dashboards_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const ordersSpec = `apiVersion: scaffold.slo/v1
+service: orders
+runtime: true
+environmentLabel: deployment_environment_name
+links: {repository: "https://git.example/orders", runbooks: "https://git.example/orders/runbooks"}
+slos:
+  - {name: availability, objective: 99.9, window: 30d, description: "Orders | are *taken*", indicator: {availability: {}}}
+  - {name: latency, objective: 99, window: 7d, indicator: {latency: {threshold: 200ms}}}
+  - {name: routes, objective: 99, window: 30d, groupBy: [http_route], indicator: {availability: {}}}
+`
+
+const minimalSpec = `apiVersion: scaffold.slo/v1
+service: minimal
+runtime: true
+environmentLabel: deployment_environment_name
+slos:
+  - {name: availability, objective: 99.5, window: 28d, indicator: {availability: {}}}
+`
+
+// compiled compiles a specification that is right.
+func compiled(tb testing.TB, text string) slo.Rules {
+	tb.Helper()
+	spec, err := slo.Parse("test.slo.yaml", []byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return rules
+}
+
+// inputs are services that differ in what boards depend on.
+func inputs(tb testing.TB) map[string]dashboards.Input {
+	tb.Helper()
+	checkout, err := os.ReadFile("../examples/slo/checkout.slo.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	orders := dashboards.Input{Rules: compiled(tb, ordersSpec), HasPostgres: true, HasHTTPClient: true}
+	native := orders
+	native.Histograms = dashboards.Native
+	pushed := orders
+	pushed.Rules = compiled(tb, ordersSpec+"metrics: push\n")
+	return map[string]dashboards.Input{
+		"orders":   orders,
+		"native":   native,
+		"pushed":   pushed,
+		"minimal":  {Rules: compiled(tb, minimalSpec)},
+		"checkout": {Rules: compiled(tb, string(checkout))},
+	}
+}
+
+// boards makes the boards of an input that is right.
+func boards(tb testing.TB, in dashboards.Input) []dashboards.Board {
+	tb.Helper()
+	all, err := dashboards.Boards(in)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+// metric is a declared one: its kind and the labels that it can have.
+type metric struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`
+	Labels []string `json:"labels"`
+}
+
+// declared are the signals that the generated service prints about itself, with
+// those of the HTTP client, which it does not use.
+func declared(tb testing.TB) []metric {
+	tb.Helper()
+	src, err := os.ReadFile("../examples/orders/observability/telemetry.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var signals struct {
+		Metrics []metric `json:"metrics"`
+	}
+	if err := json.Unmarshal(src, &signals); err != nil {
+		tb.Fatal(err)
+	}
+	if len(signals.Metrics) < 50 {
+		tb.Fatalf("only %d metrics are declared", len(signals.Metrics))
+	}
+	return append(signals.Metrics,
+		metric{semconv.HTTPClientRequestDuration, "histogram", []string{
+			semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType,
+		}},
+		metric{semconv.HTTPClientRetries, "counter", []string{semconv.LabelServerAddress}},
+		metric{semconv.HTTPClientRetriesSuppressed, "counter", []string{semconv.LabelServerAddress}},
+	)
+}

@@ -1,0 +1,203 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// The classic model of Grafana, of which boards use a part. Order of fields is
+// order in the file.
+
+type classic struct {
+	UID           string            `json:"uid"`
+	Title         string            `json:"title"`
+	Description   string            `json:"description"`
+	Tags          []string          `json:"tags"`
+	Editable      bool              `json:"editable"`
+	SchemaVersion int               `json:"schemaVersion"`
+	GraphTooltip  int               `json:"graphTooltip"`
+	Refresh       string            `json:"refresh"`
+	Timezone      string            `json:"timezone"`
+	Time          map[string]string `json:"time"`
+	Annotations   map[string]any    `json:"annotations"`
+	Links         []dashboardLink   `json:"links"`
+	Templating    map[string]any    `json:"templating"`
+	Panels        []panelJSON       `json:"panels"`
+}
+
+type datasource struct {
+	Type string `json:"type"`
+	UID  string `json:"uid"`
+}
+
+type dashboardLink struct {
+	Title       string   `json:"title"`
+	Type        string   `json:"type"`
+	Tags        []string `json:"tags"`
+	URL         string   `json:"url,omitempty"`
+	Icon        string   `json:"icon"`
+	Tooltip     string   `json:"tooltip"`
+	AsDropdown  bool     `json:"asDropdown"`
+	IncludeVars bool     `json:"includeVars"`
+	KeepTime    bool     `json:"keepTime"`
+	TargetBlank bool     `json:"targetBlank"`
+}
+
+type panelJSON struct {
+	ID              int              `json:"id"`
+	Type            string           `json:"type"`
+	Title           string           `json:"title"`
+	Description     string           `json:"description,omitempty"`
+	GridPos         gridPos          `json:"gridPos"`
+	Datasource      *datasource      `json:"datasource,omitempty"`
+	Targets         []targetJSON     `json:"targets,omitempty"`
+	FieldConfig     *fieldConfig     `json:"fieldConfig,omitempty"`
+	Options         map[string]any   `json:"options,omitempty"`
+	Transformations []map[string]any `json:"transformations,omitempty"`
+	Links           []linkJSON       `json:"links,omitempty"`
+	Collapsed       *bool            `json:"collapsed,omitempty"`
+	Panels          *[]panelJSON     `json:"panels,omitempty"` // of a row: always empty, since rows are open
+}
+
+type linkJSON struct {
+	Title       string `json:"title"`
+	URL         string `json:"url"`
+	TargetBlank bool   `json:"targetBlank"`
+}
+
+type targetJSON struct {
+	RefID        string     `json:"refId"`
+	Datasource   datasource `json:"datasource"`
+	Expr         string     `json:"expr,omitempty"`
+	LegendFormat string     `json:"legendFormat,omitempty"`
+	Format       string     `json:"format,omitempty"`
+	EditorMode   string     `json:"editorMode,omitempty"`
+	Instant      *bool      `json:"instant,omitempty"`
+	Range        *bool      `json:"range,omitempty"`
+	Exemplar     *bool      `json:"exemplar,omitempty"`
+
+	// Loki and Pyroscope.
+	QueryType     string   `json:"queryType,omitempty"`
+	MaxLines      int      `json:"maxLines,omitempty"`
+	LabelSelector string   `json:"labelSelector,omitempty"`
+	ProfileTypeID string   `json:"profileTypeId,omitempty"`
+	GroupBy       []string `json:"groupBy,omitempty"`
+}
+
+// Settings of every board. Schema version 39 is what Grafana 11.0 writes;
+// newer ones migrate it when they load it.
+const (
+	schemaVersion   = 39
+	sharedCrosshair = 1
+	refreshEvery    = "30s" // twice the usual scrape; faster shows nothing new
+	tagScaffold     = "scaffold"
+	maxLogLines     = 200
+)
+
+// JSON is the board as classic dashboard JSON.
+func (b Board) JSON() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(b.classic()); err != nil {
+		return nil, fmt.Errorf("board %s: %w", b.Name(), err)
+	}
+	return buf.Bytes(), nil
+}
+
+func (b Board) classic() classic {
+	annotations := []annotationJSON{builtInAnnotation()}
+	for _, a := range b.scope.annotations() {
+		annotations = append(annotations, a.annotationJSON)
+	}
+	return classic{
+		UID: b.UID(), Title: b.Title(), Description: b.description,
+		Tags: []string{tagScaffold, b.serviceTag()}, Editable: false, SchemaVersion: schemaVersion,
+		GraphTooltip: sharedCrosshair, Refresh: refreshEvery, Timezone: "browser",
+		Time:        map[string]string{"from": "now-6h", "to": "now"},
+		Annotations: map[string]any{"list": annotations},
+		Links:       b.links(),
+		Templating:  map[string]any{"list": b.variables},
+		Panels:      b.panels(),
+	}
+}
+
+func (b Board) serviceTag() string { return slo.LabelService + ":" + b.scope.spec.Service }
+
+// links lead to the service's other boards and to its source, with time and
+// variables kept where the target knows them.
+func (b Board) links() []dashboardLink {
+	links := []dashboardLink{{
+		Title: "Boards of " + b.scope.spec.Service, Type: "dashboards", Tags: []string{b.serviceTag()}, Icon: "external link",
+		IncludeVars: true, KeepTime: true,
+	}}
+	for _, l := range []Link{{"Source", b.scope.spec.Links.Repository}, {"Runbooks", b.scope.spec.Links.Runbooks}} {
+		if l.URL != "" {
+			links = append(links, dashboardLink{Title: l.Title, Type: "link", Tags: []string{}, URL: l.URL, Icon: "doc", TargetBlank: true})
+		}
+	}
+	return links
+}
+
+func (b Board) panels() []panelJSON {
+	var out []panelJSON
+	y := 0
+	for i, row := range b.rows {
+		out = append(out, panelJSON{
+			ID: (i + 1) * idsPerRow, Type: "row", Title: row.Title, Collapsed: new(false), Panels: &[]panelJSON{},
+			GridPos: gridPos{H: headingUnits, W: gridColumns, X: 0, Y: y},
+		})
+		var panels []placed
+		panels, y = row.place(i, y+headingUnits)
+		for _, p := range panels {
+			out = append(out, p.render())
+		}
+	}
+	return out
+}
+
+func (p placed) render() panelJSON {
+	out := panelJSON{
+		ID: p.id, Type: string(p.Kind), Title: p.Title, Description: p.description(), GridPos: p.pos,
+		FieldConfig: p.fieldConfig(), Options: p.options(), Transformations: p.transformations(),
+	}
+	for _, l := range p.Links {
+		out.Links = append(out.Links, linkJSON{Title: l.Title, URL: l.URL})
+	}
+	for i, t := range p.Targets {
+		out.Targets = append(out.Targets, t.render(refID(i), p.Kind))
+	}
+	if len(p.Targets) > 0 {
+		out.Datasource = new(p.Targets[0].datasource())
+	}
+	return out
+}
+
+// datasource is a variable of the board: an id would bind it to one Grafana.
+func (t Target) datasource() datasource {
+	name := map[Source]string{Prometheus: varMetrics, Loki: varLogs, Tempo: varTraces, Pyroscope: varProfiles}[t.source()]
+	return datasource{Type: string(t.source()), UID: "${" + name + "}"}
+}
+
+func (t Target) render(ref string, kind Kind) targetJSON {
+	out := targetJSON{RefID: ref, Datasource: t.datasource()}
+	switch t.source() {
+	case Loki:
+		out.Expr, out.QueryType, out.MaxLines, out.EditorMode = string(t.Expr), "range", maxLogLines, "code"
+	case Pyroscope:
+		out.LabelSelector, out.ProfileTypeID, out.QueryType, out.GroupBy = string(t.Expr), t.ProfileType, "profile", []string{}
+	default:
+		out.Expr, out.LegendFormat, out.EditorMode = string(t.Expr), t.Legend, "code"
+		out.Instant, out.Range = new(t.Instant), new(!t.Instant)
+		out.Exemplar = new(t.Exemplars)
+		out.Format = map[Kind]string{Table: "table", Heatmap: "heatmap"}[kind]
+		if out.Format == "" {
+			out.Format = "time_series"
+		}
+	}
+	return out
+}

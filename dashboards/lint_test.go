@@ -1,0 +1,279 @@
+package dashboards_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/dashboards"
+)
+
+// document is the part of the JSON that the rules read.
+type document struct {
+	UID        string   `json:"uid"`
+	Title      string   `json:"title"`
+	Tags       []string `json:"tags"`
+	Editable   *bool    `json:"editable"`
+	Templating struct {
+		List []struct {
+			Name       string `json:"name"`
+			Type       string `json:"type"`
+			Refresh    int    `json:"refresh"`
+			Query      any    `json:"query"`
+			IncludeAll bool   `json:"includeAll"`
+		} `json:"list"`
+	} `json:"templating"`
+	Annotations struct {
+		List []struct {
+			Name string `json:"name"`
+			Expr string `json:"expr"`
+		} `json:"list"`
+	} `json:"annotations"`
+	Links []struct {
+		Type        string `json:"type"`
+		KeepTime    bool   `json:"keepTime"`
+		IncludeVars bool   `json:"includeVars"`
+	} `json:"links"`
+	Panels []panel `json:"panels"`
+}
+
+type panel struct {
+	ID          int    `json:"id"`
+	Type        string `json:"type"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	GridPos     struct {
+		H int `json:"h"`
+		W int `json:"w"`
+		X int `json:"x"`
+		Y int `json:"y"`
+	} `json:"gridPos"`
+	Targets []struct {
+		RefID      string `json:"refId"`
+		Expr       string `json:"expr"`
+		Datasource struct {
+			Type string `json:"type"`
+			UID  string `json:"uid"`
+		} `json:"datasource"`
+		Exemplar bool `json:"exemplar"`
+		Instant  bool `json:"instant"`
+	} `json:"targets"`
+	FieldConfig *struct {
+		Defaults struct {
+			Unit string `json:"unit"`
+		} `json:"defaults"`
+	} `json:"fieldConfig"`
+	Links []struct {
+		Title string `json:"title"`
+		URL   string `json:"url"`
+	} `json:"links"`
+}
+
+// withoutNumbers are kinds of panels that a unit says nothing about.
+func withoutNumbers(kind string) bool {
+	return slices.Contains([]string{"row", "text", "logs", "alertlist", "state-timeline"}, kind)
+}
+
+// each runs a rule on every board of every input.
+func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboards.Board, d document)) {
+	t.Helper()
+	for name, in := range inputs(t) {
+		for _, b := range boards(t, in) {
+			t.Run(name+"/"+b.Name(), func(t *testing.T) {
+				t.Parallel()
+				src, err := b.JSON()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var d document
+				if err := json.Unmarshal(src, &d); err != nil {
+					t.Fatal(err)
+				}
+				rule(t, in, b, d)
+			})
+		}
+	}
+}
+
+func TestBoardsHaveTheirVariables(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Board, d document) {
+		types := map[string]string{}
+		for _, v := range d.Templating.List {
+			types[v.Name] = v.Type
+			if v.Type == "query" && v.Refresh != 2 {
+				t.Errorf("%s: reads its values on load only", v.Name)
+			}
+		}
+		for name, want := range map[string]string{
+			"datasource": "datasource", "tempo": "datasource", "loki": "datasource", "pyroscope": "datasource",
+			"environment": "query", "job": "query", "instance": "query",
+		} {
+			if types[name] != want {
+				t.Errorf("variable %s has the type %q, want %q", name, types[name], want)
+			}
+		}
+		src := fmt.Sprint(d.Templating.List)
+		for label, value := range in.Rules.Spec.Selector {
+			if !strings.Contains(src, label+`="`+value+`"`) {
+				t.Errorf("no variable is bound to %s=%q", label, value)
+			}
+		}
+	})
+}
+
+func TestBoardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in dashboards.Input, b dashboards.Board, d document) {
+		if d.Editable == nil || *d.Editable {
+			t.Error("the board can be edited in Grafana, where the next generation would lose it")
+		}
+		if d.UID != b.UID() || len(d.UID) > 40 {
+			t.Errorf("uid %q", d.UID)
+		}
+		if !slices.Contains(d.Tags, "service:"+in.Rules.Spec.Service) || !strings.HasPrefix(d.Title, in.Rules.Spec.Service+" / ") {
+			t.Errorf("title %q and tags %q do not name the service", d.Title, d.Tags)
+		}
+		for _, l := range d.Links {
+			if l.Type == "dashboards" && (!l.KeepTime || !l.IncludeVars) {
+				t.Error("a link between boards forgets time or variables")
+			}
+		}
+	})
+}
+
+func TestPanelsSayWhatTheyShow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+		ids, titles := map[int]bool{}, map[string]bool{}
+		for _, p := range d.Panels {
+			if ids[p.ID] {
+				t.Errorf("id %d is there twice", p.ID)
+			}
+			ids[p.ID] = true
+			if p.Type == "row" {
+				continue
+			}
+			if p.Title == "" || titles[p.Title] {
+				t.Errorf("title %q is empty or there twice", p.Title)
+			}
+			titles[p.Title] = true
+			if strings.Count(p.Description, "\n\n") != 2 {
+				t.Errorf("%s: the description is not what it shows, what is bad, where to go: %q", p.Title, p.Description)
+			}
+			if !withoutNumbers(p.Type) && (p.FieldConfig == nil || p.FieldConfig.Defaults.Unit == "") {
+				t.Errorf("%s: no unit", p.Title)
+			}
+			for _, l := range p.Links {
+				if !strings.Contains(l.URL, "${__url_time_range}") || !strings.Contains(l.URL, "${__all_variables}") {
+					t.Errorf("%s: link %q forgets time or variables", p.Title, l.Title)
+				}
+			}
+		}
+	})
+}
+
+func TestQueriesUseVariables(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Board, d document) {
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				if !strings.HasPrefix(q.Datasource.UID, "${") {
+					t.Errorf("%s %s: the data source is fixed", p.Title, q.RefID)
+				}
+				if q.Datasource.Type != "prometheus" {
+					continue
+				}
+				if strings.Contains(q.Expr, "rate(") && !strings.Contains(q.Expr, "[$__rate_interval]") {
+					t.Errorf("%s %s: a rate over a fixed interval: %s", p.Title, q.RefID, q.Expr)
+				}
+				if scoped := excused(q.Expr) || strings.Contains(q.Expr, in.Rules.Spec.EnvironmentLabel+`=~"$environment"`); !scoped {
+					t.Errorf("%s %s: reads every environment: %s", p.Title, q.RefID, q.Expr)
+				}
+				if raw := !recorded(q.Expr); raw && (!strings.Contains(q.Expr, `instance=~"$instance"`) || !strings.Contains(q.Expr, `job=~"$job"`)) {
+					t.Errorf("%s %s: not bound to job and instance: %s", p.Title, q.RefID, q.Expr)
+				}
+			}
+		}
+	})
+}
+
+// recorded says whether a query reads recorded series or alerts, which have
+// neither job nor instance: dashboard-linter's rules target-job and
+// target-instance do not apply to them.
+func recorded(expr string) bool {
+	return strings.Contains(expr, "slo:") || strings.Contains(expr, "ALERTS{")
+}
+
+// excused are series that rules write once for all environments, and alerts,
+// which have the environment under another name.
+func excused(expr string) bool {
+	return strings.HasPrefix(expr, "slo:objective:ratio{") || strings.HasPrefix(expr, "slo:error_budget:ratio{") || strings.Contains(expr, "ALERTS{")
+}
+
+func TestPanelsFillTheGrid(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+		taken := map[[2]int]string{}
+		for _, p := range d.Panels {
+			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+					if other, ok := taken[[2]int{x, y}]; ok {
+						t.Fatalf("%q lies on %q", p.Title, other)
+					}
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+			if p.GridPos.X+p.GridPos.W > 24 || p.GridPos.W < 3 {
+				t.Errorf("%q is %d wide at %d", p.Title, p.GridPos.W, p.GridPos.X)
+			}
+		}
+	})
+}
+
+func TestExemplarsAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+		for _, p := range d.Panels {
+			asked := 0
+			for _, q := range p.Targets {
+				if q.Exemplar {
+					asked++
+				}
+			}
+			if asked > 1 || p.Title == "Latency" && p.Type != "row" && asked != 1 {
+				t.Errorf("%s: %d targets ask for exemplars", p.Title, asked)
+			}
+		}
+	})
+}
+
+func TestOverviewStaysCheap(t *testing.T) {
+	t.Parallel()
+	const most = 25
+	for name, in := range inputs(t) {
+		overview := boards(t, in)[0]
+		if n := len(overview.Queries()); n > most {
+			t.Errorf("%s: the overview asks %d queries, more than %d", name, n, most)
+		} else {
+			t.Logf("%s: %d queries", name, n)
+		}
+	}
+}
+
+func TestUIDsAndFilesAreUnique(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, name := range []string{"orders", "minimal", "checkout"} {
+		for _, b := range boards(t, inputs(t)[name]) {
+			for _, key := range []string{"uid " + b.UID(), "name " + b.Name()} {
+				if other, ok := seen[key]; ok {
+					t.Errorf("%s: %s and %s", key, other, b.Name())
+				}
+				seen[key] = b.Name()
+			}
+		}
+	}
+}

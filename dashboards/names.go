@@ -1,0 +1,58 @@
+package dashboards
+
+// Metrics of the Go and process collectors of client_golang, which is where
+// these names are defined. They follow runtime/metrics: path, then unit.
+const (
+	goGoroutinesRunnable = "go_sched_goroutines_runnable_goroutines"
+	goGoroutinesRunning  = "go_sched_goroutines_running_goroutines"
+	goGoroutinesWaiting  = "go_sched_goroutines_waiting_goroutines"
+	goGoroutinesOutside  = "go_sched_goroutines_not_in_go_goroutines"
+	goGoroutinesCreated  = "go_sched_goroutines_created_goroutines_total"
+	goSchedLatencies     = "go_sched_latencies_seconds"
+	goPausesGC           = "go_sched_pauses_total_gc_seconds"
+	goPausesOther        = "go_sched_pauses_total_other_seconds"
+	goCPUGC              = "go_cpu_classes_gc_total_cpu_seconds_total"
+	goCPUUser            = "go_cpu_classes_user_cpu_seconds_total"
+	goCPUIdle            = "go_cpu_classes_idle_cpu_seconds_total"
+	goCPUScavenge        = "go_cpu_classes_scavenge_total_cpu_seconds_total"
+	goCPUTotal           = "go_cpu_classes_total_cpu_seconds_total"
+	goHeapLive           = "go_gc_heap_live_bytes"
+	goHeapGoal           = "go_gc_heap_goal_bytes"
+	goHeapAllocs         = "go_gc_heap_allocs_bytes_total"
+	goHeapAllocObjects   = "go_gc_heap_allocs_objects_total"
+	goMemLimit           = "go_gc_gomemlimit_bytes"
+	goMemTotal           = "go_memory_classes_total_bytes"
+	goMemReleased        = "go_memory_classes_heap_released_bytes"
+	goGCCycles           = "go_gc_cycles_total_gc_cycles_total"
+	goGCLimiterCycle     = "go_gc_limiter_last_enabled_gc_cycle"
+	goMaxProcs           = "go_sched_gomaxprocs_threads"
+	goThreads            = "go_sched_threads_total_threads"
+	goMutexWait          = "go_sync_mutex_wait_total_seconds_total"
+
+	processCPU      = "process_cpu_seconds_total"
+	processRSS      = "process_resident_memory_bytes"
+	processOpenFDs  = "process_open_fds"
+	processMaxFDs   = "process_max_fds"
+	processStart    = "process_start_time_seconds"
+	processReceived = "process_network_receive_bytes_total"
+	processSent     = "process_network_transmit_bytes_total"
+)
+
+// What Prometheus writes about the alerts that it evaluates.
+const (
+	metricAlerts    = "ALERTS"
+	labelAlertState = "alertstate"
+)
+
+// noLimit is what stands for no GOMEMLIMIT: the largest number, 2^63-1, which
+// would flatten every other line of a graph.
+const noLimit = "2^62"
+
+// Profile types as Pyroscope names those that its Go client pushes.
+const (
+	profileCPU        = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
+	profileInuse      = "memory:inuse_space:bytes:space:bytes"
+	profileAlloc      = "memory:alloc_space:bytes:space:bytes"
+	profileMutex      = "mutex:delay:nanoseconds:contentions:count"
+	profileGoroutines = "goroutines:goroutine:count:goroutine:count"
+)

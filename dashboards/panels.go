@@ -1,0 +1,157 @@
+package dashboards
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// Legend writes the template of a legend from labels.
+func Legend(labels ...string) string {
+	parts := make([]string, len(labels))
+	for i, label := range labels {
+		parts[i] = "{{" + label + "}}"
+	}
+	return strings.Join(parts, " ")
+}
+
+// outcomeColours are the colours of outcomes on every board.
+func outcomeColours() map[string]string {
+	return map[string]string{
+		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Calm, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,
+	}
+}
+
+// Rate is how often a counter grows, by labels.
+func (s Scope) Rate(title string, counter Selector, unit Unit, by ...string) Panel {
+	return Panel{
+		Title: title, Kind: TimeSeries, Unit: unit,
+		Targets: []Target{{Expr: counter.Rate().Sum(by...), Legend: Legend(by...)}},
+	}
+}
+
+// Errors is the share of requests that spend the error budget, by labels. It is
+// zero while there are none, and empty while there is no traffic.
+func (s Scope) Errors(title string, by ...string) Panel {
+	return Panel{
+		Title: title, Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
+		Thresholds: s.budgetThresholds(), Line: true,
+		Targets: []Target{{Expr: s.badShare(by...), Legend: Legend(by...)}},
+	}
+}
+
+// Latency is quantiles of a distribution. The highest one asks for exemplars.
+func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel {
+	p := Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilRequests}
+	for i, q := range quantiles {
+		percentile := strconv.FormatFloat(100*q, 'f', -1, 64)
+		p.Targets = append(p.Targets, Target{Expr: d.Quantile(q), Legend: "p" + percentile, Exemplars: i == len(quantiles)-1})
+	}
+	return p
+}
+
+// Burn is how many times faster than allowed the error budgets burn, over the
+// given windows. No window means now.
+func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
+	p := Panel{
+		Title: title, Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules,
+		Thresholds: s.burnThresholds(), Line: true,
+	}
+	budget := Selector{Metric: slo.RecordBudget}.With(Is(slo.LabelSLOService, s.spec.Service)).Expr()
+	for _, w := range windows {
+		p.Targets = append(p.Targets, Target{
+			Expr:   s.recorded(slo.RatioRecord(w), more...).Expr() + " / on (" + slo.LabelSLOID + ") group_left () " + budget,
+			Legend: Legend(slo.LabelSLOName) + " " + w,
+		})
+	}
+	if len(windows) == 0 {
+		p.Targets = []Target{{Expr: s.recorded(slo.RecordBurn, more...).Expr(), Legend: Legend(slo.LabelSLOName)}}
+	}
+	return p
+}
+
+// When panels may be empty.
+const (
+	untilRequests = "requests arrive"
+	untilRules    = "the rules have run for five minutes with requests"
+	untilPeriod   = "the rules have run for an hour"
+	untilAlert    = "an alert fires"
+	untilLogs     = "the service logs a warning or an error and logs reach Loki"
+	untilProfiles = "profiles reach Pyroscope"
+	untilNativeGC = "the first garbage collection"
+	untilQueries  = "the service queries its database"
+	untilCalls    = "the service calls another"
+	untilLimit    = "GOMEMLIMIT is set"
+)
+
+// budgetThresholds colour a share of bad requests by the availability objective:
+// orange spends budget faster than it comes, red pages.
+func (s Scope) budgetThresholds() []Threshold {
+	for _, a := range s.in.Rules.Alerts {
+		if a.Burn == nil || a.SLO < 0 || s.spec.SLOs[a.SLO].Indicator.Availability == nil {
+			continue
+		}
+		limit, _ := a.Burn.Threshold.Float64()
+		if target, ok := s.spec.SLOs[a.SLO].Target.Rat(); ok {
+			percent, _ := target.Float64()
+			return []Threshold{{budgetOf(percent), Warning}, {limit, Failing}}
+		}
+	}
+	return []Threshold{{0.01, Warning}, {0.05, Failing}}
+}
+
+// budgetOf is the share that may be bad at a target in percent, without the
+// noise of binary fractions.
+func budgetOf(percent float64) float64 {
+	budget, err := strconv.ParseFloat(fmt.Sprintf("%.9f", 1-percent/100), 64)
+	if err != nil {
+		return 0
+	}
+	return budget
+}
+
+// burnThresholds are 1, which uses up the budget by the end of its period, and
+// the factor of the first page.
+func (s Scope) burnThresholds() []Threshold {
+	out := []Threshold{{1, Warning}}
+	for _, a := range s.in.Rules.Alerts {
+		if a.Burn != nil && a.Tier == slo.TierPage {
+			factor, _ := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).Float64()
+			return append(out, Threshold{factor, Failing})
+		}
+	}
+	return out
+}
+
+// latencyBound is the tightest threshold of the latency objectives on the
+// runtime's own histogram, in seconds.
+func (s Scope) latencyBound() (float64, bool) {
+	bound, found := 0.0, false
+	for _, o := range s.spec.SLOs {
+		if l := o.Indicator.Latency; l != nil && l.Histogram == "" && (!found || l.Threshold.Seconds() < bound) {
+			bound, found = l.Threshold.Seconds(), true
+		}
+	}
+	return bound, found
+}
+
+// says completes a panel's description.
+func (p Panel) says(shows, bad, next string) Panel {
+	p.Shows, p.Bad, p.Next = shows, bad, next
+	return p
+}
+
+// wide gives a panel a larger share of its line.
+func (p Panel) wide(weight int) Panel {
+	p.Weight = weight
+	return p
+}
+
+// leads adds links to a panel.
+func (p Panel) leads(links ...Link) Panel {
+	p.Links = append(p.Links, links...)
+	return p
+}

@@ -1,0 +1,133 @@
+package dashboards
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+//go:embed stack/*.tmpl
+var stackFiles embed.FS
+
+// File is one file of a service's observability stack.
+type File struct {
+	Path string // from the root of the service, with slashes
+	Data []byte
+}
+
+// stackPaths is where each file of the stack stands in a service, by its
+// template.
+func stackPaths() map[string]string {
+	return map[string]string{
+		"compose.yaml":     "compose.yaml",
+		"provider.yaml":    "observability/grafana/provisioning/dashboards/provider.yaml",
+		"datasources.yaml": "observability/grafana/provisioning/datasources/datasources.yaml",
+		"prometheus.yaml":  "observability/prometheus.yaml",
+		"collector.yaml":   "observability/collector.yaml",
+		"tempo.yaml":       "observability/tempo.yaml",
+		"loki.yaml":        "observability/loki.yaml",
+	}
+}
+
+// Provisioning gives the files from which a Grafana stack loads the boards and
+// rules of a service, sorted by path: what Grafana, Prometheus, the collector,
+// Tempo and Loki read, and the compose file that starts them beside a service
+// that runs on the same machine. Boards are expected in observability/boards,
+// rules in observability/rules.
+func Provisioning(in Input) ([]File, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	all, err := template.ParseFS(stackFiles, "stack/*.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("stack of %q: %w", in.Rules.Spec.Service, err)
+	}
+	paths, view := stackPaths(), newStack(in)
+	var files []File
+	for _, name := range slices.SortedFunc(maps.Keys(paths), func(a, b string) int { return strings.Compare(paths[a], paths[b]) }) {
+		var buf bytes.Buffer
+		if err := all.ExecuteTemplate(&buf, name+".tmpl", view); err != nil {
+			return nil, fmt.Errorf("stack of %q: %s: %w", in.Rules.Spec.Service, name, err)
+		}
+		files = append(files, File{Path: paths[name], Data: buf.Bytes()})
+	}
+	return files, nil
+}
+
+// stack is what the templates see. Texts that an author chose are quoted.
+type stack struct {
+	Service, Job, Scrape        string
+	Run                         string // variables of the service beside the stack
+	AdminPort                   int
+	Push                        bool
+	ScrapeNative, ScrapeClassic bool
+	Labels                      []slo.Label // of the scraped service
+	TraceID, Exported           string
+	ServiceName, Route          string
+	RouteQuery, ProfileCPU      string
+}
+
+// localEnvironment is the environment of a service on the author's machine.
+const localEnvironment = "local"
+
+func newStack(in Input) stack {
+	spec := in.Rules.Spec
+	s := stack{
+		Service: spec.Service, Job: yamlString(spec.Service), Scrape: model.Duration(spec.ScrapeInterval).String(),
+		AdminPort: in.AdminPort, Push: spec.Metrics == slo.MetricsPush,
+		ScrapeNative: in.Histograms == Native || in.Histograms == Both, ScrapeClassic: in.Histograms != Native,
+		TraceID: semconv.ExemplarTraceID, Exported: labelExported, ServiceName: semconv.LabelServiceName, Route: semconv.LabelRoute,
+		ProfileCPU: profileCPU,
+	}
+	if s.AdminPort == 0 {
+		s.AdminPort = DefaultAdminPort
+	}
+	s.Run = s.variables()
+	labels := map[string]string{spec.EnvironmentLabel: localEnvironment}
+	maps.Copy(labels, spec.Selector)
+	if job, ok := labels[semconv.LabelJob]; ok {
+		s.Job = yamlString(job)
+		delete(labels, semconv.LabelJob)
+	}
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		s.Labels = append(s.Labels, slo.Label{Name: name, Value: yamlString(labels[name])})
+	}
+	s.RouteQuery = yamlString(routeQuery(in))
+	return s
+}
+
+// routeQuery asks for the requests of a span's route. Grafana puts the matchers
+// of the span in for $__tags; the file needs each dollar sign twice.
+func routeQuery(in Input) string {
+	requests := string(NewScope(in).selectorOf(semconv.HTTPServerRequests).Expr())
+	route := strings.TrimSuffix(requests, "}") + ",$__tags}"
+	return strings.ReplaceAll("sum by ("+semconv.LabelOutcome+") (rate("+route+"[$__rate_interval]))", "$", "$$")
+}
+
+// variables point the service's signals at the stack.
+func (s stack) variables() string {
+	endpoint := url.URL{Scheme: "http", Host: "127.0.0.1:4318"}
+	profiles := url.URL{Scheme: "http", Host: "127.0.0.1:4040"}
+	text := "ADMIN_ADDR=:" + strconv.Itoa(s.AdminPort) + " OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint.String() +
+		" OTEL_LOGS_EXPORTER=otlp PYROSCOPE_SERVER_ADDRESS=" + profiles.String() +
+		" OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=" + localEnvironment
+	if s.Push {
+		text += " OTEL_METRICS_EXPORTER=otlp"
+	}
+	return text
+}
+
+// yamlString quotes text for YAML, whose double-quoted strings know every
+// escape that Go writes.
+func yamlString(text string) string { return strconv.Quote(text) }

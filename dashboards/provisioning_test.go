@@ -1,0 +1,210 @@
+package dashboards_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// stack parses the files of an input by path.
+func stack(t *testing.T, in dashboards.Input) map[string]map[string]any {
+	t.Helper()
+	files, err := dashboards.Provisioning(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	for _, f := range files {
+		dec := yaml.NewDecoder(bytes.NewReader(f.Data))
+		dec.KnownFields(true)
+		var doc map[string]any
+		if err := dec.Decode(&doc); err != nil {
+			t.Fatalf("%s: %v\n%s", f.Path, err, f.Data)
+		}
+		out[f.Path] = doc
+	}
+	return out
+}
+
+// at follows keys and indexes into a document.
+func at(t *testing.T, doc any, keys ...any) any {
+	t.Helper()
+	for _, key := range keys {
+		switch k := key.(type) {
+		case string:
+			doc = doc.(map[string]any)[k]
+		case int:
+			doc = doc.([]any)[k]
+		}
+		if doc == nil {
+			t.Fatalf("there is nothing at %v", keys)
+		}
+	}
+	return doc
+}
+
+func TestStackIsGolden(t *testing.T) {
+	t.Parallel()
+	files, err := dashboards.Provisioning(inputs(t)["orders"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		golden.Compare(t, filepath.Join("testdata", "stack", f.Path), f.Data)
+	}
+}
+
+func TestPortsAreOpenToThisMachineAlone(t *testing.T) {
+	t.Parallel()
+	for _, in := range inputs(t) {
+		for name, service := range at(t, stack(t, in)["compose.yaml"], "services").(map[string]any) {
+			ports, _ := service.(map[string]any)["ports"].([]any)
+			for _, port := range ports {
+				if !strings.HasPrefix(port.(string), "127.0.0.1:") {
+					t.Errorf("%s opens %s to the network", name, port)
+				}
+			}
+			image := at(t, service, "image").(string)
+			if _, tag, ok := strings.Cut(image, ":"); !ok || tag == "latest" || tag == "main" {
+				t.Errorf("%s: %s is not pinned", name, image)
+			}
+		}
+	}
+}
+
+func TestEveryMountedFileIsGenerated(t *testing.T) {
+	t.Parallel()
+	files := stack(t, inputs(t)["orders"])
+	for _, service := range at(t, files["compose.yaml"], "services").(map[string]any) {
+		volumes, _ := service.(map[string]any)["volumes"].([]any)
+		for _, v := range volumes {
+			path, found := strings.CutPrefix(strings.Split(v.(string), ":")[0], "./")
+			if !found || path == "observability/boards" || path == "observability/rules" {
+				continue // a volume, or what Boards and package slo write
+			}
+			covers := func(file string) bool { return file == path || strings.HasPrefix(file, path+"/") }
+			names := []string{}
+			for file := range files {
+				names = append(names, file)
+			}
+			if !slices.ContainsFunc(names, covers) {
+				t.Errorf("%s is mounted and nobody writes it", path)
+			}
+		}
+	}
+}
+
+// Boards query one kind of histogram, and a server keeps only one when both are
+// exposed unless it is told to.
+func TestScrapesKeepTheHistogramsThatBoardsQuery(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[dashboards.Histograms][2]bool{
+		"": {false, true}, dashboards.Classic: {false, true}, dashboards.Native: {true, false}, dashboards.Both: {true, true},
+	} {
+		in := inputs(t)["orders"]
+		in.Histograms = mode
+		scrape := at(t, stack(t, in)["observability/prometheus.yaml"], "scrape_configs", 0)
+		got := [2]bool{at(t, scrape, "scrape_native_histograms").(bool), at(t, scrape, "always_scrape_classic_histograms").(bool)}
+		if got != want {
+			t.Errorf("%q: native and classic are %v, want %v", mode, got, want)
+		}
+	}
+}
+
+func TestPrometheusScrapesWhatTheSelectorFinds(t *testing.T) {
+	t.Parallel()
+	in := inputs(t)["checkout"]
+	in.Rules.Spec.Selector = map[string]string{"job": "checkout-api", "cluster": `a"b: {{.X}}`}
+	in.AdminPort = 9999
+	scrape := at(t, stack(t, in)["observability/prometheus.yaml"], "scrape_configs", 0)
+	if got := at(t, scrape, "job_name"); got != "checkout-api" {
+		t.Errorf("job_name is %v", got)
+	}
+	labels := at(t, scrape, "static_configs", 0, "labels")
+	if got := at(t, labels, "cluster"); got != `a"b: {{.X}}` {
+		t.Errorf("label cluster is %q", got)
+	}
+	if got := at(t, labels, in.Rules.Spec.EnvironmentLabel); got != "local" {
+		t.Errorf("the environment is %q", got)
+	}
+	if got := at(t, scrape, "static_configs", 0, "targets", 0); got != "host.docker.internal:9999" {
+		t.Errorf("the target is %q", got)
+	}
+	if got, want := at(t, stack(t, in)["observability/prometheus.yaml"], "global", "scrape_interval"), "30s"; got != want {
+		t.Errorf("scrape_interval is %v, want %s", got, want)
+	}
+}
+
+func TestPushedMetricsAreReceivedAndNotScraped(t *testing.T) {
+	t.Parallel()
+	files := stack(t, inputs(t)["pushed"])
+	if _, scraped := files["observability/prometheus.yaml"]["scrape_configs"]; scraped {
+		t.Error("the service is scraped although it pushes: each sample would be there twice")
+	}
+	if command := at(t, files["compose.yaml"], "services", "prometheus", "command").([]any); !slices.Contains(command, any("--web.enable-otlp-receiver")) {
+		t.Errorf("nobody receives metrics: %v", command)
+	}
+	at(t, files["observability/collector.yaml"], "service", "pipelines", "metrics")
+}
+
+// Each signal leads to the next: exemplar, trace, profile and log.
+func TestDataSourcesLeadToEachOther(t *testing.T) {
+	t.Parallel()
+	list := at(t, stack(t, inputs(t)["orders"])["observability/grafana/provisioning/datasources/datasources.yaml"], "datasources").([]any)
+	byUID := map[string]any{}
+	for _, d := range list {
+		byUID[at(t, d, "uid").(string)] = d
+	}
+	for _, link := range []struct {
+		from string
+		keys []any
+		want string
+	}{
+		{"prometheus", []any{"exemplarTraceIdDestinations", 0, "datasourceUid"}, "tempo"},
+		{"prometheus", []any{"exemplarTraceIdDestinations", 0, "name"}, "trace_id"},
+		{"tempo", []any{"tracesToLogsV2", "datasourceUid"}, "loki"},
+		{"tempo", []any{"tracesToProfiles", "datasourceUid"}, "pyroscope"},
+		{"tempo", []any{"tracesToMetrics", "datasourceUid"}, "prometheus"},
+		{"loki", []any{"derivedFields", 0, "datasourceUid"}, "tempo"},
+		{"loki", []any{"derivedFields", 0, "matcherRegex"}, "exported_trace"},
+	} {
+		if got := at(t, byUID[link.from], append([]any{"jsonData"}, link.keys...)...); got != link.want {
+			t.Errorf("%s: %v is %v, want %s", link.from, link.keys, got, link.want)
+		}
+	}
+	if byUID["pyroscope"] == nil {
+		t.Error("there is no place for profiles")
+	}
+}
+
+func TestInputsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		in   dashboards.Input
+		want string
+	}{
+		"rules that were never compiled": {dashboards.Input{Rules: slo.Rules{}}, "boards: the rules name no service; compile them with slo.Compile"},
+		"unknown histograms": {
+			dashboards.Input{Rules: compiled(t, minimalSpec), Histograms: "fancy"},
+			`boards of "minimal": histograms "fancy" are not known; write classic, both or native`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := dashboards.Boards(tc.in); err == nil || err.Error() != tc.want {
+				t.Errorf("Boards: got %v, want %s", err, tc.want)
+			}
+			if _, err := dashboards.Provisioning(tc.in); err == nil || err.Error() != tc.want {
+				t.Errorf("Provisioning: got %v, want %s", err, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package dashboards_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// known is each series that may be queried with the labels that it has.
+type known map[string][]string
+
+// signalsOf lists what a service exposes, what its rules record, and what
+// Prometheus adds.
+func signalsOf(in dashboards.Input, metrics []metric) known {
+	spec := in.Rules.Spec
+	target := append(slices.Collect(maps.Keys(spec.Selector)), semconv.LabelJob, semconv.LabelInstance, spec.EnvironmentLabel)
+	out := known{semconv.Up: target}
+	for _, m := range metrics {
+		labels := append(slices.Clone(m.Labels), target...)
+		out[m.Name] = labels
+		if m.Type == "histogram" {
+			if in.Histograms != dashboards.Native || strings.HasPrefix(m.Name, "go_") {
+				delete(out, m.Name)
+				out[m.Name+"_bucket"] = append(slices.Clone(labels), semconv.LabelLessOrEqual)
+				out[m.Name+"_count"], out[m.Name+"_sum"] = labels, labels
+			}
+		}
+	}
+	recorded := []string{slo.LabelService, slo.LabelTile, slo.LabelSLOID, slo.LabelSLOName, slo.LabelSLOService, slo.LabelSLOWindow, spec.EnvironmentLabel}
+	for _, q := range in.Rules.Queries() {
+		if !q.Alert {
+			out[q.Rule] = recorded
+		}
+	}
+	out["ALERTS"] = []string{"alertstate", slo.LabelAlertName, slo.LabelService, slo.LabelEnvironment, slo.LabelObjective, slo.LabelSeverity}
+	return out
+}
+
+// faults lists what queries name that nothing exposes.
+func faults(all []dashboards.Board, signals known) []string {
+	var out []string
+	for _, b := range all {
+		for _, q := range b.Queries() {
+			if q.Source != dashboards.Prometheus {
+				continue
+			}
+			expr, err := parser.NewParser(parser.Options{EnableExperimentalFunctions: true}).ParseExpr(substituted(q.Expr))
+			if err != nil {
+				out = append(out, fmt.Sprintf("%s: %s: %v: %s", b.Name(), q.Panel, err, q.Expr))
+				continue
+			}
+			visit(expr, nil, func(name string, labels []string) {
+				has, ok := signals[name]
+				if !ok {
+					out = append(out, fmt.Sprintf("%s: %s: nothing exposes %s", b.Name(), q.Panel, name))
+					return
+				}
+				for _, label := range labels {
+					if !slices.Contains(has, label) {
+						out = append(out, fmt.Sprintf("%s: %s: %s has no label %s", b.Name(), q.Panel, name, label))
+					}
+				}
+			})
+		}
+	}
+	return out
+}
+
+// substituted puts values in for Grafana's variables.
+func substituted(expr string) string {
+	return strings.NewReplacer(
+		"$__rate_interval", "5m", "$__range", "1h", "$environment", ".*", "$instance", ".*", "$job", "orders", "$slo", "availability",
+	).Replace(expr)
+}
+
+// visit gives each metric with the labels that it is matched, joined and grouped
+// by.
+func visit(node parser.Node, outer []string, use func(string, []string)) {
+	switch n := node.(type) {
+	case *parser.VectorSelector:
+		labels := slices.Clone(outer)
+		for _, m := range n.LabelMatchers {
+			if m.Name != model.MetricNameLabel {
+				labels = append(labels, m.Name)
+			}
+		}
+		use(n.Name, labels)
+	case *parser.AggregateExpr:
+		outer = slices.Clone(n.Grouping)
+	case *parser.BinaryExpr:
+		if n.VectorMatching != nil && n.VectorMatching.On {
+			// What is grouped on the way has only the labels of the group.
+			visit(n.LHS, n.VectorMatching.MatchingLabels, use)
+			visit(n.RHS, n.VectorMatching.MatchingLabels, use)
+			return
+		}
+	}
+	for child := range parser.ChildrenIter(node) {
+		visit(child, outer, use)
+	}
+}
+
+func TestEveryQueryNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	for name, in := range inputs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, fault := range faults(boards(t, in), signalsOf(in, declared(t))) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// Renaming any metric that a board reads, or any label of one, must be found:
+// else the test above proves nothing.
+func TestRenamedSignalsAreFound(t *testing.T) {
+	t.Parallel()
+	in := inputs(t)["orders"]
+	all, signals := boards(t, in), signalsOf(in, declared(t))
+	used := known{}
+	for _, b := range all {
+		for _, q := range b.Queries() {
+			if q.Source != dashboards.Prometheus {
+				continue
+			}
+			expr, err := parser.NewParser(parser.Options{}).ParseExpr(substituted(q.Expr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(expr, nil, func(name string, labels []string) { used[name] = append(used[name], labels...) })
+		}
+	}
+	if len(used) < 50 {
+		t.Fatalf("only %d metrics are read", len(used))
+	}
+	for name, labels := range used {
+		without := maps.Clone(signals)
+		delete(without, name)
+		if len(faults(all, without)) == 0 {
+			t.Errorf("%s was renamed and nothing noticed", name)
+		}
+		slices.Sort(labels)
+		for _, label := range slices.Compact(labels) {
+			without[name] = slices.DeleteFunc(slices.Clone(signals[name]), func(l string) bool { return l == label })
+			if len(faults(all, without)) == 0 {
+				t.Errorf("label %s of %s was renamed and nothing noticed", label, name)
+			}
+		}
+	}
+}

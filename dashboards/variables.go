@@ -1,0 +1,150 @@
+package dashboards
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// variable is a choice at the top of a board. Fields are those of Grafana.
+type variable struct {
+	Name       string      `json:"name"`
+	Label      string      `json:"label"`
+	Type       string      `json:"type"`
+	Query      any         `json:"query"`
+	Definition string      `json:"definition,omitempty"`
+	Datasource *datasource `json:"datasource,omitempty"`
+	Current    current     `json:"current"`
+	Options    []option    `json:"options"`
+	IncludeAll bool        `json:"includeAll"`
+	AllValue   string      `json:"allValue,omitempty"`
+	Multi      bool        `json:"multi"`
+	Refresh    int         `json:"refresh"`
+	Regex      string      `json:"regex"`
+	Sort       int         `json:"sort"`
+	Hide       int         `json:"hide"`
+}
+
+type current struct {
+	Selected bool   `json:"selected"`
+	Text     string `json:"text"`
+	Value    string `json:"value"`
+}
+
+type option struct {
+	Selected bool   `json:"selected"`
+	Text     string `json:"text"`
+	Value    string `json:"value"`
+}
+
+const (
+	refreshOnLoad = 1
+	refreshOnTime = 2 // instances of last week are found when last week is shown
+	sortByName    = 1
+	allValue      = "$__all"
+	// anything matches series without the label as well.
+	anything = ".*"
+)
+
+// variables are those of every board: the stores, then from wide to narrow.
+func (s Scope) variables() []variable {
+	matchJob := Matches(semconv.LabelJob, "$"+varJob)
+	return []variable{
+		sourceVariable(varMetrics, "Metrics", Prometheus),
+		sourceVariable(varTraces, "Traces", Tempo),
+		sourceVariable(varLogs, "Logs", Loki),
+		sourceVariable(varProfiles, "Profiles", Pyroscope),
+		s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, anything),
+		s.labelVariable(varJob, "Job", semconv.LabelJob, s.anyJob(), s.environment()),
+		s.labelVariable(varInstance, "Instance", semconv.LabelInstance, anything, s.environment(), matchJob),
+	}
+}
+
+func sourceVariable(name, label string, source Source) variable {
+	return variable{
+		Name: name, Label: label, Type: "datasource", Query: string(source), Refresh: refreshOnLoad,
+		Options: []option{}, // Grafana chooses the first one of the kind
+	}
+}
+
+// labelVariable offers the values of a label among the processes that ran.
+func (s Scope) labelVariable(name, title, label, all string, within ...Matcher) variable {
+	sel := s.selectorOf(s.presence())
+	for _, m := range within {
+		if m.Label != semconv.LabelJob || s.spec.Selector[semconv.LabelJob] == "" {
+			sel = sel.With(m)
+		}
+	}
+	query := fmt.Sprintf("label_values(%s, %s)", sel.Expr(), label)
+	return variable{
+		Name: name, Label: title, Type: "query", Definition: query, Query: map[string]any{"query": query, "refId": name},
+		Datasource: &datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"},
+		Current:    current{Selected: true, Text: "All", Value: allValue}, Options: []option{},
+		IncludeAll: true, AllValue: all, Refresh: refreshOnTime, Sort: sortByName,
+	}
+}
+
+// choice offers fixed values; the first is chosen.
+func choice(name, title string, values []string) variable {
+	v := variable{Name: name, Label: title, Type: "custom", Query: strings.Join(values, ",")}
+	for i, value := range values {
+		v.Options = append(v.Options, option{Selected: i == 0, Text: value, Value: value})
+	}
+	v.Current = current{Selected: true, Text: values[0], Value: values[0]}
+	return v
+}
+
+// annotation is what is marked on every graph.
+type annotation struct {
+	annotationJSON
+
+	emptyUntil string
+}
+
+type annotationJSON struct {
+	Name            string     `json:"name"`
+	Datasource      datasource `json:"datasource"`
+	Enable          bool       `json:"enable"`
+	Hide            bool       `json:"hide"`
+	IconColor       string     `json:"iconColor"`
+	Expr            string     `json:"expr,omitempty"`
+	Step            string     `json:"step,omitempty"`
+	TitleFormat     string     `json:"titleFormat,omitempty"`
+	TextFormat      string     `json:"textFormat,omitempty"`
+	TagKeys         string     `json:"tagKeys,omitempty"`
+	UseValueForTime string     `json:"useValueForTime,omitempty"`
+	BuiltIn         int        `json:"builtIn,omitempty"`
+	Type            string     `json:"type,omitempty"`
+}
+
+// builtInAnnotation keeps what people write onto boards by hand.
+func builtInAnnotation() annotationJSON {
+	return annotationJSON{
+		Name: "Annotations & Alerts", Datasource: datasource{Type: "grafana", UID: "-- Grafana --"},
+		Enable: true, Hide: true, IconColor: "rgba(0, 211, 255, 1)", BuiltIn: 1, Type: "dashboard",
+	}
+}
+
+// annotations mark versions and restarts. An info metric never changes its
+// value, so a deploy is a version that was not there five minutes ago.
+func (s Scope) annotations() []annotation {
+	if !s.spec.Runtime {
+		return nil
+	}
+	versions := s.Metric(semconv.BuildInfo)
+	was := versions.Expr() + " offset 5m"
+	source := datasource{Type: string(Prometheus), UID: "${" + varMetrics + "}"}
+	return []annotation{
+		{annotationJSON{
+			Name: "Deploys", Datasource: source, Enable: true, IconColor: "blue", Step: "60s",
+			Expr:        string(versions.Expr().Count(semconv.LabelVersion) + " unless " + was.Count(semconv.LabelVersion)),
+			TitleFormat: "Version {{" + semconv.LabelVersion + "}}", TagKeys: semconv.LabelVersion,
+		}, "a version starts within the range"},
+		{annotationJSON{
+			Name: "Starts", Datasource: source, Enable: false, IconColor: "purple", Step: "60s",
+			Expr:        string(s.Metric(processStart).Expr().Max(semconv.LabelInstance) + " * 1000"),
+			TitleFormat: "Start of {{" + semconv.LabelInstance + "}}", TagKeys: semconv.LabelInstance, UseValueForTime: "on",
+		}, ""},
+	}
+}

@@ -1,0 +1,109 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+)
+
+// huma asks these functions for every error that an answer is made of.
+func init() {
+	huma.NewErrorWithContext = problem
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return problem(nil, status, message, errs...)
+	}
+}
+
+// config describes the API in its OpenAPI document.
+func config() huma.Config {
+	c := huma.DefaultConfig("minimal", "1.0.0")
+	c.Info.Description = "The minimal service."
+	c.OpenAPIPath = "" // served by document, in one version and format
+	c.DocsPath = ""    // no page that loads scripts from elsewhere
+	c.SchemasPath = "" // the document holds the schemas
+	c.CreateHooks = nil
+	return c
+}
+
+// document serves the API's own description.
+func document(api huma.API) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := json.Marshal(api.OpenAPI())
+		if err != nil {
+			httpserver.WriteProblem(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+		_, _ = w.Write(body) // a caller that left is seen by the observing pass
+	}
+}
+
+// operation describes one route. Generated clients name their methods after id.
+func operation(id, route string, status int, summary string) huma.Operation {
+	method, path, _ := strings.Cut(route, " ")
+	return huma.Operation{
+		OperationID:   id,
+		Method:        method,
+		Path:          path,
+		Summary:       summary,
+		DefaultStatus: status,
+	}
+}
+
+// problem is an error as callers read it. An error that a handler returned
+// arrives with status 500; package fault decides what it really is.
+func problem(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+	if ctx == nil { // huma asks for the shape of an error
+		return &httpserver.Problem{Status: status}
+	}
+	if status == http.StatusInternalServerError && len(errs) == 1 {
+		return httpserver.NewProblem(ctx.Context(), errs[0])
+	}
+	wrong := fault.New(fault.CodeOf(status), "%s", message)
+	wrong.Fields = wrongFields(errs)
+	return httpserver.NewProblem(ctx.Context(), wrong)
+}
+
+func wrongFields(errs []error) []fault.Field {
+	var fields []fault.Field
+	for _, err := range errs {
+		if d, ok := err.(huma.ErrorDetailer); ok {
+			fields = append(fields, fault.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+		}
+	}
+	return fields
+}
+
+// etag spells a version for the ETag header.
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
+
+// readETag reads a version that etag spelled; 0 when the header is absent.
+func readETag(header string) (int64, error) {
+	if header == "" || header == "*" {
+		return 0, nil
+	}
+	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
+	if err != nil || version < 1 {
+		return 0, fault.Invalid("the request is not valid", fault.Field{Location: "header.If-Match", Message: "send an ETag as you read it"})
+	}
+	return version, nil
+}
+
+// readCursor reads where a page begins.
+func readCursor(cursor string) (uuid.UUID, error) {
+	if cursor == "" {
+		return uuid.Nil, nil
+	}
+	after, err := uuid.Parse(cursor)
+	if err != nil {
+		return uuid.Nil, fault.Invalid("the request is not valid", fault.Field{Location: "query.cursor", Message: "send next_cursor as you read it"})
+	}
+	return after, nil
+}

@@ -1,0 +1,99 @@
+// Package store keeps orders in memory: they are gone when the process ends, and
+// each replica has its own. Replace it before the second replica starts.
+package store
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/observability-first/scaffold/examples/minimal/internal/order"
+)
+
+// Memory is a [order.Store] without a database. It is safe for concurrent use.
+type Memory struct {
+	mu    sync.RWMutex
+	byID  map[uuid.UUID]order.Order
+	byKey map[string]uuid.UUID // idempotency keys
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{byID: map[uuid.UUID]order.Order{}, byKey: map[string]uuid.UUID{}}
+}
+
+// Create implements [order.Store].
+func (m *Memory) Create(_ context.Context, item order.Order, key string) (order.Order, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if first, used := m.byID[m.byKey[key]]; used && key != "" {
+		return first, nil
+	}
+	m.byID[item.ID] = item
+	if key != "" {
+		m.byKey[key] = item.ID
+	}
+	return item, nil
+}
+
+// Get implements [order.Store].
+func (m *Memory) Get(_ context.Context, id uuid.UUID) (order.Order, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	item, found := m.byID[id]
+	if !found {
+		return order.Order{}, order.Missing(id)
+	}
+	return item, nil
+}
+
+// List implements [order.Store].
+func (m *Memory) List(_ context.Context, after uuid.UUID, limit int) ([]order.Order, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	page := make([]order.Order, 0, len(m.byID))
+	for id, item := range m.byID {
+		if bytes.Compare(id[:], after[:]) > 0 {
+			page = append(page, item)
+		}
+	}
+	slices.SortFunc(page, func(a, b order.Order) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return page[:min(limit, len(page))], nil
+}
+
+// Update implements [order.Store].
+func (m *Memory) Update(_ context.Context, item order.Order) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.at(item.ID, item.Version-1); err != nil {
+		return err
+	}
+	m.byID[item.ID] = item
+	return nil
+}
+
+// Delete implements [order.Store].
+func (m *Memory) Delete(_ context.Context, id uuid.UUID, version int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.at(id, version); err != nil {
+		return err
+	}
+	delete(m.byID, id)
+	return nil
+}
+
+// at says whether the order is at the version; 0 means any.
+func (m *Memory) at(id uuid.UUID, version int64) error {
+	current, found := m.byID[id]
+	switch {
+	case !found:
+		return order.Missing(id)
+	case version != 0 && current.Version != version:
+		return order.Changed(id)
+	}
+	return nil
+}

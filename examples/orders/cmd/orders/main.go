@@ -1,0 +1,36 @@
+// Command orders serves the order API.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/postgres"
+
+	"github.com/observability-first/scaffold/examples/orders/internal/api"
+	"github.com/observability-first/scaffold/examples/orders/internal/order"
+	"github.com/observability-first/scaffold/examples/orders/internal/store"
+	"github.com/observability-first/scaffold/examples/orders/migrations"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	os.Exit(runtime.Main(runtime.Info{Name: "orders", Version: version}, defaults(), run))
+}
+
+// run wires the service; what it starts stops in the reverse order.
+func run(ctx context.Context, svc *runtime.Service) error {
+	var cfg struct{ Postgres postgres.Config }
+	if err := svc.Load(&cfg); err != nil {
+		return err
+	}
+	db, err := postgres.New(svc, cfg.Postgres, migrations.FS)
+	if err != nil {
+		return err
+	}
+	svc.Handle(api.Routes(order.NewService(store.New(db))))
+	return svc.Run(ctx)
+}

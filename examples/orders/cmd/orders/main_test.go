@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+func start(t *testing.T, env ...string) *servicetest.Service {
+	t.Helper()
+	env = append([]string{"POSTGRES_URL=" + postgrestest.Start(t).URL, "POSTGRES_MIGRATE=true"}, env...)
+	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
+}
+
+// answer is what a request got, with its body read.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+func ask(t *testing.T, method, url, body string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{status: res.StatusCode, header: res.Header}
+	if len(bytes.TrimSpace(data)) > 0 {
+		if err := json.Unmarshal(data, &a.body); err != nil {
+			t.Fatalf("%s %s answered %q: %v", method, url, data, err)
+		}
+	}
+	return a
+}
+
+func TestOrderLifecycle(t *testing.T) {
+	t.Parallel()
+	svc := start(t)
+	all := svc.URL + "/v1/orders"
+
+	created := ask(t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1")
+	if created.status != http.StatusCreated || created.body["name"] != "first" {
+		t.Fatalf("create: %+v", created)
+	}
+	one := svc.URL + created.header.Get("Location")
+	if again := ask(t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1"); again.body["id"] != created.body["id"] {
+		t.Errorf("the same key created another order: %+v", again)
+	}
+	if other := ask(t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusConflict {
+		t.Errorf("a used key with another body: got %d, want 409", other.status)
+	}
+	if got := ask(t, http.MethodGet, one, ""); got.status != http.StatusOK || got.header.Get("ETag") != `"1"` {
+		t.Errorf("get: %+v", got)
+	}
+	if updated := ask(t, http.MethodPut, one, `{"name":"second"}`, "If-Match", `"1"`); updated.status != http.StatusOK || updated.header.Get("ETag") != `"2"` {
+		t.Errorf("update: %+v", updated)
+	}
+	if stale := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", `"1"`); stale.status != http.StatusPreconditionFailed {
+		t.Errorf("an old version was overwritten: %+v", stale)
+	}
+	if deleted := ask(t, http.MethodDelete, one, ""); deleted.status != http.StatusNoContent {
+		t.Errorf("delete: %+v", deleted)
+	}
+	if gone := ask(t, http.MethodGet, one, ""); gone.status != http.StatusNotFound {
+		t.Errorf("get after delete: %+v", gone)
+	}
+}
+
+func TestListInPages(t *testing.T) {
+	t.Parallel()
+	svc := start(t)
+	all := svc.URL + "/v1/orders"
+	for _, name := range []string{"a", "b", "c"} {
+		ask(t, http.MethodPost, all, `{"name":"`+name+`"}`)
+	}
+	var names []string
+	for cursor, more := "", true; more; {
+		page := ask(t, http.MethodGet, all+"?limit=2&cursor="+cursor, "")
+		items, ok := page.body["items"].([]any)
+		if page.status != http.StatusOK || !ok {
+			t.Fatalf("list: %+v", page)
+		}
+		for _, entry := range items {
+			names = append(names, entry.(map[string]any)["name"].(string))
+		}
+		cursor, more = page.body["next_cursor"].(string)
+	}
+	if got := strings.Join(names, ""); got != "abc" {
+		t.Errorf("pages hold %q, want all three, oldest first", got)
+	}
+}
+
+func TestWrongRequests(t *testing.T) {
+	t.Parallel()
+	svc := start(t)
+	all := svc.URL + "/v1/orders"
+	missing := all + "/0198c5f0-0000-7000-8000-000000000000"
+	for name, tc := range map[string]struct {
+		method, url, body string
+		want              int
+	}{
+		"a field that is missing":   {http.MethodPost, all, `{}`, http.StatusUnprocessableEntity},
+		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, http.StatusUnprocessableEntity},
+		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, http.StatusUnprocessableEntity},
+		"no JSON":                   {http.MethodPost, all, `{"name":`, http.StatusBadRequest},
+		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, http.StatusRequestEntityTooLarge},
+		"an id that is none":        {http.MethodGet, all + "/7", "", http.StatusUnprocessableEntity},
+		"an id of nothing":          {http.MethodGet, missing, "", http.StatusNotFound},
+		"an update without version": {http.MethodPut, missing, `{"name":"x"}`, http.StatusPreconditionRequired},
+		"a page that is too long":   {http.MethodGet, all + "?limit=101", "", http.StatusUnprocessableEntity},
+		"a cursor that is none":     {http.MethodGet, all + "?cursor=x", "", http.StatusUnprocessableEntity},
+		"a method nobody serves":    {http.MethodPatch, all, "", http.StatusMethodNotAllowed},
+		"a path nobody serves":      {http.MethodGet, svc.URL + "/v2/orders", "", http.StatusNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, tc.method, tc.url, tc.body)
+			if got.status != tc.want || got.header.Get("Content-Type") != "application/problem+json" || got.body["code"] == "" || got.body["request_id"] == "" {
+				t.Errorf("got %d %v %v, want a problem with status %d", got.status, got.header.Get("Content-Type"), got.body, tc.want)
+			}
+		})
+	}
+}
+
+// An outage of the database is counted and told of; it neither takes the service
+// out of the load balancer nor outlasts the database.
+func TestDatabaseOutage(t *testing.T) {
+	t.Parallel()
+	database := postgrestest.Start(t)
+	svc := servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run,
+		"POSTGRES_URL="+database.URL, "POSTGRES_MIGRATE=true")
+	all := svc.URL + "/v1/orders"
+	if err := database.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, http.MethodGet, all, ""); got.status != http.StatusServiceUnavailable || got.body["code"] != "unavailable" {
+		t.Errorf("without a database: %+v, want a problem with status 503", got)
+	}
+	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "GET", "outcome": "server_error"}, 1)
+	svc.WaitReady() // still, so that the outage is paged and not hidden
+	if err := database.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(servicetest.Patience); ask(t, http.MethodGet, all, "").status != http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("the service did not recover with its database")
+		}
+	}
+}
+
+// One request is found in every signal by its trace id.
+func TestOneRequestInEverySignal(t *testing.T) {
+	t.Parallel()
+	svc := start(t)
+	ask(t, http.MethodPost, svc.URL+"/v1/orders", `{"name":"traced"}`)
+
+	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "POST /v1/orders" })
+	line := svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "request answered" })
+	if line["trace_id"] != span.TraceID || line["http_route"] != span.Attributes["http.route"] {
+		t.Errorf("log line %v and span %+v tell of different requests", line, span)
+	}
+	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "POST", "outcome": "success"}, 1)
+	if status := svc.Stop(); status != 0 {
+		t.Errorf("stopped with status %d, want 0", status)
+	}
+}

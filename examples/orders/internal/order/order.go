@@ -1,0 +1,128 @@
+// Package order is the domain: what an order is and which rules it keeps.
+// It knows nothing of HTTP or of where orders are stored.
+package order
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+)
+
+// MaxName is the longest name in characters.
+const MaxName = 200
+
+// Order is one order.
+type Order struct {
+	ID        uuid.UUID // version 7: sorts by time of creation
+	Name      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64 // from 1, rises with each change
+}
+
+// Store keeps orders. One that is not there is a fault.NotFound, and a
+// change of a version that is no longer the current one a
+// fault.PreconditionFailed. Implementations are safe for concurrent use.
+type Store interface {
+	// Create keeps a new order. When the key is not empty and was used before, it
+	// keeps nothing and returns the order that was created then.
+	Create(ctx context.Context, order Order, key string) (Order, error)
+	Get(ctx context.Context, id uuid.UUID) (Order, error)
+	// List returns up to limit orders that were created after the given one, oldest
+	// first; uuid.Nil starts at the beginning.
+	List(ctx context.Context, after uuid.UUID, limit int) ([]Order, error)
+	// Update replaces version order.Version-1 by the given order.
+	Update(ctx context.Context, order Order) error
+	// Delete removes the order if it is at that version; 0 means any.
+	Delete(ctx context.Context, id uuid.UUID, version int64) error
+}
+
+// Service is what can be done with orders.
+type Service struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewService returns a Service that keeps its orders in the store.
+func NewService(store Store) *Service { return &Service{store: store, now: time.Now} }
+
+// Create makes an order. Calls with the same non-empty key make one order, so that a
+// caller who got no answer can ask again.
+func (s *Service) Create(ctx context.Context, name, key string) (Order, error) {
+	name, err := validName(name)
+	if err != nil {
+		return Order{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Order{}, err
+	}
+	// Microseconds are what a database keeps; a caller sees one time everywhere.
+	now := s.now().UTC().Truncate(time.Microsecond)
+	created, err := s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}, key)
+	if err != nil {
+		return Order{}, err
+	}
+	if created.ID != id && created.Name != name {
+		return Order{}, fault.Conflict("the idempotency key was used for another order; use a new one")
+	}
+	return created, nil
+}
+
+// Get returns one order.
+func (s *Service) Get(ctx context.Context, id uuid.UUID) (Order, error) {
+	return s.store.Get(ctx, id)
+}
+
+// List returns up to limit orders after the given one, oldest first.
+func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Order, error) {
+	return s.store.List(ctx, after, limit)
+}
+
+// Rename changes the name of the given version of an order.
+func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name string) (Order, error) {
+	name, err := validName(name)
+	if err != nil {
+		return Order{}, err
+	}
+	order, err := s.store.Get(ctx, id)
+	if err != nil {
+		return Order{}, err
+	}
+	if order.Version != version {
+		return Order{}, Changed(id)
+	}
+	order.Name = name
+	order.UpdatedAt = s.now().UTC().Truncate(time.Microsecond)
+	order.Version++
+	return order, s.store.Update(ctx, order)
+}
+
+// Delete removes an order if it is at that version; 0 means any.
+func (s *Service) Delete(ctx context.Context, id uuid.UUID, version int64) error {
+	return s.store.Delete(ctx, id, version)
+}
+
+// Missing is the fault of an order that is not there.
+func Missing(id uuid.UUID) error { return fault.NotFound("order %s does not exist", id) }
+
+// Changed is the fault of an order that is at another version than the caller read.
+func Changed(id uuid.UUID) error {
+	return fault.PreconditionFailed("order %s has changed since you read it; read it again", id)
+}
+
+func validName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	switch n := utf8.RuneCountInString(name); {
+	case n == 0:
+		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "a name is needed"})
+	case n > MaxName:
+		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "the name is longer than 200 characters"})
+	}
+	return name, nil
+}

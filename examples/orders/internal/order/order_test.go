@@ -1,0 +1,29 @@
+package order
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestValidName(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		given, want string
+		wrong       bool
+	}{
+		"a name is kept":              {given: "first", want: "first"},
+		"blanks around it are not":    {given: "  first ", want: "first"},
+		"letters count, not bytes":    {given: strings.Repeat("é", MaxName), want: strings.Repeat("é", MaxName)},
+		"nothing is no name":          {given: "", wrong: true},
+		"blanks are no name":          {given: " \t", wrong: true},
+		"one letter more is too many": {given: strings.Repeat("é", MaxName+1), wrong: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := validName(tc.given)
+			if got != tc.want || (err != nil) != tc.wrong {
+				t.Errorf("got %q, %v; want %q", got, err, tc.want)
+			}
+		})
+	}
+}

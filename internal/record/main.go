@@ -1,0 +1,185 @@
+// Command record runs what the templates give and records what only a running
+// service or a network can tell: module requirements, declared signals and the
+// OpenAPI document. `scaffold new` then writes them from memory. The variables
+// that a service reads go into docs/.
+//
+// Run it from the repository's root after a change of the runtime, of a
+// dependency or of the generated API: `make golden`.
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// recorded is where the templates embed from.
+const recorded = "templates/files/recorded/"
+
+// Names that occur nowhere else, so that they can be replaced by expressions.
+const (
+	service     = "zzservice"
+	one         = "zzone"
+	many        = "zzmany"
+	description = "zzdescription"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	for kind, components := range map[string][]string{"memory": nil, "postgres": {"postgres"}} {
+		if err := record(ctx, kind, components); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	// A released scaffold writes the sum of this file into go.sum.
+	mod, err := os.ReadFile("runtime/go.mod")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(recorded, "runtime.mod"), mod, 0o644) //nolint:gosec // a constant path; only the content is read
+}
+
+// record renders one kind of service, tidies it and keeps what it prints.
+func record(ctx context.Context, kind string, components []string) error {
+	dir, err := os.MkdirTemp("", "scaffold-record-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := render(dir, components); err != nil {
+		return err
+	}
+	if _, err := command(ctx, dir, "mod", "tidy"); err != nil {
+		return err
+	}
+	requires, err := requirements(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return err
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		return err
+	}
+	signals, err := command(ctx, dir, "run", "./cmd/"+service, "telemetry")
+	if err != nil {
+		return err
+	}
+	openapi, err := command(ctx, dir, "run", "./cmd/"+service, "openapi")
+	if err != nil {
+		return err
+	}
+	variables, err := command(ctx, dir, "run", "./cmd/"+service, "config")
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		recorded + kind + ".mod": requires, recorded + kind + ".sum": sums, recorded + kind + ".signals.json": signals,
+		recorded + "openapi.json.tmpl":    expressions(openapi), // the same for every kind
+		"docs/variables." + kind + ".txt": variables,
+	} {
+		if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func render(dir string, components []string) error {
+	s, err := spec.New(spec.Choices{
+		Name: service, Description: description, Resource: one, Plural: many, Components: components,
+	})
+	if err != nil {
+		return err
+	}
+	runtime, err := filepath.Abs("runtime")
+	if err != nil {
+		return err
+	}
+	tree, err := templates.Render(s, templates.RenderOptions{RuntimeReplace: filepath.ToSlash(runtime)})
+	if err != nil {
+		return err
+	}
+	for _, f := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, f.Data, f.Mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command runs the go tool in the service and returns what it printed.
+func command(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return stdout.Bytes(), nil
+}
+
+// expressions turns the recorded document into a template.
+func expressions(openapi []byte) []byte {
+	return []byte(strings.NewReplacer(
+		`"`+description+`"`, `{{json .Description}}`,
+		service, `{{.Name}}`,
+		"a "+one, `{{.One.Article}} {{.One.Text}}`,
+		// Operation ids and paths hold the words as they are written in URLs.
+		"-"+one, `-{{.One}}`,
+		"/"+many, `/{{.Many}}`,
+		"-"+many, `-{{.Many}}`,
+		one, `{{.One.Text}}`,
+		many, `{{.Many.Text}}`,
+		"Z"+one[1:], `{{.One.Exported}}`,
+	).Replace(string(openapi)))
+}
+
+// requirements returns the require blocks of a go.mod file as they stand.
+func requirements(path string) ([]byte, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := modfile.Parse(path, src, nil)
+	if err != nil {
+		return nil, err
+	}
+	var kept []modfile.Expr
+	for _, statement := range file.Syntax.Stmt {
+		if firstWord(statement) == "require" {
+			kept = append(kept, statement)
+		}
+	}
+	file.Syntax.Stmt = kept
+	return append(bytes.TrimSpace(modfile.Format(file.Syntax)), '\n'), nil
+}
+
+func firstWord(statement modfile.Expr) string {
+	switch s := statement.(type) {
+	case *modfile.Line:
+		return s.Token[0]
+	case *modfile.LineBlock:
+		return s.Token[0]
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// compiled returns the files that are computed instead of written as templates:
+// what the service declares, and what follows from its objectives.
+func (v view) compiled() ([]File, error) {
+	signals, errSignals := v.signalFiles()
+	rules, err := slo.Compile(v.SLO())
+	if err != nil {
+		return nil, errors.Join(errSignals, err)
+	}
+	runbooks, errRunbooks := runbookFiles(rules)
+	boards, errBoards := v.boardFiles(rules)
+	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
+	return files, errors.Join(errSignals, errRunbooks, errBoards)
+}
+
+// BoardInput is what the boards of a service need to know of its spec.
+func BoardInput(service spec.Service, rules slo.Rules) (dashboards.Input, error) {
+	_, port, err := net.SplitHostPort(service.Admin.Addr)
+	if err != nil {
+		return dashboards.Input{}, fmt.Errorf("admin.addr: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return dashboards.Input{}, fmt.Errorf("admin.addr: port %q is no number", port)
+	}
+	return dashboards.Input{
+		Rules:       rules,
+		Histograms:  dashboards.Histograms(service.Telemetry.Histograms),
+		HasPostgres: service.HasPostgres(),
+		AdminPort:   number,
+	}, nil
+}
+
+// boardFiles are the boards and the stack that shows them on one machine.
+func (v view) boardFiles(rules slo.Rules) ([]File, error) {
+	in, err := BoardInput(v.Service, rules)
+	if err != nil {
+		return nil, err
+	}
+	boards, err := dashboards.Boards(in)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, b := range boards {
+		data, err := b.JSON()
+		if err != nil {
+			return nil, fmt.Errorf("board %s: %w", b.Name(), err)
+		}
+		files = append(files, managed("observability/boards/"+b.Name()+".json", data))
+	}
+	stack, err := dashboards.Provisioning(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range stack {
+		files = append(files, managed(f.Path, f.Data))
+	}
+	return files, nil
+}
+
+func (v view) signalFiles() ([]File, error) {
+	signals, err := v.signals()
+	if err != nil {
+		return nil, err
+	}
+	telemetry, err := signals.JSON()
+	if err != nil {
+		return nil, err
+	}
+	openapi, err := v.openapi()
+	if err != nil {
+		return nil, fmt.Errorf("api/openapi.json: %w", err)
+	}
+	return []File{
+		managed("observability/telemetry.json", telemetry),
+		managed("api/openapi.json", openapi),
+	}, nil
+}
+
+func ruleFiles(rules slo.Rules) []File {
+	files := []File{managed("observability/alertmanager.yaml", rules.Alertmanager())}
+	for _, f := range rules.Files() {
+		files = append(files, managed("observability/rules/"+f.Name, f.Data))
+	}
+	return files
+}
+
+// runbookFiles are the user's but for the facts, which follow the rules.
+func runbookFiles(rules slo.Rules) ([]File, error) {
+	books, err := rules.Runbooks(slo.RunbookOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, b := range books {
+		files = append(files, File{Path: "observability/runbooks/" + b.FileName(), Mode: 0o644, Data: b.File(), Owner: Block})
+	}
+	return files, nil
+}
+
+func managed(path string, data []byte) File {
+	return File{Path: path, Mode: 0o644, Data: data, Owner: Managed}
+}
+
+// openapi is the document as the service prints it, with sorted keys.
+func (v view) openapi() ([]byte, error) {
+	text, err := render("recorded/openapi.json.tmpl", v)
+	if err != nil {
+		return nil, err
+	}
+	var document any
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&document); err != nil {
+		return nil, err
+	}
+	return indented(document)
+}
+
+// indented is the form in which a service prints JSON.
+func indented(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return buf.Bytes(), err
+}

@@ -1,0 +1,47 @@
+package templates
+
+// entry is one file of a service that comes from a template.
+type entry struct {
+	path     string // in the service
+	template string // below files/service
+	owner    Owner
+	when     func(view) bool // nil means always
+}
+
+// entries is the layout of a service on one screen; design and README of a
+// service explain the owners.
+func entries(v view) []entry {
+	var (
+		cmd      = "cmd/" + v.Binary() + "/"
+		domain   = "internal/" + v.One().Package() + "/" + v.One().Package()
+		postgres = func(v view) bool { return v.HasPostgres() }
+		memory   = func(v view) bool { return !v.HasPostgres() }
+	)
+	return []entry{
+		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
+		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: Yours},
+		{path: cmd + "scaffold_gen.go", template: "cmd/scaffold_gen.go.tmpl", owner: Managed},
+
+		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: Yours},
+		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: Yours},
+		{path: "internal/api/routes.go", template: "internal/api/routes.go.tmpl", owner: Merged},
+		{path: "internal/api/" + v.One().Snake() + ".go", template: "internal/api/handlers.go.tmpl", owner: Yours},
+		{path: "internal/api/http.go", template: "internal/api/http.go.tmpl", owner: Yours},
+		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: Yours, when: memory},
+		{path: "internal/store/" + v.One().Snake() + ".go", template: "internal/store/postgres.go.tmpl", owner: Yours, when: postgres},
+		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: Yours},
+		{path: "migrations/migrations.go", template: "migrations/migrations.go.tmpl", owner: Yours, when: postgres},
+		{path: "migrations/0001_" + v.Many().Snake() + ".sql", template: "migrations/0001.sql.tmpl", owner: Yours, when: postgres},
+
+		{path: "README.md", template: "README.md.tmpl", owner: Merged},
+		{path: "Makefile", template: "Makefile.tmpl", owner: Merged},
+		{path: "Dockerfile", template: "Dockerfile.tmpl", owner: Merged},
+		{path: "go.mod", template: "gomod.tmpl", owner: Merged},
+		{path: "go.sum", template: "gosum.tmpl", owner: Merged},
+		{path: ".gitignore", template: "gitignore.tmpl", owner: Merged},
+		{path: ".gitattributes", template: "gitattributes.tmpl", owner: Merged},
+		{path: ".dockerignore", template: "dockerignore.tmpl", owner: Merged},
+		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
+		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
+	}
+}

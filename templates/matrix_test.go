@@ -1,0 +1,247 @@
+package templates_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/pairwise"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// factor is one option of a spec, with what each of its values adds to the file.
+type factor struct {
+	name   string
+	values []choice
+}
+
+type choice struct{ name, yaml string }
+
+const house = `apiVersion: scaffold/v1
+owner: team-house
+telemetry: {scrapeInterval: 30s, traceRatio: 0.5}
+alerting: {severities: {page: P1, ticket: P3}, labels: {unit: shop}}
+deploy: {replicas: {min: 1, max: 2}}
+`
+
+// factors are what a spec can choose. A dotted key goes into its mapping;
+// window and thresholds make the objectives.
+func factors() []factor {
+	return []factor{
+		{"pattern", choices("pattern: %s", spec.Patterns()...)},
+		{"components", []choice{{"none", "components: {}"}, {"postgres", "components: {postgres: {}}"}}},
+		{"resource", []choice{{"from the name", ""}, {"hyphenated", "resource: purchase-order"}, {"a word of SQL", "resource: user"}}},
+		{"module", []choice{{"plain", "module: example.com/tried"}, {"a major version", "module: example.com/tried/v2"}}},
+		{"histograms", choices("telemetry.histograms: %s", spec.Histograms()...)},
+		{"metrics", choices("telemetry.metrics: %s", spec.MetricsTransports()...)},
+		{"trace ratio", choices("telemetry.traceRatio: %s", "0", "0.25", "1")},
+		{"environment label", choices("telemetry.environmentLabel: %s", "deployment_environment_name", "env")},
+		{"trusted parent", choices("http.trustedParent: %s", "false", "true")},
+		{"port", choices("http.port: %s", "8080", "80")},
+		{"admin", choices("admin.addr: %s", "127.0.0.1:9464", "':9000'", "'[::1]:9000'")},
+		{"window", choices("window: %s", "7d", "28d", "30d")},
+		{"thresholds", choices("thresholds: [%s]", "", "200ms", "200ms, 1s", "5ms, 300ms, 20s")},
+		{"links", []choice{{"none", ""}, {"all", "links: {runbooks: 'https://r.test', grafana: 'https://g.test', repository: 'https://s.test', alertmanager: 'https://a.test', branch: trunk}"}}},
+		{"defaults", []choice{{"built in", ""}, {"of the house", "defaults"}}},
+	}
+}
+
+func choices(format string, values ...string) []choice {
+	var out []choice
+	for _, v := range values {
+		out = append(out, choice{v, fmt.Sprintf(format, v)})
+	}
+	return out
+}
+
+func sizes() []int {
+	var out []int
+	for _, f := range factors() {
+		out = append(out, len(f.values))
+	}
+	return out
+}
+
+// chosen is the service of one row.
+func chosen(t *testing.T, row []int) spec.Service {
+	t.Helper()
+	document := map[string]any{"apiVersion": spec.APIVersion, "service": "tried", "owner": "team-tried"}
+	var defaults spec.Defaults
+	window, thresholds := "", []any(nil)
+	for i, f := range factors() {
+		c := f.values[row[i]]
+		var part map[string]any
+		if c.yaml == "defaults" {
+			var err error
+			if defaults, err = spec.ParseDefaults("house.yaml", []byte(house)); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := yaml.Unmarshal([]byte(c.yaml), &part); err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range part {
+			outer, inner, nested := strings.Cut(key, ".")
+			switch {
+			case key == "window":
+				window = value.(string)
+			case key == "thresholds":
+				thresholds = value.([]any)
+			case nested:
+				group, _ := document[outer].(map[string]any)
+				if group == nil {
+					group = map[string]any{}
+				}
+				group[inner] = value
+				document[outer] = group
+			default:
+				document[key] = value
+			}
+		}
+	}
+	slos := []any{objective("availability", window, "availability", map[string]any{})}
+	for i, threshold := range thresholds {
+		slos = append(slos, objective(fmt.Sprintf("latency-%d", i), window, "latency", map[string]any{"threshold": threshold}))
+	}
+	document["slos"] = slos
+	src, err := yaml.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := defaults.Parse(spec.FileName, src)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, src)
+	}
+	return s
+}
+
+func objective(name, window, indicator string, of map[string]any) map[string]any {
+	return map[string]any{"name": name, "objective": 99, "window": window, "indicator": map[string]any{indicator: of}}
+}
+
+func title(row []int) string {
+	var out []string
+	for i, f := range factors() {
+		out = append(out, f.name+" "+f.values[row[i]].name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// Any two options that meet give a service that type-checks, whose files parse
+// and whose main.go fits a screen.
+func TestAnyTwoOptionsGoTogether(t *testing.T) {
+	t.Parallel()
+	c := newChecker(t)
+	rows := pairwise.Cover(sizes()...)
+	if len(rows) < 12 {
+		t.Errorf("only %d rows", len(rows))
+	}
+	for _, row := range rows {
+		s := chosen(t, row)
+		tree := rendered(t, s)
+		if errs := c.errors(c.parse(s.Module, tree)); len(errs) > 0 {
+			t.Errorf("%s: %v", title(row), errors.Join(errs...))
+		}
+		for _, f := range tree {
+			parses(t, f)
+		}
+		if lines := bytes.Count(data(t, tree, "cmd/tried/main.go"), []byte("\n")); lines > 40 {
+			t.Errorf("%s: main.go has %d lines, more than 40", title(row), lines)
+		}
+	}
+}
+
+// Every value of every option gives a service that builds, vets and passes its
+// own tests with the embedded requirements and sums alone.
+func TestEachOptionBuildsAndPassesItsTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds services")
+	}
+	t.Parallel()
+	runtime, err := filepath.Abs("../runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range pairwise.Each(sizes()...) {
+		t.Run(fmt.Sprintf("tree %d", i), func(t *testing.T) {
+			t.Parallel()
+			t.Log(title(row))
+			dir := t.TempDir()
+			tree, err := templates.Render(chosen(t, row), templates.RenderOptions{Generator: "devel", RuntimeReplace: filepath.ToSlash(runtime)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, tree)
+			offline(t, dir, "go", "build", "./...")
+			offline(t, dir, "go", "vet", "./...")
+			offline(t, dir, "go", "test", "./...")
+			if diff, err := exec.CommandContext(t.Context(), "gofmt", "-l", dir).CombinedOutput(); err != nil || len(diff) > 0 {
+				t.Errorf("gofmt: %v\n%s", err, diff)
+			}
+			if after := data(t, tree, "go.sum"); !bytes.Equal(after, read(t, filepath.Join(dir, "go.sum"))) {
+				t.Error("the go tool changed go.sum")
+			}
+		})
+	}
+}
+
+func write(t *testing.T, dir string, tree templates.Tree) {
+	t.Helper()
+	for _, f := range tree {
+		name := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, f.Mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	out, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// offline runs a command that may use what is in the module cache and nothing
+// else.
+func offline(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=mod")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+func TestTheFactorsAreAllThatASpecCanChoose(t *testing.T) {
+	t.Parallel()
+	for _, f := range factors() {
+		seen := map[string]bool{}
+		for _, c := range f.values {
+			seen[c.yaml] = true
+		}
+		if len(seen) != len(f.values) {
+			t.Errorf("%s: values repeat: %q", f.name, slices.Sorted(maps.Keys(seen)))
+		}
+	}
+	for i, f := range factors() {
+		if f.name == "components" && len(f.values) != 1+len(spec.ComponentNames()) {
+			t.Errorf("factor %d knows %d components, the spec %d: add a value for each", i, len(f.values)-1, len(spec.ComponentNames()))
+		}
+	}
+}

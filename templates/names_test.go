@@ -1,0 +1,69 @@
+package templates_test
+
+import (
+	"go/ast"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// A resource gives its name to a package, to types and to variables, beside
+// names that generated code has anyway. Each of those is tried as a resource:
+// either the spec refuses it, or the code is free of type errors.
+func TestNoResourceBreaksGeneratedCode(t *testing.T) {
+	t.Parallel()
+	c := newChecker(t)
+	for _, components := range [][]string{nil, spec.ComponentNames()} {
+		const neutral = "zzz"
+		names := identifiers(c.named(neutral, components))
+		if len(names) < 50 {
+			t.Errorf("only %d names were found", len(names))
+		}
+		if errs := c.errors(c.named(neutral, components)); len(errs) > 0 {
+			t.Fatalf("with %q: %v", components, errs)
+		}
+		var broken []string
+		for i, name := range names {
+			if i%nameStride != 0 || strings.Contains(name, neutral) || spec.CheckResource(name) != nil || spec.CheckPlural(name, name+"-list") != nil {
+				continue
+			}
+			if len(c.errors(c.named(name, components))) > 0 {
+				broken = append(broken, name)
+			}
+		}
+		if len(broken) > 0 {
+			t.Errorf("with %q add to the reserved names of templates/spec: %q", components, broken)
+		}
+	}
+}
+
+// named gives the Go files of a service with that resource.
+func (c checker) named(resource string, components []string) map[string][]*ast.File {
+	c.t.Helper()
+	const module = "example.com/tried"
+	s, err := spec.New(spec.Choices{Name: "tried", Module: module, Resource: resource, Plural: resource + "-list", Components: components})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.parse(module, rendered(c.t, s))
+}
+
+// identifiers returns every name in the files, in lower case as a resource
+// would be written.
+func identifiers(packages map[string][]*ast.File) []string {
+	names := map[string]bool{}
+	for _, files := range packages {
+		for _, file := range files {
+			ast.Inspect(file, func(n ast.Node) bool {
+				if ident, ok := n.(*ast.Ident); ok {
+					names[strings.ToLower(ident.Name)] = true
+				}
+				return true
+			})
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}

@@ -1,0 +1,174 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"go/token"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/mod/module"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const (
+	// MaxNameLength bounds the names of services and resources. Kubernetes allows
+	// 63 characters and appends up to 17 of its own to the name of a pod; what is
+	// left over is room for suffixes such as -migrate.
+	MaxNameLength = slo.MaxNameLength
+	// MaxOwnerLength bounds the owner, which becomes the value of a label.
+	MaxOwnerLength = 100
+)
+
+// CheckName says why the text is no name for a service, or returns nil.
+func CheckName(name string) error {
+	if err := checkLabel(name, "orders"); err != nil {
+		return err
+	}
+	if reason := reservedAsService(name); reason != "" {
+		return fmt.Errorf("%q is %s; choose another name", name, reason)
+	}
+	return nil
+}
+
+func reservedAsService(name string) string {
+	switch {
+	case token.IsKeyword(name), isSpecialFolder(name):
+		return reservedFor(name)
+	case versionSuffix.MatchString(name):
+		return "how Go writes the version of a module"
+	}
+	return ""
+}
+
+// CheckResource says why the text is no name for a resource, or returns nil.
+func CheckResource(resource string) error {
+	if err := checkLabel(resource, "order"); err != nil {
+		return err
+	}
+	if reason := reservedFor(Noun(resource).Package()); reason != "" {
+		return fmt.Errorf("%q is %s; choose another noun", resource, reason)
+	}
+	return nil
+}
+
+// CheckPlural says why the text is no plural for the resource, or returns nil.
+func CheckPlural(resource, plural string) error {
+	if err := checkLabel(plural, "orders"); err != nil {
+		return err
+	}
+	if Noun(plural).Package() == Noun(resource).Package() {
+		return fmt.Errorf("%q is the resource itself; generated code needs two names, so write a plural such as %q",
+			plural, plural+"-list")
+	}
+	if reason := reservedFor(Noun(plural).Package()); reason != "" {
+		return fmt.Errorf("%q is %s; choose another plural", plural, reason)
+	}
+	return nil
+}
+
+func checkLabel(label, example string) error {
+	switch {
+	case label == "":
+		return fmt.Errorf("the name is empty; write one such as %s", example)
+	case utf8.RuneCountInString(label) > MaxNameLength:
+		return fmt.Errorf("%s is %d characters long; use at most %d", abbreviate(label), utf8.RuneCountInString(label), MaxNameLength)
+	case strings.ContainsAny(label, `/\`) || label == "." || label == "..":
+		return fmt.Errorf("%q is a path; write a name such as %s", label, example)
+	case !dnsLabel(label):
+		return fmt.Errorf("%q is not a DNS label; use lower-case letters, digits and single hyphens, "+
+			"beginning with a letter, such as %s", label, example)
+	}
+	return nil
+}
+
+// dnsLabel is RFC 1035's label, which names of Kubernetes services follow,
+// without hyphens in a row: they are reserved (RFC 5891, section 4.2.3.1).
+func dnsLabel(s string) bool {
+	previous := '-'
+	for i, r := range s {
+		letter, digit := 'a' <= r && r <= 'z', '0' <= r && r <= '9'
+		switch {
+		case i == 0 && !letter:
+			return false
+		case !letter && !digit && r != '-', r == '-' && previous == '-':
+			return false
+		}
+		previous = r
+	}
+	return previous != '-'
+}
+
+// CheckModule says why the text is no module path, or returns nil.
+func CheckModule(path string) error {
+	if path == "" {
+		return errors.New("the module path is empty; write one such as github.com/acme/orders")
+	}
+	if err := module.CheckPath(path); err != nil {
+		var invalid *module.InvalidPathError
+		reason := err
+		if errors.As(err, &invalid) && invalid.Err != nil {
+			reason = invalid.Err
+		}
+		return fmt.Errorf("%s is not a module path: %w; write one such as github.com/acme/orders", abbreviate(path), reason)
+	}
+	return nil
+}
+
+// CheckPattern says why the text is no pattern, or returns nil.
+func CheckPattern(pattern string) error { return checkOneOf("pattern", pattern, Patterns()) }
+
+// CheckComponent says why the text is no component, or returns nil.
+func CheckComponent(name string) error { return checkOneOf("component", name, ComponentNames()) }
+
+// CheckOwner says why the text is no owner, or returns nil.
+func CheckOwner(owner string) error {
+	if strings.TrimSpace(owner) == "" {
+		return errors.New("the owner is empty; write the team that is paged, such as team-checkout")
+	}
+	return checkText(owner, MaxOwnerLength)
+}
+
+// checkText accepts any text that each format we generate can hold.
+func checkText(text string, limit int) error {
+	if !utf8.ValidString(text) {
+		return errors.New("the text is not valid UTF-8")
+	}
+	if n := utf8.RuneCountInString(text); n > limit {
+		return fmt.Errorf("the text is %d characters long; use at most %d", n, limit)
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return fmt.Errorf("the text holds the control character %U; leave it out", r)
+		}
+	}
+	return nil
+}
+
+func checkOneOf(what, value string, known []string) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	hint := diag.DidYouMean(value, known)
+	if hint == "" {
+		hint = "; known: " + strings.Join(known, ", ")
+	}
+	return fmt.Errorf("unknown %s %s%s", what, abbreviate(value), hint)
+}
+
+// abbreviate quotes a value for a message and cuts what nobody would read.
+func abbreviate(value string) string {
+	const limit = 60
+	if runes := []rune(value); len(runes) > limit {
+		return fmt.Sprintf("%q", string(runes[:limit])+"…")
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// versionSuffix is a last element of a module path that Go reads as a version.
+var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)

@@ -1,0 +1,272 @@
+package spec
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// builtIn is the one place where defaults stand that need no other value. The
+// rest, which derive from the service's name, are in [derive].
+func builtIn() Service {
+	return Service{
+		Pattern: "service",
+		HTTP:    HTTP{Port: 8080},
+		Admin:   Admin{Addr: "127.0.0.1:9464"}, // 9464 is OpenTelemetry's port for Prometheus exporters
+		Telemetry: Telemetry{
+			Selector:         map[string]string{},
+			EnvironmentLabel: semconv.LabelEnvironment,
+			ScrapeInterval:   slo.DefaultScrapeInterval,
+			TraceRatio:       0.01,
+			Histograms:       "classic",
+			Metrics:          slo.MetricsScrape,
+		},
+		Links: slo.Links{Branch: "main"},
+		Alerting: slo.Alerting{
+			Labels:      map[string]string{},
+			Annotations: map[string]string{},
+			Severities:  slo.Severities{Page: "critical", Ticket: "warning"},
+		},
+		Deploy: Deploy{Replicas: Replicas{Min: 3, Max: 10}},
+		SLOs:   objectives(),
+	}
+}
+
+// objectives are what most services that answer people can promise from their
+// first day: 43 minutes of failed requests a month, and one slow answer in a
+// hundred.
+func objectives() []slo.Objective {
+	return []slo.Objective{
+		{Name: "availability", Target: "99.9", Window: slo.DefaultWindow, Indicator: slo.Indicator{Availability: &slo.Availability{}}},
+		{Name: "latency", Target: "99", Window: slo.DefaultWindow, Indicator: slo.Indicator{
+			Latency: &slo.Latency{Threshold: 200 * time.Millisecond},
+		}},
+	}
+}
+
+// derive fills in what follows from the service's name and from values that
+// are set by now.
+func derive(s *Service) {
+	if s.Description == "" && s.Name != "" {
+		s.Description = "The " + s.Name + " service."
+	}
+	if s.Resource == "" {
+		s.Resource = resourceOf(s.Name)
+	}
+	if s.Plural == "" {
+		s.Plural = plural(s.Resource)
+	}
+	if len(s.Telemetry.Selector) == 0 && s.Name != "" {
+		s.Telemetry.Selector = map[string]string{semconv.LabelJob: s.Name}
+	}
+	for i := range s.SLOs {
+		s.SLOs[i] = s.SLOs[i].WithDefaults()
+	}
+}
+
+// Defaults is a layer of values between the built-in ones and the spec, with
+// which an organisation moves a default for all of its services. The zero
+// value moves nothing.
+type Defaults struct {
+	name string
+	src  []byte
+}
+
+// ParseDefaults reads a file of defaults: a spec with only those keys that may
+// be the same for many services. The name stands in problems and origins.
+func ParseDefaults(name string, src []byte) (Defaults, error) {
+	d := Defaults{name: name, src: src}
+	s := builtIn()
+	doc, err := d.decode(&s)
+	if err != nil {
+		return Defaults{}, err
+	}
+	for _, key := range ownKeys() {
+		if doc.Has(key) {
+			doc.Problemf(key, "a default cannot hold this key; it belongs in each service's %s", FileName)
+		}
+	}
+	v := validator{doc: doc, s: s}
+	v.apiVersion()
+	v.shared()
+	if err := doc.Err(); err != nil {
+		return Defaults{}, err
+	}
+	return d, nil
+}
+
+// ownKeys are the keys that say what one service is.
+func ownKeys() []string {
+	return []string{"service", "description", "module", "pattern", "resource", "plural", "components"}
+}
+
+// Source returns the file that was parsed, for keeping a copy beside the spec.
+func (d Defaults) Source() []byte { return d.src }
+
+// IsZero says whether the layer moves nothing.
+func (d Defaults) IsZero() bool { return d.src == nil }
+
+// decode puts the layer's values over those in s.
+func (d Defaults) decode(s *Service) (*yamldoc.Document, error) {
+	doc, err := yamldoc.Parse(d.name, d.src)
+	if err != nil {
+		return nil, err
+	}
+	doc.Decode(s)
+	return doc, nil
+}
+
+// Parse reads a spec over these defaults. The name stands in problems. The
+// error, when there is one, is a diag.List with every problem of the file.
+func (d Defaults) Parse(name string, src []byte) (Service, error) {
+	s := builtIn()
+	var layer *yamldoc.Document
+	if !d.IsZero() {
+		var err error
+		if layer, err = d.decode(&s); err != nil {
+			return Service{}, err
+		}
+		s.APIVersion = "" // each file says its own
+	}
+	doc, err := yamldoc.Parse(name, src)
+	if err != nil {
+		return Service{}, err
+	}
+	doc.Decode(&s)
+	derive(&s)
+	v := validator{doc: doc, s: s}
+	v.apiVersion()
+	v.own()
+	v.shared()
+	if err := doc.Err(); err != nil {
+		return Service{}, err
+	}
+	s.origins = originsOf(s, func(path string) Origin {
+		switch {
+		case doc.Has(path):
+			return FromSpec
+		case layer != nil && layer.Has(path) && !replacesList(doc, path):
+			return Origin("defaults " + d.name)
+		}
+		return BuiltIn
+	})
+	return s, nil
+}
+
+// replacesList says whether the document gives the list that the path lies in:
+// a list in the spec replaces the one of the defaults as a whole.
+func replacesList(doc *yamldoc.Document, path string) bool {
+	list, _, inside := strings.Cut(path, "[")
+	return inside && doc.Has(list)
+}
+
+// Parse reads a spec over the built-in defaults; see [Defaults.Parse].
+func Parse(name string, src []byte) (Service, error) { return Defaults{}.Parse(name, src) }
+
+// Choices is what somebody chose for a new service. Only Name is needed.
+type Choices struct {
+	Name        string
+	Description string
+	Owner       string // default: team- and the name
+	Module      string // default: example.com/ and the name
+	Pattern     string
+	Resource    string
+	Plural      string
+	Components  []string
+}
+
+// New makes the first spec of a service over the built-in defaults; see
+// [Defaults.New].
+func New(c Choices) (Service, error) { return Defaults{}.New(c) }
+
+// New makes the first spec of a service: what was chosen, plus the name, the
+// owner, the module and the objectives, which everybody should see and weigh.
+// The error is a diag.List with every unusable choice.
+func (d Defaults) New(c Choices) (Service, error) {
+	s := builtIn()
+	var layer *yamldoc.Document
+	if !d.IsZero() {
+		var err error
+		if layer, err = d.decode(&s); err != nil {
+			return Service{}, err
+		}
+	}
+	chosen := choose(&s, c)
+	var unknown validator
+	for i, name := range c.Components {
+		path := fmt.Sprintf("components[%d]", i)
+		if err := CheckComponent(name); err != nil {
+			unknown.check(path, err)
+			continue
+		}
+		s.Components = s.Components.with(name)
+	}
+	written := s.given(chosen)
+	derive(&s)
+	v := validator{s: s}
+	v.own()
+	if err := append(v.problems, unknown.problems...).Err(); err != nil {
+		return Service{}, err
+	}
+	s.origins = originsOf(s, func(path string) Origin {
+		switch {
+		case written[path]:
+			return FromSpec
+		case layer != nil && layer.Has(path):
+			return Origin("defaults " + d.name)
+		}
+		return BuiltIn
+	})
+	return s, nil
+}
+
+// given returns the paths of the values below the keys that are not empty.
+func (s Service) given(keys map[string]bool) map[string]bool {
+	paths := map[string]bool{}
+	walk(reflect.ValueOf(s), "", func(path string, v reflect.Value) {
+		if keys[topKey(path)] && !v.IsZero() {
+			paths[path] = true
+		}
+	})
+	return paths
+}
+
+// choose sets what was chosen and returns the top-level keys to write.
+func choose(s *Service, c Choices) map[string]bool {
+	s.APIVersion, s.Name = APIVersion, c.Name
+	written := map[string]bool{"apiVersion": true, "service": true, "owner": true, "module": true, "slos": true}
+	if s.Owner == "" {
+		s.Owner = "team-" + c.Name
+	}
+	s.Module = "example.com/" + c.Name
+	for _, choice := range []struct {
+		key, value string
+		field      *string
+	}{
+		{"description", c.Description, &s.Description},
+		{"owner", c.Owner, &s.Owner},
+		{"module", c.Module, &s.Module},
+		{"pattern", c.Pattern, &s.Pattern},
+		{"resource", c.Resource, &s.Resource},
+		{"plural", c.Plural, &s.Plural},
+	} {
+		if choice.value != "" {
+			*choice.field = choice.value
+			written[choice.key] = true
+		}
+	}
+	written["components"] = len(c.Components) > 0
+	return written
+}
+
+func topKey(path string) string {
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		return path[:i]
+	}
+	return path
+}

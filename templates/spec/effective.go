@@ -1,0 +1,263 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// Origin says where a value came from: [FromSpec], [BuiltIn], or "defaults"
+// and the name of the file.
+type Origin string
+
+// The origins that have no file name.
+const (
+	FromSpec Origin = "spec"
+	BuiltIn  Origin = "built in"
+)
+
+// Value is one value of a spec. The JSON names are public.
+type Value struct {
+	Path   string `json:"path"`  // as in telemetry.scrapeInterval or slos[0].objective
+	Value  any    `json:"value"` // string, bool, int64, float64, json.Number, or an empty map or list
+	Origin Origin `json:"origin"`
+}
+
+// Effective returns every value with its origin, in the order of the spec.
+func (s Service) Effective() []Value {
+	var values []Value
+	walk(reflect.ValueOf(s), "", func(path string, v reflect.Value) {
+		values = append(values, Value{Path: path, Value: plain(v), Origin: s.origin(path)})
+	})
+	return values
+}
+
+// EffectiveYAML returns the spec with every value written out and its origin
+// in a comment behind it. It parses back to the same spec.
+func (s Service) EffectiveYAML() []byte {
+	return encode(nodeOf(reflect.ValueOf(s), "", nodeOptions{
+		keep:    func(string) bool { return true },
+		comment: func(path string) string { return string(s.origin(path)) },
+	}))
+}
+
+// header is the first line of a written spec: editors that know the YAML
+// language server complete keys and explain them.
+const header = "# yaml-language-server: $schema=.scaffold/schema.json\n"
+
+// YAML returns the file that holds what the spec itself said, without the
+// defaults. It is for a new file: commands that edit an existing one change
+// single nodes, so that comments stay.
+func (s Service) YAML() []byte {
+	node := nodeOf(reflect.ValueOf(s), "", nodeOptions{
+		keep: func(path string) bool { return s.origin(path) == FromSpec },
+	})
+	return append([]byte(header), encode(node)...)
+}
+
+func (s Service) origin(path string) Origin {
+	if o, ok := s.origins[path]; ok {
+		return o
+	}
+	return BuiltIn
+}
+
+func originsOf(s Service, origin func(path string) Origin) map[string]Origin {
+	origins := map[string]Origin{}
+	walk(reflect.ValueOf(s), "", func(path string, _ reflect.Value) { origins[path] = origin(path) })
+	return origins
+}
+
+// walk calls leaf for each scalar, empty list, empty map and empty struct
+// below v, in the order of the fields. Nil pointers are absent.
+func walk(v reflect.Value, path string, leaf func(path string, v reflect.Value)) {
+	children := childrenOf(v, path)
+	if len(children) == 0 {
+		if v.Kind() != reflect.Pointer || !v.IsNil() {
+			leaf(path, v)
+		}
+		return
+	}
+	for _, c := range children {
+		walk(c.value, c.path, leaf)
+	}
+}
+
+// child is a value below another one.
+type child struct {
+	key, path string
+	value     reflect.Value
+}
+
+func childrenOf(v reflect.Value, path string) []child {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return childrenOf(v.Elem(), path)
+		}
+	case reflect.Struct:
+		return fieldsOf(v, path)
+	case reflect.Map:
+		var children []child
+		for _, key := range sortedKeys(v) {
+			children = append(children, child{key, join(path, key), v.MapIndex(reflect.ValueOf(key))})
+		}
+		return children
+	case reflect.Slice:
+		var children []child
+		for i := range v.Len() {
+			children = append(children, child{"", fmt.Sprintf("%s[%d]", path, i), v.Index(i)})
+		}
+		return children
+	}
+	return nil
+}
+
+func fieldsOf(v reflect.Value, path string) []child {
+	var children []child
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if !f.IsExported() || key == "" || key == "-" {
+			continue
+		}
+		if value := v.Field(i); value.Kind() != reflect.Pointer || !value.IsNil() {
+			children = append(children, child{key, join(path, key), value})
+		}
+	}
+	return children
+}
+
+func sortedKeys(v reflect.Value) []string {
+	return slices.Sorted(maps.Keys(v.Interface().(map[string]string)))
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// plain turns a leaf into what JSON shows.
+func plain(v reflect.Value) any {
+	switch value := v.Interface().(type) {
+	case time.Duration:
+		return duration(value)
+	case slo.Percent:
+		return json.Number(value) // exact: 99.9 is not the nearest binary fraction
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return plain(v.Elem())
+	case reflect.String:
+		return v.String()
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Int:
+		return v.Int()
+	case reflect.Float64:
+		return v.Float()
+	case reflect.Slice:
+		return []any{}
+	}
+	return map[string]any{}
+}
+
+type nodeOptions struct {
+	keep    func(path string) bool   // by path of a leaf
+	comment func(path string) string // by path of a leaf; nil for none
+}
+
+// nodeOf is the YAML of v, or nil when none of its leaves is kept.
+func nodeOf(v reflect.Value, path string, o nodeOptions) *yaml.Node {
+	children := childrenOf(v, path)
+	if len(children) == 0 {
+		return o.leaf(v, path)
+	}
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	if v.Kind() == reflect.Slice {
+		node.Kind = yaml.SequenceNode
+	}
+	for _, c := range children {
+		value := nodeOf(c.value, c.path, o)
+		if value == nil {
+			continue
+		}
+		if o.comment == nil && v.Kind() == reflect.Slice {
+			value.Style = yaml.FlowStyle // one line for each objective
+		}
+		if node.Kind == yaml.MappingNode {
+			node.Content = append(node.Content, text(c.key))
+		}
+		node.Content = append(node.Content, value)
+	}
+	if len(node.Content) == 0 {
+		return nil
+	}
+	return node
+}
+
+func (o nodeOptions) leaf(v reflect.Value, path string) *yaml.Node {
+	if !o.keep(path) {
+		return nil
+	}
+	node := scalar(v)
+	if o.comment != nil {
+		node.LineComment = "# " + o.comment(path)
+	}
+	return node
+}
+
+func scalar(v reflect.Value) *yaml.Node {
+	switch value := plain(v).(type) {
+	case string:
+		return text(value)
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value)}
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(value)}
+	case int64:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.FormatInt(value, 10)}
+	case float64:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: strconv.FormatFloat(value, 'f', -1, 64)}
+	case []any:
+		return &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	}
+	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+}
+
+// text is a string scalar. Text with anything but plain words goes between
+// double quotes: that style holds every string, and on one line.
+func text(value string) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"'`\\{}[]%#&*!|>@", r) || r > '~' }) {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	return node
+}
+
+// duration is Prometheus's notation, which the spec reads.
+func duration(d time.Duration) string { return model.Duration(d).String() }
+
+func encode(node *yaml.Node) []byte {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	// Encoding a tree of scalars, lists and mappings into memory has no way to
+	// go wrong; what it wrote is parsed by the tests, fuzzed.
+	_ = enc.Encode(node)
+	_ = enc.Close()
+	return b.Bytes()
+}

@@ -1,0 +1,132 @@
+package spec_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+func create(t *testing.T, d spec.Defaults, c spec.Choices) spec.Service {
+	t.Helper()
+	s, err := d.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const twoSLOs = `slos:
+  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}
+  - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}
+`
+
+func TestNewWritesWhatWasChosenAndWhatEverybodyShouldWeigh(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		choices spec.Choices
+		want    string
+	}{
+		{"only a name", spec.Choices{Name: "orders"}, `# yaml-language-server: $schema=.scaffold/schema.json
+apiVersion: scaffold/v1
+service: orders
+owner: team-orders
+module: example.com/orders
+` + twoSLOs},
+		{"everything", spec.Choices{
+			Name: "orders", Description: "Takes orders.", Owner: "team-checkout", Module: "github.com/acme/orders",
+			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"},
+		}, `# yaml-language-server: $schema=.scaffold/schema.json
+apiVersion: scaffold/v1
+service: orders
+description: Takes orders.
+owner: team-checkout
+module: github.com/acme/orders
+pattern: service
+resource: basket
+plural: baskets
+components:
+  postgres: {}
+` + twoSLOs},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := string(create(t, spec.Defaults{}, tt.choices).YAML())
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNewReportsEachUnusableChoice(t *testing.T) {
+	t.Parallel()
+	_, err := spec.New(spec.Choices{
+		Name: "../x", Owner: "\x00", Module: "nodots", Pattern: "function", Resource: "func", Components: []string{"postgres", "redis", "postgre"},
+	})
+	if err == nil {
+		t.Fatal("the choices were accepted")
+	}
+	want := []string{
+		`service: "../x" is a path; write a name such as orders`,
+		"owner: the text holds the control character U+0000; leave it out",
+		`module: "nodots" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`,
+		`pattern: unknown pattern "function"; known: service`,
+		`resource: "func" is a keyword of Go; choose another noun`,
+		`components[1]: unknown component "redis"; known: postgres`,
+		`components[2]: unknown component "postgre"; did you mean "postgres"?`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// hostile is text that means something to each format that we write.
+func hostile() []string {
+	return []string{
+		`"; drop table orders; --`, "it's `quoted` \"twice\"", "a\nb: c\n- d\n", "{{ .Service }} {{ range }}", "${HOME} $(id) %s %d",
+		"a: b # c", "- a", "? a", "| a", "> a", "& a", "*a", "!a", "%a", "@a", "~", "null", "true", "1e3", "0x10", "  spaces  ", "\ttab",
+		`up{job="a"} or vector(1)`, `\n \x41 \\`, "*/ // <!-- -->", "</script>", "tr\u00e4nen \u65e5\u672c \U0001f642", "a\u2028b\u2029c\u00a0d\u200be\ufefff", "---", "...", "=", "<<", "#", ":",
+	}
+}
+
+func TestHostileTextIsKeptAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, text := range hostile() {
+		s := create(t, spec.Defaults{}, spec.Choices{Name: "orders", Description: text, Owner: text})
+		again := parse(t, string(s.YAML()))
+		if again.Description != text || again.Owner != text {
+			t.Errorf("got %q and %q, want %q\n%s", again.Description, again.Owner, text, s.YAML())
+		}
+		var generic map[string]any
+		if err := yaml.Unmarshal(s.YAML(), &generic); err != nil || generic["description"] != text {
+			t.Errorf("another reader got %q (%v), want %q", generic["description"], err, text)
+		}
+		if effective := parse(t, string(s.EffectiveYAML())); effective.Owner != text {
+			t.Errorf("effective: got %q, want %q", effective.Owner, text)
+		}
+	}
+}
+
+func TestWhatNewWritesParsesToTheSameService(t *testing.T) {
+	t.Parallel()
+	for _, c := range []spec.Choices{
+		{Name: "orders"},
+		{Name: "a1-b2", Components: []string{"postgres"}, Resource: "user", Plural: "users"},
+		{Name: "api"},
+	} {
+		s := create(t, spec.Defaults{}, c)
+		again := parse(t, string(s.YAML()))
+		if diff := cmp.Diff(s, again, cmpopts.IgnoreUnexported(spec.Service{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-new +parsed):\n%s", diff)
+		}
+		if diff := cmp.Diff(string(s.YAML()), string(again.YAML())); diff != "" {
+			t.Errorf("writing twice differs:\n%s", diff)
+		}
+	}
+}

@@ -1,0 +1,332 @@
+package spec_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+const minimal = `apiVersion: scaffold/v1
+service: orders
+owner: team-checkout
+module: github.com/acme/orders
+`
+
+func parse(t *testing.T, src string) spec.Service {
+	t.Helper()
+	s, err := spec.Parse("scaffold.yaml", []byte(src))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, src)
+	}
+	return s
+}
+
+func TestAMinimalSpecGetsEveryDefault(t *testing.T) {
+	t.Parallel()
+	want := spec.Service{
+		APIVersion:  "scaffold/v1",
+		Name:        "orders",
+		Description: "The orders service.",
+		Owner:       "team-checkout",
+		Module:      "github.com/acme/orders",
+		Pattern:     "service",
+		Resource:    "order",
+		Plural:      "orders",
+		HTTP:        spec.HTTP{Port: 8080},
+		Admin:       spec.Admin{Addr: "127.0.0.1:9464"},
+		Telemetry: spec.Telemetry{
+			Selector:         map[string]string{"job": "orders"},
+			EnvironmentLabel: "deployment_environment_name",
+			ScrapeInterval:   15 * time.Second,
+			TraceRatio:       0.01,
+			Histograms:       "classic",
+			Metrics:          "scrape",
+		},
+		Links:    slo.Links{Branch: "main"},
+		Alerting: slo.Alerting{Severities: slo.Severities{Page: "critical", Ticket: "warning"}},
+		Deploy:   spec.Deploy{Replicas: spec.Replicas{Min: 3, Max: 10}},
+		SLOs: []slo.Objective{
+			{Name: "availability", Target: "99.9", Window: "30d", MinBadEvents: new(5),
+				Indicator: slo.Indicator{Availability: &slo.Availability{}}},
+			{Name: "latency", Target: "99", Window: "30d", MinBadEvents: new(5),
+				Indicator: slo.Indicator{Latency: &slo.Latency{Threshold: 200 * time.Millisecond}}},
+		},
+	}
+	if diff := cmp.Diff(want, parse(t, minimal), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(spec.Service{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEachKeyReachesItsField(t *testing.T) {
+	t.Parallel()
+	got := parse(t, minimal+`
+description: Takes orders.
+pattern: service
+resource: purchase-order
+plural: purchase-orders
+components: {postgres: }
+http: {port: 8081, trustedParent: true}
+admin: {addr: ":9465"}
+telemetry:
+  selector: {app: orders, cluster: a}
+  environmentLabel: env
+  scrapeInterval: 1m
+  traceRatio: 1
+  histograms: both
+  metrics: push
+links: {repository: "https://git.acme.io/orders", branch: trunk, runbooks: "https://run.acme.io", grafana: "http://grafana:3000", alertmanager: "https://am.acme.io/x"}
+alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}}
+deploy: {replicas: {min: 1, max: 1}}
+slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, groupBy: [http_route], minBadEvents: 0}]
+`)
+	want := spec.Service{
+		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
+		Module: "github.com/acme/orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
+		Components: spec.Components{Postgres: &spec.Postgres{}},
+		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
+		Admin:      spec.Admin{Addr: ":9465"},
+		Telemetry: spec.Telemetry{
+			Selector: map[string]string{"app": "orders", "cluster": "a"}, EnvironmentLabel: "env",
+			ScrapeInterval: time.Minute, TraceRatio: 1, Histograms: "both", Metrics: "push",
+		},
+		Links: slo.Links{
+			Repository: "https://git.acme.io/orders", Branch: "trunk", Runbooks: "https://run.acme.io",
+			Grafana: "http://grafana:3000", Alertmanager: "https://am.acme.io/x",
+		},
+		Alerting: slo.Alerting{
+			Labels: map[string]string{"tier": "1"}, Annotations: map[string]string{"chat": "#orders"},
+			Severities: slo.Severities{Page: "p1", Ticket: "p3"},
+		},
+		Deploy: spec.Deploy{Replicas: spec.Replicas{Min: 1, Max: 1}},
+		SLOs: []slo.Objective{{
+			Name: "own", Target: "95.50", Window: "7d", GroupBy: []string{"http_route"}, MinBadEvents: new(0),
+			Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: "a_total", Bad: `a_total{x="y"}`}},
+		}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(spec.Service{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !got.HasPostgres() || !cmp.Equal(got.Components.Names(), []string{"postgres"}) {
+		t.Errorf("the component is not used: %v", got.Components.Names())
+	}
+}
+
+// Each row replaces or appends lines of the minimal spec.
+func TestEachMistakeInASpecIsNamed(t *testing.T) {
+	t.Parallel()
+	service := func(name string) string { return strings.Replace(minimal, "service: orders", "service: "+name, 1) }
+	owner := func(text string) string { return strings.Replace(minimal, "team-checkout", text, 1) }
+	module := func(path string) string { return strings.Replace(minimal, "github.com/acme/orders", path, 1) }
+	for _, tt := range []struct{ name, src, want string }{
+		{"no version", strings.TrimPrefix(minimal, "apiVersion: scaffold/v1\n"),
+			"scaffold.yaml:1:1: apiVersion: the version of the spec is missing; write scaffold/v1"},
+		{"a newer version", strings.Replace(minimal, "v1", "v2", 1),
+			`scaffold.yaml:1:13: apiVersion: "scaffold/v2" is not a version that this scaffold reads; write scaffold/v1, or install a newer scaffold`},
+		{"upper case", service("Orders"), `scaffold.yaml:2:10: service: "Orders" is not a DNS label; ` +
+			"use lower-case letters, digits and single hyphens, beginning with a letter, such as orders"},
+		{"a digit first", service("1orders"), `scaffold.yaml:2:10: service: "1orders" is not a DNS label; ` +
+			"use lower-case letters, digits and single hyphens, beginning with a letter, such as orders"},
+		{"a path", service("a/b"), `scaffold.yaml:2:10: service: "a/b" is a path; write a name such as orders`},
+		{"the folder above", service("../x"), `scaffold.yaml:2:10: service: "../x" is a path; write a name such as orders`},
+		{"a keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
+		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a folder name with a meaning of its own; choose another name`},
+		{"a version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
+		{"too long", service(strings.Repeat("a", 41)),
+			`scaffold.yaml:2:10: service: "` + strings.Repeat("a", 41) + `" is 41 characters long; use at most 40`},
+		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
+		{"no owner", owner(`" "`), "scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout"},
+		{"a bell in the owner", owner(`"a\a"`), "scaffold.yaml:3:8: owner: the text holds the control character U+0007; leave it out"},
+		{"a module without a dot", module("orders"),
+			`scaffold.yaml:4:9: module: "orders" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`},
+		{"a module with a space", module("github.com/a b"),
+			`scaffold.yaml:4:9: module: "github.com/a b" is not a module path: invalid char ' '; write one such as github.com/acme/orders`},
+		{"an unknown pattern", minimal + "pattern: servise",
+			`scaffold.yaml:5:10: pattern: unknown pattern "servise"; did you mean "service"?`},
+		{"a pattern that does not exist", minimal + "pattern: worker", `scaffold.yaml:5:10: pattern: unknown pattern "worker"; known: service`},
+		{"an unknown component", minimal + "components: {postgers: {}}",
+			`scaffold.yaml:5:14: components.postgers: unknown key; did you mean "postgres"?`},
+		{"an option of a component", minimal + "components: {postgres: {size: 1}}",
+			"scaffold.yaml:5:25: components.postgres.size: unknown key; no keys are known here"},
+		{"a keyword as the resource", minimal + "resource: type", `scaffold.yaml:5:11: resource: "type" is a keyword of Go; choose another noun`},
+		{"a predeclared name", minimal + "resource: error", `scaffold.yaml:5:11: resource: "error" is predeclared in Go; choose another noun`},
+		{"a package of ours", minimal + "resource: store",
+			`scaffold.yaml:5:11: resource: "store" is the name of something else in the generated code; choose another noun`},
+		{"an imported package", minimal + "resource: context",
+			`scaffold.yaml:5:11: resource: "context" is a package that the generated code imports; choose another noun`},
+		{"a resource whose plural is taken", minimal + "resource: slice",
+			`scaffold.yaml:1:1: plural: "slices" is a package that the generated code imports; choose another plural`},
+		{"a plural like the singular", minimal + "resource: sheep\nplural: sheep",
+			`scaffold.yaml:6:9: plural: "sheep" is the resource itself; generated code needs two names, so write a plural such as "sheep-list"`},
+		{"no port", minimal + "http: {port: 0}", "scaffold.yaml:5:14: http.port: 0 is not a port; use 1 to 65535"},
+		{"an address without a port", minimal + "admin: {addr: localhost}",
+			`scaffold.yaml:5:15: admin.addr: "localhost" is not host:port; write one such as 127.0.0.1:9464`},
+		{"an address with a named port", minimal + "admin: {addr: \":http\"}",
+			`scaffold.yaml:5:15: admin.addr: "http" is not a port; use 1 to 65535`},
+		{"a port with a sign", minimal + "admin: {addr: \":+80\"}",
+			`scaffold.yaml:5:15: admin.addr: "+80" is not a port; use 1 to 65535`},
+		{"a host that a shell would run", minimal + "admin: {addr: \"$(reboot):9464\"}",
+			`scaffold.yaml:5:15: admin.addr: "$(reboot)" is not a host; write an address such as 127.0.0.1, or nothing for all of them`},
+		{"a host with a zone that a shell would run", minimal + "admin: {addr: \"[fe80::1%$(reboot)]:9464\"}",
+			`scaffold.yaml:5:15: admin.addr: "fe80::1%$(reboot)" is not a host; write an address such as 127.0.0.1, or nothing for all of them`},
+		{"one port for both listeners", minimal + "admin: {addr: \":8080\"}",
+			"scaffold.yaml:5:15: admin.addr: port 8080 is http.port, too; the listeners need a port each"},
+		{"a ratio in percent", minimal + "telemetry: {traceRatio: 10}", "scaffold.yaml:5:25: telemetry.traceRatio: 10 is not a ratio; use 0 to 1"},
+		{"no number for a ratio", minimal + "telemetry: {traceRatio: !!float nan}",
+			"scaffold.yaml:5:25: telemetry.traceRatio: NaN is not a ratio; use 0 to 1"},
+		{"an unknown histogram", minimal + "telemetry: {histograms: nativ}",
+			`scaffold.yaml:5:25: telemetry.histograms: unknown kind of histogram "nativ"; did you mean "native"?`},
+		{"a selector that selects too much", minimal + "telemetry: {selector: {job: \"\"}}",
+			"scaffold.yaml:5:29: telemetry.selector.job: the value is empty and would select everything without the label; write a value"},
+		{"a link with a password", minimal + "links: {runbooks: 'https://me:secret@acme.io'}",
+			"scaffold.yaml:5:19: links.runbooks: the address holds a user name or password; leave it out, since links are shown to everybody"},
+		{"a branch with a space", minimal + "links: {branch: my branch}",
+			`scaffold.yaml:5:17: links.branch: "my branch" is not the name of a branch; write one such as main`},
+		{"no severity", minimal + "alerting: {severities: {page: ''}}",
+			"scaffold.yaml:5:31: alerting.severities.page: the value is empty; write the severity that your Alertmanager routes"},
+		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
+		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
+			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := spec.Parse("scaffold.yaml", []byte(tt.src))
+			if err == nil {
+				t.Fatal("the spec was accepted")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTenProblemsAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := spec.Parse("scaffold.yaml", []byte(`apiVersion: scaffold/v9
+service: a/b
+owner: ""
+module: orders
+pattern: servce
+http: {port: "x"}
+telemetry: {scrapeInterval: 4s, traceRatio: 2, sampling: 1}
+deploy: {replicas: {min: 0}}
+`))
+	var list diag.List
+	if !errors.As(err, &list) {
+		t.Fatalf("got %T, want a list", err)
+	}
+	var lines []int
+	for _, p := range list {
+		lines = append(lines, p.Line)
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 7, 7, 8}, lines); diff != "" {
+		t.Errorf("lines of the problems (-want +got):\n%s\n%v", diff, err)
+	}
+}
+
+func TestAProblemShowsItsLineAndACaret(t *testing.T) {
+	t.Parallel()
+	_, err := spec.Parse("scaffold.yaml", []byte(minimal+"telemetry: {scrapeIntervall: 15s}"))
+	var list diag.List
+	if !errors.As(err, &list) {
+		t.Fatal(err)
+	}
+	want := `scaffold.yaml:5:13: telemetry.scrapeIntervall: unknown key; did you mean "scrapeInterval"?
+    telemetry: {scrapeIntervall: 15s}
+                ^`
+	if diff := cmp.Diff(want, list.Render()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func FuzzParseIsStrictAndStable(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte(minimal + "description: \"a\\nb: {{ .X }} # 'q'\"\ntelemetry: {selector: {a: b}}\n"))
+	f.Add([]byte(minimal + "alerting: {labels: {a: b}, annotations: {c: \"\\t\"}}\ncomponents: {postgres: }"))
+	f.Add([]byte("apiVersion: scaffold/v1\nservice: [x]"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, err := spec.Parse("scaffold.yaml", src)
+		if err != nil {
+			var list diag.List
+			if !errors.As(err, &list) || len(list) == 0 {
+				t.Fatalf("got %T, want problems", err)
+			}
+			return
+		}
+		for _, written := range [][]byte{s.YAML(), s.EffectiveYAML()} {
+			again, err := spec.Parse("scaffold.yaml", written)
+			if err != nil {
+				t.Fatalf("what was written does not parse: %v\n%s", err, written)
+			}
+			if diff := cmp.Diff(s, again, cmpopts.IgnoreUnexported(spec.Service{}), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("what was written means something else (-want +got):\n%s\n%s", diff, written)
+			}
+		}
+	})
+}
+
+// What package slo finds has tests there; here it must reach the right keys.
+func TestWhatTheRulesRefuseIsReportedAtTheServicesKeys(t *testing.T) {
+	t.Parallel()
+	_, err := spec.Parse("scaffold.yaml", []byte(minimal+`telemetry:
+  scrapeInterval: 90s
+  environmentLabel: a-b
+  metrics: pull
+  selector:
+    a-b: c
+deploy: {replicas: {min: -1}}
+links: {grafana: grafana}
+alerting:
+  labels: {severity: x}
+  annotations: {summary: x}
+slos:
+  - {name: a, objective: 0.999, indicator: {availability: {}}}
+  - {name: a, objective: 99, window: 4w, indicator: {ratio: {total: 'a{', bad: b}}}
+`))
+	var list diag.List
+	if !errors.As(err, &list) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range list {
+		got = append(got, fmt.Sprintf("%d %s", p.Line, p.Path))
+	}
+	want := []string{
+		"6 telemetry.scrapeInterval", "7 telemetry.environmentLabel", "8 telemetry.metrics", "10 telemetry.selector.a-b",
+		"11 deploy.replicas.min", "12 links.grafana", "14 alerting.labels.severity", "15 alerting.annotations.summary",
+		"17 slos[0].objective", "18 slos[1].name", "18 slos[1].window", "18 slos[1].indicator.ratio.total",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%v", diff, err)
+	}
+}
+
+func TestTheRulesGetWhatTheSpecSays(t *testing.T) {
+	t.Parallel()
+	got := parse(t, minimal+"telemetry: {scrapeInterval: 30s, metrics: push}\n").SLO()
+	if diff := cmp.Diff(got, got.WithDefaults(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("package slo has defaults of its own (-spec +slo):\n%s", diff)
+	}
+	if got.Service != "orders" || got.ScrapeInterval != 30*time.Second || got.Metrics != slo.MetricsPush || got.Replicas.Min != 3 || !got.Runtime {
+		t.Errorf("got %+v", got)
+	}
+	got.Validate(failing{t})
+}
+
+// failing fails the test on any problem.
+type failing struct{ t *testing.T }
+
+func (f failing) Problemf(path, format string, args ...any) { f.ProblemAtf(path, 0, format, args...) }
+
+func (f failing) ProblemAtf(path string, _ int, format string, args ...any) {
+	f.t.Errorf(path+": "+format, args...)
+}

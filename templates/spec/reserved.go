@@ -1,0 +1,87 @@
+package spec
+
+import (
+	"go/token"
+	"go/types"
+	"slices"
+)
+
+// reservedFor says why generated code could not use the word as the name of a
+// package or variable, or returns "".
+func reservedFor(word string) string {
+	switch {
+	case token.IsKeyword(word):
+		return "a keyword of Go"
+	case types.Universe.Lookup(word) != nil:
+		return "predeclared in Go"
+	case slices.Contains(generatedNames(), word):
+		return "the name of something else in the generated code"
+	case slices.Contains(importedNames(), word):
+		return "a package that the generated code imports"
+	case isSpecialFolder(word):
+		return "a folder name with a meaning of its own"
+	}
+	return ""
+}
+
+// generatedNames are the packages of a generated service beside the one of its
+// resource, and the identifiers that those packages declare in any service. The
+// test of package templates tries every identifier of the generated code, and says
+// which one to add here.
+func generatedNames() []string {
+	return []string{
+		"api", "main", "migrations", "store", "cmd", "deploy", "observability",
+		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
+		"routes", "run", "defaults", "version", "init", "storetest",
+		// What the test of package templates found by trying.
+		"after", "answer", "ask", "body", "cfg", "changed", "code", "columns", "create", "ctx", "current", "db", "document", "err",
+		"etag", "found", "fresh", "id", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
+		"operation", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
+	}
+}
+
+// importedNames are the packages that generated code imports, or that people
+// write into a handler within their first hour.
+func importedNames() []string {
+	return []string{
+		// standard library
+		"bytes", "cmp", "context", "embed", "errors", "fmt", "http", "httptest", "io", "json", "log", "maps", "math",
+		"net", "os", "rand", "reflect", "regexp", "runtime", "slices", "slog", "sort", "sql", "strconv", "strings",
+		"sync", "testing", "time", "url",
+		// modules
+		"chi", "huma", "humachi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
+		// the runtime
+		"config", "fault", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
+		"servicetest", "telemetry",
+	}
+}
+
+// isSpecialFolder says whether Go or Windows gives a folder or file of that
+// name a meaning of its own.
+func isSpecialFolder(name string) bool {
+	return slices.Contains([]string{
+		"internal", "vendor", "testdata", // Go
+		"aux", "con", "nul", "prn", // devices of Windows, with any extension
+		"com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",
+		"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+	}, name)
+}
+
+// sqlReserved are the words that PostgreSQL does not accept unquoted as the
+// name of a table (PostgreSQL 17, appendix C: "reserved", with and without
+// "can be function or type").
+func sqlReserved() []string {
+	return []string{
+		"all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
+		"both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
+		"cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
+		"current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
+		"except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike",
+		"in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left",
+		"like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only",
+		"or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select",
+		"session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample", "then", "to",
+		"trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window",
+		"with",
+	}
+}

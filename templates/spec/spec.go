@@ -1,0 +1,127 @@
+// Package spec is the service spec: the one file, scaffold.yaml, from which
+// everything about a service is generated.
+//
+// [Parse] reads a spec strictly and reports every problem at once, [New] makes
+// the first spec of a service from what its author chose, [Defaults] lets a
+// platform team move a default for all of its services, and [Service.Effective]
+// says where each value came from. Names that generated code needs are methods
+// of [Service] and [Noun], so that templates hold no logic.
+//
+// The package is pure: no clock, disk or network.
+package spec
+
+import (
+	"time"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// APIVersion is the version of the spec that this package reads and writes.
+const APIVersion = "scaffold/v1"
+
+// FileName is the name of the spec in a service's folder.
+const FileName = "scaffold.yaml"
+
+// Service is a valid spec with every default filled in. The keys are public:
+// renaming one is a major version.
+type Service struct {
+	APIVersion  string     `yaml:"apiVersion"`
+	Name        string     `yaml:"service"`     // DNS label, at most [MaxNameLength] long
+	Description string     `yaml:"description"` // any text
+	Owner       string     `yaml:"owner"`       // the team that is paged; any text
+	Module      string     `yaml:"module"`      // Go module path
+	Pattern     string     `yaml:"pattern"`     // one of [Patterns]
+	Resource    string     `yaml:"resource"`    // singular noun, words joined by hyphens
+	Plural      string     `yaml:"plural"`      // plural of Resource
+	Components  Components `yaml:"components"`
+	HTTP        HTTP       `yaml:"http"`
+	Admin       Admin      `yaml:"admin"`
+	Telemetry   Telemetry  `yaml:"telemetry"`
+	// Links are the addresses that alerts and boards point to. An empty one
+	// leaves out what it would link; no address is ever made up.
+	Links    slo.Links       `yaml:"links"`
+	Alerting slo.Alerting    `yaml:"alerting"`
+	Deploy   Deploy          `yaml:"deploy"`
+	SLOs     []slo.Objective `yaml:"slos"`
+
+	// origins says where each leaf came from, by path.
+	origins map[string]Origin
+}
+
+// Components is what the service depends on. A nil component is not used.
+type Components struct {
+	Postgres *Postgres `yaml:"postgres"`
+}
+
+// Postgres is a PostgreSQL database. It has no options yet that a spec could
+// hold: connections are configured in the environment.
+type Postgres struct{}
+
+// HTTP is the listener that serves requests.
+type HTTP struct {
+	Port int `yaml:"port"` // 1 to 65535
+	// TrustedParent makes a client's sampled flag count. Set it only where a
+	// trusted proxy rewrites the trace headers.
+	TrustedParent bool `yaml:"trustedParent"`
+}
+
+// Admin is the listener for probes, metrics and profiles.
+type Admin struct {
+	Addr string `yaml:"addr"` // host:port
+}
+
+// Telemetry is how the service is found and measured.
+type Telemetry struct {
+	// Selector finds the service's series: label names to values. It stands in
+	// every query of rules and boards.
+	Selector map[string]string `yaml:"selector"`
+	// EnvironmentLabel separates production from the rest in every query.
+	EnvironmentLabel string        `yaml:"environmentLabel"`
+	ScrapeInterval   time.Duration `yaml:"scrapeInterval"` // [slo.MinScrapeInterval] to [slo.MaxScrapeInterval]
+	TraceRatio       float64       `yaml:"traceRatio"`     // 0 to 1, of new traces
+	Histograms       string        `yaml:"histograms"`     // one of [Histograms]
+	Metrics          string        `yaml:"metrics"`        // one of [MetricsTransports]
+}
+
+// Deploy is how the service runs.
+type Deploy struct {
+	Replicas Replicas `yaml:"replicas"`
+}
+
+// Replicas bounds the number of processes.
+type Replicas struct {
+	Min int `yaml:"min"` // from 1
+	Max int `yaml:"max"` // at least Min
+}
+
+// Patterns lists the kinds of service that can be generated.
+func Patterns() []string { return []string{"service"} }
+
+// ComponentNames lists the components that a service can have.
+func ComponentNames() []string { return []string{"postgres"} }
+
+// Histograms lists how latencies are exposed: with fixed bounds, as native
+// histograms, or both while an organisation moves from one to the other.
+func Histograms() []string { return []string{"classic", "both", "native"} }
+
+// MetricsTransports lists how metrics leave the process: read by a scraper, or
+// pushed over OTLP.
+func MetricsTransports() []string { return []string{slo.MetricsScrape, slo.MetricsPush} }
+
+// Names lists the components that are used, sorted.
+func (c Components) Names() []string {
+	var names []string
+	if c.Postgres != nil {
+		names = append(names, "postgres")
+	}
+	return names
+}
+
+// with returns the components and the one of that name, which [CheckComponent]
+// accepted.
+func (c Components) with(name string) Components {
+	if name == "postgres" {
+		c.Postgres = &Postgres{}
+	}
+	return c
+}

@@ -1,0 +1,181 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// validator records what is wrong with a spec: at the key's position in the
+// document, or in problems when the values did not come from a file.
+type validator struct {
+	doc      *yamldoc.Document
+	s        Service
+	problems diag.List
+}
+
+func (v *validator) problemf(path, format string, args ...any) {
+	if v.doc != nil {
+		v.doc.Problemf(path, format, args...)
+		return
+	}
+	v.problems = append(v.problems, diag.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (v *validator) check(path string, err error) {
+	if err != nil {
+		v.problemf(path, "%v", err)
+	}
+}
+
+func (v *validator) apiVersion() {
+	switch v.s.APIVersion {
+	case APIVersion:
+	case "":
+		v.problemf("apiVersion", "the version of the spec is missing; write %s", APIVersion)
+	default:
+		v.problemf("apiVersion", "%s is not a version that this scaffold reads; write %s, or install a newer scaffold",
+			abbreviate(v.s.APIVersion), APIVersion)
+	}
+}
+
+// own checks the keys that say what one service is.
+func (v *validator) own() {
+	v.check("service", CheckName(v.s.Name))
+	v.check("description", checkText(v.s.Description, slo.MaxTextLength))
+	v.check("owner", CheckOwner(v.s.Owner))
+	v.check("module", CheckModule(v.s.Module))
+	v.check("pattern", CheckPattern(v.s.Pattern))
+	if err := CheckResource(v.s.Resource); err != nil {
+		v.check("resource", err)
+		return // a plural of what is no noun is noise
+	}
+	v.check("plural", CheckPlural(v.s.Resource, v.s.Plural))
+}
+
+// shared checks the keys that a file of defaults may hold, too.
+func (v *validator) shared() {
+	if v.doc.Has("owner") {
+		v.check("owner", checkText(v.s.Owner, MaxOwnerLength))
+	}
+	v.listeners()
+	v.observed()
+	v.links()
+	v.replicas()
+}
+
+func (v *validator) listeners() {
+	if port := v.s.HTTP.Port; port < 1 || port > 65535 {
+		v.problemf("http.port", "%d is not a port; use 1 to 65535", port)
+	}
+	host, port, err := net.SplitHostPort(v.s.Admin.Addr)
+	if err != nil {
+		v.problemf("admin.addr", "%s is not host:port; write one such as 127.0.0.1:9464", abbreviate(v.s.Admin.Addr))
+		return
+	}
+	if !isHost(host) {
+		v.problemf("admin.addr", "%s is not a host; write an address such as 127.0.0.1, or nothing for all of them", abbreviate(host))
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 1 || n > 65535 || port != strconv.Itoa(n) {
+		v.problemf("admin.addr", "%s is not a port; use 1 to 65535", abbreviate(port))
+		return
+	}
+	if n == v.s.HTTP.Port {
+		v.problemf("admin.addr", "port %d is http.port, too; the listeners need a port each", n)
+	}
+}
+
+// observed checks what the rules need to know, by the rules of package slo.
+func (v *validator) observed() {
+	v.s.SLO().Validate(reporter{v})
+	for _, name := range slices.Sorted(maps.Keys(v.s.Telemetry.Selector)) {
+		if v.s.Telemetry.Selector[name] == "" {
+			v.problemf("telemetry.selector."+name, "the value is empty and would select everything without the label; write a value")
+		}
+	}
+	for _, severity := range []struct{ key, value string }{
+		{"page", v.s.Alerting.Severities.Page}, {"ticket", v.s.Alerting.Severities.Ticket},
+	} {
+		if severity.value == "" {
+			v.problemf("alerting.severities."+severity.key, "the value is empty; write the severity that your Alertmanager routes")
+		}
+	}
+	if t := v.s.Telemetry; !(t.TraceRatio >= 0 && t.TraceRatio <= 1) {
+		v.problemf("telemetry.traceRatio", "%v is not a ratio; use 0 to 1", t.TraceRatio)
+	}
+	v.check("telemetry.histograms", checkOneOf("kind of histogram", v.s.Telemetry.Histograms, Histograms()))
+}
+
+// reporter passes on what package slo finds, under the keys that a service's
+// spec has for it.
+type reporter struct{ v *validator }
+
+// Problemf implements [slo.Reporter].
+func (r reporter) Problemf(path, format string, args ...any) { r.ProblemAtf(path, 0, format, args...) }
+
+// ProblemAtf implements [slo.Reporter].
+func (r reporter) ProblemAtf(path string, offset int, format string, args ...any) {
+	switch topKey(path) {
+	case "apiVersion", "service", "description", "owner": // checked by own, with the stricter rules of generated code
+		return
+	case "selector", "environmentLabel", "scrapeInterval", "metrics":
+		path = "telemetry." + path
+	case "replicas":
+		path = "deploy." + path
+	}
+	if r.v.doc != nil {
+		r.v.doc.ProblemAtf(path, offset, format, args...)
+		return
+	}
+	r.v.problemf(path, format, args...)
+}
+
+// links checks what package slo does not: that no secret is shown around, and
+// that links into the repository name a branch that can exist.
+func (v *validator) links() {
+	l := v.s.Links
+	for _, link := range []struct{ key, value string }{
+		{"repository", l.Repository}, {"runbooks", l.Runbooks}, {"grafana", l.Grafana}, {"alertmanager", l.Alertmanager},
+	} {
+		if u, err := url.Parse(link.value); err == nil && u.User != nil {
+			v.problemf("links."+link.key, "the address holds a user name or password; leave it out, since links are shown to everybody")
+		}
+	}
+	if l.Branch == "" || strings.HasPrefix(l.Branch, "-") || strings.Contains(l.Branch, "..") || strings.ContainsFunc(l.Branch, notInBranch) {
+		v.problemf("links.branch", "%s is not the name of a branch; write one such as main", abbreviate(l.Branch))
+	}
+}
+
+// isHost accepts what a listener does: nothing, an address or a name. The host
+// stands in files for make and shells, so nothing else may pass.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return !strings.Contains(host, "%") // a zone is any text
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}
+
+// notInBranch follows git-check-ref-format.
+func notInBranch(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) }
+
+func (v *validator) replicas() {
+	r := v.s.Deploy.Replicas
+	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
+		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
+	}
+	if r.Max < r.Min {
+		v.problemf("deploy.replicas.max", "%d is below the minimum of %d", r.Max, r.Min)
+	}
+}

@@ -1,0 +1,59 @@
+package templates_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+const runtimePath = "github.com/observability-first/scaffold/runtime"
+
+func TestTheRecordedRequirementsOfTheRuntimeAreItsOwn(t *testing.T) {
+	t.Parallel()
+	if !bytes.Equal(read(t, "files/recorded/runtime.mod"), read(t, "../runtime/go.mod")) {
+		t.Error("runtime/go.mod changed; run make golden")
+	}
+}
+
+func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		options templates.RenderOptions
+		want    int
+	}{
+		{"required by version", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc="}, 2},
+		{"with a sum that nobody knows", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
+		{"replaced by a folder", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc=", RuntimeReplace: "../runtime"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := spec.New(spec.Choices{Name: "orders"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, err := templates.Render(s, tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var own, paths []string
+			for line := range strings.Lines(string(data(t, tree, "go.sum"))) {
+				path, rest, _ := strings.Cut(line, " ")
+				paths = append(paths, path)
+				if path == runtimePath {
+					own = append(own, rest)
+				}
+			}
+			if len(own) != tt.want || len(own) == 2 && (own[0] != "v0.5.0 h1:abc=\n" || !strings.HasPrefix(own[1], "v0.5.0/go.mod h1:")) {
+				t.Errorf("got %q", own)
+			}
+			if !slices.IsSorted(paths) {
+				t.Error("go.sum is not sorted by path")
+			}
+		})
+	}
+}

@@ -1,0 +1,165 @@
+// Package templates turns a service's spec into the files of that service.
+//
+// Rendering is pure: no clock, disk or network, and the same spec gives the
+// same bytes. A [Tree] is what rendering gives; who may write a [File] again
+// is its [Owner].
+package templates
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Owner says who may change a generated file after it was first written. The
+// value stands in `.scaffold/manifest.json`.
+type Owner string
+
+const (
+	// Managed files belong to scaffold and are rewritten on each run.
+	Managed Owner = "managed"
+	// Merged files are written once and belong to the user; a newer template
+	// reaches them only while they are unedited, or through a merge.
+	Merged Owner = "merged"
+	// Yours are files that are written once and never touched again.
+	Yours Owner = "yours"
+	// Block files belong to the user except for one part between the markers
+	// [BlockBegin] and [BlockEnd], which is rewritten on each run.
+	Block Owner = "block"
+)
+
+// Owners lists every owner, in the order of the documentation.
+func Owners() []Owner { return []Owner{Managed, Merged, Yours, Block} }
+
+// The markers of the managed part of a [Block] file, each on a line of its
+// own. The first may carry a remark before its closing `-->`.
+const (
+	BlockBegin = "<!-- scaffold:facts:begin"
+	BlockEnd   = "<!-- scaffold:facts:end -->"
+)
+
+// File is one generated file.
+type File struct {
+	Path  string      // relative to the service, with forward slashes
+	Mode  fs.FileMode // permission bits only
+	Data  []byte
+	Owner Owner
+}
+
+// Tree is the files of one service, sorted by path, each path once. [NewTree]
+// is the way to get one.
+type Tree []File
+
+// RenderOptions is what rendering needs beside the spec: facts about the
+// generator and the machine, handed in so that rendering stays pure.
+type RenderOptions struct {
+	// Generator is the version of scaffold, as in v0.1.0; "devel" in a checkout.
+	Generator string
+	// RuntimeImport is the import path of the runtime module. A fork that
+	// renames its module has another one.
+	RuntimeImport string
+	// RuntimeVersion is the version that go.mod requires.
+	RuntimeVersion string
+	// RuntimeSum is the sum of that version as go.sum has it, h1:..., so that a
+	// new service builds without asking anybody. Empty leaves it to the go tool.
+	RuntimeSum string
+	// RuntimeReplace is the folder of the runtime relative to the service, with
+	// forward slashes, for the replace line of go.mod; empty for a released
+	// generator.
+	RuntimeReplace string
+}
+
+// NewTree sorts the files and verifies that together they are a tree: clean
+// relative paths that work on every system, no path twice or once as a file
+// and once as a folder, known owners, permission bits only, and both markers
+// in block files. Every fault is in the returned error.
+func NewTree(files ...File) (Tree, error) {
+	t := slices.Clone(Tree(files))
+	slices.SortFunc(t, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	var errs []error
+	seen := make(map[string]string, len(t)) // lower-case path to path
+	for _, f := range t {
+		errs = append(errs, f.check())
+		folded := strings.ToLower(f.Path)
+		if other, twice := seen[folded]; twice {
+			errs = append(errs, fmt.Errorf("%s: the tree already holds %s", f.Path, other))
+		}
+		seen[folded] = f.Path
+	}
+	for _, f := range t {
+		for dir := path.Dir(strings.ToLower(f.Path)); dir != "." && dir != "/"; dir = path.Dir(dir) {
+			if other, isFile := seen[dir]; isFile {
+				errs = append(errs, fmt.Errorf("%s: its folder is the file %s", f.Path, other))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Find returns the file at the path.
+func (t Tree) Find(name string) (File, bool) {
+	i, ok := slices.BinarySearchFunc(t, name, func(f File, p string) int { return cmp.Compare(f.Path, p) })
+	if !ok {
+		return File{}, false
+	}
+	return t[i], true
+}
+
+func (f File) check() error {
+	switch {
+	case f.Path == "." || !fs.ValidPath(f.Path):
+		return fmt.Errorf("%q: a path is relative, clean and uses forward slashes", f.Path)
+	case strings.ContainsAny(f.Path, "\\:*?\"<>|\x00"):
+		return fmt.Errorf("%q: a path holds no character that a file system refuses", f.Path)
+	case f.Mode&^fs.ModePerm != 0 || f.Mode&0o400 == 0:
+		return fmt.Errorf("%s: mode %v; use permission bits that let the owner read", f.Path, f.Mode)
+	case !slices.Contains(Owners(), f.Owner):
+		return fmt.Errorf("%s: unknown owner %q", f.Path, f.Owner)
+	}
+	if f.Owner == Block {
+		if _, _, err := FindBlock(f.Data); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	return nil
+}
+
+// FindBlock returns where the managed part of a [Block] file begins and ends,
+// in bytes, both marker lines included but not the last line's end. Missing,
+// repeated or crossed markers are an error that says which.
+func FindBlock(data []byte) (begin, end int, err error) {
+	begin, end = -1, -1
+	offset := 0
+	for line := range strings.Lines(string(data)) {
+		text := strings.TrimRight(line, "\r\n")
+		switch {
+		case strings.HasPrefix(text, BlockBegin) && strings.HasSuffix(text, "-->"):
+			if begin >= 0 {
+				return 0, 0, errors.New("the marker " + BlockBegin + " stands twice")
+			}
+			begin = offset
+		case text == BlockEnd:
+			if end >= 0 {
+				return 0, 0, errors.New("the marker " + BlockEnd + " stands twice")
+			}
+			end = offset + len(text)
+		}
+		offset += len(line)
+	}
+	switch {
+	case begin < 0:
+		return 0, 0, errors.New("the marker " + BlockBegin + " … --> is missing")
+	case end < 0:
+		return 0, 0, errors.New("the marker " + BlockEnd + " is missing")
+	case end < begin:
+		return 0, 0, errors.New("the markers of the block are in the wrong order")
+	}
+	return begin, end, nil
+}

@@ -1,0 +1,111 @@
+package templates_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// checker type-checks services against what the compiler knows of their
+// dependencies: seconds for hundreds of services, where building them takes
+// minutes. It is not safe for concurrent use.
+type checker struct {
+	t        *testing.T
+	fset     *token.FileSet
+	imported types.Importer
+}
+
+// newChecker asks the go tool for the dependencies of examples/orders, which
+// uses every component.
+func newChecker(t *testing.T) checker {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-test", "-f", "{{.ImportPath}}\t{{.Export}}", "./...")
+	cmd.Dir = "../examples/orders"
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	exports := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		if name, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && !strings.Contains(name, " ") {
+			exports[name] = file
+		}
+	}
+	fset := token.NewFileSet()
+	return checker{t, fset, importer.ForCompiler(fset, "gc", func(name string) (io.ReadCloser, error) {
+		if exports[name] == "" {
+			return nil, fmt.Errorf("examples/orders does not depend on %s", name)
+		}
+		return os.Open(exports[name])
+	})}
+}
+
+// parse returns the Go files of a service by package.
+func (c checker) parse(module string, tree templates.Tree) map[string][]*ast.File {
+	c.t.Helper()
+	packages := map[string][]*ast.File{}
+	for _, f := range tree {
+		if !strings.HasSuffix(f.Path, ".go") {
+			continue
+		}
+		file, err := parser.ParseFile(c.fset, f.Path, f.Data, parser.SkipObjectResolution)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		// A test package beside the package is one of its own.
+		name := path.Join(module, path.Dir(f.Path))
+		if strings.HasSuffix(file.Name.Name, "_test") {
+			name += "_test"
+		}
+		packages[name] = append(packages[name], file)
+	}
+	return packages
+}
+
+// errors type-checks every package and returns what is wrong.
+func (c checker) errors(packages map[string][]*ast.File) []error {
+	var errs []error
+	done := map[string]*types.Package{}
+	var check func(name string) (*types.Package, error)
+	config := types.Config{
+		Error:    func(err error) { errs = append(errs, err) },
+		Importer: importerFunc(func(name string) (*types.Package, error) { return check(name) }),
+	}
+	check = func(name string) (*types.Package, error) {
+		if p := done[name]; p != nil {
+			return p, nil
+		}
+		files := packages[name]
+		if files == nil {
+			return c.imported.Import(name)
+		}
+		done[name], _ = config.Check(name, c.fset, files, nil) // errors go to config.Error
+		return done[name], nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
+		if _, err := check(name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+type importerFunc func(string) (*types.Package, error)
+
+func (f importerFunc) Import(name string) (*types.Package, error) { return f(name) }

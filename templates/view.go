@@ -1,0 +1,150 @@
+package templates
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/observability-first/scaffold/internal/markdown"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// Versions that generated files pin. One place, so that go.mod, Dockerfile and
+// Makefile of a service cannot differ.
+const (
+	goVersion       = "1.26.0"
+	golangciVersion = "v2.15.0"
+)
+
+// canonicalRuntime is the import path in the recorded go.mod files. A fork that
+// renames the module renames it here and there in one search and replace.
+const canonicalRuntime = "github.com/observability-first/scaffold/runtime"
+
+// unpublished is the version that go.mod requires when a replace line says
+// where the runtime is.
+const unpublished = "v0.0.0-00010101000000-000000000000"
+
+// view is what templates see: the spec, the options, and what both mean in the
+// words of one file.
+type view struct {
+	spec.Service
+	RenderOptions
+	recorded recorded
+}
+
+// recorded is what package record kept of one kind of service: requirements and
+// sums of its module, and the signals that it declares.
+type recorded struct{ requires, sums, signals, runtimeMod []byte }
+
+func newView(service spec.Service, opts RenderOptions) (view, error) {
+	v := view{Service: service, RenderOptions: opts}
+	if v.RuntimeImport == "" {
+		v.RuntimeImport = canonicalRuntime
+	}
+	kind := "files/recorded/memory"
+	if service.HasPostgres() {
+		kind = "files/recorded/postgres"
+	}
+	var errs [4]error
+	v.recorded.requires, errs[0] = fs.ReadFile(files, kind+".mod")
+	v.recorded.sums, errs[1] = fs.ReadFile(files, kind+".sum")
+	v.recorded.signals, errs[2] = fs.ReadFile(files, kind+".signals.json")
+	v.recorded.runtimeMod, errs[3] = fs.ReadFile(files, "files/recorded/runtime.mod")
+	return v, errors.Join(errs[:]...)
+}
+
+// Requires is the require part of go.mod.
+func (v view) Requires() string {
+	version := v.RuntimeVersion
+	if version == "" || v.RuntimeReplace != "" {
+		version = unpublished
+	}
+	return strings.TrimRight(strings.NewReplacer(
+		canonicalRuntime+" "+unpublished, v.RuntimeImport+" "+version,
+	).Replace(string(v.recorded.requires)), "\n")
+}
+
+// Sums is go.sum. With a runtime that is required by version it holds two lines
+// more: the sum of the runtime's files, which only the released generator knows,
+// and that of its go.mod, which was recorded.
+func (v view) Sums() (string, error) {
+	if v.RuntimeReplace != "" || v.RuntimeSum == "" {
+		return string(v.recorded.sums), nil
+	}
+	mod, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(v.recorded.runtimeMod)), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	own := fmt.Sprintf("%[1]s %[2]s %[3]s\n%[1]s %[2]s/go.mod %[4]s\n", v.RuntimeImport, v.RuntimeVersion, v.RuntimeSum, mod)
+	lines := slices.Collect(strings.Lines(string(v.recorded.sums)))
+	at, _ := slices.BinarySearchFunc(lines, v.RuntimeImport, func(line, path string) int {
+		first, _, _ := strings.Cut(line, " ")
+		return strings.Compare(first, path)
+	})
+	return strings.Join(slices.Insert(lines, at, own), ""), nil
+}
+
+// GoVersion is the go line of go.mod.
+func (view) GoVersion() string { return goVersion }
+
+// GoMinor is the tag of the Go image, as in 1.26.
+func (view) GoMinor() string {
+	major, rest, _ := strings.Cut(goVersion, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return major + "." + minor
+}
+
+// GolangciVersion is the version of the linter.
+func (view) GolangciVersion() string { return golangciVersion }
+
+// AdminPort is the port of the admin listener.
+func (v view) AdminPort() (string, error) {
+	_, port, err := net.SplitHostPort(v.Admin.Addr)
+	if err != nil {
+		return "", fmt.Errorf("admin.addr: %w", err)
+	}
+	return port, nil
+}
+
+// LatencyBounds are the thresholds of the latency objectives, in seconds, as Go
+// literals.
+func (v view) LatencyBounds() string {
+	var literals []string
+	for _, t := range v.thresholds() {
+		literals = append(literals, strconv.FormatFloat(t, 'g', -1, 64))
+	}
+	return strings.Join(literals, ", ")
+}
+
+// thresholds are those of the latency objectives, in seconds.
+func (v view) thresholds() []float64 {
+	var list []float64
+	for _, o := range v.SLOs {
+		if o.Indicator.Latency != nil && o.Indicator.Latency.Histogram == "" {
+			list = append(list, o.Indicator.Latency.Threshold.Seconds())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// TraceRatioText is the ratio as a Go literal.
+func (v view) TraceRatioText() string {
+	return strconv.FormatFloat(v.Telemetry.TraceRatio, 'g', -1, 64)
+}
+
+// DescriptionMarkdown is the description as one paragraph of Markdown.
+func (v view) DescriptionMarkdown() string { return markdown.Escape(v.Description) }
+
+// OwnerMarkdown is the owner in Markdown.
+func (v view) OwnerMarkdown() string { return markdown.Escape(v.Owner) }
