@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/grafana"
+	"github.com/observability-first/scaffold/internal/workspace"
+)
+
+// pushOptions is what scaffold boards push was told.
+type pushOptions struct {
+	grafana   string
+	folder    string
+	tokenFile string
+	message   string
+	dryRun    bool
+	paths     []string // files and folders
+}
+
+// tokenVariable is where Grafana's own tools read their token from, too.
+const tokenVariable = "GRAFANA_TOKEN"
+
+func newBoardsPushCommand(g *globals) *cobra.Command {
+	var o pushOptions
+	cmd := &cobra.Command{
+		Use:   "push --grafana URL [FILE|DIR ...]",
+		Short: "Write boards to a Grafana",
+		Long: "Writes board files to a Grafana, over those with the same uid. A folder stands for\n" +
+			"every .json file below it; without one it is observability/boards of the service\n" +
+			"that you stand in.\n\n" +
+			"The token of a service account with the role Editor comes from " + tokenVariable + " or\n" +
+			"--token-file. Every board is looked up before the first one is written.",
+		Example: "  " + tokenVariable + "=... scaffold boards push --grafana https://grafana.acme.test --folder Shop",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.grafana == "" {
+				return usage(cmd, "--grafana: there is no address; write one such as https://grafana.acme.test")
+			}
+			o.paths = args
+			return runBoardsPush(cmd.Context(), g, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.grafana, "grafana", "", "address of the Grafana")
+	flags.StringVar(&o.folder, "folder", "", "title of the folder, made if there is none (default: where a board is, else the general one)")
+	flags.StringVar(&o.tokenFile, "token-file", "", "file that holds the token (default: "+tokenVariable+")")
+	flags.StringVar(&o.message, "message", "Pushed by scaffold", "what the history of each board says")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
+	return cmd
+}
+
+// pushed is the document of scaffold boards push. Its keys are public.
+type pushed struct {
+	Grafana string        `json:"grafana"`
+	Version string        `json:"version"`
+	Folder  string        `json:"folder,omitempty"`
+	DryRun  bool          `json:"dryRun"`
+	Boards  []pushedBoard `json:"boards"`
+}
+
+type pushedBoard struct {
+	File   string           `json:"file"`
+	UID    string           `json:"uid"`
+	Title  string           `json:"title"`
+	Action workspace.Action `json:"action"`
+	URL    string           `json:"url,omitempty"` // empty with --dry-run
+
+	data      []byte
+	folderUID string
+}
+
+func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
+	boards, err := readBoardFiles(o.paths)
+	if err != nil {
+		return err
+	}
+	token, err := g.token(o.tokenFile)
+	if err != nil {
+		return err
+	}
+	client, err := grafana.New(grafana.Options{URL: o.grafana, Token: token})
+	if err != nil {
+		return err
+	}
+	doc := pushed{Grafana: o.grafana, Folder: o.folder, DryRun: o.dryRun, Boards: boards}
+	if doc.Version, err = client.Version(ctx); err != nil {
+		return err
+	}
+	if err := doc.plan(ctx, client); err != nil {
+		return err
+	}
+	if !o.dryRun {
+		if err := doc.save(ctx, client, o); err != nil {
+			return err
+		}
+	}
+	if g.emit(doc) {
+		return nil
+	}
+	for _, b := range doc.Boards {
+		g.printf("%s %s  %s\n", g.paint(actionColour(b.Action), fmt.Sprintf("%-8s", b.Action)), b.Title, b.File)
+	}
+	if o.dryRun {
+		g.printf("Nothing was written.\n")
+	}
+	return nil
+}
+
+// plan looks up each board and refuses all of them when one cannot be written.
+func (d *pushed) plan(ctx context.Context, client *grafana.Client) error {
+	var errs []error
+	for i, b := range d.Boards {
+		existing, err := client.Find(ctx, b.UID)
+		if err != nil {
+			return err
+		}
+		if existing.Provisioned {
+			errs = append(errs, fmt.Errorf("%s: board %s of %s: %w", b.File, b.UID, d.Grafana, grafana.ErrProvisioned))
+		}
+		d.Boards[i].Action = workspace.Create
+		if existing.Found {
+			d.Boards[i].Action, d.Boards[i].folderUID = workspace.Update, existing.FolderUID
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions) error {
+	folder := ""
+	if o.folder != "" {
+		var err error
+		if folder, err = client.Folder(ctx, o.folder); err != nil {
+			return err
+		}
+	}
+	for i, b := range d.Boards {
+		in := b.folderUID
+		if folder != "" {
+			in = folder
+		}
+		url, err := client.Save(ctx, grafana.Board{JSON: json.RawMessage(b.data), FolderUID: in, Message: o.message})
+		if err != nil {
+			return fmt.Errorf("%s, after %s: %w", b.File, plural(i, "board"), err)
+		}
+		d.Boards[i].URL = url
+	}
+	return nil
+}
+
+// token reads the token. None is fine for a Grafana that asks for none.
+func (g *globals) token(file string) (string, error) {
+	if file == "" {
+		return g.Getenv(tokenVariable), nil
+	}
+	src, err := os.ReadFile(file)
+	if err == nil && strings.TrimSpace(string(src)) == "" {
+		return "", fmt.Errorf("--token-file: %s is empty; write the token of a service account into it", file)
+	}
+	return string(src), err
+}
+
+// readBoardFiles reads every board of the files and folders, and reports all of
+// what is wrong with them.
+func readBoardFiles(paths []string) ([]pushedBoard, error) {
+	files, err := boardFiles(paths)
+	if err != nil {
+		return nil, err
+	}
+	var boards []pushedBoard
+	var errs []error
+	owners := map[string]string{}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		head, err := grafana.ReadHead(src)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", filepath.ToSlash(file), err))
+			continue
+		}
+		name := filepath.ToSlash(file)
+		if other, twice := owners[head.UID]; twice {
+			errs = append(errs, fmt.Errorf("%s: uid %q is that of %s, too; one would replace the other", name, head.UID, other))
+		}
+		owners[head.UID] = name
+		boards = append(boards, pushedBoard{File: name, UID: head.UID, Title: head.Title, data: src})
+	}
+	return boards, errors.Join(errs...)
+}
+
+// boardFiles lists the files that the arguments stand for.
+func boardFiles(paths []string) ([]string, error) {
+	if len(paths) == 0 {
+		dir, err := findService("")
+		if err != nil {
+			return nil, err
+		}
+		paths = []string{filepath.Join(dir, "observability", "boards")}
+	}
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		found := below(path, ".", ".json")
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s holds no board; compile some with scaffold boards -o %s", path, path)
+		}
+		for _, name := range found {
+			files = append(files, filepath.Join(path, filepath.FromSlash(name)))
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// goVersionCheck wants one version of Go in every file that names one.
+type goVersionCheck struct{}
+
+func (goVersionCheck) Name() string { return "go-version" }
+
+var goImage = regexp.MustCompile(`(?m)^FROM\s+(?:\S+/)?golang:(\d+\.\d+)`)
+
+func (goVersionCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	mod, err := readModule(t.Dir)
+	if err != nil || mod == nil || mod.Go == nil {
+		return nil, err
+	}
+	dockerfile, err := readOptional(t.Dir, "Dockerfile")
+	if err != nil {
+		return nil, err
+	}
+	want := minor(mod.Go.Version)
+	var findings []Finding
+	for _, match := range goImage.FindAllSubmatchIndex(dockerfile, -1) {
+		if have := string(dockerfile[match[2]:match[3]]); have != want {
+			findings = append(findings, Finding{
+				Path: "Dockerfile", Line: lineOf(dockerfile, match[0]),
+				Message: fmt.Sprintf("builds with Go %s, go.mod says %s; use one of them in both", have, want),
+			})
+		}
+	}
+	return findings, nil
+}
+
+func minor(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// replaceCheck warns of a replace that leaves the repository: it builds on one
+// machine only.
+type replaceCheck struct{}
+
+func (replaceCheck) Name() string { return "replace" }
+
+func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	mod, err := readModule(t.Dir)
+	if err != nil || mod == nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	repository := repositoryOf(dir)
+	var findings []Finding
+	for _, r := range mod.Replace {
+		if r.New.Version != "" {
+			continue // another module, not a folder
+		}
+		target := r.New.Path
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, filepath.FromSlash(target))
+		}
+		if outside(repository, target) {
+			findings = append(findings, Finding{
+				Path: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
+			})
+		}
+	}
+	return findings, nil
+}
+
+// repositoryOf is the nearest folder upward that git keeps, else dir itself.
+func repositoryOf(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			return dir
+		}
+	}
+}
+
+func outside(dir, target string) bool {
+	rel, err := filepath.Rel(dir, target)
+	return err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// variablesCheck wants every variable that the service's own files set to be
+// one that the service reads.
+type variablesCheck struct {
+	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
+}
+
+func (variablesCheck) Name() string { return "variables" }
+
+// setVariable is ENV NAME=value in a Dockerfile, or NAME=value before a command
+// in a Makefile.
+var setVariable = map[string]*regexp.Regexp{
+	"Dockerfile": regexp.MustCompile(`(?m)^ENV\s+([A-Z][A-Z0-9_]*)=`),
+	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
+}
+
+func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
+	table, err := c.ask(ctx, t.Dir, t.Service.Binary(), "config")
+	if err != nil {
+		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
+	}
+	var known []string
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 0 {
+			known = append(known, fields[0])
+		}
+	}
+	var findings []Finding
+	for _, file := range []string{"Dockerfile", "Makefile"} {
+		src, err := readOptional(t.Dir, file)
+		if err != nil {
+			return nil, err
+		}
+		for _, match := range setVariable[file].FindAllSubmatchIndex(src, -1) {
+			name := string(src[match[2]:match[3]])
+			if slices.Contains(known, name) || ofTools(name) {
+				continue
+			}
+			findings = append(findings, Finding{
+				Path: file, Line: lineOf(src, match[2]),
+				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known)),
+			})
+		}
+	}
+	return findings, nil
+}
+
+// ofTools are variables of the tools that these files call.
+func ofTools(name string) bool {
+	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOOS", "GOARCH", "GOWORK", "VERSION", "CI"}, name)
+}
+
+func readModule(dir string) (*modfile.File, error) {
+	src, err := readOptional(dir, "go.mod")
+	if err != nil || src == nil {
+		return nil, err
+	}
+	return modfile.Parse("go.mod", src, nil)
+}
+
+// readOptional returns nil for a file that is not there.
+func readOptional(dir, name string) ([]byte, error) {
+	src, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return src, err
+}
+
+func lineOf(src []byte, offset int) int {
+	return strings.Count(string(src[:offset]), "\n") + 1
+}
+
+// rulesCheck passes on what the compiler of the objectives left out, such as a
+// link without a base or an alert that can never fire.
+type rulesCheck struct{}
+
+func (rulesCheck) Name() string { return "rules" }
+
+func (rulesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	rules, err := slo.Compile(t.Service.SLO())
+	if err != nil {
+		return nil, err
+	}
+	var findings []Finding
+	for _, note := range rules.Notes {
+		findings = append(findings, Finding{Path: spec.FileName, Warning: true, Message: note})
+	}
+	return findings, nil
+}

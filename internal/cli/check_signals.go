@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// signalsCheck runs the service's own commands and compares what they print
+// with what was generated: a route or metric that was added since is in no rule
+// and on no board.
+type signalsCheck struct {
+	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
+}
+
+func (signalsCheck) Name() string { return "signals" }
+
+func (c signalsCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
+	var findings []Finding
+	for _, f := range printedFiles() {
+		was, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(f.path)))
+		if err != nil {
+			continue // the check for drift tells of it
+		}
+		now, err := c.ask(ctx, t.Dir, t.Service.Binary(), f.verb)
+		if err != nil {
+			return []Finding{{Path: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
+		}
+		findings = append(findings, compare(f, was, now)...)
+	}
+	return findings, nil
+}
+
+func compare(f printedFile, was, now []byte) []Finding {
+	if f.path != telemetryPath {
+		if bytes.Equal(was, now) {
+			return nil
+		}
+		return []Finding{{Path: f.path, Message: "the API has changed since; run scaffold generate"}}
+	}
+	before, errBefore := templates.ParseSignals(f.path, was)
+	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
+	for _, err := range []error{errBefore, errAfter} {
+		if err != nil {
+			return []Finding{{Path: f.path, Message: err.Error()}}
+		}
+	}
+	var findings []Finding
+	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
+		findings = append(findings, Finding{Path: f.path, Message: change + "; run scaffold generate"})
+	}
+	return findings
+}
+
+func changedRoutes(before, after templates.Signals) []string {
+	var changes []string
+	for _, r := range after.Routes {
+		if !slices.Contains(before.Routes, r) {
+			changes = append(changes, fmt.Sprintf("route %s is new", r))
+		}
+	}
+	for _, r := range before.Routes {
+		if !slices.Contains(after.Routes, r) {
+			changes = append(changes, fmt.Sprintf("route %s is gone", r))
+		}
+	}
+	return changes
+}
+
+func changedMetrics(before, after templates.Signals) []string {
+	var changes []string
+	for _, m := range after.Metrics {
+		if foreign(m.Name) {
+			continue
+		}
+		old, known := before.Find(m.Name)
+		switch {
+		case !known:
+			changes = append(changes, fmt.Sprintf("metric %s is new", m.Name))
+		case !reflect.DeepEqual(old, m):
+			changes = append(changes, fmt.Sprintf("metric %s has changed", m.Name))
+		}
+	}
+	for _, m := range before.Metrics {
+		if _, still := after.Find(m.Name); !still && !foreign(m.Name) {
+			changes = append(changes, fmt.Sprintf("metric %s is gone", m.Name))
+		}
+	}
+	return changes
+}
+
+// foreign metrics differ with the Go version, the operating system or the
+// environment that prints them, not with the service.
+func foreign(name string) bool {
+	return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || name == semconv.TargetInfo
+}

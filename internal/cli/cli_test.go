@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// terminal is a factory with a user who answers by flag; the streams are kept.
+type terminal struct {
+	Factory
+	out, err bytes.Buffer
+	asked    [][]string
+}
+
+func newTerminal(answers map[string]string) *terminal {
+	u := &terminal{}
+	u.Factory = Factory{
+		Streams: Streams{In: strings.NewReader(""), Out: &u.out, Err: &u.err, Terminal: true},
+		Getenv:  func(string) string { return "" },
+		Build:   Build{Version: "v0.5.0", Released: true},
+		Render: func(s spec.Service, _ templates.RenderOptions) (templates.Tree, error) {
+			return templates.NewTree(templates.File{Path: "go.mod", Mode: 0o644, Owner: templates.Merged, Data: []byte("module " + s.Module + "\n")})
+		},
+		Prompt: func(_ context.Context, _ Streams, questions []Question) error {
+			var flags []string
+			for _, q := range questions {
+				flags = append(flags, q.Flag)
+				answer, ok := answers[q.Flag]
+				switch {
+				case ok && q.Choices != nil:
+					*q.Values = strings.Split(answer, ",")
+				case ok:
+					*q.Value = answer
+				}
+			}
+			u.asked = append(u.asked, flags)
+			return nil
+		},
+	}
+	return u
+}
+
+func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		args []string
+		want [][]string
+	}{
+		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "with"}}},
+		{"a name", []string{"shop"}, [][]string{{"module", "owner", "with"}}},
+		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "with"}}},
+		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner"}}},
+		{"no wish to be asked", []string{"shop", "--yes"}, nil},
+		{"output for programs", []string{"shop", "--output", "json"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u := newTerminal(map[string]string{"name": "orders"})
+			args := append([]string{"new", "--dir", filepath.Join(t.TempDir(), "x")}, tt.args...)
+			if code := Main(t.Context(), args, u.Factory); code != ExitDone {
+				t.Fatalf("exit code %d: %s", code, &u.err)
+			}
+			if diff := cmp.Diff(tt.want, u.asked); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(map[string]string{"module": "github.com/acme/orders", "owner": "team a", "with": "postgres"})
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitDone {
+		t.Fatalf("exit code %d: %s", code, &u.err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, spec.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"owner: team a\n", "module: github.com/acme/orders\n", "  postgres: {}\n"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+	want := "The same again: scaffold new orders --dir " + dir + " --module github.com/acme/orders --with postgres --owner 'team a' --yes\n"
+	if !strings.HasSuffix(u.out.String(), want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", &u.out, want)
+	}
+}
+
+func TestWhoStopsAtAQuestionGetsNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(nil)
+	u.Prompt = func(context.Context, Streams, []Question) error { return errAborted }
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitError {
+		t.Errorf("exit code %d", code)
+	}
+	if got := u.err.String(); got != "scaffold: stopped; nothing was written\n" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+// The accessible form is the same questions as lines, so it runs without a
+// terminal.
+func TestQuestionsReachTheUser(t *testing.T) {
+	t.Parallel()
+	module, owner, components := "", "team-orders", []string(nil)
+	var out bytes.Buffer
+	// A terminal hands over one line at a time, so nothing is read ahead.
+	s := Streams{In: iotest.OneByteReader(strings.NewReader("nodots\ngithub.com/acme/orders\n\n1\n0\n")), Out: &out}
+	err := ask(t.Context(), s, []Question{
+		{Flag: "module", Title: "Module", Help: "Go module path", Value: &module, Check: spec.CheckModule},
+		{Flag: "owner", Title: "Owner", Help: "the team", Value: &owner, Check: spec.CheckOwner},
+		{Flag: "with", Title: "Components", Help: "what it needs", Choices: spec.ComponentNames(), Values: &components},
+	}, true)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	if module != "github.com/acme/orders" || owner != "team-orders" || !cmp.Equal(components, []string{"postgres"}) {
+		t.Errorf("got %q, %q, %q\n%s", module, owner, components, &out)
+	}
+	if !strings.Contains(out.String(), "is not a module path") {
+		t.Errorf("a wrong answer was not explained:\n%s", &out)
+	}
+}
+
+func TestModuleOfRemote(t *testing.T) {
+	t.Parallel()
+	for remote, want := range map[string]string{
+		"git@github.com:acme/orders.git":             "github.com/acme/orders",
+		"github.com:acme/orders":                     "github.com/acme/orders",
+		"https://github.com/acme/orders.git":         "github.com/acme/orders",
+		"https://user:token@GitHub.com/acme/orders/": "github.com/acme/orders",
+		"ssh://git@git.acme.io:2222/team/orders.git": "git.acme.io/team/orders",
+		"git://git.acme.io/orders":                   "git.acme.io/orders",
+		"/srv/git/orders.git":                        "",
+		"file:///srv/git/orders.git":                 "",
+		"https://%zz":                                "",
+	} {
+		if got := moduleOfRemote(remote); got != want {
+			t.Errorf("moduleOfRemote(%q) = %q, want %q", remote, got, want)
+		}
+	}
+}
+
+func TestQuoteIsReadBackByAShell(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"orders", "", "it's", "a b", "$HOME `id` \"x\" \\", "*", "~", "a\nb", "{{x}}", "#"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quote(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("quote(%q) = %s, which a shell reads as %q (%v)", word, quote(word), out, err)
+		}
+	}
+}
+
+func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"none", nil, 0},
+		{"any", errors.New("x"), 1},
+		{"problems of a file", diag.List{{Message: "x"}}, 1},
+		{"conflicts", errors.Join(&ConflictError{}, nil), 2},
+		{"drift", &DriftError{1}, 3},
+		{"misuse", &UsageError{Err: diag.List{{Message: "x"}}}, 64},
+	} {
+		if got := exitCode(tt.err); got != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// alarm is a check that finds what it is told.
+type alarm struct {
+	found []Finding
+	err   error
+}
+
+func (alarm) Name() string { return "alarm" }
+
+func (a alarm) Run(_ context.Context, t Target) ([]Finding, error) {
+	if t.Service.Name == "" || len(t.Tree) == 0 {
+		return nil, errors.New("the target is empty")
+	}
+	return a.found, a.err
+}
+
+func TestFurtherChecksReportLikeDrift(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		check alarm
+		code  int
+		out   string
+		err   string
+	}{
+		{"a warning is no fault", alarm{found: []Finding{{Path: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
+			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no faults\n", ""},
+		{"a fault", alarm{found: []Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31mfault\x1b[0m   odd\norders: 1 fault found\n", ""},
+		{"no way to look", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "orders")
+			if code := Main(t.Context(), []string{"new", "orders", "--yes", "--dir", dir}, newTerminal(nil).Factory); code != ExitDone {
+				t.Fatalf("exit code %d", code)
+			}
+			u := newTerminal(nil)
+			u.Checks = []Check{tt.check}
+			if code := Main(t.Context(), []string{"check", dir}, u.Factory); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			if u.out.String() != tt.out || u.err.String() != tt.err {
+				t.Errorf("got %q and %q, want %q and %q", &u.out, &u.err, tt.out, tt.err)
+			}
+		})
+	}
+}
+
+func TestColoursStayOffWhereTheyAreNotWanted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		terminal bool
+		args     []string
+		env      map[string]string
+		want     bool
+	}{
+		{"a terminal", true, nil, nil, true},
+		{"a pipe", false, nil, nil, false},
+		{"the flag", true, []string{"--no-color"}, nil, false},
+		{"the convention", true, nil, map[string]string{"NO_COLOR": "1"}, false},
+		{"our variable", true, nil, map[string]string{"SCAFFOLD_NO_COLOR": "true"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u := newTerminal(nil)
+			u.Streams.Terminal = tt.terminal
+			u.Getenv = func(name string) string { return tt.env[name] }
+			args := append([]string{"new", "orders", "--dry-run", "--yes", "--dir", filepath.Join(t.TempDir(), "orders")}, tt.args...)
+			if code := Main(t.Context(), args, u.Factory); code != ExitDone {
+				t.Fatalf("exit code %d: %s", code, &u.err)
+			}
+			if got := strings.Contains(u.out.String(), "\x1b["); got != tt.want {
+				t.Errorf("colours: %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestThisBinaryIsACheckout(t *testing.T) {
+	t.Parallel()
+	if b := currentBuild(); b.Released || b.Version != "devel" {
+		t.Errorf("got %+v", b)
+	}
+	if modulePath() != "github.com/observability-first/scaffold" {
+		t.Errorf("got %s", modulePath())
+	}
+}
+
+func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
+	t.Parallel()
+	info := &debug.BuildInfo{
+		Main: debug.Module{Path: modulePath(), Version: "v0.5.0", Sum: "h1:main="},
+		Deps: []*debug.Module{{Path: "example.com/x", Version: "v1.0.0"}, {Path: runtimeImport(), Version: "v0.5.1", Sum: "h1:runtime="}},
+	}
+	f := Factory{Build: buildOf(info)}
+	got, err := f.renderOptions(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := templates.RenderOptions{Generator: "v0.5.0", RuntimeImport: runtimeImport(), RuntimeVersion: "v0.5.1", RuntimeSum: "h1:runtime="}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestARelativeWayFollowsLinksToTheRealPlace(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	for _, dir := range []string{"a/b/real", "runtime"} {
+		if err := os.MkdirAll(filepath.Join(base, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(base, "a", "b", "real"), filepath.Join(base, "link")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := relative(filepath.Join(base, "link", "orders"), filepath.Join(base, "runtime"))
+	if err != nil || got != "../../../../runtime" {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if got, err := relative(base, filepath.Join(base, "runtime")); err != nil || got != "./runtime" {
+		t.Errorf("got %s, %v", got, err)
+	}
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/workspace"
+)
+
+// The exit codes. They are public: scripts and pipelines branch on them.
+const (
+	ExitDone     = 0
+	ExitError    = 1
+	ExitConflict = 2  // files are in the way; nothing was written
+	ExitDrift    = 3  // generated files are not what generating would write, or a check found a fault
+	ExitUsage    = 64 // the command line makes no sense (EX_USAGE of sysexits)
+)
+
+// UsageError is a command line that makes no sense.
+type UsageError struct {
+	Command string // as in "scaffold new"
+	Err     error
+}
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what is wrong, which may be a diag.List.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return &UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf(format, args...)}
+}
+
+// ConflictError is a plan that the user has to make room for first.
+type ConflictError struct{ Conflicts []workspace.Change }
+
+func (e *ConflictError) Error() string {
+	lines := make([]string, 0, len(e.Conflicts)+1)
+	for _, c := range e.Conflicts {
+		lines = append(lines, c.Path+": "+c.Note)
+	}
+	return strings.Join(append(lines, "nothing was written"), "\n")
+}
+
+// DriftError says how many faults scaffold check found. The faults themselves
+// are the command's output.
+type DriftError struct{ Faults int }
+
+func (e *DriftError) Error() string { return plural(e.Faults, "fault") + " found" }
+
+// exitCode is the one place where errors become codes.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return ExitDone
+	case is[*UsageError](err):
+		return ExitUsage
+	case is[*ConflictError](err):
+		return ExitConflict
+	case is[*DriftError](err):
+		return ExitDrift
+	}
+	return ExitError
+}
+
+func is[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+// failure is what a failed command writes with --output json.
+type failure struct {
+	Message   string             `json:"message"`
+	Code      int                `json:"code"` // the exit code
+	Problems  []problem          `json:"problems,omitempty"`
+	Conflicts []workspace.Change `json:"conflicts,omitempty"`
+}
+
+// problem is one mistake in a file, or in a flag when File is empty.
+type problem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+}
+
+// report writes the error the way the user asked for. A [DriftError] has been
+// reported by its command.
+func (g *globals) report(err error) {
+	if is[*DriftError](err) {
+		return
+	}
+	if g.output == "json" {
+		g.printJSON(map[string]failure{"error": describeFailure(err)})
+		return
+	}
+	var list diag.List
+	switch {
+	case errors.As(err, &list):
+		g.warnf("%s\n", list.Render())
+	case is[*ConflictError](err):
+		g.warnf("%s\n", err)
+	default:
+		g.warnf("scaffold: %s\n", err)
+	}
+	if misuse := (*UsageError)(nil); errors.As(err, &misuse) {
+		g.warnf("See %s --help.\n", misuse.Command)
+	}
+}
+
+func describeFailure(err error) failure {
+	f := failure{Message: err.Error(), Code: exitCode(err)}
+	if list, ok := errors.AsType[diag.List](err); ok {
+		for _, p := range list {
+			f.Problems = append(f.Problems, problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message})
+		}
+	}
+	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+		f.Message, f.Conflicts = "nothing was written", conflict.Conflicts
+	}
+	return f
+}

@@ -1,0 +1,100 @@
+package cli_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// examples is how each service in examples/ was made. They stand in the
+// repository so that a change of a template is reviewed as a change of real
+// code, and so that they are built and tested like any other module.
+func examples() map[string][]string {
+	module := "github.com/observability-first/scaffold/examples/"
+	return map[string][]string{
+		"minimal": {"new", "minimal", "--module", module + "minimal", "--resource", "order", "--owner", "team-checkout"},
+		"orders":  {"new", "orders", "--module", module + "orders", "--with", "postgres", "--owner", "team-checkout"},
+	}
+}
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for name, args := range examples() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const root = "../../examples"
+			have := filepath.Join(root, name)
+			if golden.Updating() {
+				if err := os.RemoveAll(have); err != nil {
+					t.Fatal(err)
+				}
+				generate(t, have, args)
+				return
+			}
+			// Beside the example, so that relative paths are the same.
+			fresh, err := os.MkdirTemp(root, "check-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(fresh) })
+			if err := os.Remove(fresh); err != nil {
+				t.Fatal(err)
+			}
+			generate(t, fresh, args)
+			want, got := tree(t, fresh), tree(t, have)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("examples/%s is not what scaffold gives (run make examples; -generated +checked in):\n%s", name, diff)
+			}
+		})
+	}
+}
+
+func generate(t *testing.T, dir string, args []string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	f := cli.System(templates.Render)
+	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
+	f.Getenv = func(string) string { return "" }
+	args = append(slices.Clone(args), "--dir", dir, "--runtime", "../../runtime")
+	if code := cli.Main(t.Context(), args, f); code != cli.ExitDone {
+		t.Fatalf("scaffold %s: status %d\n%s", strings.Join(args, " "), code, errs.String())
+	}
+}
+
+// tree reads every file below the folder but what a build leaves there.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == "bin" || entry.Name() == "vendor" || entry.Name() == ".postgres" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		files[filepath.ToSlash(name)] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

@@ -1,0 +1,153 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// shop is a generated service that a test changes as its owner would.
+type shop struct {
+	t   *testing.T
+	dir string
+}
+
+func newShop(t *testing.T) shop {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a service")
+	}
+	s := shop{t, filepath.Join(t.TempDir(), "shop")}
+	runtime, err := filepath.Abs("../../runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := s.scaffold("new", "shop", "--dir", s.dir, "--module", "example.com/shop", "--runtime", runtime); status != cli.ExitDone {
+		t.Fatalf("new: %s", errs)
+	}
+	return s
+}
+
+func (s shop) scaffold(args ...string) (status int, out, errs string) {
+	s.t.Helper()
+	var stdout, stderr bytes.Buffer
+	f := cli.System(templates.Render)
+	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
+	f.Getenv = func(string) string { return "" }
+	status = cli.Main(s.t.Context(), args, f)
+	return status, stdout.String(), stderr.String()
+}
+
+func (s shop) check(wantStatus int, want ...string) {
+	s.t.Helper()
+	status, out, errs := s.scaffold("check", s.dir)
+	if status != wantStatus {
+		s.t.Errorf("check: status %d, want %d\n%s%s", status, wantStatus, out, errs)
+	}
+	for _, text := range want {
+		if !strings.Contains(out, text) {
+			s.t.Errorf("check does not say %q:\n%s%s", text, out, errs)
+		}
+	}
+}
+
+func (s shop) write(path, text string) {
+	s.t.Helper()
+	path = filepath.Join(s.dir, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s shop) edit(path, before, after string) {
+	s.t.Helper()
+	text := s.read(path)
+	if !strings.Contains(text, before) {
+		s.t.Fatalf("%s does not hold %q:\n%s", path, before, text)
+	}
+	s.write(path, strings.Replace(text, before, after, 1))
+}
+
+func (s shop) read(path string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, path))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// A route and a counter that the owner adds reach the declared signals, and a
+// board of the owner's own may draw them.
+func TestAServiceThatGrew(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.check(cli.ExitDone, "shop: no faults")
+
+	s.edit("internal/api/routes.go", `router.Get("/openapi.json"`, "router.Get(\"/v1/hello\", func(http.ResponseWriter, *http.Request) {})\n\trouter.Get(\"/openapi.json\"")
+	s.edit("cmd/shop/main.go", "\tsvc.Handle(", `	visits, err := svc.Metrics().Counter("visits_total", "Visits of the shop.", "door")
+	if err != nil {
+		return err
+	}
+	visits.WithLabelValues("front")
+	svc.Handle(`)
+	s.write("observability/boards/own/visits.json",
+		`{"title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
+	s.check(cli.ExitDrift,
+		"route GET /v1/hello is new; run scaffold generate", "metric visits_total is new; run scaffold generate",
+		"observability/boards/own/visits.json: panel Visits, target A: metric visits_total is not declared")
+
+	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
+		t.Fatalf("generate: status %d\n%s%s", status, out, errs)
+	}
+	for _, want := range []string{`"GET /v1/hello"`, `"visits_total"`, `"door"`} {
+		if !strings.Contains(s.read("observability/telemetry.json"), want) {
+			t.Errorf("the declared signals lack %s", want)
+		}
+	}
+	s.check(cli.ExitDone)
+}
+
+// Each fault that check knows is found where it was made.
+func TestCheckFindsFaults(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.edit("Dockerfile", "golang:1.26", "golang:1.22")
+	s.edit("Makefile", "ACCESS_LOG=all", "ACESS_LOG=all")
+	s.edit("cmd/shop/scaffold_gen.go", "TraceRatio:    0.01", "TraceRatio:    1")
+	s.write("observability/rules/own/visits.yaml", `groups:
+- name: own
+  rules:
+  - alert: NoVisits
+    expr: sum(rate(visits_total[5m])) == 0
+`)
+	s.write("observability/boards/own/broken.json", "{")
+	s.check(cli.ExitDrift,
+		"Dockerfile:2: builds with Go 1.22, go.mod says 1.26; use one of them in both",
+		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
+		"cmd/shop/scaffold_gen.go",
+		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared",
+		"observability/boards/own/broken.json: not the JSON of a Grafana board",
+		"outside of this repository; elsewhere build from make vendor",
+	)
+}
+
+// A service that does not build is told of, and nothing of it is lost.
+func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.edit("internal/api/routes.go", "return router", "return rooter")
+	s.check(cli.ExitDrift, "undefined: rooter")
+	status, _, errs := s.scaffold("generate", s.dir)
+	if status != cli.ExitError || !strings.Contains(errs, "mend the service and run scaffold generate once more") {
+		t.Errorf("generate: status %d, %s", status, errs)
+	}
+}

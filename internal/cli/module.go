@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// moduleFor proposes the module path of a service in dir: where the repository
+// that dir lies in was cloned from, and the way from its root to dir. The empty
+// string means that there is no such place.
+func moduleFor(ctx context.Context, dir string) string {
+	at := existing(dir)
+	remote, err := git(ctx, at, "config", "--get", "remote.origin.url")
+	if err != nil {
+		return ""
+	}
+	top, err := git(ctx, at, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return ""
+	}
+	below, err := filepath.Rel(resolved(top), resolved(dir))
+	if err != nil {
+		return ""
+	}
+	module := path.Join(moduleOfRemote(remote), filepath.ToSlash(below))
+	if spec.CheckModule(module) != nil {
+		return ""
+	}
+	return module
+}
+
+// git asks the installed git, which knows where its configuration may stand.
+// Nothing here uses the network.
+func git(ctx context.Context, dir string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+// moduleOfRemote turns git@host:path, ssh://, https:// and git:// addresses
+// into a module path, and anything else into "".
+func moduleOfRemote(remote string) string {
+	host, repository, found := strings.Cut(remote, ":")
+	if strings.Contains(remote, "://") {
+		u, err := url.Parse(remote)
+		if err != nil {
+			return ""
+		}
+		host, repository, found = u.Hostname(), u.Path, u.Hostname() != ""
+	} else if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	if !found {
+		return ""
+	}
+	return strings.ToLower(host) + "/" + strings.TrimSuffix(strings.Trim(repository, "/"), ".git")
+}
+
+// existing is the folder, or the nearest one above it that exists.
+func existing(dir string) string {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "."
+	}
+	for {
+		if _, err := os.Stat(absolute); err == nil || absolute == filepath.Dir(absolute) {
+			return absolute
+		}
+		absolute = filepath.Dir(absolute)
+	}
+}
+
+// resolved follows symbolic links in the part of the path that exists: a relative
+// path between two folders is right only between their real places.
+func resolved(dir string) string {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+	base := existing(dir)
+	place, err := filepath.EvalSymlinks(base)
+	if err != nil {
+		return absolute
+	}
+	rest, err := filepath.Rel(base, absolute)
+	if err != nil {
+		return absolute
+	}
+	return filepath.Join(place, rest)
+}

@@ -1,0 +1,264 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// newOptions is what scaffold new was told.
+type newOptions struct {
+	choices  spec.Choices
+	dir      string
+	defaults string
+	runtime  string
+	dryRun   bool
+	yes      bool
+	given    func(flag string) bool // by flag or variable
+}
+
+func newNewCommand(g *globals) *cobra.Command {
+	var o newOptions
+	cmd := &cobra.Command{
+		Use:   "new NAME",
+		Short: "Make a new service",
+		Long: "Makes a new service in ./NAME, or in the folder that --dir names.\n\n" +
+			"On a terminal it asks for what no flag answers. Each flag has a variable:\n" +
+			"SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
+		Example: "  scaffold new orders\n  scaffold new orders --with postgres --owner team-checkout --module github.com/acme/orders",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.choices.Name = g.Getenv(variable("name"))
+			if len(args) > 0 {
+				o.choices.Name = args[0]
+			}
+			o.given = cmd.Flags().Changed
+			return asUsage(cmd, runNew(cmd.Context(), g, &o))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", "", "folder of the service (default ./NAME)")
+	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
+	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
+	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
+	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
+	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
+	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
+	f.StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation")
+	f.StringVar(&o.runtime, "runtime", "", "folder of the runtime, for a scaffold built in a checkout")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be written")
+	f.BoolVar(&o.yes, "yes", false, "ask nothing")
+	offer(cmd, "pattern", spec.Patterns())
+	offer(cmd, "with", spec.ComponentNames())
+	return cmd
+}
+
+// created is the document of scaffold new. Its keys are public.
+type created struct {
+	Service   string             `json:"service"`
+	Directory string             `json:"directory"`
+	Module    string             `json:"module"`
+	Resource  string             `json:"resource"`
+	DryRun    bool               `json:"dryRun"`
+	Files     []workspace.Change `json:"files"`
+	Next      []string           `json:"next"`   // commands to type now
+	Replay    string             `json:"replay"` // the command that makes the same service without questions
+}
+
+func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
+	defaults, err := loadDefaults(o.defaults)
+	if err != nil {
+		return err
+	}
+	assumed, err := complete(ctx, g, o)
+	if err != nil {
+		return err
+	}
+	s, err := defaults.New(o.choices)
+	if err != nil {
+		return badChoices(err)
+	}
+	if err := workspace.Fresh(o.dir); err != nil {
+		return err
+	}
+	w, err := g.openWorkspace(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	t, err := g.plan(w, Target{Dir: o.dir, Service: s}, defaults, s.YAML(), o.runtime)
+	if err != nil {
+		return err
+	}
+	if conflicts := t.Plan.Conflicts(); len(conflicts) > 0 {
+		return &ConflictError{conflicts}
+	}
+	if !o.dryRun {
+		if err := w.Apply(ctx, t.Plan); err != nil {
+			return err
+		}
+	}
+	g.printCreated(t, o, assumed)
+	return nil
+}
+
+// complete settles what no flag said: by questions on a terminal, by proposals
+// elsewhere. It returns the flags whose values nobody chose.
+func complete(ctx context.Context, g *globals, o *newOptions) (assumed []string, err error) {
+	asking := g.Streams.Terminal && !o.yes && g.output != "json"
+	if o.choices.Name == "" {
+		if !asking {
+			return nil, &UsageError{Err: errors.New("which service? Write scaffold new NAME, such as scaffold new orders")}
+		}
+		name := Question{Flag: "name", Title: "Name", Help: "of the service, such as orders", Value: &o.choices.Name, Check: spec.CheckName}
+		if err := g.Prompt(ctx, g.Streams, []Question{name}); err != nil {
+			return nil, err
+		}
+	}
+	// The name is about to be part of a path.
+	if err := spec.CheckName(o.choices.Name); err != nil {
+		return nil, badChoices(diag.List{{Path: "service", Message: err.Error()}})
+	}
+	if o.dir == "" {
+		o.dir = o.choices.Name
+	}
+	if o.choices.Module == "" {
+		o.choices.Module = moduleFor(ctx, o.dir)
+	}
+	if o.choices.Module == "" {
+		o.choices.Module = "example.com/" + o.choices.Name
+		assumed = append(assumed, "module")
+	}
+	if asking {
+		return nil, g.Prompt(ctx, g.Streams, o.questions())
+	}
+	if o.choices.Owner == "" {
+		assumed = append(assumed, "owner")
+	}
+	return assumed, nil
+}
+
+// questions are those that no flag answered.
+func (o *newOptions) questions() []Question {
+	if o.choices.Owner == "" {
+		o.choices.Owner = "team-" + o.choices.Name
+	}
+	all := []Question{
+		{Flag: "module", Title: "Module", Help: "Go module path", Value: &o.choices.Module, Check: spec.CheckModule},
+		{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &o.choices.Owner, Check: spec.CheckOwner},
+		{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &o.choices.Components},
+	}
+	return slices.DeleteFunc(all, func(q Question) bool { return o.given(q.Flag) })
+}
+
+// badChoices names flags where the spec has keys.
+func badChoices(err error) error {
+	var list diag.List
+	if !errors.As(err, &list) {
+		return err
+	}
+	flags := slices.Clone(list)
+	for i, p := range flags {
+		switch key, _, _ := strings.Cut(p.Path, "["); key {
+		case "service":
+			flags[i].Path = "NAME"
+		case "components":
+			flags[i].Path = "--with"
+		default:
+			flags[i].Path = "--" + key
+		}
+	}
+	return &UsageError{Err: flags}
+}
+
+// asUsage fills in the command of a usage error that came from below.
+func asUsage(cmd *cobra.Command, err error) error {
+	if misuse := (*UsageError)(nil); errors.As(err, &misuse) {
+		misuse.Command = cmd.CommandPath()
+	}
+	return err
+}
+
+func (g *globals) printCreated(t Target, o *newOptions, assumed []string) {
+	next := []string{"make run", "make test"}
+	if filepath.Clean(t.Dir) != "." {
+		next = append([]string{"cd " + quote(t.Dir)}, next...)
+	}
+	if g.emit(created{
+		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
+		Files: t.Plan.Changes, Next: next, Replay: o.replay(),
+	}) {
+		return
+	}
+	if o.dryRun {
+		g.printChanges(t.Plan.Changes)
+		g.printf("Nothing was written: this was a dry run.\n")
+		return
+	}
+	g.printf("Made %s in %s: %s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"))
+	for _, c := range t.Plan.Changes {
+		if c.Action == workspace.Keep {
+			g.printf("Kept your %s.\n\n", c.Path)
+		}
+	}
+	for _, command := range next {
+		g.printf("  %s\n", command)
+	}
+	g.printf("\n")
+	if slices.Contains(assumed, "module") {
+		g.printf("Its module is %s, for want of a git remote; --module sets another.\n", t.Service.Module)
+	}
+	if slices.Contains(assumed, "owner") {
+		g.printf("Its owner is %s; --owner sets another.\n", t.Service.Owner)
+	}
+	g.printf("The same again: %s\n", o.replay())
+}
+
+func folder(dir string) string {
+	if filepath.Clean(dir) == "." {
+		return "this folder"
+	}
+	return dir
+}
+
+// replay is the command that makes the same service without a question.
+func (o *newOptions) replay() string {
+	c := o.choices
+	command := []string{"scaffold new", quote(c.Name)}
+	add := func(flag, value string) {
+		if value != "" {
+			command = append(command, "--"+flag+" "+quote(value))
+		}
+	}
+	if o.dir != c.Name {
+		add("dir", o.dir)
+	}
+	add("module", c.Module)
+	add("pattern", c.Pattern)
+	add("with", strings.Join(c.Components, ","))
+	add("owner", c.Owner)
+	add("resource", c.Resource)
+	add("plural", c.Plural)
+	add("defaults", o.defaults)
+	add("runtime", o.runtime)
+	return strings.Join(append(command, "--yes"), " ")
+}
+
+// quote writes a word as a POSIX shell reads it back.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@+=", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

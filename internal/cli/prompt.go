@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"charm.land/huh/v2"
+)
+
+// errAborted is the user's wish to stop at a question.
+var errAborted = errors.New("stopped; nothing was written")
+
+// Question is one prompt. Its answer is in Value, or in Values when it has
+// Choices; what stands there before is the proposal.
+type Question struct {
+	Flag    string // the flag that answers it without asking
+	Title   string
+	Help    string
+	Value   *string
+	Check   func(string) error
+	Choices []string
+	Values  *[]string
+}
+
+// ask puts the questions on the terminal, one form for all; accessible ones are
+// plain lines, which screen readers read. An empty answer takes the proposal.
+func ask(ctx context.Context, s Streams, questions []Question, accessible bool) error {
+	fields := make([]huh.Field, 0, len(questions))
+	for _, q := range questions {
+		fields = append(fields, q.field(accessible))
+	}
+	proposals := make([]string, len(questions))
+	for i, q := range questions {
+		proposals[i] = q.proposal()
+	}
+	form := huh.NewForm(huh.NewGroup(fields...)).WithInput(s.In).WithOutput(s.Out).WithAccessible(accessible)
+	err := form.RunWithContext(ctx)
+	if errors.Is(err, huh.ErrUserAborted) || errors.Is(err, context.Canceled) {
+		return errAborted
+	}
+	for i, q := range questions {
+		if q.Value != nil && *q.Value == "" {
+			*q.Value = proposals[i]
+		}
+	}
+	return err
+}
+
+func (q Question) field(accessible bool) huh.Field {
+	help := q.Help + " (--" + q.Flag + ")"
+	if q.Choices != nil {
+		return huh.NewMultiSelect[string]().Title(q.Title).Description(help).
+			Options(huh.NewOptions(q.Choices...)...).Value(q.Values)
+	}
+	title, proposal := q.Title, q.proposal()
+	if accessible && proposal != "" {
+		title += " [" + proposal + "]" // a line shows no text to edit
+	}
+	return huh.NewInput().Title(title).Description(help).Value(q.Value).Validate(func(answer string) error {
+		if answer == "" && proposal != "" {
+			return nil
+		}
+		return q.Check(answer)
+	})
+}
+
+func (q Question) proposal() string {
+	if q.Value == nil {
+		return ""
+	}
+	return *q.Value
+}

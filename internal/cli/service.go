@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// Files that the command line adds to a rendered tree.
+const (
+	schemaPath   = ".scaffold/schema.json"
+	defaultsPath = ".scaffold/defaults.yaml" // the layer that --defaults gave, so that every machine generates the same
+)
+
+// Target is one service with what generating it would write.
+type Target struct {
+	Dir     string // as the user would name it
+	Service spec.Service
+	Tree    templates.Tree
+	Plan    workspace.Plan
+}
+
+// serviceFlags are the flags of commands that work on an existing service.
+type serviceFlags struct {
+	dir      string
+	defaults string
+	runtime  string
+}
+
+// findService returns the folder of the service: the one that is named, or else
+// the nearest one upward from the working directory.
+func findService(named string) (string, error) {
+	if named != "" {
+		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
+			return "", fmt.Errorf("%s holds no %s; name the folder of a service", named, spec.FileName)
+		}
+		return named, nil
+	}
+	at, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	for dir := "."; ; dir = filepath.Join("..", dir) {
+		if _, err := os.Stat(filepath.Join(at, spec.FileName)); err == nil {
+			return dir, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no %s here or in a folder above; "+
+				"begin with scaffold new NAME, or name the folder of a service", spec.FileName)
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// loadSpec reads the spec of the service in dir over its defaults: those of the
+// file that is named, or else those that it was generated with.
+func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
+	defaults, err := serviceDefaults(dir, defaultsFile)
+	if err != nil {
+		return spec.Service{}, spec.Defaults{}, nil, err
+	}
+	name := filepath.Join(dir, spec.FileName)
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return spec.Service{}, spec.Defaults{}, nil, err
+	}
+	s, err := defaults.Parse(name, src)
+	return s, defaults, src, err
+}
+
+// serviceDefaults reads the defaults of the file that is named, or else those
+// that the service in dir was generated with, if any.
+func serviceDefaults(dir, named string) (spec.Defaults, error) {
+	if named != "" {
+		return loadDefaults(named)
+	}
+	defaults, err := loadDefaults(filepath.Join(dir, filepath.FromSlash(defaultsPath)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return spec.Defaults{}, nil
+	}
+	return defaults, err
+}
+
+func loadDefaults(name string) (spec.Defaults, error) {
+	if name == "" {
+		return spec.Defaults{}, nil
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return spec.Defaults{}, err
+	}
+	return spec.ParseDefaults(filepath.ToSlash(name), src)
+}
+
+// open loads the service that the flags name and plans its generation. The
+// caller closes the workspace.
+func (g *globals) open(flags serviceFlags) (Target, *workspace.Workspace, error) {
+	dir, err := findService(flags.dir)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	// State first: a newer one explains a spec that makes no sense here.
+	w, err := g.openWorkspace(dir)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	t, err := g.target(w, dir, flags)
+	if err != nil {
+		return Target{}, nil, errors.Join(err, w.Close())
+	}
+	return t, w, nil
+}
+
+func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags) (Target, error) {
+	s, defaults, src, err := loadSpec(dir, flags.defaults)
+	if err != nil {
+		return Target{}, err
+	}
+	return g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
+}
+
+// plan renders the service and compares it with the disk.
+func (g *globals) plan(w *workspace.Workspace, t Target, defaults spec.Defaults, src []byte, runtimeFlag string) (Target, error) {
+	options, err := g.renderOptions(t.Dir, runtimeFlag)
+	if err != nil {
+		return Target{}, err
+	}
+	rendered, err := g.Render(t.Service, options)
+	if err != nil {
+		return Target{}, err
+	}
+	if t.Tree, err = withState(rendered, defaults, src); err != nil {
+		return Target{}, err
+	}
+	if t.Tree, err = keepPrinted(t.Tree, t.Dir); err != nil {
+		return Target{}, err
+	}
+	t.Plan, err = w.Plan(t.Tree)
+	return t, err
+}
+
+// withState adds the spec and what editors and later runs need beside it.
+func withState(rendered templates.Tree, defaults spec.Defaults, src []byte) (templates.Tree, error) {
+	files := append([]templates.File{
+		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.Yours},
+		{Path: schemaPath, Mode: 0o644, Data: spec.Schema(), Owner: templates.Managed},
+	}, rendered...)
+	if !defaults.IsZero() {
+		files = append(files, templates.File{Path: defaultsPath, Mode: 0o644, Data: defaults.Source(), Owner: templates.Managed})
+	}
+	return templates.NewTree(files...)
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// sloOptions is what scaffold slo was told.
+type sloOptions struct {
+	file   string // - is standard input
+	dir    string // empty: standard output
+	format string
+}
+
+func newSLOCommand(g *globals) *cobra.Command {
+	var o sloOptions
+	cmd := &cobra.Command{
+		Use:   "slo [FILE]",
+		Short: "Compile objectives to rules, alerts, their tests and runbooks",
+		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, OpenSLO v1, or the\n" +
+			spec.FileName + " of a service. Without FILE it is the service that you stand in; - reads\n" +
+			"standard input.\n\n" +
+			"Rules go to standard output. With -o DIR the folder gets them together with their\n" +
+			"tests for promtool, alertmanager.yaml and runbooks; what you wrote into a runbook\n" +
+			"stays. Standard error tells when each alert would fire.",
+		Example: "  scaffold slo checkout.slo.yaml -o rules\n  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.file = args[0]
+			}
+			if !slices.Contains(ruleFormats(), o.format) {
+				return usage(cmd, "--format: %q is not known; write %s%s", o.format, strings.Join(ruleFormats(), ", "), diag.DidYouMean(o.format, ruleFormats()))
+			}
+			return runSLO(cmd.Context(), g, o)
+		},
+	}
+	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: rules to standard output)")
+	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "what rules are written as: "+strings.Join(ruleFormats(), ", "))
+	offer(cmd, "format", ruleFormats())
+	return cmd
+}
+
+// The forms in which rules are written.
+const (
+	formatPrometheus = "prometheus" // rule files
+	formatOperator   = "operator"   // one PrometheusRule of the Prometheus operator
+	formatOpenSLO    = "openslo"    // the objectives, without rules
+)
+
+func ruleFormats() []string { return []string{formatPrometheus, formatOperator, formatOpenSLO} }
+
+func runSLO(ctx context.Context, g *globals, o sloOptions) error {
+	in, dropped, err := g.readObjectives(o.file)
+	if err != nil {
+		return err
+	}
+	rules, err := slo.Compile(in)
+	if err != nil {
+		return err
+	}
+	files, lost, err := ruleOutput(rules, o)
+	if err != nil {
+		return err
+	}
+	if o.dir != "" {
+		if err := writeFolder(ctx, o.dir, files); err != nil {
+			return err
+		}
+	}
+	doc := describeRules(rules, o, files)
+	doc.Dropped = append(doc.Dropped, dropped...)
+	doc.Dropped = append(doc.Dropped, lost...)
+	if g.output == "json" {
+		g.printJSON(doc.withData(files))
+		return nil
+	}
+	if o.dir == "" {
+		if _, err := g.Streams.Out.Write(files[0].Data); err != nil {
+			return fmt.Errorf("write to standard output: %w", err)
+		}
+	}
+	return doc.summarize(g.Streams.Err)
+}
+
+// readObjectives reads any kind of file that holds objectives, and lists what
+// it could not take over.
+func (g *globals) readObjectives(file string) (s slo.Spec, dropped []string, err error) {
+	if file == "" {
+		if file, err = findService(""); err != nil {
+			return slo.Spec{}, nil, err
+		}
+	}
+	name, src, err := g.readInput(file)
+	if err != nil {
+		return slo.Spec{}, nil, err
+	}
+	return parseObjectives(name, src)
+}
+
+func parseObjectives(name string, src []byte) (s slo.Spec, dropped []string, err error) {
+	switch version := apiVersion(src); {
+	case strings.HasPrefix(version, "openslo/"):
+		return slo.ImportOpenSLO(name, src)
+	case version == spec.APIVersion:
+		defaults, err := serviceDefaults(filepath.Dir(name), "")
+		if err != nil {
+			return slo.Spec{}, nil, err
+		}
+		service, err := defaults.Parse(name, src)
+		return service.SLO(), nil, err
+	}
+	s, err = slo.Parse(name, src)
+	return s, nil, err
+}
+
+// readInput reads a file, standard input for -, or the spec of the service in a
+// folder.
+func (g *globals) readInput(file string) (name string, src []byte, err error) {
+	if file == "-" {
+		src, err = io.ReadAll(g.Streams.In)
+		return "standard input", src, err
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		if file, err = findService(file); err != nil {
+			return "", nil, err
+		}
+		file = filepath.Join(file, spec.FileName)
+	}
+	src, err = os.ReadFile(file)
+	return filepath.ToSlash(file), src, err
+}
+
+// apiVersion is that of the first document. A file that has none, or is no
+// YAML, is left to the parser of our own format, which says what is wrong.
+func apiVersion(src []byte) string {
+	var head struct {
+		APIVersion string `yaml:"apiVersion"`
+	}
+	if err := yaml.Unmarshal(src, &head); err != nil {
+		return ""
+	}
+	return head.APIVersion
+}
+
+// ruleOutput gives the files of the format: the first is what standard output
+// gets. It lists what the format has no place for.
+func ruleOutput(rules slo.Rules, o sloOptions) (files []slo.File, lost []string, err error) {
+	service := rules.Spec.Service
+	switch {
+	case o.format == formatOpenSLO:
+		data, lost, err := slo.ExportOpenSLO(rules.Spec)
+		return []slo.File{{Name: service + ".openslo.yaml", Data: data}}, lost, err
+	case o.format == formatOperator:
+		files = []slo.File{{Name: service + ".prometheusrule.yaml", Data: rules.PrometheusRule()}}
+	case o.dir == "":
+		files = []slo.File{{Name: service + ".rules.yaml", Data: rules.RuleFile()}}
+	default:
+		files = rules.Files()
+	}
+	if o.dir == "" {
+		return files, nil, nil
+	}
+	books, err := rules.Runbooks(slo.RunbookOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	files = append(files, slo.File{Name: "alertmanager.yaml", Data: rules.Alertmanager()})
+	for _, b := range books {
+		files = append(files, slo.File{Name: runbookFolder + "/" + b.FileName(), Data: b.File()})
+	}
+	return files, nil, nil
+}
+
+const runbookFolder = "runbooks"

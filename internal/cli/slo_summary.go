@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// compiledRules is the document of scaffold slo. Its keys are public.
+type compiledRules struct {
+	Service    string              `json:"service"`
+	Format     string              `json:"format"`
+	Directory  string              `json:"directory,omitempty"` // where files were written; absent when they are in the document
+	Files      []compiledFile      `json:"files"`
+	Groups     []compiledGroup     `json:"groups"`
+	Objectives []compiledObjective `json:"objectives"`
+	Alerts     []compiledAlert     `json:"alerts"`
+	Drill      []drilled           `json:"drill"`
+	Notes      []string            `json:"notes"`   // what was left out of the rules and why
+	Dropped    []string            `json:"dropped"` // what the other format has and this one has not
+}
+
+type compiledFile struct {
+	Name  string `json:"name"`
+	Bytes int    `json:"bytes"`
+	Data  string `json:"data,omitempty"`
+}
+
+type compiledGroup struct {
+	Name            string  `json:"name"`
+	Tier            string  `json:"tier"`
+	IntervalSeconds float64 `json:"intervalSeconds"`
+	DelaySeconds    float64 `json:"delaySeconds"` // the most that scraping and evaluating add to a drill
+	Recordings      int     `json:"recordings"`
+	Alerts          int     `json:"alerts"`
+}
+
+type compiledObjective struct {
+	Name      string `json:"name"`
+	Objective string `json:"objective"` // percent, as an exact decimal
+	Window    string `json:"window"`
+	// MinEventsPerHour is the traffic below which a total outage does not page
+	// within ten minutes; absent for an objective that never pages that soon.
+	MinEventsPerHour float64 `json:"minEventsPerHour,omitempty"`
+}
+
+type compiledAlert struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	Tier string `json:"tier"`
+	SLO  string `json:"slo,omitempty"` // absent for alerts on the service as a whole
+}
+
+// drilled is one alert at one constant share of bad events. The seconds are
+// absent when it does not fire.
+type drilled struct {
+	Alert                string  `json:"alert"`
+	SLO                  string  `json:"slo"`
+	ErrorShare           float64 `json:"errorShare"` // 0 to 1
+	Fires                bool    `json:"fires"`
+	FiresAfterSeconds    float64 `json:"firesAfterSeconds,omitempty"`
+	ResolvesAfterSeconds float64 `json:"resolvesAfterSeconds,omitempty"`
+}
+
+func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
+	doc := compiledRules{
+		Service: r.Spec.Service, Format: o.format, Directory: o.dir,
+		Files: []compiledFile{}, Groups: []compiledGroup{}, Objectives: []compiledObjective{},
+		Alerts: []compiledAlert{}, Drill: []drilled{},
+		Notes: append([]string{}, r.Notes...), Dropped: []string{},
+	}
+	for _, f := range files {
+		doc.Files = append(doc.Files, compiledFile{Name: f.Name, Bytes: len(f.Data)})
+	}
+	for _, g := range r.Groups {
+		doc.Groups = append(doc.Groups, describeGroup(r, g))
+	}
+	for _, s := range r.Spec.SLOs {
+		objective := compiledObjective{Name: s.Name, Objective: s.Target.String(), Window: string(s.Window)}
+		objective.MinEventsPerHour, _ = r.MinTraffic(s.Name)
+		doc.Objectives = append(doc.Objectives, objective)
+	}
+	for _, a := range r.Alerts {
+		alert := compiledAlert{Name: a.Name, Kind: string(a.Kind), Tier: string(a.Tier)}
+		if a.SLO >= 0 {
+			alert.SLO = r.Spec.SLOs[a.SLO].Name
+		}
+		doc.Alerts = append(doc.Alerts, alert)
+	}
+	for _, d := range r.Drill(slo.DrillShares()...) {
+		doc.Drill = append(doc.Drill, drilled{
+			Alert: d.Alert, SLO: d.SLO, ErrorShare: d.ErrorShare, Fires: d.Fires,
+			FiresAfterSeconds: d.FiresAfter.Seconds(), ResolvesAfterSeconds: d.ResolvesAfter.Seconds(),
+		})
+	}
+	return doc
+}
+
+func describeGroup(r slo.Rules, g slo.Group) compiledGroup {
+	d := compiledGroup{
+		Name: g.Name, Tier: string(g.Tier),
+		IntervalSeconds: g.Interval.Seconds(), DelaySeconds: r.Delay(g.Tier).Seconds(),
+	}
+	for _, rule := range g.Rules {
+		if rule.Alert != "" {
+			d.Alerts++
+		} else {
+			d.Recordings++
+		}
+	}
+	return d
+}
+
+// withData is the document with the files in it, for those who wanted neither a
+// folder nor the rules alone.
+func (d compiledRules) withData(files []slo.File) compiledRules {
+	if d.Directory == "" {
+		for i, f := range files {
+			d.Files[i].Data = string(f.Data)
+		}
+	}
+	return d
+}
+
+// summarize tells people what the rules will do. It goes beside the rules, so
+// never to where they go.
+func (d compiledRules) summarize(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", d.Service, plural(len(d.Objectives), "objective"))
+	if d.Format != formatOpenSLO {
+		recordings, alerts := 0, 0
+		for _, g := range d.Groups {
+			recordings, alerts = recordings+g.Recordings, alerts+g.Alerts
+		}
+		fmt.Fprintf(&b, ", %s, %s", plural(recordings, "recording"), plural(alerts, "alert"))
+	}
+	if d.Directory != "" {
+		fmt.Fprintf(&b, "; %s in %s", plural(len(d.Files), "file"), folder(d.Directory))
+	}
+	b.WriteByte('\n')
+	if d.Format != formatOpenSLO {
+		if err := d.drillTable(&b); err != nil {
+			return err
+		}
+		for _, o := range d.Objectives {
+			if o.MinEventsPerHour > 0 {
+				fmt.Fprintf(&b, "%s: below %s events an hour a total outage does not page within 10 minutes\n", o.Name, number(o.MinEventsPerHour))
+			}
+		}
+		for _, note := range d.Notes {
+			fmt.Fprintf(&b, "note: %s\n", note)
+		}
+	}
+	for _, dropped := range d.Dropped {
+		fmt.Fprintf(&b, "dropped: %s\n", dropped)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// drillTable has a line for each alert and a column for each share of bad
+// events.
+func (d compiledRules) drillTable(w io.Writer) error {
+	var shares []float64
+	times := map[string][]string{}
+	var names []string
+	for _, x := range d.Drill {
+		if !slices.Contains(shares, x.ErrorShare) {
+			shares = append(shares, x.ErrorShare)
+		}
+		if times[x.Alert] == nil {
+			names = append(names, x.Alert)
+		}
+		cell := "-"
+		if x.Fires {
+			cell = number(x.FiresAfterSeconds / time.Minute.Seconds())
+		}
+		times[x.Alert] = append(times[x.Alert], cell)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	const title = "minutes until it fires, bad events"
+	width := len(title)
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var errs []error
+	row := func(first string, cells []string) {
+		_, err := fmt.Fprintf(t, "%-*s\t%s\t\n", width, first, strings.Join(cells, "\t"))
+		errs = append(errs, err)
+	}
+	var head []string
+	for _, s := range shares {
+		head = append(head, number(100*s)+" %")
+	}
+	row(title, head)
+	for _, name := range names {
+		row(name, times[name])
+	}
+	errs = append(errs, t.Flush())
+	for _, g := range d.Groups {
+		_, err := fmt.Fprintf(w, "%s alerts come up to %s min later: scraping and evaluating take their time\n", g.Tier, number(g.DelaySeconds/time.Minute.Seconds()))
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// number writes up to one decimal, rounded.
+func number(f float64) string {
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0")
+}

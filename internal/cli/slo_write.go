@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// writeFolder writes the files below dir, which it makes. All are staged before
+// the first is moved into place, so that a full disk leaves the old ones.
+func writeFolder(ctx context.Context, dir string, files []slo.File) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	var staged []string
+	defer func() {
+		for _, name := range staged { // in place by now unless something went wrong
+			if removeErr := root.Remove(name); !errors.Is(removeErr, fs.ErrNotExist) {
+				err = errors.Join(err, removeErr)
+			}
+		}
+	}()
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("stopped before %s: %w", f.Name, context.Cause(ctx))
+		}
+		data, err := keepBody(root, f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, filepath.FromSlash(f.Name)), err)
+		}
+		if err := root.MkdirAll(path.Dir(f.Name), 0o755); err != nil {
+			return err
+		}
+		staged = append(staged, stagedName(f.Name))
+		if err := writeSynced(root, stagedName(f.Name), data); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		if err := root.Rename(stagedName(f.Name), f.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stagedName(name string) string {
+	return path.Join(path.Dir(name), "."+path.Base(name)+".new")
+}
+
+func writeSynced(root *os.Root, name string, data []byte) error {
+	file, err := root.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// keepBody gives a runbook that exists only new facts: the rest of it belongs
+// to its readers.
+func keepBody(root *os.Root, f slo.File) ([]byte, error) {
+	if !strings.HasPrefix(f.Name, runbookFolder+"/") {
+		return f.Data, nil
+	}
+	old, err := root.ReadFile(f.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.Data, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	begin, end, err := templates.FindBlock(f.Data)
+	if err != nil {
+		return nil, err
+	}
+	oldBegin, oldEnd, err := templates.FindBlock(old)
+	if err != nil {
+		return nil, fmt.Errorf("%w; mend the markers or remove the file", err)
+	}
+	return slices.Concat(old[:oldBegin], bytes.TrimSpace(f.Data[begin:end]), old[oldEnd:]), nil
+}

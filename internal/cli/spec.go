@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+func newSpecCommand(g *globals) *cobra.Command {
+	var o serviceFlags
+	cmd := &cobra.Command{
+		Use:   "spec [DIR]",
+		Short: "Print a service's spec with every default and where it came from",
+		Args:  atMost(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.dir = args[0]
+			}
+			return runSpec(g, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation (default: the one used last)")
+	return cmd
+}
+
+// effective is the document of scaffold spec. Its keys are public.
+type effective struct {
+	File   string       `json:"file"`
+	Values []spec.Value `json:"values"`
+}
+
+func runSpec(g *globals, o serviceFlags) error {
+	dir, err := findService(o.dir)
+	if err != nil {
+		return err
+	}
+	s, _, _, err := loadSpec(dir, o.defaults)
+	if err != nil {
+		return err
+	}
+	if g.emit(effective{File: filepath.Join(dir, spec.FileName), Values: s.Effective()}) {
+		return nil
+	}
+	g.printf("%s", s.EffectiveYAML())
+	return nil
+}

@@ -1,0 +1,303 @@
+package workspace
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Apply does what the plan says, or nothing: every file is written beside its
+// place first, and only then are all moved into place. On an error, and when
+// the context ends, everything is put back and the folder is as it was.
+func (w *Workspace) Apply(ctx context.Context, p Plan) error {
+	if conflicts := p.Conflicts(); len(conflicts) > 0 {
+		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
+	}
+	if len(p.writes) == 0 && len(p.removes) == 0 {
+		return nil
+	}
+	t := &transaction{w: w, ctx: ctx, staged: map[string]string{}, backups: map[string]string{}}
+	if err := t.run(p); err != nil {
+		if undoErr := t.rollback(); undoErr != nil {
+			return errors.Join(err, fmt.Errorf("putting things back: %w", undoErr))
+		}
+		return err
+	}
+	if err := t.finish(p); err != nil {
+		return fmt.Errorf("all files are written, but tidying up met: %w", err)
+	}
+	return nil
+}
+
+// transaction is one run of Apply.
+type transaction struct {
+	w       *Workspace
+	ctx     context.Context
+	undo    []func() error    // in the order of the steps they take back
+	staged  map[string]string // path to its temporary file
+	backups map[string]string // path to the second name of what stood there
+}
+
+func (t *transaction) run(p Plan) error {
+	if err := t.folder(); err != nil {
+		return err
+	}
+	for _, f := range p.writes {
+		if err := t.stage(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range slices.Concat(p.writes, p.removes) {
+		if err := t.backUp(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.writes {
+		if err := t.place(f.path); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.removes {
+		if err := t.remove(f.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step asks whether to go on before the disk is changed.
+func (t *transaction) step(name, file string) error {
+	if err := t.ctx.Err(); err != nil {
+		return fmt.Errorf("stopped before %s: %w", file, context.Cause(t.ctx))
+	}
+	if t.w.fault != nil {
+		return t.w.fault(name, file)
+	}
+	return nil
+}
+
+func (t *transaction) onUndo(f func() error) { t.undo = append(t.undo, f) }
+
+func (t *transaction) rollback() error {
+	var errs []error
+	for _, undo := range slices.Backward(t.undo) {
+		if err := undo(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// folder makes the service's folder and those above it.
+func (t *transaction) folder() error {
+	if t.w.root != nil {
+		return nil
+	}
+	var missing []string
+	for dir := filepath.Clean(t.w.dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		missing = append(missing, dir)
+	}
+	for _, dir := range slices.Backward(missing) {
+		if err := t.step("mkdir", dir); err != nil {
+			return err
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		t.onUndo(func() error { return os.Remove(dir) })
+	}
+	root, err := os.OpenRoot(t.w.dir)
+	if err != nil {
+		return err
+	}
+	t.w.root = root
+	t.onUndo(func() error {
+		t.w.root = nil
+		return root.Close()
+	})
+	return nil
+}
+
+// stage writes the file under a temporary name in its own folder, so that
+// moving it into place later neither copies nor runs out of space.
+func (t *transaction) stage(f write) error {
+	if err := t.mkdirs(path.Dir(f.path)); err != nil {
+		return err
+	}
+	if err := t.step("write", f.path); err != nil {
+		return err
+	}
+	temporary := beside(f.path, "new")
+	file, err := t.w.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.path, cause(err))
+	}
+	t.onUndo(func() error { return t.w.root.Remove(temporary) })
+	t.staged[f.path] = temporary
+	if err := t.fill(file, f); err != nil {
+		return fmt.Errorf("write %s: %w", f.path, cause(err))
+	}
+	return nil
+}
+
+func (t *transaction) fill(file *os.File, f write) error {
+	_, err := file.Write(f.data)
+	if err == nil && f.was.exists {
+		// An existing file keeps its permissions, whatever the umask is now.
+		err = file.Chmod(f.was.mode&^0o111 | executable(f))
+	}
+	if err == nil {
+		err = t.step("sync", f.path)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// executable gives the execute bits to those who may read.
+func executable(f write) fs.FileMode {
+	if f.mode&0o100 == 0 {
+		return 0
+	}
+	return 0o100 | f.was.mode>>2&0o011
+}
+
+func (t *transaction) mkdirs(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if info, err := t.w.root.Stat(filepath.FromSlash(dir)); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := t.mkdirs(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := t.step("mkdir", dir); err != nil {
+		return err
+	}
+	if err := t.w.root.Mkdir(filepath.FromSlash(dir), 0o755); err != nil {
+		return fmt.Errorf("make folder %s: %w", dir, cause(err))
+	}
+	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(dir)) })
+	return nil
+}
+
+// backUp gives what stands at the path a second name, from which it can be put
+// back. It must still be what the plan saw.
+func (t *transaction) backUp(f write) error {
+	now, err := t.w.read(f.path)
+	if err != nil {
+		return err
+	}
+	if now.exists != f.was.exists || now.obstacle != "" || !bytes.Equal(now.data, f.was.data) {
+		return fmt.Errorf("%s changed while scaffold ran; run it again", f.path)
+	}
+	if !now.exists {
+		return nil
+	}
+	if err := t.step("back up", f.path); err != nil {
+		return err
+	}
+	backup, name := beside(f.path, "old"), filepath.FromSlash(f.path)
+	if err := t.w.root.Link(name, backup); err != nil {
+		// A file system without hard links: a copy does.
+		if err := t.w.root.WriteFile(backup, now.data, now.mode); err != nil {
+			return errors.Join(fmt.Errorf("back up %s: %w", f.path, cause(err)), t.w.root.Remove(backup))
+		}
+	}
+	t.onUndo(func() error { return t.w.root.Remove(backup) })
+	t.backups[f.path] = backup
+	return nil
+}
+
+// place moves the staged file to its path, atomically.
+func (t *transaction) place(name string) error {
+	if err := t.step("place", name); err != nil {
+		return err
+	}
+	if err := t.w.root.Rename(t.staged[name], filepath.FromSlash(name)); err != nil {
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	t.onUndo(func() error { return t.restore(name) })
+	return nil
+}
+
+func (t *transaction) remove(name string) error {
+	if err := t.step("remove", name); err != nil {
+		return err
+	}
+	if err := t.w.root.Remove(filepath.FromSlash(name)); err != nil {
+		return fmt.Errorf("remove %s: %w", name, cause(err))
+	}
+	t.onUndo(func() error { return t.restore(name) })
+	return nil
+}
+
+func (t *transaction) restore(name string) error {
+	if backup, had := t.backups[name]; had {
+		return t.w.root.Rename(backup, filepath.FromSlash(name))
+	}
+	return t.w.root.Remove(filepath.FromSlash(name))
+}
+
+// finish forgets what is no longer needed. The new files are in place.
+func (t *transaction) finish(p Plan) error {
+	var errs []error
+	for _, backup := range t.backups {
+		errs = append(errs, t.w.root.Remove(backup))
+	}
+	for _, f := range p.removes {
+		for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
+			if t.w.root.Remove(filepath.FromSlash(dir)) != nil {
+				break // not empty
+			}
+		}
+	}
+	t.syncFolders(p)
+	return errors.Join(errs...)
+}
+
+// syncFolders makes the new names survive a power cut where the file system
+// has a way to ask for it.
+func (t *transaction) syncFolders(p Plan) {
+	dirs := map[string]bool{}
+	for _, f := range slices.Concat(p.writes, p.removes) {
+		dirs[path.Dir(f.path)] = true
+	}
+	for dir := range dirs {
+		if d, err := t.w.root.Open(filepath.FromSlash(dir)); err == nil {
+			_ = d.Sync() // Windows and some network file systems refuse
+			_ = d.Close()
+		}
+	}
+}
+
+// beside is a name in the same folder that nobody else has. Names that begin
+// with a dot are not compiled, should a power cut leave one behind.
+func beside(name, suffix string) string {
+	dir, base := path.Split(name)
+	return filepath.FromSlash(dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix)
+}
+
+// cause drops the temporary name, which means nothing to the user.
+func cause(err error) error {
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	if linkError := (*os.LinkError)(nil); errors.As(err, &linkError) {
+		return linkError.Err
+	}
+	return err
+}

@@ -1,0 +1,51 @@
+//go:build unix
+
+package workspace
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The kernel itself refuses the last of three files here, half-way through its
+// bytes, as a full disk does: the limit on file sizes needs no privileges.
+func TestAFullDiskLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	const variable = "WORKSPACE_TEST_FULL_DISK"
+	if dir := os.Getenv(variable); dir != "" {
+		fillDisk(t, dir)
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "orders")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), variable+"="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was left behind: %v", err)
+	}
+}
+
+func fillDisk(t *testing.T, dir string) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ)
+	const limit = 8 << 10
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, dir)
+	p, err := w.Plan(tree(t, file("managed", "a/b.go", "1"), file("merged", "c.go", "1"), file("yours", "d.go", strings.Repeat("x", 2*limit))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), p); !errors.Is(err, syscall.EFBIG) || !strings.HasPrefix(err.Error(), "write d.go: ") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,191 @@
+package workspace
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+const (
+	stateDir = ".scaffold"
+	// ManifestPath is the record of what scaffold wrote.
+	ManifestPath = stateDir + "/manifest.json"
+	// schemaVersion is raised when an older scaffold would misread the manifest.
+	schemaVersion = 1
+)
+
+// manifest is what scaffold wrote last. Its form is public.
+type manifest struct {
+	Schema    int     `json:"schema"`
+	Generator string  `json:"generator"`
+	Layers    []Layer `json:"layers"`
+	Files     []entry `json:"files"`
+}
+
+// entry records one file. The digest is that of the whole file as the template
+// had it, and for a block file that of its block.
+type entry struct {
+	Path   string          `json:"path"`
+	Digest string          `json:"digest"`
+	Owner  templates.Owner `json:"owner"`
+	Mode   mode            `json:"mode"`
+}
+
+// mode is written in octal, as people read it.
+type mode fs.FileMode
+
+func (m mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
+
+func (m *mode) UnmarshalText(text []byte) error {
+	bits, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || fs.FileMode(bits)&^fs.ModePerm != 0 {
+		return fmt.Errorf("mode %q is not octal permission bits", text)
+	}
+	*m = mode(bits)
+	return nil
+}
+
+func (m manifest) find(name string) (entry, bool) {
+	i, ok := slices.BinarySearchFunc(m.Files, name, func(e entry, p string) int { return cmp.Compare(e.Path, p) })
+	if !ok {
+		return entry{}, false
+	}
+	return m.Files[i], true
+}
+
+// encode writes one line for each file, so that merges in git meet as rarely
+// as the files themselves do.
+func (m manifest) encode() ([]byte, error) {
+	generator, err := json.Marshal(m.Generator)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n  \"schema\": %d,\n  \"generator\": %s", m.Schema, generator)
+	if err := encodeLines(&b, "layers", m.Layers); err != nil {
+		return nil, err
+	}
+	if err := encodeLines(&b, "files", m.Files); err != nil {
+		return nil, err
+	}
+	b.WriteString("\n}\n")
+	return b.Bytes(), nil
+}
+
+func encodeLines[T any](b *bytes.Buffer, key string, items []T) error {
+	fmt.Fprintf(b, ",\n  %q: [", key)
+	for i, item := range items {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		line, err := json.Marshal(item)
+		if err != nil {
+			return err
+		}
+		b.WriteString("\n    ")
+		b.Write(line)
+	}
+	b.WriteString("\n  ]")
+	return nil
+}
+
+func (w *Workspace) readManifest() (manifest, error) {
+	d, err := w.read(ManifestPath)
+	switch {
+	case err != nil:
+		return manifest{}, err
+	case d.obstacle != "":
+		return manifest{}, fmt.Errorf("%s: %s; move it away", ManifestPath, d.obstacle)
+	case !d.exists:
+		return manifest{}, nil
+	}
+	return decodeManifest(d.data, w.opts)
+}
+
+func decodeManifest(data []byte, opts Options) (manifest, error) {
+	// The version is read first and alone: a newer manifest may have keys that
+	// make no sense here.
+	var head struct {
+		Schema    int    `json:"schema"`
+		Generator string `json:"generator"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return manifest{}, damaged(data, err)
+	}
+	if head.Schema > schemaVersion || newer(head.Generator, opts.Generator) {
+		return manifest{}, &NewerStateError{State: head.Generator, Own: opts.Generator, Command: opts.Command}
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	var m manifest
+	if err := dec.Decode(&m); err != nil {
+		return manifest{}, damaged(data, err)
+	}
+	if err := m.check(); err != nil {
+		return manifest{}, damaged(data, err)
+	}
+	return m, nil
+}
+
+func (m manifest) check() error {
+	if m.Schema != schemaVersion {
+		return fmt.Errorf("schema %d is unknown", m.Schema)
+	}
+	for i, e := range m.Files {
+		first, _, _ := strings.Cut(e.Path, "/")
+		switch {
+		case e.Path == "." || !fs.ValidPath(e.Path) || strings.EqualFold(first, ".git"):
+			return fmt.Errorf("%q is not the path of a generated file", e.Path)
+		case i > 0 && m.Files[i-1].Path >= e.Path:
+			return fmt.Errorf("%s stands twice or out of order", e.Path)
+		case !slices.Contains(templates.Owners(), e.Owner):
+			return fmt.Errorf("%s: unknown owner %q", e.Path, e.Owner)
+		}
+	}
+	return nil
+}
+
+// damaged explains what is most often the reason: a merge in git.
+func damaged(data []byte, err error) error {
+	line := 0
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+	}
+	place := ManifestPath
+	if line > 0 {
+		place = fmt.Sprintf("%s:%d", ManifestPath, line)
+	}
+	return fmt.Errorf("%s: %w; take one side of the merge in git and run scaffold generate", place, err)
+}
+
+// newer compares released versions only: a checkout is newer than nothing and
+// nothing is newer than a checkout.
+func newer(state, own string) bool {
+	return semver.IsValid(state) && semver.IsValid(own) && semver.Compare(state, own) > 0
+}
+
+// NewerStateError says that a newer scaffold wrote the service's state.
+type NewerStateError struct {
+	State, Own string // versions
+	Command    string // import path of the scaffold command
+}
+
+// Error names the version to install.
+func (e *NewerStateError) Error() string {
+	version := e.State
+	if !semver.IsValid(version) {
+		version = "latest"
+	}
+	return fmt.Sprintf("%s was written by scaffold %s and this is %s; install it with `go install %s@%s`",
+		ManifestPath, e.State, e.Own, e.Command, version)
+}

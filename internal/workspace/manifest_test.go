@@ -1,0 +1,144 @@
+package workspace
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+func TestTheManifestHasOneSortedLineForEachFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	script := file("yours", "run.sh", "x\r\n")
+	script.Mode = 0o755
+	apply(t, dir, tree(t, script, file("managed", "a/b.go", "x\n"), file("merged", "Makefile", "x\n"), file("block", "r.md", facts("x"))))
+	got, err := os.ReadFile(filepath.Join(dir, ManifestPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const x = "sha256:73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac" // of "x\n"
+	equal(t, `{
+  "schema": 1,
+  "generator": "v0.1.0",
+  "layers": [
+    {"name":"scaffold","version":"v0.1.0","digest":"sha256:0"}
+  ],
+  "files": [
+    {"path":"Makefile","digest":"`+x+`","owner":"merged","mode":"0644"},
+    {"path":"a/b.go","digest":"`+x+`","owner":"managed","mode":"0644"},
+    {"path":"r.md","digest":"`+digest([]byte(facts("x")))+`","owner":"block","mode":"0644"},
+    {"path":"run.sh","digest":"`+x+`","owner":"yours","mode":"0755"}
+  ]
+}
+`, string(got))
+}
+
+func TestAManifestThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
+	const advice = "; take one side of the merge in git and run scaffold generate"
+	files := func(lines string) string {
+		return `{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [` + lines + `]}`
+	}
+	for _, tt := range []struct{ name, manifest, want string }{
+		{"a merge in git", "{\n<<<<<<< HEAD\n", ".scaffold/manifest.json:2: invalid character '<' looking for beginning of object key string" + advice},
+		{"a key nobody knows", `{"schema": 1, "zebra": 1}`, `.scaffold/manifest.json: json: unknown field "zebra"` + advice},
+		{"no schema", `{}`, ".scaffold/manifest.json: schema 0 is unknown" + advice},
+		{"a path that leads out", files(`{"path": "../x", "digest": "", "owner": "managed", "mode": "0644"}`),
+			`.scaffold/manifest.json: "../x" is not the path of a generated file` + advice},
+		{"git's own files", files(`{"path": ".git/config", "digest": "", "owner": "managed", "mode": "0644"}`),
+			`.scaffold/manifest.json: ".git/config" is not the path of a generated file` + advice},
+		{"nobody's file", files(`{"path": "a", "digest": "", "owner": "x", "mode": "0644"}`), `.scaffold/manifest.json: a: unknown owner "x"` + advice},
+		{"a file twice", files(`{"path": "a", "owner": "yours", "mode": "0644"}, {"path": "a", "owner": "yours", "mode": "0644"}`),
+			".scaffold/manifest.json: a stands twice or out of order" + advice},
+		{"a mode that is none", files(`{"path": "a", "owner": "yours", "mode": "rw"}`),
+			`.scaffold/manifest.json: mode "rw" is not octal permission bits` + advice},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			put(t, dir, ManifestPath, tt.manifest)
+			if _, err := Open(dir, options("v0.1.0")); err == nil || err.Error() != tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestStateOfANewerScaffoldIsRefusedByNameOfTheVersion(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, state, own, want string }{
+		{"a newer release", `{"schema": 1, "generator": "v0.10.0"}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold v0.10.0 and this is v0.9.0; " +
+			"install it with `go install example.org/scaffold/cmd/scaffold@v0.10.0`"},
+		{"a newer form from a checkout", `{"schema": 2, "generator": "devel", "new": {}}`, "v0.9.0", ".scaffold/manifest.json was written by scaffold devel and this is v0.9.0; " +
+			"install it with `go install example.org/scaffold/cmd/scaffold@latest`"},
+		{"an older release", `{"schema": 1, "generator": "v0.8.0"}`, "v0.9.0", ""},
+		{"a checkout", `{"schema": 1, "generator": "devel"}`, "v0.9.0", ""},
+		{"read by a checkout", `{"schema": 1, "generator": "v0.9.0"}`, "devel", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			put(t, dir, ManifestPath, tt.state)
+			w, err := Open(dir, options(tt.own))
+			if tt.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := w.Close(); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			newer := (*NewerStateError)(nil)
+			if !errors.As(err, &newer) || err.Error() != tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(`{"schema": 1, "generator": "v0.1.0", "layers": [], "files": [{"path": "a", "digest": "x", "owner": "yours", "mode": "0644"}]}`))
+	f.Add([]byte(`{"schema": 2}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := decodeManifest(data, options("v0.1.0"))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), ManifestPath) {
+				t.Errorf("%v does not name the file", err)
+			}
+			return
+		}
+		written, err := m.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := decodeManifest(written, options("v0.1.0"))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, written)
+		}
+		for _, e := range m.Files {
+			if got, ok := again.find(e.Path); !ok || got != e {
+				t.Errorf("got %v, want %v", got, e)
+			}
+		}
+	})
+}
+
+func TestDigestsIgnoreLineEnds(t *testing.T) {
+	t.Parallel()
+	if digest([]byte("a\r\nb\r\n")) != digest([]byte("a\nb\n")) {
+		t.Error("turned line ends have another digest")
+	}
+	if digest([]byte("a\rb")) == digest([]byte("ab")) {
+		t.Error("a carriage return inside a line does not count")
+	}
+}
+
+func TestOwnersOfTheManifestAreThoseOfTheTree(t *testing.T) {
+	t.Parallel()
+	equal(t, []templates.Owner{"managed", "merged", "yours", "block"}, templates.Owners())
+}

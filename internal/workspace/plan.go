@@ -1,0 +1,353 @@
+package workspace
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// Action is what happens to one file. The values are public.
+type Action string
+
+// The actions, from those that write to those that do not.
+const (
+	Create   Action = "create"   // it does not exist
+	Update   Action = "update"   // it is as scaffold wrote it, and the template or spec changed
+	Rewrite  Action = "rewrite"  // it is managed and was edited by hand
+	Remove   Action = "remove"   // it is no longer generated and unedited
+	Keep     Action = "keep"     // nothing to do
+	Edited   Action = "edited"   // the user edited it and the template changed: it stays as it is
+	Deleted  Action = "deleted"  // the user deleted it: it stays away
+	Released Action = "released" // it is no longer generated, but edited or the user's: it stays
+	Conflict Action = "conflict" // nothing can be done without the user; nothing at all is written
+)
+
+// writes says whether the action changes the file.
+func (a Action) writes() bool {
+	return a == Create || a == Update || a == Rewrite || a == Remove
+}
+
+// Change is what happens to one file. The JSON names are public.
+type Change struct {
+	Path   string          `json:"path"`
+	Owner  templates.Owner `json:"owner"`
+	Action Action          `json:"action"`
+	Note   string          `json:"note,omitempty"` // why, where the action does not say
+}
+
+// Plan is everything that bringing a tree to the disk would do.
+type Plan struct {
+	Changes []Change // one for each file, sorted by path
+
+	writes  []write
+	removes []write // data is unused
+}
+
+// write is one file to write, and what stood there when it was planned.
+type write struct {
+	path string
+	data []byte
+	mode fs.FileMode
+	was  disk
+}
+
+// Conflicts returns the changes that stop the plan.
+func (p Plan) Conflicts() []Change {
+	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return c.Action != Conflict })
+}
+
+// Empty says whether applying the plan would change any file of the tree. The
+// record of versions in the manifest alone does not count.
+func (p Plan) Empty() bool {
+	return !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action.writes() })
+}
+
+// Count returns how many files have the action.
+func (p Plan) Count(a Action) int {
+	n := 0
+	for _, c := range p.Changes {
+		if c.Action == a {
+			n++
+		}
+	}
+	return n
+}
+
+// Then returns what both plans change, for a second plan that was applied after
+// this one. It is for telling, not for applying.
+func (p Plan) Then(second Plan) Plan {
+	changes := slices.Clone(p.Changes)
+	for _, c := range second.Changes {
+		i := slices.IndexFunc(changes, func(was Change) bool { return was.Path == c.Path })
+		switch {
+		case i < 0:
+			changes = append(changes, c)
+		case c.Action.writes() && !changes[i].Action.writes():
+			changes[i] = c
+		}
+	}
+	return Plan{Changes: changes}
+}
+
+// Plan compares the tree with the folder and with what was written last. It
+// changes nothing.
+func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
+	p := planner{w: w}
+	for _, f := range next {
+		if f.Path == ManifestPath || strings.HasPrefix(f.Path, stateDir+"/base/") {
+			return Plan{}, fmt.Errorf("%s: the path is kept for scaffold's own state", f.Path)
+		}
+		if err := p.file(f); err != nil {
+			return Plan{}, err
+		}
+	}
+	for _, e := range w.old.Files {
+		if _, stays := next.Find(e.Path); stays {
+			continue
+		}
+		if err := p.gone(e); err != nil {
+			return Plan{}, err
+		}
+	}
+	if err := p.manifest(); err != nil {
+		return Plan{}, err
+	}
+	slices.SortStableFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
+	return p.Plan, nil
+}
+
+type planner struct {
+	Plan
+	w     *Workspace
+	files []entry
+}
+
+// candidate is one file of the tree with everything known about it.
+type candidate struct {
+	templates.File
+	disk  disk
+	last  entry
+	known bool // last is what scaffold wrote
+}
+
+// pristine says whether the file is as scaffold wrote it.
+func (c candidate) pristine() bool {
+	return c.known && c.last.Owner != templates.Block &&
+		digest(c.disk.data) == c.last.Digest && sameMode(c.disk.mode, fs.FileMode(c.last.Mode))
+}
+
+// current says whether the file is as the tree wants it.
+func (c candidate) current() bool {
+	return digest(c.disk.data) == digest(c.Data) && sameMode(c.disk.mode, c.Mode)
+}
+
+func (p *planner) file(f templates.File) error {
+	d, err := p.w.read(f.Path)
+	if err != nil {
+		return err
+	}
+	c := candidate{File: f, disk: d}
+	c.last, c.known = p.w.old.find(f.Path)
+	if d.obstacle != "" {
+		p.change(c, Conflict, d.obstacle+"; move it away")
+		return nil
+	}
+	switch f.Owner {
+	case templates.Managed:
+		p.managed(c)
+	case templates.Merged:
+		return p.merged(c)
+	case templates.Block:
+		p.block(c)
+	default:
+		p.yours(c)
+	}
+	return nil
+}
+
+func (p *planner) managed(c candidate) {
+	switch {
+	case !c.disk.exists:
+		p.put(c, Create, "")
+	case c.current():
+		p.change(c, Keep, "")
+	case c.pristine():
+		p.put(c, Update, "")
+	case c.known && c.last.Owner == templates.Managed:
+		p.put(c, Rewrite, "it was edited by hand")
+	case c.known:
+		p.change(c, Conflict, "it is managed from now on, but you edited it; move your changes away and delete it")
+		return
+	default:
+		p.change(c, Conflict, "a file that scaffold did not write is in the way; move it away")
+		return
+	}
+	p.record(c, digest(c.Data))
+}
+
+func (p *planner) merged(c candidate) error {
+	switch {
+	case !c.disk.exists && c.known:
+		p.change(c, Deleted, "you deleted it")
+		p.files = append(p.files, c.last)
+		return nil
+	case !c.disk.exists:
+		p.put(c, Create, "")
+	case c.current():
+		p.change(c, Keep, "")
+	case !c.known:
+		p.change(c, Keep, "it was here before")
+	case c.pristine():
+		p.put(c, Update, "")
+	case c.last.Digest == digest(c.Data):
+		p.change(c, Keep, "")
+	default:
+		p.change(c, Edited, "you edited it and the template changed; yours stays")
+		p.files = append(p.files, c.last)
+		return nil
+	}
+	p.record(c, digest(c.Data))
+	return p.base(c)
+}
+
+func (p *planner) yours(c candidate) {
+	switch {
+	case !c.disk.exists && c.known:
+		p.change(c, Deleted, "you deleted it")
+	case !c.disk.exists:
+		p.put(c, Create, "")
+	default:
+		p.change(c, Keep, "")
+	}
+	if c.known && c.last.Owner != templates.Block {
+		p.record(c, c.last.Digest)
+		return
+	}
+	p.record(c, digest(c.Data))
+}
+
+func (p *planner) block(c candidate) {
+	// The tree verified its own markers.
+	begin, end, _ := templates.FindBlock(c.Data)
+	want := c.Data[begin:end]
+	if !c.disk.exists {
+		if c.known {
+			p.change(c, Deleted, "you deleted it")
+		} else {
+			p.put(c, Create, "")
+		}
+		p.record(c, digest(want))
+		return
+	}
+	from, to, err := templates.FindBlock(c.disk.data)
+	if err != nil {
+		p.change(c, Conflict, err.Error()+"; put it back, or move the file away to get a new one")
+		return
+	}
+	have := c.disk.data[from:to]
+	switch {
+	case digest(have) == digest(want):
+		p.change(c, Keep, "")
+	case c.known && c.last.Owner == templates.Block && digest(have) != c.last.Digest:
+		p.replace(c, from, to, want, Rewrite, "its facts were edited by hand")
+	default:
+		p.replace(c, from, to, want, Update, "")
+	}
+	p.record(c, digest(want))
+}
+
+// replace writes the user's file with another block, in its own line ends.
+func (p *planner) replace(c candidate, from, to int, block []byte, a Action, note string) {
+	if bytes.Contains(c.disk.data[from:to], []byte("\r\n")) {
+		block = bytes.ReplaceAll(block, []byte("\n"), []byte("\r\n"))
+	}
+	c.Data = slices.Concat(c.disk.data[:from], block, c.disk.data[to:])
+	c.Mode = c.disk.mode
+	p.put(c, a, note)
+}
+
+// gone plans for a file that is no longer generated.
+func (p *planner) gone(e entry) error {
+	d, err := p.w.read(e.Path)
+	if err != nil {
+		return err
+	}
+	c := candidate{File: templates.File{Path: e.Path, Owner: e.Owner}, disk: d, last: e, known: true}
+	switch {
+	case !d.exists: // a folder in its place is not ours
+	case (e.Owner == templates.Managed || e.Owner == templates.Merged) && c.pristine():
+		p.change(c, Remove, "")
+		p.removes = append(p.removes, write{path: e.Path, was: d})
+	case e.Owner == templates.Yours:
+		p.change(c, Released, "it is no longer generated; it is yours and stays")
+	default:
+		p.change(c, Released, "it is no longer generated; you edited it, so it stays")
+	}
+	if !owned(e.Owner) {
+		return nil
+	}
+	base, err := p.w.read(basePath(e.Path))
+	if err == nil && base.exists {
+		p.removes = append(p.removes, write{path: basePath(e.Path), was: base})
+	}
+	return err
+}
+
+// base keeps the pristine copy of a merged file.
+func (p *planner) base(c candidate) error {
+	name := basePath(c.Path)
+	d, err := p.w.read(name)
+	if err != nil {
+		return err
+	}
+	state := candidate{File: templates.File{Path: name, Owner: templates.Managed}}
+	switch {
+	case d.obstacle != "":
+		p.change(state, Conflict, d.obstacle+"; move it away")
+		return nil
+	case d.exists && digest(d.data) == digest(c.Data):
+		return nil
+	case c.known && c.last.Owner == templates.Merged && !d.exists:
+		p.change(state, Create, "the pristine copy was deleted")
+	case c.known && c.last.Owner == templates.Merged && digest(d.data) != c.last.Digest:
+		p.change(state, Rewrite, "the pristine copy was edited by hand")
+	}
+	p.writes = append(p.writes, write{path: name, data: c.Data, mode: 0o644, was: d})
+	return nil
+}
+
+// manifest plans the record, which is written last.
+func (p *planner) manifest() error {
+	slices.SortFunc(p.files, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	data, err := manifest{schemaVersion, p.w.opts.Generator, p.w.opts.Layers, p.files}.encode()
+	if err != nil {
+		return err
+	}
+	d, err := p.w.read(ManifestPath)
+	if err != nil || bytes.Equal(d.data, data) {
+		return err
+	}
+	if d.obstacle != "" {
+		return fmt.Errorf("%s: %s; move it away", ManifestPath, d.obstacle)
+	}
+	p.writes = append(p.writes, write{path: ManifestPath, data: data, mode: 0o644, was: d})
+	return nil
+}
+
+func (p *planner) change(c candidate, a Action, note string) {
+	p.Changes = append(p.Changes, Change{Path: c.Path, Owner: c.Owner, Action: a, Note: note})
+}
+
+func (p *planner) put(c candidate, a Action, note string) {
+	p.change(c, a, note)
+	p.writes = append(p.writes, write{path: c.Path, data: c.Data, mode: c.Mode, was: c.disk})
+}
+
+func (p *planner) record(c candidate, sum string) {
+	p.files = append(p.files, entry{Path: c.Path, Digest: sum, Owner: c.Owner, Mode: mode(c.Mode)})
+}

@@ -1,0 +1,307 @@
+package workspace
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// Each row writes the first tree, changes the disk as a user would, and brings
+// the second tree.
+func TestWhatHappensToAFileFollowsFromItsOwnerAndItsEdits(t *testing.T) {
+	t.Parallel()
+	const path = "docs/a.md"
+	first := func(o templates.Owner) templates.File { return file(o, path, "one\n") }
+	second := func(o templates.Owner) templates.File { return file(o, path, "two\n") }
+	edit := func(t *testing.T, dir string) { put(t, dir, path, "mine\n") }
+	leave := func(*testing.T, string) {}
+	drop := func(t *testing.T, dir string) { remove(t, dir, path) }
+	for _, tt := range []struct {
+		name   string
+		before []templates.File
+		user   func(t *testing.T, dir string)
+		next   []templates.File
+		want   []Change
+		disk   map[string]string
+	}{
+		{"managed, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("managed")},
+			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
+		{"managed, edited: rewritten", []templates.File{first("managed")}, edit, []templates.File{first("managed")},
+			[]Change{{path, "managed", Rewrite, "it was edited by hand"}}, map[string]string{path: "one\n"}},
+		{"managed, deleted: created again", []templates.File{first("managed")}, drop, []templates.File{first("managed")},
+			[]Change{{path, "managed", Create, ""}}, map[string]string{path: "one\n"}},
+		{"managed, edited to what comes: kept", []templates.File{first("managed")},
+			func(t *testing.T, dir string) { put(t, dir, path, "two\n") }, []templates.File{second("managed")}, nil, map[string]string{path: "two\n"}},
+		{"managed, line ends turned: kept", []templates.File{first("managed")},
+			func(t *testing.T, dir string) { put(t, dir, path, "one\r\n") }, []templates.File{first("managed")}, nil, map[string]string{path: "one\r\n"}},
+		{"managed, no longer generated, unedited: removed", []templates.File{first("managed")}, leave, nil,
+			[]Change{{path, "managed", Remove, ""}}, map[string]string{}},
+		{"managed, no longer generated, edited: stays", []templates.File{first("managed")}, edit, nil,
+			[]Change{{path, "managed", Released, "it is no longer generated; you edited it, so it stays"}}, map[string]string{path: "mine\n"}},
+		{"managed, no longer generated, deleted: nothing", []templates.File{first("managed")}, drop, nil, nil, map[string]string{}},
+
+		{"merged, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("merged")},
+			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
+		{"merged, edited, same template: kept", []templates.File{first("merged")}, edit, []templates.File{first("merged")},
+			nil, map[string]string{path: "mine\n"}},
+		{"merged, edited, new template: kept and told", []templates.File{first("merged")}, edit, []templates.File{second("merged")},
+			[]Change{{path, "merged", Edited, "you edited it and the template changed; yours stays"}}, map[string]string{path: "mine\n"}},
+		{"merged, deleted: stays away", []templates.File{first("merged")}, drop, []templates.File{second("merged")},
+			[]Change{{path, "merged", Deleted, "you deleted it"}}, map[string]string{}},
+		{"merged, no longer generated, unedited: removed", []templates.File{first("merged")}, leave, nil,
+			[]Change{{path, "merged", Remove, ""}}, map[string]string{}},
+		{"merged, no longer generated, edited: stays", []templates.File{first("merged")}, edit, nil,
+			[]Change{{path, "merged", Released, "it is no longer generated; you edited it, so it stays"}}, map[string]string{path: "mine\n"}},
+
+		{"yours, template changed: never touched", []templates.File{first("yours")}, leave, []templates.File{second("yours")},
+			nil, map[string]string{path: "one\n"}},
+		{"yours, edited: never touched", []templates.File{first("yours")}, edit, []templates.File{second("yours")}, nil, map[string]string{path: "mine\n"}},
+		{"yours, deleted: stays away", []templates.File{first("yours")}, drop, []templates.File{second("yours")},
+			[]Change{{path, "yours", Deleted, "you deleted it"}}, map[string]string{}},
+		{"yours, no longer generated: stays", []templates.File{first("yours")}, leave, nil,
+			[]Change{{path, "yours", Released, "it is no longer generated; it is yours and stays"}}, map[string]string{path: "one\n"}},
+
+		{"not ours, where a managed file comes: conflict", nil, edit, []templates.File{first("managed")},
+			[]Change{{path, "managed", Conflict, "a file that scaffold did not write is in the way; move it away"}}, nil},
+		{"not ours, where a merged file comes: kept", nil, edit, []templates.File{first("merged")},
+			[]Change{{path, "merged", Keep, "it was here before"}}, map[string]string{path: "mine\n"}},
+		{"not ours, where a file of yours comes: kept", nil, edit, []templates.File{first("yours")}, nil, map[string]string{path: "mine\n"}},
+		{"not ours and not generated: not seen", nil, edit, nil, nil, map[string]string{path: "mine\n"}},
+
+		{"from merged to managed, unedited: updated", []templates.File{first("merged")}, leave, []templates.File{second("managed")},
+			[]Change{{path, "managed", Update, ""}}, map[string]string{path: "two\n"}},
+		{"from merged to managed, edited: conflict", []templates.File{first("merged")}, edit, []templates.File{second("managed")},
+			[]Change{{path, "managed", Conflict, "it is managed from now on, but you edited it; move your changes away and delete it"}}, nil},
+		{"from managed to merged, unedited: updated", []templates.File{first("managed")}, leave, []templates.File{second("merged")},
+			[]Change{{path, "merged", Update, ""}}, map[string]string{path: "two\n"}},
+		{"from managed to yours: kept", []templates.File{first("managed")}, leave, []templates.File{second("yours")}, nil, map[string]string{path: "one\n"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			apply(t, dir, tree(t, tt.before...))
+			tt.user(t, dir)
+			p := plan(t, dir, tree(t, tt.next...))
+			equal(t, tt.want, notable(p))
+			if len(p.Conflicts()) > 0 {
+				before := snapshot(t, dir)
+				if err := open(t, dir).Apply(t.Context(), p); err == nil || !strings.HasPrefix(err.Error(), path+": ") {
+					t.Errorf("a plan with conflicts was applied: %v", err)
+				}
+				equal(t, before, snapshot(t, dir))
+				return
+			}
+			apply(t, dir, tree(t, tt.next...))
+			equal(t, tt.disk, contents(t, dir))
+			for _, c := range plan(t, dir, tree(t, tt.next...)).Changes {
+				if c.Action.writes() {
+					t.Errorf("a second run would %s %s", c.Action, c.Path)
+				}
+			}
+		})
+	}
+}
+
+func TestABlockIsReplacedInTheUsersFile(t *testing.T) {
+	t.Parallel()
+	const path = "observability/runbooks/OrdersDown.md"
+	generated := func(text string) templates.File {
+		return file(templates.Block, path, "# Down\n\n"+facts(text)+"\n\nRoll back.\n")
+	}
+	for _, tt := range []struct {
+		name, disk string
+		next       templates.File
+		want       []Change
+		after      string
+	}{
+		{"the body is the user's", "# Ours\n" + facts("one") + "\nCall Ann.", generated("two"),
+			[]Change{{path, "block", Update, ""}}, "# Ours\n" + facts("two") + "\nCall Ann."},
+		{"the same facts", "# Ours\n" + facts("one"), generated("one"), nil, "# Ours\n" + facts("one")},
+		{"edited facts", "# Ours\n" + facts("mine"), generated("one"),
+			[]Change{{path, "block", Rewrite, "its facts were edited by hand"}}, "# Ours\n" + facts("one")},
+		{"turned line ends stay", strings.ReplaceAll("# Ours\n"+facts("one")+"\n", "\n", "\r\n"), generated("two"),
+			[]Change{{path, "block", Update, ""}}, strings.ReplaceAll("# Ours\n"+facts("two")+"\n", "\n", "\r\n")},
+		{"no markers", "# Ours\n", generated("one"),
+			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:begin … --> is missing; put it back, or move the file away to get a new one"}}, ""},
+		{"half a block", "# Ours\n" + templates.BlockBegin + " -->\n", generated("one"),
+			[]Change{{path, "block", Conflict, "the marker <!-- scaffold:facts:end --> is missing; put it back, or move the file away to get a new one"}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			apply(t, dir, tree(t, generated("one")))
+			put(t, dir, path, tt.disk)
+			p := plan(t, dir, tree(t, tt.next))
+			equal(t, tt.want, notable(p))
+			if len(p.Conflicts()) > 0 {
+				return
+			}
+			apply(t, dir, tree(t, tt.next))
+			equal(t, map[string]string{path: tt.after}, contents(t, dir))
+		})
+	}
+}
+
+func TestADeletedRunbookStaysAwayAndOneNoLongerGeneratedStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := file("block", "a.md", facts("a")), file("block", "b.md", facts("b"))
+	apply(t, dir, tree(t, a, b))
+	remove(t, dir, "a.md")
+	equal(t, []Change{
+		{"a.md", "block", Deleted, "you deleted it"},
+		{"b.md", "block", Released, "it is no longer generated; you edited it, so it stays"},
+	}, apply(t, dir, tree(t, a)))
+	equal(t, map[string]string{"b.md": facts("b")}, contents(t, dir))
+}
+
+func TestWhatIsInTheWayIsNamed(t *testing.T) {
+	t.Parallel()
+	link := func(t *testing.T, dir, target, name string) {
+		t.Helper()
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		setup func(t *testing.T, dir string)
+		want  string
+	}{
+		{"a folder", func(t *testing.T, dir string) { put(t, dir, "cmd/main.go/x", "") }, "a folder is in the way; move it away"},
+		{"a file in place of the folder", func(t *testing.T, dir string) { put(t, dir, "cmd", "") }, "its folder cmd is a file; move it away"},
+		{"a link", func(t *testing.T, dir string) {
+			put(t, dir, "cmd/other", "x")
+			link(t, dir, "other", "cmd/main.go")
+		}, "a symbolic link is in the way; move it away"},
+		{"a link that leads out", func(t *testing.T, dir string) { link(t, dir, t.TempDir(), "cmd") },
+			"its folder cmd is a symbolic link that leads out of the service; move it away"},
+		{"a link to nothing", func(t *testing.T, dir string) { link(t, dir, "nowhere", "cmd") },
+			"its folder cmd is a symbolic link to nothing; move it away"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			tt.setup(t, dir)
+			for _, owner := range []templates.Owner{templates.Managed, templates.Merged, templates.Yours} {
+				p := plan(t, dir, tree(t, file(owner, "cmd/main.go", "package main\n")))
+				equal(t, []Change{{"cmd/main.go", owner, Conflict, tt.want}}, p.Conflicts())
+			}
+		})
+	}
+}
+
+func TestTheExecuteBitIsPartOfAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	script := file("managed", "run.sh", "#!/bin/sh\n")
+	apply(t, dir, tree(t, script))
+	script.Mode = 0o755
+	equal(t, []Change{{"run.sh", "managed", Update, ""}}, apply(t, dir, tree(t, script)))
+	info, err := os.Stat(filepath.Join(dir, "run.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode()&0o100 == 0 {
+		t.Errorf("got %v, want it executable", info.Mode())
+	}
+	if err := os.Chmod(filepath.Join(dir, "run.sh"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, []Change{{"run.sh", "managed", Rewrite, "it was edited by hand"}}, apply(t, dir, tree(t, script)))
+	if info, err = os.Stat(filepath.Join(dir, "run.sh")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, want the user's own permissions with the execute bit back", info.Mode())
+	}
+}
+
+func TestThePristineCopyIsWhatTheTemplateHad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const base = ".scaffold/base/Makefile.base"
+	one, two := tree(t, file("merged", "Makefile", "one\n")), tree(t, file("merged", "Makefile", "two\n"))
+	read := func() string {
+		data, err := os.ReadFile(filepath.Join(dir, base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	apply(t, dir, one)
+	equal(t, "one\n", read())
+	put(t, dir, "Makefile", "mine\n")
+	apply(t, dir, two)
+	equal(t, "one\n", read()) // the merge to come needs what the edits began from
+	put(t, dir, "Makefile", "one\n")
+	apply(t, dir, two)
+	equal(t, "two\n", read())
+
+	remove(t, dir, base)
+	equal(t, []Change{{base, "managed", Create, "the pristine copy was deleted"}}, apply(t, dir, two))
+	put(t, dir, base, "mine\n")
+	equal(t, []Drift{{base, "the pristine copy was edited by hand"}}, plan(t, dir, two).Drift())
+	apply(t, dir, two)
+	equal(t, "two\n", read())
+
+	apply(t, dir, tree(t))
+	if _, err := os.Stat(filepath.Join(dir, ".scaffold/base")); !os.IsNotExist(err) {
+		t.Errorf("the copy of a file that is no longer generated stays: %v", err)
+	}
+}
+
+func TestAReadmeThatWasThereIsKeptForGood(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, "README.md", "ours\n")
+	one, two := tree(t, file("merged", "README.md", "one\n")), tree(t, file("merged", "README.md", "two\n"))
+	apply(t, dir, one)
+	equal(t, []Change(nil), apply(t, dir, one))
+	equal(t, []Change{{"README.md", "merged", Edited, "you edited it and the template changed; yours stays"}}, apply(t, dir, two))
+	apply(t, dir, tree(t))
+	equal(t, map[string]string{"README.md": "ours\n"}, contents(t, dir))
+}
+
+func TestDriftNamesEachFileThatGeneratingWouldChange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apply(t, dir, tree(t,
+		file("managed", "edited", "1"), file("managed", "old", "1"), file("managed", "lost", "1"), file("managed", "gone", "1"),
+		file("merged", "merged", "1"), file("yours", "yours", "1"), file("managed", "same", "1")))
+	put(t, dir, "edited", "x")
+	put(t, dir, "merged", "x")
+	put(t, dir, "yours", "x")
+	remove(t, dir, "lost")
+	p := plan(t, dir, tree(t,
+		file("managed", "edited", "1"), file("managed", "old", "2"), file("managed", "lost", "1"),
+		file("merged", "merged", "2"), file("yours", "yours", "2"), file("managed", "same", "1")))
+	equal(t, []Drift{
+		{"edited", "it was edited by hand"}, {"gone", "it is no longer generated"}, {"lost", "it is missing"}, {"old", "it is out of date"},
+	}, p.Drift())
+	if p.Empty() || p.Count(Keep) != 2 || p.Count(Edited) != 1 {
+		t.Errorf("empty %v, kept %d, edited %d", p.Empty(), p.Count(Keep), p.Count(Edited))
+	}
+}
+
+func TestPlanningChangesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	p := plan(t, dir, tree(t, file("managed", "a/b", "1"), file("merged", "c", "1")))
+	if p.Count(Create) != 2 {
+		t.Errorf("got %v", p.Changes)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+func TestTheStateOfScaffoldIsNoFileOfTheTree(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{ManifestPath, ".scaffold/base/x.base"} {
+		if _, err := open(t, t.TempDir()).Plan(tree(t, file("managed", path, ""))); err == nil ||
+			err.Error() != path+": the path is kept for scaffold's own state" {
+			t.Errorf("got %v", err)
+		}
+	}
+}
