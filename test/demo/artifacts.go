@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// showArtifacts counts what was written beside the code and lets the names
+// check prove that it fits the service.
+func (d *demo) showArtifacts(ctx context.Context) error {
+	d.title("What was written beside the code")
+	for _, kind := range []struct{ name, pattern string }{
+		{"rule files", "observability/rules/*.rules.yaml"},
+		{"rule tests", "observability/rules/*.test.yaml"},
+		{"boards", "observability/boards/*.json"},
+		{"runbooks", "observability/runbooks/*.md"},
+	} {
+		found, err := filepath.Glob(filepath.Join(d.dir, kind.pattern))
+		if err != nil {
+			return err
+		}
+		d.sayf("  %3d %-11s %s", len(found), kind.name, kind.pattern)
+	}
+	signals, err := os.ReadFile(filepath.Join(d.dir, "observability", "telemetry.json"))
+	if err != nil {
+		return err
+	}
+	d.sayf("  %3d KiB of declared signals in observability/telemetry.json", len(signals)/1024)
+	out, err := d.command(ctx, d.dir, "scaffold check", d.cli, "check")
+	for line := range strings.Lines(out) {
+		d.sayf("  %s", strings.TrimRight(line, "\n"))
+	}
+	return err
+}
+
+// sayWhoIsPaged tells which alerts would wake somebody when this share of
+// requests fails, and after how many minutes, from the drill table of the rules.
+func (d *demo) sayWhoIsPaged(share float64) error {
+	name := filepath.Join(d.dir, spec.FileName)
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	service, err := spec.Parse(name, src)
+	if err != nil {
+		return err
+	}
+	rules, err := slo.Compile(service.SLO())
+	if err != nil {
+		return err
+	}
+	paged := 0
+	for _, drill := range rules.Drill(share) {
+		if drill.Pair.Tier == slo.TierPage && drill.SLO == "availability" && drill.Fires {
+			paged++
+			d.sayf("  %s would page after %.1f to %.1f min of this", drill.Alert,
+				drill.FiresAfter.Minutes(), (drill.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
+		}
+	}
+	if paged == 0 {
+		return fmt.Errorf("no alert would page although %.0f %% of requests fail", 100*share)
+	}
+	return nil
+}

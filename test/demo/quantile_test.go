@@ -1,0 +1,30 @@
+package main
+
+import (
+	"math"
+	"testing"
+)
+
+func TestQuantile(t *testing.T) {
+	t.Parallel()
+	inf := math.Inf(1)
+	for name, tc := range map[string]struct {
+		buckets map[float64]float64
+		want    float64
+	}{
+		"within a bucket":            {map[float64]float64{0.1: 0, 0.2: 100, inf: 100}, 0.199},
+		"everything in the first":    {map[float64]float64{0.1: 100, inf: 100}, 0.099},
+		"beyond the last bound":      {map[float64]float64{0.1: 10, inf: 100}, 0.1},
+		"no observation in a middle": {map[float64]float64{0.1: 99, 0.2: 99, 0.4: 100, inf: 100}, 0.1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := quantile(0.99, tc.buckets); math.Abs(got-tc.want) > 1e-9 {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+	if got := quantile(0.99, nil); !math.IsNaN(got) {
+		t.Errorf("of nothing: %v", got)
+	}
+}

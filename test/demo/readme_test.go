@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const quickStart = "make install && scaffold new orders && cd orders && make run"
+
+// commands are the lines of the README's shell blocks, without comments.
+func commands(t *testing.T) []string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	shell := false
+	for line := range strings.Lines(string(readme)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			shell = line == "```sh"
+		case shell && line != "":
+			command, _, _ := strings.Cut(line, "  #")
+			all = append(all, strings.TrimSpace(command))
+		}
+	}
+	return all
+}
+
+// Each command of the README is run: the quick start below, the others by .ci/run.
+func TestReadmeCommandsAreRun(t *testing.T) {
+	t.Parallel()
+	ci, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := commands(t)
+	if !slices.Contains(all, quickStart) || len(all) < 4 {
+		t.Fatalf("the README's commands are %q", all)
+	}
+	for _, command := range all {
+		if command != quickStart && !strings.Contains(string(ci), " "+command+"\n") {
+			t.Errorf("the README says %q, which nothing runs", command)
+		}
+	}
+}
+
+// The output in the README is one of the demo: every step of it, in order.
+func TestReadmeShowsTheDemo(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "<!-- demo:begin -->")
+	shown, _, _ = strings.Cut(shown, "<!-- demo:end -->")
+	for _, title := range titles(t) {
+		before, after, found := strings.Cut(shown, "── "+title)
+		if !found {
+			t.Errorf("the README does not show the step %q after %d characters", title, len(before))
+			continue
+		}
+		shown = after
+	}
+}
+
+// titles are the steps of the demo in the order of its source, up to the first
+// verb of a format.
+func titles(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, file := range []string{"demo.go", "service.go", "traffic.go", "signals.go", "artifacts.go", "signals.go", "stop.go"} {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range titleCall.FindAllStringSubmatch(string(src), -1) {
+			title, _, _ := strings.Cut(match[1], "%")
+			if !slices.Contains(all, title) {
+				all = append(all, title)
+			}
+		}
+	}
+	// Two files hold two steps each, and the one that is left running is another demo.
+	order := []string{"One request in every signal", "What was written beside the code", "Break it on purpose"}
+	all = slices.DeleteFunc(all, func(title string) bool {
+		return slices.Contains(order, title) || strings.HasPrefix(title, "It keeps running")
+	})
+	i := slices.Index(all, "Stop it under load")
+	if i < 0 || len(all) < 5 {
+		t.Fatalf("steps %q", all)
+	}
+	return slices.Insert(all, i, order...)
+}
+
+var titleCall = regexp.MustCompile(`d\.title\((?:fmt\.Sprintf\()?"([^"]*)"`)
+
+// The quick start works as it is written, in a fresh copy of the tree, and
+// Ctrl-C ends it.
+func TestQuickStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the command and a service")
+	}
+	root := copyTree(t)
+	api, admin, err := freeAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	cmd := exec.Command("bash", "-c", quickStart)
+	var output bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &output, &output
+	cmd.Env = append(os.Environ(), "GOBIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HTTP_ADDR="+api, "ADMIN_ADDR="+admin)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Ctrl-C reaches all of it, as in a terminal
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for ready := false; !ready; {
+		select {
+		case err := <-ended:
+			t.Fatalf("%s: %v\n%s", quickStart, err, output.String())
+		case <-ctx.Done():
+			t.Fatalf("the service is not ready\n%s", output.String())
+		default:
+		}
+		status, _, err := get(ctx, "http://"+admin+"/readyz")
+		ready = err == nil && status == http.StatusOK
+		pause(ctx, 50*time.Millisecond)
+	}
+	if status, body, err := get(ctx, "http://"+api+"/v1/orders"); err != nil || status != http.StatusOK {
+		t.Errorf("GET /v1/orders: %d %s %v", status, body, err)
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		t.Fatal("Ctrl-C did not end the service")
+	}
+	if !strings.Contains(output.String(), `"msg":"drain phase done","phase":"close"`) {
+		t.Errorf("the service did not stop in order:\n%s", output.String())
+	}
+}
+
+// copyTree copies what git would give to somebody who clones the tree.
+func copyTree(t *testing.T) string {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = "../.."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		source := filepath.Join("../..", name)
+		info, err := os.Stat(source)
+		if err != nil {
+			continue // deleted and not yet committed
+		}
+		data, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(target, data, info.Mode().Perm()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}

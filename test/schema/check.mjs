@@ -1,0 +1,81 @@
+// Derives a JSON Schema from the types that Grafana publishes for classic
+// dashboards and validates every board of the examples against it. Nothing of
+// Grafana is copied into this repository: the schema is made at each run.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createGenerator } from "ts-json-schema-generator";
+import Ajv from "ajv";
+
+const types = "node_modules/@grafana/schema/dist/types/raw/dashboard/x/types.gen.d.ts";
+const examples = "../../examples";
+
+// Keys that Grafana reads and its published types leave out. Each is in the
+// documentation of the panel, variable or annotation that has it.
+const undeclared = [
+  { key: "expr", why: "a Prometheus query; the types leave targets open only in part" },
+  { key: "step", why: "resolution of a Prometheus annotation" },
+  { key: "titleFormat", why: "title of a Prometheus annotation" },
+  { key: "textFormat", why: "text of a Prometheus annotation" },
+  { key: "tagKeys", why: "labels of a Prometheus annotation" },
+  { key: "useValueForTime", why: "time of a Prometheus annotation" },
+  { key: "definition", why: "text of a query variable as the editor shows it" },
+];
+
+// Panels of a board may link to other boards in the short form that Grafana's
+// own editor saves; the types want every key of a board's link.
+const shortLink = /^\/links\/\d+$/;
+
+const compile = (type) => {
+  const schema = createGenerator({ path: types, type, skipTypeCheck: true, additionalProperties: false }).createSchema(type);
+  return new Ajv({ allErrors: true, strict: false }).compile(schema);
+};
+const isBoard = compile("Dashboard");
+const isPanel = compile("Panel");
+const isRow = compile("RowPanel");
+
+let boards = 0;
+let findings = 0;
+
+// report prints what a validator found at one place.
+function report(where, validate, value) {
+  validate(value);
+  for (const e of validate.errors ?? []) {
+    const extra = e.params?.additionalProperty;
+    if (undeclared.some(({ key }) => key === extra)) continue;
+    if (validate === isPanel && e.keyword === "required" && shortLink.test(e.instancePath)) continue;
+    if (["anyOf", "oneOf"].includes(e.keyword)) continue; // the branches tell what is wrong
+    findings++;
+    console.error(`${where}${e.instancePath}: ${e.message}${extra ? ` (${extra})` : ""}`);
+  }
+}
+
+// The types give panels and rows as one union; each is checked as what it is,
+// so that a finding names the key and not the union.
+function check(where, board) {
+  report(where, isBoard, { ...board, panels: [] });
+  for (const panel of board.panels) {
+    const place = `${where}, panel ${panel.title}: `;
+    if (panel.type === "row") report(place, isRow, { ...panel, panels: [] });
+    for (const inner of panel.type === "row" ? panel.panels : [panel]) report(place, isPanel, inner);
+  }
+}
+
+for (const example of readdirSync(examples)) {
+  const folder = join(examples, example, "observability", "boards");
+  let files = [];
+  try {
+    files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  } catch {
+    continue; // an example without boards
+  }
+  for (const name of files) {
+    boards++;
+    check(`${example}/${name}`, JSON.parse(readFileSync(join(folder, name), "utf8")));
+  }
+}
+if (boards === 0) {
+  console.error("no board was found below examples/");
+  process.exit(1);
+}
+console.log(`${boards} boards checked against @grafana/schema, ${findings} findings`);
+process.exit(findings > 0 ? 1 : 0);
