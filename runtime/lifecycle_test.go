@@ -345,6 +345,9 @@ func TestTelemetryCannotHurt(t *testing.T) {
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("stopping took %s with a budget of 3s", took)
 			}
+			svc.WaitLog(func(l servicetest.Line) bool {
+				return l["msg"] == "telemetry was not delivered" && l["signal"] == "traces" && l["error"] != nil
+			})
 			if !strings.Contains(svc.Stderr(), "stop, flush") || status != 1 {
 				t.Errorf("status %d; what was lost is not told: %s", status, svc.Stderr())
 			}

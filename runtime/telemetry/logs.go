@@ -40,7 +40,7 @@ func (t *Telemetry) initLogs() error {
 		if err != nil {
 			return fmt.Errorf("logs: %w", err)
 		}
-		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), exporter.Export, t.dropper("logs"))}
+		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), telling(t, "logs", exporter.Export), t.dropper("logs"))}
 		provider := sdklog.NewLoggerProvider(sdklog.WithResource(t.resource), sdklog.WithProcessor(processor))
 		bridge := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
 		handler = slog.NewMultiHandler(handler, leveled{bridge, t.level})

@@ -179,6 +179,18 @@ func (t *Telemetry) dropper(signal string) func(reason string, n int) {
 	return func(reason string, n int) { t.dropped.WithLabelValues(signal, reason).Add(float64(n)) }
 }
 
+// telling logs why a batch was not delivered. That it was lost is counted where
+// the batch is dropped; identical lines are limited like all others.
+func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
+	return func(ctx context.Context, batch []T) error {
+		err := export(ctx, batch)
+		if err != nil {
+			t.logger.Warn("telemetry was not delivered", slog.String("signal", signal), slog.Any("error", err))
+		}
+		return err
+	}
+}
+
 // Start starts the exporters. It returns without waiting for any backend.
 func (t *Telemetry) Start(ctx context.Context) error {
 	for _, s := range t.signals {

@@ -30,7 +30,10 @@ func (t *Telemetry) initTraces() error {
 	}
 	if t.opts.Config.exportsTraces() {
 		exporter := t.newSpanExporter()
-		processor := newSpanProcessor(exporter, t.opts.Config.batchPeriod(), t.dropper("traces"))
+		processor := &spanProcessor{
+			exporter: exporter,
+			batches:  newBatcher(t.opts.Config.batchPeriod(), telling(t, "traces", exporter.ExportSpans), t.dropper("traces")),
+		}
 		options = append(options, sdktrace.WithSpanProcessor(processor))
 		t.signals = append(t.signals, signal{
 			name: "traces",
@@ -68,10 +71,6 @@ func (t *Telemetry) newSpanExporter() *otlptrace.Exporter {
 type spanProcessor struct {
 	exporter sdktrace.SpanExporter
 	batches  *batcher[sdktrace.ReadOnlySpan]
-}
-
-func newSpanProcessor(exporter sdktrace.SpanExporter, period time.Duration, drop func(string, int)) *spanProcessor {
-	return &spanProcessor{exporter: exporter, batches: newBatcher(period, exporter.ExportSpans, drop)}
 }
 
 // OnStart implements [sdktrace.SpanProcessor].
