@@ -6,13 +6,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/observability-first/scaffold/internal/release"
 )
 
 const quickStart = "make install && scaffold new orders && cd orders && make run"
@@ -164,30 +165,11 @@ func TestQuickStart(t *testing.T) {
 // copyTree copies what git would give to somebody who clones the tree.
 func copyTree(t *testing.T) string {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	list.Dir = "../.."
-	out, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	root := t.TempDir()
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		source := filepath.Join("../..", name)
-		info, err := os.Stat(source)
-		if err != nil {
-			continue // deleted and not yet committed
-		}
-		data, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(target, data, info.Mode().Perm()); err != nil {
-			t.Fatal(err)
-		}
+	everything := func(string) bool { return true }
+	asItIs := func(data []byte) []byte { return data }
+	if err := release.Copy(t.Context(), "../..", root, everything, asItIs); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }
