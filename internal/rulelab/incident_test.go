@@ -3,6 +3,7 @@
 package rulelab_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -113,6 +114,43 @@ func failing(t *testing.T, share float64) (w *world, from time.Duration) {
 	w = newWorld(t, 15*time.Second, 5*time.Hour)
 	w.replicas("production", 3, good, bad)
 	return w, from
+}
+
+// Processes that are out of service fail what still reaches them. Who was woken
+// for the first is not woken for the second: the inhibitions see to that, and
+// without them this very incident pages again.
+func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
+	t.Parallel()
+	const from = time.Hour
+	rules := compile(t, specOf(15*time.Second, threeReplicas))
+	w := newWorld(t, 15*time.Second, 2*time.Hour)
+	for i := range 3 {
+		w.add(pod{
+			env: "production", name: fmt.Sprint("p", i), ready: until(from),
+			good: newFlow(segment{0, 30}, segment{from + 10*time.Minute, 0}),
+			bad:  newFlow(segment{0, 0}, segment{from + 10*time.Minute, 30}),
+		})
+	}
+	lab := w.lab(rules, rulelab.Options{})
+	check(t, lab.Run(t.Context(), at(0), at(w.end)))
+	if got := pages(t, rules, lab, w.end); len(got) != 1 {
+		t.Errorf("%d pages: %v; want one", len(got), got)
+	}
+	uninhibited, _, found := bytes.Cut(rules.Alertmanager(), []byte("inhibit_rules:"))
+	if !found {
+		t.Fatal("the routes hold no inhibition")
+	}
+	routing, err := rulelab.ParseRouting(uninhibited)
+	check(t, err)
+	opened := 0
+	for _, n := range routing.Notifications(lab.History(), at(w.end)) {
+		if n.Receiver == "page" && n.Reason == rulelab.Opened {
+			opened++
+		}
+	}
+	if opened < 2 {
+		t.Errorf("without inhibitions there are %d pages, so the test shows nothing", opened)
+	}
 }
 
 func TestAnotherServerDecidesTheSame(t *testing.T) {
