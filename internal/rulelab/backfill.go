@@ -1,9 +1,11 @@
 package rulelab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/value"
@@ -35,20 +37,12 @@ func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
 
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
-	q, err := r.lab.engine.NewRangeQuery(ctx, r.lab.store, nil, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
+	matrix, used, err := r.lab.queryRange(ctx, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.Expr, err)
+		return err
 	}
-	defer q.Close()
-	res := q.Exec(ctx)
-	if res.Err != nil {
-		return fmt.Errorf("%s: %w", r.Expr, res.Err)
-	}
-	matrix, err := res.Matrix()
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.Expr, err)
-	}
-	for _, s := range matrix {
+	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
+	for _, s := range r.spans(matrix) {
 		if err := r.writeSpan(s, last.Add(-offset).UnixMilli()); err != nil {
 			return err
 		}
@@ -56,10 +50,52 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	return nil
 }
 
+// spans gives the series their recorded labels. Two results of a union differ in
+// no more than the metric's name, at different times: they are one recording.
+func (r *rule) spans(matrix promql.Matrix) []promql.Series {
+	index := map[uint64]int{}
+	var out []promql.Series
+	for _, s := range matrix {
+		s.Metric = r.recordedAs(s.Metric)
+		i, seen := index[s.Metric.Hash()]
+		if !seen {
+			index[s.Metric.Hash()] = len(out)
+			out = append(out, s)
+			continue
+		}
+		out[i].Floats = append(out[i].Floats, s.Floats...)
+		slices.SortStableFunc(out[i].Floats, func(a, b promql.FPoint) int { return cmp.Compare(a.T, b.T) })
+	}
+	return out
+}
+
+// queryRange evaluates an expression at each step of a span. A scalar becomes a
+// series without labels.
+func (l *Lab) queryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (promql.Matrix, reading, error) {
+	q, err := l.engine.NewRangeQuery(ctx, l.store, nil, expr, first, last, step)
+	if err != nil {
+		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
+	}
+	defer q.Close()
+	res := q.Exec(ctx)
+	if res.Err != nil {
+		return nil, reading{}, fmt.Errorf("%s: %w", expr, res.Err)
+	}
+	matrix, err := res.Matrix()
+	if err != nil {
+		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
+	}
+	out := make(promql.Matrix, len(matrix))
+	for i, s := range matrix { // the engine reuses its own
+		out[i] = promql.Series{Metric: s.Metric, Floats: slices.Clone(s.Floats), Histograms: slices.Clone(s.Histograms)}
+	}
+	return out, reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}, nil
+}
+
 // writeSpan appends one series, with a stale marker where an evaluation did not
 // return it.
 func (r *rule) writeSpan(s promql.Series, last int64) error {
-	l, step := r.recordedAs(s.Metric), r.group.Interval.Milliseconds()
+	l, step := s.Metric, r.group.Interval.Milliseconds()
 	for i, p := range s.Floats {
 		if err := r.lab.store.Append(l, p.T, p.F); err != nil {
 			return fmt.Errorf("record: %w", err)

@@ -13,8 +13,11 @@ type Cost struct {
 	Peak        int   // samples held at once by one evaluation
 }
 
-func (c Cost) plus(r reading) Cost {
-	c.Evaluations++
+func (c Cost) plus(r reading) Cost { return c.plusMany(r, 1) }
+
+// plusMany adds what a number of evaluations have read together.
+func (c Cost) plusMany(r reading, evaluations int) Cost {
+	c.Evaluations += evaluations
 	c.Samples += r.samples
 	c.Peak = max(c.Peak, r.peak)
 	return c

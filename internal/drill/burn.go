@@ -1,0 +1,171 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// The rate that incidents happen at, far above every guard on bad events, and
+// how long it was good before: the longest window is full.
+const (
+	incidentRate = 100 // events a second
+	warmUp       = 73 * time.Hour
+)
+
+// intoTheMinute moves incidents off the grid of evaluations.
+const intoTheMinute = 7 * time.Second
+
+// burn breaks a share of the events of every objective at once and holds each
+// burn alert to its timetable.
+func (d Drill) burn(ctx context.Context, r *record, share float64) error {
+	table := d.Rules.Drill(share)
+	from := warmUp + intoTheMinute
+	to, after := from, time.Hour
+	for _, row := range table {
+		if row.Fires {
+			slack := d.Rules.Delay(row.Pair.Tier) + time.Minute
+			to = max(to, from+row.FiresAfter+slack, from+row.Pair.Short+slack)
+			after = max(after, row.ResolvesAfter+slack)
+		}
+	}
+	to = max(to, from+4*time.Hour) // what should be silent gets time to be loud
+	end := to + after + time.Hour
+	w := d.newWorld(end)
+	if err := w.replicas(production, 1, d.all(incident(incidentRate, share, from, to))); err != nil {
+		return err
+	}
+	lab, err := w.lab(nil)
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	for _, row := range table {
+		r.hold(d.Rules, row, lab.History(), from, to)
+	}
+	return nil
+}
+
+// hold compares one alert with its timetable.
+func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing, from, to time.Duration) {
+	slack := rules.Delay(want.Pair.Tier)
+	row := proof.Row{
+		Alert: want.Alert, Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: slack.Seconds(),
+		Predicted: moment(want.Fires, want.FiresAfter, want.ResolvesAfter),
+	}
+	var fired []rulelab.Firing
+	for _, f := range history {
+		if f.Alert == want.Alert {
+			fired = append(fired, f)
+		}
+	}
+	var problem error
+	switch {
+	case !want.Fires && len(fired) > 0:
+		problem = fmt.Errorf("it fires %s after the incident began, and should not at all", fired[0].FiredAt.Sub(at(from)))
+	case want.Fires && len(fired) == 0:
+		problem = fmt.Errorf("it never fires; %s after the incident began was predicted", want.FiresAfter)
+	case len(fired) > 1:
+		problem = fmt.Errorf("it fires %d times in one incident", len(fired))
+	case len(fired) == 1:
+		f := fired[0]
+		row.Measured = moment(true, f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to)))
+		problem = errors.Join(
+			within("fires", f.FiredAt.Sub(at(from)), want.FiresAfter, slack),
+			within("resolves", f.ResolvedAt.Sub(at(to)), want.ResolvesAfter, slack),
+		)
+		if f.ResolvedAt.IsZero() {
+			problem = errors.New("it does not resolve after the incident")
+		}
+	}
+	row.Holds = problem == nil
+	r.rows = append(r.rows, row)
+	evidence := "stays silent"
+	if want.Fires {
+		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s",
+			seconds(row.Measured.After), seconds(row.Measured.Resolves), want.FiresAfter, want.ResolvesAfter)
+	}
+	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorShare*100), evidence, problem)
+}
+
+func moment(fires bool, after, resolves time.Duration) proof.Moment {
+	if !fires {
+		return proof.Moment{}
+	}
+	return proof.Moment{Fires: true, After: after.Seconds(), Resolves: resolves.Seconds()}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// within wants a moment at the predicted one or later by at most the slack.
+func within(what string, got, want, slack time.Duration) error {
+	if got < want || got > want+slack {
+		return fmt.Errorf("it %s after %s; predicted %s, and at most %s later", what, got, want, slack)
+	}
+	return nil
+}
+
+// onePage fails all events of one objective after the other. Each incident may
+// reach the pager once.
+func (d Drill) onePage(ctx context.Context, r *record) error {
+	for _, o := range d.Rules.Spec.SLOs {
+		if !d.canPage(o.Name) {
+			continue
+		}
+		from := 7*time.Hour + intoTheMinute
+		to := from + 40*time.Minute
+		end := to + 2*time.Hour
+		w := d.newWorld(end)
+		traffic := d.all(healthy(incidentRate, 0))
+		traffic[o.Name] = incident(incidentRate, 1, from, to)
+		if err := w.replicas(production, 2, traffic); err != nil {
+			return err
+		}
+		lab, err := w.lab(func(rule rulelab.Rule) bool { return !strings.HasSuffix(rule.Name, string(o.Window)) })
+		if err != nil {
+			return err
+		}
+		if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+			return err
+		}
+		got := d.pages(lab, end)
+		var problem error
+		evidence := ""
+		switch {
+		case len(got) != 1:
+			problem = fmt.Errorf("a total outage of 40 minutes reaches the pager %d times: %v", len(got), alertsOf(got))
+		case got[0].At.Before(at(from)):
+			problem = fmt.Errorf("the pager hears of it at %s, before it began", got[0].At.Sub(at(from)))
+		default:
+			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", strings.Join(got[0].Alerts, ", "), got[0].At.Sub(at(from)).Round(time.Second))
+		}
+		r.judge("one page for a total outage of "+o.Name, evidence, problem)
+	}
+	return nil
+}
+
+// canPage says whether an objective has a page that a total outage fires.
+func (d Drill) canPage(objective string) bool {
+	for _, row := range d.Rules.Drill(1) {
+		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage {
+			return true
+		}
+	}
+	return false
+}
+
+func alertsOf(list []rulelab.Notification) []string {
+	var out []string
+	for _, n := range list {
+		out = append(out, n.Alerts...)
+	}
+	return out
+}

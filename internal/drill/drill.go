@@ -1,0 +1,178 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// Section is the name of the drill's proofs in a report.
+const Section = "drill"
+
+// Drill is one service's rules and what they are rehearsed on.
+type Drill struct {
+	// Rules is what the specification compiles to: it knows what each alert
+	// should do.
+	Rules slo.Rules
+	// Groups are the rules that are rehearsed, as they lie on the disk.
+	Groups []rulelab.Group
+	// Routing decides who is paged.
+	Routing *rulelab.Routing
+	Fleet   Fleet
+	// MaxCost is how many samples a second one objective may read on up to
+	// [ReferenceSeries] counters; more in proportion beyond. 0 means
+	// [DefaultMaxCost].
+	MaxCost float64
+	// Progress is told what is being rehearsed; nil tells nobody.
+	Progress func(what string)
+}
+
+// Fleet is the shape of the service.
+type Fleet struct {
+	Routes   []string // as in "GET /v1/orders"
+	Replicas int      // 0 means 3
+}
+
+func (f Fleet) routes() []string {
+	if len(f.Routes) == 0 {
+		return []string{"GET /"}
+	}
+	return f.Routes
+}
+
+func (f Fleet) replicas() int {
+	if f.Replicas == 0 {
+		return 3
+	}
+	return f.Replicas
+}
+
+// Result is what a drill has shown.
+type Result struct {
+	Proofs []proof.Proof
+	Rows   []proof.Row // of the declared scrape interval
+	Cost   proof.Cost
+}
+
+// rehearsal is one part of a drill.
+type rehearsal struct {
+	name string
+	run  func(context.Context, *record) error
+}
+
+// timed depends on the scrape interval; the rest is rehearsed at the declared one.
+func (d Drill) timed() []rehearsal {
+	var all []rehearsal
+	for _, share := range slo.DrillShares() {
+		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
+	}
+	return append(all, rehearsal{"processes that take no requests", d.outages})
+}
+
+func (d Drill) rest() []rehearsal {
+	return []rehearsal{
+		{"one incident, one page", d.onePage},
+		{"a healthy week", d.healthyWeek},
+		{"little traffic", d.littleTraffic},
+		{"an idle night", d.idleNight},
+		{"a month's budget", d.budget},
+		{"a short outage in the budget", d.outageInBudget},
+		{"the cost of the rules", d.cost},
+	}
+}
+
+// Run rehearses everything and returns what it showed. The error is for what
+// kept it from looking, such as a rule that the engine refuses.
+func (d Drill) Run(ctx context.Context) (Result, error) {
+	return d.run(ctx, slices.Concat(d.timed(), d.rest()))
+}
+
+// Timetable rehearses only what the scrape interval decides: shares of bad
+// events and processes that take no requests.
+func (d Drill) Timetable(ctx context.Context) (Result, error) {
+	return d.run(ctx, d.timed())
+}
+
+// workers is how many rehearsals run at a time: each is one goroutine's work.
+const workers = 2
+
+func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	records := make([]record, len(all))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				if d.Progress != nil {
+					d.Progress(all[i].name)
+				}
+				if err := all[i].run(ctx, &records[i]); err != nil {
+					cancel(fmt.Errorf("rehearse %s: %w", all[i].name, err))
+				}
+			}
+		})
+	}
+	for i := range all {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return Result{}, err
+	}
+	var out Result
+	for _, r := range records {
+		out.Proofs = append(out.Proofs, r.proofs...)
+		out.Rows = append(out.Rows, r.rows...)
+		if r.cost.Series > 0 {
+			out.Cost = r.cost
+		}
+	}
+	return out, nil
+}
+
+// record is what one rehearsal showed.
+type record struct {
+	proofs []proof.Proof
+	rows   []proof.Row
+	cost   proof.Cost
+}
+
+func (r *record) judge(claim, evidence string, problem error) {
+	p := proof.Proof{Section: Section, Claim: claim, Status: proof.Holds, Detail: evidence}
+	if problem != nil {
+		p.Status, p.Detail = proof.Fails, problem.Error()
+	}
+	r.proofs = append(r.proofs, p)
+}
+
+// pages lists what reaches the pager, in the order of time, without repeats.
+func (d Drill) pages(lab *rulelab.Lab, until time.Duration) []rulelab.Notification {
+	var out []rulelab.Notification
+	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
+		if n.Reason == rulelab.Opened && slices.ContainsFunc(n.Alerts, d.isPage) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (d Drill) isPage(alert string) bool {
+	return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert && a.Tier == slo.TierPage })
+}
+
+// pageFires says whether any page fires at a moment, whoever hears of it.
+func (d Drill) pageFires(lab *rulelab.Lab, now time.Duration) bool {
+	return slices.ContainsFunc(lab.History(), func(f rulelab.Firing) bool { return d.isPage(f.Alert) && f.At(at(now)) })
+}

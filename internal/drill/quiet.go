@@ -1,0 +1,206 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// healthyWeek is seven days with a deploy each day, restarts in place, one
+// scrape in a hundred lost, and a fifth of each budget spent. Nothing may fire.
+func (d Drill) healthyWeek(ctx context.Context, r *record) error {
+	const end = 7 * day
+	w := d.newWorld(end)
+	rnd := rand.New(rand.NewPCG(7, 7))
+	for n := range d.Fleet.replicas() {
+		from := time.Duration(0)
+		for version := range 7 {
+			to := time.Duration(version+1)*day + time.Duration(n)*40*time.Second
+			seed := rnd.Uint64()
+			restart := from + 5*time.Hour + time.Duration(n)*time.Hour
+			p := process{
+				environment: production, name: fmt.Sprintf("v%d-%d", version, n), from: from, to: to, vanishes: true,
+				traffic: d.week(from),
+				lost:    func(t time.Duration) bool { return (uint64(t/time.Second)*0x9E3779B97F4A7C15^seed)>>32%100 == 0 },
+				started: func(t time.Duration) time.Duration {
+					if t < restart {
+						return from
+					}
+					return restart
+				},
+			}
+			if version == 6 {
+				p.to, p.vanishes = 0, false
+			}
+			if err := w.add(p); err != nil {
+				return err
+			}
+			from = to - 20*time.Second // its successor is there before it goes
+		}
+	}
+	lab, err := w.lab(nil)
+	if err != nil {
+		return err
+	}
+	// The first minutes belong to a service that was never there before.
+	if _, err := lab.Rehearse(ctx, at(time.Minute), at(end)); err != nil {
+		return err
+	}
+	r.judge("silence in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each budget spent: no alert fires", 7*d.Fleet.replicas()),
+		silent(lab, d.ours))
+	return nil
+}
+
+// week spends a fifth of each budget.
+func (d Drill) week(time.Duration) map[string]events {
+	out := map[string]events{}
+	for _, o := range d.Rules.Spec.SLOs {
+		budget := 0.0
+		if target, ok := o.Target.Rat(); ok {
+			percent, _ := target.Float64()
+			budget = 1 - percent/100
+		}
+		out[o.Name] = healthy(20, budget/5)
+	}
+	return out
+}
+
+// ours are the alerts that the specification compiles to: a user's own may have
+// any reason to fire.
+func (d Drill) ours(alert string) bool {
+	return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert })
+}
+
+// silent wants no alert to have fired.
+func silent(lab *rulelab.Lab, counts func(alert string) bool) error {
+	var problems []error
+	for _, f := range lab.History() {
+		if counts(f.Alert) {
+			problems = append(problems, fmt.Errorf("%s fires after %s with the value %v", f.Labels, f.FiredAt.Sub(at(0)), f.Value))
+		}
+	}
+	if len(problems) > 5 {
+		problems = append(problems[:5], fmt.Errorf("and %d more times", len(problems)-5))
+	}
+	return errors.Join(problems...)
+}
+
+// littleTraffic holds each objective at the traffic below which its rules stop
+// paging for a total outage: one failure there is no incident, and an outage is.
+func (d Drill) littleTraffic(ctx context.Context, r *record) error {
+	for _, o := range d.Rules.Spec.SLOs {
+		perHour, ok := d.Rules.MinTraffic(o.Name)
+		if !ok {
+			perHour = 60
+		}
+		const from = 7*time.Hour + intoTheMinute
+		w := d.newWorld(from + 7*time.Hour)
+		if err := w.replicas(production, 1, map[string]events{o.Name: failures(perHour/3600, from)}); err != nil {
+			return err
+		}
+		lab, err := d.objectiveLab(ctx, w, o)
+		if err != nil {
+			return err
+		}
+		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, d.burns(o.Name)))
+		if !ok {
+			continue
+		}
+		if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outageOfLittle is a total outage at twice the least traffic: events come one
+// by one, and the guard wants whole ones.
+func (d Drill) outageOfLittle(ctx context.Context, r *record, o slo.Objective, perHour float64) error {
+	const from = 7*time.Hour + intoTheMinute
+	w := d.newWorld(from + 30*time.Minute)
+	if err := w.replicas(production, 1, map[string]events{o.Name: incident(2*perHour/3600, 1, from, w.end)}); err != nil {
+		return err
+	}
+	lab, err := d.objectiveLab(ctx, w, o)
+	if err != nil {
+		return err
+	}
+	first, ok := d.firstPage(lab)
+	var problem error
+	after := first.FiredAt.Sub(at(from))
+	switch {
+	case !ok:
+		problem = errors.New("nothing pages within half an hour")
+	case after > 10*time.Minute || after < 0:
+		problem = fmt.Errorf("%s fires %s after it began; ten minutes are promised", first.Alert, after)
+	}
+	r.judge(fmt.Sprintf("page for a total outage of %s at %.0f events an hour", o.Name, 2*perHour), fmt.Sprintf("%s fires after %s", first.Alert, after), problem)
+	return nil
+}
+
+// objectiveLab rehearses a world in which only one objective has traffic.
+func (d Drill) objectiveLab(ctx context.Context, w *world, o slo.Objective) (*rulelab.Lab, error) {
+	lab, err := w.lab(func(r rulelab.Rule) bool { return !r.IsAlert || d.burns(o.Name)(r.Name) })
+	if err != nil {
+		return nil, err
+	}
+	_, err = lab.Rehearse(ctx, at(0), at(w.end))
+	return lab, err
+}
+
+// burns are the burn alerts of an objective.
+func (d Drill) burns(objective string) func(alert string) bool {
+	return func(alert string) bool {
+		return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool {
+			return a.Name == alert && a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective
+		})
+	}
+}
+
+// idleNight has no traffic for hours. Nothing that is recorded may be NaN, and
+// nothing fires.
+func (d Drill) idleNight(ctx context.Context, r *record) error {
+	const end = 4 * time.Hour
+	w := d.newWorld(end)
+	traffic := d.all(events{newFlow(segment{0, 20}, segment{time.Hour, 0}, segment{3 * time.Hour, 20}), steady(0)})
+	if err := w.replicas(production, d.Fleet.replicas(), traffic); err != nil {
+		return err
+	}
+	lab, err := w.lab(nil)
+	if err != nil {
+		return err
+	}
+	if err := lab.Run(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	recorded, problem := d.numbers(ctx, lab, end)
+	if recorded == 0 && problem == nil {
+		problem = errors.New("nothing was recorded")
+	}
+	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(lab, d.ours)))
+	return nil
+}
+
+// numbers reads everything that was recorded, every two minutes.
+func (d Drill) numbers(ctx context.Context, lab *rulelab.Lab, end time.Duration) (recorded int, problem error) {
+	for now := time.Duration(0); now <= end; now += 2 * time.Minute {
+		v, err := lab.Query(ctx, `{__name__=~"slo:.+|sloth.+|ALERTS"}`, at(now))
+		if err != nil {
+			return recorded, err
+		}
+		for _, s := range v {
+			recorded++
+			if math.IsNaN(s.F) || math.IsInf(s.F, 0) {
+				return recorded, fmt.Errorf("%s is %v after %s", s.Metric, s.F, now)
+			}
+		}
+	}
+	return recorded, nil
+}

@@ -1,0 +1,221 @@
+package drill
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// production and staging are the environments of every rehearsal.
+const (
+	production = "production"
+	staging    = "staging"
+)
+
+// at is a moment of simulated time.
+func at(t time.Duration) time.Time { return time.Unix(0, 0).Add(t) }
+
+// process is one replica as its scraper sees it.
+type process struct {
+	environment, name string
+	from, to          time.Duration // its life; to 0 is for ever
+	// traffic is the events that this process counts, by objective.
+	traffic map[string]events
+	// up, ready and lost ask about a moment; nil means up, ready and not lost.
+	// A lost scrape is one that nobody notices: the sample is just not there.
+	up, ready, lost func(t time.Duration) bool
+	// started is when the program that runs at t was started; nil means once.
+	started  func(t time.Duration) time.Duration
+	vanishes bool // its target goes away with it
+}
+
+// world is a store that processes fill, scraped at one interval.
+type world struct {
+	drill  Drill
+	store  *metricstore.Store
+	end    time.Duration
+	routes []string // that traffic spreads over
+	count  int
+	series int // counters of events
+}
+
+// newWorld has one route: tiles sum over routes before anything else happens.
+// What the number of series matters for sets routes.
+func (d Drill) newWorld(end time.Duration) *world {
+	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1]}
+}
+
+func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
+
+// add makes the series of a process. Each is scraped at its own phase.
+func (w *world) add(p process) error {
+	w.count++
+	if p.to == 0 {
+		p.to = w.end
+	}
+	scrape := w.scrape()
+	first := p.from.Truncate(scrape) + time.Duration(w.count)*4100*time.Millisecond%scrape
+	if first < p.from {
+		first += scrape
+	}
+	for _, o := range w.drill.Rules.Spec.SLOs {
+		traffic, ok := p.traffic[o.Name]
+		if !ok {
+			continue
+		}
+		if err := w.addTraffic(p, first, o, traffic); err != nil {
+			return err
+		}
+	}
+	return w.addState(p, first)
+}
+
+// addTraffic spreads the events of one objective over the routes.
+func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e events) error {
+	for _, route := range w.routes {
+		more := w.labelsOf(p)
+		more[semconv.LabelMethod], more[semconv.LabelRoute], _ = strings.Cut(route, " ")
+		for _, label := range o.GroupBy {
+			if more[label] == "" {
+				more[label] = "a"
+			}
+		}
+		flows := w.drill.Rules.Flows(o.Name, more)
+		if flows == nil {
+			return fmt.Errorf("no series could be made up that the objective %s counts", o.Name)
+		}
+		for _, f := range flows {
+			grown := func(t time.Duration) float64 {
+				n := 0.0
+				if f.Good {
+					n += e.good.between(p.from, t)
+				}
+				if f.Bad {
+					n += e.bad.between(p.from, t)
+				}
+				return math.Floor(n/float64(len(w.routes)) + 1e-9)
+			}
+			if err := w.generate(p, first, f.Series, p.alive, grown); err != nil {
+				return err
+			}
+			w.series++
+		}
+	}
+	return nil
+}
+
+func (p process) alive(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
+
+// labelsOf are the labels that the scrape gives to every series of a process.
+func (w *world) labelsOf(p process) map[string]string {
+	out := maps.Clone(w.drill.Rules.Spec.Selector)
+	out[w.drill.Rules.Spec.EnvironmentLabel] = p.environment
+	out[semconv.LabelInstance] = p.name
+	return out
+}
+
+// addState makes the series that alerts on processes watch.
+func (w *world) addState(p process, first time.Duration) error {
+	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
+	presence := w.drill.Rules.Presence(w.labelsOf(p))
+	if presence[model.MetricNameLabel] != semconv.Up {
+		always = p.alive // pushed: nobody says that nothing came
+	}
+	if err := w.generate(p, first, presence, always, func(t time.Duration) float64 { return number(p.alive(t)) }); err != nil {
+		return err
+	}
+	start := func(t time.Duration) float64 {
+		if p.started != nil {
+			return p.started(t).Seconds()
+		}
+		return p.from.Seconds()
+	}
+	states := []struct {
+		name string
+		more map[string]string
+		read func(time.Duration) float64
+	}{
+		{"process_start_time_seconds", nil, start},
+		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) }},
+		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(time.Duration) float64 { return 1 }},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(time.Duration) float64 { return 0 }},
+	}
+	for _, s := range states {
+		l := w.labelsOf(p)
+		maps.Copy(l, s.more)
+		l[model.MetricNameLabel] = s.name
+		if err := w.generate(p, first, l, p.alive, s.read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) generate(p process, first time.Duration, l map[string]string, exists func(time.Duration) bool, read func(time.Duration) float64) error {
+	stale := math.Float64frombits(value.StaleNaN)
+	scrape := w.scrape()
+	return w.store.Generate(labels.FromMap(l), metricstore.Generator{
+		First: first.Milliseconds(), Last: min(w.end, p.to+2*scrape).Milliseconds(), Step: scrape.Milliseconds(),
+		Missing: func(ms int64) bool {
+			t := time.Duration(ms) * time.Millisecond
+			if p.lost != nil && p.lost(t) {
+				return true
+			}
+			// The scraper ends a series at the first scrape without it.
+			return !exists(t) && !exists(t-scrape)
+		},
+		Value: func(ms int64) float64 {
+			t := time.Duration(ms) * time.Millisecond
+			if !exists(t) {
+				return stale
+			}
+			return read(t)
+		},
+	})
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// replicas adds processes that share the traffic evenly, from beginning to end.
+func (w *world) replicas(environment string, n int, traffic map[string]events) error {
+	for i := range n {
+		share := map[string]events{}
+		for name, e := range traffic {
+			share[name] = e.times(1 / float64(n))
+		}
+		if err := w.add(process{environment: environment, name: fmt.Sprintf("%s-%d", environment, i), traffic: share}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lab loads the rules over the world.
+func (w *world) lab(only func(rulelab.Rule) bool) (*rulelab.Lab, error) {
+	return rulelab.New(w.store, w.drill.Groups, rulelab.Options{Only: only})
+}
+
+// all gives every objective the same events.
+func (d Drill) all(e events) map[string]events {
+	out := map[string]events{}
+	for _, o := range d.Rules.Spec.SLOs {
+		out[o.Name] = e
+	}
+	return out
+}
