@@ -41,7 +41,12 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	if err := w.replicas(production, 1, d.all(incident(incidentRate, share, from, to))); err != nil {
 		return err
 	}
-	lab, err := w.lab(nil)
+	var alerts []string
+	for _, row := range table {
+		alerts = append(alerts, row.Alert)
+	}
+	inputs := rulelab.Inputs(d.Groups, alerts...)
+	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/proof"
@@ -49,26 +50,25 @@ func (s shape) traffic(failing, end time.Duration) events {
 	return events{newFlow(good...), newFlow(bad...)}
 }
 
-// budget compares what a period sums up to with the true count.
+// budget compares what periods sum up to with the true count.
 func (d Drill) budget(ctx context.Context, r *record) error {
-	for _, s := range shapes() {
-		for _, o := range d.Rules.Spec.SLOs {
-			period := o.Window.Duration()
-			end := period + day
-			e := s.traffic(end-10*day+time.Duration(s.incident*float64(time.Hour)), end)
-			if o.Window == "7d" {
-				e = s.traffic(end-3*day+time.Duration(s.incident*float64(time.Hour)), end)
-			}
-			now := end - d.Rules.Spec.ScrapeInterval
-			bad, total, err := d.period(ctx, o, e, end, now)
+	for _, window := range d.windows() {
+		period := window.Duration()
+		end := period + day
+		now := end - d.Rules.Spec.ScrapeInterval
+		for _, s := range shapes() {
+			e := s.traffic(end-3*day+time.Duration(s.incident*float64(time.Hour)), end)
+			counted, err := d.period(ctx, window, e, end, now)
 			if err != nil {
 				return err
 			}
-			wantBad := e.bad.between(now-period, now)
-			wantTotal := wantBad + e.good.between(now-period, now)
-			r.judge(fmt.Sprintf("budget of %s over %s, %s", o.Name, o.Window, s.name),
-				fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", wantBad, wantTotal, bad, total),
-				errors.Join(near("bad events", bad, wantBad), near("events", total, wantTotal), near("the share of bad events", bad/total, wantBad/wantTotal)))
+			bad := e.bad.between(now-period, now)
+			total := bad + e.good.between(now-period, now)
+			for _, c := range counted {
+				r.judge(fmt.Sprintf("budget of %s over %s, %s", c.objective, window, s.name),
+					fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", bad, total, c.bad, c.total),
+					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the share of bad events", c.bad/c.total, bad/total)))
+			}
 		}
 	}
 	return nil
@@ -78,55 +78,83 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 // to be in the budget five minutes after it ended.
 func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 	const long, soon = 43 * time.Minute, 5 * time.Minute
-	for _, o := range d.Rules.Spec.SLOs {
-		period := o.Window.Duration()
+	for _, window := range d.windows() {
+		period := window.Duration()
 		from := period + 10*time.Minute
 		end := from + long + soon
-		now := end - d.Rules.Spec.ScrapeInterval
-		bad, total, err := d.period(ctx, o, incident(50, 1, from, from+long), end, now)
+		counted, err := d.period(ctx, window, incident(50, 1, from, from+long), end, end-d.Rules.Spec.ScrapeInterval)
 		if err != nil {
 			return err
 		}
 		want := long.Hours() / period.Hours()
-		r.judge(fmt.Sprintf("an outage of 43 minutes in the budget of %s within 5 minutes", o.Name),
-			fmt.Sprintf("%.4f %% of the period's events are bad, %.4f %% counted", want*100, bad/total*100), near("the share of bad events", bad/total, want))
+		for _, c := range counted {
+			r.judge(fmt.Sprintf("an outage of 43 minutes in the budget of %s within 5 minutes", c.objective),
+				fmt.Sprintf("%.4f %% of the period's events are bad, %.4f %% counted", want*100, c.bad/c.total*100), near("the share of bad events", c.bad/c.total, want))
+		}
 	}
 	return nil
 }
 
-// period records one objective's tiles and hours until end, and reads what its
-// period sums up to at now.
-func (d Drill) period(ctx context.Context, o slo.Objective, e events, end, now time.Duration) (bad, total float64, err error) {
+// windows are the periods that some objective has.
+func (d Drill) windows() []slo.Window {
+	return slices.DeleteFunc(slo.Windows(), func(w slo.Window) bool {
+		return !slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Window == w })
+	})
+}
+
+// sum is what the period of one objective sums up to.
+type sum struct {
+	objective  string
+	bad, total float64
+}
+
+// period records the tiles and hours of all objectives until end, and reads what
+// the period sums up to at now.
+func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now time.Duration) ([]sum, error) {
 	w := d.newWorld(end + time.Hour)
-	if err := w.replicas(production, 2, map[string]events{o.Name: e}); err != nil {
-		return 0, 0, err
+	if err := w.replicas(production, 2, d.all(e)); err != nil {
+		return nil, err
 	}
-	sums := []string{slo.BadRecord(string(o.Window)), slo.TotalRecord(string(o.Window))}
-	inputs := rulelab.Inputs(d.Groups, sums...)
-	tiles, err := w.lab(func(r rulelab.Rule) bool { return !r.IsAlert && inputs[r.Name] })
+	bad, total := slo.BadRecord(string(window)), slo.TotalRecord(string(window))
+	inputs := rulelab.Inputs(d.Groups, bad, total)
+	tiles, err := w.lab(func(r rulelab.Rule) bool { return inputs[r.Name] })
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	if _, err := tiles.Rehearse(ctx, at(0), at(end+1)); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	last, err := w.lab(func(r rulelab.Rule) bool { return !r.IsAlert && (r.Name == sums[0] || r.Name == sums[1]) })
+	last, err := w.lab(func(r rulelab.Rule) bool {
+		return !r.IsAlert && (r.Name == bad || r.Name == total || r.Name == slo.RecordInfo)
+	})
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	if err := last.Run(ctx, at(end), at(end+5*time.Minute)); err != nil {
-		return 0, 0, err
+	if err := last.Run(ctx, at(end), at(end+1)); err != nil {
+		return nil, err
 	}
-	for i, into := range []*float64{&bad, &total} {
-		v, err := last.Query(ctx, "sum("+sums[i]+")", at(now))
-		if err != nil {
-			return 0, 0, err
+	var out []sum
+	for _, o := range d.Rules.Spec.SLOs {
+		if o.Window != window {
+			continue
 		}
-		if len(v) == 1 {
-			*into = v[0].F
+		// The info series joins an objective to the total that it may share.
+		one := sum{o.Name, math.NaN(), math.NaN()}
+		for query, into := range map[string]*float64{
+			fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelSLOName, o.Name):                                                 &one.bad,
+			fmt.Sprintf("sum(%s and on (%s) %s{%s=%q})", total, slo.LabelTile, slo.RecordInfo, slo.LabelSLOName, o.Name): &one.total,
+		} {
+			v, err := last.Query(ctx, query, at(now))
+			if err != nil {
+				return nil, err
+			}
+			if len(v) == 1 {
+				*into = v[0].F
+			}
 		}
+		out = append(out, one)
 	}
-	return bad, total, nil
+	return out, nil
 }
 
 func near(what string, got, want float64) error {
@@ -144,27 +172,34 @@ const (
 )
 
 // cost counts what the engine reads for the rules in an hour that follows a
-// month, on counters as many as the service has.
+// month, on counters as many as the service has. One process with one route
+// records the month: the rules record the same series for it as for the fleet.
 func (d Drill) cost(ctx context.Context, r *record) error {
-	const end = 31 * day
+	const end, counted = 31 * day, time.Hour
 	w := d.newWorld(end)
-	w.routes = d.Fleet.routes()
-	if err := w.replicas(production, d.Fleet.replicas(), d.all(healthy(incidentRate, 0.0001))); err != nil {
+	before := process{environment: production, name: "before", to: end - counted, vanishes: true, traffic: d.all(healthy(incidentRate, 0.0001))}
+	if err := w.add(before); err != nil {
 		return err
 	}
-	// The tiles of a month, then an hour as it runs.
+	w.routes, w.series = d.Fleet.routes(), 0
+	for n := range d.Fleet.replicas() {
+		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}
+		if err := w.add(p); err != nil {
+			return err
+		}
+	}
 	tiles, err := w.lab(func(rule rulelab.Rule) bool { return !rule.IsAlert })
 	if err != nil {
 		return err
 	}
-	if _, err := tiles.Rehearse(ctx, at(0), at(end-time.Hour)); err != nil {
+	if _, err := tiles.Rehearse(ctx, at(0), at(end-counted)); err != nil {
 		return err
 	}
 	lab, err := w.lab(nil)
 	if err != nil {
 		return err
 	}
-	if err := lab.Run(ctx, at(end-time.Hour), at(end)); err != nil {
+	if err := lab.Run(ctx, at(end-counted), at(end)); err != nil {
 		return err
 	}
 	limit := d.MaxCost

@@ -97,7 +97,7 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := lab.Run(ctx, at(0), at(w.end)); err != nil {
+	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
 		return nil, 0, err
 	}
 	first, ok := d.firstPage(lab)

@@ -167,9 +167,9 @@ func (d Drill) burns(objective string) func(alert string) bool {
 // idleNight has no traffic for hours. Nothing that is recorded may be NaN, and
 // nothing fires.
 func (d Drill) idleNight(ctx context.Context, r *record) error {
-	const end = 4 * time.Hour
+	const end = 2 * time.Hour
 	w := d.newWorld(end)
-	traffic := d.all(events{newFlow(segment{0, 20}, segment{time.Hour, 0}, segment{3 * time.Hour, 20}), steady(0)})
+	traffic := d.all(events{newFlow(segment{0, 20}, segment{30 * time.Minute, 0}, segment{90 * time.Minute, 20}), steady(0)})
 	if err := w.replicas(production, d.Fleet.replicas(), traffic); err != nil {
 		return err
 	}

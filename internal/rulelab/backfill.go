@@ -10,6 +10,9 @@ import (
 
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
 )
 
 // Backfill records the rules of a Lab over a span in one range query each, from
@@ -37,13 +40,13 @@ func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
 
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
-	matrix, used, err := r.lab.queryRange(ctx, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
+	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
 	if err != nil {
 		return err
 	}
 	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
 	for _, s := range r.spans(matrix) {
-		if err := r.writeSpan(s, last.Add(-offset).UnixMilli()); err != nil {
+		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
 			return err
 		}
 	}
@@ -71,8 +74,8 @@ func (r *rule) spans(matrix promql.Matrix) []promql.Series {
 
 // queryRange evaluates an expression at each step of a span. A scalar becomes a
 // series without labels.
-func (l *Lab) queryRange(ctx context.Context, expr string, first, last time.Time, step time.Duration) (promql.Matrix, reading, error) {
-	q, err := l.engine.NewRangeQuery(ctx, l.store, nil, expr, first, last, step)
+func (l *Lab) queryRange(ctx context.Context, from storage.Queryable, expr string, first, last time.Time, step time.Duration) (promql.Matrix, reading, error) {
+	q, err := l.engine.NewRangeQuery(ctx, from, nil, expr, first, last, step)
 	if err != nil {
 		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
 	}
@@ -94,17 +97,17 @@ func (l *Lab) queryRange(ctx context.Context, expr string, first, last time.Time
 
 // writeSpan appends one series, with a stale marker where an evaluation did not
 // return it.
-func (r *rule) writeSpan(s promql.Series, last int64) error {
+func (r *rule) writeSpan(to *metricstore.Store, s promql.Series, last int64) error {
 	l, step := s.Metric, r.group.Interval.Milliseconds()
 	for i, p := range s.Floats {
-		if err := r.lab.store.Append(l, p.T, p.F); err != nil {
+		if err := to.Append(l, p.T, p.F); err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
 		next := p.T + step
 		if next > last || i+1 < len(s.Floats) && s.Floats[i+1].T == next {
 			continue
 		}
-		if err := r.lab.store.Append(l, next, math.Float64frombits(value.StaleNaN)); err != nil {
+		if err := to.Append(l, next, math.Float64frombits(value.StaleNaN)); err != nil {
 			return fmt.Errorf("end a series: %w", err)
 		}
 	}

@@ -10,13 +10,17 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
 )
 
 // Rehearse does what [Lab.Run] does from from, included, to to, excluded, with
 // one range query for each rule instead of one query for each evaluation: weeks
 // of alerts take a second. Options.Skip is not asked.
 //
-// A rule that reads its own past is evaluated step by step. A recording that
+// A rule that reads its own past is evaluated step by step, unless neither an
+// empty past nor the whole one would change what it records. A recording that
 // reads the future (a negative offset), or what a rule after it records, has no
 // meaning here, because all of it would be there already or not yet; it is left
 // out, with every recording that depends on it, and named in left. An alert that
@@ -43,7 +47,7 @@ func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, 
 		case r.IsAlert:
 			err = r.rehearseAlert(ctx, first, last)
 		case in.reads(r.Rule):
-			err = r.step(ctx, first, to)
+			err = r.rehearseItself(ctx, first, to)
 		default:
 			err = r.backfill(ctx, first, last)
 		}
@@ -73,11 +77,54 @@ func (r *rule) step(ctx context.Context, first, to time.Time) error {
 	return nil
 }
 
+// rehearseItself evaluates a rule that reads its own past.
+func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
+	from, until := first.Add(-r.group.QueryOffset), to.Add(-1-r.group.QueryOffset)
+	without, _, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, from, until, r.group.Interval)
+	if err != nil {
+		return err
+	}
+	past := metricstore.New()
+	spans := r.spans(without)
+	for _, s := range spans {
+		if err := r.writeSpan(past, s, until.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	with, _, err := r.lab.queryRange(ctx, both(r.lab.store, past), r.Expr, from, until, r.group.Interval)
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(spans, r.spans(with), sameSeries) {
+		return r.step(ctx, first, to)
+	}
+	return r.backfill(ctx, first, to.Add(-1))
+}
+
+func sameSeries(a, b promql.Series) bool {
+	return labels.Equal(a.Metric, b.Metric) && slices.Equal(a.Floats, b.Floats)
+}
+
+// both reads two stores as one.
+func both(a, b *metricstore.Store) storage.Queryable {
+	return storage.QueryableFunc(func(from, to int64) (storage.Querier, error) {
+		var queriers []storage.Querier
+		for _, s := range []*metricstore.Store{a, b} {
+			q, err := s.Querier(from, to)
+			if err != nil {
+				return nil, err
+			}
+			queriers = append(queriers, q)
+		}
+		return storage.NewMergeQuerier(queriers, nil, storage.ChainedSeriesMerge), nil
+	})
+}
+
 // rehearseAlert turns the result of one range query into what each evaluation
 // would have found.
 func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
-	matrix, used, err := r.lab.queryRange(ctx, r.Expr, first.Add(-offset), last.Add(-offset), step)
+	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), step)
 	if err != nil {
 		return err
 	}
@@ -161,25 +208,25 @@ func inputsOf(expr string) inputs {
 	return in
 }
 
-// Inputs are the names of the given recordings and of all that they are made of:
-// every rule whose result they read, directly or through others.
+// Inputs are the names of the given rules and of all that they are made of: every
+// recording whose result they read, directly or through others.
 func Inputs(groups []Group, names ...string) map[string]bool {
 	out := map[string]bool{}
 	for _, name := range names {
 		out[name] = true
 	}
-	var recordings []Rule
+	var all []Rule
 	for _, g := range groups {
-		recordings = append(recordings, slices.DeleteFunc(slices.Clone(g.Rules), func(r Rule) bool { return r.IsAlert })...)
+		all = append(all, g.Rules...)
 	}
 	for grown := true; grown; {
 		grown = false
-		for _, r := range recordings {
+		for _, r := range all {
 			if !out[r.Name] {
 				continue
 			}
 			in := inputsOf(r.Expr)
-			for _, other := range recordings {
+			for _, other := range all {
 				if !out[other.Name] && in.reads(other) {
 					out[other.Name], grown = true, true
 				}
