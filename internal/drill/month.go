@@ -188,7 +188,12 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 			return err
 		}
 	}
-	tiles, err := w.lab(func(rule rulelab.Rule) bool { return !rule.IsAlert })
+	var sums []string
+	for _, window := range d.windows() {
+		sums = append(sums, slo.BadRecord(string(window)), slo.TotalRecord(string(window)), slo.CoverageRecord(string(window)))
+	}
+	inputs := rulelab.Inputs(d.Groups, sums...)
+	tiles, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
 	if err != nil {
 		return err
 	}
