@@ -115,6 +115,9 @@ func (r *running) start(ctx context.Context) error {
 	if err := r.health.Start(r.workersCtx); err != nil {
 		return err
 	}
+	if httpserver.FaultsCompiledIn {
+		r.Logger().Warn("this build fails on request, it is not for production", "tag", "scaffold_faults")
+	}
 	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
 	r.announceAddrs()
 	return nil

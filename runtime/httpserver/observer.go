@@ -66,6 +66,7 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 		}
 	}
 	routes, _ := next.(chi.Routes)
+	next = withFaults(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := o.begin(w, r, routes)
 		defer func() { x.end(recover()) }()
