@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/regexsample"
 )
 
 // Query is one query of the rules.
@@ -133,7 +135,7 @@ func (s selector) valueOf(label string) (string, bool) {
 		on = append(on, m)
 		if m.Type == labels.MatchRegexp {
 			candidates = append(candidates, m.SetMatches()...)
-			candidates = append(candidates, sample(m.Value))
+			candidates = append(candidates, regexsample.Of(m.Value))
 		}
 	}
 	i := slices.IndexFunc(candidates, func(value string) bool {

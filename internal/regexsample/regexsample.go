@@ -1,13 +1,15 @@
-package slo
+// Package regexsample makes up texts that regular expressions match, for values that
+// nobody gave.
+package regexsample
 
 import (
 	"regexp/syntax"
 	"strings"
 )
 
-// sample gives a short text that a regular expression matches, or one that it
+// Of gives a short text that a regular expression matches, or one that it
 // does not where the expression looks around itself. Callers check.
-func sample(expr string) string {
+func Of(expr string) string {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return ""
