@@ -14,6 +14,12 @@ import (
 // maxDepth bounds schemas that hold themselves.
 const maxDepth = 16
 
+// How much is made up at the most, whatever a schema asks for.
+const (
+	maxItems = 100
+	maxText  = 10_000
+)
+
 // ValidBody is a body that the operation should take, nil when it wants none.
 // Texts that may be anything differ by n, so that what must be unique is.
 func (o Operation) ValidBody(n int) []byte {
@@ -157,8 +163,8 @@ func (d *Document) sample(schema map[string]any, n, depth int) any {
 		return d.sampleObject(s, n, depth)
 	case "array":
 		least, _ := number(s["minItems"])
-		items := make([]any, 0, int(math.Max(least, 1)))
-		for range int(math.Max(least, 1)) {
+		items := make([]any, 0, int(math.Min(math.Max(least, 1), maxItems)))
+		for range cap(items) {
 			items = append(items, d.sample(object(s["items"]), n, depth+1))
 		}
 		return items
@@ -248,8 +254,8 @@ func sampleText(s map[string]any, n int) any {
 	if most, ok := number(s["maxLength"]); ok && len(text) > int(most) {
 		text = text[len(text)-int(most):]
 	}
-	if least, ok := number(s["minLength"]); ok && len(text) < int(least) {
-		text += strings.Repeat("x", int(least)-len(text))
+	if least, ok := number(s["minLength"]); ok && len(text) < int(math.Min(least, maxText)) {
+		text += strings.Repeat("x", int(math.Min(least, maxText))-len(text))
 	}
 	return text
 }
