@@ -16,7 +16,7 @@ const (
 	ExitDone     = 0
 	ExitError    = 1
 	ExitConflict = 2  // files are in the way; nothing was written
-	ExitDrift    = 3  // generated files are not what generating would write, or a check found a fault
+	ExitDrift    = 3  // generated files are not what generating would write, a check found a fault, or a proof failed
 	ExitUsage    = 64 // the command line makes no sense (EX_USAGE of sysexits)
 )
 
@@ -61,7 +61,7 @@ func exitCode(err error) int {
 		return ExitUsage
 	case is[*ConflictError](err):
 		return ExitConflict
-	case is[*DriftError](err):
+	case is[*DriftError](err), is[*FailedProofError](err):
 		return ExitDrift
 	}
 	return ExitError
@@ -89,10 +89,10 @@ type problem struct {
 	Message string `json:"message"`
 }
 
-// report writes the error the way the user asked for. A [DriftError] has been
-// reported by its command.
+// report writes the error the way the user asked for. A [DriftError] and a
+// [FailedProofError] have been reported by their commands.
 func (g *globals) report(err error) {
-	if is[*DriftError](err) {
+	if is[*DriftError](err) || is[*FailedProofError](err) {
 		return
 	}
 	if g.output == "json" {

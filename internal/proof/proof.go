@@ -2,7 +2,8 @@
 // claim, collected in a [Report] that people, pipelines and pull requests read.
 //
 // A proof holds, fails, or was not run. What was not run counts as a failure:
-// nothing passes because nobody looked.
+// nothing passes because nobody looked. What cannot be looked at here, such as a
+// query of a store that is not ours, is foreign, and reports say so.
 package proof
 
 import (
@@ -17,9 +18,10 @@ type Status string
 
 // The ways in which a proof ends.
 const (
-	Holds  Status = "holds"
-	Fails  Status = "fails"
-	NotRun Status = "not run"
+	Holds   Status = "holds"
+	Fails   Status = "fails"
+	NotRun  Status = "not run"
+	Foreign Status = "foreign"
 )
 
 // Proof is one claim and what became of it.
@@ -36,8 +38,8 @@ type Proof struct {
 	Line int    `json:"line,omitempty"`
 }
 
-// Failed says whether the proof does not hold.
-func (p Proof) Failed() bool { return p.Status != Holds }
+// Failed says whether the proof keeps the whole from passing.
+func (p Proof) Failed() bool { return p.Status == Fails || p.Status == NotRun }
 
 // Row is one alert of the drill at one share of bad events.
 type Row struct {

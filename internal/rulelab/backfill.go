@@ -72,6 +72,12 @@ func (r *rule) spans(matrix promql.Matrix) []promql.Series {
 	return out
 }
 
+// QueryRange evaluates an expression at each step of a span, both ends included.
+func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
+	m, _, err := l.queryRange(ctx, l.store, expr, from, to, step)
+	return m, err
+}
+
 // queryRange evaluates an expression at each step of a span. A scalar becomes a
 // series without labels.
 func (l *Lab) queryRange(ctx context.Context, from storage.Queryable, expr string, first, last time.Time, step time.Duration) (promql.Matrix, reading, error) {

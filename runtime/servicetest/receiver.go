@@ -1,6 +1,7 @@
 package servicetest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/hex"
 	"io"
@@ -34,8 +35,9 @@ type Span struct {
 
 // Profile is one upload to a profile server.
 type Profile struct {
-	Name string // application name with its tags
+	Name string // application name with its tags, as in orders{service_version=v1}
 	Size int    // bytes of the body
+	Data []byte // the profile itself, in pprof's format
 }
 
 // Receiver is the other end of the telemetry: an OTLP/HTTP collector and a
@@ -159,14 +161,32 @@ func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(req.Body)
+	var body bytes.Buffer
+	req.Body = io.NopCloser(io.TeeReader(req.Body, &body))
+	data, err := uploaded(req)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.profiles = append(r.profiles, Profile{Name: req.FormValue("name"), Size: len(body)})
+	r.profiles = append(r.profiles, Profile{Name: req.URL.Query().Get("name"), Size: body.Len(), Data: data})
+}
+
+// maxProfile is how much of an upload is kept in memory while it is read.
+const maxProfile = 16 << 20
+
+// uploaded is the part of an upload that holds the profile.
+func uploaded(req *http.Request) ([]byte, error) {
+	if err := req.ParseMultipartForm(maxProfile); err != nil {
+		return nil, err
+	}
+	file, _, err := req.FormFile("profile")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(file)
 }
 
 func read(w http.ResponseWriter, req *http.Request, msg proto.Message) bool {

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/verify"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// verifyOptions is what scaffold verify was told.
+type verifyOptions struct {
+	dir      string
+	pkg      string
+	slo      string
+	junit    string
+	markdown string
+	env      []string
+	maxCost  float64
+}
+
+func newVerifyCommand(g *globals) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify [DIR]",
+		Short: "Run the service and prove its boards, alerts and links",
+		Long: "Builds the service, runs it with its stores on free ports of this machine, drives\n" +
+			"every route and proves: each query of each board and rule gives data, one request\n" +
+			"is found in every signal, links lead somewhere, alerts fire and resolve at the\n" +
+			"minute that was predicted, and an outage of the database pages. The requests come\n" +
+			"from the service's own OpenAPI document and from " + verify.RequestFile + ".\n\n" +
+			"A service that was not generated needs --package, and --slo for the alerts: any\n" +
+			"program on runtime.Main will do.\n\n" +
+			"Exits with 3 when a proof fails. Nothing but this machine is talked to, and no\n" +
+			"process or file is left behind.",
+		Example: "  scaffold verify\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.dir = args[0]
+			}
+			return runVerify(cmd.Context(), g, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.pkg, "package", "", "package of the binary, as in ./cmd/shop (default: the generated one)")
+	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated")
+	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
+	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
+	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
+	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples a second that the rules of one objective may read (default 200 on 180 counters)")
+	return cmd
+}
+
+// FailedProofError says how many proofs failed. The proofs themselves are the
+// command's output.
+type FailedProofError struct{ Failures int }
+
+func (e *FailedProofError) Error() string { return plural(e.Failures, "proof") + " failed" }
+
+func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
+	subject, err := o.subject()
+	if err != nil {
+		return err
+	}
+	progress := g.newProgress()
+	if subject.Drill != nil {
+		subject.Drill.MaxCost = o.maxCost
+	}
+	report, err := verify.Run(ctx, subject, verify.Options{Env: o.env, Progress: progress.show})
+	progress.clear()
+	if err != nil {
+		return err
+	}
+	if err := o.write(report); err != nil {
+		return err
+	}
+	if !g.emit(report) {
+		if err := report.WriteText(g.Streams.Out, g.paintStatus); err != nil {
+			return err
+		}
+	}
+	if n := report.Failures(); n > 0 {
+		return &FailedProofError{n}
+	}
+	return nil
+}
+
+// write writes the reports that were asked for.
+func (o verifyOptions) write(report proof.Report) error {
+	for _, form := range []struct {
+		file  string
+		write func(io.Writer) error
+	}{{o.junit, report.WriteJUnit}, {o.markdown, report.WriteMarkdown}} {
+		if form.file == "" {
+			continue
+		}
+		f, err := os.Create(form.file)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(form.write(f), f.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", form.file, err)
+		}
+	}
+	return nil
+}
+
+// subject reads what is to be proven.
+func (o verifyOptions) subject() (verify.Subject, error) {
+	if o.slo != "" || o.pkg != "" {
+		return o.foreignSubject()
+	}
+	dir, err := findService(o.dir)
+	if err != nil {
+		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated name its binary with --package", err)
+	}
+	service, _, _, err := loadSpec(dir, "")
+	if err != nil {
+		return verify.Subject{}, err
+	}
+	rules, err := slo.Compile(service.SLO())
+	if err != nil {
+		return verify.Subject{}, err
+	}
+	subject, err := verify.Load(dir, &rules, declaredRoutes(dir))
+	subject.Package = "./cmd/" + service.Binary()
+	return subject, err
+}
+
+// foreignSubject is a service that was not generated but runs on the runtime.
+func (o verifyOptions) foreignSubject() (verify.Subject, error) {
+	if o.pkg == "" {
+		return verify.Subject{}, errors.New("--slo needs --package, which names the binary to run")
+	}
+	dir := o.dir
+	if dir == "" {
+		dir = "."
+	}
+	var rules *slo.Rules
+	if o.slo != "" {
+		src, err := os.ReadFile(o.slo)
+		if err != nil {
+			return verify.Subject{}, err
+		}
+		parsed, err := slo.Parse(filepath.ToSlash(o.slo), src)
+		if err != nil {
+			return verify.Subject{}, err
+		}
+		compiled, err := slo.Compile(parsed)
+		if err != nil {
+			return verify.Subject{}, err
+		}
+		rules = &compiled
+	}
+	subject, err := verify.Load(dir, rules, declaredRoutes(dir))
+	subject.Package = o.pkg
+	return subject, err
+}
+
+// declaredRoutes are the routes that the service printed last: the shape of the
+// drill's traffic.
+func declaredRoutes(dir string) []string {
+	src, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(telemetryPath)))
+	if err != nil {
+		return nil
+	}
+	signals, err := templates.ParseSignals(telemetryPath, src)
+	if err != nil {
+		return nil
+	}
+	return signals.Routes
+}
+
+func (g *globals) paintStatus(s proof.Status, text string) string {
+	switch s {
+	case proof.Holds:
+		return g.paint(green, text)
+	case proof.Foreign:
+		return g.paint(yellow, text)
+	}
+	return g.paint(red, text)
+}
+
+// progress is one line of a terminal that is written over.
+type progress struct {
+	g  *globals
+	mu sync.Mutex
+}
+
+func (g *globals) newProgress() *progress { return &progress{g: g} }
+
+func (p *progress) show(what string) {
+	if !p.g.Streams.Terminal || p.g.output == "json" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.g.warnf("\r\x1b[K  %s …", what)
+}
+
+func (p *progress) clear() {
+	if p.g.Streams.Terminal && p.g.output != "json" {
+		p.g.warnf("\r\x1b[K")
+	}
+}

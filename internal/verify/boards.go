@@ -1,0 +1,236 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/proof"
+)
+
+// maxChoices is how many values of a variable a board is tried with.
+const maxChoices = 10
+
+// boards asks every query of every board, with its variables filled in.
+func (s *session) boards(ctx context.Context) {
+	for _, b := range s.subject.Boards {
+		choices, problems := s.variables(ctx, b)
+		for _, p := range problems {
+			s.book.Add(p)
+		}
+		for panel, target := range b.All() {
+			claim := fmt.Sprintf("panel %s, target %s", panel.Title, target.RefID)
+			until, _ := panel.EmptyUntil()
+			s.ask(ctx, b, question{claim, target, until}, choices)
+		}
+		for _, a := range b.Annotations {
+			if a.Expr != "" && !a.Hidden {
+				s.ask(ctx, b, question{"annotation " + a.RefID, a, ""}, choices)
+			}
+		}
+	}
+}
+
+// question is one query of a board.
+type question struct {
+	claim      string
+	target     boardfile.Target
+	emptyUntil string // declared by the board
+}
+
+// ask proves one query, with each combination of choices that it depends on.
+func (s *session) ask(ctx context.Context, b boardfile.Board, q question, choices []choice) {
+	p := proof.Proof{Section: sectionBoards, Claim: q.claim, File: b.File, Line: q.target.Line}
+	if q.target.Hidden {
+		return // Grafana does not ask it either
+	}
+	for _, fill := range fillings(q.target.Expr, choices) {
+		expr, unknown := boardfile.Fill(q.target.Expr, s.filler(fill))
+		switch {
+		case len(unknown) > 0:
+			p.Status, p.Detail = proof.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the board", strings.Join(unknown, ", $"))
+		case q.target.Datasource.Prometheus():
+			p.Status, p.Detail = s.askMetrics(ctx, expr, q)
+		default:
+			p.Status, p.Detail = s.askOther(expr, q)
+		}
+		if p.Failed() {
+			if len(fill) > 0 {
+				p.Detail += " (with " + chosen(fill) + ")"
+			}
+			break
+		}
+	}
+	s.book.Add(p)
+}
+
+func (s *session) askMetrics(ctx context.Context, expr string, q question) (proof.Status, string) {
+	series, err := s.prober.look(ctx, expr, q.target.Instant)
+	switch {
+	case err != nil:
+		return proof.Fails, err.Error()
+	case series > 0:
+		return proof.Holds, fmt.Sprintf("%d series", series)
+	case q.emptyUntil == "":
+		return proof.Fails, "no data: " + s.prober.why(ctx, expr)
+	}
+	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
+		return proof.Fails, "no data, and never will: " + unknown
+	}
+	return proof.Holds, "empty until " + q.emptyUntil
+}
+
+// choice is one variable of a board with the values that it offers.
+type choice struct {
+	name   string
+	values []string
+	all    bool // all of them together, as the board opens
+}
+
+// variables fills a board's variables from what was seen.
+func (s *session) variables(ctx context.Context, b boardfile.Board) (choices []choice, problems []proof.Proof) {
+	for _, v := range b.Variables {
+		values, err := s.valuesOf(ctx, v, choices)
+		p := proof.Proof{Section: sectionBoards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: proof.Holds, Detail: readable(values)}
+		switch {
+		case err != nil:
+			p.Status, p.Detail = proof.Fails, err.Error()
+		case len(values) == 0:
+			p.Status, p.Detail = proof.Fails, "it offers nothing to choose: "+v.Query
+		}
+		problems = append(problems, p)
+		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi})
+	}
+	return choices, problems
+}
+
+// valuesOf lists what a variable offers, given those before it.
+func (s *session) valuesOf(ctx context.Context, v boardfile.Variable, before []choice) ([]string, error) {
+	switch v.Type {
+	case "datasource":
+		return []string{v.Query}, nil
+	case "custom":
+		return customValues(v.Query), nil
+	case "constant", "textbox", "interval":
+		if len(v.Current) > 0 {
+			return v.Current[:1], nil
+		}
+		return customValues(v.Query)[:1], nil
+	}
+	expr, label := v.PromQL()
+	if expr == "" && label == "" {
+		return nil, fmt.Errorf("%s variable %q is of a kind that is not filled in here; use label_values(metric, label), custom or constant", v.Type, v.Query)
+	}
+	expr, unknown := boardfile.Fill(expr, s.filler(first(before)))
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("$%s stands in %s and has no value yet; variables read those above them", strings.Join(unknown, ", $"), v.Query)
+	}
+	if expr == "" {
+		return valuesOf(s.prober.series(ctx), label), nil
+	}
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return nil, err
+	}
+	if selector, ok := tree.(*parser.VectorSelector); ok && label != "" {
+		return valuesOf(s.prober.series(ctx, selector.LabelMatchers...), label), nil
+	}
+	found, err := s.watch.query(ctx, expr)
+	var out []string
+	for _, sample := range found {
+		if label == "" {
+			out = append(out, sample.String())
+		} else if value := sample.Metric.Get(label); value != "" && !slices.Contains(out, value) {
+			out = append(out, value)
+		}
+	}
+	return out, err
+}
+
+// customValues reads "a, b, Text : c".
+func customValues(query string) []string {
+	var out []string
+	for part := range strings.SplitSeq(query, ",") {
+		if _, value, named := strings.Cut(part, " : "); named {
+			part = value
+		}
+		out = append(out, strings.TrimSpace(part))
+	}
+	return out
+}
+
+// first is the board as it opens: all values of a variable that offers all, else
+// its first.
+func first(choices []choice) map[string][]string {
+	out := map[string][]string{}
+	for _, c := range choices {
+		switch {
+		case c.all:
+			out[c.name] = c.values
+		case len(c.values) > 0:
+			out[c.name] = c.values[:1]
+		default:
+			out[c.name] = nil
+		}
+	}
+	return out
+}
+
+// fillings are the ways to fill a query: the board as it opens, and one for each
+// further value of a variable that the query names and that takes one at a time.
+func fillings(expr string, choices []choice) []map[string][]string {
+	all := []map[string][]string{first(choices)}
+	for _, c := range choices {
+		if c.all || len(c.values) < 2 || !strings.Contains(expr, "$"+c.name) && !strings.Contains(expr, "${"+c.name) {
+			continue
+		}
+		for _, value := range c.values[1:min(maxChoices, len(c.values))] {
+			fill := first(choices)
+			fill[c.name] = []string{value}
+			all = append(all, fill)
+		}
+	}
+	return all
+}
+
+// filler gives variables their values: the board's, and Grafana's own.
+func (s *session) filler(fill map[string][]string) func(name, format string) (string, bool) {
+	interval := s.subject.ScrapeInterval
+	span := s.prober.to.Sub(s.prober.from)
+	return func(name, _ string) (string, bool) {
+		switch name {
+		case "__rate_interval": // four scrapes, as Grafana works it out
+			return (4 * interval).String(), true
+		case "__interval", "__auto":
+			return interval.String(), true
+		case "__interval_ms":
+			return strconv.FormatInt(interval.Milliseconds(), 10), true
+		case "__range":
+			return strconv.Itoa(int(span.Seconds())) + "s", true
+		case "__range_s":
+			return strconv.Itoa(int(span.Seconds())), true
+		case "__range_ms":
+			return strconv.FormatInt(span.Milliseconds(), 10), true
+		case "__from":
+			return strconv.FormatInt(s.prober.from.UnixMilli(), 10), true
+		case "__to":
+			return strconv.FormatInt(s.prober.to.UnixMilli(), 10), true
+		}
+		values, ok := fill[name]
+		return boardfile.Alternatives(values), ok
+	}
+}
+
+func chosen(fill map[string][]string) string {
+	var out []string
+	for name, values := range fill {
+		out = append(out, name+"="+strings.Join(values, "|"))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}

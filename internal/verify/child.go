@@ -1,0 +1,276 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// How long a service may take to start and to stop. A service that takes longer
+// has failed the proof.
+const (
+	startWithin = 60 * time.Second
+	stopWithin  = 30 * time.Second
+)
+
+// maxLogLine bounds one line of the service's log.
+const maxLogLine = 1 << 20
+
+// line is one line of the service's log.
+type line map[string]any
+
+func (l line) text(key string) string { s, _ := l[key].(string); return s }
+
+// child is the service as a process.
+type child struct {
+	cmd        *exec.Cmd
+	api, admin string // base URLs; api is empty for a service without one
+
+	exited chan struct{}
+	err    error // of the exit; read it after exited is closed
+
+	mu     sync.Mutex
+	lines  []line
+	rest   []string      // what was no JSON: panics, prints
+	stderr bytes.Buffer  // the last of it
+	grown  chan struct{} // closed and replaced with each line
+}
+
+// launch starts the binary and returns once it says where it listens and
+// /readyz answers 200. The addresses come from the service's own log, which tells
+// them from those of any other program.
+func launch(ctx context.Context, binary, dir string, env []string) (*child, error) {
+	c := &child{exited: make(chan struct{}), grown: make(chan struct{})}
+	c.cmd = exec.Command(binary) //nolint:noctx // it is stopped by signals, in order
+	c.cmd.Dir, c.cmd.Env = dir, env
+	tie(c.cmd)
+	c.cmd.Stderr = lastOf{c}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", binary, err)
+	}
+	go c.read(stdout)
+	if err := c.waitStarted(ctx); err != nil {
+		return nil, errors.Join(err, c.kill())
+	}
+	return c, nil
+}
+
+func (c *child) waitStarted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("the service did not start within %s%s", startWithin, "\n"))
+	defer cancel()
+	started, err := c.waitLine(ctx, "says that it started", func(l line) bool {
+		pid, _ := l["pid"].(float64)
+		return l.text("msg") == "service started" && int(pid) == c.cmd.Process.Pid
+	})
+	if err != nil {
+		return err
+	}
+	c.admin = "http://" + started.text("admin_addr")
+	if addr := started.text("http_addr"); addr != "" {
+		c.api = "http://" + addr
+	}
+	return until(ctx, "/readyz answers 200", func() bool {
+		return !c.running() || statusOf(ctx, c.admin+"/readyz") == http.StatusOK
+	}, c.alive)
+}
+
+// alive is nil while the process runs, else an error with its last words.
+func (c *child) alive() error {
+	if c.running() {
+		return nil
+	}
+	return fmt.Errorf("the service ended with %s\n%s", c.state(), c.lastWords())
+}
+
+func (c *child) running() bool {
+	select {
+	case <-c.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *child) state() string {
+	if c.cmd.ProcessState == nil {
+		return "no exit status"
+	}
+	return c.cmd.ProcessState.String()
+}
+
+func (c *child) read(stdout io.Reader) {
+	scanner := bufio.NewScanner(stdout)
+	scanner.Buffer(nil, maxLogLine)
+	for scanner.Scan() {
+		c.take(scanner.Bytes())
+	}
+	_, _ = io.Copy(io.Discard, stdout) // past a line that is too long
+	c.err = c.cmd.Wait()
+	close(c.exited)
+}
+
+func (c *child) take(raw []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var l line
+	if json.Unmarshal(raw, &l) == nil {
+		c.lines = append(c.lines, l)
+	} else {
+		c.rest = append(c.rest, string(raw))
+	}
+	close(c.grown)
+	c.grown = make(chan struct{})
+}
+
+// log lists the lines so far.
+func (c *child) log() []line {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.lines)
+}
+
+// waitLine waits for a line that the function accepts.
+func (c *child) waitLine(ctx context.Context, what string, accept func(line) bool) (line, error) {
+	seen := 0
+	for {
+		c.mu.Lock()
+		fresh, grown := c.lines[seen:], c.grown
+		c.mu.Unlock()
+		for _, l := range fresh {
+			if accept(l) {
+				return l, nil
+			}
+		}
+		seen += len(fresh)
+		select {
+		case <-grown:
+		case <-c.exited:
+			return nil, c.alive()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waited for a line that %s: %w\n%s", what, context.Cause(ctx), c.lastWords())
+		}
+	}
+}
+
+// keptWords is how much of what the service said last an error shows.
+const keptWords = 10
+
+// lastWords are the end of what the service wrote: problems, then what is no log.
+func (c *child) lastWords() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []string
+	for _, l := range c.lines {
+		if level := l.text("level"); level == "ERROR" || level == "WARN" {
+			text, _ := json.Marshal(l)
+			out = append(out, string(text))
+		}
+	}
+	out = append(out, c.rest...)
+	if text := strings.TrimSpace(c.stderr.String()); text != "" {
+		out = append(out, strings.Split(text, "\n")...)
+	}
+	return strings.Join(out[max(0, len(out)-keptWords):], "\n")
+}
+
+// lastOf keeps standard error, up to a bound.
+type lastOf struct{ c *child }
+
+func (l lastOf) Write(b []byte) (int, error) {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if l.c.stderr.Len() < maxLogLine {
+		l.c.stderr.Write(b)
+	}
+	return len(b), nil
+}
+
+// stop sends SIGTERM and waits. A service that does not end is killed, and that
+// is an error.
+func (c *child) stop() error {
+	if !c.running() {
+		return c.alive()
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errors.Join(err, c.kill())
+	}
+	timer := time.NewTimer(stopWithin)
+	defer timer.Stop()
+	select {
+	case <-c.exited:
+	case <-timer.C:
+		_ = c.kill()
+		return fmt.Errorf("the service still ran %s after SIGTERM and was killed; a worker or a hook ignores its context\n%s", stopWithin, c.lastWords())
+	}
+	if c.err != nil {
+		return fmt.Errorf("the service ended with %s after SIGTERM\n%s", c.state(), c.lastWords())
+	}
+	return nil
+}
+
+// kill ends the process at once. Ending one that has ended is no error.
+func (c *child) kill() error {
+	if c.running() {
+		if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
+	<-c.exited
+	return nil
+}
+
+// askEvery is how often a condition is looked at.
+const askEvery = 10 * time.Millisecond
+
+// until asks until the condition holds. give says what would make waiting
+// pointless; it may be nil.
+func until(ctx context.Context, what string, holds func() bool, give func() error) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for !holds() {
+		if give != nil {
+			if err := give(); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited in vain until %s: %w", what, context.Cause(ctx))
+		}
+	}
+	if give != nil {
+		return give()
+	}
+	return nil
+}
+
+// statusOf asks an address; 0 when nobody answers.
+func statusOf(ctx context.Context, url string) int {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = res.Body.Close() }()
+	return res.StatusCode
+}

@@ -1,0 +1,161 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// How long the database is away on the stretched clock: the fast page and the
+// ticket about the dependency need less.
+const (
+	awayFor   = 30 * time.Minute
+	backFor   = 10 * time.Minute
+	recoverIn = 15 * time.Second // real time for the service to come back
+)
+
+// dependency takes the database away under load and looks at who is told.
+func (s *session) dependency(ctx context.Context) error {
+	if s.store == nil {
+		return nil // there is none to take away, and no alert or panel about it
+	}
+	driving, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.driver.drive(driving, well)
+	}()
+	defer func() { stop(); <-done }()
+
+	before, err := s.startTime(ctx)
+	if err != nil {
+		return err
+	}
+	from := s.watch.time()
+	if err := s.store.server.Stop(); err != nil {
+		return err
+	}
+	if err := s.watch.pass(ctx, awayFor); err != nil {
+		return err
+	}
+	s.judgeReadiness(ctx)
+	s.judgeTold(ctx, from)
+	if err := s.store.server.Restart(ctx); err != nil {
+		return err
+	}
+	return s.judgeRecovery(ctx, before)
+}
+
+func (s *session) judgeReadiness(ctx context.Context) {
+	var problem error
+	if status := statusOf(ctx, s.child.admin+"/readyz"); status != http.StatusOK {
+		problem = fmt.Errorf("/readyz answers %d: an outage that all replicas share would empty the load balancer instead of being counted", status)
+	}
+	s.book.Judge(sectionDependency, "readiness stays while the database is away", "/readyz answers 200", problem)
+}
+
+// judgeTold proves that somebody is woken, that a ticket and a panel name the
+// database, and that the wakening came in time.
+func (s *session) judgeTold(ctx context.Context, from time.Time) {
+	page, ok := s.firstSince(from, func(f rulelab.Firing) bool { return strings.HasSuffix(f.Alert, "BudgetBurnPageFast") })
+	var problem error
+	if !ok {
+		problem = fmt.Errorf("no alert on a budget pages within %s of stretched time", awayFor)
+	}
+	s.book.Judge(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it went away", page.Alert, page.FiredAt.Sub(from)), problem)
+
+	ticket, ok := s.firstSince(from, func(f rulelab.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
+	if problem = nil; !ok {
+		problem = errors.New("no alert names the check that fails")
+	}
+	s.book.Judge(sectionDependency, "a ticket names the database", fmt.Sprintf("%s names %s", ticket.Alert, ticket.Labels.Get(semconv.LabelCheck)), problem)
+
+	panel, value, err := s.panelOnChecks(ctx)
+	s.book.Judge(sectionDependency, "a panel names the database", fmt.Sprintf("panel %s shows %s", panel, value), err)
+}
+
+func (s *session) firstSince(from time.Time, accept func(rulelab.Firing) bool) (rulelab.Firing, bool) {
+	for _, f := range s.watch.history() {
+		if f.FiredAt.After(from) && accept(f) {
+			return f, true
+		}
+	}
+	return rulelab.Firing{}, false
+}
+
+// panelOnChecks asks the panels that draw health checks what they show now.
+func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
+	s.prober.to = s.watch.time()
+	for _, b := range s.subject.Boards {
+		choices, _ := s.variables(ctx, b)
+		for p, t := range b.All() {
+			if !strings.Contains(t.Expr, semconv.RuntimeHealthCheckUp) {
+				continue
+			}
+			expr := fillIn(t.Expr, s.filler(first(choices)))
+			v, err := s.watch.query(ctx, expr)
+			if err != nil {
+				return "", "", err
+			}
+			for _, sample := range v {
+				if sample.F == 1 && sample.Metric.Get(semconv.LabelCheck) != "" {
+					return p.Title, "the check " + sample.Metric.Get(semconv.LabelCheck) + " as failing", nil
+				}
+			}
+		}
+	}
+	return "", "", errors.New("no panel shows a check that fails")
+}
+
+// startTime is when the service says that it was started.
+func (s *session) startTime(ctx context.Context) (float64, error) {
+	v, err := s.watch.query(ctx, "max(process_start_time_seconds)")
+	if err != nil || len(v) != 1 {
+		return 0, errors.Join(err, errNoMetrics)
+	}
+	return v[0].F, nil
+}
+
+// judgeRecovery proves that the service is well again by itself.
+func (s *session) judgeRecovery(ctx context.Context, before float64) error {
+	waiting, cancel := context.WithTimeout(ctx, recoverIn)
+	defer cancel()
+	good, bad := 0.0, 0.0
+	problem := until(waiting, "requests succeed again", func() bool {
+		g, b := s.lately(ctx)
+		healthy := g > good && b == bad
+		good, bad = g, b
+		pause(waiting, 300*time.Millisecond)
+		return healthy
+	}, s.watch.trouble)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := s.watch.pass(ctx, backFor); err != nil {
+		return err
+	}
+	after, err := s.startTime(ctx)
+	if err == nil && after != before {
+		err = errors.New("the service was started anew in between")
+	}
+	s.book.Judge(sectionDependency, "the service recovers without a restart", "requests succeed again in the same process", errors.Join(problem, err))
+	return nil
+}
+
+// lately counts requests that ended well and badly so far.
+func (s *session) lately(ctx context.Context) (good, bad float64) {
+	for outcome, into := range map[string]*float64{semconv.OutcomeSuccess: &good, semconv.OutcomeServerError: &bad} {
+		v, err := s.watch.query(ctx, fmt.Sprintf("sum(%s{%s=%q})", semconv.HTTPServerRequests, semconv.LabelOutcome, outcome))
+		if err == nil && len(v) == 1 {
+			*into = v[0].F
+		}
+	}
+	return good, bad
+}

@@ -1,0 +1,355 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/openapi"
+)
+
+// How much is driven: enough for every route and every quantile, too little to
+// be a load test.
+const (
+	callers = 4
+	think   = 4 * time.Millisecond // between two requests of one caller
+	// answerWithin bounds one request; the service's own deadline comes first.
+	answerWithin = 40 * time.Second
+	maxAnswer    = 1 << 20
+)
+
+// manner is how a request should end.
+type manner string
+
+const (
+	well    manner = ""      // as the document says
+	wrongly manner = "wrong" // with a client error, because the request is wrong
+	failing manner = "error" // with a server error, by the fault switch
+	shedded manner = "shed"  // refused, by the fault switch
+	slowly  manner = "delay" // well, and too late for the latency objective
+)
+
+// faultHeader is what the server of a build with the fault switch obeys.
+const faultHeader = "Scaffold-Fault"
+
+// driver sends requests to the service.
+type driver struct {
+	base   string
+	doc    openapi.Document
+	routes []string // that the service declares, as "GET /v1/orders"
+	slow   time.Duration
+	client *http.Client
+
+	mu       sync.Mutex
+	sent     int
+	problems map[string]string // the last unexpected answer, by route
+	wrong    map[string]bool   // routes that a wrong request could be made up for
+}
+
+func newDriver(base string, doc openapi.Document, routes []string, slow time.Duration) *driver {
+	return &driver{
+		base: base, doc: doc, routes: routes, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
+		client: &http.Client{
+			Transport:     &http.Transport{MaxIdleConnsPerHost: callers},
+			Timeout:       answerWithin,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// drive lets callers go through every operation until the context ends, in the
+// given manners one after the other.
+func (d *driver) drive(ctx context.Context, manners ...manner) {
+	var wg sync.WaitGroup
+	for n := range callers {
+		wg.Go(func() {
+			c := caller{driver: d, members: map[string]member{}}
+			for i := n; ctx.Err() == nil; i++ {
+				c.round(ctx, manners[i%len(manners)])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// count numbers requests, so that no two make up the same text.
+func (d *driver) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent++
+	return d.sent
+}
+
+func (d *driver) note(route, problem string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.problems[route] = problem
+}
+
+func (d *driver) canBeWrong(route string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wrong[route] = true
+}
+
+// order is the life of things: made before they are read and changed, children
+// before their parents are taken away.
+func (d *driver) order() []openapi.Operation {
+	out := slices.Clone(d.doc.Operations)
+	for _, route := range d.routes {
+		method, path, _ := strings.Cut(route, " ")
+		if _, known := d.doc.Find(method, path); !known && method == http.MethodGet && !strings.Contains(path, "{") {
+			out = append(out, openapi.Operation{Method: method, Path: path})
+		}
+	}
+	stage := func(o openapi.Operation) int {
+		depth := strings.Count(o.Path, "/")
+		switch o.Method {
+		case http.MethodPost:
+			return 4 * depth
+		case http.MethodDelete:
+			return 1000 - depth
+		case http.MethodGet, http.MethodHead:
+			return 4*depth + 1
+		}
+		return 4*depth + 2
+	}
+	slices.SortStableFunc(out, func(a, b openapi.Operation) int { return stage(a) - stage(b) })
+	return out
+}
+
+// member is one thing that a caller has made.
+type member struct{ id, etag string }
+
+// caller goes through the operations on its own.
+type caller struct {
+	*driver
+	members map[string]member // by the path of their collection
+}
+
+func (c *caller) round(ctx context.Context, how manner) {
+	for _, op := range c.order() {
+		if ctx.Err() != nil {
+			return
+		}
+		// What is made and taken away has to be, or nothing else could be asked.
+		if how != well && how != wrongly && (op.Method == http.MethodPost || op.Method == http.MethodDelete) {
+			c.call(ctx, op, well)
+		}
+		if how == wrongly {
+			c.call(ctx, op, wrongly)
+		}
+		if how == wrongly {
+			c.call(ctx, op, well)
+		} else {
+			c.call(ctx, op, how)
+		}
+		pause(ctx, think)
+	}
+}
+
+// call sends one operation. Requests are not cut off at the end of the drive: a
+// caller that leaves is a client error of its own.
+func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
+	req, ok := c.request(context.WithoutCancel(ctx), op, how)
+	if !ok {
+		return
+	}
+	status, header, body, err := c.send(req)
+	switch {
+	case err != nil:
+		c.note(op.Key(), err.Error())
+	case how == wrongly && (status < 400 || status >= 500):
+		c.note(op.Key(), fmt.Sprintf("a wrong request is answered %d: %s", status, firstLine(body)))
+	case (how == well || how == slowly) && status >= 300:
+		c.note(op.Key(), fmt.Sprintf("answers %d: %s", status, firstLine(body)))
+	case how == well || how == slowly:
+		c.remember(op, header, body)
+	}
+}
+
+func (d *driver) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
+	res, err := d.client.Do(req)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return res.StatusCode, res.Header, body, err
+}
+
+// request makes a request up. ok is false when there is none in this manner.
+func (c *caller) request(ctx context.Context, op openapi.Operation, how manner) (req *http.Request, ok bool) {
+	n := c.count()
+	p := draft{path: op.Path, query: url.Values{}, header: http.Header{}}
+	for _, param := range op.Params {
+		c.fill(&p, op, param, n)
+	}
+	if op.Body != nil {
+		p.body = op.ValidBody(n)
+	}
+	if how == wrongly && !p.spoil(op) {
+		return nil, false
+	}
+	if how == wrongly {
+		c.canBeWrong(op.Key())
+	}
+	address := c.base + p.path
+	if len(p.query) > 0 {
+		address += "?" + p.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, op.Method, address, bytes.NewReader(p.body))
+	if err != nil {
+		c.note(op.Key(), err.Error())
+		return nil, false
+	}
+	req.Header = p.header
+	if p.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	switch how {
+	case failing, shedded:
+		req.Header.Set(faultHeader, string(how))
+	case slowly:
+		req.Header.Set(faultHeader, "delay="+c.slow.String())
+	}
+	return req, true
+}
+
+// draft is a request that is being made up.
+type draft struct {
+	path   string
+	query  url.Values
+	header http.Header
+	body   []byte
+}
+
+// fill gives a parameter its value: what was made for a path, a version that is
+// current for If-Match, and what the schema says where one is needed.
+func (c *caller) fill(p *draft, op openapi.Operation, param openapi.Param, n int) {
+	switch {
+	case param.In == "path":
+		p.path = strings.ReplaceAll(p.path, "{"+param.Name+"}", url.PathEscape(c.idOf(op, param, n)))
+	case param.In == "header" && param.Name == "If-Match":
+		if collection, _, ok := openapi.Collection(op.Path); ok && c.members[collection].etag != "" {
+			p.header.Set("If-Match", c.members[collection].etag)
+		}
+	case param.In == "header" && (param.Required || param.Name == "Idempotency-Key"):
+		p.header.Set(param.Name, fmt.Sprintf("%s-%d", op.Value(param, n), n))
+	case param.In == "query" && param.Required:
+		p.query.Set(param.Name, op.Value(param, n))
+	}
+}
+
+// idOf is the id of the last member made of the collection that the parameter
+// stands below.
+func (c *caller) idOf(op openapi.Operation, param openapi.Param, n int) string {
+	upTo := op.Path[:strings.Index(op.Path, "{"+param.Name+"}")+len(param.Name)+2]
+	if collection, _, ok := openapi.Collection(upTo); ok && c.members[collection].id != "" {
+		return c.members[collection].id
+	}
+	return op.Value(param, n)
+}
+
+// spoil makes one part of a request wrong, the body first.
+func (p *draft) spoil(op openapi.Operation) bool {
+	if body, ok := op.WrongBody(); ok {
+		p.body = body
+		return true
+	}
+	for _, param := range op.Params {
+		value, ok := op.WrongValue(param)
+		if !ok {
+			continue
+		}
+		switch param.In {
+		case "path":
+			p.path = strings.TrimSuffix(op.Path, "{"+param.Name+"}") + value
+			return !strings.Contains(p.path, "{")
+		case "query":
+			p.query.Set(param.Name, value)
+			return true
+		case "header":
+			p.header.Set(param.Name, value)
+			return true
+		}
+	}
+	return false
+}
+
+// remember keeps what an answer says about a member.
+func (c *caller) remember(op openapi.Operation, header http.Header, body []byte) {
+	collection, param, ok := openapi.Collection(op.Path)
+	switch {
+	case op.Method == http.MethodPost && !strings.HasSuffix(op.Path, "}"):
+		if id := idIn(header, body, c.paramBelow(op.Path)); id != "" {
+			c.members[op.Path] = member{id, header.Get("ETag")}
+		}
+	case !ok || !strings.HasSuffix(op.Path, "{"+param+"}"):
+	case op.Method == http.MethodDelete:
+		delete(c.members, collection)
+	case header.Get("ETag") != "":
+		m := c.members[collection]
+		m.etag = header.Get("ETag")
+		c.members[collection] = m
+	}
+}
+
+// paramBelow is the parameter that names members of a collection.
+func (c *caller) paramBelow(collection string) string {
+	for _, op := range c.doc.Operations {
+		if of, param, ok := openapi.Collection(op.Path); ok && of == collection {
+			return param
+		}
+	}
+	return "id"
+}
+
+// idIn finds the id of what was made: the end of Location, or a field of the
+// answer.
+func idIn(header http.Header, body []byte, param string) string {
+	if location, err := url.Parse(header.Get("Location")); err == nil && location.Path != "" {
+		return path.Base(location.Path)
+	}
+	var answer map[string]any
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	for _, key := range []string{param, "id", "ID", "uuid", "name"} {
+		if v, ok := answer[key]; ok {
+			return fmt.Sprint(v)
+		}
+	}
+	return ""
+}
+
+func firstLine(body []byte) string {
+	const readable = 200
+	text, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	if len(text) > readable {
+		text = text[:readable] + "…"
+	}
+	return text
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// errNoRoutes is a service that serves nothing.
+var errNoRoutes = errors.New("the service declares no route, so that nothing could be driven")

@@ -1,0 +1,204 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+// links proves that every link of boards, alerts and runbooks leads to something
+// that exists: a board of the service with the variables that it is given, or a
+// runbook that was written.
+func (s *session) links(ctx context.Context) error {
+	for _, b := range s.subject.Boards {
+		for _, l := range b.Links {
+			s.link(b.File, 0, "link "+l.Title, l.URL, b)
+		}
+		for _, p := range b.Panels {
+			for _, l := range p.Links {
+				s.link(b.File, p.Line, "link "+l.Title+" of panel "+p.Title, l.URL, b)
+			}
+		}
+	}
+	for _, g := range s.subject.Rules {
+		for _, r := range g.Rules {
+			if r.IsAlert {
+				s.alertLinks(g, r)
+			}
+		}
+	}
+	for _, book := range s.subject.Runbooks {
+		s.runbookLinks(book)
+	}
+	return ctx.Err()
+}
+
+// link judges the address of a link on a board.
+func (s *session) link(file string, line int, claim, address string, b boardfile.Board) {
+	if address == "" {
+		return // a list of boards by their tags
+	}
+	p := proof.Proof{Section: sectionLinks, Claim: claim, File: file, Line: line, Status: proof.Holds}
+	filled, unknown := boardfile.Fill(address, s.linkFiller(b))
+	switch err := s.resolve(filled); {
+	case len(unknown) > 0:
+		p.Status, p.Detail = proof.Fails, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
+	case err != nil:
+		p.Status, p.Detail = proof.Fails, err.Error()
+	default:
+		p.Detail = "leads to " + target(filled)
+	}
+	s.book.Add(p)
+}
+
+// linkFiller knows what Grafana puts into links beside the board's variables.
+func (s *session) linkFiller(b boardfile.Board) func(name, format string) (string, bool) {
+	own := map[string]string{
+		"__url_time_range": "from=now-6h&to=now", "__all_variables": "", "__from": "0", "__to": "1",
+	}
+	var all []string
+	for _, v := range b.Variables {
+		own[v.Name] = "x"
+		all = append(all, "var-"+v.Name+"=x")
+	}
+	own["__all_variables"] = strings.Join(all, "&")
+	return func(name, _ string) (string, bool) {
+		value, ok := own[name]
+		if !ok && (strings.HasPrefix(name, "__data.") || strings.HasPrefix(name, "__value.") || strings.HasPrefix(name, "__field.") || strings.HasPrefix(name, "__series.")) {
+			return "x", true
+		}
+		return value, ok
+	}
+}
+
+// resolve wants a board that exists, with the variables that the address sets.
+func (s *session) resolve(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return fmt.Errorf("%s is no address", address)
+	}
+	uid, ok := boardUID(u.Path)
+	if !ok {
+		return nil // not a board: another page of Grafana, or of somebody else
+	}
+	i := slices.IndexFunc(s.subject.Boards, func(b boardfile.Board) bool { return b.UID == uid })
+	if i < 0 {
+		return fmt.Errorf("%s leads to the board %s, which the service does not have", address, uid)
+	}
+	var problems []error
+	for name := range u.Query() {
+		variable, ok := strings.CutPrefix(name, "var-")
+		if ok && !slices.ContainsFunc(s.subject.Boards[i].Variables, func(v boardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Boards, variable) {
+			problems = append(problems, fmt.Errorf("%s sets %s, which the board %s has no variable for", address, variable, uid))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// common says whether some board has the variable: links that pass on all of a
+// board's own variables may pass one that their target does not use.
+func common(boards []boardfile.Board, variable string) bool {
+	return slices.ContainsFunc(boards, func(b boardfile.Board) bool {
+		return slices.ContainsFunc(b.Variables, func(v boardfile.Variable) bool { return v.Name == variable })
+	})
+}
+
+func boardUID(p string) (string, bool) {
+	_, rest, ok := strings.Cut(p, "/d/")
+	uid, _, _ := strings.Cut(rest, "/")
+	return uid, ok && uid != ""
+}
+
+func target(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		if uid, ok := boardUID(u.Path); ok {
+			return "the board " + uid
+		}
+	}
+	return address
+}
+
+// action is an action of a template, whose value an alert fills in.
+var action = regexp.MustCompile(`\{\{.*?\}\}`)
+
+// alertLinks judges the annotations of an alert that are addresses.
+func (s *session) alertLinks(g rulelab.Group, r rulelab.Rule) {
+	if address := r.Annotations.Get("dashboard_url"); address != "" {
+		err := s.resolve(action.ReplaceAllString(address, "x"))
+		s.judgeLink(g.File, "dashboard of the alert "+r.Name, target(address), err)
+	}
+	if address := r.Annotations.Get("runbook_url"); address != "" {
+		name := path.Base(action.ReplaceAllString(address, "x"))
+		var err error
+		if !s.hasRunbook(name) {
+			err = fmt.Errorf("%s: there is no runbook %s", address, name)
+		}
+		s.judgeLink(g.File, "runbook of the alert "+r.Name, name, err)
+	}
+	if len(s.subject.Runbooks) > 0 && !s.hasRunbook(r.Name+".md") && s.isOurs(r.Name) {
+		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("there is no runbook %s.md", r.Name))
+	}
+}
+
+func (s *session) judgeLink(file, claim, evidence string, err error) {
+	p := proof.Proof{Section: sectionLinks, Claim: claim, File: file, Status: proof.Holds, Detail: evidence}
+	if err != nil {
+		p.Status, p.Detail = proof.Fails, err.Error()
+	}
+	s.book.Add(p)
+}
+
+func (s *session) hasRunbook(name string) bool {
+	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return path.Base(strings.ReplaceAll(b.File, `\`, "/")) == name })
+}
+
+// isOurs says whether the specification compiles to an alert.
+func (s *session) isOurs(alert string) bool {
+	if s.subject.Drill == nil {
+		return false
+	}
+	for _, a := range s.subject.Drill.Rules.Alerts {
+		if a.Name == alert {
+			return true
+		}
+	}
+	return false
+}
+
+// markdownLink is [text](address).
+var markdownLink = regexp.MustCompile(`\[([^\]]+)\]\(([^)\s]+)\)`)
+
+// runbookLinks judges the links of a runbook.
+func (s *session) runbookLinks(book Runbook) {
+	text := string(book.Data)
+	for _, m := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
+		name, address := text[m[2]:m[3]], text[m[4]:m[5]]
+		p := proof.Proof{
+			Section: sectionLinks, Claim: "link " + name + " of the runbook", File: book.File,
+			Line: strings.Count(text[:m[0]], "\n") + 1, Status: proof.Holds, Detail: "leads to " + target(address),
+		}
+		err := s.resolve(address)
+		if strings.HasSuffix(address, ".md") && !strings.Contains(address, "://") && !s.hasRunbook(path.Base(address)) {
+			err = fmt.Errorf("there is no runbook %s", path.Base(address))
+		}
+		if err != nil {
+			p.Status, p.Detail = proof.Fails, err.Error()
+		}
+		s.book.Add(p)
+	}
+}
+
+// fillIn is Fill for texts whose variables are known to exist.
+func fillIn(text string, value func(name, format string) (string, bool)) string {
+	filled, _ := boardfile.Fill(text, value)
+	return filled
+}

@@ -1,0 +1,225 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/pprof/profile"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// askOther asks a query of a store that is not Prometheus, as far as the answer
+// can be told from what the service sent.
+func (s *session) askOther(expr string, q question) (proof.Status, string) {
+	switch q.target.Datasource.Type {
+	case "loki":
+		return s.judgeOther(s.askLogs(expr))(q)
+	case "grafana-pyroscope-datasource", "phlare":
+		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
+	}
+	return proof.Foreign, fmt.Sprintf("a query of %s, which is not looked at here", q.target.Datasource.Type)
+}
+
+// judgeOther turns a finding into a status.
+func (s *session) judgeOther(evidence string, found bool, err error) func(question) (proof.Status, string) {
+	return func(q question) (proof.Status, string) {
+		switch {
+		case err != nil:
+			return proof.Fails, err.Error()
+		case found:
+			return proof.Holds, evidence
+		case q.emptyUntil != "":
+			return proof.Holds, "empty until " + q.emptyUntil
+		}
+		return proof.Fails, "no data: " + evidence
+	}
+}
+
+// askProfiles looks for an upload with the labels and the kind of a flame graph.
+func (s *session) askProfiles(selector, kind string) (evidence string, found bool, err error) {
+	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+	if err != nil {
+		return "", false, fmt.Errorf("selector of profiles: %w", err)
+	}
+	parts := strings.Split(kind, ":") // name:sample type:unit:period type:period unit
+	if len(parts) < 3 {
+		return "", false, fmt.Errorf("profile type %q: write it as memory:inuse_space:bytes:space:bytes", kind)
+	}
+	var kinds []string
+	for _, upload := range s.profiles() {
+		if !matchesAll(ms, upload.labels) {
+			return fmt.Sprintf("uploads have the labels %v, which %s does not match", upload.labels, selector), false, nil
+		}
+		for _, t := range upload.data.SampleType {
+			if t.Type == parts[1] && t.Unit == parts[2] {
+				return "uploads of " + t.Type, true, nil
+			}
+			if !slices.Contains(kinds, t.Type) {
+				kinds = append(kinds, t.Type)
+			}
+		}
+	}
+	return fmt.Sprintf("no upload holds %s in %s; there is %s", parts[1], parts[2], strings.Join(kinds, ", ")), false, nil
+}
+
+func matchesAll(ms []*labels.Matcher, of map[string]string) bool {
+	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches(of[m.Name]) })
+}
+
+// upload is one profile with the labels that the store finds it by.
+type upload struct {
+	labels map[string]string
+	data   *profile.Profile
+}
+
+// profiles are the uploads that hold a profile.
+func (s *session) profiles() []upload {
+	for _, p := range s.receiver.Profiles()[s.parsed:] {
+		s.parsed++
+		if u, ok := readUpload(p); ok {
+			s.uploads = append(s.uploads, u)
+		}
+	}
+	return s.uploads
+}
+
+func readUpload(p servicetest.Profile) (upload, bool) {
+	data, err := profile.Parse(bytes.NewReader(p.Data))
+	if err != nil {
+		return upload{}, false
+	}
+	name, tags, _ := strings.Cut(strings.TrimSuffix(p.Name, "}"), "{")
+	u := upload{map[string]string{semconv.LabelServiceName: name}, data}
+	for pair := range strings.SplitSeq(tags, ",") {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			u.labels[strings.TrimSpace(key)] = strings.Trim(value, `"`)
+		}
+	}
+	return u, true
+}
+
+// askLogs goes through the pipeline of a query over the service's own log lines.
+// It knows the stages that boards of logs are made of; any other is said to be
+// unknown instead of being guessed at.
+func (s *session) askLogs(query string) (evidence string, found bool, err error) {
+	end := strings.IndexByte(query, '}')
+	if end < 0 {
+		return "", false, fmt.Errorf("%s: a query of logs begins with {label=\"value\"}", query)
+	}
+	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(query[:end+1])
+	if err != nil {
+		return "", false, fmt.Errorf("selector of logs: %w", err)
+	}
+	stream := map[string]string{
+		semconv.LabelServiceName: s.subject.Service, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
+	}
+	if !matchesAll(ms, stream) {
+		return fmt.Sprintf("the service's lines have the labels %v, which %s does not match", stream, query[:end+1]), false, nil
+	}
+	lines := s.child.log()
+	for _, stage := range stages(query[end+1:]) {
+		if lines, err = filter(lines, stage); err != nil {
+			return "", false, err
+		}
+	}
+	return fmt.Sprintf("%d log lines", len(lines)), len(lines) > 0, nil
+}
+
+// stages splits a pipeline at its bars, outside of quotes.
+func stages(pipeline string) []string {
+	var out []string
+	var quote rune
+	begin := 0
+	cut := func(end int) {
+		if text := strings.TrimSpace(pipeline[begin:end]); text != "" {
+			out = append(out, text)
+		}
+	}
+	for i, r := range pipeline {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '`'):
+			quote = r
+		case quote == 0 && r == '|':
+			cut(i)
+			begin = i + 1
+		}
+	}
+	cut(len(pipeline))
+	return out
+}
+
+// filter applies one stage.
+func filter(lines []line, stage string) ([]line, error) {
+	if op := stage[:1]; op == "=" || op == "~" {
+		return containing(lines, op, strings.Trim(strings.TrimSpace(stage[1:]), "\"`"))
+	}
+	word, rest, _ := strings.Cut(stage, " ")
+	switch word {
+	case "json", "logfmt":
+		return lines, missingKey(lines, rest)
+	case "drop", "keep", "label_format", "line_format", "unpack", "decolorize":
+		return lines, nil
+	}
+	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector("{" + stage + "}")
+	if err != nil {
+		return nil, fmt.Errorf("the stage %q of a query of logs is not known here", stage)
+	}
+	var out []line
+	for _, l := range lines {
+		if matchesAll(ms, labelsOfLine(l)) {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// containing applies a filter on the text of lines: |= or |~.
+func containing(lines []line, op, text string) ([]line, error) {
+	pattern := text
+	if op == "=" {
+		pattern = regexp.QuoteMeta(text)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("filter of log lines: %w", err)
+	}
+	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool {
+		raw, err := json.Marshal(l)
+		return err != nil || !re.Match(raw)
+	}), nil
+}
+
+// labelsOfLine are what stages may filter by. Loki finds the level out by itself.
+func labelsOfLine(l line) map[string]string {
+	out := map[string]string{"detected_level": strings.ToLower(l.text("level"))}
+	for key, value := range l {
+		out[key] = fmt.Sprint(value)
+	}
+	return out
+}
+
+// missingKey wants each field that a stage takes out to be in some line.
+func missingKey(lines []line, fields string) error {
+	for field := range strings.SplitSeq(fields, ",") {
+		_, key, ok := strings.Cut(field, "=")
+		key = strings.Trim(strings.TrimSpace(key), `"`)
+		if !ok || key == "" || len(lines) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(lines, func(l line) bool { return l[key] != nil }) {
+			return fmt.Errorf("no log line has the field %s", key)
+		}
+	}
+	return nil
+}

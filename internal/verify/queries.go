@@ -1,0 +1,187 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/diag"
+)
+
+// steps is how many points of a panel are looked at.
+const steps = 120
+
+// prober asks queries of what the watch has seen.
+type prober struct {
+	watch    *watch
+	from, to time.Time // what boards show
+	known    []string  // metrics that may come to exist: declared or recorded
+}
+
+// look says whether a query gives data. Numbers that are not, such as the
+// quantile of no observations, are none.
+func (p *prober) look(ctx context.Context, expr string, instant bool) (series int, err error) {
+	if instant {
+		v, err := p.watch.lab.Query(ctx, expr, p.to)
+		for _, s := range v {
+			if s.H != nil || !math.IsNaN(s.F) {
+				series++
+			}
+		}
+		return series, err
+	}
+	step := max(p.to.Sub(p.from)/steps, p.watch.interval).Round(p.watch.interval)
+	m, err := p.watch.lab.QueryRange(ctx, expr, p.from, p.to, step)
+	for _, s := range m {
+		isNumber := func(i int) bool { return !math.IsNaN(s.Floats[i].F) }
+		if len(s.Histograms) > 0 || slices.ContainsFunc(indexes(len(s.Floats)), isNumber) {
+			series++
+		}
+	}
+	return series, err
+}
+
+func indexes(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// why explains an empty answer: the first selector without series, and which of
+// its names does not exist, with the nearest that does.
+func (p *prober) why(ctx context.Context, expr string) string {
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return err.Error()
+	}
+	reason := "every metric in it has series, but the whole gives nothing"
+	for _, s := range selectors(tree) {
+		if missing := p.missing(ctx, s); missing != "" {
+			return missing
+		}
+	}
+	return reason
+}
+
+func selectors(tree parser.Node) []*parser.VectorSelector {
+	var out []*parser.VectorSelector
+	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+		if s, ok := node.(*parser.VectorSelector); ok {
+			out = append(out, s)
+		}
+		return nil
+	})
+	return out
+}
+
+// missing says what about a selector does not exist, empty when it has series.
+func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
+	all := p.series(ctx, s.LabelMatchers...)
+	if len(all) > 0 {
+		return ""
+	}
+	name := slices.IndexFunc(s.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
+	if name < 0 {
+		return fmt.Sprintf("nothing matches %s", s)
+	}
+	byName := p.series(ctx, s.LabelMatchers[name])
+	if len(byName) == 0 {
+		metric := s.LabelMatchers[name].Value
+		if slices.Contains(p.known, metric) {
+			return fmt.Sprintf("metric %s is declared and has no series yet", metric)
+		}
+		return fmt.Sprintf("metric %s does not exist%s", metric, diag.DidYouMean(metric, p.metrics(ctx)))
+	}
+	for _, m := range s.LabelMatchers {
+		if m.Name == model.MetricNameLabel {
+			continue
+		}
+		values := valuesOf(byName, m.Name)
+		if len(values) == 0 && !m.Matches("") {
+			return fmt.Sprintf("metric %s has no label %s%s", s.LabelMatchers[name].Value, m.Name, diag.DidYouMean(m.Name, namesOf(byName)))
+		}
+		if !slices.ContainsFunc(values, m.Matches) && !m.Matches("") {
+			return fmt.Sprintf("no series of %s has %s; there is %s", s.LabelMatchers[name].Value, m, readable(values))
+		}
+	}
+	return fmt.Sprintf("no series of %s has all of %s together", s.LabelMatchers[name].Value, s)
+}
+
+// readable lists a few values.
+func readable(values []string) string {
+	const most = 6
+	text := strings.Join(values[:min(most, len(values))], ", ")
+	if len(values) > most {
+		text += ", …"
+	}
+	return text
+}
+
+func (p *prober) series(ctx context.Context, ms ...*labels.Matcher) []labels.Labels {
+	q, err := p.watch.store.Querier(math.MinInt64, math.MaxInt64)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = q.Close() }()
+	var out []labels.Labels
+	for set := q.Select(ctx, false, nil, ms...); set.Next(); {
+		out = append(out, set.At().Labels())
+	}
+	return out
+}
+
+func (p *prober) metrics(ctx context.Context) []string {
+	q, err := p.watch.store.Querier(math.MinInt64, math.MaxInt64)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = q.Close() }()
+	names, _, err := q.LabelValues(ctx, model.MetricNameLabel, nil)
+	if err != nil {
+		return nil
+	}
+	return names
+}
+
+func valuesOf(series []labels.Labels, name string) []string {
+	seen := map[string]bool{}
+	for _, l := range series {
+		if v := l.Get(name); v != "" {
+			seen[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+func namesOf(series []labels.Labels) []string {
+	seen := map[string]bool{}
+	for _, l := range series {
+		l.Range(func(one labels.Label) { seen[one.Name] = true })
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// unknown is the first metric of an expression that neither exists nor may come
+// to.
+func (p *prober) unknown(ctx context.Context, expr string) string {
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return err.Error()
+	}
+	for _, s := range selectors(tree) {
+		if missing := p.missing(ctx, s); strings.Contains(missing, " does not exist") || strings.Contains(missing, " has no label ") {
+			return missing
+		}
+	}
+	return ""
+}

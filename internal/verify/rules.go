@@ -1,0 +1,94 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+// rules proves that each recording has recorded, and that each alert watches
+// series that exist: an alert that watches nothing never fires.
+func (s *session) rules(ctx context.Context) {
+	for _, g := range s.subject.Rules {
+		for _, r := range g.Rules {
+			p := proof.Proof{Section: sectionRules, File: g.File, Status: proof.Holds}
+			var problem error
+			if r.IsAlert {
+				p.Claim = "alert " + r.Name
+				p.Detail, problem = s.watches(ctx, r)
+			} else {
+				p.Claim = "record " + r.Name + setLabels(r)
+				p.Detail, problem = s.records(ctx, r)
+			}
+			if problem != nil {
+				p.Status, p.Detail = proof.Fails, problem.Error()
+			}
+			s.book.Add(p)
+		}
+	}
+}
+
+// setLabels tells recordings of one name apart.
+func setLabels(r rulelab.Rule) string {
+	if r.Labels.IsEmpty() {
+		return ""
+	}
+	return r.Labels.String()
+}
+
+func (s *session) records(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, r.Name)}
+	r.Labels.Range(func(l labels.Label) { ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value)) })
+	if n := len(s.prober.series(ctx, ms...)); n > 0 {
+		return fmt.Sprintf("%d series", n), nil
+	}
+	return "", errors.New("it recorded nothing: " + s.prober.why(ctx, r.Expr))
+}
+
+func (s *session) watches(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+	if err != nil {
+		return "", err
+	}
+	all := selectors(tree)
+	for _, selector := range all {
+		if missing := s.prober.missing(ctx, selector); missing != "" {
+			return "", errors.New("it can never fire: " + missing)
+		}
+	}
+	return fmt.Sprintf("all %d selectors have series", len(all)), nil
+}
+
+// fence is a block of PromQL in a runbook.
+var fence = regexp.MustCompile("(?ms)^```promql\n(.*?)\n```$")
+
+// runbooks runs the queries that runbooks ask their readers to run. Most give
+// nothing while all is well; what they name has to exist.
+func (s *session) runbooks(ctx context.Context) {
+	for _, book := range s.subject.Runbooks {
+		text := string(book.Data)
+		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
+			query := text[m[2]:m[3]]
+			p := proof.Proof{
+				Section: sectionRules, Claim: fmt.Sprintf("query %d of the runbook", i+1), File: book.File,
+				Line: strings.Count(text[:m[2]], "\n") + 1, Status: proof.Holds, Detail: "runs",
+			}
+			_, err := s.watch.query(ctx, query)
+			if unknown := s.prober.unknown(ctx, query); err == nil && unknown != "" {
+				err = errors.New(unknown)
+			}
+			if err != nil {
+				p.Status, p.Detail = proof.Fails, err.Error()
+			}
+			s.book.Add(p)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/openapi"
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// faultTag compiles the fault switch into the runtime's server.
+const faultTag = "scaffold_faults"
+
+// build builds the real binary.
+func (s *session) build(ctx context.Context) error {
+	s.binary = filepath.Join(s.temp, "service")
+	if goruntime.GOOS == "windows" {
+		s.binary += ".exe"
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", faultTag, "-o", s.binary, s.subject.Package)
+	cmd.Dir = s.subject.Dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", s.subject.Package, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// start asks the service what it is, gives it its stores and runs it. A service
+// that does not start is a failed proof and no error; child is nil then.
+func (s *session) start(ctx context.Context) error {
+	s.options.Progress("asking the service what it declares")
+	variables, err := s.describe(ctx)
+	if err != nil {
+		return err
+	}
+	env := s.environment(ctx)
+	if slices.Contains(variables, "POSTGRES_URL") {
+		s.options.Progress("starting a throw-away PostgreSQL")
+		if s.store, err = openDatabase(ctx); err != nil {
+			return err
+		}
+		env = append(env, "POSTGRES_URL="+s.store.url, "POSTGRES_MIGRATE=true", "POSTGRES_CONNECT_TIMEOUT=500ms")
+	}
+	receiver, stop := servicetest.ListenReceiver()
+	context.AfterFunc(ctx, stop)
+	s.receiver = receiver
+	env = append(env,
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "PYROSCOPE_SERVER_ADDRESS="+receiver.URL,
+		"PYROSCOPE_UPLOAD_INTERVAL=1s", "OTEL_BSP_SCHEDULE_DELAY=200",
+	)
+	s.options.Progress("starting the service")
+	c, err := launch(ctx, s.binary, s.subject.Dir, append(env, s.options.Env...))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.book.Judge(sectionService, "it starts and becomes ready", "started with a trace ratio of 1", err)
+	if err != nil {
+		return nil //nolint:nilerr // the book says so
+	}
+	s.child = c
+	return s.prepare(c)
+}
+
+// prepare sets up what looks at the running service.
+func (s *session) prepare(c *child) error {
+	target := targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://"))
+	var err error
+	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules); err != nil {
+		return err
+	}
+	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Slow)
+	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared()}
+	return nil
+}
+
+// environment is what the service runs in: free ports of this machine, every
+// trace, and checks that notice quickly.
+func (s *session) environment(context.Context) []string {
+	return append(os.Environ(),
+		"HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DRAIN_DELAY=0s",
+		"TRACE_RATIO=1", "OTEL_TRACES_SAMPLER=always_on", "ACCESS_LOG=all",
+		"HEALTH_INTERVAL=200ms", "HEALTH_TIMEOUT=500ms", "HEALTH_FAILURES=2",
+		"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name="+Environment,
+	)
+}
+
+// describe runs the commands of the binary that need neither network nor stores, and
+// returns the variables that it reads.
+func (s *session) describe(ctx context.Context) (variables []string, err error) {
+	telemetry, err := s.command(ctx, "telemetry")
+	if err != nil {
+		return nil, fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be proven", err)
+	}
+	if s.signals, err = templates.ParseSignals("the service's telemetry command", telemetry); err != nil {
+		return nil, err
+	}
+	s.subject.withDefaults(s.signals.Service)
+	if document, err := s.command(ctx, "openapi"); err == nil {
+		if s.document, err = openapi.Parse(document); err != nil {
+			return nil, err
+		}
+	}
+	table, err := s.command(ctx, "config")
+	if err != nil {
+		return nil, err
+	}
+	for row := range strings.Lines(string(table)) {
+		if fields := strings.Fields(row); len(fields) > 0 {
+			variables = append(variables, fields[0])
+		}
+	}
+	return variables, nil
+}
+
+// command asks the binary one of its commands.
+func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.binary, verb)
+	var stderr bytes.Buffer
+	cmd.Dir, cmd.Stderr = s.subject.Dir, &stderr
+	tie(cmd)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w\n%s", filepath.Base(s.subject.Package), verb, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return out, nil
+}
+
+// declared are the metrics that may come to exist.
+func (s *session) declared() []string {
+	out := []string{"ALERTS", "ALERTS_FOR_STATE"}
+	for _, m := range s.signals.Metrics {
+		out = append(out, m.Name)
+		if m.Type == "histogram" || m.Type == "summary" {
+			out = append(out, m.Name+"_bucket", m.Name+"_count", m.Name+"_sum")
+		}
+	}
+	for _, g := range s.subject.Rules {
+		for _, r := range g.Rules {
+			if !r.IsAlert {
+				out = append(out, r.Name)
+			}
+		}
+	}
+	return out
+}
+
+// database is the store that the service keeps its things in, and that a drill
+// takes away.
+type database struct {
+	url    string
+	server *postgrestest.Server
+}
+
+func openDatabase(ctx context.Context) (*database, error) {
+	server, err := postgrestest.New(ctx)
+	if errors.Is(err, postgrestest.ErrNotFound) {
+		return nil, fmt.Errorf("%w\nthe proof starts a server of its own and never touches one that holds data", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &database{server.URL, server}, nil
+}
+
+func (d *database) close() error { return d.server.Close() }
+
+// traffic drives every route and proves that each ended in every way.
+func (s *session) traffic(ctx context.Context) error {
+	if len(s.signals.Routes) == 0 {
+		s.book.Fail(sectionTraffic, "routes", "%s", errNoRoutes)
+		return nil
+	}
+	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile, s.subject.Requests)...)
+	// Healthy for an hour of stretched time, then everything that may happen.
+	if err := s.driveFor(ctx, healthyFor, well, well, wrongly); err != nil {
+		return err
+	}
+	if err := s.driveFor(ctx, brokenFor, well, failing, shedded, slowly, wrongly, well); err != nil {
+		return err
+	}
+	if err := s.driveFor(ctx, calmFor, well); err != nil {
+		return err
+	}
+	for _, route := range s.signals.Routes {
+		s.judgeRoute(ctx, route)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/drill"
+	"github.com/observability-first/scaffold/internal/httpfile"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// Folders of a service that hold what is proven, as design and generator have it.
+const (
+	rulesFolder    = "observability/rules"
+	boardsFolder   = "observability/boards"
+	runbooksFolder = "observability/runbooks"
+	routesFile     = "observability/alertmanager.yaml"
+)
+
+// slower is how much longer than the longest threshold a slow request takes, and
+// slowest how long where there is no objective on latency.
+const (
+	slower  = 1.25
+	slowest = 300 * time.Millisecond
+)
+
+// Load reads what lies in a service's folder: rules and boards, the user's own
+// included, runbooks and requests. rules is what its objectives compile to; nil
+// where nobody wrote any. Every file that cannot be read is in the error.
+func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
+	s := Subject{Dir: dir, Slow: slowest}
+	l := loader{dir: dir}
+	l.each(rulesFolder, []string{".yaml", ".yml"}, func(name string, data []byte) error {
+		if strings.HasSuffix(name, ".test.yaml") {
+			return nil
+		}
+		groups, err := rulelab.Load(name, data)
+		s.Rules = append(s.Rules, groups...)
+		return err
+	})
+	l.each(boardsFolder, []string{".json"}, func(name string, data []byte) error {
+		b, err := boardfile.Parse(name, data)
+		s.Boards = append(s.Boards, b)
+		return err
+	})
+	l.each(runbooksFolder, []string{".md"}, func(name string, data []byte) error {
+		s.Runbooks = append(s.Runbooks, Runbook{name, data})
+		return nil
+	})
+	l.one(RequestFile, func(name string, data []byte) (err error) {
+		s.RequestsFile = name
+		s.Requests, err = httpfile.Parse(name, data)
+		return err
+	})
+	if rules != nil {
+		s.describe(*rules)
+		l.one(routesFile, func(_ string, data []byte) error { return s.rehearse(*rules, routes, data) })
+	}
+	return s, errors.Join(l.problems...)
+}
+
+// describe takes over what the specification says about the service.
+func (s *Subject) describe(rules slo.Rules) {
+	spec := rules.Spec
+	s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = spec.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
+	for _, o := range spec.SLOs {
+		if o.Indicator.Latency != nil {
+			s.Slow = max(s.Slow, time.Duration(slower*float64(o.Indicator.Latency.Threshold)))
+		}
+	}
+}
+
+// withDefaults fills in what only a specification would say, from the name that
+// the service gives itself.
+func (s *Subject) withDefaults(service string) {
+	if s.Service == "" {
+		spec := slo.Spec{Service: service}.WithDefaults()
+		s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
+	}
+}
+
+// rehearse prepares the drill on the generated rules. The user's own have reasons
+// of their own to fire and are proven against the running service alone.
+func (s *Subject) rehearse(rules slo.Rules, routes []string, routing []byte) error {
+	parsed, err := rulelab.ParseRouting(routing)
+	if err != nil {
+		return fmt.Errorf("%s: %w", routesFile, err)
+	}
+	s.Drill = &drill.Drill{Rules: rules, Routing: parsed, Fleet: drill.Fleet{Routes: routes, Replicas: rules.Spec.Replicas.Min}}
+	for _, g := range s.Rules {
+		if !strings.Contains(filepath.ToSlash(g.File), "/own/") {
+			s.Drill.Groups = append(s.Drill.Groups, g)
+		}
+	}
+	return nil
+}
+
+// loader reads files and keeps what is wrong with them.
+type loader struct {
+	dir      string
+	problems []error
+}
+
+func (l *loader) each(folder string, endings []string, take func(name string, data []byte) error) {
+	root := filepath.Join(l.dir, filepath.FromSlash(folder))
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !slices.Contains(endings, filepath.Ext(path)) {
+			return err
+		}
+		l.read(path, take)
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.problems = append(l.problems, err)
+	}
+}
+
+// one reads a file that need not be there.
+func (l *loader) one(name string, take func(name string, data []byte) error) {
+	path := filepath.Join(l.dir, filepath.FromSlash(name))
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	l.read(path, take)
+}
+
+func (l *loader) read(path string, take func(name string, data []byte) error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		name, nameErr := filepath.Rel(l.dir, path)
+		err = errors.Join(nameErr, take(filepath.ToSlash(name), data))
+	}
+	if err != nil {
+		l.problems = append(l.problems, err)
+	}
+}

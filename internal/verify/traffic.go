@@ -1,0 +1,79 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// How long each part of the traffic lasts on the stretched clock: healthy until
+// hours are recorded, broken long enough for every alert that pages, calm until
+// none fires any more.
+const (
+	healthyFor = 75 * time.Minute
+	brokenFor  = 40 * time.Minute
+	calmFor    = 45 * time.Minute
+)
+
+// driveFor drives until an amount of stretched time has passed.
+func (s *session) driveFor(ctx context.Context, d time.Duration, manners ...manner) error {
+	driving, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.driver.drive(driving, manners...)
+	}()
+	err := s.watch.pass(ctx, d)
+	stop()
+	<-done
+	return err
+}
+
+// judgeRoute proves from the service's own counters that a route was driven in
+// every manner.
+func (s *session) judgeRoute(ctx context.Context, route string) {
+	counts := map[string]float64{}
+	for _, outcome := range semconv.Outcomes() {
+		n, err := s.requests(ctx, route, outcome)
+		if err != nil {
+			s.book.Fail(sectionTraffic, route, "%s", err)
+			return
+		}
+		counts[outcome] = n
+	}
+	var problems []error
+	missing := func(outcome, advice string) {
+		if counts[outcome] == 0 {
+			problems = append(problems, fmt.Errorf("no request ended as %s%s", outcome, advice))
+		}
+	}
+	advice := "; add one that does to " + RequestFile
+	if last := s.driver.problems[route]; last != "" {
+		advice = "; it " + last + "; describe what it wants in the OpenAPI document, or add a request that works to " + RequestFile
+	}
+	missing(semconv.OutcomeSuccess, advice)
+	missing(semconv.OutcomeServerError, ", although the fault switch asked for it")
+	if s.driver.wrong[route] {
+		missing(semconv.OutcomeClientError, ", although a wrong one was sent: "+s.driver.problems[route])
+	}
+	s.book.Judge(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were refused as wrong, %.0f failed and %.0f were shed on purpose",
+		counts[semconv.OutcomeSuccess], counts[semconv.OutcomeClientError], counts[semconv.OutcomeServerError], counts[semconv.OutcomeShed]), errors.Join(problems...))
+}
+
+// requests is how many requests of a route have ended in one way.
+func (s *session) requests(ctx context.Context, route, outcome string) (float64, error) {
+	method, pattern, _ := strings.Cut(route, " ")
+	v, err := s.watch.query(ctx, fmt.Sprintf("sum(%s{%s=%q,%s=%q,%s=%q})", semconv.HTTPServerRequests,
+		semconv.LabelMethod, method, semconv.LabelRoute, pattern, semconv.LabelOutcome, outcome))
+	if err != nil {
+		return 0, err
+	}
+	if len(v) == 0 {
+		return 0, fmt.Errorf("the counter %s has no series for it: a first failure would not be seen", semconv.HTTPServerRequests)
+	}
+	return v[0].F, nil
+}

@@ -1,0 +1,148 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// How long the run looks for a request that every signal tells of, while it
+// drives more of them. A processor profile samples a hundred times a second, so
+// most requests are in none.
+const trailWithin = 20 * time.Second
+
+// profileLink is the attribute by which a span finds its profile in Grafana.
+const profileLink = "pyroscope.profile.id"
+
+// trail is one request as every signal tells of it.
+type trail struct {
+	traceID string
+	series  labels.Labels // of the exemplar
+	span    servicetest.Span
+	line    line
+	profile string // kind of the profile that holds its span
+}
+
+// trail follows one request from the exemplar of a metric to its span, its log
+// line and its profile.
+func (s *session) trail(ctx context.Context) error {
+	driving, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.driver.drive(driving, well)
+	}()
+	var found trail
+	var why error
+	waiting, cancel := context.WithTimeout(ctx, trailWithin)
+	defer cancel()
+	_ = until(waiting, "a request is in every signal", func() bool {
+		pause(waiting, 200*time.Millisecond)
+		found, why = s.follow()
+		return why == nil
+	}, s.watch.trouble)
+	stop()
+	<-done
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.book.Judge(sectionTrail, "a request can be followed from exemplar to span, log line and profile",
+		fmt.Sprintf("trace %s: an exemplar of %s, the span %q, its log line, a profile of %s", found.traceID, found.series.Get(semconv.LabelRoute), found.span.Name, found.profile), why)
+	if why == nil {
+		s.judgeTrail(found)
+	}
+	return nil
+}
+
+// follow looks for a request that all signals tell of. The error says how far the
+// best one got.
+func (s *session) follow() (trail, error) {
+	exemplars := map[string]labels.Labels{}
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, semconv.HTTPServerRequestDuration+"(_bucket)?")}
+	for _, r := range s.watch.store.Exemplars(math.MinInt64, math.MaxInt64, ms) {
+		for _, e := range r.Exemplars {
+			exemplars[traceOf(e)] = r.SeriesLabels
+		}
+	}
+	if len(exemplars) == 0 {
+		return trail{}, fmt.Errorf("no bucket of %s has an exemplar", semconv.HTTPServerRequestDuration)
+	}
+	profiled := s.profiledSpans()
+	best := errors.New("no exemplar's trace was exported")
+	for _, span := range s.receiver.Spans() {
+		series, ok := exemplars[span.TraceID]
+		if !ok || span.ParentID != "" {
+			continue
+		}
+		l, ok := s.lineOf(span)
+		if !ok {
+			best = fmt.Errorf("no log line has the trace id %s of an exported span", span.TraceID)
+			continue
+		}
+		kind, ok := profiled[span.SpanID]
+		if !ok {
+			best = errors.New("no profile holds the span of a request that has an exemplar, a span and a log line")
+			continue
+		}
+		return trail{span.TraceID, series, span, l, kind}, nil
+	}
+	return trail{}, best
+}
+
+func traceOf(e exemplar.Exemplar) string { return e.Labels.Get(semconv.ExemplarTraceID) }
+
+func (s *session) lineOf(span servicetest.Span) (line, bool) {
+	for _, l := range s.child.log() {
+		if l.text("trace_id") == span.TraceID && l.text("span_id") == span.SpanID && l[semconv.LabelRoute] != nil {
+			return l, true
+		}
+	}
+	return nil, false
+}
+
+// profiledSpans are the spans that profiles have samples of, with the kind.
+func (s *session) profiledSpans() map[string]string {
+	out := map[string]string{}
+	for _, u := range s.profiles() {
+		for _, sample := range u.data.Sample {
+			for _, id := range sample.Label["span_id"] {
+				out[id] = u.data.SampleType[0].Type
+			}
+		}
+	}
+	return out
+}
+
+// judgeTrail proves that the signals agree about the request.
+func (s *session) judgeTrail(t trail) {
+	var problems []error
+	want := func(what string, got, want any) {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			problems = append(problems, fmt.Errorf("%s is %v, and %v on the metric", what, got, want))
+		}
+	}
+	want("the route of the span", t.span.Attributes["http.route"], t.series.Get(semconv.LabelRoute))
+	want("the route of the log line", t.line[semconv.LabelRoute], t.series.Get(semconv.LabelRoute))
+	want("the status of the log line", t.line[semconv.LabelStatus], t.series.Get(semconv.LabelStatus))
+	want("the method of the log line", t.line[semconv.LabelMethod], t.series.Get(semconv.LabelMethod))
+	want("the outcome of the log line", t.line[semconv.LabelOutcome], t.series.Get(semconv.LabelOutcome))
+	if t.line["sampled"] != true {
+		problems = append(problems, errors.New("the log line does not say sampled: true, so that boards would not link to its trace"))
+	}
+	if id := t.span.Attributes[profileLink]; id != t.span.SpanID {
+		problems = append(problems, fmt.Errorf("the span's %s is %v instead of its own id, so that Grafana finds no profile", profileLink, id))
+	}
+	if name := t.span.Resource["service.name"]; name != s.subject.Service {
+		problems = append(problems, fmt.Errorf("the span belongs to %v, the boards to %s", name, s.subject.Service))
+	}
+	s.book.Judge(sectionTrail, "its signals agree about route, method, status and outcome", t.span.Name, errors.Join(problems...))
+}

@@ -1,0 +1,195 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/drill"
+	"github.com/observability-first/scaffold/internal/httpfile"
+	"github.com/observability-first/scaffold/internal/openapi"
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// Subject is the service that is proven, and everything that was generated for it.
+type Subject struct {
+	Dir     string // folder of its module
+	Package string // that builds the binary, as in ./cmd/orders
+	Service string // name on every signal
+
+	Selector         map[string]string // labels that the scraper puts on its series
+	EnvironmentLabel string
+	ScrapeInterval   time.Duration // declared
+	Slow             time.Duration // the longest latency threshold; slow requests take longer
+
+	Rules    []rulelab.Group
+	Boards   []boardfile.Board
+	Runbooks []Runbook
+	Requests httpfile.File // of verify.http
+	// RequestsFile is its name, for messages; empty without one.
+	RequestsFile string
+	// Drill rehearses the alerts; nil leaves them out, and the report says so.
+	Drill *drill.Drill
+}
+
+// Runbook is one runbook as it lies on the disk.
+type Runbook struct {
+	File string // as the user would name it
+	Data []byte
+}
+
+// Options say how to run.
+type Options struct {
+	// Env holds further variables for the service, as NAME=value.
+	Env []string
+	// Progress is told what goes on; nil tells nobody.
+	Progress func(what string)
+}
+
+// Run proves a service. The error is for what kept it from looking: a service
+// that does not build, a machine without what its stores need, an interrupt. What
+// is wrong with the service is in the report. Run leaves no process and no file
+// behind.
+func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, err error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	temp, err := os.MkdirTemp("", "scaffold-verify-")
+	if err != nil {
+		return proof.Report{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	s := &session{subject: subject, options: o, temp: temp}
+	o.Progress("building " + subject.Package)
+	if err := s.build(ctx); err != nil {
+		return proof.Report{}, err
+	}
+	began := time.Now()
+	rehearsed := make(chan error, 1)
+	go func() { rehearsed <- s.rehearse(ctx) }()
+	err = s.live(ctx)
+	err = errors.Join(err, <-rehearsed)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	}
+	return s.book.Report(subject.Service, time.Since(began)), err
+}
+
+// session is one run.
+type session struct {
+	subject Subject
+	options Options
+	temp    string // folder that goes away with the run
+	binary  string
+	book    proof.Book
+
+	signals  templates.Signals
+	document openapi.Document
+	store    *database // nil without one
+	receiver *servicetest.Receiver
+	child    *child
+	watch    *watch
+	driver   *driver
+	prober   *prober
+
+	parsed  int // uploads that were read
+	uploads []upload
+}
+
+// live starts the service and makes every proof that needs one. It stops at the
+// first that makes the others pointless.
+func (s *session) live(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := s.start(ctx); err != nil {
+		return errors.Join(err, s.close())
+	}
+	if s.child == nil {
+		return s.close() // it did not start, and the book says so
+	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		_ = s.watch.run(ctx) // trouble is kept and asked for
+	}()
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"driving every route", s.traffic},
+		{"following one request through every signal", s.trail},
+		{"taking the database away", s.dependency},
+		{"asking every query", s.queries},
+		{"resolving links", s.links},
+	} {
+		s.options.Progress(step.name)
+		err := step.run(ctx)
+		if trouble := s.watch.trouble(); trouble != nil && ctx.Err() == nil {
+			s.book.Fail(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+			break
+		}
+		if err != nil {
+			cancel()
+			<-watched
+			return errors.Join(err, s.close())
+		}
+	}
+	cancel()
+	<-watched
+	s.options.Progress("stopping the service")
+	s.stop()
+	return s.close()
+}
+
+// stop ends the service as its platform would.
+func (s *session) stop() {
+	s.book.Judge(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop())
+}
+
+// close ends what still runs.
+func (s *session) close() error {
+	var errs []error
+	if s.child != nil {
+		errs = append(errs, s.child.kill())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.close())
+	}
+	return errors.Join(errs...)
+}
+
+// queries asks everything of what has been seen so far.
+func (s *session) queries(ctx context.Context) error {
+	s.prober.to = s.watch.time()
+	s.rules(ctx)
+	s.boards(ctx)
+	s.runbooks(ctx)
+	return ctx.Err()
+}
+
+// rehearse runs the drill beside the live proofs: it needs no service.
+func (s *session) rehearse(ctx context.Context) error {
+	if s.subject.Drill == nil {
+		s.book.Add(proof.Proof{Section: drill.Section, Claim: "alerts fire and resolve in time", Status: proof.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+		return nil
+	}
+	result, err := s.subject.Drill.Run(ctx)
+	if err != nil {
+		return err
+	}
+	s.book.Add(result.Proofs...)
+	s.book.SetDrill(result.Rows, result.Cost)
+	return nil
+}
+
+// inDir is a path in the folder of the service.
+func (s *session) inDir(path ...string) string {
+	return filepath.Join(append([]string{s.subject.Dir}, path...)...)
+}

@@ -1,0 +1,160 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Bounds of the watch.
+const (
+	// pace is the real time between two scrapes.
+	pace = 25 * time.Millisecond
+	// maxPage is the largest metrics page that is read: beyond it the service
+	// costs its Prometheus more than it is worth.
+	maxPage = 16 << 20
+	// storeBytes bounds what is kept of all scrapes.
+	storeBytes = 512 << 20
+	// scrapeTimeout is far beyond what a page takes.
+	scrapeTimeout = 5 * time.Second
+)
+
+// watch is a Prometheus of one target with a stretched clock. One goroutine runs
+// it; queries may come from others.
+type watch struct {
+	child    *child
+	interval time.Duration // declared; one scrape of stretched time
+	store    *metricstore.Store
+	scraper  *metricstore.Scraper
+	lab      *rulelab.Lab
+
+	mu      sync.Mutex
+	now     time.Time // of the last scrape
+	fired   []rulelab.Firing
+	scrapes int
+	failed  error
+}
+
+// newWatch prepares to watch a child. The clock begins with the child's.
+func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulelab.Group) (*watch, error) {
+	store := metricstore.NewWithLimit(storeBytes)
+	lab, err := rulelab.New(store, groups, rulelab.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &watch{
+		child: c, interval: interval, store: store, lab: lab, now: time.Now().Truncate(interval),
+		scraper: metricstore.NewScraper(store, metricstore.Target{
+			URL: c.admin + "/metrics", Labels: target, MaxBytes: maxPage, Timeout: scrapeTimeout,
+		}),
+	}, nil
+}
+
+// run scrapes and evaluates the rules until the context ends. It stops at the
+// first scrape that fails: a service that runs answers its scraper.
+func (w *watch) run(ctx context.Context) error {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		if err := w.step(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // stopping is what was asked for
+			}
+			w.mu.Lock()
+			w.failed = err
+			w.mu.Unlock()
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// step is one scrape, and every evaluation that is due by its time.
+func (w *watch) step(ctx context.Context) error {
+	from := w.time()
+	to := from.Add(w.interval)
+	if _, err := w.scraper.Scrape(ctx, to); err != nil {
+		if dead := w.child.alive(); dead != nil {
+			return dead
+		}
+		return err
+	}
+	// The address is the child's only as long as the child runs: another program
+	// may be given the port afterwards.
+	if err := w.child.alive(); err != nil {
+		return err
+	}
+	if err := w.lab.Run(ctx, from, to); err != nil {
+		return err
+	}
+	fired := w.lab.History()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now, w.fired = to, fired
+	w.scrapes++
+	return nil
+}
+
+func (w *watch) time() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *watch) state() (scrapes int, failed error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.scrapes, w.failed
+}
+
+// pass waits until a time of the stretched clock has gone by.
+func (w *watch) pass(ctx context.Context, d time.Duration) error {
+	end := w.time().Add(d)
+	return until(ctx, fmt.Sprintf("%s of stretched time have passed", d), func() bool { return !w.time().Before(end) }, w.trouble)
+}
+
+// trouble is why the watch has stopped, if it has.
+func (w *watch) trouble() error {
+	_, failed := w.state()
+	return failed
+}
+
+// history lists the alerts that have fired so far.
+func (w *watch) history() []rulelab.Firing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.fired)
+}
+
+// query evaluates an expression as of now.
+func (w *watch) query(ctx context.Context, expr string) (promql.Vector, error) {
+	return w.lab.Query(ctx, expr, w.time())
+}
+
+// targetLabels are what a scraper puts on every series of the service.
+func targetLabels(selector map[string]string, environmentLabel, instance string) labels.Labels {
+	b := labels.NewBuilder(labels.FromMap(selector))
+	b.Set(environmentLabel, Environment)
+	b.Set(semconv.LabelInstance, instance)
+	return b.Labels()
+}
+
+// Environment is the environment that the service is told to run in.
+const Environment = "verify"
+
+// errNoMetrics is a service that a scraper gets nothing from.
+var errNoMetrics = errors.New("the service exposes no metrics")
