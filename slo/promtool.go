@@ -129,7 +129,7 @@ func (t *testRun) fires(d Drill) time.Duration {
 // sumsTiles says whether the group sums the page group's tiles, which the test
 // then gives as they were recorded, instead of counting events.
 func (t *testRun) sumsTiles() bool {
-	return t.group.Tier == TierTicket && !t.objective.grouped && sumsPageTiles(t.Spec.ScrapeInterval)
+	return t.group.Tier == TierTicket && !t.objective.grouped
 }
 
 // spacing is the time between two samples of the test's series.

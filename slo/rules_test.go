@@ -269,12 +269,13 @@ func TestIntervalsHoldTwoScrapes(t *testing.T) {
 		"15s": {30 * time.Second, 2 * time.Minute},
 		"16s": {time.Minute, 2 * time.Minute},
 		"30s": {time.Minute, 2 * time.Minute},
-		"60s": {150 * time.Second, 2 * time.Minute},
+		"31s": {2 * time.Minute, 4 * time.Minute},
+		"60s": {2 * time.Minute, 4 * time.Minute},
 	} {
 		rules := mustCompile(t, minimal+"scrapeInterval: "+scrape+"\n")
 		for i, g := range rules.Groups {
 			offset := rules.Spec.ScrapeInterval
-			if g.Tier == slo.TierTicket && scrape != "60s" {
+			if g.Tier == slo.TierTicket {
 				offset *= 2 // tickets wait for the page tiles that they sum
 			}
 			if g.Interval != want[i] || g.QueryOffset != offset {
