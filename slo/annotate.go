@@ -31,13 +31,14 @@ func shorten(name string, length int) string {
 }
 
 // alert adds an alert to the group of its tier.
-func (c *compiler) alert(a Alert, r Rule, t texts) {
+func (c *compiler) alert(a Alert, r Rule, t texts) { c.alertIn(c.tier(a.Tier), a, r, t) }
+
+func (c *compiler) alertIn(g *Group, a Alert, r Rule, t texts) {
 	objective := ""
 	if a.SLO >= 0 {
 		objective = c.spec.SLOs[a.SLO].Name
 	}
 	r.Annotations = c.annotations(t, r.Alert, objective)
-	g := c.tier(a.Tier)
 	g.Rules = append(g.Rules, r)
 	a.Name, a.Rule = r.Alert, r
 	c.alerts = append(c.alerts, a)

@@ -33,6 +33,7 @@ type compiler struct {
 	scope   scope
 	page    Group
 	ticket  Group
+	living  Group // of the alerts on processes
 	alerts  []Alert
 	notes   []string
 	written map[string]string // what several objectives share, by tier and tile
@@ -41,7 +42,8 @@ type compiler struct {
 func (c *compiler) compile() Rules {
 	c.page = c.group(TierPage, pageInterval(c.spec.ScrapeInterval))
 	c.ticket = c.group(TierTicket, ticketInterval(c.spec.ScrapeInterval))
-	c.serviceRecords()
+	c.living = c.group(TierAlive, aliveInterval)
+	c.aliveRecords()
 	objectives := make([]resolved, len(c.spec.SLOs))
 	for i := range objectives {
 		objectives[i] = c.resolve(i)
@@ -57,7 +59,7 @@ func (c *compiler) compile() Rules {
 	c.serviceAlerts()
 	c.noteLinks()
 	rules := Rules{Spec: c.spec, Notes: c.notes, Alerts: c.alerts}
-	for _, g := range []Group{c.page, c.ticket} {
+	for _, g := range []Group{c.page, c.ticket, c.living} {
 		if len(g.Rules) > 0 {
 			rules.Groups = append(rules.Groups, g)
 		}
@@ -67,22 +69,28 @@ func (c *compiler) compile() Rules {
 
 func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
-	offset := c.spec.ScrapeInterval
-	if tier == TierTicket {
+	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
+	switch tier {
+	case TierTicket:
 		// One more, so that the page group has recorded the tiles of that time
 		// even where it is evaluated at the same moment.
 		offset *= 2
+	case TierAlive:
+		offset, rules = 0, perService // no tile is cut short by a sample that comes late
 	}
 	return Group{
-		Rules: make([]Rule, 0, perObjective*len(c.spec.SLOs)+perService),
+		Rules: make([]Rule, 0, rules),
 		Name:  c.spec.Service + "-slo-" + string(tier), Tier: tier,
 		Interval: every, QueryOffset: offset,
 	}
 }
 
 func (c *compiler) tier(t Tier) *Group {
-	if t == TierPage {
+	switch t {
+	case TierPage:
 		return &c.page
+	case TierAlive:
+		return &c.living
 	}
 	return &c.ticket
 }

@@ -70,7 +70,8 @@ func scaled(d time.Duration, by float64) time.Duration {
 
 // Delay is the longest time that an alert of the tier adds to its drill: the
 // next scrape, the offset that waits for it, and the next evaluation. Tickets
-// add up to one page tile, of which theirs are sums.
+// add up to one page tile, of which theirs are sums. For [TierAlive], whose
+// alerts are no part of a drill, it is what comes before their own delay.
 func (r Rules) Delay(tier Tier) time.Duration {
 	delay := r.Spec.ScrapeInterval
 	if tier == TierTicket {

@@ -162,6 +162,8 @@ func (r Rules) feels(a Alert) string {
 		}
 	case KindDown:
 		return "Requests are refused or time out. No request metric shows it, because nothing is left to count."
+	case KindCrashLoop:
+		return "Requests break off when a process dies under them, and are refused while none runs. Between two crashes all is well."
 	case KindNotReady:
 		return "Requests are refused by the load balancer, which finds no process to send them to."
 	case KindDependency:
