@@ -23,7 +23,7 @@ func Compile(spec Spec) (Rules, error) {
 	if err := found.list.Err(); err != nil {
 		return Rules{}, fmt.Errorf("compile objectives of %q: %w", spec.Service, err)
 	}
-	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}}
+	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}, budgetTexts: map[string]string{}}
 	return c.compile(), nil
 }
 
@@ -37,6 +37,8 @@ type compiler struct {
 	alerts  []Alert
 	notes   []string
 	written map[string]string // what several objectives share, by tier and tile
+	// budgetTexts are parts of annotations by period and grouping.
+	budgetTexts map[string]string
 }
 
 func (c *compiler) compile() Rules {

@@ -2,6 +2,8 @@ package slo
 
 import (
 	"bytes"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,43 +35,107 @@ func (r Rules) Files() []File {
 func (r Rules) RuleFiles() []File {
 	var files []File
 	for _, g := range r.Groups {
-		files = append(files, File{Name: r.fileName(g), Data: r.ruleFile(g)})
+		files = append(files, File{Name: r.fileName(g), Data: groupsFile([]Group{g})})
 	}
 	return files
 }
 
 // RuleFile gives every group in one file, for a reader that wants one: a rule
 // file of several YAML documents would lose all but the first.
-func (r Rules) RuleFile() []byte {
-	var y yamlWriter
-	total := 0
-	for _, g := range r.Groups {
-		total += g.size()
-	}
-	y.Grow(total)
-	y.raw(header)
-	y.raw("groups:\n")
-	for _, g := range r.Groups {
-		y.group(g, "")
-	}
-	return y.Bytes()
-}
+func (r Rules) RuleFile() []byte { return groupsFile(r.Groups) }
 
 func (r Rules) fileName(g Group) string { return r.Spec.Service + "." + string(g.Tier) + ".rules.yaml" }
 func (r Rules) testName(g Group) string { return r.Spec.Service + "." + string(g.Tier) + ".test.yaml" }
 
-func (r Rules) ruleFile(g Group) []byte {
-	var y yamlWriter
+func groupsFile(groups []Group) []byte {
+	var b bytes.Buffer
+	total := 0
+	for _, g := range groups {
+		total += g.size()
+	}
+	b.Grow(total)
+	// A buffer takes everything.
+	_ = writeGroups(&b, groups)
+	return b.Bytes()
+}
+
+// WriteRuleFile writes what RuleFile gives without holding it: a thousand
+// objectives are some megabytes.
+func (r Rules) WriteRuleFile(w io.Writer) error { return writeGroups(w, r.Groups) }
+
+// writeGroups writes a rule file in pieces of [chunk] bytes and more.
+func writeGroups(w io.Writer, groups []Group) error {
+	y := yamlWriter{shared: sharedTexts(groups)}
 	y.raw(header)
 	y.raw("groups:\n")
-	y.group(g, "")
-	return y.Bytes()
+	for _, g := range groups {
+		y.groupHead(g, "")
+		for _, rule := range g.Rules {
+			y.rule(rule, "  ")
+			if y.Len() < chunk {
+				continue
+			}
+			if _, err := y.WriteTo(w); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := y.WriteTo(w)
+	return err
+}
+
+const chunk = 64 << 10
+
+// sharedTexts are the annotations that stand in a file more than once. The first
+// alert spells such a text out and the others point to it by that alert's name:
+// a third of the bytes of a file were four copies of one description.
+func sharedTexts(groups []Group) map[string]string {
+	texts := map[string]string{}
+	for _, g := range groups {
+		for _, rule := range g.Rules {
+			for _, a := range rule.Annotations {
+				if a.Name == annotationDescription {
+					if _, twice := texts[a.Value]; twice {
+						texts[a.Value] = unanchored
+					} else {
+						texts[a.Value] = ""
+					}
+				}
+			}
+		}
+	}
+	maps.DeleteFunc(texts, func(_, anchor string) bool { return anchor == "" })
+	return texts
+}
+
+// unanchored marks a shared text that was not written yet.
+const unanchored = "?"
+
+// annotation writes a text, or a pointer to where it stands already.
+func (y *yamlWriter) annotation(text, alert string) {
+	switch anchor := y.shared[text]; anchor {
+	case "":
+	case unanchored:
+		y.raw("&" + alert + " ")
+		y.shared[text] = alert
+	default:
+		y.raw("*" + anchor)
+		return
+	}
+	y.scalar(text)
 }
 
 // group writes one group as an item of a list at the indentation.
 func (y *yamlWriter) group(g Group, indent string) {
-	inner := indent + "  "
 	y.Grow(g.size())
+	y.groupHead(g, indent)
+	for _, r := range g.Rules {
+		y.rule(r, indent+"  ")
+	}
+}
+
+func (y *yamlWriter) groupHead(g Group, indent string) {
+	inner := indent + "  "
 	y.raw(indent + "- name: ")
 	y.scalar(g.Name)
 	y.raw("\n" + inner + "interval: " + window(g.Interval) + "\n")
@@ -78,9 +144,6 @@ func (y *yamlWriter) group(g Group, indent string) {
 		y.raw(inner + "limit: " + strconv.Itoa(g.Limit) + "\n")
 	}
 	y.raw(inner + "rules:\n")
-	for _, r := range g.Rules {
-		y.rule(r, inner)
-	}
 }
 
 // size is about how long a group is when written: a buffer that grows by
@@ -131,7 +194,7 @@ func (y *yamlWriter) rule(r Rule, indent string) {
 		y.raw(inner + "annotations:\n")
 		for _, a := range r.Annotations {
 			y.raw(inner + "  " + a.Name + ": ")
-			y.scalar(a.Value)
+			y.annotation(a.Value, r.Alert)
 			y.raw("\n")
 		}
 	}
@@ -140,7 +203,10 @@ func (y *yamlWriter) rule(r Rule, indent string) {
 // yamlWriter writes the small part of YAML that rule files need. A library's
 // encoder takes five times as long for a thousand objectives and folds long
 // queries; a test reads everything back with the library.
-type yamlWriter struct{ bytes.Buffer }
+type yamlWriter struct {
+	bytes.Buffer
+	shared map[string]string // texts: their anchors; nil spells everything out
+}
 
 func (y *yamlWriter) raw(s string) { y.WriteString(s) }
 
