@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/observability-first/scaffold/runtime/semconv"
+
 // Metrics of the Go and process collectors of client_golang, which is where
 // these names are defined. They follow runtime/metrics: path, then unit.
 const (
@@ -33,7 +35,7 @@ const (
 	processRSS      = "process_resident_memory_bytes"
 	processOpenFDs  = "process_open_fds"
 	processMaxFDs   = "process_max_fds"
-	processStart    = "process_start_time_seconds"
+	processStart    = semconv.ProcessStartTime
 	processReceived = "process_network_receive_bytes_total"
 	processSent     = "process_network_transmit_bytes_total"
 )

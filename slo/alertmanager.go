@@ -5,8 +5,8 @@ package slo
 // whoever runs the Alertmanager adds where to.
 //
 // A group is one incident: service, environment and objective. Within it the
-// fast page inhibits the slow one and the tickets, and a service that is down
-// or takes no requests inhibits everything else about it.
+// fast page inhibits the slow one and the tickets, and a service that is down,
+// crashes again and again or takes no requests inhibits everything else about it.
 func (r Rules) Alertmanager() []byte {
 	var y yamlWriter
 	severities := r.Spec.Alerting.Severities
@@ -61,6 +61,7 @@ func inhibitions(service string) []inhibition {
 		{`alertname=~".+BudgetBurnPageSlow"`, `alertname=~".+BudgetBurnTicket(Fast|Slow)"`, incident},
 		{`alertname=~".+BudgetBurnTicketFast"`, `alertname=~".+BudgetBurnTicketSlow"`, incident},
 		{`alertname="` + service + `Down"`, `alertname!="` + service + `Down"`, whole},
-		{`alertname="` + service + `NotReady"`, `alertname!~"` + service + `(Down|NotReady)"`, whole},
+		{`alertname="` + service + `CrashLooping"`, `alertname!~"` + service + `(Down|CrashLooping)"`, whole},
+		{`alertname="` + service + `NotReady"`, `alertname!~"` + service + `(Down|CrashLooping|NotReady)"`, whole},
 	}
 }

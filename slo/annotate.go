@@ -31,13 +31,14 @@ func shorten(name string, length int) string {
 }
 
 // alert adds an alert to the group of its tier.
-func (c *compiler) alert(a Alert, r Rule, t texts) {
+func (c *compiler) alert(a Alert, r Rule, t texts) { c.alertIn(c.tier(a.Tier), a, r, t) }
+
+func (c *compiler) alertIn(g *Group, a Alert, r Rule, t texts) {
 	objective := ""
 	if a.SLO >= 0 {
 		objective = c.spec.SLOs[a.SLO].Name
 	}
 	r.Annotations = c.annotations(t, r.Alert, objective)
-	g := c.tier(a.Tier)
 	g.Rules = append(g.Rules, r)
 	a.Name, a.Rule = r.Alert, r
 	c.alerts = append(c.alerts, a)
@@ -161,19 +162,25 @@ func (c *compiler) lasting(p Pair) string {
 }
 
 // budgetText says how fast the budget burns, what is left and how long it
-// lasts.
+// lasts. It names no objective: the alert's own labels do, so that all
+// objectives of a period share one text.
 func (c *compiler) budgetText(o resolved) string {
-	matchers := []string{labelSlothID + "=" + strconv.Quote(o.id)}
-	var args strings.Builder
+	key := string(o.Window) + " " + strings.Join(o.by, " ")
+	if text, ok := c.budgetTexts[key]; ok {
+		return text
+	}
+	matchers, args := []string{labelSlothID + "=%q"}, " $labels."+labelSlothID
 	for _, label := range o.by {
 		matchers = append(matchers, label+"=%q")
-		args.WriteString(" $labels." + label)
+		args += " $labels." + label
 	}
-	return "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + args.String() + " }}The " + string(o.Window) + " budget burns " +
+	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + args + " }}The " + string(o.Window) + " budget burns " +
 		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }} times the rate that it can bear, " +
 		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} is left" +
 		fmt.Sprintf("{{ range query (printf `%s%%s * %d / ignoring(%s) %s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",
 			recordRemaining, int(o.Window.Duration().Seconds()), labelSlothWindow, recordBurn)
+	c.budgetTexts[key] = text
+	return text
 }
 
 // placeholder stands for the environment until the notification knows it.

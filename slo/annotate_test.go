@@ -57,7 +57,7 @@ func TestNotificationsReadAsGolden(t *testing.T) {
 		rules := mustCompile(t, src)
 		series := map[string]string{
 			rules.Spec.EnvironmentLabel: "production", "http_route": "/v1/orders/{id}", "provider": "acme-pay",
-			"check": "postgres", "signal": "traces", "sloth_slo": "availability",
+			"check": "postgres", "signal": "traces", "sloth_slo": "availability", "sloth_id": rules.Spec.Service + "-availability",
 		}
 		var b strings.Builder
 		for _, a := range rules.Alerts {

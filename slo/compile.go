@@ -23,7 +23,7 @@ func Compile(spec Spec) (Rules, error) {
 	if err := found.list.Err(); err != nil {
 		return Rules{}, fmt.Errorf("compile objectives of %q: %w", spec.Service, err)
 	}
-	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}}
+	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}, budgetTexts: map[string]string{}}
 	return c.compile(), nil
 }
 
@@ -33,15 +33,19 @@ type compiler struct {
 	scope   scope
 	page    Group
 	ticket  Group
+	living  Group // of the alerts on processes
 	alerts  []Alert
 	notes   []string
 	written map[string]string // what several objectives share, by tier and tile
+	// budgetTexts are parts of annotations by period and grouping.
+	budgetTexts map[string]string
 }
 
 func (c *compiler) compile() Rules {
 	c.page = c.group(TierPage, pageInterval(c.spec.ScrapeInterval))
 	c.ticket = c.group(TierTicket, ticketInterval(c.spec.ScrapeInterval))
-	c.serviceRecords()
+	c.living = c.group(TierAlive, aliveInterval)
+	c.aliveRecords()
 	objectives := make([]resolved, len(c.spec.SLOs))
 	for i := range objectives {
 		objectives[i] = c.resolve(i)
@@ -57,7 +61,7 @@ func (c *compiler) compile() Rules {
 	c.serviceAlerts()
 	c.noteLinks()
 	rules := Rules{Spec: c.spec, Notes: c.notes, Alerts: c.alerts}
-	for _, g := range []Group{c.page, c.ticket} {
+	for _, g := range []Group{c.page, c.ticket, c.living} {
 		if len(g.Rules) > 0 {
 			rules.Groups = append(rules.Groups, g)
 		}
@@ -67,22 +71,28 @@ func (c *compiler) compile() Rules {
 
 func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
-	offset := c.spec.ScrapeInterval
-	if tier == TierTicket && sumsPageTiles(c.spec.ScrapeInterval) {
+	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
+	switch tier {
+	case TierTicket:
 		// One more, so that the page group has recorded the tiles of that time
 		// even where it is evaluated at the same moment.
 		offset *= 2
+	case TierAlive:
+		offset, rules = 0, perService // no tile is cut short by a sample that comes late
 	}
 	return Group{
-		Rules: make([]Rule, 0, perObjective*len(c.spec.SLOs)+perService),
+		Rules: make([]Rule, 0, rules),
 		Name:  c.spec.Service + "-slo-" + string(tier), Tier: tier,
 		Interval: every, QueryOffset: offset,
 	}
 }
 
 func (c *compiler) tier(t Tier) *Group {
-	if t == TierPage {
+	switch t {
+	case TierPage:
 		return &c.page
+	case TierAlive:
+		return &c.living
 	}
 	return &c.ticket
 }
@@ -126,14 +136,14 @@ func (c *compiler) record(tier Tier, name, expr string, labels ...Label) {
 // carry the objective's labels, which every ratio and alert inherits. Totals
 // carry none: several objectives may share one.
 func (c *compiler) tiles(o resolved) {
-	for _, tier := range c.tiers(o) {
-		c.count(o, tier)
+	if !o.grouped {
+		c.count(o, TierPage)
+		return
 	}
-	if o.grouped {
-		c.ticket.Limit += groupLimit
-		c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
-			o.Name, strings.Join(o.GroupBy, ", ")))
-	}
+	c.count(o, TierTicket)
+	c.ticket.Limit += groupLimit
+	c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
+		o.Name, strings.Join(o.GroupBy, ", ")))
 }
 
 // count adds the tiles of an objective to one tier.
@@ -164,7 +174,7 @@ func (c *compiler) count(o resolved, tier Tier) {
 // processes: a delta is extrapolated by half a scrape, which the short range of
 // a page tile takes out exactly and a longer one does not.
 func (c *compiler) ticketTiles() {
-	if !sumsPageTiles(c.spec.ScrapeInterval) || !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
+	if !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
 		return
 	}
 	page, ticket := tiling{every: c.page.Interval}, tiling{every: c.ticket.Interval}
@@ -173,17 +183,6 @@ func (c *compiler) ticketTiles() {
 	}
 	c.record(TierTicket, ticket.bad(), sum(page.bad()))
 	c.record(TierTicket, ticket.total(), sum(page.total()))
-}
-
-// tiers are where the objective's events are counted.
-func (c *compiler) tiers(o resolved) []Tier {
-	switch {
-	case o.grouped:
-		return []Tier{TierTicket}
-	case sumsPageTiles(c.spec.ScrapeInterval):
-		return []Tier{TierPage}
-	}
-	return []Tier{TierPage, TierTicket}
 }
 
 // windows are the windows that a tier records from its tiles. Six hours come
@@ -225,8 +224,12 @@ func (c *compiler) sum(tier Tier, w time.Duration, more string) {
 		return strings.TrimSuffix(c.ofService(record), "}") + more + "}"
 	}
 	name := window(w)
-	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])")
-	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])")
+	scale := ""
+	if covered := spanned(w, t.every); covered != w {
+		scale = fmt.Sprintf(" * %d / %d", w/time.Second, covered/time.Second)
+	}
+	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])"+scale)
+	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])"+scale)
 	c.record(tier, recordRatio+name, ratio(of(recordBad+name), of(recordTotal+name)), Label{labelSlothWindow, name})
 }
 

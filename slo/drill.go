@@ -50,9 +50,18 @@ func (r Rules) drill(a Alert, share float64) Drill {
 	}
 	if d.Fires {
 		d.FiresAfter = scaled(a.Burn.Long, threshold/share)
-		d.ResolvesAfter = scaled(a.Burn.Short, 1-threshold/share)
+		d.ResolvesAfter = scaled(r.short(a), 1-threshold/share)
 	}
 	return d
+}
+
+// short is how much time the short window of a burn alert really covers.
+func (r Rules) short(a Alert) time.Duration {
+	every := pageInterval(r.Spec.ScrapeInterval)
+	if a.Tier == TierTicket {
+		every = ticketInterval(r.Spec.ScrapeInterval)
+	}
+	return spanned(a.Burn.Short, every)
 }
 
 func scaled(d time.Duration, by float64) time.Duration {
@@ -61,10 +70,11 @@ func scaled(d time.Duration, by float64) time.Duration {
 
 // Delay is the longest time that an alert of the tier adds to its drill: the
 // next scrape, the offset that waits for it, and the next evaluation. Tickets
-// add up to one page tile, of which theirs are sums.
+// add up to one page tile, of which theirs are sums. For [TierAlive], whose
+// alerts are no part of a drill, it is what comes before their own delay.
 func (r Rules) Delay(tier Tier) time.Duration {
 	delay := r.Spec.ScrapeInterval
-	if tier == TierTicket && sumsPageTiles(r.Spec.ScrapeInterval) {
+	if tier == TierTicket {
 		delay += pageInterval(r.Spec.ScrapeInterval)
 	}
 	for _, g := range r.Groups {

@@ -33,8 +33,10 @@ slos:
 	// Output:
 	// orders.page.rules.yaml
 	// orders.ticket.rules.yaml
+	// orders.alive.rules.yaml
 	// orders.page.test.yaml
 	// orders.ticket.test.yaml
+	// orders.alive.test.yaml
 	// half of the requests fail: PageFast after 1m44s
 	// half of the requests fail: PageSlow after 4m19s
 	// half of the requests fail: TicketFast after 8m38s

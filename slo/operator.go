@@ -1,7 +1,9 @@
 package slo
 
 // PrometheusRule gives the rules as one resource of the Prometheus operator. A
-// selector of rules usually looks for labels on it, which an overlay adds.
+// selector of rules usually looks for labels on it, which an overlay adds. Texts
+// are spelled out: what handles resources on their way does not always know
+// pointers within a file.
 func (r Rules) PrometheusRule() []byte {
 	var y yamlWriter
 	y.raw(header)

@@ -69,18 +69,21 @@ func interval(scrape time.Duration, steps ...time.Duration) time.Duration {
 	return steps[len(steps)-1]
 }
 
-// Intervals of the groups: each window of a tier is a whole number of them.
+// pageInterval is how long a page tile is, and how often the group runs. Two
+// scrapes at least, so that one that is lost leaves something to compare; and a
+// whole number of scrapes of 10, 15, 20, 30, 40 and 60 s, because only then do
+// neighbouring tiles count each event exactly once.
 func pageInterval(scrape time.Duration) time.Duration {
-	return interval(scrape, 30*time.Second, time.Minute, 150*time.Second)
+	return interval(scrape, 30*time.Second, time.Minute, 2*time.Minute)
 }
 
+// ticketInterval is a whole number of page tiles, which ticket tiles are sums
+// of. It stays below the five minutes that an instant query looks back.
 func ticketInterval(scrape time.Duration) time.Duration {
-	return interval(scrape, 2*time.Minute, 4*time.Minute, 5*time.Minute)
+	return max(2*time.Minute, 2*pageInterval(scrape))
 }
 
-// sumsPageTiles says whether ticket tiles are sums of page tiles. At scrapes of
-// more than 30 s a page tile is 2.5 minutes long, no ticket tile is a whole
-// number of them, and events are counted anew.
-func sumsPageTiles(scrape time.Duration) bool {
-	return ticketInterval(scrape)%pageInterval(scrape) == 0
-}
+// spanned is how much time the tiles of a window cover. Sums are evaluated at
+// the moment of a tile, so a window that is no whole number of tiles holds one
+// more: at two-minute tiles, five minutes hold those of six.
+func spanned(w, every time.Duration) time.Duration { return (w + every - 1) / every * every }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/prometheus/model/labels"
 )
 
 // Healthy time before the incident of a test. Tickets wait until half of three
@@ -50,13 +48,14 @@ func (r Rules) testFile(g Group) []byte {
 	y.raw("rule_files:\n- " + r.fileName(g) + "\nevaluation_interval: " + window(g.Interval) + "\ntests:\n")
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	c.page, c.ticket = c.group(TierPage, pageInterval(r.Spec.ScrapeInterval)), c.group(TierTicket, ticketInterval(r.Spec.ScrapeInterval))
+	if g.Tier == TierAlive {
+		r.testAlive(y, c)
+		return y.Bytes()
+	}
 	for i := range r.Spec.SLOs {
 		if o := c.resolve(i); !o.grouped || g.Tier == TierTicket {
 			r.testObjective(y, c, g, o)
 		}
-	}
-	if g.Tier == TierPage {
-		r.testDown(y, c, g)
 	}
 	return y.Bytes()
 }
@@ -129,7 +128,7 @@ func (t *testRun) fires(d Drill) time.Duration {
 // sumsTiles says whether the group sums the page group's tiles, which the test
 // then gives as they were recorded, instead of counting events.
 func (t *testRun) sumsTiles() bool {
-	return t.group.Tier == TierTicket && !t.objective.grouped && sumsPageTiles(t.Spec.ScrapeInterval)
+	return t.group.Tier == TierTicket && !t.objective.grouped
 }
 
 // spacing is the time between two samples of the test's series.
@@ -227,32 +226,6 @@ func (t *testRun) expect(y *yamlWriter) {
 
 func firing(alert string) string {
 	return `count(ALERTS{alertname="` + alert + `",alertstate="firing"})`
-}
-
-// testDown writes the test of an environment that loses its processes.
-func (r Rules) testDown(y *yamlWriter, c *compiler, g Group) {
-	if r.Spec.Metrics == MetricsPush {
-		return // target_info goes away instead of turning zero
-	}
-	instance := labels.MustNewMatcher(labels.MatchEqual, "instance", "a")
-	y.raw("- name: an environment without a process that answers is down\n")
-	y.raw("  interval: " + window(r.Spec.ScrapeInterval) + "\n  input_series:\n")
-	steps := int64(healthyPage / r.Spec.ScrapeInterval)
-	for _, environment := range []string{"production", "staging"} {
-		name, ok := c.presence().with(instance).example(map[string]string{r.Spec.EnvironmentLabel: environment})
-		if !ok {
-			continue
-		}
-		after := 0
-		if environment == "staging" {
-			after = 1
-		}
-		y.series(name, fmt.Sprintf("1x%d %dx%d", steps, after, steps))
-	}
-	name := camel(r.Spec.Service) + "Down"
-	y.raw("  promql_expr_test:\n")
-	y.nothing(firing(name), healthyPage)
-	y.sample(firing(name), healthyPage+downFor+r.Delay(TierPage)+g.Interval, 1)
 }
 
 func (y *yamlWriter) series(name, values string) {

@@ -14,18 +14,22 @@ type Tier string
 const (
 	TierPage   Tier = "page"
 	TierTicket Tier = "ticket"
+	// TierAlive is the group of the pages on processes as a whole. It runs more
+	// often than tiles are long, because whether somebody answers needs no tile.
+	// Alerts themselves are pages or tickets.
+	TierAlive Tier = "alive"
 )
 
 // Rules is what one specification compiles to. It must not be modified.
 type Rules struct {
 	// Spec is what was compiled, with its defaults.
 	Spec Spec
-	// Groups hold one page and one ticket group, in this order; a group without
-	// rules is left out.
+	// Groups hold one page group, one ticket group and one on processes, in this
+	// order; a group without rules is left out.
 	Groups []Group
 	// Notes say what was left out and why, for people to read.
 	Notes []string
-	// Alerts describes each alert, in the order of the groups.
+	// Alerts describes each alert: objective by objective, then the service.
 	Alerts []Alert
 }
 
@@ -46,12 +50,14 @@ type Group struct {
 
 // Rule is a recording rule or an alert.
 type Rule struct {
-	Record      string // name of the recorded series; empty for an alert
-	Alert       string // name of the alert; empty for a recording
-	Expr        string // PromQL
-	For         time.Duration
-	Labels      []Label
-	Annotations []Label
+	Record string // name of the recorded series; empty for an alert
+	Alert  string // name of the alert; empty for a recording
+	Expr   string // PromQL
+	For    time.Duration
+	// KeepFiringFor is how long an alert fires on without its condition.
+	KeepFiringFor time.Duration
+	Labels        []Label
+	Annotations   []Label
 }
 
 // Name is the record's or the alert's name.
@@ -75,6 +81,7 @@ const (
 	KindNoData           Kind = "no data"           // an objective has nothing to measure
 	KindTilesMissing     Kind = "tiles missing"     // rules did not run, or had nothing to read
 	KindDown             Kind = "down"              // too few processes answer the scraper
+	KindCrashLoop        Kind = "crash loop"        // processes start and crash again and again
 	KindNotReady         Kind = "not ready"         // processes run but take no requests
 	KindScrapeMismatch   Kind = "scrape mismatch"   // samples come at another interval than declared
 	KindDependency       Kind = "dependency"        // a health check fails

@@ -2,6 +2,7 @@ package slo_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"math/big"
 	"path/filepath"
@@ -42,7 +43,7 @@ func TestPrometheusReadsTheSameRulesThatWereWritten(t *testing.T) {
 			for i, f := range rules.RuleFiles() {
 				groups := load(t, f.Data)
 				if len(groups.Groups) != 1 {
-					t.Fatalf("%s holds %d groups, want one for each tier", f.Name, len(groups.Groups))
+					t.Fatalf("%s holds %d groups, want one for each file", f.Name, len(groups.Groups))
 				}
 				sameGroup(t, rules.Groups[i], f.Data)
 			}
@@ -62,7 +63,7 @@ func sameGroup(t *testing.T, want slo.Group, data []byte) {
 	}
 	for i, r := range got.Rules {
 		w := want.Rules[i]
-		if r.Record != w.Record || r.Alert != w.Alert || r.Expr != w.Expr || time.Duration(r.For) != w.For {
+		if r.Record != w.Record || r.Alert != w.Alert || r.Expr != w.Expr || time.Duration(r.For) != w.For || time.Duration(r.KeepFiringFor) != w.KeepFiringFor {
 			t.Errorf("rule %d reads back as %s%s: %s, want %s: %s", i, r.Record, r.Alert, r.Expr, w.Name(), w.Expr)
 		}
 		sameLabels(t, w.Name(), r.Labels, w.Labels)
@@ -269,17 +270,37 @@ func TestIntervalsHoldTwoScrapes(t *testing.T) {
 		"15s": {30 * time.Second, 2 * time.Minute},
 		"16s": {time.Minute, 2 * time.Minute},
 		"30s": {time.Minute, 2 * time.Minute},
-		"60s": {150 * time.Second, 2 * time.Minute},
+		"31s": {2 * time.Minute, 4 * time.Minute},
+		"60s": {2 * time.Minute, 4 * time.Minute},
 	} {
 		rules := mustCompile(t, minimal+"scrapeInterval: "+scrape+"\n")
-		for i, g := range rules.Groups {
+		for i, g := range rules.Groups[:2] {
 			offset := rules.Spec.ScrapeInterval
-			if g.Tier == slo.TierTicket && scrape != "60s" {
+			if g.Tier == slo.TierTicket {
 				offset *= 2 // tickets wait for the page tiles that they sum
 			}
 			if g.Interval != want[i] || g.QueryOffset != offset {
 				t.Errorf("%s scrapes: %s every %s with offset %s, want every %s with offset %s",
 					scrape, g.Name, g.Interval, g.QueryOffset, want[i], offset)
+			}
+		}
+		if g := rules.Groups[2]; g.Tier != slo.TierAlive || g.Interval != 15*time.Second || g.QueryOffset != 0 {
+			t.Errorf("%s scrapes: %s every %s with offset %s", scrape, g.Name, g.Interval, g.QueryOffset)
+		}
+	}
+}
+
+func TestPagesOnProcessesAreInTime(t *testing.T) {
+	t.Parallel()
+	for scrape := 5; scrape <= 60; scrape++ {
+		rules := mustCompile(t, fmt.Sprintf("%sruntime: true\nscrapeInterval: %ds\n", minimal, scrape))
+		if got := rules.GoneWithin(); got > 3*time.Minute {
+			t.Errorf("%d s scrapes: a page comes %s after the last process is gone", scrape, got)
+		}
+		for _, a := range rules.Alerts {
+			// A lost scrape lasts until the next one and its timeout.
+			if a.Kind == slo.KindDown && a.Rule.For < time.Duration(scrape+10)*time.Second {
+				t.Errorf("%d s scrapes: %s fires for one that is lost", scrape, a.Name)
 			}
 		}
 	}
@@ -316,6 +337,7 @@ func TestUsesNameWhatMustExist(t *testing.T) {
 		semconv.RuntimeReady:                          {"deployment_environment_name", "job"},
 		semconv.RuntimeHealthCheckUp:                  {"check", "deployment_environment_name", "job"},
 		semconv.Up:                                    {"deployment_environment_name", "job"},
+		semconv.ProcessStartTime:                      {"deployment_environment_name", "job"},
 	} {
 		if !slices.Equal(got[metric], labels) {
 			t.Errorf("%s is used with %v, want %v", metric, got[metric], labels)
@@ -328,7 +350,7 @@ func TestUsesNameWhatMustExist(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsResourceHoldsBothGroups(t *testing.T) {
+func TestTheOperatorsResourceHoldsEveryGroup(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, generated)
 	var resource struct {
@@ -343,7 +365,7 @@ func TestTheOperatorsResourceHoldsBothGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if groups := load(t, data); resource.Kind != "PrometheusRule" || resource.Metadata.Name != "orders-slo" || len(groups.Groups) != 2 {
+	if groups := load(t, data); resource.Kind != "PrometheusRule" || resource.Metadata.Name != "orders-slo" || len(groups.Groups) != 3 {
 		t.Errorf("%s %s holds %d groups", resource.Kind, resource.Metadata.Name, len(groups.Groups))
 	}
 }

@@ -162,6 +162,8 @@ func (r Rules) feels(a Alert) string {
 		}
 	case KindDown:
 		return "Requests are refused or time out. No request metric shows it, because nothing is left to count."
+	case KindCrashLoop:
+		return "Requests break off when a process dies under them, and are refused while none runs. Between two crashes all is well."
 	case KindNotReady:
 		return "Requests are refused by the load balancer, which finds no process to send them to."
 	case KindDependency:
@@ -192,7 +194,7 @@ func (r Rules) resolvesWhen(a Alert) string {
 		return "It resolves by itself within minutes once the first query above gives what is expected."
 	}
 	return fmt.Sprintf("It resolves by itself when the last %s are good again: at most %s after the errors stop.",
-		window(a.Burn.Short), window(a.Burn.Short+r.Delay(a.Tier)))
+		window(a.Burn.Short), window(r.short(a)+r.Delay(a.Tier)))
 }
 
 // percent writes the threshold of a burn alert for people.

@@ -2,9 +2,7 @@ package slo
 
 import (
 	"fmt"
-	"math/big"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -12,16 +10,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// How long a state lasts before its alert fires, and how long an environment is
-// remembered that no process reports from any more.
+// How long a state lasts before its ticket.
 const (
-	downFor     = 2 * time.Minute
-	notReadyFor = 2 * time.Minute
 	noDataFor   = 10 * time.Minute
 	mismatchFor = 15 * time.Minute
 	brokenFor   = 5 * time.Minute
-
-	rememberEnvironment = 6 * time.Hour
 )
 
 // minCoverage is the share of a day's tiles below which a budget is not to be
@@ -48,77 +41,18 @@ func (c *compiler) ofService(record string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(c.spec.Service) + "}"
 }
 
-// serviceRecords adds what the alerts on the service as a whole remember.
-func (c *compiler) serviceRecords() {
-	labels := []Label{{labelService, c.spec.Service}}
-	present := c.presence().String()
-	seen := c.ofService(recordEnvironment)
-	c.record(TierPage, recordTargets, c.by("sum", present), labels...)
-	c.record(TierPage, recordEnvironment, fmt.Sprintf("%s * time() or %s(last_over_time(%s[30m]) > time() - %d)",
-		c.by("group", present), c.onEnvironment(), seen, int(rememberEnvironment.Seconds())), labels...)
-}
-
 func (c *compiler) serviceAlerts() {
-	c.down()
+	c.aliveAlerts()
 	c.tilesMissing()
 	c.scrapeMismatch()
 	if c.spec.Runtime {
-		c.notReady()
 		c.dependencyFailing()
 		c.telemetryDropped()
 	}
 }
 
-// down is what no request metric can tell: requests that reach no process are
-// counted by none. It fires for an environment in which no process answers,
-// which has no process any more although it lately had, which has fewer than
-// half of what it lately had and should have, and for a service that nothing
-// is known of at all.
-func (c *compiler) down() {
-	present, on := c.presence().String(), c.onEnvironment()
-	up := c.by("sum", present)
-	seen := c.ofService(recordEnvironment)
-	parts := []string{
-		up + " == 0",
-		"0 * (" + seen + " unless " + on + present + ")",
-		"0 * (absent(" + present + ") unless on () " + seen + ")",
-	}
-	if lowest := c.spec.Replicas.Min; lowest > 1 {
-		// An environment that never had the minimum, such as a small one for
-		// tests, is not held to it.
-		parts = append(parts, fmt.Sprintf("%s < %s and %smax_over_time(%s[6h:10m]) >= %d",
-			up, decimal(big.NewRat(int64(lowest), 2)), on, c.ofService(recordTargets), lowest))
-	}
-	c.alert(Alert{
-		Kind: KindDown, Tier: TierPage, SLO: -1,
-		Check: up, Expect: "the number of replicas that should run",
-	}, Rule{
-		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: downFor,
-		Labels: c.alertLabels(TierPage),
-	}, texts{
-		summary:     c.subject() + ": only {{ $value }} processes answer, requests fail uncounted",
-		description: "Fewer than half of the processes answer, or none. The error budget does not see these requests. " + c.sinceText(downFor),
-	})
-}
-
 func (c *compiler) sinceText(d time.Duration) string {
 	return "It has been so for " + window(d) + " or longer."
-}
-
-// notReady is the other half: processes answer the scraper and no balancer
-// sends them anything.
-func (c *compiler) notReady() {
-	ready := c.scope.metric(semconv.RuntimeReady).String()
-	c.alert(Alert{
-		Kind: KindNotReady, Tier: TierPage, SLO: -1,
-		Check: c.by("avg", ready), Expect: "1", Where: ready + " == 0",
-	}, Rule{
-		Alert: camel(c.spec.Service) + "NotReady", Expr: c.by("avg", ready) + " < 0.5", For: notReadyFor,
-		Labels: c.alertLabels(TierPage),
-	}, texts{
-		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the running processes take requests",
-		description: "Processes run but answer /readyz with 503, so that load balancers send them nothing. " + c.sinceText(notReadyFor),
-	})
 }
 
 // noData tells an objective that measures nothing from one that has nothing to

@@ -75,7 +75,7 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 		if isTile := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isTile && !asserted[r.Record] {
 			t.Errorf("no test counts %s", r.Record)
 		}
-		if strings.Contains(r.Alert, "BudgetBurn") && !asserted[r.Alert] {
+		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierAlive && r.Alert != "") && !asserted[r.Alert] {
 			t.Errorf("no test fires %s", r.Alert)
 		}
 	}
@@ -146,6 +146,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	fast, slow := alert(burn+"PageFast", "critical", "production"), alert(burn+"PageSlow", "critical", "production")
 	ticket := alert(burn+"TicketFast", "warning", "production")
 	down, notReady := alert("OrdersDown", "critical", "production"), alert("OrdersNotReady", "critical", "production")
+	crashing := alert("OrdersCrashLooping", "critical", "production")
 	for name, test := range map[string]struct {
 		target map[string]string
 		firing []map[string]string
@@ -156,6 +157,11 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		"the fast page alone":                   {fast, []map[string]string{slow, ticket}, false},
 		"a page of a service that is down":      {fast, []map[string]string{down}, true},
 		"not ready while down":                  {notReady, []map[string]string{down}, true},
+		"a crash loop while down":               {crashing, []map[string]string{down}, true},
+		"not ready between two crashes":         {notReady, []map[string]string{crashing}, true},
+		"down in a crash loop":                  {down, []map[string]string{crashing}, false},
+		"a crash loop while not ready":          {crashing, []map[string]string{notReady}, false},
+		"a page of a service that crashes":      {fast, []map[string]string{crashing}, true},
 		"down while not ready":                  {down, []map[string]string{notReady, fast}, false},
 		"staging does not inhibit production":   {slow, []map[string]string{alert(burn+"PageFast", "critical", "staging")}, false},
 		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersDependencyFailing", "warning", "production")}, false},

@@ -9,29 +9,37 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/observability-first/scaffold/internal/rulelab"
 	"github.com/observability-first/scaffold/slo"
 )
 
 func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 	t.Parallel()
-	rules := compile(t, specOf(15*time.Second, ""))
-	w := newWorld(t, 15*time.Second, time.Hour)
-	for i := range 5 {
-		from := time.Duration(5+7*i)*time.Minute + time.Duration(i*3)*time.Second
-		failure := from + time.Duration(20+9*i)*time.Second
-		w.add(pod{
-			env: "production", name: fmt.Sprint("fresh", i), from: from, good: newFlow(segment{0, 1}),
-			bad: newFlow(segment{0, 0}, segment{failure, 1}, segment{failure + time.Second, 0}),
+	for _, scrape := range scrapes() {
+		t.Run(scrape.String(), func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(scrape, ""))
+			w := newWorld(t, scrape, 3*time.Hour)
+			for i := range 5 {
+				from := time.Duration(9+7*i)*time.Minute + time.Duration(i*3)*time.Second
+				// After a scrape or two, so that there is something to compare with.
+				failure := from + scrape + time.Duration(5+9*i)*time.Second
+				w.add(pod{
+					env: "production", name: fmt.Sprint("fresh", i), from: from, good: newFlow(segment{0, 1}),
+					bad: newFlow(segment{0, 0}, segment{failure, 1}, segment{failure + time.Second, 0}),
+				})
+			}
+			lab := w.lab(rules, rulelab.Options{Only: isWindow})
+			check(t, lab.Run(t.Context(), at(0), at(time.Hour+10*time.Minute)))
+			for _, g := range rules.Groups[:2] {
+				tile := slo.BadRecord(model.Duration(g.Interval).String())
+				if got := value1(t, lab, "sum_over_time("+tile+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
+					t.Errorf("%s tiles counted %v failures, want 5", g.Tier, got)
+				}
+			}
 		})
-	}
-	lab := w.lab(rules, rulelab.Options{Only: isWindow})
-	check(t, lab.Run(t.Context(), at(0), at(time.Hour)))
-	if got := value1(t, lab, "sum_over_time(slo:bad:increase30s[1h])", time.Hour); math.Abs(got-5) > 0.01 {
-		t.Errorf("page tiles counted %v failures, want 5", got)
-	}
-	if got := value1(t, lab, "sum_over_time(slo:bad:increase2m[1h])", time.Hour); math.Abs(got-5) > 0.01 {
-		t.Errorf("ticket tiles counted %v failures, want 5", got)
 	}
 }
 

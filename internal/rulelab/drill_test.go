@@ -21,11 +21,16 @@ var drillLength = map[float64]time.Duration{
 	0.002: 43 * time.Hour, 0.01: 14 * time.Hour, 0.1: 7 * time.Hour, 0.5: 7 * time.Hour, 1: 7 * time.Hour,
 }
 
+// scrapes are the intervals that specifications are likely to have.
+func scrapes() []time.Duration {
+	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
 // TestBurnAlertsKeepTheirTimetable goes through every share of errors of the
 // drill at every scrape interval that a specification is likely to have.
 func TestBurnAlertsKeepTheirTimetable(t *testing.T) {
 	t.Parallel()
-	for _, scrape := range []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute} {
+	for _, scrape := range scrapes() {
 		for _, share := range slo.DrillShares() {
 			t.Run(fmt.Sprintf("%g%% errors at a scrape of %s", share*100, scrape), func(t *testing.T) {
 				t.Parallel()

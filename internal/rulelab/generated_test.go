@@ -30,6 +30,8 @@ func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 	t.Parallel()
 	all := specs(t)
 	all["one objective"] = specOf(15*time.Second, "")
+	all["scrapes each minute"] = specOf(time.Minute, "")
+	all["metrics that are pushed"] = specOf(30*time.Second, "metrics: push")
 	for name, src := range all {
 		files := map[string][]byte{}
 		for _, f := range compile(t, src).Files() {
@@ -55,8 +57,8 @@ func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 				}))
 			})
 		}
-		if tests != 2 {
-			t.Errorf("%s: %d test files, want 2", name, tests)
+		if tests != 3 {
+			t.Errorf("%s: %d test files, want 3", name, tests)
 		}
 	}
 }

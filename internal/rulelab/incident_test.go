@@ -20,9 +20,6 @@ import (
 
 const threeReplicas = "replicas: {min: 3}"
 
-// pageWithin is how soon a page must come when requests reach no process.
-const pageWithin = 3 * time.Minute
-
 func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
@@ -43,46 +40,6 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	}
 	if !seen["OrdersAvailabilityBudgetBurnPageFast"] || !seen["OrdersDown"] {
 		t.Errorf("staging failed and went down, and only %v fired", seen)
-	}
-}
-
-func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
-	t.Parallel()
-	const from = time.Hour
-	for _, tc := range []struct {
-		name string
-		lose func(p *pod)
-	}{
-		{"every replica stops answering", func(p *pod) { p.up = until(from) }},
-		{"every replica and its target are gone", func(p *pod) { p.to, p.vanishes = from, true }},
-		{"every replica answers and takes no requests", func(p *pod) { p.ready = until(from) }},
-		{"every replica crashes soon after each start", func(p *pod) {
-			p.up = func(t time.Duration) bool { return t < from || (t-from)%(14*time.Second) < 4*time.Second }
-			p.ready = until(from)
-		}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			rules := compile(t, specOf(15*time.Second, threeReplicas))
-			w := newWorld(t, 15*time.Second, 2*time.Hour)
-			for i := range 3 {
-				p := pod{env: "production", name: fmt.Sprint("p", i), good: newFlow(segment{0, 30}, segment{from, 0})}
-				tc.lose(&p)
-				w.add(p)
-			}
-			lab := w.lab(rules, rulelab.Options{})
-			check(t, lab.Run(t.Context(), at(0), at(w.end)))
-			got := pages(t, rules, lab, w.end)
-			if len(got) != 1 {
-				t.Fatalf("%d pages: %v; want one", len(got), got)
-			}
-			if after := got[0].At.Sub(at(from)); after < 0 || after > pageWithin+10*time.Second {
-				t.Errorf("%s pages after %s, want at most %s and the 10s that a group waits", got[0].Alerts, after, pageWithin)
-			}
-			if !pagesAt(lab, w.end-time.Second) {
-				t.Error("no page lasts as long as the incident")
-			}
-		})
 	}
 }
 

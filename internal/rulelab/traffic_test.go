@@ -63,10 +63,11 @@ type pod struct {
 	from, to   time.Duration // its life
 	good, bad  flow          // of the whole pod
 	ready      func(t time.Duration) bool
-	up         func(t time.Duration) bool // nil: it answers all its life
-	lost       func(t time.Duration) bool // a scrape that gets through to nobody
-	vanishes   bool                       // its target goes away with it
-	unreported bool                       // without request metrics
+	up         func(t time.Duration) bool          // nil: it answers all its life
+	started    func(t time.Duration) time.Duration // of the process that runs then; nil: from
+	lost       func(t time.Duration) bool          // a scrape that gets through to nobody
+	vanishes   bool                                // its target goes away with it
+	unreported bool                                // without request metrics
 }
 
 // world is a store that pods fill, scraped at one interval.
@@ -107,6 +108,12 @@ func (w *world) add(p pod) {
 	}
 	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
 	w.series(p, first, semconv.Up, always, func(t time.Duration) float64 { return number(alive(t)) })
+	w.series(p, first, semconv.ProcessStartTime, alive, func(t time.Duration) float64 {
+		if p.started == nil {
+			return p.from.Seconds()
+		}
+		return p.started(t).Seconds()
+	})
 	w.series(p, first, semconv.RuntimeReady, alive, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) })
 }
 

@@ -61,6 +61,9 @@ const (
 	TargetInfo = "target_info"
 	// Up is written by the scraper: 1 when the last scrape succeeded.
 	Up = "up"
+	// ProcessStartTime is when the process began, in seconds since 1970. The
+	// process collector of every Prometheus client library writes it.
+	ProcessStartTime = "process_start_time_seconds"
 )
 
 // Metrics of the runtime about itself.

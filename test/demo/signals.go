@@ -121,7 +121,7 @@ func (d *demo) killService(ctx context.Context) error {
 	if _, _, err := get(ctx, d.service.admin+"/metrics"); err == nil {
 		return errors.New("a killed service still answers scrapes")
 	}
-	d.sayf("  the next scrape fails: OrdersDown pages after 2 to 3 minutes, because up is 0")
+	d.sayf("  the next scrape fails: OrdersDown pages within 2.5 minutes, because up is 0")
 	s, err := d.launch(ctx)
 	d.service = s
 	return err
