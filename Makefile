@@ -11,9 +11,9 @@ EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 # Tools are pinned here and nowhere else.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# Weeks in simulated time and builds of whole releases run on one goroutine: the
-# race detector would find nothing and cost minutes.
-UNRACED := ./internal/rulelab ./internal/release
+# Weeks in simulated time, millions of samples and builds of whole releases run on
+# one goroutine: the race detector would find nothing and cost minutes.
+UNRACED := ./internal/metricstore ./internal/rulelab ./internal/release
 
 # Packages whose tests compare with golden files.
 GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))

@@ -13,17 +13,21 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// Querier implements storage.Queryable. The bounds are only a hint: the engine
+// Querier implements storage.Queryable. It may return series that have no
+// samples between the bounds, and generated samples beyond them: the engine
 // skips what it does not want.
-func (s *Store) Querier(_, _ int64) (storage.Querier, error) { return querier{s}, nil }
+func (s *Store) Querier(from, to int64) (storage.Querier, error) { return querier{s, from, to}, nil }
 
-type querier struct{ store *Store }
+type querier struct {
+	store    *Store
+	from, to int64
+}
 
 // Close has nothing to release.
 func (querier) Close() error { return nil }
 
 func (q querier) Select(_ context.Context, _ bool, _ *storage.SelectHints, ms ...*labels.Matcher) storage.SeriesSet {
-	return &seriesSet{all: q.store.matching(ms), at: -1}
+	return &seriesSet{querier: q, all: q.store.matching(ms), at: -1}
 }
 
 func (q querier) LabelValues(_ context.Context, name string, _ *storage.LabelHints, ms ...*labels.Matcher) ([]string, annotations.Annotations, error) {
@@ -92,28 +96,35 @@ func matches(l labels.Labels, ms []*labels.Matcher) bool {
 }
 
 type seriesSet struct {
+	querier
+
 	all []*series
 	at  int
 }
 
 func (s *seriesSet) Next() bool                      { s.at++; return s.at < len(s.all) }
-func (s *seriesSet) At() storage.Series              { return s.all[s.at] }
+func (s *seriesSet) At() storage.Series              { return view{s.all[s.at], s.from, s.to} }
 func (*seriesSet) Err() error                        { return nil }
 func (*seriesSet) Warnings() annotations.Annotations { return nil }
 
-// Labels and Iterator implement storage.Series.
-func (x *series) Labels() labels.Labels { return x.labels }
+// view is a series between two times.
+type view struct {
+	series   *series
+	from, to int64
+}
 
-func (x *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	if x.gen != nil {
-		return newGenerated(x.gen)
+// Labels and Iterator implement storage.Series.
+func (v view) Labels() labels.Labels { return v.series.labels }
+
+func (v view) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	if v.series.gen != nil {
+		return newGenerated(v.series.gen)
 	}
-	return &stored{chunks: x.snapshot(), at: -1}
+	return &stored{chunks: v.series.snapshot(v.from, v.to), at: -1}
 }
 
 // stored iterates over chunks. Seek skips whole chunks by their first time.
 type stored struct {
-	floatsOnly
 	chunks []chunk
 	at     int
 	it     chunkenc.Iterator
@@ -163,7 +174,16 @@ func (s *stored) Seek(t millis) chunkenc.ValueType {
 
 func (s *stored) At() (int64, float64) { return s.it.At() }
 func (s *stored) AtT() int64           { return s.it.AtT() }
+func (s *stored) AtST() int64          { return 0 }
 func (s *stored) Err() error           { return s.err }
+
+func (s *stored) AtHistogram(h *histogram.Histogram) (int64, *histogram.Histogram) {
+	return s.it.AtHistogram(h)
+}
+
+func (s *stored) AtFloatHistogram(h *histogram.FloatHistogram) (int64, *histogram.FloatHistogram) {
+	return s.it.AtFloatHistogram(h)
+}
 
 // floatsOnly is the part of an iterator that reads histograms.
 type floatsOnly struct{}

@@ -1,8 +1,11 @@
 // Package metricstore keeps metric series in memory for the PromQL engine.
 //
-// A Store takes samples with Append, compresses them into the chunks of
-// Prometheus, and answers queries as a storage.Queryable. A series may also be a
-// Generator, a function of time: thirty days of a counter then cost nothing.
+// A Store takes samples, native histograms and exemplars, compresses samples
+// into the chunks of Prometheus, and answers queries as a storage.Queryable and
+// a storage.ExemplarQueryable. With a limit it forgets the oldest chunks first
+// and says so in its Stats. A series may also be a Generator, a function of
+// time: thirty days of a counter then cost nothing. A Scraper fills a Store from
+// a metrics page.
 //
 // Only the packages of Prometheus that stay light are imported: the store, like
 // what reads it, is part of a command line tool.
@@ -15,16 +18,12 @@ import (
 	"sync"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
-// samplesPerChunk is what Prometheus' own head aims for: few enough that a seek
-// inside a chunk is short, enough that its header does not matter.
-const samplesPerChunk = 120
-
-// Errors of Append. They mean that one sample was refused and nothing changed.
+// Errors of appending. They mean that one sample was refused and nothing changed.
 var (
 	ErrOutOfOrder = errors.New("sample is older than the newest of its series")
 	ErrDuplicate  = errors.New("sample has the time of another with a different value")
@@ -38,28 +37,53 @@ var (
 // read it.
 type Store struct {
 	mu     sync.RWMutex
+	limit  int // bytes; 0 is none
 	byHash map[uint64][]*series
 	byName map[string][]*series
+	oldest oldestFirst
 	stats  Stats
 }
 
-// Stats is what a store holds.
+// Stats is what a store holds, and what it has given up to stay within its limit.
 type Stats struct {
 	Series  int // stored and generated
-	Samples int // appended, stale markers included
-	Bytes   int // of compressed samples and of labels
+	Samples int // held, stale markers included
+	// Bytes of samples, labels and exemplars, with what Go needs to keep them:
+	// close to what the store occupies.
+	Bytes int
+	// Oldest is the time of the oldest sample held, in milliseconds since the
+	// epoch; 0 without samples.
+	Oldest int64
+
+	EvictedSamples int
+	EvictedBytes   int
+	// EvictedUntil is the time of the newest sample that was evicted: what is
+	// younger is complete. 0 when nothing was.
+	EvictedUntil int64
 }
 
-// New returns an empty store.
-func New() *Store {
-	return &Store{byHash: map[uint64][]*series{}, byName: map[string][]*series{}}
+// New returns an empty store that keeps everything.
+func New() *Store { return NewWithLimit(0) }
+
+// NewWithLimit returns an empty store of at most maxBytes, counted as in
+// [Stats]; 0 or less is no limit. The chunk whose newest sample is the oldest
+// goes first, whichever series it belongs to, and a series goes with its last
+// chunk. Only the chunk that is being written stays in any case.
+func NewWithLimit(maxBytes int) *Store {
+	return &Store{limit: max(maxBytes, 0), byHash: map[uint64][]*series{}, byName: map[string][]*series{}}
 }
 
 // Stats counts what the store holds now.
 func (s *Store) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.stats
+	out := s.stats
+	for i, x := range s.oldest {
+		if first := x.chunks[0].min; i == 0 || first < out.Oldest {
+			out.Oldest = first
+		}
+	}
+	return out
 }
 
 // Append adds a sample at t, in milliseconds since the epoch. Samples of one
@@ -67,6 +91,36 @@ func (s *Store) Stats() Stats {
 func (s *Store) Append(l labels.Labels, t int64, v float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.append(l, t, point{v: v})
+}
+
+// AppendHistogram adds a native histogram at t. The store keeps floating-point
+// histograms only, since that is what the engine computes with; ToFloat makes
+// one of an integer histogram. h is copied. Samples and histograms may follow
+// each other in one series.
+func (s *Store) AppendHistogram(l labels.Labels, t int64, h *histogram.FloatHistogram) error {
+	if err := h.Validate(); err != nil {
+		return fmt.Errorf("%s at %d ms: native histogram: %w", l, t, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.append(l, t, point{v: h.Sum, h: h})
+}
+
+// MarkStale ends a series at t: from there on it has no value until the next
+// sample. A series that does not exist, or has ended, is left alone.
+func (s *Store) MarkStale(l labels.Labels, t int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.find(l)
+	if x == nil || x.gen != nil || value.IsStaleNaN(x.last) {
+		return nil
+	}
+	return s.append(l, t, point{v: math.Float64frombits(value.StaleNaN)})
+}
+
+// append adds one sample and makes room for it. The lock is held.
+func (s *Store) append(l labels.Labels, t int64, p point) error {
 	x, err := s.getOrCreate(l)
 	if err != nil {
 		return err
@@ -75,28 +129,20 @@ func (s *Store) Append(l labels.Labels, t int64, v float64) error {
 		return fmt.Errorf("%s: %w", l, ErrGenerated)
 	}
 	if len(x.chunks) > 0 && t <= x.newest {
-		return x.refuse(t, v)
+		return x.refuse(t, p)
 	}
-	grown, err := x.append(t, v)
+	fresh := len(x.chunks) == 0
+	grown, err := x.append(t, p)
 	if err != nil {
 		return fmt.Errorf("%s: %w", l, err)
 	}
+	if fresh {
+		s.oldest.push(x)
+	}
 	s.stats.Bytes += grown
 	s.stats.Samples++
+	s.evict(x)
 	return nil
-}
-
-// MarkStale ends a series at t: from there on it has no value until the next
-// sample. A series that does not exist, or has ended, is left alone.
-func (s *Store) MarkStale(l labels.Labels, t int64) error {
-	s.mu.RLock()
-	x := s.find(l)
-	live := x != nil && x.gen == nil && !value.IsStaleNaN(x.last)
-	s.mu.RUnlock()
-	if !live {
-		return nil
-	}
-	return s.Append(l, t, math.Float64frombits(value.StaleNaN))
 }
 
 // Generate adds a series whose samples are computed when they are read.
@@ -140,73 +186,6 @@ func (s *Store) getOrCreate(l labels.Labels) (*series, error) {
 	s.byHash[hash] = append(s.byHash[hash], x)
 	s.byName[name] = append(s.byName[name], x)
 	s.stats.Series++
-	s.stats.Bytes += int(l.ByteSize()) //nolint:gosec // far below the limit of int
+	s.stats.Bytes += x.fixedBytes()
 	return x, nil
-}
-
-// series is one label set and its samples, stored or generated. Full chunks
-// never change; the last one does, so readers copy it.
-type series struct {
-	store  *Store
-	labels labels.Labels
-	gen    *Generator
-
-	chunks []chunk
-	app    chunkenc.Appender
-	newest int64
-	last   float64
-}
-
-// chunk is compressed samples from the time min on.
-type chunk struct {
-	min  int64
-	data *chunkenc.XORChunk
-}
-
-// append returns by how many bytes the series has grown.
-func (x *series) append(t int64, v float64) (grown int, err error) {
-	n := len(x.chunks)
-	if n == 0 || x.chunks[n-1].data.NumSamples() >= samplesPerChunk {
-		if n > 0 {
-			x.chunks[n-1].data.Compact()
-		}
-		c := chunk{min: t, data: chunkenc.NewXORChunk()}
-		if x.app, err = c.data.Appender(); err != nil {
-			return 0, fmt.Errorf("begin a chunk: %w", err)
-		}
-		x.chunks = append(x.chunks, c)
-		grown = len(c.data.Bytes())
-		n++
-	}
-	head := x.chunks[n-1].data
-	before := len(head.Bytes())
-	x.app.Append(0, t, v)
-	x.newest, x.last = t, v
-	return grown + len(head.Bytes()) - before, nil
-}
-
-func (x *series) refuse(t int64, v float64) error {
-	switch {
-	case t < x.newest:
-		return fmt.Errorf("%s at %d ms: %w", x.labels, t, ErrOutOfOrder)
-	case math.Float64bits(v) != math.Float64bits(x.last):
-		return fmt.Errorf("%s at %d ms: %w", x.labels, t, ErrDuplicate)
-	}
-	return nil
-}
-
-// snapshot is the chunks as they are now, the last one copied.
-func (x *series) snapshot() []chunk {
-	x.store.mu.RLock()
-	defer x.store.mu.RUnlock()
-	n := len(x.chunks)
-	if n == 0 {
-		return nil
-	}
-	out := make([]chunk, n)
-	copy(out, x.chunks)
-	head := chunkenc.NewXORChunk()
-	head.Reset(append([]byte(nil), x.chunks[n-1].data.Bytes()...))
-	out[n-1].data = head
-	return out
 }

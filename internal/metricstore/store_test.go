@@ -264,7 +264,7 @@ func ramp() metricstore.Generator {
 
 func eq(name, v string) *labels.Matcher { return labels.MustNewMatcher(labels.MatchEqual, name, v) }
 
-func selected(t *testing.T, s *metricstore.Store, ms ...*labels.Matcher) []storage.Series {
+func selected(t testing.TB, s *metricstore.Store, ms ...*labels.Matcher) []storage.Series {
 	t.Helper()
 	q, err := s.Querier(0, math.MaxInt64)
 	must(t, err)
@@ -278,7 +278,7 @@ func selected(t *testing.T, s *metricstore.Store, ms ...*labels.Matcher) []stora
 	return out
 }
 
-func one(t *testing.T, s *metricstore.Store, name string) storage.Series {
+func one(t testing.TB, s *metricstore.Store, name string) storage.Series {
 	t.Helper()
 	xs := selected(t, s, eq("__name__", name))
 	if len(xs) != 1 {
@@ -287,7 +287,7 @@ func one(t *testing.T, s *metricstore.Store, name string) storage.Series {
 	return xs[0]
 }
 
-func read(t *testing.T, x storage.Series) []sample {
+func read(t testing.TB, x storage.Series) []sample {
 	t.Helper()
 	var out []sample
 	it := x.Iterator(nil)
@@ -299,7 +299,7 @@ func read(t *testing.T, x storage.Series) []sample {
 	return out
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

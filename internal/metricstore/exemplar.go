@@ -1,0 +1,149 @@
+package metricstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+)
+
+// exemplarsPerSeries bounds what one series keeps. A bucket that gets one every
+// 15 s remembers a quarter of an hour; what is shown are the last few.
+const exemplarsPerSeries = 64
+
+// Errors of AppendExemplar. They mean that nothing changed.
+var (
+	ErrNoSeries       = errors.New("exemplar of a series without samples")
+	ErrExemplarLabels = fmt.Errorf("labels of an exemplar have more than the %d characters of OpenMetrics", exemplar.ExemplarMaxLabelSetLength)
+)
+
+// AppendExemplar adds an exemplar to a series that has samples. Each series
+// keeps the newest 64. Exemplars come in the order of time; one that is there
+// already is ignored, whatever its time when HasTs is false: such a time is that
+// of the scrape, which finds the same exemplar again and again.
+func (s *Store) AppendExemplar(l labels.Labels, e exemplar.Exemplar) error {
+	_, err := s.addExemplar(l, e)
+	return err
+}
+
+// addExemplar tells whether the exemplar was new.
+func (s *Store) addExemplar(l labels.Labels, e exemplar.Exemplar) (bool, error) {
+	if characters(e.Labels) > exemplar.ExemplarMaxLabelSetLength {
+		return false, fmt.Errorf("%s: %w", l, ErrExemplarLabels)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.find(l)
+	if x == nil {
+		return false, fmt.Errorf("%s: %w", l, ErrNoSeries)
+	}
+	if x.exemplars.has(e) {
+		return false, nil
+	}
+	if x.exemplars == nil {
+		x.exemplars = &ring{}
+	}
+	before := x.exemplars.bytes()
+	if !x.exemplars.add(e) {
+		return false, fmt.Errorf("%s: exemplar at %d ms: %w", l, e.Ts, ErrOutOfOrder)
+	}
+	s.stats.Bytes += x.exemplars.bytes() - before
+	s.evict(x)
+	return true, nil
+}
+
+func characters(l labels.Labels) int {
+	n := 0
+	l.Range(func(l labels.Label) { n += utf8.RuneCountInString(l.Name) + utf8.RuneCountInString(l.Value) })
+	return n
+}
+
+// Exemplars lists the exemplars between two times, both included, of the series
+// that match: all matchers of one slice, of any slice; without slices, of all.
+// Series are sorted by their labels, exemplars by their time.
+func (s *Store) Exemplars(from, to int64, matchers ...[]*labels.Matcher) []exemplar.QueryResult {
+	if len(matchers) == 0 {
+		matchers = [][]*labels.Matcher{nil}
+	}
+	var found []*series
+	for _, ms := range matchers {
+		found = append(found, s.matching(ms)...)
+	}
+	slices.SortFunc(found, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []exemplar.QueryResult
+	for _, x := range slices.Compact(found) {
+		if es := x.exemplars.between(from, to); len(es) > 0 {
+			out = append(out, exemplar.QueryResult{SeriesLabels: x.labels, Exemplars: es})
+		}
+	}
+	return out
+}
+
+// ExemplarQuerier implements storage.ExemplarQueryable.
+func (s *Store) ExemplarQuerier(context.Context) (storage.ExemplarQuerier, error) {
+	return exemplarQuerier{s}, nil
+}
+
+type exemplarQuerier struct{ store *Store }
+
+func (q exemplarQuerier) Select(from, to int64, matchers ...[]*labels.Matcher) ([]exemplar.QueryResult, error) {
+	return q.store.Exemplars(from, to, matchers...), nil
+}
+
+// ring is the newest exemplars of a series in the order of time. A nil ring is
+// empty.
+type ring struct {
+	all  []exemplar.Exemplar
+	size int
+}
+
+func (r *ring) bytes() int {
+	if r == nil {
+		return 0
+	}
+	return r.size
+}
+
+func (r *ring) has(e exemplar.Exemplar) bool {
+	return r != nil && slices.ContainsFunc(r.all, e.Equals)
+}
+
+// add tells whether it took the exemplar: it takes none that is older than the
+// newest.
+func (r *ring) add(e exemplar.Exemplar) bool {
+	if n := len(r.all); n > 0 && e.Ts < r.all[n-1].Ts {
+		return false
+	}
+	if len(r.all) == exemplarsPerSeries {
+		r.size -= exemplarBytes(r.all[0])
+		r.all = slices.Delete(r.all, 0, 1)
+	}
+	r.all = append(r.all, e)
+	r.size += exemplarBytes(e)
+	return true
+}
+
+func exemplarBytes(e exemplar.Exemplar) int {
+	const fields = 40                        // its struct
+	return fields + int(e.Labels.ByteSize()) //nolint:gosec // far below the limit of int
+}
+
+func (r *ring) between(from, to int64) []exemplar.Exemplar {
+	if r == nil {
+		return nil
+	}
+	var out []exemplar.Exemplar
+	for _, e := range r.all {
+		if e.Ts >= from && e.Ts <= to {
+			out = append(out, e)
+		}
+	}
+	return out
+}
