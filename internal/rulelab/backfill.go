@@ -1,12 +1,13 @@
 package rulelab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
+	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 )
 
@@ -42,7 +43,7 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	defer q.Close()
 	res := q.Exec(ctx)
 	if res.Err != nil {
-		return fmt.Errorf("%s: %w", r.Expr, res.Err)
+		return r.lab.explain(r.Expr, res.Err)
 	}
 	matrix, err := res.Matrix()
 	if err != nil {
@@ -60,17 +61,31 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 // return it.
 func (r *rule) writeSpan(s promql.Series, last int64) error {
 	l, step := r.recordedAs(s.Metric), r.group.Interval.Milliseconds()
-	for i, p := range s.Floats {
-		if err := r.lab.store.Append(l, p.T, p.F); err != nil {
-			return fmt.Errorf("record: %w", err)
+	samples := inOrder(l, s)
+	for i, p := range samples {
+		if err := r.lab.append(p, p.T); err != nil {
+			return err
 		}
 		next := p.T + step
-		if next > last || i+1 < len(s.Floats) && s.Floats[i+1].T == next {
+		if next > last || i+1 < len(samples) && samples[i+1].T == next {
 			continue
 		}
-		if err := r.lab.store.Append(l, next, math.Float64frombits(value.StaleNaN)); err != nil {
-			return fmt.Errorf("end a series: %w", err)
+		if err := r.lab.end(l, next); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// inOrder merges the values and the histograms of a series.
+func inOrder(l labels.Labels, s promql.Series) []promql.Sample {
+	out := make([]promql.Sample, 0, len(s.Floats)+len(s.Histograms))
+	for _, p := range s.Floats {
+		out = append(out, promql.Sample{Metric: l, T: p.T, F: p.F})
+	}
+	for _, p := range s.Histograms {
+		out = append(out, promql.Sample{Metric: l, T: p.T, H: p.H})
+	}
+	slices.SortFunc(out, func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) })
+	return out
 }
