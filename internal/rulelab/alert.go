@@ -3,6 +3,7 @@ package rulelab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,10 +48,43 @@ func (l *Lab) History() []Firing {
 	return out
 }
 
+// Alert is an alert that is pending or firing.
+type Alert struct {
+	File, Group, Name string
+	Labels            labels.Labels // alertname included
+	// Annotations are as of FiredAt, or of the last evaluation with
+	// Options.Annotate.
+	Annotations labels.Labels
+	Value       float64 // of the last evaluation that returned it
+	ActiveAt    time.Time
+	Firing      bool
+}
+
+// Alerts lists what is pending or firing after the last evaluation, in the order
+// of the rules, then of the labels.
+func (l *Lab) Alerts() []Alert {
+	var out []Alert
+	for _, g := range l.groups {
+		for _, r := range g.rules {
+			first := len(out)
+			for _, a := range r.active {
+				out = append(out, Alert{
+					File: g.File, Group: g.Name, Name: r.Name, Labels: a.labels, Annotations: a.annotations,
+					Value: a.value, ActiveAt: a.activeAt, Firing: a.firing != nil,
+				})
+			}
+			slices.SortFunc(out[first:], func(a, b Alert) int { return labels.Compare(a.Labels, b.Labels) })
+		}
+	}
+	return out
+}
+
 // instance is an alert that is pending or firing.
 type instance struct {
-	labels   labels.Labels
-	activeAt time.Time
+	labels      labels.Labels
+	annotations labels.Labels // as of the last expansion
+	value       float64       // as of the last evaluation that returned it
+	activeAt    time.Time
 	// endedAt is when it first was no longer returned; keep_firing_for counts
 	// from there.
 	endedAt time.Time
@@ -59,24 +93,18 @@ type instance struct {
 
 // alerts moves the rule's alerts on and returns the series about them.
 func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (promql.Vector, error) {
-	returned := make(map[uint64]promql.Sample, len(found))
-	for _, s := range found {
-		l, err := r.identity(ctx, at, s)
-		if err != nil {
-			return nil, err
-		}
-		hash := l.Hash()
-		if _, ok := returned[hash]; ok {
-			return nil, fmt.Errorf("two alerts have the labels %s", l)
-		}
-		returned[hash] = s
+	returned, err := r.identities(ctx, at, found)
+	if err != nil {
+		return nil, err
+	}
+	for hash, i := range returned {
 		if _, ok := r.active[hash]; !ok {
-			r.active[hash] = &instance{labels: l, activeAt: at}
+			r.active[hash] = &instance{labels: i.labels, activeAt: at}
 		}
 	}
 	var out promql.Vector
 	for hash, a := range r.active {
-		s, ok := returned[hash]
+		now, ok := returned[hash]
 		if !ok && !r.keeps(a, at) {
 			r.end(hash, a, at)
 			continue
@@ -84,14 +112,54 @@ func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (p
 		if ok {
 			a.endedAt = time.Time{}
 		}
-		if a.firing == nil && at.Sub(a.activeAt) >= r.For {
-			if err := r.fire(ctx, a, at, s); err != nil {
+		if ok {
+			a.value = now.sample.F
+		}
+		fires := a.firing == nil && at.Sub(a.activeAt) >= r.For
+		if ok && (fires || r.lab.options.Annotate) {
+			if err := r.annotate(ctx, a, at, now.sample); err != nil {
 				return nil, err
 			}
 		}
+		if fires {
+			r.fire(a, at)
+		}
 		out = append(out, a.series(at.Add(-r.group.QueryOffset))...)
 	}
-	return out, r.withinLimit(len(r.active))
+	if err := r.withinLimit(len(r.active)); err != nil {
+		r.forget(at)
+		return nil, err
+	}
+	return out, nil
+}
+
+// returned is a result of an alert's expression and the labels of its alert.
+type returned struct {
+	labels labels.Labels
+	sample promql.Sample
+}
+
+// identities finds the alert of each result, by the hash of its labels.
+func (r *rule) identities(ctx context.Context, at time.Time, found promql.Vector) (map[uint64]returned, error) {
+	out := make(map[uint64]returned, len(found))
+	for _, s := range found {
+		l, err := r.identity(ctx, at, s)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := out[l.Hash()]; ok {
+			return nil, fmt.Errorf("two alerts have the labels %s; keep a label that tells them apart", l)
+		}
+		out[l.Hash()] = returned{l, s}
+	}
+	return out, nil
+}
+
+// forget is what Prometheus does with the alerts of a rule above its limit.
+func (r *rule) forget(at time.Time) {
+	for hash, a := range r.active {
+		r.end(hash, a, at)
+	}
 }
 
 // keeps tells whether an alert that is no longer returned fires on.
@@ -112,17 +180,18 @@ func (r *rule) end(hash uint64, a *instance, at time.Time) {
 	delete(r.active, hash)
 }
 
-func (r *rule) fire(ctx context.Context, a *instance, at time.Time, s promql.Sample) error {
+func (r *rule) annotate(ctx context.Context, a *instance, at time.Time, s promql.Sample) error {
 	annotations, err := r.expandAll(ctx, r.Annotations, at, s)
-	if err != nil {
-		return err
-	}
+	a.annotations = labels.New(annotations...)
+	return err
+}
+
+func (r *rule) fire(a *instance, at time.Time) {
 	a.firing = &Firing{
-		Alert: r.Name, Labels: a.labels, Annotations: labels.New(annotations...),
-		Value: s.F, ActiveAt: a.activeAt, FiredAt: at,
+		Alert: r.Name, Labels: a.labels, Annotations: a.annotations,
+		Value: a.value, ActiveAt: a.activeAt, FiredAt: at,
 	}
 	r.lab.history = append(r.lab.history, a.firing)
-	return nil
 }
 
 // identity is the labels of an alert: those of the result, then the rule's.
@@ -163,7 +232,11 @@ func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time,
 	err := texts.Validate(func(l labels.Label) error {
 		value, err := r.expand(ctx, l.Value, at, s)
 		if err != nil {
-			return fmt.Errorf("template of %s: %w", l.Name, err)
+			problem := fmt.Errorf("alert %s: template of %s: %w", r.Name, l.Name, err)
+			if failed := r.lab.options.Failed; failed == nil || !failed(problem) {
+				return problem
+			}
+			value = fmt.Sprintf("<error expanding template: %s>", err) // as Prometheus
 		}
 		out = append(out, labels.Label{Name: l.Name, Value: value})
 		return nil
@@ -178,7 +251,7 @@ func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.S
 	if !strings.Contains(text, "{{") {
 		return text, nil
 	}
-	data := template.AlertTemplateData(s.Metric.Map(), nil, r.lab.options.ExternalURL, s)
+	data := template.AlertTemplateData(s.Metric.Map(), r.lab.options.ExternalLabels.Map(), r.lab.options.ExternalURL, s)
 	query := func(ctx context.Context, expr string, t time.Time) (promql.Vector, error) {
 		return r.lab.Query(ctx, expr, t)
 	}

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 )
@@ -53,68 +50,47 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	return nil
 }
 
+// span is one recorded series, values and histograms in the order of time.
+type span []promql.Sample
+
 // spans gives the series their recorded labels. Two results of a union differ in
 // no more than the metric's name, at different times: they are one recording.
-func (r *rule) spans(matrix promql.Matrix) []promql.Series {
+func (r *rule) spans(matrix promql.Matrix) []span {
 	index := map[uint64]int{}
-	var out []promql.Series
+	var out []span
 	for _, s := range matrix {
-		s.Metric = r.recordedAs(s.Metric)
-		i, seen := index[s.Metric.Hash()]
+		l := r.recordedAs(s.Metric)
+		i, seen := index[l.Hash()]
 		if !seen {
-			index[s.Metric.Hash()] = len(out)
-			out = append(out, s)
-			continue
+			i = len(out)
+			index[l.Hash()] = i
+			out = append(out, nil)
 		}
-		out[i].Floats = append(out[i].Floats, s.Floats...)
-		slices.SortStableFunc(out[i].Floats, func(a, b promql.FPoint) int { return cmp.Compare(a.T, b.T) })
+		for _, p := range s.Floats {
+			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, F: p.F})
+		}
+		for _, p := range s.Histograms {
+			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, H: p.H})
+		}
+		slices.SortStableFunc(out[i], func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) })
 	}
 	return out
 }
 
-// QueryRange evaluates an expression at each step of a span, both ends included.
-func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
-	m, _, err := l.queryRange(ctx, l.store, expr, from, to, step)
-	return m, err
-}
-
-// queryRange evaluates an expression at each step of a span. A scalar becomes a
-// series without labels.
-func (l *Lab) queryRange(ctx context.Context, from storage.Queryable, expr string, first, last time.Time, step time.Duration) (promql.Matrix, reading, error) {
-	q, err := l.engine.NewRangeQuery(ctx, from, nil, expr, first, last, step)
-	if err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
-	}
-	defer q.Close()
-	res := q.Exec(ctx)
-	if res.Err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, res.Err)
-	}
-	matrix, err := res.Matrix()
-	if err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
-	}
-	out := make(promql.Matrix, len(matrix))
-	for i, s := range matrix { // the engine reuses its own
-		out[i] = promql.Series{Metric: s.Metric, Floats: slices.Clone(s.Floats), Histograms: slices.Clone(s.Histograms)}
-	}
-	return out, reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}, nil
-}
-
 // writeSpan appends one series, with a stale marker where an evaluation did not
 // return it.
-func (r *rule) writeSpan(to *metricstore.Store, s promql.Series, last int64) error {
-	l, step := s.Metric, r.group.Interval.Milliseconds()
-	for i, p := range s.Floats {
-		if err := to.Append(l, p.T, p.F); err != nil {
-			return fmt.Errorf("record: %w", err)
+func (r *rule) writeSpan(to *metricstore.Store, s span, last int64) error {
+	step := r.group.Interval.Milliseconds()
+	for i, p := range s {
+		if err := record(to, p, p.T); err != nil {
+			return err
 		}
 		next := p.T + step
-		if next > last || i+1 < len(s.Floats) && s.Floats[i+1].T == next {
+		if next > last || i+1 < len(s) && s[i+1].T == next {
 			continue
 		}
-		if err := to.Append(l, next, math.Float64frombits(value.StaleNaN)); err != nil {
-			return fmt.Errorf("end a series: %w", err)
+		if err := end(to, p.Metric, next); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
 )
 
 // group is a Group with the state that evaluations leave behind.
@@ -44,8 +46,14 @@ func (l *Lab) newGroup(g Group) *group {
 
 func (g *group) eval(ctx context.Context, at time.Time) error {
 	for _, r := range g.rules {
-		if err := r.eval(ctx, at); err != nil {
-			return fmt.Errorf("%s: group %s: rule %s at %s: %w", g.File, g.Name, r.Name, at.UTC().Format(time.RFC3339), err)
+		err := r.eval(ctx, at)
+		if err == nil {
+			continue
+		}
+		err = fmt.Errorf("%s: group %s: rule %s at %s: %w", g.File, g.Name, r.Name, at.UTC().Format(time.RFC3339), err)
+		failed := r.lab.options.Failed
+		if ctx.Err() != nil || failed == nil || !failed(err) {
+			return err
 		}
 	}
 	return nil
@@ -91,32 +99,51 @@ func (r *rule) recordedAs(l labels.Labels) labels.Labels {
 
 func (r *rule) withinLimit(n int) error {
 	if limit := r.group.Limit; limit > 0 && n > limit {
-		return fmt.Errorf("%d series are more than the group's limit of %d", n, limit)
+		return fmt.Errorf("%d series are more than the group's limit of %d; aggregate away the labels with the most values, or raise the limit", n, limit)
 	}
 	return nil
 }
 
 // write appends samples and ends the series that the rule returned last time
-// and does not return now.
+// and does not return now. What the store refuses counts as not returned.
 func (r *rule) write(out promql.Vector, then int64) error {
 	now := make(map[uint64]labels.Labels, len(out))
+	var problems []error
 	for _, s := range out {
-		if s.H != nil {
-			return fmt.Errorf("%s is a native histogram, which the store does not hold", s.Metric)
-		}
-		now[s.Metric.Hash()] = s.Metric
-		if err := r.lab.store.Append(s.Metric, then, s.F); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-	}
-	for hash, l := range r.returned {
-		if _, ok := now[hash]; ok {
+		if err := record(r.lab.store, s, then); err != nil {
+			problems = append(problems, err)
 			continue
 		}
-		if err := r.lab.store.MarkStale(l, then); err != nil {
-			return fmt.Errorf("end a series: %w", err)
+		now[s.Metric.Hash()] = s.Metric
+	}
+	for hash, l := range r.returned {
+		if _, ok := now[hash]; !ok {
+			problems = append(problems, end(r.lab.store, l, then))
 		}
 	}
 	r.returned = now
+	return errors.Join(problems...)
+}
+
+func record(to *metricstore.Store, s promql.Sample, then int64) error {
+	var err error
+	if s.H != nil {
+		err = to.AppendHistogram(s.Metric, then, s.H)
+	} else {
+		err = to.Append(s.Metric, then, s.F)
+	}
+	if err != nil {
+		return fmt.Errorf("record: %w; does another rule or target write this series?", err)
+	}
 	return nil
+}
+
+// end marks a series stale, unless another rule has written it since: then it
+// goes on.
+func end(in *metricstore.Store, series labels.Labels, then int64) error {
+	err := in.MarkStale(series, then)
+	if err == nil || errors.Is(err, metricstore.ErrDuplicate) || errors.Is(err, metricstore.ErrOutOfOrder) {
+		return nil
+	}
+	return fmt.Errorf("end a series: %w", err)
 }

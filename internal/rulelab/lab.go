@@ -7,20 +7,22 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 )
 
-// The engine's limits, the defaults of Prometheus.
+// Defaults of Options: those of Prometheus.
 const (
-	lookback       = 5 * time.Minute
-	maxSamples     = 50_000_000
-	queryTimeout   = 2 * time.Minute
-	defaultSubstep = time.Minute
+	DefaultMaxSamples   = 50_000_000
+	DefaultQueryTimeout = 2 * time.Minute
+	DefaultSubstep      = time.Minute
+	lookback            = 5 * time.Minute
 )
 
-// Options of a [Lab]. The zero value evaluates everything on time.
+// Options of a [Lab]. The zero value evaluates everything on time and ends at
+// the first rule that fails.
 type Options struct {
 	// Phase moves every evaluation; otherwise they fall on multiples of the
 	// group's interval since the epoch. Prometheus derives it from the names, so
@@ -33,8 +35,37 @@ type Options struct {
 	Skip func(g Group, at time.Time) bool
 	// Only says which rules are evaluated; nil means all.
 	Only func(r Rule) bool
-	// ExternalURL is what templates link to.
-	ExternalURL string
+	// Failed hears of a rule that failed and tells whether to go on with the
+	// others, as Prometheus does; nil ends the run with the error. A rule that
+	// fails records nothing and ends no series.
+	Failed func(err error) bool
+	// Annotate expands annotations at every evaluation, as Prometheus does;
+	// otherwise they are expanded once, when an alert begins to fire.
+	Annotate bool
+	// ExternalURL is what templates link to, ExternalLabels what they know of the
+	// server.
+	ExternalURL    string
+	ExternalLabels labels.Labels
+	// MaxSamples is how many samples a query may hold at once, QueryTimeout how
+	// long it may take; 0 means DefaultMaxSamples and DefaultQueryTimeout.
+	MaxSamples   int
+	QueryTimeout time.Duration
+	// Substep is the step of a subquery that names none: Prometheus' global
+	// evaluation_interval. 0 means DefaultSubstep.
+	Substep time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxSamples <= 0 {
+		o.MaxSamples = DefaultMaxSamples
+	}
+	if o.QueryTimeout <= 0 {
+		o.QueryTimeout = DefaultQueryTimeout
+	}
+	if o.Substep <= 0 {
+		o.Substep = DefaultSubstep
+	}
+	return o
 }
 
 // Lab evaluates groups of rules over a store, to which it also records. A Lab is
@@ -54,7 +85,8 @@ func New(store *metricstore.Store, groups []Group, options Options) (*Lab, error
 	if err != nil {
 		return nil, fmt.Errorf("external URL: %w", err)
 	}
-	l := &Lab{store: store, options: options, url: external, engine: newEngine()}
+	options = options.withDefaults()
+	l := &Lab{store: store, options: options, url: external, engine: newEngine(options)}
 	for _, g := range groups {
 		if options.Interval > 0 {
 			g.Interval = options.Interval
@@ -64,20 +96,31 @@ func New(store *metricstore.Store, groups []Group, options Options) (*Lab, error
 	return l, nil
 }
 
-func newEngine() *promql.Engine {
+func newEngine(o Options) *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
-		MaxSamples: maxSamples, Timeout: queryTimeout, LookbackDelta: lookback,
+		MaxSamples: o.MaxSamples, Timeout: o.QueryTimeout, LookbackDelta: lookback,
 		EnableAtModifier: true, EnableNegativeOffset: true, Parser: newParser(),
-		NoStepSubqueryIntervalFn: func(int64) int64 { return defaultSubstep.Milliseconds() },
+		NoStepSubqueryIntervalFn: func(int64) int64 { return o.Substep.Milliseconds() },
 	})
 }
 
 // Run evaluates the groups at each of their times from from, included, to to,
 // excluded. Groups that are due at the same time come in the order of their
-// files. It stops at the first rule that fails.
+// files. It stops at the first rule that fails, unless Options.Failed lets it go
+// on.
+//
+// A further Run goes on where the last one ended: one over many short spans, as
+// in real time, is equal to one over all of them. What was evaluated is not
+// evaluated again, and what lies between two spans is left out, as while a
+// server is down.
 func (l *Lab) Run(ctx context.Context, from, to time.Time) error {
+	if len(l.groups) == 0 {
+		return nil
+	}
 	for _, g := range l.groups {
-		g.due = l.firstAtOrAfter(g.Interval, from)
+		if first := l.firstAtOrAfter(g.Interval, from); first.After(g.due) {
+			g.due = first
+		}
 	}
 	for {
 		next := slices.MinFunc(l.groups, func(a, b *group) int { return a.due.Compare(b.due) })
@@ -85,7 +128,7 @@ func (l *Lab) Run(ctx context.Context, from, to time.Time) error {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("simulation: %w", err)
+			return fmt.Errorf("evaluation of rules: %w", err)
 		}
 		if l.options.Skip == nil || !l.options.Skip(next.Group, next.due) {
 			if err := next.eval(ctx, next.due); err != nil {
@@ -102,38 +145,4 @@ func (l *Lab) firstAtOrAfter(interval time.Duration, from time.Time) time.Time {
 		past -= interval
 	}
 	return from.Add(-past)
-}
-
-// Query evaluates an expression at a time. A scalar becomes a vector of one
-// sample without labels.
-func (l *Lab) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
-	v, _, err := l.query(ctx, expr, at)
-	return v, err
-}
-
-// reading is what one query read.
-type reading struct {
-	samples int64
-	peak    int
-}
-
-func (l *Lab) query(ctx context.Context, expr string, at time.Time) (promql.Vector, reading, error) {
-	q, err := l.engine.NewInstantQuery(ctx, l.store, nil, expr, at)
-	if err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
-	}
-	defer q.Close()
-	res := q.Exec(ctx)
-	if res.Err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, res.Err)
-	}
-	used := reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}
-	switch v := res.Value.(type) {
-	case promql.Vector:
-		return slices.Clone(v), used, nil // the engine reuses its own
-	case promql.Scalar:
-		return promql.Vector{{T: v.T, F: v.V}}, used, nil
-	default:
-		return nil, used, fmt.Errorf("%s gives a %s; an instant vector or a scalar is needed", expr, v.Type())
-	}
 }

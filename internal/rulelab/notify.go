@@ -1,8 +1,8 @@
 package rulelab
 
 import (
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -86,30 +86,46 @@ func (r *route) shared(l labels.Labels) labels.Labels {
 }
 
 // notifications flushes the group group_wait after its first alert, then each
-// group_interval until nothing in it fires, and begins again with the next.
+// group_interval until no alert is left in it, and begins again with the next.
+// What was sent is remembered from one to the other.
 func (g *aggregate) notifications(r *Routing, history []Firing, until time.Time) []Notification {
 	var out []Notification
-	var log entry
-	var flushed time.Time
-	for _, first := range g.alerts {
-		if !first.FiredAt.After(flushed) && !flushed.IsZero() {
-			continue // was there at an earlier flush
-		}
-		for at := first.FiredAt.Add(g.route.wait); !at.After(until); at = at.Add(g.route.interval) {
-			flushed = at
-			live := firingAt(g.alerts, at)
-			loud := slices.DeleteFunc(slices.Clone(live), func(f Firing) bool {
-				return r.inhibited(f.Labels, firingAt(history, at))
-			})
-			if reason, ok := log.update(loud, at, g.route.repeat); ok {
-				out = append(out, Notification{g.route.receiver, reason, at, g.labels, names(loud)})
+	log := &entry{}
+	for next := 0; next < len(g.alerts); {
+		held := map[string]Firing{} // by labels; an alert that fires again is one
+		for at := g.alerts[next].FiredAt.Add(g.route.wait); ; at = at.Add(g.route.interval) {
+			if at.After(until) {
+				return out
 			}
-			if len(live) == 0 {
+			for ; next < len(g.alerts) && !g.alerts[next].FiredAt.After(at); next++ {
+				held[g.alerts[next].Labels.String()] = g.alerts[next]
+			}
+			firing, resolved := r.heard(held, firingAt(history, at), at)
+			if reason, ok := log.update(firing, resolved, at, g.route.repeat); ok {
+				out = append(out, Notification{g.route.receiver, reason, at, g.labels, names(firing)})
+			}
+			maps.DeleteFunc(held, func(_ string, f Firing) bool { return !f.At(at) })
+			if len(held) == 0 {
 				break
 			}
 		}
 	}
 	return out
+}
+
+// heard is what of a group is not inhibited. An alert that ends while it is
+// inhibited ends unheard.
+func (r *Routing) heard(held map[string]Firing, everywhere []Firing, at time.Time) (firing, resolved []Firing) {
+	for _, f := range held {
+		switch {
+		case r.inhibited(f.Labels, everywhere):
+		case f.At(at):
+			firing = append(firing, f)
+		default:
+			resolved = append(resolved, f)
+		}
+	}
+	return firing, resolved
 }
 
 func firingAt(alerts []Firing, at time.Time) []Firing {
@@ -125,40 +141,51 @@ func names(alerts []Firing) []string {
 	return out
 }
 
-// entry is what was last sent about a group.
+// entry is Alertmanager's notification log of a group: what was last sent.
 type entry struct {
-	sent time.Time
-	keys []string
+	sent             time.Time
+	firing, resolved map[string]bool // by labels
 }
 
-// update decides whether to send what fires now, as Alertmanager's notification
-// log does.
-func (e *entry) update(loud []Firing, at time.Time, repeat time.Duration) (Reason, bool) {
-	keys := make([]string, 0, len(loud))
-	for _, f := range loud {
-		keys = append(keys, f.Labels.String())
-	}
-	slices.Sort(keys)
-	reason := e.reason(keys, at, repeat)
+// update decides whether to send what a group holds now, as Alertmanager does
+// for receivers that also hear of ends, and notes what is sent.
+func (e *entry) update(firing, resolved []Firing, at time.Time, repeat time.Duration) (Reason, bool) {
+	reason := e.reason(firing, resolved, at, repeat)
 	if reason == "" {
 		return "", false
 	}
-	e.sent, e.keys = at, keys
+	e.sent, e.firing, e.resolved = at, byLabels(firing), byLabels(resolved)
 	return reason, true
 }
 
-func (e *entry) reason(keys []string, at time.Time, repeat time.Duration) Reason {
-	same := strings.Join(keys, "\n") == strings.Join(e.keys, "\n")
+func (e *entry) reason(firing, resolved []Firing, at time.Time, repeat time.Duration) Reason {
 	switch {
-	case same && (len(keys) == 0 || at.Sub(e.sent) < repeat):
-		return ""
-	case same:
-		return Repeated
-	case len(e.keys) == 0:
+	case len(firing)+len(resolved) == 0:
+		return "" // all inhibited
+	case !knows(e.firing, firing) && len(e.firing) == 0:
 		return Opened
-	case len(keys) == 0:
-		return Closed
-	default:
+	case !knows(e.firing, firing):
 		return Changed
+	case len(firing) == 0 && len(e.firing) > 0:
+		return Closed
+	case len(firing) == 0:
+		return "" // nobody heard of what has ended
+	case !knows(e.resolved, resolved):
+		return Changed
+	case at.Sub(e.sent) > repeat:
+		return Repeated
 	}
+	return ""
+}
+
+func knows(sent map[string]bool, alerts []Firing) bool {
+	return !slices.ContainsFunc(alerts, func(f Firing) bool { return !sent[f.Labels.String()] })
+}
+
+func byLabels(alerts []Firing) map[string]bool {
+	out := make(map[string]bool, len(alerts))
+	for _, f := range alerts {
+		out[f.Labels.String()] = true
+	}
+	return out
 }

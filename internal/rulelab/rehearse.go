@@ -95,14 +95,16 @@ func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 	if err != nil {
 		return err
 	}
-	if !slices.EqualFunc(spans, r.spans(with), sameSeries) {
+	if !slices.EqualFunc(spans, r.spans(with), sameSpan) {
 		return r.step(ctx, first, to)
 	}
 	return r.backfill(ctx, first, to.Add(-1))
 }
 
-func sameSeries(a, b promql.Series) bool {
-	return labels.Equal(a.Metric, b.Metric) && slices.Equal(a.Floats, b.Floats)
+func sameSpan(a, b span) bool {
+	return slices.EqualFunc(a, b, func(x, y promql.Sample) bool {
+		return x.T == y.T && x.F == y.F && x.H.Equals(y.H) && labels.Equal(x.Metric, y.Metric)
+	})
 }
 
 // both reads two stores as one.
@@ -133,10 +135,10 @@ func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 	if len(matrix) == 0 && len(r.active) == 0 {
 		return nil
 	}
-	cursor := make([]int, len(matrix))
+	read := make([]cursor, len(matrix))
 	for n := range evaluations {
 		at := first.Add(time.Duration(n) * step)
-		found := vectorAt(matrix, cursor, at.Add(-offset).UnixMilli())
+		found := vectorAt(matrix, read, at.Add(-offset).UnixMilli())
 		if len(found) == 0 && len(r.active) == 0 && len(r.returned) == 0 {
 			continue
 		}
@@ -152,18 +154,28 @@ func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 }
 
 // vectorAt takes the samples of one time from series that are read forward.
-func vectorAt(matrix promql.Matrix, cursor []int, at int64) promql.Vector {
+func vectorAt(matrix promql.Matrix, read []cursor, at int64) promql.Vector {
 	var out promql.Vector
 	for i, s := range matrix {
-		for cursor[i] < len(s.Floats) && s.Floats[cursor[i]].T < at {
-			cursor[i]++
+		c := &read[i]
+		for c.float < len(s.Floats) && s.Floats[c.float].T < at {
+			c.float++
 		}
-		if cursor[i] < len(s.Floats) && s.Floats[cursor[i]].T == at {
-			out = append(out, promql.Sample{Metric: s.Metric, T: at, F: s.Floats[cursor[i]].F})
+		for c.histogram < len(s.Histograms) && s.Histograms[c.histogram].T < at {
+			c.histogram++
+		}
+		switch {
+		case c.float < len(s.Floats) && s.Floats[c.float].T == at:
+			out = append(out, promql.Sample{Metric: s.Metric, T: at, F: s.Floats[c.float].F})
+		case c.histogram < len(s.Histograms) && s.Histograms[c.histogram].T == at:
+			out = append(out, promql.Sample{Metric: s.Metric, T: at, H: s.Histograms[c.histogram].H})
 		}
 	}
 	return out
 }
+
+// cursor is how far a series was read.
+type cursor struct{ float, histogram int }
 
 // inputs are the series that an expression reads.
 type inputs struct {

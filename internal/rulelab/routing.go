@@ -55,28 +55,28 @@ type routingFile struct {
 }
 
 type routeFile struct {
-	Receiver       string          `yaml:"receiver"`
-	Matchers       []string        `yaml:"matchers"`
-	Match          yaml.Node       `yaml:"match"`
-	MatchRE        yaml.Node       `yaml:"match_re"`
-	Mute           yaml.Node       `yaml:"mute_time_intervals"`
-	Active         yaml.Node       `yaml:"active_time_intervals"`
-	Continue       bool            `yaml:"continue"`
-	GroupBy        []string        `yaml:"group_by"`
-	GroupWait      *model.Duration `yaml:"group_wait"`
-	GroupInterval  *model.Duration `yaml:"group_interval"`
-	RepeatInterval *model.Duration `yaml:"repeat_interval"`
-	Routes         []routeFile     `yaml:"routes"`
+	Receiver       string            `yaml:"receiver"`
+	Matchers       []string          `yaml:"matchers"`
+	Match          map[string]string `yaml:"match"`
+	MatchRE        map[string]string `yaml:"match_re"`
+	Mute           yaml.Node         `yaml:"mute_time_intervals"`
+	Active         yaml.Node         `yaml:"active_time_intervals"`
+	Continue       bool              `yaml:"continue"`
+	GroupBy        []string          `yaml:"group_by"`
+	GroupWait      *model.Duration   `yaml:"group_wait"`
+	GroupInterval  *model.Duration   `yaml:"group_interval"`
+	RepeatInterval *model.Duration   `yaml:"repeat_interval"`
+	Routes         []routeFile       `yaml:"routes"`
 }
 
 type inhibitionFile struct {
-	SourceMatchers []string  `yaml:"source_matchers"`
-	TargetMatchers []string  `yaml:"target_matchers"`
-	SourceMatch    yaml.Node `yaml:"source_match"`
-	SourceMatchRE  yaml.Node `yaml:"source_match_re"`
-	TargetMatch    yaml.Node `yaml:"target_match"`
-	TargetMatchRE  yaml.Node `yaml:"target_match_re"`
-	Equal          []string  `yaml:"equal"`
+	SourceMatchers []string          `yaml:"source_matchers"`
+	TargetMatchers []string          `yaml:"target_matchers"`
+	SourceMatch    map[string]string `yaml:"source_match"`
+	SourceMatchRE  map[string]string `yaml:"source_match_re"`
+	TargetMatch    map[string]string `yaml:"target_match"`
+	TargetMatchRE  map[string]string `yaml:"target_match_re"`
+	Equal          []string          `yaml:"equal"`
 }
 
 // ParseRouting reads an Alertmanager file. What it does not simulate and what
@@ -88,6 +88,9 @@ func ParseRouting(data []byte) (*Routing, error) {
 	}
 	if file.Route == nil || file.Route.Receiver == "" {
 		return nil, errors.New("alertmanager file: route.receiver is missing; every alert needs somebody")
+	}
+	if err := file.Route.mustBeRoot(); err != nil {
+		return nil, fmt.Errorf("alertmanager file: route: %w", err)
 	}
 	root, err := file.Route.build(&route{wait: defaultGroupWait, interval: defaultGroupInterval, repeat: defaultRepeatInterval})
 	if err != nil {
@@ -104,14 +107,24 @@ func ParseRouting(data []byte) (*Routing, error) {
 	return out, nil
 }
 
+// mustBeRoot refuses what Alertmanager refuses at the root, which takes every
+// alert that no other route wants.
+func (f routeFile) mustBeRoot() error {
+	switch {
+	case len(f.Matchers)+len(f.Match)+len(f.MatchRE) > 0:
+		return errors.New("the root takes every alert; move its matchers to a route below")
+	case f.Continue:
+		return errors.New("nothing follows the root; remove continue")
+	}
+	return nil
+}
+
 // build fills in from the parent what a route leaves out.
 func (f routeFile) build(parent *route) (*route, error) {
-	for key, node := range map[string]yaml.Node{"match": f.Match, "match_re": f.MatchRE, "mute_time_intervals": f.Mute, "active_time_intervals": f.Active} {
-		if !node.IsZero() {
-			return nil, fmt.Errorf("%s is not simulated; use matchers", key)
-		}
+	if err := f.validate(); err != nil {
+		return nil, err
 	}
-	ms, err := parseMatchers(f.Matchers)
+	ms, err := allMatchers(f.Matchers, f.Match, f.MatchRE)
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +139,6 @@ func (f routeFile) build(parent *route) (*route, error) {
 	if r.groupBy == nil {
 		r.groupBy = parent.groupBy
 	}
-	if r.interval <= 0 {
-		return nil, errors.New("group_interval is not positive")
-	}
 	for i, child := range f.Routes {
 		built, err := child.build(r)
 		if err != nil {
@@ -139,6 +149,42 @@ func (f routeFile) build(parent *route) (*route, error) {
 	return r, nil
 }
 
+func (f routeFile) validate() error {
+	for key, node := range map[string]yaml.Node{"mute_time_intervals": f.Mute, "active_time_intervals": f.Active} {
+		if !node.IsZero() {
+			return fmt.Errorf("%s is not simulated; remove it from the copy that is tested", key)
+		}
+	}
+	for key, d := range map[string]*model.Duration{"group_interval": f.GroupInterval, "repeat_interval": f.RepeatInterval} {
+		if d != nil && *d <= 0 {
+			return fmt.Errorf("%s is not positive", key)
+		}
+	}
+	if slices.Contains(f.GroupBy, groupByAll) && len(f.GroupBy) > 1 {
+		return errors.New("group_by holds ... and other labels; ... alone means all")
+	}
+	return nil
+}
+
+// allMatchers joins the three ways to write matchers; match and match_re are
+// those of Alertmanager before 0.22.
+func allMatchers(texts []string, equal, regex map[string]string) (matchers, error) {
+	out, err := parseMatchers(texts)
+	if err != nil {
+		return nil, err
+	}
+	for op, pairs := range map[string]map[string]string{"=": equal, "=~": regex} {
+		for name, value := range pairs {
+			m, err := newMatcher(op, name, value)
+			if err != nil {
+				return nil, fmt.Errorf("%s%s%s: %w", name, op, value, err)
+			}
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
 func inherit(d *model.Duration, parent time.Duration) time.Duration {
 	if d == nil {
 		return parent
@@ -147,31 +193,12 @@ func inherit(d *model.Duration, parent time.Duration) time.Duration {
 }
 
 func (f inhibitionFile) build() (inhibition, error) {
-	for _, node := range []yaml.Node{f.SourceMatch, f.SourceMatchRE, f.TargetMatch, f.TargetMatchRE} {
-		if !node.IsZero() {
-			return inhibition{}, errors.New("match and match_re are not simulated; use source_matchers and target_matchers")
-		}
-	}
-	source, err := parseMatchers(f.SourceMatchers)
+	source, err := allMatchers(f.SourceMatchers, f.SourceMatch, f.SourceMatchRE)
 	if err != nil {
 		return inhibition{}, err
 	}
-	target, err := parseMatchers(f.TargetMatchers)
+	target, err := allMatchers(f.TargetMatchers, f.TargetMatch, f.TargetMatchRE)
 	return inhibition{source, target, f.Equal}, err
-}
-
-// parseMatchers reads matchers with quoted values, which have the same form as
-// in PromQL.
-func parseMatchers(texts []string) (matchers, error) {
-	var out matchers
-	for _, text := range texts {
-		ms, err := newParser().ParseMetricSelector("{" + text + "}")
-		if err != nil {
-			return nil, fmt.Errorf(`matcher %s: write it as name="value", with quotes: %w`, text, err)
-		}
-		out = append(out, ms...)
-	}
-	return out, nil
 }
 
 // receivers lists the routes that an alert takes.

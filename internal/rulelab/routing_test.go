@@ -1,6 +1,7 @@
 package rulelab_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ receivers: [{name: default}, {name: page}]
 inhibit_rules:
 - source_matchers: ['alertname="Fast"']
   target_matchers: ['alertname=~"Fast|Slow"']
+  equal: [service]
+- source_match: {alertname: Elsewhere}
+  target_match_re: {alertname: Sl.w}
   equal: [service]
 `
 
@@ -77,12 +81,32 @@ func TestNotifications(t *testing.T) {
 		{
 			"what lasts is repeated",
 			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 0)},
-			[]string{"1m10s page opened Fast", "6m10s page repeated Fast"},
+			[]string{"1m10s page opened Fast", "7m10s page repeated Fast"}, // after more than repeat_interval
 		},
 		{
 			"a second incident opens the group again",
 			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 2), fired("Fast", "critical", "a", 6, 7)},
 			[]string{"1m10s page opened Fast", "2m10s page closed ", "6m10s page opened Fast", "7m10s page closed "},
+		},
+		{
+			"the slow page that the fast one hid changes the group that the fast one opened, and wakes nobody",
+			[]rulelab.Firing{fired("Fast", "critical", "a", 1, 3), fired("Slow", "critical", "a", 1.5, 6)},
+			[]string{"1m10s page opened Fast", "3m10s page changed Slow", "6m10s page closed "},
+		},
+		{
+			"an end among others changes the group",
+			[]rulelab.Firing{fired("Other", "critical", "a", 1, 0), fired("Slow", "critical", "a", 1, 3)},
+			[]string{"1m10s page opened Other,Slow", "3m10s page changed Other", "9m10s page repeated Other"},
+		},
+		{
+			"an alert that another group inhibits later is not sent again when that one ends",
+			[]rulelab.Firing{fired("Slow", "critical", "a", 1, 6), fired("Elsewhere", "warning", "a", 2, 4)},
+			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere", "6m10s page closed ", "7m30s default closed "},
+		},
+		{
+			"an alert that ends while it is inhibited ends unheard",
+			[]rulelab.Firing{fired("Slow", "critical", "a", 1, 3), fired("Elsewhere", "warning", "a", 2, 0)},
+			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere"},
 		},
 		{
 			"what no route wants goes to the root, whose group_wait is Alertmanager's",
@@ -131,10 +155,14 @@ func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
 	for _, tc := range []struct{ name, src, want string }{
 		{"no receiver", "route: {}", "route.receiver is missing"},
 		{"not YAML", "route: [", "alertmanager file"},
-		{"old matches", "route: {receiver: a, routes: [{match: {a: b}}]}", "routes[0]: match is not simulated"},
+		{"matchers at the root", "route: {receiver: a, match: {a: b}}", "move its matchers to a route below"},
+		{"continue at the root", "route: {receiver: a, continue: true}", "remove continue"},
+		{"an expression that is none", "route: {receiver: a, routes: [{match_re: {a: '('}}]}", "routes[0]: a=~(: the expression is not one"},
+		{"all labels and one more", "route: {receiver: a, group_by: [..., b]}", "... alone means all"},
 		{"time intervals", "route: {receiver: a, mute_time_intervals: [x]}", "mute_time_intervals is not simulated"},
-		{"a matcher without quotes", "route: {receiver: a, routes: [{matchers: [a=b]}]}", `write it as name="value"`},
-		{"old inhibition", "route: {receiver: a}\ninhibit_rules: [{source_match: {a: b}}]", "inhibit_rules[0]: match"},
+		{"a matcher that is none", "route: {receiver: a, routes: [{matchers: [a]}]}", `write it as name="value"`},
+		{"an inhibition that is none", "route: {receiver: a}\ninhibit_rules: [{source_matchers: [a]}]", "inhibit_rules[0]: matcher a"},
+		{"no repetition", "route: {receiver: a, repeat_interval: 0s}", "repeat_interval is not positive"},
 		{"no interval", "route: {receiver: a, group_interval: 0s}", "group_interval is not positive"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -142,6 +170,49 @@ func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
 			_, err := rulelab.ParseRouting([]byte(tc.src))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestMatchersReadAsAlertmanagerReadsThem(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, text, matches, misses string }{ // values of the label team, split at |
+		{"a value in quotes", `team="a b"`, "a b", "a"},
+		{"a value without quotes", `team=checkout`, "checkout", "other"},
+		{"spaces around", ` team = checkout `, "checkout", "other"},
+		{"not equal", `team!=a`, "b", "a"},
+		{"an expression is anchored", `team=~check.*`, "checkout", "recheckout"},
+		{"not an expression", `team!~"a|b"`, "c", "a|b"},
+		{"two of them", `team=~"a.*", team!=ab`, "ac", "ab"},
+		{"a comma in quotes", `team="a,b"`, "a,b", "a"},
+		{"braces and a last comma", `{team="a",}`, "a", "b"},
+		{"escapes", `team="a\"b\\n"`, `a"b\n`, "a"},
+		{"a backslash that escapes nothing", `team=a\d`, `a\d`, "ad"},
+		{"nothing at all", `team=`, "", "a"},
+		{"a quoted name", `"team"=a`, "a", "b"},
+		{"a name beyond ASCII, which no alert has here", `täm!=""`, "", "a|b"},
+		{"no matcher", ``, "a|b", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			src, err := json.Marshal(map[string]any{"route": map[string]any{
+				"receiver": "misses", "routes": []any{map[string]any{"receiver": "matches", "matchers": []string{tc.text}}},
+			}})
+			check(t, err)
+			r, err := rulelab.ParseRouting(src)
+			check(t, err)
+			for want, values := range map[string]string{"matches": tc.matches, "misses": tc.misses} {
+				for value := range strings.SplitSeq(values, "|") {
+					if value == "" && tc.text != `team=` {
+						continue
+					}
+					history := []rulelab.Firing{{Labels: labels.FromStrings("alertname", "A", "team", value), FiredAt: at(0)}}
+					got := r.Notifications(history, at(time.Minute))
+					if len(got) != 1 || got[0].Receiver != want {
+						t.Errorf("team %q is in %v, want %s", value, got, want)
+					}
+				}
 			}
 		})
 	}
