@@ -96,11 +96,16 @@ func TestReadBoards(t *testing.T) {
 	queries, err := names.Board("b.json", []byte(`{"panels":[
 		{"title":"A","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"up"},{"refId":"B","expr":"{x=\"y\"}","datasource":{"type":"loki"}}]},
 		{"type":"row","panels":[{"title":"C","targets":[{"refId":"A","expr":"ALERTS"}]}]},
-		{"title":"D","datasource":{"type":"grafana-pyroscope-datasource"},"targets":[{"refId":"A"}]}]}`))
+		{"title":"D","datasource":{"type":"grafana-pyroscope-datasource"},"targets":[{"refId":"A"}]}],
+		"annotations":{"list":[{"name":"Deploys","expr":"build_info"}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(queries) != 2 || queries[0].At != "panel A, target A" || queries[1].At != "panel C, target A" {
+	if want := []names.Query{
+		{File: "b.json", Line: 2, At: "panel A, target A", Expr: "up"},
+		{File: "b.json", Line: 3, At: "panel C, target A", Expr: "ALERTS"},
+		{File: "b.json", Line: 5, At: "annotation Deploys", Expr: "build_info"},
+	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)
 	}
 	if _, err := names.Board("c.json", []byte("{")); err == nil {

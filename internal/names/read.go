@@ -1,7 +1,6 @@
 package names
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,6 +11,8 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
 )
 
 // grafanaVariable is $name, ${name}, ${name:format} or [[name]].
@@ -45,59 +46,28 @@ func Rules(name string, src []byte) (queries []Query, recorded []Recorded, err e
 	return queries, recorded, nil
 }
 
-// board is the part of Grafana's JSON that holds queries.
-type board struct {
-	Title  string  `json:"title"`
-	Panels []panel `json:"panels"`
-}
-
-type panel struct {
-	Title      string      `json:"title"`
-	Datasource *datasource `json:"datasource"`
-	Targets    []target    `json:"targets"`
-	Panels     []panel     `json:"panels"` // of a collapsed row
-}
-
-type target struct {
-	RefID      string      `json:"refId"`
-	Expr       string      `json:"expr"`
-	Datasource *datasource `json:"datasource"`
-}
-
-type datasource struct {
-	Type string `json:"type"`
-}
-
-// Board reads the Prometheus queries of a board. Panels of other datasources
-// are left out.
+// Board reads the Prometheus queries of a board, annotations included. Panels of
+// other data sources are left out.
 func Board(name string, src []byte) ([]Query, error) {
-	var b board
-	if err := json.Unmarshal(src, &b); err != nil {
-		return nil, fmt.Errorf("%s: not the JSON of a Grafana board: %w", name, err)
+	board, err := boardfile.Parse(name, src)
+	if err != nil {
+		return nil, err
 	}
-	return queriesOf(name, b.Panels), nil
+	return BoardQueries(board), nil
 }
 
-func queriesOf(file string, panels []panel) []Query {
+// BoardQueries are the Prometheus queries of a board that was read.
+func BoardQueries(b boardfile.Board) []Query {
 	var queries []Query
-	for _, p := range panels {
-		for _, t := range p.Targets {
-			if t.Expr == "" || !isPrometheus(t.Datasource, p.Datasource) {
-				continue
-			}
-			queries = append(queries, Query{File: file, At: fmt.Sprintf("panel %s, target %s", p.Title, t.RefID), Expr: t.Expr})
+	for p, t := range b.All() {
+		if t.Expr != "" && t.Datasource.Prometheus() {
+			queries = append(queries, Query{File: b.File, Line: t.Line, At: fmt.Sprintf("panel %s, target %s", p.Title, t.RefID), Expr: t.Expr})
 		}
-		queries = append(queries, queriesOf(file, p.Panels)...)
+	}
+	for _, a := range b.Annotations {
+		if a.Expr != "" && a.Datasource.Prometheus() {
+			queries = append(queries, Query{File: b.File, Line: a.Line, At: "annotation " + a.RefID, Expr: a.Expr})
+		}
 	}
 	return queries
-}
-
-// isPrometheus goes by the target's datasource, else by the panel's.
-func isPrometheus(of ...*datasource) bool {
-	for _, d := range of {
-		if d != nil && d.Type != "" {
-			return d.Type == "prometheus"
-		}
-	}
-	return true
 }
