@@ -49,6 +49,7 @@ type Panel struct {
 	Row                            string // title of the row that it stands in
 	Library                        bool   // its queries are in Grafana and not in the file
 	Transformed                    bool   // transformations stand between queries and picture
+	Units                          bool   // an override gives some of the fields another unit
 	Line                           int    // where the panel begins
 }
 
@@ -144,8 +145,11 @@ func panel(row string, n node) Panel {
 	p.Links = append(p.Links, links(n.get("fieldConfig", "defaults", "links"))...)
 	for _, o := range n.get("fieldConfig", "overrides").items {
 		for _, property := range o.get("properties").items {
-			if property.get("id").text() == "links" {
+			switch property.get("id").text() {
+			case "links":
 				p.Links = append(p.Links, links(property.get("value"))...)
+			case "unit":
+				p.Units = true
 			}
 		}
 	}
