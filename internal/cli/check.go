@@ -53,7 +53,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 	var foreign foreignFlags
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Find generated files that drifted, and rules and boards that lie; for pipelines",
+		Short: "Find files that drifted, and rules and boards that cannot work; for pipelines",
 		Long: "Compares the service with what generating it would write, and its rules and boards,\n" +
 			"your own included, with the metrics that it declares and with the rules of\n" +
 			"docs/checks.md. It needs no network and changes nothing. Exits with 3 when it finds\n" +

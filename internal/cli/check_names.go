@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -8,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -65,6 +68,8 @@ func observe(t Target) (observed, error) {
 	read("observability/rules", ruleEndings(), o.addRules)
 	read("observability/boards", boardEndings(), o.addBoard)
 	read("observability", []string{lint.FileName}, o.addExclusions)
+	// Of two boards with one uid, the user's own is the one to change.
+	slices.SortStableFunc(o.boards, func(a, b boardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
 	src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
@@ -76,6 +81,9 @@ func observe(t Target) (observed, error) {
 	o.signals = &signals
 	return o, err
 }
+
+// owned is 1 for a file of the user's own.
+func owned(file string) int { return strings.Count(file, "/own/") }
 
 func ruleEndings() []string  { return []string{".yaml", ".yml"} }
 func boardEndings() []string { return []string{".json"} }

@@ -1,8 +1,10 @@
 package promlint
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -285,7 +287,11 @@ func (c *checker) replace(n *parser.Call) {
 	}
 	pattern, err := regexp.Compile("^(?s:" + texts[4] + ")$")
 	if err != nil {
-		c.report("label-replace", n, "%q is no regular expression: %s", texts[4], strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		why := err.Error()
+		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
+			why = mistake.Code.String()
+		}
+		c.report("label-replace", n, "%q is no regular expression: %s", texts[4], why)
 		return
 	}
 	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {

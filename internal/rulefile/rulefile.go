@@ -226,7 +226,13 @@ func Explain(err error) (message string, offset int) {
 	message, offset = first.Err.Error(), int(first.PositionRange.Start)
 	if name, found := strings.CutPrefix(message, "unknown function with name "); found {
 		name = strings.Trim(name, `"`)
-		return "not PromQL: unknown function " + name + diag.DidYouMean(name, slices.Sorted(maps.Keys(parser.Functions))), offset
+		return "not PromQL: unknown function " + name + diag.DidYouMean(name, callable()), offset
 	}
 	return "not PromQL: " + message, offset
+}
+
+// callable is what may stand before an opening bracket.
+func callable() []string {
+	aggregations := []string{"avg", "bottomk", "count", "count_values", "group", "max", "min", "quantile", "stddev", "stdvar", "sum", "topk"}
+	return append(aggregations, slices.Sorted(maps.Keys(parser.Functions))...)
 }

@@ -73,6 +73,7 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, want string }{
 		{"an unknown function", "{record: a, expr: 'sum(rats(x[5m]))'}", `a.yaml:4:28: groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
+		{"an unknown aggregation", "{record: a, expr: summ(x)}", `a.yaml:4:23: groups[0].rules[0].expr: not PromQL: unknown function summ; did you mean "sum"?`},
 		{"half a query", "{record: a, expr: 'sum('}", "a.yaml:4:28: groups[0].rules[0].expr: not PromQL: unclosed left parenthesis"},
 		{"the wrong type", "{record: a, expr: rate(x)}", "a.yaml:4:28: groups[0].rules[0].expr: not PromQL: expected type range vector in call to function \"rate\", got instant vector"},
 		{"an unknown key", "{record: a, exp: x, expr: x}", `a.yaml:4:17: groups[0].rules[0].exp: unknown key; did you mean "expr"?`},

@@ -210,7 +210,7 @@ func (l *linter) unused() {
 	}
 	told := map[string]bool{}
 	for _, p := range l.all {
-		if p.Record == "" || used[p.Record] || told[p.Record] {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || told[p.Record] {
 			continue
 		}
 		told[p.Record] = true
