@@ -182,6 +182,26 @@ func TestReadRules(t *testing.T) {
 	}
 }
 
+func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
+	t.Parallel()
+	queries, _, err := names.Rules("a.yaml", []byte(`groups:
+- name: g
+  rules:
+  - alert: A
+    expr: up == 0
+    annotations:
+      description: 'At 12:30:15, see a:b:c. {{ range query (printf "slo:bad:increase1h%s / slo:bad:increase1h" $m) }}{{ .Value }}{{ end }}'
+      summary: '{{ range query "slo:bad:increase2h" }}{{ .Value }}{{ end }}'
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := known().Check(queries)
+	if len(queries) != 3 || len(got) != 1 || got[0].Line != 8 || got[0].At != "alert A, summary" || got[0].Rule != "record-unknown" {
+		t.Errorf("got %+v of %+v", got, queries)
+	}
+}
+
 func TestReadBoards(t *testing.T) {
 	t.Parallel()
 	queries, err := names.Board("b.json", []byte(`{"panels":[

@@ -3,6 +3,7 @@ package names
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
@@ -29,9 +30,36 @@ func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 			}
 			line, _ := rule.ExprPlace(0)
 			queries = append(queries, Query{File: file.Name, Line: line, At: rule.Name(), Expr: rule.Expr, Alert: rule.Alert, Record: rule.Record})
+			queries = append(queries, textQueries(file.Name, rule)...)
 		}
 	}
 	return queries, recorded
+}
+
+// action is what a template does between its braces.
+var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+
+// recordedName is a name with a level, a metric and what was done to it.
+var recordedName = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z_][A-Za-z0-9_]*){2,}`)
+
+// textQueries are the recorded series that the texts of an alert ask for. Their
+// queries are put together when the alert fires, so that only names can be known.
+func textQueries(file string, rule rulefile.Rule) []Query {
+	var queries []Query
+	for _, key := range slices.Sorted(maps.Keys(rule.Annotations)) {
+		told := map[string]bool{}
+		for _, code := range action.FindAllString(rule.Annotations[key], -1) {
+			for _, name := range recordedName.FindAllString(code, -1) {
+				if told[name] {
+					continue
+				}
+				told[name] = true
+				line, _ := rule.TextPlace("annotations." + key)
+				queries = append(queries, Query{File: file, Line: line, At: rule.Name() + ", " + key, Expr: name, Alert: rule.Alert})
+			}
+		}
+	}
+	return queries
 }
 
 // Board reads the Prometheus queries of a board, those of variables and
