@@ -95,9 +95,9 @@ func Parse(name string, src []byte) (Board, error) {
 	for _, a := range root.get("annotations", "list").items {
 		b.Annotations = append(b.Annotations, annotation(a))
 	}
-	b.add("", root.get("panels"))
+	b.Panels = panels("", root.get("panels"))
 	for _, row := range root.get("rows").items { // Grafana 4 and older
-		b.add(row.get("title").text(), row.get("panels"))
+		b.Panels = append(b.Panels, panels(row.get("title").text(), row.get("panels"))...)
 	}
 	return b, nil
 }
@@ -121,19 +121,20 @@ func notClassic(n node) string {
 	return ""
 }
 
-// add adds panels. An open row holds those that follow it, a collapsed one has
-// them inside.
-func (b *Board) add(row string, list node) {
+// panels reads a list of panels. An open row holds those that follow it, a
+// collapsed one has them inside.
+func panels(row string, list node) []Panel {
+	var out []Panel
 	for _, n := range list.items {
-		if n.get("type").text() == "row" {
+		switch {
+		case n.get("type").text() == "row":
 			row = n.get("title").text()
-			b.add(row, n.get("panels"))
-			continue
-		}
-		if n.fields != nil {
-			b.Panels = append(b.Panels, panel(row, n))
+			out = append(out, panels(row, n.get("panels"))...)
+		case n.fields != nil:
+			out = append(out, panel(row, n))
 		}
 	}
+	return out
 }
 
 func panel(row string, n node) Panel {

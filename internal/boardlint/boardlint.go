@@ -49,7 +49,7 @@ func Check(in Input) []lint.Finding {
 	return out
 }
 
-func (l *linter) report(rule string, f lint.Finding, format string, args ...any) {
+func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any) {
 	f.Rule, f.File, f.Board, f.Message = rule, l.board.File, l.board.UID, fmt.Sprintf(format, args...)
 	l.out = append(l.out, f)
 }
@@ -64,15 +64,15 @@ func (l *linter) address(seen map[string]boardfile.Board) {
 	other, twice := seen[uid]
 	switch {
 	case uid == "":
-		l.report("board-uid", lint.Finding{}, "the board has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
+		l.reportf("board-uid", lint.Finding{}, "the board has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
 		return
 	case len(uid) > maxUID:
-		l.report("board-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
+		l.reportf("board-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
 	case !uidCharacters.MatchString(uid):
-		l.report("board-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
+		l.reportf("board-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
 	}
 	if twice {
-		l.report("board-uid-duplicate", lint.Finding{}, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.reportf("board-uid-duplicate", lint.Finding{}, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
 		return
 	}
 	seen[uid] = l.board
@@ -80,13 +80,13 @@ func (l *linter) address(seen map[string]boardfile.Board) {
 
 func (l *linter) conventions() {
 	if l.board.Editable {
-		l.report("uneditable-dashboard", lint.Finding{}, `the board can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
+		l.reportf("uneditable-dashboard", lint.Finding{}, `the board can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
 	}
 	if len(l.prometheusPanels()) == 0 {
 		return
 	}
 	if !l.hasVariable("datasource", "prometheus") && l.usesVariable() {
-		l.report("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
+		l.reportf("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
 	}
 	if !l.readsScraped() {
 		return // recorded series have no job and no instance to choose from
@@ -95,11 +95,11 @@ func (l *linter) conventions() {
 		v, found := l.variable(name)
 		switch {
 		case !found:
-			l.report("template-"+name, lint.Finding{}, "no variable %s chooses among the series; add a query variable with label_values(up, %s)", name, name)
+			l.reportf("template-"+name, lint.Finding{}, "no variable %s chooses among the series; add a query variable with label_values(up, %s)", name, name)
 		case v.Type != "query":
-			l.report("template-"+name, lint.Finding{Line: v.Line}, "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
+			l.reportf("template-"+name, lint.Finding{Line: v.Line}, "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
 		case !v.Multi && !v.IncludeAll:
-			l.report("template-"+name, lint.Finding{Line: v.Line}, "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
+			l.reportf("template-"+name, lint.Finding{Line: v.Line}, "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
 		}
 	}
 }
@@ -183,14 +183,14 @@ const onTimeChange = 2 // Grafana's number for "when the time range changes"
 func (l *linter) variables() {
 	for _, v := range l.board.Variables {
 		if v.Type == "query" && v.Refresh != onTimeChange {
-			l.report("template-on-time-change-reload", lint.Finding{Line: v.Line}, "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
+			l.reportf("template-on-time-change-reload", lint.Finding{Line: v.Line}, "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
 		}
 		expr, _ := v.PromQL()
 		if expr == "" {
 			continue
 		}
 		if _, err := parser.NewParser(parser.Options{}).ParseExpr(boardfile.PromQL(expr)); err != nil {
-			l.report("template-label-promql", lint.Finding{Line: v.Line}, "the query of the variable %s is no PromQL: %v", v.Name, err)
+			l.reportf("template-label-promql", lint.Finding{Line: v.Line}, "the query of the variable %s is no PromQL: %v", v.Name, err)
 		}
 	}
 }

@@ -27,12 +27,12 @@ func (l *linter) logQL(t boardfile.Target, at lint.Finding) {
 		why = l.streams(t.Expr, skeleton)
 	}
 	if why != "" {
-		l.report("target-logql", at, "not LogQL: %s", why)
+		l.reportf("target-logql", at, "not LogQL: %s", why)
 		return
 	}
 	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {
 		if m[1] != "$__auto" && m[1] != "${__auto}" && !t.Instant {
-			l.report("target-logql-auto", at, "counts over %s, whatever the step of the graph is; write [$__auto]", m[1])
+			l.reportf("target-logql-auto", at, "counts over %s, whatever the step of the graph is; write [$__auto]", m[1])
 			return
 		}
 	}

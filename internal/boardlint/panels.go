@@ -25,13 +25,13 @@ func withoutNumbers() []string {
 func (l *linter) panel(p boardfile.Panel) {
 	at := lint.Finding{Line: p.Line, Panel: p.Title}
 	if p.Title == "" || strings.TrimSpace(p.Description) == "" {
-		l.report("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
+		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
-		l.report("panel-no-targets", at, "the panel has no query; give it one or remove it")
+		l.reportf("panel-no-targets", at, "the panel has no query; give it one or remove it")
 	}
 	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
-		l.report("panel-units", at, "the panel has no unit; set one, if only short")
+		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
 	}
 	l.datasource(p, at)
 	for _, t := range p.Targets {
@@ -42,7 +42,7 @@ func (l *linter) panel(p boardfile.Panel) {
 func (l *linter) datasource(p boardfile.Panel, at lint.Finding) {
 	for _, d := range append([]boardfile.Datasource{p.Datasource}, targetSources(p)...) {
 		if d.UID != "" && !strings.Contains(d.UID, "$") && !strings.HasPrefix(d.UID, "-- ") && d.UID != "grafana" {
-			l.report("panel-datasource", at, "the data source %s has that id in one Grafana only; use a variable, such as ${datasource}", d.UID)
+			l.reportf("panel-datasource", at, "the data source %s has that id in one Grafana only; use a variable, such as ${datasource}", d.UID)
 			return
 		}
 	}
@@ -64,7 +64,7 @@ func (l *linter) target(p boardfile.Panel, t boardfile.Target) {
 	}
 	tree, err := parse(t)
 	if err != nil {
-		l.report("target-promql", at, "not PromQL: %v", err)
+		l.reportf("target-promql", at, "not PromQL: %v", err)
 		return
 	}
 	if tree == nil {
@@ -74,7 +74,7 @@ func (l *linter) target(p boardfile.Panel, t boardfile.Target) {
 		if problem.Rule == "counter-rate" || problem.Rule == "regex-equality" && strings.Contains(problem.Message, ".*") {
 			continue // target-counter-agg tells; a choice of everything is written as .*
 		}
-		l.report(problem.Rule, at, "%s", problem.Message)
+		l.reportf(problem.Rule, at, "%s", problem.Message)
 	}
 	l.unit(p, tree, at)
 	l.counters(tree, at)
@@ -94,7 +94,7 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 				continue
 			}
 			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == label && m.Type != labels.MatchNotEqual }) {
-				l.report("target-"+label, at, "%s is not bound to the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
+				l.reportf("target-"+label, at, "%s is not bound to the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
 				break
 			}
 		}
@@ -111,7 +111,7 @@ func (l *linter) counters(tree parser.Expr, at lint.Finding) {
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.report("target-counter-agg", at, "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportf("target-counter-agg", at, "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }
@@ -145,7 +145,7 @@ func zero(e parser.Expr) bool {
 func (l *linter) intervals(t boardfile.Target, at lint.Finding) {
 	for _, m := range rates.FindAllStringSubmatch(t.Expr, -1) {
 		if m[2] != "$__rate_interval" && m[2] != "${__rate_interval}" && !strings.HasPrefix(m[2], "$__range") && !strings.HasPrefix(m[2], "${__range") && !t.Instant {
-			l.report("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
+			l.reportf("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
 			return
 		}
 	}

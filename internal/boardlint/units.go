@@ -44,11 +44,11 @@ func (l *linter) unit(p boardfile.Panel, tree parser.Expr, at lint.Finding) {
 	switch {
 	case slices.Contains(plainUnits(), p.Unit):
 		if got.Seconds == 1 || got.Bytes != 0 {
-			l.report("panel-unit-mismatch", at, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
+			l.reportf("panel-unit-mismatch", at, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
 		}
 	case !known || fits(got, want):
 	default:
-		l.report("panel-unit-mismatch", at, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
+		l.reportf("panel-unit-mismatch", at, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
 	}
 }
 

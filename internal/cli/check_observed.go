@@ -72,7 +72,7 @@ func (o *observed) addExclusions(name string, src []byte) {
 }
 
 // known is every name that a query may use.
-func (o observed) known() names.Known {
+func (o *observed) known() names.Known {
 	_, recorded := o.queries()
 	if o.signals == nil {
 		return names.OnlyRecords(recorded)
@@ -80,7 +80,7 @@ func (o observed) known() names.Known {
 	return names.NewKnown(*o.signals, recorded, o.target)
 }
 
-func (o observed) queries() (queries []names.Query, recorded []names.Recorded) {
+func (o *observed) queries() (queries []names.Query, recorded []names.Recorded) {
 	for _, f := range o.rules {
 		q, r := names.RuleQueries(f)
 		queries, recorded = append(queries, q...), append(recorded, r...)
@@ -89,7 +89,7 @@ func (o observed) queries() (queries []names.Query, recorded []names.Recorded) {
 }
 
 // unknownNames compares every query with what is declared and recorded.
-func (o observed) unknownNames() []Finding {
+func (o *observed) unknownNames() []Finding {
 	queries, _ := o.queries()
 	uids := map[string]string{}
 	for _, b := range o.boards {
@@ -117,7 +117,7 @@ func (o observed) unknownNames() []Finding {
 }
 
 // lints runs every lint of rules and boards.
-func (o observed) lints() []Finding {
+func (o *observed) lints() []Finding {
 	world := promlint.NewWorld(o.declared(), o.scrape)
 	for _, f := range o.rules {
 		for _, g := range f.Groups {
@@ -135,7 +135,7 @@ func (o observed) lints() []Finding {
 	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog()))
 }
 
-func (o observed) declared() []promlint.Declared {
+func (o *observed) declared() []promlint.Declared {
 	if o.signals == nil {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (o observed) declared() []promlint.Declared {
 }
 
 // elsewhere are the queries of boards, nil without boards.
-func (o observed) elsewhere() []string {
+func (o *observed) elsewhere() []string {
 	var out []string
 	for _, b := range o.boards {
 		out = append(out, "")
@@ -166,7 +166,7 @@ func (o observed) elsewhere() []string {
 
 // judge leaves out what is excluded and says which of the rest are faults.
 // Exclusions of rules that are not of this catalog are somebody else's.
-func (o observed) judge(found []lint.Finding, catalog []lint.Rule) []Finding {
+func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []Finding {
 	mine := ruleNames(catalog)
 	var exclusions []lint.Exclusion
 	for _, e := range o.exclusions {

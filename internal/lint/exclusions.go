@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/diag"
@@ -28,7 +29,7 @@ func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, erro
 		at := fmt.Sprintf("exclusions[%d]", i)
 		e.file = name
 		e.line, _ = doc.Place(at, 0)
-		if !contains(known, e.Rule) {
+		if !slices.Contains(known, e.Rule) {
 			doc.Problemf(at+".rule", "there is no rule %q%s", e.Rule, diag.DidYouMean(e.Rule, known))
 		}
 		if strings.TrimSpace(e.Reason) == "" {
@@ -43,13 +44,4 @@ func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, erro
 		}
 	}
 	return file.Exclusions, doc.Err()
-}
-
-func contains(known []string, name string) bool {
-	for _, k := range known {
-		if k == name {
-			return true
-		}
-	}
-	return false
 }

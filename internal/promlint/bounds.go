@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -277,7 +278,7 @@ func (w World) isShare(n *parser.BinaryExpr) bool {
 		return false
 	}
 	for _, m := range whole.of.LabelMatchers {
-		if m.Name != labels.MetricName && !slices.ContainsFunc(part.of.LabelMatchers, func(p *labels.Matcher) bool { return p.String() == m.String() }) {
+		if m.Name != model.MetricNameLabel && !slices.ContainsFunc(part.of.LabelMatchers, func(p *labels.Matcher) bool { return p.String() == m.String() }) {
 			return false
 		}
 	}
@@ -341,10 +342,10 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	right, rightConstant := number(n.RHS)
 	switch {
 	case math.IsNaN(left) || math.IsNaN(right):
-		c.report("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
+		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
 		return
 	case leftConstant && rightConstant:
-		c.report("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
+		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
 		return
 	case n.ReturnBool:
 		return
@@ -354,10 +355,10 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 		return
 	}
 	if r.lo == r.hi || l == anything() {
-		c.report("impossible-comparison", n, "%s never holds: the left side %s", n, l)
+		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
 		return
 	}
-	c.report("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
 }
 
 func never(op parser.ItemType, l, r span) bool {

@@ -42,7 +42,7 @@ func (w World) Check(tree parser.Expr) []Problem {
 	return c.problems
 }
 
-func (c *checker) report(rule string, at parser.Node, format string, args ...any) {
+func (c *checker) reportf(rule string, at parser.Node, format string, args ...any) {
 	p := Problem{rule, start(at), fmt.Sprintf(format, args...)}
 	if !slices.Contains(c.problems, p) {
 		c.problems = append(c.problems, p)
@@ -61,9 +61,9 @@ func (c *checker) matchers(s *parser.VectorSelector) {
 		}
 		switch {
 		case m.Value == ".*" && m.Type == labels.MatchRegexp:
-			c.report("regex-equality", s, "%s matches anything; leave it out", m)
+			c.reportf("regex-equality", s, "%s matches anything; leave it out", m)
 		case regexp.QuoteMeta(m.Value) == m.Value && m.Value != "":
-			c.report("regex-equality", s, "%s is no pattern; write %s%s%q", m, m.Name, plain, m.Value)
+			c.reportf("regex-equality", s, "%s is no pattern; write %s%s%q", m, m.Name, plain, m.Value)
 		}
 	}
 }
@@ -83,8 +83,8 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 	if !c.IsCounter(s) {
 		return
 	}
-	for i := len(path) - 1; i >= 0; i-- {
-		switch n := path[i].(type) {
+	for _, around := range slices.Backward(path) {
+		switch n := around.(type) {
 		case *parser.SubqueryExpr:
 			return // rate-sum looks there
 		case *parser.Call:
@@ -109,7 +109,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
-			c.report("counter-rate", s, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			c.reportf("counter-rate", s, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
@@ -157,7 +157,7 @@ func (c *checker) call(n *parser.Call, path []parser.Node) {
 		c.replace(n)
 	case "absent":
 		if a, ok := bare(n.Args[0]).(*parser.AggregateExpr); ok {
-			c.report("absent-aggregate", n, "absent(%s) holds only when every series is gone, and has no labels; ask for each one: absent(x{...})", a)
+			c.reportf("absent-aggregate", n, "absent(%s) holds only when every series is gone, and has no labels; ask for each one: absent(x{...})", a)
 		}
 	}
 }
@@ -179,7 +179,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 		return // recorded by someone else, at an interval of theirs
 	}
 	if apart > 0 && m.Range < 2*apart {
-		c.report("rate-range", n, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+		c.reportf("rate-range", n, "%s over %s never has two samples, since %s %s apart; use %s or longer",
 			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
 	}
 }
@@ -189,7 +189,7 @@ func short(d time.Duration) string { return model.Duration(d).String() }
 func (c *checker) gauge(n *parser.Call) {
 	for _, s := range Selectors(n.Args[0]) {
 		if c.kindOf(s) == Gauge {
-			c.report("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
+			c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (c *checker) sumFirst(n *parser.Call) {
 	switch arg := bare(n.Args[0]).(type) {
 	case *parser.SubqueryExpr:
 		if c.sumOfCounter(arg.Expr) {
-			c.report("rate-sum", n, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
+			c.reportf("rate-sum", n, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
 		}
 	case *parser.MatrixSelector:
 		s, ok := bare(arg.VectorSelector).(*parser.VectorSelector)
@@ -208,7 +208,7 @@ func (c *checker) sumFirst(n *parser.Call) {
 		}
 		for _, r := range c.recordsOf(s) {
 			if r.Tree != nil && c.sumOfCounter(r.Tree) {
-				c.report("rate-sum", n, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
+				c.reportf("rate-sum", n, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
 			}
 		}
 	}
@@ -233,26 +233,26 @@ func (c *checker) sumOfCounter(e parser.Expr) bool {
 // falling finds a delta of a counter. Where its result counts only from zero up,
 // a restart is left out, which is what its author means.
 func (c *checker) falling(n *parser.Call, path []parser.Node) {
-	for i := len(path) - 1; i >= 0; i-- {
-		if b, ok := path[i].(*parser.BinaryExpr); ok {
+	for _, around := range slices.Backward(path) {
+		if b, ok := around.(*parser.BinaryExpr); ok {
 			if bound, isNumber := number(b.RHS); isNumber && (b.Op == parser.GTE || b.Op == parser.GTR) && bound >= 0 && !b.ReturnBool {
 				return
 			}
 		}
-		if _, ok := path[i].(*parser.ParenExpr); !ok {
+		if _, ok := around.(*parser.ParenExpr); !ok {
 			break
 		}
 	}
 	for _, s := range Selectors(n.Args[0]) {
 		if c.IsCounter(s) {
-			c.report("delta-counter", n, "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+			c.reportf("delta-counter", n, "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 		}
 	}
 }
 
 func (c *checker) quantile(n *parser.Call) {
 	if q, ok := number(n.Args[0]); ok && (q < 0 || q > 1) && !boardfile.Varies(fmt.Sprint(q)) {
-		c.report("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
+		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
 	}
 	a, ok := bare(n.Args[1]).(*parser.AggregateExpr)
 	if !ok || !c.buckets(a) {
@@ -260,9 +260,9 @@ func (c *checker) quantile(n *parser.Call) {
 	}
 	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {
 	case a.Without && listed:
-		c.report("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; leave le out of without (...)")
+		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; leave le out of without (...)")
 	case !a.Without && !listed:
-		c.report("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
+		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
 			strings.Join(append([]string{semconv.LabelLessOrEqual}, a.Grouping...), ", "))
 	}
 }
@@ -291,16 +291,16 @@ func (c *checker) replace(n *parser.Call) {
 		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
 			why = mistake.Code.String()
 		}
-		c.report("label-replace", n, "%q is no regular expression: %s", texts[4], why)
+		c.reportf("label-replace", n, "%q is no regular expression: %s", texts[4], why)
 		return
 	}
 	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
 		var group int
 		if _, err := fmt.Sscan(m[1]+m[2], &group); err != nil || group > pattern.NumSubexp() {
-			c.report("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], m[1]+m[2], texts[4], pattern.NumSubexp())
+			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], m[1]+m[2], texts[4], pattern.NumSubexp())
 		}
 	}
 	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !boardfile.Varies(texts[1]) {
-		c.report("label-replace", n, "%q is no name of a label", texts[1])
+		c.reportf("label-replace", n, "%q is no name of a label", texts[1])
 	}
 }

@@ -153,7 +153,7 @@ func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	return g
 }
 
-// read checks one rule. A rule of which nobody can say what it is is left out.
+// read checks one rule. What is neither record nor alert is left out.
 func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	r := Rule{
 		Record: s.Record, Alert: s.Alert, Expr: s.Expr, For: s.For, KeepFiringFor: s.KeepFiringFor, Annotations: s.Annotations, doc: doc, path: path,

@@ -1,6 +1,7 @@
 package rulelint
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (l *linter) template(p place, key, text string) {
 		return
 	}
 	data := template.AlertTemplateData(map[string]string{}, map[string]string{}, "", promql.Sample{})
-	err := template.NewTemplateExpander(nil, definitions+text, "text", data, model.Time(0), nil, nil, nil).ParseTest() //nolint:staticcheck // no query runs
+	err := template.NewTemplateExpander(context.Background(), definitions+text, "text", data, model.Time(0), nil, nil, nil).ParseTest()
 	if err != nil {
 		message := err.Error()
 		if _, rest, found := strings.Cut(message, "template: text:"); found {

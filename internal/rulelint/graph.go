@@ -94,7 +94,7 @@ func (l *linter) cycles() {
 		for _, s := range promlint.Selectors(p.Tree) {
 			for _, of := range l.reads(s) {
 				j, ok := index[key(of)]
-				if ok && !(i == j && remembers(p.Tree, s)) {
+				if ok && (i != j || !remembers(p.Tree, s)) {
 					edges[i] = append(edges[i], j)
 				}
 			}
