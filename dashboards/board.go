@@ -163,12 +163,12 @@ const maxTargets = 26
 // refID names the i-th target of a panel, as Grafana does.
 func refID(i int) string { return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1] }
 
-// description is what a reader sees beside the title. Its last sentence tells
-// people and scaffold verify until when no data is no fault.
+// description is what a reader sees beside the title. Its last sentence declares
+// until when the panel may be empty, for readers of the file as for programs.
 func (p Panel) description() string {
 	text := strings.TrimSpace(strings.Join([]string{p.Shows, p.Bad, p.Next}, "\n\n"))
 	if p.EmptyUntil != "" {
-		text += "\n\nEmpty until " + p.EmptyUntil + "."
+		text += " Empty until " + p.EmptyUntil + "."
 	}
 	return text
 }

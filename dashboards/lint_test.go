@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/internal/boardfile"
 )
 
 // document is the part of the JSON that the rules read.
@@ -195,6 +196,30 @@ func TestQueriesUseVariables(t *testing.T) {
 				if raw := !recorded(q.Expr); raw && (!strings.Contains(q.Expr, `instance=~"$instance"`) || !strings.Contains(q.Expr, `job=~"$job"`)) {
 					t.Errorf("%s %s: not bound to job and instance: %s", p.Title, q.RefID, q.Expr)
 				}
+			}
+		}
+	})
+}
+
+// What a board says of its empty panels in Go, its file says, too.
+func TestFilesDeclareEmptyPanels(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ dashboards.Input, b dashboards.Board, _ document) {
+		src, err := b.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := boardfile.Parse(b.Name(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		declared := map[string]string{}
+		for _, q := range b.Queries() {
+			declared[q.Panel] = q.EmptyUntil
+		}
+		for _, p := range file.Panels {
+			if got, _ := p.EmptyUntil(); len(p.Targets) > 0 && got != declared[p.Title] {
+				t.Errorf("%s: the file says empty until %q, the board %q", p.Title, got, declared[p.Title])
 			}
 		}
 	})

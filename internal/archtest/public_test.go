@@ -13,7 +13,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/internal/boardlint"
 	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/names"
+	"github.com/observability-first/scaffold/internal/promlint"
+	"github.com/observability-first/scaffold/internal/rulelint"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -23,12 +28,12 @@ import (
 func TestPublicNames(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	section := func(title string, names []string) {
-		if len(names) == 0 {
+	section := func(title string, list []string) {
+		if len(list) == 0 {
 			t.Errorf("%s: none found", title)
 		}
-		slices.Sort(names)
-		fmt.Fprintf(&out, "# %s\n%s\n\n", title, strings.Join(slices.Compact(names), "\n"))
+		slices.Sort(list)
+		fmt.Fprintf(&out, "# %s\n%s\n\n", title, strings.Join(slices.Compact(list), "\n"))
 	}
 	section("metrics", constants(t, "../../runtime/semconv/metrics.go"))
 	section("labels and their values", constants(t, "../../runtime/semconv/labels.go"))
@@ -37,7 +42,17 @@ func TestPublicNames(t *testing.T) {
 	section("records", records)
 	section("variables of a service", variables(t))
 	section("keys of the spec", specKeys(t))
+	section("rules of check", checkRules())
 	golden.Compare(t, "../../docs/public-names.txt", out.Bytes())
+}
+
+// checkRules are the names that findings and exclusions have.
+func checkRules() []string {
+	var out []string
+	for _, r := range slices.Concat(names.Catalog(), rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog(), lint.Catalog()) {
+		out = append(out, r.Name)
+	}
+	return out
 }
 
 // constants are the values of the string constants of a file.

@@ -49,6 +49,7 @@ type Panel struct {
 	Row                            string // title of the row that it stands in
 	Library                        bool   // its queries are in Grafana and not in the file
 	Transformed                    bool   // transformations stand between queries and picture
+	Units                          bool   // an override gives some of the fields another unit
 	Line                           int    // where the panel begins
 }
 
@@ -94,9 +95,9 @@ func Parse(name string, src []byte) (Board, error) {
 	for _, a := range root.get("annotations", "list").items {
 		b.Annotations = append(b.Annotations, annotation(a))
 	}
-	b.add("", root.get("panels"))
+	b.Panels = panels("", root.get("panels"))
 	for _, row := range root.get("rows").items { // Grafana 4 and older
-		b.add(row.get("title").text(), row.get("panels"))
+		b.Panels = append(b.Panels, panels(row.get("title").text(), row.get("panels"))...)
 	}
 	return b, nil
 }
@@ -120,19 +121,20 @@ func notClassic(n node) string {
 	return ""
 }
 
-// add adds panels. An open row holds those that follow it, a collapsed one has
-// them inside.
-func (b *Board) add(row string, list node) {
+// panels reads a list of panels. An open row holds those that follow it, a
+// collapsed one has them inside.
+func panels(row string, list node) []Panel {
+	var out []Panel
 	for _, n := range list.items {
-		if n.get("type").text() == "row" {
+		switch {
+		case n.get("type").text() == "row":
 			row = n.get("title").text()
-			b.add(row, n.get("panels"))
-			continue
-		}
-		if n.fields != nil {
-			b.Panels = append(b.Panels, panel(row, n))
+			out = append(out, panels(row, n.get("panels"))...)
+		case n.fields != nil:
+			out = append(out, panel(row, n))
 		}
 	}
+	return out
 }
 
 func panel(row string, n node) Panel {
@@ -144,8 +146,11 @@ func panel(row string, n node) Panel {
 	p.Links = append(p.Links, links(n.get("fieldConfig", "defaults", "links"))...)
 	for _, o := range n.get("fieldConfig", "overrides").items {
 		for _, property := range o.get("properties").items {
-			if property.get("id").text() == "links" {
+			switch property.get("id").text() {
+			case "links":
 				p.Links = append(p.Links, links(property.get("value"))...)
+			case "unit":
+				p.Units = true
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func TestABoardIsReadWithItsPlaces(t *testing.T) {
 					{RefID: "C", Expr: "{ status = error }", Datasource: boardfile.Datasource{Type: "tempo"}, Line: 16},
 					{RefID: "D", Expr: "{}", Datasource: boardfile.Datasource{Type: "grafana-pyroscope-datasource"}, ProfileType: "cpu", Line: 17},
 				},
-				Links: []boardfile.Link{{Title: "Trace", URL: "d/trace", DashboardUID: "trace"}, {Title: "Far", URL: "https://x.test/"}}, Line: 10,
+				Links: []boardfile.Link{{Title: "Trace", URL: "d/trace", DashboardUID: "trace"}, {Title: "Far", URL: "https://x.test/"}}, Units: true, Line: 10,
 			},
 			{
 				Title: "In the open row", Row: "Open", Line: 21,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -19,48 +20,76 @@ type Check interface {
 
 // Finding is one thing that a check found. The JSON names are public.
 type Finding struct {
-	Check   string `json:"check"` // filled in by the command
+	Check   string `json:"check"`          // filled in by the command
+	Rule    string `json:"rule,omitempty"` // of those in docs/checks.md
 	Path    string `json:"path,omitempty"`
 	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
 	Message string `json:"message"`
 	Warning bool   `json:"warning"` // worth knowing, but no fault
 }
 
 func (f Finding) String() string {
-	place := ""
-	switch {
-	case f.Line > 0:
-		place = fmt.Sprintf("%s:%d: ", f.Path, f.Line)
-	case f.Path != "":
-		place = f.Path + ": "
+	var b strings.Builder
+	b.WriteString(f.Path)
+	if f.Path != "" && f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+		if f.Column > 0 {
+			fmt.Fprintf(&b, ":%d", f.Column)
+		}
 	}
-	return place + f.Message
+	if f.Path != "" {
+		b.WriteString(": ")
+	}
+	b.WriteString(f.Message)
+	if f.Rule != "" {
+		b.WriteString(" [" + f.Rule + "]")
+	}
+	return b.String()
 }
 
 func newCheckCommand(g *globals) *cobra.Command {
 	var o serviceFlags
+	var foreign foreignFlags
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Find generated files that drifted; for pipelines",
-		Long: "Compares the service with what generating it would write, without network and without\n" +
-			"changing anything. Exits with 3 when it finds a fault.",
+		Short: "Find files that drifted, and rules and boards that cannot work; for pipelines",
+		Long: "Compares the service with what generating it would write, and its rules and boards,\n" +
+			"your own included, with the metrics that it declares and with the rules of\n" +
+			"docs/checks.md. It needs no network and changes nothing. Exits with 3 when it finds\n" +
+			"a fault.\n\n" +
+			"With --rules and --boards it checks files of any origin instead, in any folder. What\n" +
+			"they may name is declared by --signals, or read from a scraped page by --metrics; an\n" +
+			"address given there is the one thing that check asks the network for.",
+		Example: "  scaffold check\n" +
+			"  scaffold check --rules rules --boards boards --signals observability/telemetry.json\n" +
+			"  scaffold check --rules alerts.yaml --metrics http://localhost:9464/metrics",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.dir = args[0]
 			}
+			if err := foreign.validate(cmd, args); err != nil {
+				return err
+			}
+			if foreign.given() {
+				return runForeignCheck(cmd.Context(), g, foreign)
+			}
 			return runCheck(cmd.Context(), g, o)
 		},
 	}
 	o.addFlags(cmd)
+	foreign.addFlags(cmd)
 	return cmd
 }
 
 // checked is the document of scaffold check. Its keys are public.
 type checked struct {
-	Service   string    `json:"service"`
-	Directory string    `json:"directory"`
-	Checks    []string  `json:"checks"` // that ran, in order
+	Service   string    `json:"service,omitempty"`   // empty for files of any origin
+	Directory string    `json:"directory,omitempty"` // the same
+	RuleFiles int       `json:"ruleFiles,omitempty"` // that --rules found
+	Boards    int       `json:"boards,omitempty"`    // that --boards found
+	Checks    []string  `json:"checks"`              // that ran, in order
 	Faults    int       `json:"faults"`
 	Findings  []Finding `json:"findings"`
 }
@@ -108,11 +137,15 @@ func (g *globals) printChecked(r checked) {
 		}
 		g.printf("%s   %s\n", g.paint(red, "fault"), f)
 	}
+	what := r.Service
+	if what == "" {
+		what = plural(r.RuleFiles, "rule file") + ", " + plural(r.Boards, "board")
+	}
 	if r.Faults > 0 {
-		g.printf("%s: %s found\n", r.Service, plural(r.Faults, "fault"))
+		g.printf("%s: %s found\n", what, plural(r.Faults, "fault"))
 		return
 	}
-	g.printf("%s: no faults\n", r.Service)
+	g.printf("%s: no faults\n", what)
 }
 
 // drift finds files that are not what generating would write.

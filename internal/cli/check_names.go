@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -10,7 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/names"
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -21,65 +23,78 @@ type namesCheck struct{}
 func (namesCheck) Name() string { return "names" }
 
 func (namesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
-	src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // the check for drift tells of it
-	}
-	if err != nil {
-		return nil, err
-	}
-	signals, err := templates.ParseSignals(telemetryPath, src)
+	o, err := observe(t)
 	if err != nil {
 		return []Finding{{Path: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
-	queries, recorded, findings := readQueries(t.Dir)
-	target := append(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.Telemetry.EnvironmentLabel)
-	known := names.NewKnown(signals, recorded, target)
-	for _, p := range known.Check(queries) {
-		findings = append(findings, Finding{Path: p.File, Line: p.Line, Message: p.At + ": " + p.Message})
+	if o.signals == nil {
+		return nil, nil // the check for drift tells of it
 	}
-	return findings, nil
+	return o.unknownNames(), nil
 }
 
-// readQueries reads every rule file and board of the service. A file that is
-// neither is a finding.
-func readQueries(dir string) (queries []names.Query, recorded []names.Recorded, findings []Finding) {
-	for _, file := range below(dir, "observability/rules", ".yaml", ".yml") {
-		if strings.HasSuffix(file, ".test.yaml") {
-			continue // tests of rules query what the rules record
-		}
-		src, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
-		if err == nil {
-			var own []names.Query
-			var records []names.Recorded
-			own, records, err = names.Rules(file, src)
-			queries, recorded = append(queries, own...), append(recorded, records...)
-		}
-		if err != nil {
-			findings = append(findings, Finding{Path: file, Message: err.Error()})
-		}
+// lintCheck looks for rules and boards that cannot mean what they say.
+type lintCheck struct{}
+
+func (lintCheck) Name() string { return "lint" }
+
+func (lintCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	o, err := observe(t)
+	if err != nil {
+		return nil, nil //nolint:nilerr // the check of the names tells of it
 	}
-	for _, file := range below(dir, "observability/boards", ".json") {
-		src, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
-		if err == nil {
-			var own []names.Query
-			own, err = names.Board(file, src)
-			queries = append(queries, own...)
-		}
-		if err != nil {
-			findings = append(findings, Finding{Path: file, Message: err.Error()})
-		}
-	}
-	return queries, recorded, findings
+	return o.lints(), nil
 }
+
+// observe reads the rules and boards of a service, its own and the user's. The
+// error is about the declared signals.
+func observe(t Target) (observed, error) {
+	links := t.Service.SLO().Links
+	o := observed{
+		target: append(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.Telemetry.EnvironmentLabel),
+		scrape: t.Service.Telemetry.ScrapeInterval, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
+	}
+	o.exclusions = generatedExclusions()
+	read := func(folder string, endings []string, add func(name string, src []byte)) {
+		for _, file := range below(t.Dir, folder, endings...) {
+			src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(file)))
+			if err != nil {
+				o.broken = append(o.broken, lint.Broken("rule-file", file, err)...)
+				continue
+			}
+			add(file, src)
+		}
+	}
+	read("observability/rules", ruleEndings(), o.addRules)
+	read("observability/boards", boardEndings(), o.addBoard)
+	read("observability", []string{lint.FileName}, o.addExclusions)
+	// Of two boards with one uid, the user's own is the one to change.
+	slices.SortStableFunc(o.boards, func(a, b boardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
+	src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	signals, err := templates.ParseSignals(telemetryPath, src)
+	o.signals = &signals
+	return o, err
+}
+
+// owned is 1 for a file of the user's own.
+func owned(file string) int { return strings.Count(file, "/own/") }
+
+func ruleEndings() []string  { return []string{".yaml", ".yml"} }
+func boardEndings() []string { return []string{".json"} }
 
 // below lists the files with one of the endings below dir/folder, relative to
-// dir and sorted. A folder that is not there holds none.
+// dir and sorted, without tests of rules. A folder that is not there holds none.
 func below(dir, folder string, endings ...string) []string {
 	var files []string
 	root := filepath.Join(dir, filepath.FromSlash(folder))
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !slices.Contains(endings, filepath.Ext(path)) {
+		if err != nil || entry.IsDir() || !slices.Contains(endings, filepath.Ext(path)) || isTest(path) {
 			return nil //nolint:nilerr // what has no name here has nothing to check
 		}
 		if name, err := filepath.Rel(dir, path); err == nil {
@@ -89,4 +104,24 @@ func below(dir, folder string, endings ...string) []string {
 	})
 	slices.Sort(files)
 	return files
+}
+
+// generatedExclusions excuse what scaffold itself generates, each for a reason
+// that is true of every service. They do not reach into the user's own files.
+func generatedExclusions() []lint.Exclusion {
+	const ticket = "observability/rules/*.ticket.rules.yaml"
+	return []lint.Exclusion{
+		{
+			Rule: "rule-dependency", File: ticket, Record: "slo:*:increase*",
+			Reason: "Tiles of the ticket tier are sums of the page tier's, so that raw counters are read once; a ticket may be half a minute late.",
+		},
+		{
+			Rule: "record-unused", File: ticket, Record: "slo:time_period:days",
+			Reason: "The boards that sloth publishes read it.",
+		},
+		{
+			Rule: "record-unused", File: ticket, Record: "slo:coverage:ratio*",
+			Reason: "Says how much of a period was measured, for whoever reports on it; boards draw the hours.",
+		},
+	}
 }

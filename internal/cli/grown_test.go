@@ -100,10 +100,10 @@ func TestAServiceThatGrew(t *testing.T) {
 	visits.WithLabelValues("front")
 	svc.Handle(`)
 	s.write("observability/boards/own/visits.json",
-		`{"title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
+		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.check(cli.ExitDrift,
 		"route GET /v1/hello is new; run scaffold generate", "metric visits_total is new; run scaffold generate",
-		"observability/boards/own/visits.json: panel Visits, target A: metric visits_total is not declared")
+		"observability/boards/own/visits.json:1: panel Visits, target A: metric visits_total is not declared")
 
 	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
 		t.Fatalf("generate: status %d\n%s%s", status, out, errs)
@@ -130,12 +130,15 @@ func TestCheckFindsFaults(t *testing.T) {
     expr: sum(rate(visits_total[5m])) == 0
 `)
 	s.write("observability/boards/own/broken.json", "{")
+	s.write("observability/boards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
 	s.check(cli.ExitDrift,
 		"Dockerfile:2: builds with Go 1.22, go.mod says 1.26; use one of them in both",
 		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/scaffold_gen.go",
-		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared",
-		"observability/boards/own/broken.json: not the JSON of a Grafana board",
+		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared [unknown-metric]",
+		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary, no description",
+		"observability/boards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
+		"observability/boards/own/uid.json: observability/boards/shop-overview.json has the uid shop-overview, too",
 		"outside of this repository; elsewhere build from make vendor",
 	)
 }

@@ -146,7 +146,7 @@ func (w *world) addState(p process, first time.Duration) error {
 		more map[string]string
 		read func(time.Duration) float64
 	}{
-		{"process_start_time_seconds", nil, start},
+		{semconv.ProcessStartTime, nil, start},
 		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) }},
 		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(time.Duration) float64 { return 1 }},
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(time.Duration) float64 { return 0 }},

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -60,8 +61,9 @@ func (k Known) infer(expr parser.Node) labelSet {
 }
 
 func (k Known) ofSelector(s *parser.VectorSelector) labelSet {
-	own, known := k.metrics[metricName(s)]
-	return labelSet{own, !known}
+	name := metricName(s)
+	own, known := k.metrics[name]
+	return labelSet{own, !known || k.open[name]}
 }
 
 func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
@@ -122,20 +124,39 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 	return all
 }
 
-// ofAbsent are the labels that the selector fixes to one value.
+// ofAbsent are the labels that the selector fixes to one value. Anything but a
+// selector gives none.
 func ofAbsent(n *parser.Call) labelSet {
-	var out labelSet
-	parser.Inspect(n.Args[0], func(node parser.Node, _ []parser.Node) error {
-		if s, ok := node.(*parser.VectorSelector); ok {
-			for _, m := range s.LabelMatchers {
-				if m.Type == labels.MatchEqual {
+	arg := n.Args[0]
+	for {
+		switch inner := arg.(type) {
+		case *parser.ParenExpr:
+			arg = inner.Expr
+			continue
+		case *parser.StepInvariantExpr:
+			arg = inner.Expr
+			continue
+		case *parser.MatrixSelector:
+			arg = inner.VectorSelector
+			continue
+		case *parser.VectorSelector:
+			var out labelSet
+			for _, m := range inner.LabelMatchers {
+				if m.Type == labels.MatchEqual && m.Name != model.MetricNameLabel {
 					out.names = append(out.names, m.Name)
 				}
 			}
+			return out
 		}
-		return nil
-	})
-	return out
+		return labelSet{}
+	}
+}
+
+// LabelsOf are the labels that the result of an expression can have, and whether
+// it can have no others.
+func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
+	set := k.infer(expr)
+	return set.names, !set.open
 }
 
 // record works out the labels of every recorded series. Rules read each other
@@ -151,7 +172,11 @@ func (k Known) record(rules []Recorded) {
 			if err != nil {
 				continue // told where the query is checked
 			}
-			for _, label := range k.infer(tree).names {
+			of := k.infer(tree)
+			if of.open && !k.open[r.Name] {
+				k.open[r.Name], changed = true, true
+			}
+			for _, label := range of.names {
 				if !slices.Contains(k.metrics[r.Name], label) {
 					k.metrics[r.Name] = append(k.metrics[r.Name], label)
 					changed = true

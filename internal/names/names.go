@@ -16,7 +16,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -27,23 +29,43 @@ type Query struct {
 	Line int    // 0 when unknown
 	At   string // as in "panel Requests, target A" or "alert OrdersDown"
 	Expr string // PromQL with the variables of Grafana in it
+
+	Label                        string // whose values the query asks for, if it does
+	Panel, Target, Alert, Record string // the same as At, in parts
 }
 
 // Problem is one name that nobody declares, or a query that does not parse.
 type Problem struct {
 	Query
+
+	Rule    string
 	Message string
 }
 
 // Known is every name that a query may use.
 type Known struct {
-	metrics map[string][]string // name, as it is scraped, to its labels
+	metrics map[string][]string  // name, as it is scraped, to its labels
+	bounds  map[string][]float64 // of the buckets of classic histograms
+	open    map[string]bool      // records that may have other labels, too
+	records bool                 // all rules are known: a recorded name that none of them records is wrong
+	signals bool                 // the declared signals are known
+}
+
+// Catalog lists the rules of this package.
+func Catalog() []lint.Rule {
+	return []lint.Rule{
+		{Name: "query-syntax", Means: "A query is no PromQL.", Do: "Correct it; variables of Grafana are read as values."},
+		{Name: "unknown-metric", Means: "A query names a metric that nobody declares: it is empty for ever.", Do: "Correct the name, or declare the metric."},
+		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
+		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram has not.", Do: "Write one of the values that are listed."},
+		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records.", Do: "Correct the name, or add the rule."},
+	}
 }
 
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
 func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
-	k := Known{metrics: map[string][]string{}}
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, open: map[string]bool{}, records: true, signals: true}
 	target = append([]string{model.MetricNameLabel, semconv.LabelJob, semconv.LabelInstance}, target...)
 	for _, m := range signals.Metrics {
 		own := slices.Concat(m.Labels, target)
@@ -52,6 +74,7 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 		case "histogram":
 			k.metrics[m.Name+"_bucket"] = append(slices.Clone(own), semconv.LabelLessOrEqual)
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
+			k.bounds[m.Name+"_bucket"] = m.Bounds
 		case "summary":
 			k.metrics[m.Name] = append(slices.Clone(own), semconv.LabelQuantile)
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
@@ -66,27 +89,45 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 	return k
 }
 
+// OnlyRecords is what is known without declared signals: the recorded names.
+func OnlyRecords(recorded []Recorded) Known {
+	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true}
+	k.record(recorded)
+	return k
+}
+
+// WithoutRules lets queries name recorded series that no known rule records.
+func (k Known) WithoutRules() Known {
+	k.records = false
+	return k
+}
+
 // Check returns every name that the queries use and nobody declares.
 func (k Known) Check(queries []Query) []Problem {
 	var problems []Problem
 	for _, q := range queries {
-		for _, message := range k.check(q.Expr) {
-			problems = append(problems, Problem{q, message})
-		}
+		problems = append(problems, k.check(q)...)
 	}
 	return problems
 }
 
-func (k Known) check(expr string) []string {
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(withoutVariables(expr))
+// complaint collects what is wrong with one query, each thing once.
+type complaint func(rule, format string, args ...any)
+
+func (k Known) check(q Query) []Problem {
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(boardfile.PromQL(q.Expr))
 	if err != nil {
-		return []string{"not PromQL: " + err.Error()}
+		return []Problem{{q, "query-syntax", "not PromQL: " + err.Error()}}
 	}
-	var messages []string
-	complain := func(format string, args ...any) {
-		if m := fmt.Sprintf(format, args...); !slices.Contains(messages, m) {
-			messages = append(messages, m)
+	var problems []Problem
+	complain := func(rule, format string, args ...any) {
+		p := Problem{q, rule, fmt.Sprintf(format, args...)}
+		if !slices.Contains(problems, p) {
+			problems = append(problems, p)
 		}
+	}
+	if q.Label != "" {
+		k.checkLabels([]string{q.Label}, tree, complain)
 	}
 	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
@@ -101,29 +142,39 @@ func (k Known) check(expr string) []string {
 		}
 		return nil
 	})
-	return messages
+	return problems
 }
 
-func (k Known) checkSelector(s *parser.VectorSelector, complain func(string, ...any)) {
+func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	name := metricName(s)
 	if name == "" || name == "ALERTS" || name == "ALERTS_FOR_STATE" {
 		return // any metric, or one whose labels are those of the alerts
 	}
 	own, known := k.metrics[name]
-	if !known {
-		complain("metric %s is not declared%s", name, diag.DidYouMean(name, k.known()))
+	switch {
+	case !known && strings.Contains(name, ":"):
+		if k.records {
+			complain("record-unknown", "%s is recorded by no rule%s", name, diag.DidYouMean(name, k.known()))
+		}
+		return
+	case !k.signals:
+		return
+	case !known:
+		complain("unknown-metric", "metric %s is not declared%s", name, diag.DidYouMean(name, k.known()))
 		return
 	}
 	for _, m := range s.LabelMatchers {
-		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) {
-			complain("metric %s has no label %s%s", name, m.Name, diag.DidYouMean(m.Name, own))
+		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.open[name] {
+			complain("unknown-label", "metric %s has no label %s%s", name, m.Name, diag.DidYouMean(m.Name, own))
+			continue
 		}
+		k.checkValue(name, m, complain)
 	}
 }
 
 // checkMatching wants the labels of on() and group_left() where they are looked
 // for. Labels of ignoring() may be absent: then there is nothing to ignore.
-func (k Known) checkMatching(n *parser.BinaryExpr, complain func(string, ...any)) {
+func (k Known) checkMatching(n *parser.BinaryExpr, complain complaint) {
 	if n.VectorMatching == nil {
 		return
 	}
@@ -140,11 +191,14 @@ func (k Known) checkMatching(n *parser.BinaryExpr, complain func(string, ...any)
 }
 
 // checkLabels wants each label on the result of the expression.
-func (k Known) checkLabels(used []string, of parser.Expr, complain func(string, ...any)) {
+func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
+	if !k.signals {
+		return
+	}
 	have := k.infer(of)
 	for _, label := range used {
 		if !have.has(label) {
-			complain("%q has no label %s%s", of, label, diag.DidYouMean(label, have.names))
+			complain("unknown-label", "%q has no label %s%s", of, label, diag.DidYouMean(label, have.names))
 		}
 	}
 }
@@ -159,16 +213,4 @@ func metricName(s *parser.VectorSelector) string {
 		}
 	}
 	return ""
-}
-
-// withoutVariables puts a value for each variable of Grafana: a duration where
-// its name says so, else a number, which is also a harmless text.
-func withoutVariables(expr string) string {
-	return grafanaVariable.ReplaceAllStringFunc(expr, func(v string) string {
-		name := strings.Trim(strings.SplitN(v, ":", 2)[0], "${}[]")
-		if strings.HasPrefix(name, "__") && name != "__all" {
-			return "5m"
-		}
-		return "1"
-	})
 }

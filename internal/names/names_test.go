@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/promql/parser"
+
 	"github.com/observability-first/scaffold/internal/names"
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -63,6 +66,94 @@ func TestNamesInQueries(t *testing.T) {
 	}
 }
 
+// Each rule finds its mistake and leaves alone what looks like it.
+func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+	t.Parallel()
+	k := names.NewKnown(templates.Signals{Metrics: []templates.Metric{
+		{Name: semconv.HTTPServerRequests, Type: "counter", Labels: []string{"outcome", "method"}},
+		{Name: semconv.DBClientConnectionCount, Type: "gauge", Labels: []string{semconv.LabelPoolState}},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"outcome"}, Bounds: []float64{0.25, 1}},
+	}}, []names.Recorded{
+		{Name: "job:requests:rate5m", Expr: "sum by (outcome) (rate(http_server_requests_total[5m]))"},
+		{Name: "job:foreign:rate5m", Expr: "rate(nobody_declares_total[5m])"},
+	}, nil)
+	covered := map[string]bool{}
+	for _, tc := range []struct{ rule, name, bad, says, near string }{
+		{"query-syntax", "half a query", "sum(", "not PromQL", "sum(up)"},
+		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
+		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x"}`},
+		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
+		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
+		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""}`},
+		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; it is one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
+		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "it is one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
+		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
+		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
+		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `job:request:rate5m is recorded by no rule; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
+	} {
+		covered[tc.rule] = true
+		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := k.Check([]names.Query{{Expr: tc.bad}})
+			if len(got) != 1 || got[0].Rule != tc.rule || !strings.Contains(got[0].Message, tc.says) {
+				t.Errorf("%s: got %+v, want %s: %s", tc.bad, got, tc.rule, tc.says)
+			}
+			if got := k.Check([]names.Query{{Expr: tc.near}}); len(got) > 0 {
+				t.Errorf("%s: got %+v, want nothing", tc.near, got)
+			}
+		})
+	}
+	for _, rule := range names.Catalog() {
+		if !covered[rule.Name] {
+			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+func TestAnAbsentSumHasNoLabels(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string][]string{
+		`absent(up{job="a",instance=~"b"})`: {"job"}, `absent((up{job="a"}))`: {"job"}, `absent_over_time(up{job="a"}[5m])`: {"job"},
+		`absent(sum(up{job="a"}))`: nil, `absent(rate(up{job="a"}[5m]))`: nil,
+	} {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, closed := known().LabelsOf(tree); !slices.Equal(got, want) || !closed {
+			t.Errorf("%s: got %q, %v", expr, got, closed)
+		}
+	}
+}
+
+func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
+	t.Parallel()
+	k := names.OnlyRecords([]names.Recorded{{Name: "a:b:c", Expr: "sum by (x) (b)"}})
+	if got := k.Check([]names.Query{{Expr: `a:b:c{y="z"} + b{any="thing"}`}}); len(got) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.Check([]names.Query{{Expr: "a:b:d"}}); len(got) != 1 || got[0].Rule != "record-unknown" {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.WithoutRules().Check([]names.Query{{Expr: "a:b:d"}}); len(got) > 0 {
+		t.Errorf("rules may stand elsewhere: %+v", got)
+	}
+}
+
+func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
+	t.Parallel()
+	queries, err := names.Board("v.json", []byte(`{"panels":[],"templating":{"list":[
+		{"name":"a","type":"query","query":"label_values(orders_placed_total{job=~\"$job\"}, channel)"},
+		{"name":"b","type":"query","query":"label_values(orders_placed_total, chanel)"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := known().Check(queries)
+	if len(got) != 1 || got[0].Line != 3 || got[0].At != "variable b" || got[0].Message != `"orders_placed_total" has no label chanel; did you mean "channel"?` {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestReadRules(t *testing.T) {
 	t.Parallel()
 	queries, recorded, err := names.Rules("a.yaml", []byte(`groups:
@@ -78,16 +169,36 @@ func TestReadRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []names.Query{
-		{File: "a.yaml", Line: 5, At: "record slo:total:increase30s", Expr: `sum by (environment) (orders_placed_total{job="x"})`},
-		{File: "a.yaml", Line: 8, At: "alert OrdersDown", Expr: "up == 0"},
+		{File: "a.yaml", Line: 5, At: "record slo:total:increase30s", Expr: `sum by (environment) (orders_placed_total{job="x"})`, Record: "slo:total:increase30s"},
+		{File: "a.yaml", Line: 8, At: "alert OrdersDown", Expr: "up == 0", Alert: "OrdersDown"},
 	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)
 	}
 	if len(recorded) != 1 || recorded[0].Name != "slo:total:increase30s" || !slices.Equal(recorded[0].Labels, []string{"tier"}) {
 		t.Errorf("recorded %+v", recorded)
 	}
-	if _, _, err := names.Rules("b.yaml", []byte("groups:\n- name: g\n  rules:\n  - record: x\n    expr: 'sum('\n")); err == nil || !strings.HasPrefix(err.Error(), "b.yaml: ") {
+	if _, _, err := names.Rules("b.yaml", []byte("groups:\n- name: g\n  rules:\n  - record: x\n    expr: 'sum('\n")); err == nil || err.Error() != "b.yaml:5:16: groups[0].rules[0].expr: not PromQL: unclosed left parenthesis" {
 		t.Errorf("a broken file: %v", err)
+	}
+}
+
+func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
+	t.Parallel()
+	queries, _, err := names.Rules("a.yaml", []byte(`groups:
+- name: g
+  rules:
+  - alert: A
+    expr: up == 0
+    annotations:
+      description: 'At 12:30:15, see a:b:c. {{ range query (printf "slo:bad:increase1h%s / slo:bad:increase1h" $m) }}{{ .Value }}{{ end }}'
+      summary: '{{ range query "slo:bad:increase2h" }}{{ .Value }}{{ end }}'
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := known().Check(queries)
+	if len(queries) != 3 || len(got) != 1 || got[0].Line != 8 || got[0].At != "alert A, summary" || got[0].Rule != "record-unknown" {
+		t.Errorf("got %+v of %+v", got, queries)
 	}
 }
 
@@ -102,8 +213,8 @@ func TestReadBoards(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []names.Query{
-		{File: "b.json", Line: 2, At: "panel A, target A", Expr: "up"},
-		{File: "b.json", Line: 3, At: "panel C, target A", Expr: "ALERTS"},
+		{File: "b.json", Line: 2, At: "panel A, target A", Expr: "up", Panel: "A", Target: "A"},
+		{File: "b.json", Line: 3, At: "panel C, target A", Expr: "ALERTS", Panel: "C", Target: "A"},
 		{File: "b.json", Line: 5, At: "annotation Deploys", Expr: "build_info"},
 	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)

@@ -2,52 +2,68 @@ package names
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
 
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/rulefmt"
-	"github.com/prometheus/prometheus/promql/parser"
-	"go.yaml.in/yaml/v3"
-
 	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/rulefile"
 )
 
-// grafanaVariable is $name, ${name}, ${name:format} or [[name]].
-var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(:[^}]*)?\}|\$[A-Za-z_][A-Za-z0-9_]*|\[\[[A-Za-z_][A-Za-z0-9_]*(:[^\]]*)?\]\]`)
-
-// Rules reads the queries of a rule file and what it records.
+// Rules reads the queries of a rule file and what it records. Beside an error,
+// a diag.List, it returns what could be read.
 func Rules(name string, src []byte) (queries []Query, recorded []Recorded, err error) {
-	groups, errs := rulefmt.Parse(src, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-	if len(errs) > 0 {
-		return nil, nil, fmt.Errorf("%s: %w", name, errs[0])
-	}
-	// The same document once more, for the lines.
-	var file struct {
-		Groups []struct {
-			Rules []rulefmt.RuleNode `yaml:"rules"`
-		} `yaml:"groups"`
-	}
-	if err := yaml.Unmarshal(src, &file); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for i, group := range groups.Groups {
-		for j, rule := range group.Rules {
-			at := "alert " + rule.Alert
-			if rule.Record != "" {
-				at = "record " + rule.Record
-				recorded = append(recorded, Recorded{rule.Record, rule.Expr, slices.Sorted(maps.Keys(rule.Labels))})
-			}
-			queries = append(queries, Query{File: name, Line: file.Groups[i].Rules[j].Expr.Line, At: at, Expr: rule.Expr})
-		}
-	}
-	return queries, recorded, nil
+	file, err := rulefile.Parse(name, src)
+	queries, recorded = RuleQueries(file)
+	return queries, recorded, err
 }
 
-// Board reads the Prometheus queries of a board, annotations included. Panels of
-// other data sources are left out.
+// RuleQueries are the queries of a rule file that was read, and what it records.
+func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
+	for _, group := range file.Groups {
+		for _, rule := range group.Rules {
+			if rule.Record != "" {
+				recorded = append(recorded, Recorded{rule.Record, rule.Expr, slices.Sorted(maps.Keys(rule.Labels))})
+			}
+			if rule.Tree == nil {
+				continue // the file does not parse there, which is told of it
+			}
+			line, _ := rule.ExprPlace(0)
+			queries = append(queries, Query{File: file.Name, Line: line, At: rule.Name(), Expr: rule.Expr, Alert: rule.Alert, Record: rule.Record})
+			queries = append(queries, textQueries(file.Name, rule)...)
+		}
+	}
+	return queries, recorded
+}
+
+// action is what a template does between its braces.
+var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+
+// recordedName is a name with a level, a metric and what was done to it.
+var recordedName = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z_][A-Za-z0-9_]*){2,}`)
+
+// textQueries are the recorded series that the texts of an alert ask for. Their
+// queries are put together when the alert fires, so that only names can be known.
+func textQueries(file string, rule rulefile.Rule) []Query {
+	var queries []Query
+	for _, key := range slices.Sorted(maps.Keys(rule.Annotations)) {
+		told := map[string]bool{}
+		for _, code := range action.FindAllString(rule.Annotations[key], -1) {
+			for _, name := range recordedName.FindAllString(code, -1) {
+				if told[name] {
+					continue
+				}
+				told[name] = true
+				line, _ := rule.TextPlace("annotations." + key)
+				queries = append(queries, Query{File: file, Line: line, At: rule.Name() + ", " + key, Expr: name, Alert: rule.Alert})
+			}
+		}
+	}
+	return queries
+}
+
+// Board reads the Prometheus queries of a board, those of variables and
+// annotations included. Other data sources are left out.
 func Board(name string, src []byte) ([]Query, error) {
 	board, err := boardfile.Parse(name, src)
 	if err != nil {
@@ -59,9 +75,16 @@ func Board(name string, src []byte) ([]Query, error) {
 // BoardQueries are the Prometheus queries of a board that was read.
 func BoardQueries(b boardfile.Board) []Query {
 	var queries []Query
+	for _, v := range b.Variables {
+		if expr, label := v.PromQL(); expr != "" {
+			queries = append(queries, Query{File: b.File, Line: v.Line, At: "variable " + v.Name, Expr: expr, Label: label})
+		}
+	}
 	for p, t := range b.All() {
 		if t.Expr != "" && t.Datasource.Prometheus() {
-			queries = append(queries, Query{File: b.File, Line: t.Line, At: fmt.Sprintf("panel %s, target %s", p.Title, t.RefID), Expr: t.Expr})
+			queries = append(queries, Query{
+				File: b.File, Line: t.Line, At: fmt.Sprintf("panel %s, target %s", p.Title, t.RefID), Expr: t.Expr, Panel: p.Title, Target: t.RefID,
+			})
 		}
 	}
 	for _, a := range b.Annotations {

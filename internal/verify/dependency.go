@@ -116,7 +116,7 @@ func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err e
 
 // startTime is when the service says that it was started.
 func (s *session) startTime(ctx context.Context) (float64, error) {
-	v, err := s.watch.query(ctx, "max(process_start_time_seconds)")
+	v, err := s.watch.query(ctx, "max("+semconv.ProcessStartTime+")")
 	if err != nil || len(v) != 1 {
 		return 0, errors.Join(err, errNoMetrics)
 	}

@@ -103,17 +103,26 @@ func (d *Document) Problemf(path, format string, args ...any) {
 // ProblemAtf is Problemf for a place inside a scalar: offset counts bytes from
 // the start of its value, as parsers of embedded languages report them.
 func (d *Document) ProblemAtf(path string, offset int, format string, args ...any) {
-	node := d.root
-	for p := path; p != ""; p = parent(p) {
-		if n := d.nodes[p]; n != nil {
-			node = n
-			break
-		}
-	}
-	p := d.problem(node, path, fmt.Sprintf(format, args...))
-	p.Line, p.Column = d.within(d.inside(node, offset))
+	p := d.problem(d.nearest(path), path, fmt.Sprintf(format, args...))
+	p.Line, p.Column = d.Place(path, offset)
 	p.Source = d.line(p.Line)
 	d.problems = append(d.problems, p)
+}
+
+// Place is where ProblemAtf would report: the line and the column of an offset
+// into a path's value. It answers only after Decode.
+func (d *Document) Place(path string, offset int) (line, column int) {
+	return d.within(d.inside(d.nearest(path), offset))
+}
+
+// nearest is the node of the path or of its nearest ancestor.
+func (d *Document) nearest(path string) *yaml.Node {
+	for p := path; p != ""; p = parent(p) {
+		if n := d.nodes[p]; n != nil {
+			return n
+		}
+	}
+	return d.root
 }
 
 // Err returns every problem so far, or nil. A problem that was found twice,

@@ -1,0 +1,150 @@
+// Package exposition reads a page of metrics as Prometheus scrapes it, in place of
+// what a service declares: the metrics that any program exposes can be compared
+// with rules and boards.
+package exposition
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// page collects what a scraped page shows.
+type page struct {
+	types   map[string]model.MetricType
+	units   map[string]string
+	help    map[string]string
+	metrics map[string]*templates.Metric
+}
+
+// Parse reads a page in the text format or in OpenMetrics, which it tells apart by
+// themselves. Labels are those that the page shows: a label that no series has
+// yet is unknown.
+func Parse(name string, src []byte) (templates.Signals, error) {
+	if text := bytes.TrimSpace(src); bytes.HasPrefix(text, []byte("<")) {
+		return templates.Signals{}, fmt.Errorf("%s: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics", name)
+	}
+	kind := "text/plain"
+	if bytes.HasSuffix(bytes.TrimSpace(src), []byte("# EOF")) {
+		kind = "application/openmetrics-text; version=1.0.0"
+	}
+	p, err := textparse.New(src, kind, labels.NewSymbolTable(), textparse.ParserOptions{})
+	if err != nil {
+		return templates.Signals{}, fmt.Errorf("%s: %w", name, err)
+	}
+	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}}
+	if err := out.read(p); err != nil {
+		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics: %w; give the page that Prometheus scrapes", name, err)
+	}
+	if len(out.metrics) == 0 {
+		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; give the page that Prometheus scrapes", name)
+	}
+	return out.signals(), nil
+}
+
+func (p page) read(from textparse.Parser) error {
+	for {
+		entry, err := from.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch entry {
+		case textparse.EntryType:
+			name, kind := from.Type()
+			p.types[string(name)] = kind
+		case textparse.EntryUnit:
+			name, unit := from.Unit()
+			p.units[string(name)] = string(unit)
+		case textparse.EntryHelp:
+			name, help := from.Help()
+			p.help[string(name)] = string(help)
+		case textparse.EntrySeries:
+			var l labels.Labels
+			from.Labels(&l)
+			p.series(l)
+		}
+	}
+}
+
+// series adds one series to its metric.
+func (p page) series(l labels.Labels) {
+	name := l.Get(model.MetricNameLabel)
+	family, kind := p.family(name)
+	if strings.HasSuffix(name, "_created") && family != name {
+		return // when the counter was born, which no query needs
+	}
+	metric := name
+	if kind == model.MetricTypeHistogram || kind == model.MetricTypeSummary {
+		metric = family
+	}
+	m, ok := p.metrics[metric]
+	if !ok {
+		m = &templates.Metric{Name: metric, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}}
+		p.metrics[metric] = m
+	}
+	l.Range(func(label labels.Label) {
+		switch {
+		case label.Name == model.MetricNameLabel:
+		case label.Name == semconv.LabelLessOrEqual && m.Type == "histogram":
+			bound, err := strconv.ParseFloat(label.Value, 64)
+			if err == nil && label.Value != "+Inf" && !slices.Contains(m.Bounds, bound) {
+				m.Bounds = append(m.Bounds, bound)
+			}
+		case label.Name == semconv.LabelQuantile && m.Type == "summary":
+		case !slices.Contains(m.Labels, label.Name):
+			m.Labels = append(m.Labels, label.Name)
+		}
+	})
+}
+
+// family is the name that a series' type was declared under.
+func (p page) family(name string) (string, model.MetricType) {
+	if kind, ok := p.types[name]; ok {
+		return name, kind
+	}
+	for _, suffix := range []string{"_bucket", "_count", "_sum", "_total", "_created", "_info"} {
+		if base, found := strings.CutSuffix(name, suffix); found {
+			if kind, ok := p.types[base]; ok {
+				return base, kind
+			}
+		}
+	}
+	return name, model.MetricTypeUnknown
+}
+
+// typeOf is a type as a service declares it; "" where nobody knows.
+func typeOf(kind model.MetricType) string {
+	switch kind {
+	case model.MetricTypeCounter, model.MetricTypeGauge, model.MetricTypeHistogram, model.MetricTypeSummary:
+		return string(kind)
+	case model.MetricTypeInfo, model.MetricTypeStateset:
+		return string(model.MetricTypeGauge)
+	}
+	return ""
+}
+
+func (p page) signals() templates.Signals {
+	var s templates.Signals
+	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
+		m := *p.metrics[name]
+		slices.Sort(m.Labels)
+		slices.Sort(m.Bounds)
+		s.Metrics = append(s.Metrics, m)
+	}
+	return s
+}

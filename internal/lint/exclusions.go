@@ -1,0 +1,47 @@
+package lint
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/yamldoc"
+)
+
+// FileName is what a file of exclusions is called. It counts for what lies in its
+// folder and below.
+const FileName = ".lint"
+
+// ParseExclusions reads a file of exclusions. Known are the rules that there are.
+func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, error) {
+	doc, err := yamldoc.Parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Exclusions []Exclusion `yaml:"exclusions"`
+	}
+	doc.Decode(&file)
+	for i := range file.Exclusions {
+		e := &file.Exclusions[i]
+		at := fmt.Sprintf("exclusions[%d]", i)
+		e.file = name
+		e.line, _ = doc.Place(at, 0)
+		if !slices.Contains(known, e.Rule) {
+			doc.Problemf(at+".rule", "there is no rule %q%s", e.Rule, diag.DidYouMean(e.Rule, known))
+		}
+		if strings.TrimSpace(e.Reason) == "" {
+			doc.Problemf(at, "the exclusion has no reason; write in one sentence why the rule does not apply")
+		}
+		for key, pattern := range map[string]string{
+			"file": e.File, "board": e.Board, "panel": e.Panel, "group": e.Group, "alert": e.Alert, "record": e.Record,
+		} {
+			if _, err := path.Match(pattern, ""); err != nil {
+				doc.Problemf(at+"."+key, "%q is no pattern: a [ has no ]; write a name, or * for any text", pattern)
+			}
+		}
+	}
+	return file.Exclusions, doc.Err()
+}

@@ -1,0 +1,254 @@
+package promlint
+
+import (
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Unit is what the values of a result measure: bytes and seconds to a power, and
+// by how much they were scaled. A plain number has neither.
+type Unit struct {
+	Bytes, Seconds int
+	Scale          float64 // 1000 of seconds are milliseconds
+	// Number says that a result without bytes and seconds is a number of things,
+	// and not the share of some in others.
+	Number bool
+}
+
+func number1() Unit        { return Unit{Scale: 1, Number: true} }
+func ratio() Unit          { return Unit{Scale: 1} }
+func (u Unit) plain() bool { return u.Bytes == 0 && u.Seconds == 0 }
+func (u Unit) same(o Unit) bool {
+	return u.Bytes == o.Bytes && u.Seconds == o.Seconds && u.Scale == o.Scale
+}
+
+// String names the unit as a reader would.
+func (u Unit) String() string {
+	name := map[[2]int]string{
+		{0, 0}: "a share", {0, 1}: "seconds", {1, 0}: "bytes", {1, -1}: "bytes per second", {0, -1}: "a number per second",
+	}[[2]int{u.Bytes, u.Seconds}]
+	switch {
+	case u.plain() && u.Scale == 100:
+		return "percent"
+	case u.plain() && u.Number:
+		return "a number"
+	case u.Seconds == 1 && u.Bytes == 0 && u.Scale == 1000:
+		return "milliseconds"
+	case u.Seconds == -1 && u.Bytes == 1 && u.Scale == 8:
+		return "bits per second"
+	}
+	return name
+}
+
+// UnitOf works out the unit of an expression's result. It answers only when every
+// part of the expression has a unit for sure.
+func (w World) UnitOf(e parser.Expr) (Unit, bool) {
+	u, ok := w.unitOf(e, 0)
+	return u, ok && u.String() != "" && u.usual()
+}
+
+// usual says whether people scale the unit like that: a factor may stand for
+// anything else.
+func (u Unit) usual() bool {
+	switch u.Scale {
+	case 1:
+		return true
+	case 8:
+		return u.Bytes == 1
+	case 100:
+		return u.plain()
+	case 1000:
+		return u.Seconds == 1 && u.Bytes == 0
+	}
+	return false
+}
+
+func (w World) unitOf(e parser.Expr, depth int) (Unit, bool) {
+	switch n := bare(e).(type) {
+	case *parser.VectorSelector:
+		return w.unitOfSelector(n, depth)
+	case *parser.MatrixSelector:
+		return w.unitOf(n.VectorSelector, depth)
+	case *parser.SubqueryExpr:
+		return w.unitOf(n.Expr, depth)
+	case *parser.UnaryExpr:
+		return w.unitOf(n.Expr, depth)
+	case *parser.AggregateExpr:
+		return w.unitOfAggregate(n, depth)
+	case *parser.BinaryExpr:
+		return w.unitOfBinary(n, depth)
+	case *parser.Call:
+		return w.unitOfCall(n, depth)
+	}
+	return Unit{}, false
+}
+
+func (w World) unitOfSelector(s *parser.VectorSelector, depth int) (Unit, bool) {
+	name := Name(s)
+	if m, declared := w.Metrics[name]; declared {
+		if m.Kind == Histogram {
+			return Unit{}, false // a native histogram has no one value
+		}
+		return unitOfName(name, m)
+	}
+	records := w.recordsOf(s)
+	if len(records) == 0 || depth >= maxRecords {
+		if w.Metrics == nil && !strings.Contains(name, ":") {
+			return unitOfName(name, Metric{})
+		}
+		return Unit{}, false
+	}
+	first, ok := Unit{}, false
+	for i, r := range records {
+		if r.Tree == nil {
+			return Unit{}, false
+		}
+		u, known := w.unitOf(r.Tree, depth+1)
+		if !known || i > 0 && u != first {
+			return Unit{}, false
+		}
+		first, ok = u, true
+	}
+	return first, ok
+}
+
+// unitOfName goes by the grammar of metric names: the unit is the last word but
+// for _total. A declared metric without a unit counts things.
+func unitOfName(name string, m Metric) (Unit, bool) {
+	if m.Flag {
+		return ratio(), true
+	}
+	part := strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_count") && m.Kind == Counter
+	if part {
+		return number1(), true
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_sum")
+	switch {
+	case strings.HasSuffix(base, "_timestamp_seconds"), strings.HasSuffix(base, "_time_seconds") && m.Kind != Counter && !strings.HasSuffix(name, "_total"):
+		return Unit{}, false // a date, or a length of time: the name does not say
+	case strings.HasSuffix(base, "_seconds"), m.Unit == "seconds":
+		return Unit{Seconds: 1, Scale: 1}, true
+	case strings.HasSuffix(base, "_milliseconds"), strings.HasSuffix(base, "_ms"):
+		return Unit{Seconds: 1, Scale: 1000}, true
+	case strings.HasSuffix(base, "_bytes"), m.Unit == "bytes":
+		return Unit{Bytes: 1, Scale: 1}, true
+	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
+		return ratio(), true
+	case m.Unit != "":
+		return Unit{}, false
+	case strings.HasSuffix(name, "_total"):
+		return number1(), true
+	}
+	return Unit{}, false
+}
+
+func (w World) unitOfAggregate(n *parser.AggregateExpr, depth int) (Unit, bool) {
+	switch n.Op {
+	case parser.COUNT, parser.GROUP, parser.COUNT_VALUES:
+		return number1(), true
+	case parser.STDVAR:
+		return Unit{}, false
+	case parser.SUM:
+		u, ok := w.unitOf(n.Expr, depth)
+		return u, ok && (!u.plain() || u.Number) // a sum of shares is no share
+	}
+	return w.unitOf(n.Expr, depth)
+}
+
+func (w World) unitOfBinary(n *parser.BinaryExpr, depth int) (Unit, bool) {
+	switch {
+	case n.Op.IsComparisonOperator():
+		if n.ReturnBool || n.LHS.Type() == parser.ValueTypeScalar {
+			return Unit{}, false
+		}
+		return w.unitOf(n.LHS, depth)
+	case n.Op == parser.LAND || n.Op == parser.LUNLESS:
+		return w.unitOf(n.LHS, depth)
+	}
+	if factor, ok := number(n.RHS); ok {
+		return w.scaled(n, n.LHS, factor, depth)
+	}
+	if factor, ok := number(n.LHS); ok && n.Op != parser.DIV {
+		return w.scaled(n, n.RHS, factor, depth)
+	}
+	l, okL := w.unitOf(n.LHS, depth)
+	r, okR := w.unitOf(n.RHS, depth)
+	if !okL || !okR {
+		return Unit{}, false
+	}
+	switch n.Op {
+	case parser.ADD, parser.SUB, parser.LOR:
+		l.Number = l.Number && r.Number
+		return l, l.same(r)
+	case parser.DIV:
+		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale}
+		// So many things to each of another kind may be a number; seconds in
+		// seconds and things in things are a share.
+		return out, !out.plain() || l.same(r) && l.Number == r.Number
+	}
+	return Unit{}, false
+}
+
+// scaled is a unit times or over a number, plus or minus one.
+func (w World) scaled(n *parser.BinaryExpr, e parser.Expr, factor float64, depth int) (Unit, bool) {
+	u, ok := w.unitOf(e, depth)
+	if !ok || u.Number && factor != 0 && factor != 1 {
+		return Unit{}, false // so many of how many there should be is a share
+	}
+	switch n.Op {
+	case parser.ADD, parser.SUB:
+		return u, u.plain() && !u.Number && u.Scale == 1
+	case parser.MUL:
+		if factor != 0 { // zero times a thing is still of its unit
+			u.Scale *= factor
+		}
+		return u, true
+	case parser.DIV:
+		if factor == 0 {
+			return Unit{}, false
+		}
+		u.Scale /= factor
+		return u, true
+	}
+	return Unit{}, false
+}
+
+func (w World) unitOfCall(n *parser.Call, depth int) (Unit, bool) {
+	switch n.Func.Name {
+	case "rate", "irate", "deriv":
+		u, ok := w.unitOf(n.Args[0], depth)
+		u.Seconds--
+		u.Number = false
+		return u, ok
+	case "histogram_quantile":
+		return w.unitOfBuckets(n.Args[1])
+	case "histogram_fraction":
+		return ratio(), true
+	case "count_over_time", "resets", "changes":
+		return number1(), true
+	case "increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max", "sort", "sort_desc",
+		"avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time", "label_replace", "label_join", "scalar", "vector":
+		return w.unitOf(n.Args[0], depth)
+	case "quantile_over_time":
+		return w.unitOf(n.Args[1], depth)
+	}
+	return Unit{}, false
+}
+
+// unitOfBuckets is the unit of what a histogram observes.
+func (w World) unitOfBuckets(e parser.Expr) (Unit, bool) {
+	all := Selectors(e)
+	if len(all) != 1 {
+		return Unit{}, false
+	}
+	name := strings.TrimSuffix(Name(all[0]), "_bucket")
+	m := w.Metrics[name]
+	m.Kind = Unknown
+	if name == semconv.Up || strings.Contains(name, ":") {
+		return Unit{}, false
+	}
+	return unitOfName(name, m)
+}

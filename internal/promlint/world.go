@@ -1,0 +1,203 @@
+// Package promlint finds mistakes in one PromQL expression that parses and yet
+// cannot say what its author meant: a rate that never has two samples, a
+// comparison that never holds, a quantile without its buckets.
+//
+// It knows what is declared and what rules record, and nothing of a server. Where
+// it is not sure it is silent.
+package promlint
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Kind is what a metric is.
+type Kind string
+
+// The kinds of metrics. Unknown is none of them for sure.
+const (
+	Unknown   Kind = ""
+	Counter   Kind = "counter"
+	Gauge     Kind = "gauge"
+	Histogram Kind = "histogram"
+	Summary   Kind = "summary"
+)
+
+// World is what an expression may use.
+type World struct {
+	// Metrics are the declared ones by the name that a query uses, parts of
+	// histograms included. Nil when nothing is declared.
+	Metrics map[string]Metric
+	// Scrape is how far apart the samples of a scraped series are.
+	Scrape time.Duration
+	// Records are the recorded series.
+	Records []Record
+}
+
+// Metric is one declared metric, or one part of a histogram.
+type Metric struct {
+	Kind Kind
+	Unit string // seconds, bytes, or empty
+	Flag bool   // is 0 or 1 by its meaning
+}
+
+// Record is one recording rule.
+type Record struct {
+	Name   string
+	Labels map[string]string // that the rule sets
+	Tree   parser.Expr       // nil when it does not parse
+	// Interval is how far apart its samples are, 0 when the server decides.
+	Interval time.Duration
+}
+
+// Problem is what a rule says about a part of an expression.
+type Problem struct {
+	Rule    string
+	Offset  int // in bytes
+	Message string
+}
+
+// NewWorld collects metrics by the names that queries use.
+func NewWorld(declared []Declared, scrape time.Duration) World {
+	w := World{Scrape: scrape}
+	if declared == nil {
+		return w
+	}
+	w.Metrics = map[string]Metric{semconv.Up: {Kind: Gauge, Flag: true}}
+	for _, d := range declared {
+		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
+		w.Metrics[d.Name] = Metric{Kind: Kind(d.Type), Unit: d.Unit, Flag: flag}
+		if d.Type != string(Histogram) && d.Type != string(Summary) {
+			continue
+		}
+		for _, suffix := range []string{"_bucket", "_count"} {
+			w.Metrics[d.Name+suffix] = Metric{Kind: Counter}
+		}
+		w.Metrics[d.Name+"_sum"] = Metric{Kind: Counter, Unit: d.Unit}
+	}
+	return w
+}
+
+// Declared is one metric as a service or a scraped page declares it.
+type Declared struct{ Name, Type, Unit string }
+
+// kindOf is what a selector finds: as declared, else as the name says.
+func (w World) kindOf(s *parser.VectorSelector) Kind {
+	name := Name(s)
+	if m, ok := w.Metrics[name]; ok {
+		return m.Kind
+	}
+	if w.Metrics != nil || strings.Contains(name, ":") {
+		return Unknown
+	}
+	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
+		return Counter
+	}
+	return Unknown
+}
+
+// IsCounter says whether a query's selector finds a counter.
+func (w World) IsCounter(s *parser.VectorSelector) bool { return w.kindOf(s) == Counter }
+
+// recordsOf are the rules that may have recorded what a selector finds.
+func (w World) recordsOf(s *parser.VectorSelector) []Record {
+	var out []Record
+	name := Name(s)
+	for _, r := range w.Records {
+		if r.Name == name && Admits(s, r.Labels) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Admits says whether a selector can find a series with these labels among its
+// own. Labels with a template in them may have any value.
+func Admits(s *parser.VectorSelector, own map[string]string) bool {
+	for _, m := range s.LabelMatchers {
+		value, set := own[m.Name]
+		if set && m.Name != model.MetricNameLabel && !m.Matches(value) && !strings.Contains(value, "{{") {
+			return false
+		}
+	}
+	return true
+}
+
+// Name is the metric that a selector names, or "".
+func Name(s *parser.VectorSelector) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	for _, m := range s.LabelMatchers {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// Selectors lists the selectors of an expression.
+func Selectors(tree parser.Node) []*parser.VectorSelector {
+	var out []*parser.VectorSelector
+	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
+		if s, ok := n.(*parser.VectorSelector); ok {
+			out = append(out, s)
+		}
+		return nil
+	})
+	return out
+}
+
+// bare removes what only groups: parentheses and wrappers of the parser.
+func bare(e parser.Expr) parser.Expr {
+	for {
+		switch n := e.(type) {
+		case *parser.ParenExpr:
+			e = n.Expr
+		case *parser.StepInvariantExpr:
+			e = n.Expr
+		default:
+			return e
+		}
+	}
+}
+
+func start(n parser.Node) int { return int(n.PositionRange().Start) }
+
+// number is the value of a literal.
+func number(e parser.Expr) (float64, bool) {
+	switch n := bare(e).(type) {
+	case *parser.NumberLiteral:
+		return n.Val, true
+	case *parser.UnaryExpr:
+		v, ok := number(n.Expr)
+		if n.Op == parser.SUB {
+			v = -v
+		}
+		return v, ok
+	}
+	return 0, false
+}
+
+// Catalog lists the rules of this package.
+func Catalog() []lint.Rule {
+	return []lint.Rule{
+		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
+		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
+		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
+		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started.", Do: "Use rate or increase."},
+		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts.", Do: "Use increase or rate."},
+		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
+		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
+		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
+		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},
+	}
+}

@@ -1,0 +1,192 @@
+package rulelint
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"text/template/parse"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/template"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// alert runs the rules that are for alerts.
+func (l *linter) alert(p place) {
+	if !conditional(p.Tree) {
+		l.add(p.finding("alert-comparison", 0, "the alert has no condition: it fires as long as %s exists; compare with a bound", p.Tree))
+	}
+	l.waits(p)
+	l.texts(p)
+	for _, key := range slices.Sorted(maps.Keys(p.Annotations)) {
+		l.template(p, "annotations."+key, p.Annotations[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Labels)) {
+		l.template(p, "labels."+key, p.Labels[key])
+	}
+}
+
+// conditional says whether a result depends on more than that its series exist.
+// A constant is an alert that is to fire always, to watch the path of alerts.
+func conditional(tree parser.Expr) bool {
+	constant, found := true, false
+	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
+		switch n := n.(type) {
+		case *parser.VectorSelector:
+			constant = false
+			if name := n.Name; name == "ALERTS" || name == "ALERTS_FOR_STATE" {
+				found = true
+			}
+		case *parser.BinaryExpr:
+			found = found || n.Op == parser.LUNLESS || n.Op.IsComparisonOperator() && !n.ReturnBool
+		case *parser.Call:
+			found = found || strings.HasPrefix(n.Func.Name, "absent")
+		}
+		return nil
+	})
+	return found || constant
+}
+
+func (l *linter) waits(p place) {
+	if p.group.Interval == 0 {
+		return
+	}
+	for key, d := range map[string]time.Duration{"for": p.For, "keep_firing_for": p.KeepFiringFor} {
+		if d > 0 && d < p.group.Interval {
+			l.add(p.text("alert-for", key, "%s: %s is shorter than the group's interval of %s and waits as long as one evaluation; write %s or longer",
+				key, short(d), short(p.group.Interval), short(p.group.Interval)))
+		}
+	}
+}
+
+func (l *linter) texts(p place) {
+	want := []string{"summary", "description"}
+	if l.Runbooks {
+		want = append(want, "runbook_url")
+	}
+	var missing []string
+	for _, key := range want {
+		if strings.TrimSpace(p.Annotations[key]) == "" {
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) > 0 {
+		l.add(p.named("alert-annotations", "the alert has no %s; who is paged reads nothing else first", strings.Join(missing, ", no ")))
+	}
+}
+
+// definitions stand before every text of an alert.
+const definitions = `{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}`
+
+// template checks one text with Prometheus's own parser, then its meaning.
+func (l *linter) template(p place, key, text string) {
+	if !strings.Contains(text, "{{") {
+		return
+	}
+	data := template.AlertTemplateData(map[string]string{}, map[string]string{}, "", promql.Sample{})
+	err := template.NewTemplateExpander(context.Background(), definitions+text, "text", data, model.Time(0), nil, nil, nil).ParseTest()
+	if err != nil {
+		message := err.Error()
+		if _, rest, found := strings.Cut(message, "template: text:"); found {
+			_, message, _ = strings.Cut(rest, ": ")
+		}
+		l.add(p.text("alert-template", key, "%s is no template: %s", key, message))
+		return
+	}
+	trees := map[string]*parse.Tree{}
+	t := parse.New("text")
+	t.Mode = parse.SkipFuncCheck
+	if _, err := t.Parse(definitions+text, "", "", trees); err != nil || t.Root == nil {
+		return
+	}
+	l.readLabels(p, key, t.Root)
+}
+
+// readLabels finds labels that the result cannot have, and functions for numbers
+// that are given text.
+func (l *linter) readLabels(p place, key string, root parse.Node) {
+	told := map[string]bool{}
+	tell := func(f lint.Finding) {
+		if !told[f.Message] {
+			l.add(f)
+		}
+		told[f.Message] = true
+	}
+	walk(root, func(n parse.Node) {
+		if label := labelRead(n); label != "" && l.Known != nil {
+			if names, closed := l.Known.LabelsOf(p.Tree); closed && !slices.Contains(names, label) {
+				tell(p.text("alert-template", key, "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names)))
+			}
+		}
+		pipe, ok := n.(*parse.PipeNode)
+		if !ok || len(pipe.Cmds) < 2 || len(pipe.Cmds[0].Args) != 1 {
+			return
+		}
+		label := labelRead(pipe.Cmds[0].Args[0])
+		function := pipe.Cmds[1].Args[0].String()
+		if label != "" && label != semconv.LabelLessOrEqual && label != semconv.LabelQuantile && strings.HasPrefix(function, "humanize") {
+			tell(p.text("alert-template", key, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function))
+		}
+	})
+}
+
+func listed(names []string) string {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == model.MetricNameLabel })
+	if len(names) == 0 {
+		return "; it has none"
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
+
+// labelRead is the label that $labels.x or .Labels.x reads at the top of a text.
+func labelRead(n parse.Node) string {
+	v, ok := n.(*parse.VariableNode)
+	if ok && len(v.Ident) == 2 && v.Ident[0] == "$labels" {
+		return v.Ident[1]
+	}
+	return ""
+}
+
+// walk visits every node of a template.
+func walk(n parse.Node, visit func(parse.Node)) {
+	branch := func(b *parse.BranchNode) {
+		walk(b.Pipe, visit)
+		walk(b.List, visit)
+		if b.ElseList != nil {
+			walk(b.ElseList, visit)
+		}
+	}
+	visit(n)
+	switch n := n.(type) {
+	case *parse.ListNode:
+		for _, child := range n.Nodes {
+			walk(child, visit)
+		}
+	case *parse.ActionNode:
+		walk(n.Pipe, visit)
+	case *parse.TemplateNode:
+		if n.Pipe != nil {
+			walk(n.Pipe, visit)
+		}
+	case *parse.IfNode:
+		branch(&n.BranchNode)
+	case *parse.RangeNode:
+		branch(&n.BranchNode)
+	case *parse.WithNode:
+		branch(&n.BranchNode)
+	case *parse.PipeNode:
+		for _, c := range n.Cmds {
+			walk(c, visit)
+		}
+	case *parse.CommandNode:
+		for _, a := range n.Args {
+			walk(a, visit)
+		}
+	}
+}

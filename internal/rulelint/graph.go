@@ -1,0 +1,219 @@
+package rulelint
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/promlint"
+)
+
+// reads lists the records that a selector may find.
+func (l *linter) reads(s *parser.VectorSelector) []place {
+	var out []place
+	for _, p := range l.all {
+		if p.Record != "" && p.Record == promlint.Name(s) && promlint.Admits(s, p.Labels) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// dependencies finds rules that wait for another group.
+func (l *linter) dependencies() {
+	for _, p := range l.all {
+		if p.Tree == nil {
+			continue
+		}
+		told := map[string]bool{}
+		for _, s := range promlint.Selectors(p.Tree) {
+			for _, of := range l.reads(s) {
+				other := of.file + "\x00" + of.group.Name
+				if other == p.file+"\x00"+p.group.Name || told[other] || l.recordedHere(p, s) {
+					continue
+				}
+				delay := delayOf(p, of)
+				if s.OriginalOffset >= delay {
+					continue // it reads the past, where everything has been recorded
+				}
+				told[other] = true
+				f := p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
+					of.Record, of.group.Name, every(of.group.Interval), short(delay))
+				l.add(f)
+			}
+		}
+	}
+}
+
+// recordedHere says whether the reader's own group records it, too.
+func (l *linter) recordedHere(p place, s *parser.VectorSelector) bool {
+	return slices.ContainsFunc(l.reads(s), func(of place) bool { return of.file == p.file && of.group.Name == p.group.Name })
+}
+
+// defaultInterval is Prometheus's evaluation interval where nobody sets one.
+const defaultInterval = time.Minute
+
+// delayOf is how much later a reader sees a change than a rule of its own group
+// would: the other group's interval, since the two are evaluated at different
+// moments of it, and as much as the other looks further back.
+func delayOf(reader, of place) time.Duration {
+	interval := of.group.Interval
+	if interval == 0 {
+		interval = defaultInterval
+	}
+	return interval + max(0, of.group.QueryOffset-reader.group.QueryOffset)
+}
+
+func every(interval time.Duration) string {
+	if interval == 0 {
+		return "at the server's interval (1m unless it is set)"
+	}
+	return "every " + short(interval)
+}
+
+// cycles finds records that are made from themselves.
+func (l *linter) cycles() {
+	var records []place
+	for _, p := range l.all {
+		if p.Record != "" && p.Tree != nil {
+			records = append(records, p)
+		}
+	}
+	index := map[string]int{} // file and line to number
+	key := func(p place) string { return fmt.Sprint(p.file, ":", p.Line) }
+	for i, p := range records {
+		index[key(p)] = i
+	}
+	edges := make([][]int, len(records))
+	for i, p := range records {
+		for _, s := range promlint.Selectors(p.Tree) {
+			for _, of := range l.reads(s) {
+				j, ok := index[key(of)]
+				if ok && (i != j || !remembers(p.Tree, s)) {
+					edges[i] = append(edges[i], j)
+				}
+			}
+		}
+	}
+	for _, circle := range circles(edges) {
+		p := records[circle[0]]
+		if len(circle) == 1 {
+			l.add(p.named("rule-cycle", "the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record))
+			continue
+		}
+		names := make([]string, 0, len(circle)+1)
+		for _, i := range circle {
+			names = append(names, records[i].Record)
+		}
+		l.add(p.named("rule-cycle", "the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record))
+	}
+}
+
+// remembers says whether a selector reads a range or the past, which a rule does
+// that means to remember.
+func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
+	if s.OriginalOffset > 0 {
+		return true
+	}
+	found := false
+	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
+		switch m := n.(type) {
+		case *parser.MatrixSelector:
+			found = found || m.VectorSelector == parser.Expr(s)
+		case *parser.SubqueryExpr:
+			found = found || slices.Contains(promlint.Selectors(m), s)
+		}
+		return nil
+	})
+	return found
+}
+
+// circles returns one circle through each set of numbers that reach each other.
+func circles(edges [][]int) [][]int {
+	var out [][]int
+	done := make([]bool, len(edges))
+	for from := range edges {
+		if done[from] {
+			continue
+		}
+		if circle := circleFrom(edges, from); circle != nil {
+			out = append(out, circle)
+			for _, i := range circle {
+				done[i] = true
+			}
+		}
+	}
+	return out
+}
+
+// circleFrom is the shortest way from a number back to it.
+func circleFrom(edges [][]int, from int) []int {
+	before := map[int]int{}
+	queue := []int{from}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, next := range edges[at] {
+			if next == from {
+				circle := []int{}
+				for i := at; i != from; i = before[i] {
+					circle = append(circle, i)
+				}
+				circle = append(circle, from)
+				slices.Reverse(circle)
+				return circle
+			}
+			if _, seen := before[next]; !seen {
+				before[next] = at
+				queue = append(queue, next)
+			}
+		}
+	}
+	return nil
+}
+
+// word is what a metric's name can be in a text.
+var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
+
+// unused finds series that are recorded for nobody.
+func (l *linter) unused() {
+	if l.Elsewhere == nil {
+		return
+	}
+	used := map[string]bool{}
+	mark := func(text string) {
+		for _, name := range word.FindAllString(text, -1) {
+			used[name] = true
+		}
+	}
+	for _, text := range l.Elsewhere {
+		mark(text)
+	}
+	for _, p := range l.all {
+		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
+			mark(text)
+		}
+		if p.Tree == nil {
+			mark(p.Expr)
+			continue
+		}
+		for _, s := range promlint.Selectors(p.Tree) {
+			if name := promlint.Name(s); name != p.Record {
+				used[name] = true
+			}
+		}
+	}
+	told := map[string]bool{}
+	for _, p := range l.all {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || told[p.Record] {
+			continue
+		}
+		told[p.Record] = true
+		l.add(p.named("record-unused", "no rule, alert or board reads it; remove the rule, or exclude it with the reason who does"))
+	}
+}
