@@ -152,10 +152,12 @@ func (o *observed) addRulesFound(name string, src []byte, found bool) {
 	o.addRules(name, src)
 }
 
+// mayHoldRules goes by the keys at the left edge: groups, or the resource that
+// operators take. JSON has no such edge and is read.
 func mayHoldRules(src []byte) bool {
 	for line := range strings.Lines(string(src)) {
-		key := strings.TrimSpace(line)
-		if strings.HasPrefix(key, "groups:") || strings.HasPrefix(key, `"groups"`) {
+		line = strings.NewReplacer("\"", "", "'", "").Replace(line)
+		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") {
 			return true
 		}
 	}

@@ -123,7 +123,7 @@ func (o *observed) lints() []Finding {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
 				if r.Record != "" {
-					world.Records = append(world.Records, promlint.Record{Name: r.Record, Labels: r.Labels, Tree: r.Tree, Interval: g.Interval})
+					world.Record(promlint.Record{Name: r.Record, Labels: r.Labels, Tree: r.Tree, Interval: g.Interval})
 				}
 			}
 		}

@@ -43,37 +43,33 @@ func (s span) String() string {
 	return fmt.Sprintf("lies between %v and %v", s.lo, s.hi)
 }
 
-// maxRecords is how many records lead from one to the next before it gives up,
-// which ends circles too.
-const maxRecords = 8
-
-func (w World) spanOf(e parser.Expr, depth int) span {
+func (w World) spanOf(e parser.Expr) span {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
 		return exactly(n.Val)
 	case *parser.UnaryExpr:
-		inner := w.spanOf(n.Expr, depth)
+		inner := w.spanOf(n.Expr)
 		if n.Op == parser.SUB {
 			return span{-inner.hi, -inner.lo}
 		}
 		return inner
 	case *parser.VectorSelector:
-		return w.spanOfSelector(n, depth)
+		return w.spanOfSelector(n)
 	case *parser.MatrixSelector:
-		return w.spanOf(n.VectorSelector, depth)
+		return w.spanOf(n.VectorSelector)
 	case *parser.SubqueryExpr:
-		return w.spanOf(n.Expr, depth)
+		return w.spanOf(n.Expr)
 	case *parser.AggregateExpr:
-		return w.spanOfAggregate(n, depth)
+		return w.spanOfAggregate(n)
 	case *parser.BinaryExpr:
-		return w.spanOfBinary(n, depth)
+		return w.spanOfBinary(n)
 	case *parser.Call:
-		return w.spanOfCall(n, depth)
+		return w.spanOfCall(n)
 	}
 	return anything()
 }
 
-func (w World) spanOfSelector(s *parser.VectorSelector, depth int) span {
+func (w World) spanOfSelector(s *parser.VectorSelector) span {
 	if Name(s) == semconv.Up || w.Metrics[Name(s)].Flag {
 		return share()
 	}
@@ -81,25 +77,30 @@ func (w World) spanOfSelector(s *parser.VectorSelector, depth int) span {
 		return fromZero()
 	}
 	records := w.recordsOf(s)
-	if len(records) == 0 || depth >= maxRecords {
+	if len(records) == 0 {
 		return anything()
 	}
-	var out span
-	for i, r := range records {
-		if r.Tree == nil {
-			return anything()
-		}
-		of := w.spanOf(r.Tree, depth+1)
-		if i == 0 {
-			out = of
-		}
-		out = out.union(of)
+	out := w.spanOfRecord(records[0])
+	for _, r := range records[1:] {
+		out = out.union(w.spanOfRecord(r))
 	}
 	return out
 }
 
-func (w World) spanOfAggregate(n *parser.AggregateExpr, depth int) span {
-	inner := w.spanOf(n.Expr, depth)
+func (w World) spanOfRecord(r *recorded) span {
+	if r.Tree == nil || r.spanned == underWay {
+		return anything()
+	}
+	if r.spanned == fresh {
+		r.spanned = underWay
+		r.span = w.spanOf(r.Tree)
+		r.spanned = done
+	}
+	return r.span
+}
+
+func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
+	inner := w.spanOf(n.Expr)
 	switch n.Op {
 	case parser.SUM:
 		return summed(inner)
@@ -130,8 +131,8 @@ func summed(s span) span {
 	return s
 }
 
-func (w World) spanOfBinary(n *parser.BinaryExpr, depth int) span {
-	l, r := w.spanOf(n.LHS, depth), w.spanOf(n.RHS, depth)
+func (w World) spanOfBinary(n *parser.BinaryExpr) span {
+	l, r := w.spanOf(n.LHS), w.spanOf(n.RHS)
 	switch n.Op {
 	case parser.LAND, parser.LUNLESS:
 		return l
@@ -209,8 +210,8 @@ func kept(n *parser.BinaryExpr, l, r span) span {
 	return l
 }
 
-func (w World) spanOfCall(n *parser.Call, depth int) span {
-	arg := func(i int) span { return w.spanOf(n.Args[i], depth) }
+func (w World) spanOfCall(n *parser.Call) span {
+	arg := func(i int) span { return w.spanOf(n.Args[i]) }
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
 		for _, s := range Selectors(n) {
@@ -304,7 +305,7 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 		if n.Op.IsComparisonOperator() && !n.ReturnBool && n.RHS.Type() == parser.ValueTypeScalar {
 			return w.summedRate(n.LHS)
 		}
-		if n.Op == parser.LOR && w.spanOf(n.RHS, 0) == exactly(0) {
+		if n.Op == parser.LOR && w.spanOf(n.RHS) == exactly(0) {
 			return w.summedRate(n.LHS)
 		}
 	case *parser.AggregateExpr:
@@ -350,7 +351,7 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	case n.ReturnBool:
 		return
 	}
-	l, r := c.spanOf(n.LHS, 0), c.spanOf(n.RHS, 0)
+	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
 	if !never(n.Op, l, r) {
 		return
 	}

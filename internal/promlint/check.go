@@ -80,7 +80,7 @@ func overTime() []string {
 // bareCounter finds a counter that is compared or calculated with as it stands.
 // What only counts series, or multiplies them with zero, is no such use.
 func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
-	if !c.IsCounter(s) {
+	if !c.IsCounter(s) || slices.ContainsFunc(path, countsSeries) {
 		return
 	}
 	for _, around := range slices.Backward(path) {
@@ -89,10 +89,6 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			return // rate-sum looks there
 		case *parser.Call:
 			if slices.Contains(overTime(), n.Func.Name) {
-				return
-			}
-		case *parser.AggregateExpr:
-			if n.Op == parser.COUNT || n.Op == parser.GROUP || n.Op == parser.COUNT_VALUES {
 				return
 			}
 		case *parser.BinaryExpr:
@@ -113,6 +109,13 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			return
 		}
 	}
+}
+
+// countsSeries says whether a node asks how many series there are, whatever their
+// values.
+func countsSeries(n parser.Node) bool {
+	a, ok := n.(*parser.AggregateExpr)
+	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
 }
 
 func isZero(e parser.Expr) bool {

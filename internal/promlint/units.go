@@ -1,6 +1,7 @@
 package promlint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -46,7 +47,7 @@ func (u Unit) String() string {
 // UnitOf works out the unit of an expression's result. It answers only when every
 // part of the expression has a unit for sure.
 func (w World) UnitOf(e parser.Expr) (Unit, bool) {
-	u, ok := w.unitOf(e, 0)
+	u, ok := w.unitOf(e)
 	return u, ok && u.String() != "" && u.usual()
 }
 
@@ -66,27 +67,27 @@ func (u Unit) usual() bool {
 	return false
 }
 
-func (w World) unitOf(e parser.Expr, depth int) (Unit, bool) {
+func (w World) unitOf(e parser.Expr) (Unit, bool) {
 	switch n := bare(e).(type) {
 	case *parser.VectorSelector:
-		return w.unitOfSelector(n, depth)
+		return w.unitOfSelector(n)
 	case *parser.MatrixSelector:
-		return w.unitOf(n.VectorSelector, depth)
+		return w.unitOf(n.VectorSelector)
 	case *parser.SubqueryExpr:
-		return w.unitOf(n.Expr, depth)
+		return w.unitOf(n.Expr)
 	case *parser.UnaryExpr:
-		return w.unitOf(n.Expr, depth)
+		return w.unitOf(n.Expr)
 	case *parser.AggregateExpr:
-		return w.unitOfAggregate(n, depth)
+		return w.unitOfAggregate(n)
 	case *parser.BinaryExpr:
-		return w.unitOfBinary(n, depth)
+		return w.unitOfBinary(n)
 	case *parser.Call:
-		return w.unitOfCall(n, depth)
+		return w.unitOfCall(n)
 	}
 	return Unit{}, false
 }
 
-func (w World) unitOfSelector(s *parser.VectorSelector, depth int) (Unit, bool) {
+func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 	name := Name(s)
 	if m, declared := w.Metrics[name]; declared {
 		if m.Kind == Histogram {
@@ -95,24 +96,31 @@ func (w World) unitOfSelector(s *parser.VectorSelector, depth int) (Unit, bool) 
 		return unitOfName(name, m)
 	}
 	records := w.recordsOf(s)
-	if len(records) == 0 || depth >= maxRecords {
+	if len(records) == 0 {
 		if w.Metrics == nil && !strings.Contains(name, ":") {
 			return unitOfName(name, Metric{})
 		}
 		return Unit{}, false
 	}
-	first, ok := Unit{}, false
-	for i, r := range records {
-		if r.Tree == nil {
+	first, sure := w.unitOfRecord(records[0])
+	for _, r := range records[1:] {
+		if u, known := w.unitOfRecord(r); !known || u != first {
 			return Unit{}, false
 		}
-		u, known := w.unitOf(r.Tree, depth+1)
-		if !known || i > 0 && u != first {
-			return Unit{}, false
-		}
-		first, ok = u, true
 	}
-	return first, ok
+	return first, sure
+}
+
+func (w World) unitOfRecord(r *recorded) (Unit, bool) {
+	if r.Tree == nil || r.measured == underWay {
+		return Unit{}, false
+	}
+	if r.measured == fresh {
+		r.measured = underWay
+		r.unit, r.sure = w.unitOf(r.Tree)
+		r.measured = done
+	}
+	return r.unit, r.sure
 }
 
 // unitOfName goes by the grammar of metric names: the unit is the last word but
@@ -137,7 +145,7 @@ func unitOfName(name string, m Metric) (Unit, bool) {
 		return Unit{Bytes: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		return ratio(), true
-	case m.Unit != "":
+	case m.Unit != "", amount(base):
 		return Unit{}, false
 	case strings.HasSuffix(name, "_total"):
 		return number1(), true
@@ -145,37 +153,45 @@ func unitOfName(name string, m Metric) (Unit, bool) {
 	return Unit{}, false
 }
 
-func (w World) unitOfAggregate(n *parser.AggregateExpr, depth int) (Unit, bool) {
+// amount says whether a name without a unit is of something that has one, such as
+// windows_cpu_time_total.
+func amount(name string) bool {
+	return slices.ContainsFunc([]string{"_time", "_duration", "_latency", "_size", "_usage", "_energy", "_cost"}, func(word string) bool {
+		return strings.HasSuffix(name, word)
+	})
+}
+
+func (w World) unitOfAggregate(n *parser.AggregateExpr) (Unit, bool) {
 	switch n.Op {
 	case parser.COUNT, parser.GROUP, parser.COUNT_VALUES:
 		return number1(), true
 	case parser.STDVAR:
 		return Unit{}, false
 	case parser.SUM:
-		u, ok := w.unitOf(n.Expr, depth)
+		u, ok := w.unitOf(n.Expr)
 		return u, ok && (!u.plain() || u.Number) // a sum of shares is no share
 	}
-	return w.unitOf(n.Expr, depth)
+	return w.unitOf(n.Expr)
 }
 
-func (w World) unitOfBinary(n *parser.BinaryExpr, depth int) (Unit, bool) {
+func (w World) unitOfBinary(n *parser.BinaryExpr) (Unit, bool) {
 	switch {
 	case n.Op.IsComparisonOperator():
 		if n.ReturnBool || n.LHS.Type() == parser.ValueTypeScalar {
 			return Unit{}, false
 		}
-		return w.unitOf(n.LHS, depth)
+		return w.unitOf(n.LHS)
 	case n.Op == parser.LAND || n.Op == parser.LUNLESS:
-		return w.unitOf(n.LHS, depth)
+		return w.unitOf(n.LHS)
 	}
 	if factor, ok := number(n.RHS); ok {
-		return w.scaled(n, n.LHS, factor, depth)
+		return w.scaled(n, n.LHS, factor)
 	}
 	if factor, ok := number(n.LHS); ok && n.Op != parser.DIV {
-		return w.scaled(n, n.RHS, factor, depth)
+		return w.scaled(n, n.RHS, factor)
 	}
-	l, okL := w.unitOf(n.LHS, depth)
-	r, okR := w.unitOf(n.RHS, depth)
+	l, okL := w.unitOf(n.LHS)
+	r, okR := w.unitOf(n.RHS)
 	if !okL || !okR {
 		return Unit{}, false
 	}
@@ -193,8 +209,8 @@ func (w World) unitOfBinary(n *parser.BinaryExpr, depth int) (Unit, bool) {
 }
 
 // scaled is a unit times or over a number, plus or minus one.
-func (w World) scaled(n *parser.BinaryExpr, e parser.Expr, factor float64, depth int) (Unit, bool) {
-	u, ok := w.unitOf(e, depth)
+func (w World) scaled(n *parser.BinaryExpr, e parser.Expr, factor float64) (Unit, bool) {
+	u, ok := w.unitOf(e)
 	if !ok || u.Number && factor != 0 && factor != 1 {
 		return Unit{}, false // so many of how many there should be is a share
 	}
@@ -216,10 +232,10 @@ func (w World) scaled(n *parser.BinaryExpr, e parser.Expr, factor float64, depth
 	return Unit{}, false
 }
 
-func (w World) unitOfCall(n *parser.Call, depth int) (Unit, bool) {
+func (w World) unitOfCall(n *parser.Call) (Unit, bool) {
 	switch n.Func.Name {
 	case "rate", "irate", "deriv":
-		u, ok := w.unitOf(n.Args[0], depth)
+		u, ok := w.unitOf(n.Args[0])
 		u.Seconds--
 		u.Number = false
 		return u, ok
@@ -231,9 +247,9 @@ func (w World) unitOfCall(n *parser.Call, depth int) (Unit, bool) {
 		return number1(), true
 	case "increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max", "sort", "sort_desc",
 		"avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time", "label_replace", "label_join", "scalar", "vector":
-		return w.unitOf(n.Args[0], depth)
+		return w.unitOf(n.Args[0])
 	case "quantile_over_time":
-		return w.unitOf(n.Args[1], depth)
+		return w.unitOf(n.Args[1])
 	}
 	return Unit{}, false
 }

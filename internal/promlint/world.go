@@ -30,16 +30,42 @@ const (
 	Summary   Kind = "summary"
 )
 
-// World is what an expression may use.
+// World is what an expression may use. It remembers what records mean and is not
+// safe for concurrent use.
 type World struct {
 	// Metrics are the declared ones by the name that a query uses, parts of
 	// histograms included. Nil when nothing is declared.
 	Metrics map[string]Metric
 	// Scrape is how far apart the samples of a scraped series are.
 	Scrape time.Duration
-	// Records are the recorded series.
-	Records []Record
+
+	records map[string][]*recorded // by name
 }
+
+// recorded is a record with what was found out about it.
+type recorded struct {
+	Record
+
+	span span
+	unit Unit
+	sure bool // of the unit
+
+	spanned, measured progress
+}
+
+// progress says how far a record's meaning is known. Records that lead to each
+// other in a circle meet one under way, of which nothing is known.
+type progress int
+
+const (
+	fresh progress = iota
+	underWay
+	done
+)
+
+// maxMatching is how many records a selector may find before nothing is said
+// about it: files with thousands of objectives record one name for each.
+const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
@@ -66,7 +92,7 @@ type Problem struct {
 
 // NewWorld collects metrics by the names that queries use.
 func NewWorld(declared []Declared, scrape time.Duration) World {
-	w := World{Scrape: scrape}
+	w := World{Scrape: scrape, records: map[string][]*recorded{}}
 	if declared == nil {
 		return w
 	}
@@ -106,12 +132,19 @@ func (w World) kindOf(s *parser.VectorSelector) Kind {
 // IsCounter says whether a query's selector finds a counter.
 func (w World) IsCounter(s *parser.VectorSelector) bool { return w.kindOf(s) == Counter }
 
-// recordsOf are the rules that may have recorded what a selector finds.
-func (w World) recordsOf(s *parser.VectorSelector) []Record {
-	var out []Record
-	name := Name(s)
-	for _, r := range w.Records {
-		if r.Name == name && Admits(s, r.Labels) {
+// Record adds a recorded series.
+func (w World) Record(r Record) { w.records[r.Name] = append(w.records[r.Name], &recorded{Record: r}) }
+
+// recordsOf are the rules that may have recorded what a selector finds, none when
+// they are too many to tell.
+func (w World) recordsOf(s *parser.VectorSelector) []*recorded {
+	candidates := w.records[Name(s)]
+	if len(candidates) > maxMatching {
+		return nil
+	}
+	var out []*recorded
+	for _, r := range candidates {
+		if Admits(s, r.Labels) {
 			out = append(out, r)
 		}
 	}

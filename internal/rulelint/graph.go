@@ -1,7 +1,6 @@
 package rulelint
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -13,16 +12,19 @@ import (
 	"github.com/observability-first/scaffold/internal/promlint"
 )
 
-// reads lists the records that a selector may find.
-func (l *linter) reads(s *parser.VectorSelector) []place {
-	var out []place
-	for _, p := range l.all {
-		if p.Record != "" && p.Record == promlint.Name(s) && promlint.Admits(s, p.Labels) {
-			out = append(out, p)
+// reads lists the records that a selector may find, as places in all.
+func (l *linter) reads(s *parser.VectorSelector) []int {
+	var out []int
+	for _, i := range l.records[promlint.Name(s)] {
+		if promlint.Admits(s, l.all[i].Labels) {
+			out = append(out, i)
 		}
 	}
 	return out
 }
+
+// sameGroup says whether two rules are evaluated together.
+func sameGroup(a, b place) bool { return a.file == b.file && a.group.Name == b.group.Name }
 
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
@@ -32,27 +34,22 @@ func (l *linter) dependencies() {
 		}
 		told := map[string]bool{}
 		for _, s := range promlint.Selectors(p.Tree) {
-			for _, of := range l.reads(s) {
-				other := of.file + "\x00" + of.group.Name
-				if other == p.file+"\x00"+p.group.Name || told[other] || l.recordedHere(p, s) {
-					continue
-				}
-				delay := delayOf(p, of)
-				if s.OriginalOffset >= delay {
-					continue // it reads the past, where everything has been recorded
+			found := l.reads(s)
+			if slices.ContainsFunc(found, func(i int) bool { return sameGroup(l.all[i], p) }) {
+				continue // its own group records it, too
+			}
+			for _, i := range found {
+				of := l.all[i]
+				other, delay := of.file+"\x00"+of.group.Name, delayOf(p, of)
+				if told[other] || s.OriginalOffset >= delay {
+					continue // told, or it reads the past, where everything has been recorded
 				}
 				told[other] = true
-				f := p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-					of.Record, of.group.Name, every(of.group.Interval), short(delay))
-				l.add(f)
+				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
+					of.Record, of.group.Name, every(of.group.Interval), short(delay)))
 			}
 		}
 	}
-}
-
-// recordedHere says whether the reader's own group records it, too.
-func (l *linter) recordedHere(p place, s *parser.VectorSelector) bool {
-	return slices.ContainsFunc(l.reads(s), func(of place) bool { return of.file == p.file && of.group.Name == p.group.Name })
 }
 
 // defaultInterval is Prometheus's evaluation interval where nobody sets one.
@@ -78,40 +75,37 @@ func every(interval time.Duration) string {
 
 // cycles finds records that are made from themselves.
 func (l *linter) cycles() {
-	var records []place
-	for _, p := range l.all {
-		if p.Record != "" && p.Tree != nil {
-			records = append(records, p)
+	edges := make([][]int, len(l.all))
+	for i, p := range l.all {
+		if p.Record == "" || p.Tree == nil {
+			continue
 		}
-	}
-	index := map[string]int{} // file and line to number
-	key := func(p place) string { return fmt.Sprint(p.file, ":", p.Line) }
-	for i, p := range records {
-		index[key(p)] = i
-	}
-	edges := make([][]int, len(records))
-	for i, p := range records {
 		for _, s := range promlint.Selectors(p.Tree) {
-			for _, of := range l.reads(s) {
-				j, ok := index[key(of)]
-				if ok && (i != j || !remembers(p.Tree, s)) {
+			for _, j := range l.reads(s) {
+				if i != j || !remembers(p.Tree, s) {
 					edges[i] = append(edges[i], j)
 				}
 			}
 		}
+		slices.Sort(edges[i])
+		edges[i] = slices.Compact(edges[i])
 	}
 	for _, circle := range circles(edges) {
-		p := records[circle[0]]
-		if len(circle) == 1 {
-			l.add(p.named("rule-cycle", "the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record))
-			continue
-		}
-		names := make([]string, 0, len(circle)+1)
-		for _, i := range circle {
-			names = append(names, records[i].Record)
-		}
-		l.add(p.named("rule-cycle", "the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record))
+		l.circle(circle)
 	}
+}
+
+func (l *linter) circle(of []int) {
+	p := l.all[of[0]]
+	if len(of) == 1 {
+		l.add(p.named("rule-cycle", "the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record))
+		return
+	}
+	names := make([]string, len(of))
+	for i, at := range of {
+		names[i] = l.all[at].Record
+	}
+	l.add(p.named("rule-cycle", "the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record))
 }
 
 // remembers says whether a selector reads a range or the past, which a rule does

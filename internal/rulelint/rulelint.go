@@ -64,16 +64,20 @@ func (p place) text(rule, key, format string, args ...any) lint.Finding {
 type linter struct {
 	Input
 
-	all []place
-	out []lint.Finding
+	all     []place
+	records map[string][]int // places in all by the name that they record
+	out     []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in}
+	l := &linter{Input: in, records: map[string][]int{}}
 	for _, f := range in.Files {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
+				if r.Record != "" {
+					l.records[r.Record] = append(l.records[r.Record], len(l.all))
+				}
 				l.all = append(l.all, place{r, f.Name, g})
 			}
 		}
@@ -137,7 +141,7 @@ func (l *linter) duplicates() {
 	for _, p := range l.all {
 		key := p.Name() + labelText(p.Labels)
 		for _, other := range seen[key] {
-			if disjoint(p.Tree, other.Tree) {
+			if mayDiffer(p.Tree, other.Tree) {
 				continue
 			}
 			rule := "record-duplicate"
@@ -160,41 +164,36 @@ func labelText(of map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// disjoint says whether two expressions cannot give the same series, because all
-// their selectors fix one label to different values.
-func disjoint(a, b parser.Expr) bool {
+// mayDiffer says whether two expressions may well give other series, because they
+// ask for different values of one label.
+func mayDiffer(a, b parser.Expr) bool {
 	if a == nil || b == nil {
 		return false
 	}
-	left, right := fixed(a), fixed(b)
+	left, right := asked(a), asked(b)
 	for label, values := range left {
-		others, both := right[label]
-		if both && !slices.ContainsFunc(values, func(v string) bool { return slices.Contains(others, v) }) {
+		if others, both := right[label]; both && !slices.Equal(values, others) {
 			return true
 		}
 	}
 	return false
 }
 
-// fixed are the labels that every selector compares with one value.
-func fixed(e parser.Expr) map[string][]string {
-	selectors := promlint.Selectors(e)
-	count := map[string]int{}
-	values := map[string][]string{}
-	for _, s := range selectors {
+// asked are the conditions of an expression's selectors by label, sorted.
+func asked(e parser.Expr) map[string][]string {
+	out := map[string][]string{}
+	for _, s := range promlint.Selectors(e) {
 		for _, m := range s.LabelMatchers {
-			if m.Type.String() == "=" && m.Name != model.MetricNameLabel {
-				count[m.Name]++
-				values[m.Name] = append(values[m.Name], m.Value)
+			if m.Name != model.MetricNameLabel {
+				out[m.Name] = append(out[m.Name], m.String())
 			}
 		}
 	}
-	for label, n := range count {
-		if n != len(selectors) {
-			delete(values, label)
-		}
+	for label := range out {
+		slices.Sort(out[label])
+		out[label] = slices.Compact(out[label])
 	}
-	return values
+	return out
 }
 
 // Catalog lists the rules of this package, without promlint's.

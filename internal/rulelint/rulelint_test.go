@@ -78,8 +78,8 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}", rate+", labels: {x: y}}"),
 		},
 		{
-			"record-duplicate", "different series", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=~\"b\"}'}"), "a.yaml:5", "has the same name",
-			group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"b\"}'}"),
+			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "has the same name",
+			group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=~\"b.\"}'}"),
 		},
 		{
 			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "the same name and labels",
