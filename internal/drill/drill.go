@@ -72,7 +72,7 @@ func (d Drill) timed() []rehearsal {
 	for _, share := range slo.DrillShares() {
 		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
-	return append(all, rehearsal{"processes that take no requests", d.outages})
+	return append(all, rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets})
 }
 
 func (d Drill) rest() []rehearsal {

@@ -3,10 +3,8 @@
 package drill_test
 
 import (
-	"os"
-	"path/filepath"
+	"context"
 	"testing"
-	"time"
 
 	"github.com/observability-first/scaffold/internal/drill"
 	"github.com/observability-first/scaffold/internal/proof"
@@ -14,16 +12,41 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestDrillOfTheExample(t *testing.T) {
+// scrapes are the intervals that rules are made for.
+func scrapes() []string { return []string{"10s", "15s", "30s", "1m"} }
+
+// Everything holds at the default interval.
+func TestEverythingHolds(t *testing.T) {
 	t.Parallel()
-	d := load(t, compile(t, "15s"))
-	began := time.Now()
-	d.Progress = func(what string) { t.Log(time.Since(began).Round(10*time.Millisecond), what) }
-	result, err := d.Run(t.Context())
+	result := run(t, "15s", drill.Drill.Run)
+	if len(result.Rows) != 8*len(slo.DrillShares()) {
+		t.Errorf("%d rows", len(result.Rows))
+	}
+	if c := result.Cost; c.PerObjective() > drill.DefaultMaxCost || c.PerObjective() == 0 {
+		t.Errorf("cost %+v", c)
+	}
+}
+
+// What depends on the scrape interval holds at each.
+func TestTimetables(t *testing.T) {
+	t.Parallel()
+	for _, scrape := range scrapes() {
+		t.Run(scrape, func(t *testing.T) {
+			t.Parallel()
+			run(t, scrape, drill.Drill.Timetable)
+		})
+	}
+}
+
+func run(t *testing.T, scrape string, rehearse func(drill.Drill, context.Context) (drill.Result, error)) drill.Result {
+	t.Helper()
+	result, err := rehearse(load(t, compile(t, scrape)), t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(time.Since(began))
+	if len(result.Proofs) == 0 {
+		t.Fatal("nothing was proven")
+	}
 	for _, p := range result.Proofs {
 		if p.Status != proof.Holds {
 			t.Errorf("%s: %s", p.Claim, p.Detail)
@@ -31,6 +54,7 @@ func TestDrillOfTheExample(t *testing.T) {
 		}
 		t.Logf("%s: %s", p.Claim, p.Detail)
 	}
+	return result
 }
 
 func compile(t *testing.T, scrape string) slo.Rules {
@@ -70,7 +94,5 @@ func load(t *testing.T, rules slo.Rules) drill.Drill {
 		t.Fatal(err)
 	}
 	d.Routing = routing
-	_ = os.Stdout
-	_ = filepath.Join
 	return d
 }

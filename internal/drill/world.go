@@ -36,8 +36,13 @@ type process struct {
 	// A lost scrape is one that nobody notices: the sample is just not there.
 	up, ready, lost func(t time.Duration) bool
 	// started is when the program that runs at t was started; nil means once.
-	started  func(t time.Duration) time.Duration
+	started func(t time.Duration) time.Duration
+	// failing says that a health check fails; nil means that none does.
+	failing func(t time.Duration) bool
+	// dropped counts telemetry that got lost; nil means none.
+	dropped  func(t time.Duration) float64
 	vanishes bool // its target goes away with it
+	silent   bool // it counts no events, not even none
 }
 
 // world is a store that processes fill, scraped at one interval.
@@ -71,7 +76,7 @@ func (w *world) add(p process) error {
 	}
 	for _, o := range w.drill.Rules.Spec.SLOs {
 		traffic, ok := p.traffic[o.Name]
-		if !ok {
+		if !ok || p.silent {
 			continue
 		}
 		if err := w.addTraffic(p, first, o, traffic); err != nil {
@@ -148,8 +153,13 @@ func (w *world) addState(p process, first time.Duration) error {
 	}{
 		{semconv.ProcessStartTime, nil, start},
 		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) }},
-		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(time.Duration) float64 { return 1 }},
-		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(time.Duration) float64 { return 0 }},
+		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return number(p.failing == nil || !p.failing(t)) }},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(t time.Duration) float64 {
+			if p.dropped == nil {
+				return 0
+			}
+			return p.dropped(t)
+		}},
 	}
 	for _, s := range states {
 		l := w.labelsOf(p)

@@ -1,0 +1,144 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// trouble is something that is no page: how to make it, and which kind of alert
+// says so within which time.
+type trouble struct {
+	kind    slo.Kind
+	name    string
+	runtime bool // only services on the runtime can tell
+	lasts   time.Duration
+	within  time.Duration // from the beginning until the alert
+	after   time.Duration // from the end until it resolves
+	make    func(w *world, p *process, from, to time.Duration)
+}
+
+// between is a state that begins and ends.
+func between(from, to time.Duration) func(time.Duration) bool {
+	return func(t time.Duration) bool { return t >= from && t < to }
+}
+
+func troubles() []trouble {
+	return []trouble{
+		{slo.KindDependency, "a dependency fails", true, 20 * time.Minute, 10 * time.Minute, 10 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
+		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) {
+				lost := newFlow(segment{0, 0}, segment{from, 2}, segment{to, 0})
+				p.dropped = lost.count
+			}},
+		{slo.KindScrapeMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
+			func(w *world, p *process, from, to time.Duration) {
+				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
+			}},
+		{slo.KindNoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindTilesMissing, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
+			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
+	}
+}
+
+// tickets makes every trouble that waits for working hours. Its alert says so,
+// stays while it lasts, and resolves by itself.
+func (d Drill) tickets(ctx context.Context, r *record) error {
+	for _, t := range troubles() {
+		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
+		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeMismatch && d.Rules.Spec.Metrics == slo.MetricsPush {
+			continue
+		}
+		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
+	from := 26*time.Hour + intoTheMinute
+	if t.kind != slo.KindTilesMissing {
+		from = 90*time.Minute + intoTheMinute
+	}
+	to := from + t.lasts
+	w := d.newWorld(to + t.after + time.Hour)
+	if err := w.troubled(d, t, from, to); err != nil {
+		return err
+	}
+	inputs := rulelab.Inputs(d.Groups, alert.Name)
+	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(time.Minute), at(w.end)); err != nil {
+		return err
+	}
+	var fired []rulelab.Firing
+	for _, f := range lab.History() {
+		if f.Alert == alert.Name {
+			fired = append(fired, f)
+		}
+	}
+	problem := t.judge(fired, from, to)
+	evidence := ""
+	if problem == nil {
+		evidence = fmt.Sprintf("fires %s after it began and resolves %s after it ended", fired[0].FiredAt.Sub(at(from)).Round(time.Second), fired[0].ResolvedAt.Sub(at(to)).Round(time.Second))
+	}
+	r.judge(alert.Name+" when "+t.name, evidence, problem)
+	return nil
+}
+
+// troubled adds processes of which the first has the trouble. For missing data
+// the one process is followed by another that counts nothing, and that by one
+// that does.
+func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
+	if t.make != nil {
+		for n := range 2 {
+			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
+			if n == 0 || t.kind != slo.KindDependency {
+				t.make(w, &p, from, to)
+			}
+			if err := w.add(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, p := range []process{
+		{name: "before", to: from, vanishes: true},
+		{name: "silent", from: from - time.Minute, to: to, vanishes: true, silent: true},
+		{name: "after", from: to - time.Minute},
+	} {
+		p.environment, p.traffic = production, d.all(healthy(20, 0))
+		if err := w.add(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t trouble) judge(fired []rulelab.Firing, from, to time.Duration) error {
+	if len(fired) == 0 {
+		return errors.New("it never fires")
+	}
+	f := fired[0]
+	begun, ended := f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to))
+	switch {
+	case begun < 0:
+		return fmt.Errorf("it fires %s before the trouble began", -begun)
+	case begun > t.within:
+		return fmt.Errorf("it fires after %s, later than %s", begun, t.within)
+	case f.ResolvedAt.IsZero():
+		return errors.New("it still fires long after the trouble ended")
+	case ended > t.after:
+		return fmt.Errorf("it resolves after %s, later than %s", ended, t.after)
+	}
+	return nil
+}
