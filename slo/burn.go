@@ -10,7 +10,7 @@ import (
 
 // burn adds the alert of one pair of windows, or a note that says why not.
 func (c *compiler) burn(o resolved, p Pair) {
-	threshold := p.threshold(o.Window, o.budget)
+	limit := c.limit(o, p)
 	switch {
 	case o.grouped && p.Tier == TierPage:
 		return // noted once for both
@@ -18,23 +18,41 @@ func (c *compiler) burn(o resolved, p Pair) {
 		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: its window of %s is too long for a period of %s",
 			o.Name, p.Name, window(p.Long), o.Window))
 		return
-	case threshold.Cmp(big.NewRat(1, 1)) >= 0:
+	case limit.exact.Cmp(big.NewRat(1, 1)) >= 0:
 		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: at an objective of %s it would need more than 100 %% errors (%s times a budget of %s %%)",
 			o.Name, p.Name, o.Target, decimal(p.Factor(o.Window)), decimal(new(big.Rat).Mul(o.budget, big.NewRat(100, 1)))))
 		return
 	}
-	text := decimal(threshold)
 	c.alert(Alert{
 		Kind: KindBudgetBurn, Tier: p.Tier, SLO: o.index,
-		Burn:   &Burn{Pair: p, Threshold: threshold, MinBadEvents: o.minBadEvents()},
+		Burn:   &Burn{Pair: p, Threshold: limit.exact, MinBadEvents: o.minBadEvents(), ratio: limit.ratio},
 		Check:  o.burnWindow(p, p.Short),
-		Expect: "at or below " + text,
+		Expect: "at or below " + limit.text,
 		Where:  c.worst(o),
 	}, Rule{
 		Alert:  c.alertName(o, "BudgetBurn"+p.Name),
-		Expr:   c.burnExpr(o, p, text),
+		Expr:   c.burnExpr(o, p, limit.text),
 		Labels: c.alertLabels(p.Tier, Label{labelSLO, o.Name}, Label{labelSlothSev, string(p.Tier)}),
 	}, c.burnTexts(o, p))
+}
+
+// limit is the error ratio above which a pair fires. Nobody modifies exact.
+type limit struct {
+	exact *big.Rat
+	ratio float64
+	text  string
+}
+
+func (c *compiler) limit(o resolved, p Pair) limit {
+	key := p.Name + " " + string(o.Window) + " " + string(o.Target)
+	if l, ok := c.limits[key]; ok {
+		return l
+	}
+	l := limit{exact: p.threshold(o.Window, o.budget)}
+	l.ratio, _ = l.exact.Float64()
+	l.text = decimal(l.exact)
+	c.limits[key] = l
+	return l
 }
 
 // burnWindow is the error ratio of one window of a pair. A ticket reads six

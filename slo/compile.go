@@ -19,11 +19,11 @@ const groupLimit = 1000
 func Compile(spec Spec) (Rules, error) {
 	spec = spec.WithDefaults()
 	var found problems
-	spec.Validate(&found)
+	spec.parsed = spec.check(&found)
 	if err := found.list.Err(); err != nil {
 		return Rules{}, fmt.Errorf("compile objectives of %q: %w", spec.Service, err)
 	}
-	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}, budgetTexts: map[string]string{}}
+	c := &compiler{spec: spec, scope: newScope(spec), written: map[string]string{}, budgetTexts: map[string]string{}, limits: map[string]limit{}}
 	return c.compile(), nil
 }
 
@@ -39,6 +39,7 @@ type compiler struct {
 	written map[string]string // what several objectives share, by tier and tile
 	// budgetTexts are parts of annotations by period and grouping.
 	budgetTexts map[string]string
+	limits      map[string]limit // by pair, period and objective
 }
 
 func (c *compiler) compile() Rules {

@@ -2,6 +2,8 @@ package slo
 
 import (
 	"math"
+	"slices"
+	"sort"
 	"time"
 )
 
@@ -31,19 +33,23 @@ func DrillShares() []float64 { return []float64{0.002, 0.01, 0.1, 0.5, 1} }
 // there first. Once full of bad events, the short window falls below it when
 // threshold / share of its length is left.
 func (r Rules) Drill(shares ...float64) []Drill {
-	var out []Drill
+	var burns []*Alert
+	for i := range r.Alerts {
+		if r.Alerts[i].Burn != nil {
+			burns = append(burns, &r.Alerts[i])
+		}
+	}
+	out := make([]Drill, 0, len(shares)*len(burns))
 	for _, share := range shares {
-		for _, a := range r.Alerts {
-			if a.Burn != nil {
-				out = append(out, r.drill(a, share))
-			}
+		for _, a := range burns {
+			out = append(out, r.drill(a, share))
 		}
 	}
 	return out
 }
 
-func (r Rules) drill(a Alert, share float64) Drill {
-	threshold, _ := a.Burn.Threshold.Float64()
+func (r Rules) drill(a *Alert, share float64) Drill {
+	threshold := a.Burn.ratio
 	d := Drill{
 		Alert: a.Name, SLO: r.Spec.SLOs[a.SLO].Name, Pair: a.Burn.Pair,
 		ErrorShare: share, Fires: share > threshold,
@@ -56,7 +62,7 @@ func (r Rules) drill(a Alert, share float64) Drill {
 }
 
 // short is how much time the short window of a burn alert really covers.
-func (r Rules) short(a Alert) time.Duration {
+func (r Rules) short(a *Alert) time.Duration {
 	every := pageInterval(r.Spec.ScrapeInterval)
 	if a.Tier == TierTicket {
 		every = ticketInterval(r.Spec.ScrapeInterval)
@@ -94,8 +100,10 @@ const quietWithin = 10 * time.Minute
 // is too high, or its alerts are tickets.
 func (r Rules) MinTraffic(objective string) (perHour float64, ok bool) {
 	left := quietWithin - r.Delay(TierPage)
-	for _, a := range r.Alerts {
-		if a.Burn == nil || a.Tier != TierPage || r.Spec.SLOs[a.SLO].Name != objective {
+	alerts := r.alertsOf(objective)
+	for i := range alerts {
+		a := &alerts[i]
+		if a.Burn == nil || a.Tier != TierPage {
 			continue
 		}
 		if d := r.drill(a, 1); !d.Fires || d.FiresAfter > left {
@@ -108,4 +116,17 @@ func (r Rules) MinTraffic(objective string) (perHour float64, ok bool) {
 		}
 	}
 	return perHour, ok
+}
+
+// alertsOf are the alerts of one objective, which stand together.
+func (r Rules) alertsOf(objective string) []Alert {
+	index := slices.IndexFunc(r.Spec.SLOs, func(o Objective) bool { return o.Name == objective })
+	if index < 0 {
+		return nil
+	}
+	// Alerts on the service as a whole come last and have no index.
+	from := func(index int) int {
+		return sort.Search(len(r.Alerts), func(i int) bool { return r.Alerts[i].SLO < 0 || r.Alerts[i].SLO >= index })
+	}
+	return r.Alerts[from(index):from(index+1)]
 }

@@ -36,10 +36,11 @@ type events interface {
 type scope struct {
 	matchers    []*labels.Matcher
 	environment string
+	parsed      selectors
 }
 
 func newScope(s Spec) scope {
-	sc := scope{environment: s.EnvironmentLabel}
+	sc := scope{environment: s.EnvironmentLabel, parsed: s.parsed}
 	for name, value := range s.Selector {
 		sc.matchers = append(sc.matchers, labels.MustNewMatcher(labels.MatchEqual, name, value))
 	}
@@ -53,9 +54,12 @@ func (sc scope) metric(name string, more ...*labels.Matcher) selector {
 
 // own selects what the author wrote, as it stands and within the service.
 func (sc scope) own(text string) (written, within selector) {
-	written, err := parseSelector(text)
-	if err != nil {
-		return selector{}, selector{} // Validate has reported it.
+	written, ok := sc.parsed[text]
+	if !ok {
+		var err error
+		if written, err = parseSelector(text); err != nil {
+			return selector{}, selector{} // Validate has reported it.
+		}
 	}
 	return written, written.within(sc.matchers)
 }
@@ -107,8 +111,11 @@ func hash(selectors ...selector) string {
 type countedEvents struct {
 	name, badName string
 	total, bad    selector
-	good          *selector // the events that are not bad, where one selector can say so
-	hasRoutes     bool
+	// good selects the events that are not bad, where one selector can say so. It
+	// is for its text alone: what tells them apart is written and not compiled.
+	good      *selector
+	apart     *labels.Matcher // as in bad
+	hasRoutes bool
 }
 
 func (e countedEvents) names() (total, bad string) { return e.name, e.badName }
@@ -129,8 +136,12 @@ func (e countedEvents) tiles(t tiling) []tile {
 	// The good events and the bad tile make the total: each bad event is then in
 	// both or in neither, and no ratio is above one.
 	bad.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.good.String() + ")"
-	counted := t.on() + ofObjective(bad.record, t.objective)
-	total.expr = t.increase(*e.good) + " + " + counted + " or " + counted
+	//
+	// A service may fail from its first request, before a good one could be
+	// counted. The bad tile is the total then, without the labels of its
+	// objective: under them it would be a second total beside the later ones.
+	counted := ofObjective(bad.record, t.objective)
+	total.expr = t.increase(*e.good) + " + " + t.on() + counted + " or " + t.on() + t.sumBy() + "(" + counted + ")"
 	return []tile{bad, total}
 }
 
@@ -143,10 +154,16 @@ func (e countedEvents) withGood() countedEvents {
 	if e.bad.metric != e.total.metric || len(extra) != 1 || len(e.bad.matchers) != len(e.total.matchers)+1 {
 		return e
 	}
-	if inverse, err := extra[0].Inverse(); err == nil {
-		e.good = new(e.total.with(inverse))
-	}
+	e.apart = extra[0]
+	e.good = new(e.total.with(&labels.Matcher{Type: inverse(e.apart.Type), Name: e.apart.Name, Value: e.apart.Value}))
 	return e
+}
+
+func inverse(t labels.MatchType) labels.MatchType {
+	return map[labels.MatchType]labels.MatchType{
+		labels.MatchEqual: labels.MatchNotEqual, labels.MatchNotEqual: labels.MatchEqual,
+		labels.MatchRegexp: labels.MatchNotRegexp, labels.MatchNotRegexp: labels.MatchRegexp,
+	}[t]
 }
 
 // timedEvents are the observations of a histogram; those above a bound are bad.

@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-func (in Indicator) validate(r Reporter, path string) {
+func (in Indicator) validate(r *checker, path string) {
 	var kinds []string
 	if in.Availability != nil {
 		kinds = append(kinds, "availability")
@@ -35,7 +35,7 @@ func (in Indicator) validate(r Reporter, path string) {
 	}
 }
 
-func (l Latency) validate(r Reporter, path string) {
+func (l Latency) validate(r *checker, path string) {
 	switch {
 	case l.Threshold == 0:
 		r.Problemf(path+".threshold", "there is no positive threshold; write a duration such as 200ms")
@@ -64,7 +64,7 @@ func (l Latency) validate(r Reporter, path string) {
 	}
 }
 
-func (q Ratio) validate(r Reporter, path string) {
+func (q Ratio) validate(r *checker, path string) {
 	total, totalOK := validateSelector(r, path+".total", q.Total)
 	bad, badOK := validateSelector(r, path+".bad", q.Bad)
 	if totalOK && badOK && total.String() == bad.String() {
@@ -78,12 +78,32 @@ type selector struct {
 	matchers []*labels.Matcher // without the one on the name
 }
 
-func validateSelector(r Reporter, path, text string) (selector, bool) {
+// selectors are parsed selectors by their text.
+type selectors map[string]selector
+
+// selector parses a text once. Each regular expression in it is compiled by the
+// parser, which is most of what a check costs.
+func (r *checker) selector(text string) (selector, error) {
+	sel, ok := r.known[text]
+	if !ok {
+		sel, ok = r.found[text]
+	}
+	if !ok {
+		var err error
+		if sel, err = parseSelector(text); err != nil {
+			return selector{}, err
+		}
+	}
+	r.found[text] = sel
+	return sel, nil
+}
+
+func validateSelector(r *checker, path, text string) (selector, bool) {
 	if strings.TrimSpace(text) == "" {
 		r.Problemf(path, "is missing; write a selector such as http_requests_total{handler=\"/checkout\"}")
 		return selector{}, false
 	}
-	sel, err := parseSelector(text)
+	sel, err := r.selector(text)
 	if err == nil {
 		return sel, true
 	}

@@ -39,7 +39,7 @@ func ImportOpenSLO(name string, src []byte) (Spec, []string, error) {
 	}
 	spec = spec.WithDefaults()
 	if len(im.problems) == 0 {
-		spec.Validate(im)
+		spec.parsed = spec.check(im)
 	}
 	if err := im.problems.Err(); err != nil {
 		return Spec{}, nil, err

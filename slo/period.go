@@ -42,7 +42,11 @@ func (c *compiler) ofPeriod(record string, w Window) string {
 			names = append(names, o.Name)
 		}
 	}
-	return all + "," + labelSlothSLO + "=~" + strconv.Quote(strings.Join(names, "|")) + "}"
+	op := "=~"
+	if len(names) == 1 {
+		op = "="
+	}
+	return all + "," + labelSlothSLO + op + strconv.Quote(strings.Join(names, "|")) + "}"
 }
 
 // usedWindows are the periods that some objective has.

@@ -24,7 +24,11 @@ type flow struct {
 func (e countedEvents) flows() []flow {
 	bad := e.bad
 	if e.good != nil {
-		return []flow{{selector: *e.good, good: true}, {selector: bad, bad: true}}
+		good := e.total
+		if inverse, err := e.apart.Inverse(); err == nil {
+			good = good.with(inverse)
+		}
+		return []flow{{selector: good, good: true}, {selector: bad, bad: true}}
 	}
 	if bad.metric == e.total.metric {
 		bad = bad.with(e.total.matchers...)
@@ -88,8 +92,8 @@ func (r Rules) testObjective(y *yamlWriter, c *compiler, g Group, o resolved) {
 
 func (r Rules) burns(tier Tier, objective int) []Alert {
 	var out []Alert
-	for _, a := range r.Alerts {
-		if a.Burn != nil && a.Tier == tier && a.SLO == objective {
+	for _, a := range r.alertsOf(r.Spec.SLOs[objective].Name) {
+		if a.Burn != nil && a.Tier == tier {
 			out = append(out, a)
 		}
 	}
@@ -112,7 +116,7 @@ type testRun struct {
 func (t *testRun) measure() {
 	t.outage = 10 * t.group.Interval
 	for _, a := range t.alerts {
-		d := t.drill(a, 1)
+		d := t.drill(&a, 1)
 		t.outage = max(t.outage, t.fires(d))
 		if seconds := d.FiresAfter.Seconds(); seconds >= 1 {
 			t.rate = max(t.rate, int64(math.Ceil(float64(a.Burn.MinBadEvents+1)/seconds)))
@@ -220,7 +224,7 @@ func (t *testRun) expect(y *yamlWriter) {
 	y.sample(bad, end, count)
 	for _, a := range t.alerts {
 		y.nothing(firing(a.Name), t.healthy)
-		y.sample(firing(a.Name), t.healthy+t.fires(t.drill(a, 1)), 1)
+		y.sample(firing(a.Name), t.healthy+t.fires(t.drill(&a, 1)), 1)
 	}
 }
 

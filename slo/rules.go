@@ -114,4 +114,5 @@ type Burn struct {
 	Threshold *big.Rat
 	// MinBadEvents is how many bad events the long window must hold.
 	MinBadEvents int
+	ratio        float64 // Threshold
 }

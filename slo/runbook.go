@@ -194,7 +194,7 @@ func (r Rules) resolvesWhen(a Alert) string {
 		return "It resolves by itself within minutes once the first query above gives what is expected."
 	}
 	return fmt.Sprintf("It resolves by itself when the last %s are good again: at most %s after the errors stop.",
-		window(a.Burn.Short), window(r.short(a)+r.Delay(a.Tier)))
+		window(a.Burn.Short), window(r.short(&a)+r.Delay(a.Tier)))
 }
 
 // percent writes the threshold of a burn alert for people.
@@ -266,7 +266,7 @@ func (r Rules) drillLines(a Alert) []string {
 	}
 	var out []string
 	for _, share := range DrillShares() {
-		d := r.drill(a, share)
+		d := r.drill(&a, share)
 		line := fmt.Sprintf("%g %%: never", share*100)
 		if d.Fires {
 			line = fmt.Sprintf("%g %%: fires after %s, resolves %s after the errors stop", share*100, short(d.FiresAfter), short(d.ResolvesAfter))

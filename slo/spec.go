@@ -49,6 +49,10 @@ type Spec struct {
 	Alerting Alerting    `yaml:"alerting"`
 	Replicas Replicas    `yaml:"replicas"`
 	SLOs     []Objective `yaml:"slos"`
+
+	// parsed remembers what selectors say, by their text: an author may change
+	// any field after [Parse], and what was not changed is not parsed again.
+	parsed selectors
 }
 
 // Links are the addresses that alerts and runbooks point to. An empty one
@@ -90,7 +94,7 @@ func Parse(name string, src []byte) (Spec, error) {
 	var spec Spec
 	doc.Decode(&spec)
 	spec = spec.WithDefaults()
-	spec.Validate(doc)
+	spec.parsed = spec.check(doc)
 	if err := doc.Err(); err != nil {
 		return Spec{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/observability-first/scaffold/slo"
 )
@@ -36,7 +37,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 			Indicator: slo.Indicator{Availability: &slo.Availability{}},
 		}},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(slo.Spec{})); diff != "" {
 		t.Errorf("spec differs (-want +got):\n%s", diff)
 	}
 }
@@ -239,5 +240,26 @@ slos:
 	lines := strings.Split(err.Error(), "\n")
 	if got, want := len(lines), 12; got != want {
 		t.Errorf("%d problems, want %d:\n%v", got, want, err)
+	}
+}
+
+// What a parsed specification remembers of its selectors never outlives them.
+func TestAChangedSpecificationIsCheckedAgain(t *testing.T) {
+	t.Parallel()
+	spec, err := slo.Parse("a.slo.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: a, objective: 99, indicator: {ratio: {total: a_total, bad: 'a_total{code=\"5\"}'}}}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.SLOs[0].Indicator.Ratio.Bad = `a_total{code="6"}`
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, `code="6"`) || strings.Contains(got, `code="5"`) {
+		t.Errorf("the rule reads what the specification said before: %s", got)
+	}
+	spec.SLOs[0].Indicator.Ratio.Bad = `a_total{`
+	if _, err := slo.Compile(spec); err == nil || !strings.Contains(err.Error(), "slos[0].indicator.ratio.bad: not a PromQL selector") {
+		t.Errorf("a broken selector gives %v", err)
 	}
 }

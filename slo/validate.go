@@ -41,7 +41,20 @@ type Reporter interface {
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
 // Validate reports every problem of a specification that has its defaults.
-func (s Spec) Validate(r Reporter) {
+func (s Spec) Validate(r Reporter) { s.check(r) }
+
+// checker is a Reporter that remembers what it has parsed.
+type checker struct {
+	Reporter
+	known selectors // of an earlier check; shared, so never written
+	found selectors
+}
+
+func newChecker(r Reporter, known selectors) *checker { return &checker{r, known, selectors{}} }
+
+// check is Validate, and gives every selector that it came by.
+func (s Spec) check(reporter Reporter) selectors {
+	r := newChecker(reporter, s.parsed)
 	if s.APIVersion != APIVersion {
 		r.Problemf("apiVersion", "%q is not known; write %s", s.APIVersion, APIVersion)
 	}
@@ -57,7 +70,8 @@ func (s Spec) Validate(r Reporter) {
 	if len(s.SLOs) == 0 {
 		r.Problemf("slos", "there is no objective; write at least one")
 	}
-	ValidateObjectives(r, "slos", s.SLOs)
+	validateObjectives(r, "slos", s.SLOs)
+	return r.found
 }
 
 func (s Spec) validateTelemetry(r Reporter) {
@@ -148,6 +162,10 @@ func (s Spec) validateAlerting(r Reporter) {
 // ValidateObjectives reports every problem of objectives that have their
 // defaults. Paths begin with prefix, as in slos[0].objective.
 func ValidateObjectives(r Reporter, prefix string, objectives []Objective) {
+	validateObjectives(newChecker(r, nil), prefix, objectives)
+}
+
+func validateObjectives(r *checker, prefix string, objectives []Objective) {
 	if len(objectives) > MaxObjectives {
 		r.Problemf(prefix, "%d objectives are more than one service can hold; use at most %d", len(objectives), MaxObjectives)
 	}
@@ -171,7 +189,7 @@ func ValidateObjectives(r Reporter, prefix string, objectives []Objective) {
 	}
 }
 
-func (o Objective) validate(r Reporter, path string) {
+func (o Objective) validate(r *checker, path string) {
 	validateName(r, path+".name", o.Name)
 	validateText(r, path+".description", o.Description)
 	o.Target.validate(r, path+".objective")

@@ -1,6 +1,9 @@
 package slo_test
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -190,3 +193,52 @@ func TestBoardUIDsFitGrafanaAndStayApart(t *testing.T) {
 		t.Errorf("uids %s and %s", a, b)
 	}
 }
+
+// A text that stands in a file more than once is spelled out once. What
+// Prometheus reads is the same, which other tests check; this holds the saving,
+// and that resources of the operator have no pointers.
+func TestEachDescriptionIsSpelledOnceInARuleFile(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, minimal+"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n")
+	for _, f := range rules.RuleFiles() {
+		want := 1
+		if strings.Contains(f.Name, "alive") {
+			want = 0
+		}
+		if got := strings.Count(string(f.Data), "times the rate that it can bear"); got != want {
+			t.Errorf("%s spells the description of burn alerts %d times, want %d", f.Name, got, want)
+		}
+	}
+	if got := strings.Count(string(rules.PrometheusRule()), "times the rate that it can bear"); got != 8 {
+		t.Errorf("the operator's resource spells %d descriptions, want all 8", got)
+	}
+}
+
+func TestRulesAreWrittenInPiecesAsTheyAreInOne(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, string(thousand(100)))
+	var w pieces
+	if err := rules.WriteRuleFile(&w); err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Join(w, nil); !bytes.Equal(got, rules.RuleFile()) {
+		t.Error("the pieces differ from the whole")
+	}
+	if len(w) < 5 {
+		t.Errorf("%d pieces of half a megabyte, want more", len(w))
+	}
+	if err := rules.WriteRuleFile(broken{}); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("a writer that breaks gives %v", err)
+	}
+}
+
+type pieces [][]byte
+
+func (p *pieces) Write(data []byte) (int, error) {
+	*p = append(*p, bytes.Clone(data))
+	return len(data), nil
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

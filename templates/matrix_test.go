@@ -108,6 +108,9 @@ func chosen(t *testing.T, row []int) spec.Service {
 			}
 		}
 	}
+	if telemetry, _ := document["telemetry"].(map[string]any); telemetry["histograms"] == "native" {
+		thresholds = nil // the spec refuses the two together
+	}
 	slos := []any{objective("availability", window, "availability", map[string]any{})}
 	for i, threshold := range thresholds {
 		slos = append(slos, objective(fmt.Sprintf("latency-%d", i), window, "latency", map[string]any{"threshold": threshold}))

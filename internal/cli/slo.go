@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -71,6 +72,9 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 	if err != nil {
 		return err
 	}
+	if g.output != "json" && o.dir == "" && o.format == formatPrometheus {
+		return g.streamRules(rules, o, dropped)
+	}
 	files, lost, err := ruleOutput(rules, o)
 	if err != nil {
 		return err
@@ -92,6 +96,17 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 			return fmt.Errorf("write to standard output: %w", err)
 		}
 	}
+	return doc.summarize(g.Streams.Err)
+}
+
+// streamRules writes the rules as they are made: those of a thousand objectives
+// are megabytes.
+func (g *globals) streamRules(rules slo.Rules, o sloOptions, dropped []string) error {
+	if err := rules.WriteRuleFile(g.Streams.Out); err != nil {
+		return fmt.Errorf("write to standard output: %w", err)
+	}
+	doc := describeRules(rules, o, nil)
+	doc.Dropped = append(doc.Dropped, dropped...)
 	return doc.summarize(g.Streams.Err)
 }
 
@@ -144,10 +159,20 @@ func (g *globals) readInput(file string) (name string, src []byte, err error) {
 }
 
 // apiVersion is that of the first document. A file that has none, or is no
-// YAML, is left to the parser of our own format, which says what is wrong.
+// YAML, is left to the parser of our own format, which says what is wrong. Most
+// files say it on a line of its own, so that the rest need not be read for it.
 func apiVersion(src []byte) string {
 	var head struct {
 		APIVersion string `yaml:"apiVersion"`
+	}
+	for line := range bytes.Lines(src) {
+		if !bytes.HasPrefix(line, []byte("apiVersion:")) {
+			continue
+		}
+		if err := yaml.Unmarshal(line, &head); err == nil {
+			return head.APIVersion
+		}
+		break
 	}
 	if err := yaml.Unmarshal(src, &head); err != nil {
 		return ""

@@ -157,6 +157,43 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 	return nil
 }
 
+// fromTheFirst fails every event of a service from its first on, before any good
+// one could be counted. It pages as any outage does.
+func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
+	const end = time.Hour
+	w := d.newWorld(end)
+	if err := w.replicas(production, 2, d.all(incident(incidentRate, 1, 0, end))); err != nil {
+		return err
+	}
+	lab, err := w.lab(notPeriod)
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	for _, o := range d.Rules.Spec.SLOs {
+		if !d.canPage(o.Name) {
+			continue
+		}
+		first, found := time.Duration(0), false
+		for _, f := range lab.History() {
+			if d.isPage(f.Alert) && d.burns(o.Name)(f.Alert) && !found {
+				first, found = f.FiredAt.Sub(at(0)), true
+			}
+		}
+		var problem error
+		switch {
+		case !found:
+			problem = errors.New("nothing pages within an hour")
+		case first > 10*time.Minute:
+			problem = fmt.Errorf("it takes %s to page", first)
+		}
+		r.judge("page when "+o.Name+" fails from the first request", fmt.Sprintf("fires after %s", first), problem)
+	}
+	return nil
+}
+
 // canPage says whether an objective has a page that a total outage fires.
 func (d Drill) canPage(objective string) bool {
 	for _, row := range d.Rules.Drill(1) {

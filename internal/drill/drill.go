@@ -72,7 +72,7 @@ func (d Drill) timed() []rehearsal {
 	for _, share := range slo.DrillShares() {
 		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
-	return append(all, rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets})
+	return append(all, rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets}, rehearsal{"a service that fails from the first", d.fromTheFirst})
 }
 
 func (d Drill) rest() []rehearsal {

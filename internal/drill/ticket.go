@@ -30,7 +30,7 @@ func between(from, to time.Duration) func(time.Duration) bool {
 
 func troubles() []trouble {
 	return []trouble{
-		{slo.KindDependency, "a dependency fails", true, 20 * time.Minute, 10 * time.Minute, 10 * time.Minute,
+		{slo.KindDependency, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) {

@@ -101,8 +101,11 @@ func Patterns() []string { return []string{"service"} }
 func ComponentNames() []string { return []string{"postgres"} }
 
 // Histograms lists how latencies are exposed: with fixed bounds, as native
-// histograms, or both while an organisation moves from one to the other.
-func Histograms() []string { return []string{"classic", "both", "native"} }
+// histograms, or both while an organisation moves from one to the other. Latency
+// objectives need the bounds.
+func Histograms() []string { return []string{"classic", "both", histogramsNative} }
+
+const histogramsNative = "native"
 
 // MetricsTransports lists how metrics leave the process: read by a scraper, or
 // pushed over OTLP.

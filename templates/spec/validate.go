@@ -114,6 +114,21 @@ func (v *validator) observed() {
 		v.problemf("telemetry.traceRatio", "%v is not a ratio; use 0 to 1", t.TraceRatio)
 	}
 	v.check("telemetry.histograms", checkOneOf("kind of histogram", v.s.Telemetry.Histograms, Histograms()))
+	v.countable()
+}
+
+// countable refuses latency objectives that could count nothing. Their rules
+// read a bucket with the threshold as its bound, and the counter of requests
+// that stands in for an idle histogram would make the silence look healthy.
+func (v *validator) countable() {
+	if v.s.Telemetry.Histograms != histogramsNative {
+		return
+	}
+	for i, o := range v.s.SLOs {
+		if l := o.Indicator.Latency; l != nil && l.Histogram == "" {
+			v.problemf("telemetry.histograms", "native histograms have no bucket for slos[%d].indicator.latency to count, so that %q would never fire; write both, or take the objective out", i, o.Name)
+		}
+	}
 }
 
 // reporter passes on what package slo finds, under the keys that a service's
