@@ -99,6 +99,31 @@ func (d Drill) Timetable(ctx context.Context) (Result, error) {
 	return d.run(ctx, d.timed())
 }
 
+// At is the drill of the same objectives at another scrape interval: what the
+// rules would be if the specification said so.
+func (d Drill) At(scrape time.Duration) (Drill, error) {
+	spec := d.Rules.Spec
+	spec.ScrapeInterval = scrape
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		return Drill{}, err
+	}
+	d.Rules, d.Groups = rules, nil
+	for _, f := range rules.RuleFiles() {
+		groups, err := rulelab.Load(f.Name, f.Data)
+		if err != nil {
+			return Drill{}, err
+		}
+		d.Groups = append(d.Groups, groups...)
+	}
+	return d, nil
+}
+
+// Intervals are the scrape intervals that rules have to hold at.
+func Intervals() []time.Duration {
+	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
 // workers is how many rehearsals run at a time: each is one goroutine's work.
 const workers = 2
 

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// How long a service may take to start and to stop. A service that takes longer
-// has failed the proof.
+// How long a service may take to start and to stop, unless the options say so. A
+// service that takes longer has failed the proof.
 const (
 	startWithin = 60 * time.Second
 	stopWithin  = 30 * time.Second
@@ -46,12 +46,13 @@ type child struct {
 	rest   []string      // what was no JSON: panics, prints
 	stderr bytes.Buffer  // the last of it
 	grown  chan struct{} // closed and replaced with each line
+	began  time.Time     // just before it was started
 }
 
 // launch starts the binary and returns once it says where it listens and
 // /readyz answers 200. The addresses come from the service's own log, which tells
 // them from those of any other program.
-func launch(ctx context.Context, binary, dir string, env []string) (*child, error) {
+func launch(ctx context.Context, binary, dir string, env []string, within time.Duration) (*child, error) {
 	c := &child{exited: make(chan struct{}), grown: make(chan struct{})}
 	c.cmd = exec.Command(binary) //nolint:noctx // it is stopped by signals, in order
 	c.cmd.Dir, c.cmd.Env = dir, env
@@ -61,18 +62,19 @@ func launch(ctx context.Context, binary, dir string, env []string) (*child, erro
 	if err != nil {
 		return nil, err
 	}
+	c.began = time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
 	go c.read(stdout)
-	if err := c.waitStarted(ctx); err != nil {
+	if err := c.waitStarted(ctx, within); err != nil {
 		return nil, errors.Join(err, c.kill())
 	}
 	return c, nil
 }
 
-func (c *child) waitStarted(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("the service did not start within %s%s", startWithin, "\n"))
+func (c *child) waitStarted(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it did not within %s", within))
 	defer cancel()
 	started, err := c.waitLine(ctx, "says that it started", func(l line) bool {
 		pid, _ := l["pid"].(float64)
@@ -203,20 +205,20 @@ func (l lastOf) Write(b []byte) (int, error) {
 
 // stop sends SIGTERM and waits. A service that does not end is killed, and that
 // is an error.
-func (c *child) stop() error {
+func (c *child) stop(within time.Duration) error {
 	if !c.running() {
 		return c.alive()
 	}
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return errors.Join(err, c.kill())
 	}
-	timer := time.NewTimer(stopWithin)
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case <-c.exited:
 	case <-timer.C:
 		_ = c.kill()
-		return fmt.Errorf("the service still ran %s after SIGTERM and was killed; a worker or a hook ignores its context\n%s", stopWithin, c.lastWords())
+		return fmt.Errorf("the service still ran %s after SIGTERM and was killed; a worker or a hook ignores its context\n%s", within, c.lastWords())
 	}
 	if c.err != nil {
 		return fmt.Errorf("the service ended with %s after SIGTERM\n%s", c.state(), c.lastWords())

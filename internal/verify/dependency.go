@@ -30,7 +30,7 @@ func (s *session) dependency(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, well)
+		s.driver.drive(driving, calmMix())
 	}()
 	defer func() { stop(); <-done }()
 
@@ -114,11 +114,15 @@ func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err e
 	return "", "", errors.New("no panel shows a check that fails")
 }
 
-// startTime is when the service says that it was started.
+// startTime is when the service says that it was started, in seconds since the
+// epoch.
 func (s *session) startTime(ctx context.Context) (float64, error) {
 	v, err := s.watch.query(ctx, "max("+semconv.ProcessStartTime+")")
-	if err != nil || len(v) != 1 {
-		return 0, errors.Join(err, errNoMetrics)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(v) != 1:
+		return 0, fmt.Errorf("%s/metrics has no %s; a service on runtime.Main exposes it", s.child.admin, semconv.ProcessStartTime)
 	}
 	return v[0].F, nil
 }

@@ -18,11 +18,9 @@ import (
 	"github.com/observability-first/scaffold/internal/openapi"
 )
 
-// How much is driven: enough for every route and every quantile, too little to
-// be a load test.
 const (
-	callers = 4
-	think   = 4 * time.Millisecond // between two requests of one caller
+	// maxIdle is how many connections are kept: one for each caller.
+	maxIdle = 16
 	// answerWithin bounds one request; the service's own deadline comes first.
 	answerWithin = 40 * time.Second
 	maxAnswer    = 1 << 20
@@ -60,22 +58,28 @@ func newDriver(base string, doc openapi.Document, routes []string, slow time.Dur
 	return &driver{
 		base: base, doc: doc, routes: routes, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
 		client: &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: callers},
+			Transport:     &http.Transport{MaxIdleConnsPerHost: maxIdle},
 			Timeout:       answerWithin,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// drive lets callers go through every operation until the context ends, in the
-// given manners one after the other.
-func (d *driver) drive(ctx context.Context, manners ...manner) {
+// mix is who calls at the same time: one caller for each manner, with a pause
+// between two requests.
+type mix struct {
+	manners []manner
+	think   time.Duration
+}
+
+// drive lets callers go through every operation until the context ends.
+func (d *driver) drive(ctx context.Context, m mix) {
 	var wg sync.WaitGroup
-	for n := range callers {
+	for _, how := range m.manners {
 		wg.Go(func() {
 			c := caller{driver: d, members: map[string]member{}}
-			for i := n; ctx.Err() == nil; i++ {
-				c.round(ctx, manners[i%len(manners)])
+			for ctx.Err() == nil {
+				c.round(ctx, how, m.think)
 			}
 		})
 	}
@@ -137,22 +141,16 @@ type caller struct {
 	members map[string]member // by the path of their collection
 }
 
-func (c *caller) round(ctx context.Context, how manner) {
+// round goes through every operation once. What is made and taken away has to
+// be, or nothing else could be asked: those calls are made well, too.
+func (c *caller) round(ctx context.Context, how manner, think time.Duration) {
 	for _, op := range c.order() {
 		if ctx.Err() != nil {
 			return
 		}
-		// What is made and taken away has to be, or nothing else could be asked.
-		if how != well && how != wrongly && (op.Method == http.MethodPost || op.Method == http.MethodDelete) {
+		c.call(ctx, op, how)
+		if how != well && how != slowly && (how == wrongly || op.Method == http.MethodPost || op.Method == http.MethodDelete) {
 			c.call(ctx, op, well)
-		}
-		if how == wrongly {
-			c.call(ctx, op, wrongly)
-		}
-		if how == wrongly {
-			c.call(ctx, op, well)
-		} else {
-			c.call(ctx, op, how)
 		}
 		pause(ctx, think)
 	}

@@ -17,6 +17,9 @@ import (
 // rules proves that each recording has recorded, and that each alert watches
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
+	for _, cycle := range rulelab.Cycles(s.subject.Rules) {
+		s.book.Fail(sectionRules, "no rules read each other in a circle", "%s", cycle)
+	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
 			p := proof.Proof{Section: sectionRules, File: g.File, Status: proof.Holds}

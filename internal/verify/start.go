@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func (s *session) start(ctx context.Context) error {
 		"PYROSCOPE_UPLOAD_INTERVAL=1s", "OTEL_BSP_SCHEDULE_DELAY=200",
 	)
 	s.options.Progress("starting the service")
-	c, err := launch(ctx, s.binary, s.subject.Dir, append(env, s.options.Env...))
+	c, err := launch(ctx, s.binary, s.subject.Dir, append(env, s.options.Env...), cmp.Or(s.options.StartWithin, startWithin))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -173,26 +174,3 @@ func openDatabase(ctx context.Context) (*database, error) {
 }
 
 func (d *database) close() error { return d.server.Close() }
-
-// traffic drives every route and proves that each ended in every way.
-func (s *session) traffic(ctx context.Context) error {
-	if len(s.signals.Routes) == 0 {
-		s.book.Fail(sectionTraffic, "routes", "%s", errNoRoutes)
-		return nil
-	}
-	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile, s.subject.Requests)...)
-	// Healthy for an hour of stretched time, then everything that may happen.
-	if err := s.driveFor(ctx, healthyFor, well, well, wrongly); err != nil {
-		return err
-	}
-	if err := s.driveFor(ctx, brokenFor, well, failing, shedded, slowly, wrongly, well); err != nil {
-		return err
-	}
-	if err := s.driveFor(ctx, calmFor, well); err != nil {
-		return err
-	}
-	for _, route := range s.signals.Routes {
-		s.judgeRoute(ctx, route)
-	}
-	return nil
-}

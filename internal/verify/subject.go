@@ -23,6 +23,9 @@ const (
 	boardsFolder   = "observability/boards"
 	runbooksFolder = "observability/runbooks"
 	routesFile     = "observability/alertmanager.yaml"
+
+	prometheusFile  = "observability/prometheus.yaml"
+	datasourcesFile = "observability/grafana/provisioning/datasources/datasources.yaml"
 )
 
 // slower is how much longer than the longest threshold a slow request takes, and
@@ -55,6 +58,8 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 		s.Runbooks = append(s.Runbooks, Runbook{name, data})
 		return nil
 	})
+	l.one(prometheusFile, func(_ string, data []byte) error { s.Provisioned.Prometheus = data; return nil })
+	l.one(datasourcesFile, func(_ string, data []byte) error { s.Provisioned.Datasources = data; return nil })
 	l.one(RequestFile, func(name string, data []byte) (err error) {
 		s.RequestsFile = name
 		s.Requests, err = httpfile.Parse(name, data)

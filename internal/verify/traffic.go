@@ -19,13 +19,49 @@ const (
 	calmFor    = 45 * time.Minute
 )
 
+// The mixes of callers: enough for every route and every quantile, too little to
+// be a load test. While the service is broken, a fifth of the requests or more are
+// slow and as many fail, so that every objective burns.
+func healthyMix() mix {
+	return mix{[]manner{well, well, well, wrongly}, 4 * time.Millisecond}
+}
+
+func brokenMix() mix {
+	return mix{[]manner{well, wrongly, failing, failing, shedded, slowly, slowly, slowly, slowly}, 60 * time.Millisecond}
+}
+
+func calmMix() mix { return mix{[]manner{well, well, well, well}, 4 * time.Millisecond} }
+
+// traffic drives every route and proves that each ended in every way.
+func (s *session) traffic(ctx context.Context) error {
+	if len(s.signals.Routes) == 0 {
+		s.book.Fail(sectionTraffic, "routes", "%s", errNoRoutes)
+		return nil
+	}
+	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile, s.subject.Requests)...)
+	// Healthy for an hour of stretched time, then everything that may happen.
+	if err := s.driveFor(ctx, healthyFor, healthyMix()); err != nil {
+		return err
+	}
+	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
+		return err
+	}
+	if err := s.driveFor(ctx, calmFor, calmMix()); err != nil {
+		return err
+	}
+	for _, route := range s.signals.Routes {
+		s.judgeRoute(ctx, route)
+	}
+	return nil
+}
+
 // driveFor drives until an amount of stretched time has passed.
-func (s *session) driveFor(ctx context.Context, d time.Duration, manners ...manner) error {
+func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
 	driving, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, manners...)
+		s.driver.drive(driving, m)
 	}()
 	err := s.watch.pass(ctx, d)
 	stop()

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,11 @@ func (s *session) trail(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, well)
+		s.driver.drive(driving, calmMix())
 	}()
 	var found trail
 	var why error
-	waiting, cancel := context.WithTimeout(ctx, trailWithin)
+	waiting, cancel := context.WithTimeout(ctx, cmp.Or(s.options.TrailWithin, trailWithin))
 	defer cancel()
 	_ = until(waiting, "a request is in every signal", func() bool {
 		pause(waiting, 200*time.Millisecond)
@@ -67,8 +68,7 @@ func (s *session) trail(ctx context.Context) error {
 // best one got.
 func (s *session) follow() (trail, error) {
 	exemplars := map[string]labels.Labels{}
-	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, semconv.HTTPServerRequestDuration+"(_bucket)?")}
-	for _, r := range s.watch.store.Exemplars(math.MinInt64, math.MaxInt64, ms) {
+	for _, r := range s.exemplars() {
 		for _, e := range r.Exemplars {
 			exemplars[traceOf(e)] = r.SeriesLabels
 		}
@@ -98,6 +98,12 @@ func (s *session) follow() (trail, error) {
 	return trail{}, best
 }
 
+// exemplars are those of the duration of requests.
+func (s *session) exemplars() []exemplar.QueryResult {
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, semconv.HTTPServerRequestDuration+"(_bucket)?")}
+	return s.watch.store.Exemplars(math.MinInt64, math.MaxInt64, ms)
+}
+
 func traceOf(e exemplar.Exemplar) string { return e.Labels.Get(semconv.ExemplarTraceID) }
 
 func (s *session) lineOf(span servicetest.Span) (line, bool) {
@@ -115,7 +121,7 @@ func (s *session) profiledSpans() map[string]string {
 	for _, u := range s.profiles() {
 		for _, sample := range u.data.Sample {
 			for _, id := range sample.Label["span_id"] {
-				out[id] = u.data.SampleType[0].Type
+				out[id] = u.data.SampleType[len(u.data.SampleType)-1].Type
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,10 @@ type Subject struct {
 	Rules    []rulelab.Group
 	Boards   []boardfile.Board
 	Runbooks []Runbook
-	Requests httpfile.File // of verify.http
+	// Provisioned is the service's own stack: how its Prometheus scrapes and how
+	// its Grafana links signals. Files that are not there are nil.
+	Provisioned struct{ Prometheus, Datasources []byte }
+	Requests    httpfile.File // of verify.http
 	// RequestsFile is its name, for messages; empty without one.
 	RequestsFile string
 	// Drill rehearses the alerts; nil leaves them out, and the report says so.
@@ -51,6 +55,10 @@ type Options struct {
 	Env []string
 	// Progress is told what goes on; nil tells nobody.
 	Progress func(what string)
+	// StartWithin and StopWithin are how long the service may take to start and
+	// to stop, TrailWithin how long a request is looked for that every signal
+	// tells of; 0 means 60, 30 and 20 s.
+	StartWithin, StopWithin, TrailWithin time.Duration
 }
 
 // Run proves a service. The error is for what kept it from looking: a service
@@ -123,6 +131,7 @@ func (s *session) live(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 	}{
+		{"looking whose metrics these are", s.identity},
 		{"driving every route", s.traffic},
 		{"following one request through every signal", s.trail},
 		{"taking the database away", s.dependency},
@@ -132,7 +141,10 @@ func (s *session) live(ctx context.Context) error {
 		s.options.Progress(step.name)
 		err := step.run(ctx)
 		if trouble := s.watch.trouble(); trouble != nil && ctx.Err() == nil {
-			s.book.Fail(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+			s.fail(trouble)
+			break
+		}
+		if errors.Is(err, errNotOurs) {
 			break
 		}
 		if err != nil {
@@ -148,9 +160,41 @@ func (s *session) live(ctx context.Context) error {
 	return s.close()
 }
 
+// errNotOurs says that another program answers, so that nothing can be proven.
+var errNotOurs = errors.New("another program answers")
+
+// identity proves that the metrics are those of the process that was started:
+// another program's must not make anything hold.
+func (s *session) identity(ctx context.Context) error {
+	if err := s.watch.pass(ctx, s.subject.ScrapeInterval); err != nil {
+		return err
+	}
+	started, err := s.startTime(ctx)
+	// The kernel counts in hundredths of a second, from a boot time in seconds.
+	const exact = 2
+	if since := started - float64(s.child.began.UnixMilli())/1000; err == nil && (since < -exact || since > exact+startWithin.Seconds()) {
+		err = fmt.Errorf("%s/metrics is of a process that started at %s, the service was started at %s: another program answers there",
+			s.child.admin, time.Unix(int64(started), 0).UTC().Format(time.RFC3339), s.child.began.UTC().Format(time.RFC3339))
+	}
+	s.book.Judge(sectionService, "its metrics are its own", "by the start time of the process", err)
+	if err != nil {
+		return errNotOurs
+	}
+	return nil
+}
+
+// fail says why the watch has stopped.
+func (s *session) fail(trouble error) {
+	if _, rule := errors.AsType[ruleError](trouble); rule {
+		s.book.Fail(sectionRules, "every rule evaluates", "%s", trouble)
+		return
+	}
+	s.book.Fail(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+}
+
 // stop ends the service as its platform would.
 func (s *session) stop() {
-	s.book.Judge(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop())
+	s.book.Judge(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
 }
 
 // close ends what still runs.
@@ -169,8 +213,10 @@ func (s *session) close() error {
 func (s *session) queries(ctx context.Context) error {
 	s.prober.to = s.watch.time()
 	s.rules(ctx)
+	s.scrapeInterval()
 	s.boards(ctx)
 	s.runbooks(ctx)
+	s.datasources(ctx)
 	return ctx.Err()
 }
 
@@ -186,6 +232,29 @@ func (s *session) rehearse(ctx context.Context) error {
 	}
 	s.book.Add(result.Proofs...)
 	s.book.SetDrill(result.Rows, result.Cost)
+	return s.rehearseElsewhere(ctx)
+}
+
+// rehearseElsewhere rehearses what the objectives compile to at the other scrape
+// intervals: whoever changes the interval is to find the same alerts.
+func (s *session) rehearseElsewhere(ctx context.Context) error {
+	for _, interval := range drill.Intervals() {
+		if interval == s.subject.ScrapeInterval {
+			continue
+		}
+		d, err := s.subject.Drill.At(interval)
+		if err != nil {
+			return err
+		}
+		result, err := d.Timetable(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range result.Proofs {
+			p.Claim += fmt.Sprintf(", at scrapes of %s", interval)
+			s.book.Add(p)
+		}
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,6 +24,9 @@ const (
 	maxPage = 16 << 20
 	// storeBytes bounds what is kept of all scrapes.
 	storeBytes = 512 << 20
+	// ruleTimeout bounds one query of a rule or a board. Prometheus allows two
+	// minutes; a rule that needs more than a few seconds on one process is wrong.
+	ruleTimeout = 10 * time.Second
 	// scrapeTimeout is far beyond what a page takes.
 	scrapeTimeout = 5 * time.Second
 )
@@ -48,7 +50,7 @@ type watch struct {
 // newWatch prepares to watch a child. The clock begins with the child's.
 func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulelab.Group) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
-	lab, err := rulelab.New(store, groups, rulelab.Options{})
+	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: ruleTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (w *watch) step(ctx context.Context) error {
 		return err
 	}
 	if err := w.lab.Run(ctx, from, to); err != nil {
-		return err
+		return ruleError{err}
 	}
 	fired := w.lab.History()
 	w.mu.Lock()
@@ -156,5 +158,8 @@ func targetLabels(selector map[string]string, environmentLabel, instance string)
 // Environment is the environment that the service is told to run in.
 const Environment = "verify"
 
-// errNoMetrics is a service that a scraper gets nothing from.
-var errNoMetrics = errors.New("the service exposes no metrics")
+// ruleError is a rule that does not evaluate: the service is not to blame.
+type ruleError struct{ err error }
+
+func (e ruleError) Error() string { return e.err.Error() }
+func (e ruleError) Unwrap() error { return e.err }

@@ -1,0 +1,145 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/proof"
+)
+
+// misbehave proves a service that misbehaves, and returns what does not hold.
+func misbehave(t *testing.T, mode string, env ...string) (failures string, err error) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs a service")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	report, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/fake"}, Options{
+		Env: append([]string{"FAKE=" + mode}, env...), StartWithin: 3 * time.Second, StopWithin: 500 * time.Millisecond,
+	})
+	var out []string
+	for _, p := range report.Proofs {
+		if p.Failed() {
+			out = append(out, p.Section+": "+p.Claim+": "+p.Detail)
+		}
+	}
+	nothingLeft(t)
+	return strings.Join(out, "\n"), err
+}
+
+// nothingLeft wants the run to have removed every file that it made.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestServicesThatMisbehave(t *testing.T) {
+	for _, tc := range []struct{ mode, want string }{
+		{"no start", "service: it starts and becomes ready: the service ended with exit status 64\nfake: SHOP_KEY is not set; set it to the key of the shop"},
+		{"no metrics", `/metrics: the answer is 404 Not Found`},
+		{"html", `the page has the content type "text/html"`},
+		{"malformed", `line 3 of the page is malformed`},
+		{"huge", `the page has more than 16777216 bytes`},
+		{"crash", "service: it keeps running and answers its scraper: the service ended with exit status 2\npanic: assignment to entry in nil map"},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			got, err := misbehave(t, tc.mode)
+			if err != nil || !strings.Contains(got, tc.want) {
+				t.Errorf("got %q, %v\nwant %q", got, err, tc.want)
+			}
+			t.Log(got)
+		})
+	}
+}
+
+// Another program's answers never count, whichever way they are reached.
+func TestAnswersOfAnotherProgram(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = w.Write([]byte("# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1\n"))
+	}))
+	t.Cleanup(other.Close)
+	for mode, want := range map[string]string{
+		"log of another":     "service: it starts and becomes ready: waited for a line that says that it started: it did not within 3s",
+		"address of another": "service: its metrics are its own: " + other.URL + "/metrics is of a process that started at 1970-01-01T00:00:01Z",
+		"":                   "has no process_start_time_seconds; a service on runtime.Main exposes it",
+	} {
+		t.Run(mode, func(t *testing.T) {
+			got, err := misbehave(t, mode, "OTHER="+strings.TrimPrefix(other.URL, "http://"))
+			if err != nil || !strings.Contains(got, want) {
+				t.Errorf("got %q, %v\nwant %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestAServiceThatDoesNotStop(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds and runs a service")
+	}
+	s := &session{subject: Subject{Dir: ".", Package: "./testdata/fake"}, temp: t.TempDir()}
+	if err := s.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := launch(t.Context(), s.binary, ".", append(os.Environ(), "FAKE=hang"), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.stop(200 * time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "still ran 200ms after SIGTERM and was killed") {
+		t.Errorf("got %v", err)
+	}
+	if c.running() {
+		t.Error("it still runs")
+	}
+}
+
+// An interrupt at any moment ends the run with an error and leaves nothing.
+func TestInterrupts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs a service")
+	}
+	for _, at := range []string{"asking the service", "starting the service", "driving every route"} {
+		t.Run(at, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			ctx, interrupt := context.WithCancelCause(t.Context())
+			_, err := Run(ctx, Subject{Dir: ".", Package: "./testdata/fake"}, Options{Env: []string{"FAKE=well"}, Progress: func(what string) {
+				if strings.HasPrefix(what, at) {
+					interrupt(errors.New("Ctrl-C"))
+				}
+			}})
+			if err == nil || !strings.Contains(err.Error(), "interrupted: Ctrl-C") {
+				t.Errorf("got %v", err)
+			}
+			nothingLeft(t)
+		})
+	}
+}
+
+func TestAServiceThatDoesNotBuild(t *testing.T) {
+	t.Parallel()
+	_, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/nothing"}, Options{})
+	if err == nil || !strings.Contains(err.Error(), "go build ./testdata/nothing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What was not looked at is no success.
+func TestNotRunIsAFailure(t *testing.T) {
+	t.Parallel()
+	r := proof.Report{Proofs: []proof.Proof{{Status: proof.Holds}, {Status: proof.NotRun}, {Status: proof.Foreign}}}
+	if r.Failures() != 1 {
+		t.Errorf("%d failures, want 1", r.Failures())
+	}
+}

@@ -1,0 +1,192 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// scrapeInterval proves that the service's own Prometheus scrapes as declared:
+// every tile and every window of the rules depends on it.
+func (s *session) scrapeInterval() {
+	if s.subject.Provisioned.Prometheus == nil {
+		return
+	}
+	var config struct {
+		Global struct {
+			ScrapeInterval model.Duration `yaml:"scrape_interval"`
+		} `yaml:"global"`
+		Scrapes []struct {
+			JobName        string         `yaml:"job_name"`
+			ScrapeInterval model.Duration `yaml:"scrape_interval"`
+		} `yaml:"scrape_configs"`
+	}
+	err := yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
+	for _, job := range config.Scrapes {
+		interval := time.Duration(job.ScrapeInterval)
+		if interval == 0 {
+			interval = time.Duration(config.Global.ScrapeInterval)
+		}
+		if job.JobName == s.subject.Selector[semconv.LabelJob] && interval != s.subject.ScrapeInterval {
+			err = fmt.Errorf("job %s is scraped every %s, the rules were made for %s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate", job.JobName, interval, s.subject.ScrapeInterval)
+		}
+	}
+	p := proof.Proof{Section: sectionRules, Claim: "the scraper keeps to the declared interval", File: prometheusFile, Status: proof.Holds, Detail: s.subject.ScrapeInterval.String()}
+	if err != nil {
+		p.Status, p.Detail = proof.Fails, err.Error()
+	}
+	s.book.Add(p)
+}
+
+// datasource is the part of a provisioned data source that leads from one signal
+// to another.
+type datasource struct {
+	UID      string `yaml:"uid"`
+	Type     string `yaml:"type"`
+	JSONData struct {
+		Exemplars []struct {
+			Name          string `yaml:"name"`
+			DatasourceUID string `yaml:"datasourceUid"`
+		} `yaml:"exemplarTraceIdDestinations"`
+		Logs *struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			Query         string `yaml:"query"`
+		} `yaml:"tracesToLogsV2"`
+		Profiles *struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			ProfileType   string `yaml:"profileTypeId"`
+		} `yaml:"tracesToProfiles"`
+		Metrics *struct {
+			DatasourceUID string `yaml:"datasourceUid"`
+			Queries       []struct {
+				Name  string `yaml:"name"`
+				Query string `yaml:"query"`
+			} `yaml:"queries"`
+		} `yaml:"tracesToMetrics"`
+		Derived []struct {
+			Label         string `yaml:"matcherRegex"`
+			DatasourceUID string `yaml:"datasourceUid"`
+		} `yaml:"derivedFields"`
+	} `yaml:"jsonData"`
+}
+
+// datasources proves that each way from one signal to another, as Grafana is told
+// of it, leads where there is something.
+func (s *session) datasources(ctx context.Context) {
+	if s.subject.Provisioned.Datasources == nil {
+		return
+	}
+	var file struct {
+		Datasources []datasource `yaml:"datasources"`
+	}
+	if err := yaml.Unmarshal(s.subject.Provisioned.Datasources, &file); err != nil {
+		s.way("data sources", "", err)
+		return
+	}
+	known := func(uid string) error {
+		if slices.ContainsFunc(file.Datasources, func(d datasource) bool { return d.UID == uid }) {
+			return nil
+		}
+		return fmt.Errorf("there is no data source %q", uid)
+	}
+	for _, d := range file.Datasources {
+		for _, e := range d.JSONData.Exemplars {
+			s.way("from an exemplar to its trace", "by the label "+e.Name, errors.Join(known(e.DatasourceUID), s.exemplarsHave(e.Name)))
+		}
+		if to := d.JSONData.Logs; to != nil {
+			s.way("from a trace to its log lines", "by the field that the query takes out", errors.Join(known(to.DatasourceUID), s.linesHave(to.Query)))
+		}
+		if to := d.JSONData.Profiles; to != nil {
+			evidence, found, err := s.askProfiles(fmt.Sprintf("{%s=%q}", semconv.LabelServiceName, s.subject.Service), to.ProfileType)
+			if err == nil && !found {
+				err = errors.New(evidence)
+			}
+			s.way("from a span to its profile", evidence, errors.Join(known(to.DatasourceUID), err))
+		}
+		if to := d.JSONData.Metrics; to != nil {
+			for _, q := range to.Queries {
+				s.way("from a trace to "+q.Name, "gives data", errors.Join(known(to.DatasourceUID), s.routeHas(ctx, q.Query)))
+			}
+		}
+		for _, f := range d.JSONData.Derived {
+			s.way("from a log line to its trace", "by the label "+f.Label, errors.Join(known(f.DatasourceUID), s.boardsMake(f.Label)))
+		}
+	}
+}
+
+func (s *session) way(claim, evidence string, err error) {
+	p := proof.Proof{Section: sectionLinks, Claim: claim, File: datasourcesFile, Status: proof.Holds, Detail: evidence}
+	if err != nil {
+		p.Status, p.Detail = proof.Fails, err.Error()
+	}
+	s.book.Add(p)
+}
+
+// exemplarsHave wants the label on the exemplars that were scraped.
+func (s *session) exemplarsHave(label string) error {
+	seen := 0
+	for _, r := range s.exemplars() {
+		for _, e := range r.Exemplars {
+			seen++
+			if e.Labels.Has(label) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("none of %d exemplars has the label %s", seen, label)
+}
+
+// linesHave wants the fields that a query of logs takes out in some log line.
+func (s *session) linesHave(query string) error {
+	query = strings.ReplaceAll(query, "$$", "$")
+	_, pipeline, _ := strings.Cut(query, "}")
+	for strings.HasPrefix(strings.TrimSpace(pipeline), "}") { // of ${__tags}
+		_, pipeline, _ = strings.Cut(pipeline, "}")
+	}
+	for _, stage := range stages(pipeline) {
+		if fields, ok := strings.CutPrefix(stage, "json "); ok {
+			if err := missingKey(s.child.log(), fields); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// routeHas asks a query about the route of some span.
+func (s *session) routeHas(ctx context.Context, query string) error {
+	for _, span := range s.receiver.Spans() {
+		route, ok := span.Attributes["http.route"].(string)
+		if !ok {
+			continue
+		}
+		query = strings.NewReplacer("$$__tags", fmt.Sprintf("%s=%q", semconv.LabelRoute, route), "$$", "$").Replace(query)
+		filled := fillIn(query, s.filler(nil))
+		if n, err := s.prober.look(ctx, filled, false); err != nil || n == 0 {
+			return errors.Join(err, errors.New("no data: "+s.prober.why(ctx, filled)))
+		}
+		return nil
+	}
+	return errors.New("no span has a route")
+}
+
+// boardsMake wants a query of logs that makes the label.
+func (s *session) boardsMake(label string) error {
+	for _, b := range s.subject.Boards {
+		for _, t := range b.All() {
+			if t.Datasource.Type == "loki" && strings.Contains(t.Expr, label+"=") {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no query of log lines makes the label %s", label)
+}
