@@ -33,6 +33,7 @@ func entries(v view) []entry {
 		{path: "migrations/migrations.go", template: "migrations/migrations.go.tmpl", owner: Yours, when: postgres},
 		{path: "migrations/0001_" + v.Many().Snake() + ".sql", template: "migrations/0001.sql.tmpl", owner: Yours, when: postgres},
 
+		{path: "verify.http", template: "verify.http.tmpl", owner: Yours},
 		{path: "README.md", template: "README.md.tmpl", owner: Merged},
 		{path: "Makefile", template: "Makefile.tmpl", owner: Merged},
 		{path: "Dockerfile", template: "Dockerfile.tmpl", owner: Merged},

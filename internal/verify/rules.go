@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -62,12 +63,25 @@ func (s *session) watches(ctx context.Context, r rulelab.Rule) (evidence string,
 		return "", err
 	}
 	all := selectors(tree)
+	evidence = fmt.Sprintf("all %d selectors have series", len(all))
 	for _, selector := range all {
-		if missing := s.prober.missing(ctx, selector); missing != "" {
+		switch missing := s.prober.missing(ctx, selector); {
+		case missing == "":
+		case s.bornLater(selector.Name):
+			evidence = "nothing to watch yet: the gauge " + selector.Name + " comes with what it measures"
+		default:
 			return "", errors.New("it can never fire: " + missing)
 		}
 	}
-	return fmt.Sprintf("all %d selectors have series", len(all)), nil
+	return evidence, nil
+}
+
+// bornLater says whether a metric without series is a declared gauge: those come
+// with what they measure, such as a first health check. Counters have to be there
+// at zero, or the first event is not seen.
+func (s *session) bornLater(metric string) bool {
+	m, declared := s.signals.Find(metric)
+	return declared && m.Type == "gauge" && slices.Contains(s.prober.known, metric)
 }
 
 // fence is a block of PromQL in a runbook.
