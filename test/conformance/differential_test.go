@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -250,7 +251,7 @@ func dump(t *testing.T, from storage.Queryable) map[string][]string {
 	q, err := from.Querier(math.MinInt64, math.MaxInt64)
 	must(t, err)
 	defer func() { must(t, q.Close()) }()
-	set := q.Select(t.Context(), true, nil, labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, ""))
+	set := q.Select(t.Context(), true, nil, labels.MustNewMatcher(labels.MatchNotEqual, model.MetricNameLabel, ""))
 	out := map[string][]string{}
 	for set.Next() {
 		series := set.At()

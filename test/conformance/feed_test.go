@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
@@ -101,7 +102,7 @@ func inputs(t *testing.T, groups []rulelab.Group) map[string]map[string][]string
 func addSelector(metrics map[string]map[string][]string, ms []*labels.Matcher) {
 	name := ""
 	for _, m := range ms {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			name = m.Value
 		}
 	}
@@ -112,7 +113,7 @@ func addSelector(metrics map[string]map[string][]string, ms []*labels.Matcher) {
 		metrics[name] = map[string][]string{}
 	}
 	for _, m := range ms {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			continue
 		}
 		values := strings.Split(strings.ReplaceAll(m.Value, "[+]", "+"), "|")
@@ -130,7 +131,7 @@ func addSelector(metrics map[string]map[string][]string, ms []*labels.Matcher) {
 func combinations(rnd *rand.Rand, name string, byLabel map[string][]string) []labels.Labels {
 	seen := map[string]labels.Labels{}
 	for range 3 * seriesPerMetric {
-		b := labels.NewBuilder(labels.FromStrings(labels.MetricName, name))
+		b := labels.NewBuilder(labels.FromStrings(model.MetricNameLabel, name))
 		for _, l := range slices.Sorted(maps.Keys(byLabel)) {
 			b.Set(l, byLabel[l][rnd.IntN(len(byLabel[l]))])
 		}
@@ -145,7 +146,7 @@ func combinations(rnd *rand.Rand, name string, byLabel map[string][]string) []la
 
 // life is the samples of one series.
 func life(rnd *rand.Rand, l labels.Labels, span time.Duration) []sample {
-	name := l.Get(labels.MetricName)
+	name := l.Get(model.MetricNameLabel)
 	s := &state{rnd: rnd, rate: []float64{0, 0.3, 5, 80}[rnd.IntN(4)], le: 1}
 	if le, err := strconv.ParseFloat(l.Get("le"), 64); err == nil {
 		s.le = math.Min(le, 10)
