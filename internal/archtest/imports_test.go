@@ -147,6 +147,31 @@ func TestRuntimeLeavesStandAlone(t *testing.T) {
 	}
 }
 
+// The whole of Prometheus is for test/conformance. One heavy package, however
+// deep, and the command drags in the SDKs of every cloud.
+func TestTheCommandStaysLight(t *testing.T) {
+	t.Parallel()
+	const upstream = "github.com/prometheus/prometheus/"
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(out))
+	if !slices.Contains(packages, upstream+"promql") {
+		t.Error("not even promql is among the dependencies, so nothing was checked")
+	}
+	for _, heavy := range []string{"tsdb", "rules", "config", "scrape", "web/api/v1", "promql/promqltest", "discovery", "notifier"} {
+		if slices.Contains(packages, upstream+heavy) {
+			t.Errorf("something imports %s%s; only test/conformance may", upstream, heavy)
+		}
+	}
+	if slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(p, "github.com/prometheus/alertmanager/") }) {
+		t.Error("something imports Alertmanager; only test/conformance may")
+	}
+}
+
 // runtimeModules is how many modules every service compiles because of the
 // runtime. It grows only on purpose: change the number and say why in the commit.
 const runtimeModules = 60

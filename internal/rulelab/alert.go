@@ -2,6 +2,7 @@ package rulelab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,7 +125,7 @@ func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (p
 		if fires {
 			r.fire(a, at)
 		}
-		out = append(out, a.series(at.Add(-r.group.QueryOffset))...)
+		out = append(out, r.series(a, at.Add(-r.group.QueryOffset))...)
 	}
 	if err := r.withinLimit(len(r.active)); err != nil {
 		r.forget(at)
@@ -209,12 +210,16 @@ func (r *rule) identity(ctx context.Context, at time.Time, s promql.Sample) (lab
 	return b.Labels(), nil
 }
 
-func (a *instance) series(then time.Time) promql.Vector {
+// series are those that an alert writes about itself. A label whose template
+// gives nothing is not one of the alert, and keeps the text of the template here:
+// so does Prometheus.
+func (r *rule) series(a *instance, then time.Time) promql.Vector {
 	state := statePending
 	if a.firing != nil {
 		state = stateFiring
 	}
-	b := labels.NewBuilder(a.labels)
+	b := labels.NewBuilder(r.Labels)
+	a.labels.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
 	b.Set(model.MetricNameLabel, forStateSeries)
 	since := b.Labels()
 	b.Set(model.MetricNameLabel, alertsSeries)
@@ -253,7 +258,12 @@ func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.S
 	}
 	data := template.AlertTemplateData(s.Metric.Map(), r.lab.options.ExternalLabels.Map(), r.lab.options.ExternalURL, s)
 	query := func(ctx context.Context, expr string, t time.Time) (promql.Vector, error) {
-		return r.lab.Query(ctx, expr, t)
+		v, err := r.lab.Query(ctx, expr, t)
+		// The engine's own words: they end up in a label where Prometheus puts them.
+		if inner := errors.Unwrap(err); inner != nil {
+			return nil, inner
+		}
+		return v, err
 	}
 	out, err := template.NewTemplateExpander(ctx, variables+text, "__alert_"+r.Name, data,
 		model.TimeFromUnixNano(at.UnixNano()), query, r.lab.url, nil).Expand()

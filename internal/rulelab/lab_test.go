@@ -136,6 +136,26 @@ func TestRulesOfAGroupRunInOrder(t *testing.T) {
 	}
 }
 
+func TestEmptyLabelsOfARuleRemoveThoseOfAResult(t *testing.T) {
+	t.Parallel()
+	store := metricstore.New()
+	check(t, store.Append(labels.FromStrings("__name__", "x", "a", "1", "b", "2", "c", "3"), 0, 1))
+	src := strings.Replace(group("g", "15s", "record: y\n    expr: x\n    labels: {a: ''}", "alert: A\n    expr: x\n    labels: {a: '', d: '{{ $labels.z }}'}"),
+		"  interval", "  labels: {b: ''}\n  interval", 1)
+	lab := newLab(t, store, rulelab.Options{}, src)
+	check(t, lab.Run(t.Context(), at(0), at(1)))
+	if got := query(t, lab, "y", at(0)); got != `{c="3"} 1` {
+		t.Errorf("recorded %s", got)
+	}
+	if got := lab.History()[0].Labels.String(); got != `{alertname="A", c="3"}` {
+		t.Errorf("the alert is %s", got)
+	}
+	// As in Prometheus, the series about the alert keeps a template without result.
+	if got := query(t, lab, "ALERTS", at(0)); got != `{alertname="A", alertstate="firing", c="3", d="{{ $labels.z }}"} 1` {
+		t.Errorf("the series is %s", got)
+	}
+}
+
 func TestQueryOffsetMovesReadingAndWriting(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()

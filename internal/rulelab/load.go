@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -32,8 +33,10 @@ type Rule struct {
 	Expr    string
 
 	For, KeepFiringFor time.Duration // of an alert
-	Labels             labels.Labels // of an alert, their values are templates
-	Annotations        labels.Labels // templates
+	// Labels are set on the results; an empty one removes that of a result. The
+	// values of an alert's are templates.
+	Labels      labels.Labels
+	Annotations labels.Labels // templates
 }
 
 // Load reads a rule file as Prometheus does. The error holds every problem of
@@ -59,14 +62,15 @@ func newGroup(file string, g rulefmt.RuleGroup) Group {
 		out.QueryOffset = time.Duration(*g.QueryOffset)
 	}
 	for _, r := range g.Rules {
-		own := labels.NewBuilder(labels.FromMap(g.Labels))
-		for name, value := range r.Labels {
-			own.Set(name, value)
+		own := maps.Clone(g.Labels)
+		if own == nil {
+			own = map[string]string{}
 		}
+		maps.Copy(own, r.Labels)
 		out.Rules = append(out.Rules, Rule{
 			Name: r.Record + r.Alert, IsAlert: r.Alert != "", Expr: r.Expr,
 			For: time.Duration(r.For), KeepFiringFor: time.Duration(r.KeepFiringFor),
-			Labels: own.Labels(), Annotations: labels.FromMap(r.Annotations),
+			Labels: labels.FromMap(own), Annotations: labels.FromMap(r.Annotations),
 		})
 	}
 	return out

@@ -85,36 +85,78 @@ func (r *route) shared(l labels.Labels) labels.Labels {
 	return b.Labels()
 }
 
+// How Prometheus tells of an end: again each minute for a quarter of an hour,
+// unless the alert fires again.
+const (
+	resendDelay = time.Minute
+	resendFor   = 15 * time.Minute
+)
+
+// arrivals are the times at which Alertmanager hears of the alerts of a group.
+// That it hears of one that fires again and again changes nothing.
+func (g *aggregate) arrivals(until time.Time) []arrival {
+	var out []arrival
+	again := map[string]time.Time{} // when an alert fires next, by labels
+	for _, f := range slices.Backward(g.alerts) {
+		key := f.Labels.String()
+		out = append(out, arrival{f.FiredAt, f})
+		for at := f.ResolvedAt; !f.ResolvedAt.IsZero() && !at.After(f.ResolvedAt.Add(resendFor)); at = at.Add(resendDelay) {
+			if next, ok := again[key]; ok && !at.Before(next) {
+				break
+			}
+			out = append(out, arrival{at, f})
+		}
+		again[key] = f.FiredAt
+	}
+	out = slices.DeleteFunc(out, func(a arrival) bool { return a.at.After(until) })
+	slices.SortStableFunc(out, func(a, b arrival) int { return a.at.Compare(b.at) })
+	return out
+}
+
+type arrival struct {
+	at time.Time
+	f  Firing
+}
+
 // notifications flushes the group group_wait after its first alert, then each
 // group_interval until no alert is left in it, and begins again with the next.
 // What was sent is remembered from one to the other.
 func (g *aggregate) notifications(r *Routing, history []Firing, until time.Time) []Notification {
 	var out []Notification
-	log := &entry{}
-	for next := 0; next < len(g.alerts); {
-		held := map[string]Firing{} // by labels; an alert that fires again is one
-		for at := g.alerts[next].FiredAt.Add(g.route.wait); ; at = at.Add(g.route.interval) {
-			if at.After(until) {
-				return out
+	log, held := &entry{}, map[string]Firing{} // by labels: an alert that fires again is one
+	var next time.Time
+	flushUntil := func(until time.Time) {
+		for ; len(held) > 0 && !next.After(until); next = next.Add(g.route.interval) {
+			firing, resolved := r.heard(held, firingAt(history, next), next)
+			if reason, ok := log.update(firing, resolved, next, g.route.repeat); ok {
+				out = append(out, Notification{g.route.receiver, reason, next, g.labels, names(firing)})
 			}
-			for ; next < len(g.alerts) && !g.alerts[next].FiredAt.After(at); next++ {
-				held[g.alerts[next].Labels.String()] = g.alerts[next]
-			}
-			firing, resolved := r.heard(held, firingAt(history, at), at)
-			if reason, ok := log.update(firing, resolved, at, g.route.repeat); ok {
-				out = append(out, Notification{g.route.receiver, reason, at, g.labels, names(firing)})
-			}
-			maps.DeleteFunc(held, func(_ string, f Firing) bool { return !f.At(at) })
-			if len(held) == 0 {
-				break
-			}
+			maps.DeleteFunc(held, func(_ string, f Firing) bool { return !f.At(next) })
 		}
 	}
+	for _, a := range g.arrivals(until) {
+		flushUntil(a.at)
+		if len(held) == 0 {
+			next = g.firstFlush(a)
+		}
+		held[a.f.Labels.String()] = a.f
+	}
+	flushUntil(until)
 	return out
 }
 
+// firstFlush is when the group that an alert begins is flushed: at once if the
+// alert is old enough, as one is that Prometheus tells of again.
+func (g *aggregate) firstFlush(a arrival) time.Time {
+	if a.f.FiredAt.Add(g.route.wait).Before(a.at) {
+		return a.at
+	}
+	return a.at.Add(g.route.wait)
+}
+
 // heard is what of a group is not inhibited. An alert that ends while it is
-// inhibited ends unheard.
+// inhibited ends unheard, unless the inhibition ends while Prometheus still tells
+// of it.
 func (r *Routing) heard(held map[string]Firing, everywhere []Firing, at time.Time) (firing, resolved []Firing) {
 	for _, f := range held {
 		switch {

@@ -109,6 +109,11 @@ func TestNotifications(t *testing.T) {
 			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere"},
 		},
 		{
+			"unless that one ends while Prometheus still tells of it",
+			[]rulelab.Firing{fired("Slow", "critical", "a", 1, 3), fired("Elsewhere", "warning", "a", 2, 5.5)},
+			[]string{"1m10s page opened Slow", "2m30s default opened Elsewhere", "6m0s page closed ", "7m30s default closed "},
+		},
+		{
 			"what no route wants goes to the root, whose group_wait is Alertmanager's",
 			[]rulelab.Firing{fired("Ticket", "warning", "a", 1, 2)},
 			[]string{"1m30s default opened Ticket", "6m30s default closed "},

@@ -1,0 +1,288 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/eventrecorder"
+	"github.com/prometheus/alertmanager/featurecontrol"
+	"github.com/prometheus/alertmanager/inhibit"
+	"github.com/prometheus/alertmanager/marker"
+	"github.com/prometheus/alertmanager/nflog"
+	"github.com/prometheus/alertmanager/nflog/nflogpb"
+	"github.com/prometheus/alertmanager/notify"
+	"github.com/prometheus/alertmanager/provider/mem"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+func alertmanagerFiles(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, pattern := range []string{"../../examples/*/observability/alertmanager.yaml", "../../slo/testdata/*/alertmanager.yaml"} {
+		files, err := filepath.Glob(pattern)
+		must(t, err)
+		out = append(out, files...)
+	}
+	if len(out) < 4 {
+		t.Fatalf("only %v", out)
+	}
+	return append(out, "testdata/alertmanager.yaml")
+}
+
+func TestAmtoolAcceptsTheRoutes(t *testing.T) {
+	t.Parallel()
+	amtool := build(t, "github.com/prometheus/alertmanager/cmd/amtool")
+	for _, file := range alertmanagerFiles(t) {
+		if out, err := exec.CommandContext(t.Context(), amtool, "check-config", file).CombinedOutput(); err != nil {
+			t.Errorf("amtool check-config %s: %v\n%s", file, err, out)
+		}
+	}
+}
+
+// TestNotificationsAreThoseOfAlertmanager lets random alerts fire and end, in
+// Alertmanager's own dispatcher under simulated time and in ours, and compares
+// what is sent: to whom, when, of which group, why, and about which alerts.
+func TestNotificationsAreThoseOfAlertmanager(t *testing.T) {
+	t.Parallel()
+	for _, file := range alertmanagerFiles(t) {
+		for seed := range uint64(5) {
+			t.Run(fmt.Sprintf("%s/seed %d", strings.TrimPrefix(filepath.ToSlash(file), "../../"), seed), func(t *testing.T) {
+				t.Parallel()
+				src, err := os.ReadFile(file)
+				must(t, err)
+				universe := alertsFor(t, file)
+				synctest.Test(t, func(t *testing.T) {
+					compareNotifications(t, src, universe, seed)
+				})
+			})
+		}
+	}
+}
+
+// alertsFor lists the labels of alerts that may fire: those of the rules beside
+// the file, or those that a file of testdata is written for.
+func alertsFor(t *testing.T, file string) []labels.Labels {
+	t.Helper()
+	var out []labels.Labels
+	rules, err := filepath.Glob(filepath.Join(filepath.Dir(file), "rules", "*.rules.yaml"))
+	must(t, err)
+	beside, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*.rules.yaml"))
+	must(t, err)
+	for _, f := range append(rules, beside...) {
+		data, err := os.ReadFile(f)
+		must(t, err)
+		groups, err := rulelab.Load(f, data)
+		must(t, err)
+		for _, g := range groups {
+			for _, r := range g.Rules {
+				if !r.IsAlert {
+					continue
+				}
+				for _, env := range []string{"production", "staging"} {
+					b := labels.NewBuilder(r.Labels)
+					b.Set(labels.AlertName, r.Name)
+					b.Set("environment", env)
+					out = append(out, b.Labels())
+				}
+			}
+		}
+	}
+	if strings.HasPrefix(file, "testdata") {
+		for _, name := range []string{"A", "B", "C", "Down"} {
+			for _, team := range []string{"checkout", "search", "a b", ""} {
+				for _, severity := range []string{"critical", "warning"} {
+					out = append(out, labels.NewBuilder(labels.FromStrings("alertname", name, "severity", severity)).Set("team", team).Labels())
+				}
+			}
+		}
+	}
+	if len(out) < 10 {
+		t.Fatalf("only %d alerts", len(out))
+	}
+	return out
+}
+
+const watched = 12 * time.Hour
+
+// compareNotifications runs inside a bubble of simulated time.
+func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, seed uint64) {
+	t.Helper()
+	start := time.Now()
+	history := episodes(rand.New(rand.NewPCG(seed, 1)), universe, start)
+	want := upstream(t, src, history, start)
+	routing, err := rulelab.ParseRouting(src)
+	must(t, err)
+	var got []string
+	for _, n := range routing.Notifications(history, start.Add(watched)) {
+		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Alerts))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("- Alertmanager, + ours:\n%s", diff)
+	}
+	t.Logf("%d notifications about %d alerts equal", len(want), len(history))
+	if len(want) < 20 {
+		t.Errorf("only %d notifications", len(want))
+	}
+}
+
+func line(at time.Duration, receiver, reason, group string, alerts []string) string {
+	slices.Sort(alerts)
+	return fmt.Sprintf("%15s %s %s %s %s", at, receiver, reason, group, strings.Join(alerts, ","))
+}
+
+// episodes lets each alert fire a few times, no two events at the same moment:
+// what comes first then is chance in Alertmanager.
+func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rulelab.Firing {
+	var out []rulelab.Firing
+	for _, l := range universe {
+		at := start.Add(time.Duration(rnd.Int64N(int64(4 * time.Hour))))
+		for range rnd.IntN(5) {
+			f := rulelab.Firing{Alert: l.Get(labels.AlertName), Labels: l, FiredAt: at}
+			at = at.Add(time.Duration(rnd.ExpFloat64() * float64(25*time.Minute)))
+			f.ResolvedAt = at
+			at = at.Add(time.Minute + time.Duration(rnd.ExpFloat64()*float64(40*time.Minute)))
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b rulelab.Firing) int {
+		return cmp.Or(a.FiredAt.Compare(b.FiredAt), labels.Compare(a.Labels, b.Labels))
+	})
+	return out
+}
+
+// told is one message of Prometheus about an alert.
+type told struct {
+	at   time.Time
+	f    rulelab.Firing
+	ends time.Time
+}
+
+// tell lists what Prometheus would say: each minute while an alert fires that it
+// ends in four, and for a quarter of an hour that it has ended.
+func tell(history []rulelab.Firing) []told {
+	var out []told
+	next := map[string]time.Time{}
+	for _, f := range slices.Backward(history) {
+		for at := f.FiredAt; at.Before(f.ResolvedAt); at = at.Add(time.Minute) {
+			out = append(out, told{at, f, at.Add(4 * time.Minute)})
+		}
+		again, ok := next[f.Labels.String()]
+		for at := f.ResolvedAt; !at.After(f.ResolvedAt.Add(15 * time.Minute)); at = at.Add(time.Minute) {
+			if !ok || at.Before(again) {
+				out = append(out, told{at, f, f.ResolvedAt})
+			}
+		}
+		next[f.Labels.String()] = f.FiredAt
+	}
+	slices.SortStableFunc(out, func(a, b told) int { return a.at.Compare(b.at) })
+	return out
+}
+
+// recorder is a receiver that writes down what it gets.
+type recorder struct {
+	mu    sync.Mutex
+	start time.Time
+	lines []string
+}
+
+func (*recorder) SendResolved() bool { return true }
+
+func (r *recorder) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, error) {
+	receiver, _ := notify.ReceiverName(ctx)
+	group, _ := notify.GroupLabels(ctx)
+	reason, _ := notify.NotificationReason(ctx)
+	at, _ := notify.Now(ctx)
+	b := labels.NewScratchBuilder(len(group))
+	for name, value := range group {
+		b.Add(string(name), string(value))
+	}
+	b.Sort()
+	var firing []string
+	for _, a := range alerts {
+		if !a.Resolved() {
+			firing = append(firing, a.Name())
+		}
+	}
+	names := map[notify.NotifyReason]rulelab.Reason{
+		notify.ReasonFirstNotification: rulelab.Opened, notify.ReasonNewAlertsInGroup: rulelab.Changed, notify.ReasonNewResolvedAlerts: rulelab.Changed,
+		notify.ReasonAllAlertsResolved: rulelab.Closed, notify.ReasonRepeatIntervalElapsed: rulelab.Repeated,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line(at.Sub(r.start), receiver, string(names[reason]), b.Labels().String(), firing))
+	return false, nil
+}
+
+// upstream is Alertmanager without its network: alerts, inhibitor, dispatcher,
+// and the stages that decide about a notification.
+func upstream(t *testing.T, src []byte, history []rulelab.Firing, start time.Time) []string {
+	t.Helper()
+	cfg, err := config.Load(string(src))
+	must(t, err)
+	logger, reg, events := promslog.NewNopLogger(), prometheus.NewRegistry(), eventrecorder.NopRecorder()
+	ctx, cancel := context.WithCancel(t.Context())
+	alerts, err := mem.NewAlerts(ctx, 30*time.Minute, 0, nil, logger, events, reg, featurecontrol.NoopFlags{})
+	must(t, err)
+	inhibitor := inhibit.NewInhibitor(alerts, cfg.InhibitRules, logger, events)
+	log, err := nflog.New(nflog.Options{Retention: 120 * time.Hour, Metrics: reg})
+	must(t, err)
+	metrics := notify.NewMetrics(reg, featurecontrol.NoopFlags{})
+	sink := &recorder{start: start}
+	stage := notify.RoutingStage{}
+	for _, r := range cfg.Receivers {
+		integration := notify.NewIntegration(sink, sink, "recorder", 0, r.Name)
+		to := &nflogpb.Receiver{GroupName: r.Name, Integration: "recorder"}
+		stage[r.Name] = notify.MultiStage{
+			notify.NewMuteStage(inhibitor, metrics), notify.NewDedupStage(&integration, log, to),
+			notify.NewRetryStage(integration, r.Name, metrics, events), notify.NewSetNotifiesStage(log, to),
+		}
+	}
+	dispatcher := dispatch.NewDispatcher(alerts, dispatch.NewRoute(cfg.Route, nil), stage, marker.NewGroupMarker(),
+		func(d time.Duration) time.Duration { return max(d, notify.MinTimeout) }, 30*time.Second, nil, logger, events, nil, nil)
+	var running sync.WaitGroup
+	running.Go(inhibitor.Run)
+	running.Go(func() { dispatcher.Run(start) })
+	inhibitor.WaitForLoading()
+	dispatcher.WaitForLoading()
+	for _, m := range tell(history) {
+		time.Sleep(time.Until(m.at)) // the bubble's clock, which jumps
+		must(t, alerts.Put(ctx, message(m)))
+		synctest.Wait()
+	}
+	time.Sleep(time.Until(start.Add(watched)))
+	synctest.Wait()
+	dispatcher.Stop()
+	inhibitor.Stop()
+	cancel()
+	alerts.Close()
+	running.Wait()
+	return sink.lines
+}
+
+func message(m told) *alert.Alert {
+	set := model.LabelSet{}
+	m.f.Labels.Range(func(l labels.Label) { set[model.LabelName(l.Name)] = model.LabelValue(l.Value) })
+	return &alert.Alert{Alert: model.Alert{Labels: set, StartsAt: m.f.FiredAt, EndsAt: m.ends}, UpdatedAt: m.at}
+}

@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/alertmanager/matcher/compat"
+	amlabels "github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+// TestMatchersAreReadAsByAlertmanager puts pieces of matchers together at random
+// and lets both read them: the same texts are refused, and the same alerts match.
+func TestMatchersAreReadAsByAlertmanager(t *testing.T) {
+	t.Parallel()
+	pieces := []string{
+		"a", "b", "team", `"team"`, "täm", "=", "!=", "=~", "!~", "=", "=~", `"x"`, `"x,y"`, "x", "x|y", ".*", `"x\"y"`, `\`, `\n`, `\\`,
+		`"`, ",", ",", " ", "{", "}", "~", "!", "(", `"a b"`, "😀", "1", "'",
+	}
+	parse := compat.FallbackMatchersParser(promslog.NewNopLogger())
+	rnd := rand.New(rand.NewPCG(1, 2))
+	read, refused := 0, 0
+	for range 40_000 {
+		var b strings.Builder
+		switch rnd.IntN(3) { // most texts of pure chance are refused
+		case 0:
+			b.WriteString(pieces[rnd.IntN(3)] + pieces[5+rnd.IntN(6)] + pieces[11+rnd.IntN(10)])
+		case 1:
+			b.WriteString(pieces[rnd.IntN(5)] + pieces[5+rnd.IntN(6)])
+		}
+		for range rnd.IntN(6) {
+			b.WriteString(pieces[rnd.IntN(len(pieces))])
+		}
+		text := b.String()
+		want, theirs := parse(text, "test")
+		got, ours := routingOf(t, text)
+		if (theirs == nil) != (ours == nil) {
+			t.Fatalf("%q: Alertmanager says %v, we say %v", text, theirs, ours)
+		}
+		if ours != nil {
+			refused++
+			continue
+		}
+		read++
+		compareMatches(t, text, want, got)
+	}
+	t.Logf("%d texts read alike, %d refused alike", read, refused)
+	if read < 5000 || refused < 5000 {
+		t.Errorf("only %d texts were read and %d refused", read, refused)
+	}
+}
+
+// routingOf is a file whose only route below the root has the matchers.
+func routingOf(t *testing.T, text string) (*rulelab.Routing, error) {
+	t.Helper()
+	src, err := json.Marshal(map[string]any{"route": map[string]any{
+		"receiver": "misses", "routes": []any{map[string]any{"receiver": "matches", "matchers": []string{text}}},
+	}})
+	must(t, err)
+	return rulelab.ParseRouting(src)
+}
+
+func compareMatches(t *testing.T, text string, want amlabels.Matchers, got *rulelab.Routing) {
+	t.Helper()
+	for _, name := range []string{"a", "b", "team", "täm"} {
+		for _, value := range []string{"x", "y", "x,y", `x"y`, `\`, "a b", "x\ny", `x\n`, "a"} {
+			matches := want.Matches(model.LabelSet{model.LabelName(name): model.LabelValue(value)})
+			sent := got.Notifications([]rulelab.Firing{{Labels: labels.FromStrings(name, value), FiredAt: time.Unix(0, 0)}}, time.Unix(30, 0))
+			if len(sent) != 1 || (sent[0].Receiver == "matches") != matches {
+				t.Fatalf("%q with %s=%q: Alertmanager says %v, we send %v", text, name, value, matches, sent)
+			}
+		}
+	}
+}
