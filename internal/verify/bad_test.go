@@ -88,7 +88,11 @@ func TestAServiceThatDoesNotStop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
-	s := &session{subject: Subject{Dir: ".", Package: "./testdata/fake"}, temp: t.TempDir()}
+	s, err := newSession(Subject{Dir: ".", Package: "./testdata/fake"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(s.temp) })
 	if err := s.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -83,8 +83,9 @@ type upload struct {
 
 // profiles are the uploads that hold a profile.
 func (s *session) profiles() []upload {
-	for _, p := range s.receiver.Profiles()[s.parsed:] {
-		s.parsed++
+	all := s.receiver.Profiles()
+	for ; s.parsed < len(all); s.parsed++ {
+		p := all[s.parsed]
 		if u, ok := readUpload(p); ok {
 			s.uploads = append(s.uploads, u)
 		}

@@ -24,6 +24,7 @@ const faultTag = "scaffold_faults"
 
 // build builds the real binary.
 func (s *session) build(ctx context.Context) error {
+	s.options.Progress("building " + s.subject.Package)
 	s.binary = filepath.Join(s.temp, "service")
 	if goruntime.GOOS == "windows" {
 		s.binary += ".exe"

@@ -101,7 +101,7 @@ func (s *session) follow() (trail, error) {
 // exemplars are those of the duration of requests.
 func (s *session) exemplars() []exemplar.QueryResult {
 	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, semconv.HTTPServerRequestDuration+"(_bucket)?")}
-	return s.watch.store.Exemplars(math.MinInt64, math.MaxInt64, ms)
+	return cmp.Or(s.seen, s.watch.store).Exemplars(math.MinInt64, math.MaxInt64, ms)
 }
 
 func traceOf(e exemplar.Exemplar) string { return e.Labels.Get(semconv.ExemplarTraceID) }

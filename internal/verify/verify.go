@@ -12,6 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/drill"
 	"github.com/observability-first/scaffold/internal/httpfile"
+	"github.com/observability-first/scaffold/internal/metricstore"
 	"github.com/observability-first/scaffold/internal/openapi"
 	"github.com/observability-first/scaffold/internal/proof"
 	"github.com/observability-first/scaffold/internal/rulelab"
@@ -66,16 +67,11 @@ type Options struct {
 // is wrong with the service is in the report. Run leaves no process and no file
 // behind.
 func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, err error) {
-	if o.Progress == nil {
-		o.Progress = func(string) {}
-	}
-	temp, err := os.MkdirTemp("", "scaffold-verify-")
+	s, err := newSession(subject, o)
 	if err != nil {
 		return proof.Report{}, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	s := &session{subject: subject, options: o, temp: temp}
-	o.Progress("building " + subject.Package)
+	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	if err := s.build(ctx); err != nil {
 		return proof.Report{}, err
 	}
@@ -88,6 +84,15 @@ func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, 
 		err = fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
 	return s.book.Report(subject.Service, time.Since(began)), err
+}
+
+// newSession makes a session with a folder for its files.
+func newSession(subject Subject, o Options) (*session, error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	temp, err := os.MkdirTemp("", "scaffold-verify-")
+	return &session{subject: subject, options: o, temp: temp}, err
 }
 
 // session is one run.
@@ -107,7 +112,8 @@ type session struct {
 	driver   *driver
 	prober   *prober
 
-	parsed  int // uploads that were read
+	seen    *metricstore.Store // holds the exemplars; nil for that of the watch
+	parsed  int                // uploads that were read
 	uploads []upload
 }
 

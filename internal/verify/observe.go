@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/rulelab"
+)
+
+// Observation is what a run has seen of a service: its samples, spans, log lines
+// and profiles. Other rules, boards and runbooks can be judged by it without
+// running the service again.
+type Observation struct {
+	session *session
+	report  proof.Report
+}
+
+// Observe runs a service and makes every proof but the drill's. It leaves no
+// process and no file behind.
+func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation, err error) {
+	s, err := newSession(subject, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
+	if err := s.build(ctx); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := s.live(ctx); err != nil {
+		return nil, err
+	}
+	return &Observation{s, s.book.Report(subject.Service, time.Since(began))}, nil
+}
+
+// Report is what the run has shown.
+func (o *Observation) Report() proof.Report { return o.report }
+
+// Judge makes the proofs about rules, boards, runbooks and links again, for a
+// subject that differs from the observed one in no more than those.
+func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report, error) {
+	if o.session.watch == nil {
+		return proof.Report{}, errors.New("the service did not start, so that nothing was seen")
+	}
+	seen := o.session
+	s := &session{
+		subject: subject, options: seen.options, signals: seen.signals, document: seen.document, receiver: seen.receiver,
+		child: seen.child, watch: seen.watch, seen: seen.watch.store, uploads: seen.profiles(), parsed: math.MaxInt,
+	}
+	s.subject.Service = seen.subject.Service
+	if !reflect.DeepEqual(subject.Rules, seen.subject.Rules) {
+		var err error
+		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules); err != nil {
+			s.fail(ruleError{err})
+			return s.book.Report(subject.Service, 0), nil
+		}
+	}
+	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared()}
+	if err := s.queries(ctx); err != nil {
+		return proof.Report{}, err
+	}
+	err := s.links(ctx)
+	return s.book.Report(subject.Service, 0), err
+}
+
+// again evaluates other rules over what was scraped.
+func (w *watch) again(ctx context.Context, from time.Time, groups []rulelab.Group) (*watch, error) {
+	store, err := scraped(ctx, w.store, w.lab.Recorded())
+	if err != nil {
+		return nil, err
+	}
+	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: ruleTimeout})
+	if err != nil {
+		return nil, err
+	}
+	out := &watch{child: w.child, interval: w.interval, store: store, lab: lab, now: w.time()}
+	if err := lab.Run(ctx, from, out.now); err != nil {
+		return nil, err
+	}
+	out.fired = lab.History()
+	return out, nil
+}
+
+// scraped copies a store without what rules have recorded into it.
+func scraped(ctx context.Context, from *metricstore.Store, recorded []string) (*metricstore.Store, error) {
+	q, err := from.Querier(math.MinInt64, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = q.Close() }()
+	to := metricstore.New()
+	all := labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, "")
+	for set := q.Select(ctx, true, nil, all); set.Next(); {
+		l := set.At().Labels()
+		if slices.Contains(recorded, l.Get(labels.MetricName)) {
+			continue
+		}
+		it := set.At().Iterator(nil)
+		for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
+			if err := copySample(to, l, it, kind); err != nil {
+				return nil, fmt.Errorf("copy what was scraped: %w", err)
+			}
+		}
+		if err := it.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return to, nil
+}
+
+func copySample(to *metricstore.Store, l labels.Labels, it chunkenc.Iterator, kind chunkenc.ValueType) error {
+	if kind == chunkenc.ValFloat {
+		at, v := it.At()
+		return to.Append(l, at, v)
+	}
+	at, h := it.AtFloatHistogram(nil)
+	return to.AppendHistogram(l, at, h)
+}
