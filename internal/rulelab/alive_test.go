@@ -209,7 +209,12 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 		},
 		"the clock of the machine is set back and forth": func(time.Duration) (out []pod) {
 			for n := range 3 {
-				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration { return t / scrape % 2 * time.Second }})
+				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration {
+					if t%(2*scrape) < scrape {
+						return 0
+					}
+					return time.Second
+				}})
 			}
 			return out
 		},
