@@ -169,12 +169,11 @@ func (c *compiler) budgetText(o resolved) string {
 	if text, ok := c.budgetTexts[key]; ok {
 		return text
 	}
-	matchers, args := []string{labelSlothID + "=%q"}, " $labels."+labelSlothID
-	for _, label := range o.by {
-		matchers = append(matchers, label+"=%q")
-		args += " $labels." + label
+	var matchers, args []string
+	for _, label := range append([]string{labelSlothID}, o.by...) {
+		matchers, args = append(matchers, label+"=%q"), append(args, " $labels."+label)
 	}
-	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + args + " }}The " + string(o.Window) + " budget burns " +
+	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + strings.Join(args, "") + " }}The " + string(o.Window) + " budget burns " +
 		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }} times the rate that it can bear, " +
 		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} is left" +
 		fmt.Sprintf("{{ range query (printf `%s%%s * %d / ignoring(%s) %s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",

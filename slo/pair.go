@@ -86,4 +86,9 @@ func ticketInterval(scrape time.Duration) time.Duration {
 // spanned is how much time the tiles of a window cover. Sums are evaluated at
 // the moment of a tile, so a window that is no whole number of tiles holds one
 // more: at two-minute tiles, five minutes hold those of six.
-func spanned(w, every time.Duration) time.Duration { return (w + every - 1) / every * every }
+func spanned(w, every time.Duration) time.Duration {
+	if rest := w % every; rest > 0 {
+		w += every - rest
+	}
+	return w
+}

@@ -72,12 +72,16 @@ func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
 		for name := range lossOfProcesses(0, scrape) {
 			t.Run(name+" at scrapes of "+scrape.String(), func(t *testing.T) {
 				t.Parallel()
-				for _, phase := range []float64{0.02, 0.35, 0.68, 0.99} {
-					for _, replicas := range []int{1, 3} {
-						loseProcesses(t, name, scrape, time.Duration(phase*float64(scrape)), replicas, rulelab.Options{Only: onProcesses})
-					}
+				lose := func(phase float64, replicas int, options rulelab.Options) {
+					loseProcesses(t, name, scrape, time.Duration(phase*float64(scrape)), replicas, options)
 				}
-				loseProcesses(t, name, scrape, scrape/2, 3, rulelab.Options{}) // nothing else pages beside it
+				for _, phase := range []float64{0.02, 0.5, 0.99} {
+					lose(phase, 1, rulelab.Options{Only: onProcesses})
+				}
+				lose(0.35, 3, rulelab.Options{Only: onProcesses})
+				if scrape%(45*time.Second) == 15*time.Second { // of 15 s and a minute
+					lose(0.68, 3, rulelab.Options{}) // nothing else pages beside it
+				}
 			})
 		}
 	}
@@ -88,7 +92,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 	from := 20*time.Minute + phase
 	what := fmt.Sprintf("%d replicas, %s after the minute", replicas, phase)
 	rules := compile(t, specOf(scrape, fmt.Sprintf("replicas: {min: %d}", replicas)))
-	w := newWorld(t, scrape, time.Hour)
+	w := newWorld(t, scrape, 50*time.Minute)
 	for n := range replicas {
 		p := pod{env: "production", name: fmt.Sprint("p", n), good: newFlow(segment{0, 30}, segment{from, 0})}
 		lossOfProcesses(from, scrape)[name](&p, n)
@@ -126,8 +130,8 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 				t.Parallel()
 				rules := compile(t, specOf(scrape, threeReplicas))
 				for phase := range 4 {
-					w := newWorld(t, scrape, 45*time.Minute)
-					for _, p := range worlds(30*time.Minute + time.Duration(phase)*scrape/4 + time.Second) {
+					w := newWorld(t, scrape, 27*time.Minute)
+					for _, p := range worlds(15*time.Minute + time.Duration(phase)*scrape/4 + time.Second) {
 						if p.good = newFlow(segment{0, 30}); p.env == "" {
 							p.env = "production"
 						}
@@ -136,7 +140,7 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 					lab := w.lab(rules, rulelab.Options{Only: onProcesses})
 					check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
 					for _, f := range lab.History() {
-						t.Errorf("phase %d: %s fires after %s", phase, f.Alert, f.FiredAt.Sub(at(30*time.Minute)))
+						t.Errorf("phase %d: %s fires after %s", phase, f.Alert, f.FiredAt.Sub(at(15*time.Minute)))
 					}
 				}
 			})
@@ -209,7 +213,12 @@ func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod 
 		},
 		"the clock of the machine is set back and forth": func(time.Duration) (out []pod) {
 			for n := range 3 {
-				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration { return t / scrape % 2 * time.Second }})
+				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration {
+					if t%(2*scrape) < scrape {
+						return 0
+					}
+					return time.Second
+				}})
 			}
 			return out
 		},
@@ -253,17 +262,18 @@ func TestARestartedScraperPagesNobody(t *testing.T) {
 // phase, page; see docs/adr/008 for the one that takes a scrape longer.
 func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 	t.Parallel()
+	const loops = 30
 	rnd := rand.New(rand.NewPCG(3, 3))
 	for _, scrape := range scrapes() {
 		late := 0
-		for range 60 {
+		for range loops {
 			period := time.Duration(float64(scrape) * (0.1 + 0.9*rnd.Float64()))
 			life := time.Duration(float64(period) * (0.05 + 0.95*rnd.Float64()))
 			from := 20*time.Minute + time.Duration(rnd.Int64N(int64(scrape)))
 			p := pod{env: "production", name: "p0", good: newFlow(segment{0, 30})}
 			loop{from, life, period - life, 0}.onto(&p)
 			rules := compile(t, specOf(scrape, ""))
-			w := newWorld(t, scrape, from+30*time.Minute)
+			w := newWorld(t, scrape, from+20*time.Minute)
 			w.add(p)
 			lab := w.lab(rules, rulelab.Options{Only: onProcesses})
 			check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
@@ -287,6 +297,6 @@ func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%s scrapes: %d of 60 loops page up to 15 s late", scrape, late)
+		t.Logf("%s scrapes: %d of %d loops page up to 15 s late", scrape, late, loops)
 	}
 }
