@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,9 +126,10 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 		if !d.canPage(o.Name) {
 			continue
 		}
-		from := 7*time.Hour + intoTheMinute
+		// Half of three days has to be measured before tickets are sent.
+		from := 37*time.Hour + intoTheMinute
 		to := from + 40*time.Minute
-		end := to + 2*time.Hour
+		end := to + 7*time.Hour
 		w := d.newWorld(end)
 		traffic := d.all(healthy(incidentRate, 0))
 		traffic[o.Name] = incident(incidentRate, 1, from, to)
@@ -153,6 +155,22 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", strings.Join(got[0].Alerts, ", "), got[0].At.Sub(at(from)).Round(time.Second))
 		}
 		r.judge("one page for a total outage of "+o.Name, evidence, problem)
+		r.judge("no ticket beside a page for "+o.Name, "tickets wait until no page fires, and come one at a time", d.ticketsBeside(lab, end))
+	}
+	return nil
+}
+
+// ticketsBeside looks for tickets that are sent while somebody is awake for the
+// same incident, and for two tickets at once.
+func (d Drill) ticketsBeside(lab *rulelab.Lab, until time.Duration) error {
+	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
+		tickets := slices.DeleteFunc(slices.Clone(n.Alerts), d.isPage)
+		switch {
+		case len(tickets) > 0 && d.pageFires(lab, n.At.Sub(at(0))):
+			return fmt.Errorf("%v are sent %s while a page fires: an inhibition is missing", tickets, n.At.Sub(at(0)))
+		case len(n.Alerts) > 1:
+			return fmt.Errorf("%v are sent together: an inhibition is missing", n.Alerts)
+		}
 	}
 	return nil
 }

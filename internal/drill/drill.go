@@ -80,6 +80,7 @@ func (d Drill) rest() []rehearsal {
 		{"one incident, one page", d.onePage},
 		{"a healthy week", d.healthyWeek},
 		{"little traffic", d.littleTraffic},
+		{"a young service", d.youngService},
 		{"an idle night", d.idleNight},
 		{"a month's budget", d.budget},
 		{"a short outage in the budget", d.outageInBudget},

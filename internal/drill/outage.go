@@ -22,19 +22,29 @@ type outage struct {
 	runtime bool
 	// scraped says that only a scraper can tell: what is pushed just stops.
 	scraped bool
-	lose    func(p *process, from time.Duration, n int)
+	// fails says that what still reaches a process fails ten minutes later. Who
+	// was woken is not to be woken again for that.
+	fails bool
+	// spares is how many processes are not lost.
+	spares int
+	lose   func(p *process, from time.Duration, n int)
 }
 
 func outages() []outage {
+	stops := func(p *process, from time.Duration, _ int) { p.up = before(from) }
+	unready := func(p *process, from time.Duration, _ int) { p.ready = before(from) }
 	return []outage{
-		{"every process stops answering", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
-		{"every process and its target are gone", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
-		{"every process runs and takes no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
-		{"every process crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
+		{name: "every process stops answering", lose: stops},
+		{name: "every process and its target are gone", lose: func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
+		{name: "most processes stop answering and the last fails", spares: 1, fails: true, lose: stops},
+		{name: "every process runs and takes no requests", runtime: true, lose: unready},
+		{name: "every process takes no requests and fails what still comes", runtime: true, fails: true, lose: unready},
+		{name: "every process crashes soon after each start", runtime: true, scraped: true, lose: func(p *process, from time.Duration, n int) {
 			crashLoop(p, from, n)
 			p.ready = before(from)
 		}},
-		{"every process crashes soon after it said that it is ready", true, true, crashLoop},
+		{name: "every process crashes soon after it said that it is ready", runtime: true, scraped: true, lose: crashLoop},
+		{name: "every process crashes again and again and fails what reaches it", runtime: true, scraped: true, fails: true, lose: crashLoop},
 	}
 }
 
@@ -67,6 +77,9 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.Rules.Spec.Metrics == slo.MetricsPush {
 			continue
 		}
+		if 2*way.spares >= d.Rules.Spec.Replicas.Min && way.spares > 0 {
+			continue // those that are left are enough
+		}
 		problem, after, err := d.outage(ctx, way)
 		if err != nil {
 			return err
@@ -79,12 +92,15 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) { //nolint:revive,staticcheck // the problem is a finding
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
+	traffic := events{newFlow(segment{0, 30}, segment{from, 0}), steady(0)}
+	if way.fails {
+		traffic.bad = newFlow(segment{0, 0}, segment{from + 10*time.Minute, 30})
+	}
 	for n := range d.Fleet.replicas() {
-		p := process{
-			environment: production, name: fmt.Sprint("p", n),
-			traffic: d.all(events{newFlow(segment{0, 30}, segment{from, 0}), steady(0)}),
+		p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(traffic)}
+		if n >= way.spares {
+			way.lose(&p, from, n)
 		}
-		way.lose(&p, from, n)
 		if err := w.add(p); err != nil {
 			return nil, 0, err
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
@@ -110,14 +111,99 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 			return err
 		}
 		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, d.burns(o.Name)))
-		if !ok {
-			continue
+		if ok {
+			if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
+				return err
+			}
 		}
-		if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
+		if err := d.fewFailures(ctx, r, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fewFailures are failures of a service that gets an event an hour: each is most
+// of its traffic, and only as many as the guard asks for are an incident.
+func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) error {
+	guard := slo.DefaultMinBadEvents
+	if o.MinBadEvents != nil {
+		guard = *o.MinBadEvents
+	}
+	if guard < 2 {
+		return nil // whoever switches the guard off wants to hear of each
+	}
+	for _, n := range []int{guard - 1, guard} {
+		const from = 37*time.Hour + intoTheMinute
+		at := make([]time.Duration, n)
+		for i := range at {
+			at[i] = from + time.Duration(i)*time.Minute
+		}
+		w := d.newWorld(from + 2*time.Hour)
+		if err := w.replicas(production, 1, map[string]events{o.Name: failures(1.0/3600, at...)}); err != nil {
+			return err
+		}
+		lab, err := d.objectiveLab(ctx, w, o)
+		if err != nil {
+			return err
+		}
+		claim := fmt.Sprintf("%d failures of %s beside an event an hour", n, o.Name)
+		if n < guard {
+			r.judge("silence for "+claim, "no alert fires", silent(lab, d.burns(o.Name)))
+			continue
+		}
+		var problem error
+		if missing := d.quietOf(lab, o.Name); len(missing) > 0 {
+			problem = fmt.Errorf("%s stay silent", strings.Join(missing, ", "))
+		}
+		r.judge("every alert for "+claim, "all fire", problem)
+	}
+	return nil
+}
+
+// quietOf lists the burn alerts of an objective that have not fired.
+func (d Drill) quietOf(lab *rulelab.Lab, objective string) []string {
+	var out []string
+	for _, a := range d.Rules.Alerts {
+		fired := func(f rulelab.Firing) bool { return f.Alert == a.Name }
+		if d.burns(objective)(a.Name) && !slices.ContainsFunc(lab.History(), fired) {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
+// youngService has errors in its first hours. A page comes, and no ticket: three
+// days hold an hour, and what spends a month's budget in it may be over.
+func (d Drill) youngService(ctx context.Context, r *record) error {
+	const end = 6 * time.Hour
+	w := d.newWorld(end)
+	if err := w.replicas(production, 1, d.all(incident(incidentRate, 1, time.Hour, 90*time.Minute))); err != nil {
+		return err
+	}
+	tickets := func(alert string) bool {
+		return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert && a.Burn != nil && a.Tier == slo.TierTicket })
+	}
+	inputs := rulelab.Inputs(d.Groups, names(d.Rules.Alerts, tickets)...)
+	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, tickets))
+	return nil
+}
+
+func names(alerts []slo.Alert, accept func(string) bool) []string {
+	var out []string
+	for _, a := range alerts {
+		if accept(a.Name) {
+			out = append(out, a.Name)
+		}
+	}
+	return out
 }
 
 // outageOfLittle is a total outage at twice the least traffic: events come one

@@ -86,7 +86,7 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 			fired = append(fired, f)
 		}
 	}
-	problem := t.judge(fired, from, to)
+	problem := t.judge(fired, from, to, alert.Rule.For)
 	evidence := ""
 	if problem == nil {
 		evidence = fmt.Sprintf("fires %s after it began and resolves %s after it ended", fired[0].FiredAt.Sub(at(from)).Round(time.Second), fired[0].ResolvedAt.Sub(at(to)).Round(time.Second))
@@ -124,7 +124,7 @@ func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
 	return nil
 }
 
-func (t trouble) judge(fired []rulelab.Firing, from, to time.Duration) error {
+func (t trouble) judge(fired []rulelab.Firing, from, to, wait time.Duration) error {
 	if len(fired) == 0 {
 		return errors.New("it never fires")
 	}
@@ -133,6 +133,8 @@ func (t trouble) judge(fired []rulelab.Firing, from, to time.Duration) error {
 	switch {
 	case begun < 0:
 		return fmt.Errorf("it fires %s before the trouble began", -begun)
+	case begun < wait:
+		return fmt.Errorf("it fires after %s, although it should wait for %s", begun, wait)
 	case begun > t.within:
 		return fmt.Errorf("it fires after %s, later than %s", begun, t.within)
 	case f.ResolvedAt.IsZero():
