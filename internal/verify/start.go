@@ -29,7 +29,8 @@ func (s *session) build(ctx context.Context) error {
 	if goruntime.GOOS == "windows" {
 		s.binary += ".exe"
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", faultTag, "-o", s.binary, s.subject.Package)
+	args := slices.Concat([]string{"build", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.subject.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", s.subject.Package, err, bytes.TrimSpace(out))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (s *session) traffic(ctx context.Context) error {
 	if err := s.driveFor(ctx, healthyFor, healthyMix()); err != nil {
 		return err
 	}
+	s.judgeQuiet()
 	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
@@ -52,7 +54,22 @@ func (s *session) traffic(ctx context.Context) error {
 	for _, route := range s.signals.Routes {
 		s.judgeRoute(ctx, route)
 	}
+	for _, op := range s.document.Operations {
+		if !slices.Contains(s.signals.Routes, op.Key()) {
+			s.book.Fail(sectionTraffic, op.Key(), "the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes")
+		}
+	}
 	return nil
+}
+
+// judgeQuiet wants no alert while nothing is wrong: one that fires now fires for
+// nothing.
+func (s *session) judgeQuiet() {
+	var problems []error
+	for _, f := range s.watch.history() {
+		problems = append(problems, fmt.Errorf("%s fires with the value %g while nothing is wrong", f.Labels, f.Value))
+	}
+	s.book.Judge(sectionRules, "no alert fires while all is well", healthyFor.String()+" of good and wrong requests, and none fires", errors.Join(problems...))
 }
 
 // driveFor drives until an amount of stretched time has passed.

@@ -136,6 +136,7 @@ func (s *session) judgeTrail(t trail) {
 			problems = append(problems, fmt.Errorf("%s is %v, and %v on the metric", what, got, want))
 		}
 	}
+	want("the name of the span", t.span.Name, t.series.Get(semconv.LabelMethod)+" "+t.series.Get(semconv.LabelRoute))
 	want("the route of the span", t.span.Attributes["http.route"], t.series.Get(semconv.LabelRoute))
 	want("the route of the log line", t.line[semconv.LabelRoute], t.series.Get(semconv.LabelRoute))
 	want("the status of the log line", t.line[semconv.LabelStatus], t.series.Get(semconv.LabelStatus))

@@ -52,8 +52,9 @@ type Runbook struct {
 
 // Options say how to run.
 type Options struct {
-	// Env holds further variables for the service, as NAME=value.
-	Env []string
+	// Env holds further variables for the service, as NAME=value, and BuildFlags
+	// further flags of go build.
+	Env, BuildFlags []string
 	// Progress is told what goes on; nil tells nobody.
 	Progress func(what string)
 	// StartWithin and StopWithin are how long the service may take to start and
