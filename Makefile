@@ -32,7 +32,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance deps lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick conformance mutants deps lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ test-quick: ## what needs only Go; lists by name what it did not run
 
 conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
+
+mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
+	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/mutation)
 
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	@DEPS=$(DEPS) .ci/deps

@@ -26,6 +26,7 @@ type verifyOptions struct {
 	markdown string
 	env      []string
 	maxCost  float64
+	progress bool
 }
 
 func newVerifyCommand(g *globals) *cobra.Command {
@@ -57,6 +58,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
 	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
+	flags.BoolVar(&o.progress, "progress", false, "say what goes on in lines of their own on standard error, also without a terminal")
 	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples a second that the rules of one objective may read (default 200 on 180 counters)")
 	return cmd
 }
@@ -72,7 +74,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	progress := g.newProgress()
+	progress := &progress{g: g, lines: o.progress}
 	if subject.Drill != nil {
 		subject.Drill.MaxCost = o.maxCost
 	}
@@ -191,25 +193,29 @@ func (g *globals) paintStatus(s proof.Status, text string) string {
 	return g.paint(red, text)
 }
 
-// progress is one line of a terminal that is written over.
+// progress is what a run is about: one line of a terminal that is written over, or
+// lines for a log.
 type progress struct {
-	g  *globals
-	mu sync.Mutex
+	g     *globals
+	lines bool
+	mu    sync.Mutex
 }
 
-func (g *globals) newProgress() *progress { return &progress{g: g} }
-
 func (p *progress) show(what string) {
-	if !p.g.Streams.Terminal || p.g.output == "json" {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.g.warnf("\r\x1b[K  %s …", what)
+	switch {
+	case p.lines:
+		p.g.warnf("  %s\n", what)
+	case p.onTerminal():
+		p.g.warnf("\r\x1b[K  %s …", what)
+	}
 }
 
 func (p *progress) clear() {
-	if p.g.Streams.Terminal && p.g.output != "json" {
+	if !p.lines && p.onTerminal() {
 		p.g.warnf("\r\x1b[K")
 	}
 }
+
+func (p *progress) onTerminal() bool { return p.g.Streams.Terminal && p.g.output != "json" }

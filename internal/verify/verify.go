@@ -219,12 +219,22 @@ func (s *session) close() error {
 // queries asks everything of what has been seen so far.
 func (s *session) queries(ctx context.Context) error {
 	s.prober.to = s.watch.time()
+	s.kept()
 	s.rules(ctx)
 	s.scrapeInterval()
 	s.boards(ctx)
 	s.runbooks(ctx)
 	s.datasources(ctx)
 	return ctx.Err()
+}
+
+// kept says so when the service exposed more than could be held: what is gone may
+// be what a panel lacks.
+func (s *session) kept() {
+	if stats := s.watch.store.Stats(); stats.EvictedSamples > 0 {
+		s.book.Fail(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
+			stats.Samples+stats.EvictedSamples, stats.Series, storeBytes>>20, stats.EvictedSamples)
+	}
 }
 
 // rehearse runs the drill beside the live proofs: it needs no service.

@@ -32,14 +32,14 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context) error {
-	last := d.stopUnderLoad
+	last := []func(context.Context) error{d.stopUnderLoad, d.verify}
 	if d.keep {
-		last = d.leaveRunning
+		last = []func(context.Context) error{d.leaveRunning}
 	}
-	steps := []func(context.Context) error{
-		d.build, d.chooseStore, d.scaffold, d.proveService, d.start,
-		d.drive, d.showOneRequest, d.showArtifacts, d.breakIt, last,
-	}
+	steps := append([]func(context.Context) error{
+		d.build, d.chooseStore, d.scaffold, d.testService, d.start,
+		d.drive, d.showOneRequest, d.showArtifacts, d.breakIt,
+	}, last...)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -124,13 +124,24 @@ func (d *demo) scaffold(ctx context.Context) error {
 	return err
 }
 
-func (d *demo) proveService(ctx context.Context) error {
+func (d *demo) testService(ctx context.Context) error {
 	d.title("Build and test it, unmodified")
 	if _, err := d.command(ctx, d.dir, "cd "+d.dir+" && go build -o bin/orders ./cmd/orders", "go", "build", "-o", "bin/orders", "./cmd/orders"); err != nil {
 		return err
 	}
 	_, err := d.command(ctx, d.dir, "go test ./...", "go", "test", "./...")
 	return err
+}
+
+// verify proves what was generated. Its steps are shown as they come: nobody likes
+// to look at a silent terminal for half a minute.
+func (d *demo) verify(ctx context.Context) error {
+	d.title("Prove it: every panel, every alert, every link")
+	d.sayf("$ scaffold verify")
+	cmd := exec.CommandContext(ctx, d.cli, "verify", "--progress")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.out, d.out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
+	return cmd.Run()
 }
 
 func count(dir string) (files, lines int, err error) {
