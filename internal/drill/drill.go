@@ -81,6 +81,7 @@ func (d Drill) rest() []rehearsal {
 		{"a healthy week", d.healthyWeek},
 		{"little traffic", d.littleTraffic},
 		{"a young service", d.youngService},
+		{"fresh processes", d.freshProcesses},
 		{"an idle night", d.idleNight},
 		{"a month's budget", d.budget},
 		{"a short outage in the budget", d.outageInBudget},
@@ -183,11 +184,12 @@ func (r *record) judge(claim, evidence string, problem error) {
 	r.proofs = append(r.proofs, p)
 }
 
-// pages lists what reaches the pager, in the order of time, without repeats.
+// pages lists what reaches the pager, in the order of time, without repeats. What
+// no route asks for goes to the receiver of all, where nobody waits for it.
 func (d Drill) pages(lab *rulelab.Lab, until time.Duration) []rulelab.Notification {
 	var out []rulelab.Notification
 	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
-		if n.Reason == rulelab.Opened && slices.ContainsFunc(n.Alerts, d.isPage) {
+		if n.Reason == rulelab.Opened && slices.ContainsFunc(n.Alerts, d.isPage) && n.Receiver != d.Routing.Default() {
 			out = append(out, n)
 		}
 	}

@@ -67,11 +67,27 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 			for _, c := range counted {
 				r.judge(fmt.Sprintf("budget of %s over %s, %s", c.objective, window, s.name),
 					fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", bad, total, c.bad, c.total),
-					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the share of bad events", c.bad/c.total, bad/total)))
+					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the share of bad events", c.bad/c.total, bad/total),
+						d.judgeBudget(c, bad/total)))
 			}
 		}
 	}
 	return nil
+}
+
+// judgeBudget compares what boards and alerts say about the budget with what the
+// objective and the true share of bad events come to.
+func (d Drill) judgeBudget(c sum, share float64) error {
+	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
+	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
+	if !ok {
+		return fmt.Errorf("%s is no objective", d.Rules.Spec.SLOs[i].Target)
+	}
+	percent, _ := target.Float64()
+	budget := 1 - percent/100
+	return errors.Join(
+		near(slo.RecordBudget, c.budget, budget), near(slo.RecordObjective, c.target, percent/100),
+		near(slo.RecordPeriodBurn, c.burn, share/budget), near("what "+slo.RecordRemaining+" has spent", 1-c.remaining, share/budget))
 }
 
 // outageInBudget wants an outage of 43 minutes, a whole month's budget at 99.9 %,
@@ -104,8 +120,10 @@ func (d Drill) windows() []slo.Window {
 
 // sum is what the period of one objective sums up to.
 type sum struct {
-	objective  string
-	bad, total float64
+	objective       string
+	bad, total      float64
+	budget, target  float64 // as recorded
+	burn, remaining float64 // of the period, as recorded
 }
 
 // period records the tiles and hours of all objectives until end, and reads what
@@ -124,9 +142,8 @@ func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now
 	if _, err := tiles.Rehearse(ctx, at(0), at(end+1)); err != nil {
 		return nil, err
 	}
-	last, err := w.lab(func(r rulelab.Rule) bool {
-		return !r.IsAlert && (r.Name == bad || r.Name == total || r.Name == slo.RecordInfo)
-	})
+	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordInfo, slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
+	last, err := w.lab(func(r rulelab.Rule) bool { return slices.Contains(ends, r.Name) })
 	if err != nil {
 		return nil, err
 	}
@@ -138,23 +155,37 @@ func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now
 		if o.Window != window {
 			continue
 		}
-		// The info series joins an objective to the total that it may share.
-		one := sum{o.Name, math.NaN(), math.NaN()}
-		for query, into := range map[string]*float64{
-			fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelSLOName, o.Name):                                                 &one.bad,
-			fmt.Sprintf("sum(%s and on (%s) %s{%s=%q})", total, slo.LabelTile, slo.RecordInfo, slo.LabelSLOName, o.Name): &one.total,
-		} {
-			v, err := last.Query(ctx, query, at(now))
-			if err != nil {
-				return nil, err
-			}
-			if len(v) == 1 {
-				*into = v[0].F
-			}
+		one := sum{objective: o.Name}
+		if err := one.read(ctx, last, bad, total, at(now)); err != nil {
+			return nil, err
 		}
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// read asks for the sums and what is recorded from them. What is missing is NaN.
+func (s *sum) read(ctx context.Context, lab *rulelab.Lab, bad, total string, now time.Time) error {
+	of := fmt.Sprintf("{%s=%q}", slo.LabelSLOName, s.objective)
+	for query, into := range map[string]*float64{
+		bad + of: &s.bad,
+		// The info series joins an objective to the total that it may share.
+		total + " and on (" + slo.LabelTile + ") " + slo.RecordInfo + of: &s.total,
+		slo.RecordBudget + of:     &s.budget,
+		slo.RecordObjective + of:  &s.target,
+		slo.RecordPeriodBurn + of: &s.burn,
+		slo.RecordRemaining + of:  &s.remaining,
+	} {
+		v, err := lab.Query(ctx, "sum("+query+")", now)
+		if err != nil {
+			return err
+		}
+		*into = math.NaN()
+		if len(v) == 1 {
+			*into = v[0].F
+		}
+	}
+	return nil
 }
 
 func near(what string, got, want float64) error {

@@ -38,6 +38,7 @@ func outages() []outage {
 		{name: "every process and its target are gone", lose: func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
 		{name: "most processes stop answering and the last fails", spares: 1, fails: true, lose: stops},
 		{name: "every process runs and takes no requests", runtime: true, lose: unready},
+		{name: "most processes take no requests", runtime: true, spares: 1, lose: unready},
 		{name: "every process takes no requests and fails what still comes", runtime: true, fails: true, lose: unready},
 		{name: "every process crashes soon after each start", runtime: true, scraped: true, lose: func(p *process, from time.Duration, n int) {
 			crashLoop(p, from, n)
@@ -52,21 +53,19 @@ func before(end time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t < end }
 }
 
-// Crash loops shorter than a scrape: a program lives for four seconds of seven,
-// so that scrapes meet now a living one and now none.
-const (
-	crashEvery = 7 * time.Second
-	crashAfter = 4 * time.Second
-)
-
+// Crash loops shorter than a scrape: a program lives for some four seconds of seven,
+// so that scrapes meet now a living one and now none. No two processes keep step,
+// and none keeps step with its scraper.
 func crashLoop(p *process, from time.Duration, n int) {
+	every := 7*time.Second + time.Duration(n)*1300*time.Millisecond
+	lives := every * 4 / 7
 	began := from + time.Duration(n)*time.Second
-	p.up = func(t time.Duration) bool { return t < began || (t-began)%crashEvery < crashAfter }
+	p.up = func(t time.Duration) bool { return t < began || (t-began)%every < lives }
 	p.started = func(t time.Duration) time.Duration {
 		if t < began {
 			return 0
 		}
-		return t - (t-began)%crashEvery
+		return t - (t-began)%every
 	}
 }
 

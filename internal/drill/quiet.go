@@ -50,8 +50,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 	if err != nil {
 		return err
 	}
-	// The first minutes belong to a service that was never there before.
-	if _, err := lab.Rehearse(ctx, at(time.Minute), at(end)); err != nil {
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
 		return err
 	}
 	r.judge("silence in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each budget spent: no alert fires", 7*d.Fleet.replicas()),
@@ -248,6 +247,50 @@ func (d Drill) burns(objective string) func(alert string) bool {
 			return a.Name == alert && a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective
 		})
 	}
+}
+
+// freshProcesses each fail one event soon after they started. Every one counts:
+// a new process is where failures are most likely.
+func (d Drill) freshProcesses(ctx context.Context, r *record) error {
+	const processes, end = 5, 2 * time.Hour
+	w := d.newWorld(end)
+	for i := range processes {
+		from := time.Duration(15+11*i)*time.Minute + time.Duration(i*3)*time.Second
+		failure := time.Duration(80+9*i) * time.Second // after its second scrape at any interval
+		e := failures(1, from+failure)
+		e.good = newFlow(segment{0, 0}, segment{from, 1})
+		if err := w.add(process{environment: production, name: fmt.Sprint("fresh", i), from: from, traffic: d.all(e)}); err != nil {
+			return err
+		}
+	}
+	bad := slo.BadRecord("6h")
+	inputs := rulelab.Inputs(d.Groups, bad)
+	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	for _, o := range d.Rules.Spec.SLOs {
+		if len(o.GroupBy) > 0 {
+			continue // has no page tiles
+		}
+		v, err := lab.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelSLOName, o.Name), at(end-time.Minute))
+		if err != nil {
+			return err
+		}
+		counted := math.NaN()
+		if len(v) == 1 {
+			counted = v[0].F
+		}
+		var problem error
+		if math.IsNaN(counted) || math.Abs(counted-processes) > 0.01 {
+			problem = fmt.Errorf("%v failures are counted", counted)
+		}
+		r.judge(fmt.Sprintf("the first failure of each of %d fresh processes counts for %s", processes, o.Name), fmt.Sprintf("%.3f are counted", counted), problem)
+	}
+	return nil
 }
 
 // idleNight has no traffic for hours. Nothing that is recorded may be NaN, and

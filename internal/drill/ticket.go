@@ -77,7 +77,7 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(time.Minute), at(w.end)); err != nil {
+	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
 		return err
 	}
 	var fired []rulelab.Firing

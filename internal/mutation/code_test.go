@@ -27,13 +27,13 @@ func codeMutants() []codeMutant {
 		{"failures count as the caller's", "httpserver/outcome.go", `return ending{status, semconv.OutcomeServerError, statusText(status)}`, `return ending{status, semconv.OutcomeClientError, statusText(status)}`},
 		{"success counts as failure", "httpserver/outcome.go", `return ending{status, semconv.OutcomeSuccess, ""}`, `return ending{status, semconv.OutcomeServerError, ""}`},
 		{"a route has no series before its first request", "httpserver/routes.go", `if method != anyMethod && serves(route, method) {`, `if method != anyMethod && method != "DELETE" && serves(route, method) {`},
-		{"durations are in milliseconds", "httpserver/observe.go", `d.observer.ObserveWithExemplar(took.Seconds(), `, `d.observer.ObserveWithExemplar(1000*took.Seconds(), `},
+		{"durations are in milliseconds", "httpserver/observe.go", `d.observer.(prometheus.Observer).Observe(took.Seconds())`, `d.observer.(prometheus.Observer).Observe(1000 * took.Seconds())`},
 		{"no bucket for the objective", "httpserver/config.go", `all := append(semconv.DurationBuckets(), extra...)`, `all := append(semconv.DurationBuckets(), extra[:0]...)`},
 		{"spans keep the method for a name", "httpserver/observe.go", `x.span.SetName(s.spanName)`, ``},
-		{"spans do not lead to profiles", "telemetry/telemetry.go", `return otelpyroscope.NewTracerProvider(p)`, `return p`},
+		{"spans do not lead to profiles", "telemetry/telemetry.go", `return otelpyroscope.NewTracerProvider(p)`, `_ = otelpyroscope.NewTracerProvider; return p`},
 		{"log lines have another key for the trace", "telemetry/logs.go", `keyTraceID    = "trace_id"`, `keyTraceID    = "traceid"`},
 		{"no log line for a request that went well", "httpserver/observe.go", `x.observer.log.LogAttrs(ctx, slog.LevelInfo, "request answered", attributes...)`, `_ = ctx`},
-		{"no service is ever ready to its metrics", "health/health.go", `ready.Set(1)`, `ready.Set(0)`},
+		{"no service is ever ready to its metrics", "health/probe.go", `m.ready.Set(1)`, `m.ready.Set(0)`},
 	}
 }
 

@@ -149,7 +149,6 @@ func decisions() []mutant {
 		edit("unmatched routes count", page, `http_route!="unmatched"`, `http_route="unmatched"`, 0),
 		edit("tiles forget to scale", page, ` \* 30 / 45`, ``, 0),
 		edit("tiles of bad events are cut at zero", page, `\(delta\((http_server_requests_total\{[^}]*\})\[45s\]\) >= 0\) or `, ``, 0),
-		edit("no failure is nothing instead of zero", page, ` or on \(deployment_environment_name\) 0 \* sum by \(deployment_environment_name\) \(http_server_requests_total\{http_route!="unmatched",job="orders",outcome!~"server_error\|shed"\}\)`, ``, 0),
 		edit("idle time divides by zero", page, `\((slo:total:increase5m\{service="orders"\}) > 0\)`, `$1`, 0),
 		edit("a fresh service has two totals", page, `or on \(deployment_environment_name\) sum by \(deployment_environment_name\) \((slo:bad:increase30s\{sloth_id="orders-availability"\})\)`, `or on (deployment_environment_name) $1`, 0),
 		edit("environments are added up", alive, `sum by \(deployment_environment_name\)`, `sum`, 0),

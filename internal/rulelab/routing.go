@@ -29,6 +29,9 @@ type Routing struct {
 	inhibitions []inhibition
 }
 
+// Default is the receiver of alerts that no route asks for.
+func (r *Routing) Default() string { return r.root.receiver }
+
 type route struct {
 	receiver               string
 	matchers               matchers

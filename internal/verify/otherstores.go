@@ -57,7 +57,7 @@ func (s *session) askProfiles(selector, kind string) (evidence string, found boo
 	var kinds []string
 	for _, upload := range s.profiles() {
 		if !matchesAll(ms, upload.labels) {
-			return fmt.Sprintf("uploads have the labels %v, which %s does not match", upload.labels, selector), false, nil
+			return "", false, fmt.Errorf("uploads have the labels %v, which %s does not match", upload.labels, selector)
 		}
 		for _, t := range upload.data.SampleType {
 			if t.Type == parts[1] && t.Unit == parts[2] {
@@ -68,7 +68,10 @@ func (s *session) askProfiles(selector, kind string) (evidence string, found boo
 			}
 		}
 	}
-	return fmt.Sprintf("no upload holds %s in %s; there is %s", parts[1], parts[2], strings.Join(kinds, ", ")), false, nil
+	if len(kinds) == 0 {
+		return "the service pushed no profile", false, nil
+	}
+	return "", false, fmt.Errorf("no upload holds %s in %s; there is %s", parts[1], parts[2], strings.Join(kinds, ", "))
 }
 
 func matchesAll(ms []*labels.Matcher, of map[string]string) bool {
@@ -124,7 +127,7 @@ func (s *session) askLogs(query string) (evidence string, found bool, err error)
 		semconv.LabelServiceName: s.subject.Service, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
 	}
 	if !matchesAll(ms, stream) {
-		return fmt.Sprintf("the service's lines have the labels %v, which %s does not match", stream, query[:end+1]), false, nil
+		return "", false, fmt.Errorf("the service's lines have the labels %v, which %s does not match", stream, query[:end+1])
 	}
 	lines := s.child.log()
 	for _, stage := range stages(query[end+1:]) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -181,9 +182,13 @@ func (s *session) routeHas(ctx context.Context, query string) error {
 
 // boardsMake wants a query of logs that makes the label.
 func (s *session) boardsMake(label string) error {
+	makes, err := regexp.Compile(`\b` + regexp.QuoteMeta(label) + `=`)
+	if err != nil {
+		return err
+	}
 	for _, b := range s.subject.Boards {
 		for _, t := range b.All() {
-			if t.Datasource.Type == "loki" && strings.Contains(t.Expr, label+"=") {
+			if t.Datasource.Type == "loki" && makes.MatchString(t.Expr) {
 				return nil
 			}
 		}

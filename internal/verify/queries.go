@@ -171,8 +171,8 @@ func namesOf(series []labels.Labels) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// unknown is the first metric of an expression that neither exists nor may come
-// to.
+// unknown is what about an expression neither exists nor may come to: a metric, a
+// label, or a value that no series of any metric has.
 func (p *prober) unknown(ctx context.Context, expr string) string {
 	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	if err != nil {
@@ -182,6 +182,29 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		if missing := p.missing(ctx, s); strings.Contains(missing, " does not exist") || strings.Contains(missing, " has no label ") {
 			return missing
 		}
+		if strings.HasPrefix(s.Name, "ALERTS") {
+			continue // has the values of what fires
+		}
+		for _, m := range s.LabelMatchers {
+			if unknown := p.unknownValue(ctx, m); unknown != "" {
+				return unknown
+			}
+		}
 	}
 	return ""
+}
+
+// unknownValue says that no series of any metric has the value that is asked for.
+func (p *prober) unknownValue(ctx context.Context, m *labels.Matcher) string {
+	if m.Type != labels.MatchEqual || m.Value == "" || m.Name == model.MetricNameLabel || m.Name == labels.BucketLabel {
+		return ""
+	}
+	if len(p.series(ctx, m)) > 0 {
+		return ""
+	}
+	values := valuesOf(p.series(ctx, labels.MustNewMatcher(labels.MatchNotEqual, m.Name, "")), m.Name)
+	if len(values) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("nothing has %s; there is %s", m, readable(values))
 }

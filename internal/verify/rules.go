@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/names"
 	"github.com/observability-first/scaffold/internal/proof"
 	"github.com/observability-first/scaffold/internal/rulelab"
 )
@@ -90,6 +92,7 @@ var fence = regexp.MustCompile("(?ms)^```promql\n(.*?)\n```$")
 // runbooks runs the queries that runbooks ask their readers to run. Most give
 // nothing while all is well; what they name has to exist.
 func (s *session) runbooks(ctx context.Context) {
+	known := s.known()
 	for _, book := range s.subject.Runbooks {
 		text := string(book.Data)
 		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
@@ -102,10 +105,29 @@ func (s *session) runbooks(ctx context.Context) {
 			if unknown := s.prober.unknown(ctx, query); err == nil && unknown != "" {
 				err = errors.New(unknown)
 			}
+			if problems := known.Check([]names.Query{{Expr: query}}); err == nil && len(problems) > 0 {
+				err = errors.New(problems[0].Message)
+			}
 			if err != nil {
 				p.Status, p.Detail = proof.Fails, err.Error()
 			}
 			s.book.Add(p)
 		}
 	}
+}
+
+// known are the labels of everything that is declared or recorded.
+func (s *session) known() names.Known {
+	var recorded []names.Recorded
+	for _, g := range s.subject.Rules {
+		for _, r := range g.Rules {
+			if !r.IsAlert {
+				one := names.Recorded{Name: r.Name, Expr: r.Expr}
+				r.Labels.Range(func(l labels.Label) { one.Labels = append(one.Labels, l.Name) })
+				recorded = append(recorded, one)
+			}
+		}
+	}
+	target := append(slices.Collect(maps.Keys(s.subject.Selector)), s.subject.EnvironmentLabel)
+	return names.NewKnown(s.signals, recorded, target)
 }

@@ -69,12 +69,15 @@ func (s *session) trail(ctx context.Context) error {
 func (s *session) follow() (trail, error) {
 	exemplars := map[string]labels.Labels{}
 	for _, r := range s.exemplars() {
+		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
+			continue // failures are traced and logged in any case
+		}
 		for _, e := range r.Exemplars {
 			exemplars[traceOf(e)] = r.SeriesLabels
 		}
 	}
 	if len(exemplars) == 0 {
-		return trail{}, fmt.Errorf("no bucket of %s has an exemplar", semconv.HTTPServerRequestDuration)
+		return trail{}, fmt.Errorf("no bucket of %s of a request that went well has an exemplar", semconv.HTTPServerRequestDuration)
 	}
 	profiled := s.profiledSpans()
 	best := errors.New("no exemplar's trace was exported")
