@@ -25,8 +25,10 @@ type outage struct {
 	// fails says that what still reaches a process fails ten minutes later. Who
 	// was woken is not to be woken again for that.
 	fails bool
-	// spares is how many processes are not lost.
+	// spares is how many processes are not lost, and alone says that there is only
+	// one: what it shows is not smoothed by others.
 	spares int
+	alone  bool
 	lose   func(p *process, from time.Duration, n int)
 }
 
@@ -45,6 +47,7 @@ func outages() []outage {
 			p.ready = before(from)
 		}},
 		{name: "every process crashes soon after it said that it is ready", runtime: true, scraped: true, lose: crashLoop},
+		{name: "the only process crashes again and again", runtime: true, scraped: true, alone: true, lose: func(p *process, from time.Duration, _ int) { crashLoop(p, from, 6) }},
 		{name: "every process crashes again and again and fails what reaches it", runtime: true, scraped: true, fails: true, lose: crashLoop},
 	}
 }
@@ -95,7 +98,11 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	if way.fails {
 		traffic.bad = newFlow(segment{0, 0}, segment{from + 10*time.Minute, 30})
 	}
-	for n := range d.Fleet.replicas() {
+	processes := d.Fleet.replicas()
+	if way.alone {
+		processes = 1
+	}
+	for n := range processes {
 		p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(traffic)}
 		if n >= way.spares {
 			way.lose(&p, from, n)

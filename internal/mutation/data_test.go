@@ -5,6 +5,7 @@ package mutation_test
 import (
 	"fmt"
 	"maps"
+	base "path"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ const (
 // changes nothing is a mistake of this test.
 func edit(name, path, pattern, with string, n int) mutant {
 	re := regexp.MustCompile(pattern)
-	return mutant{path + ": " + name, func(f files) (files, error) {
+	return mutant{base.Base(path) + ": " + name, func(f files) (files, error) {
 		text, ok := f[path]
 		if !ok {
 			return nil, fmt.Errorf("there is no %s", path)
@@ -64,7 +65,7 @@ func edit(name, path, pattern, with string, n int) mutant {
 
 // remove takes a file away.
 func remove(path string) mutant {
-	return mutant{path + " is gone", func(f files) (files, error) {
+	return mutant{base.Base(path) + " is gone", func(f files) (files, error) {
 		if _, ok := f[path]; !ok {
 			return nil, fmt.Errorf("there is no %s", path)
 		}
@@ -162,7 +163,7 @@ func decisions() []mutant {
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:bad:increase2m\{sloth_id="orders-availability"\})`, `and on $1`, 0),
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
-		edit("crash loops resolve between crashes", alive, `for: 30s\n    keep_firing_for: 5m\n`, "for: 30s\n", 0),
+		edit("crash loops have time", alive, `for: 30s\n`, "for: 30m\n", 0),
 		edit("the budget is ten times as large", ticket, `vector\(0\.001\)`, `vector(0.01)`, 0),
 		edit("the period forgets the hour so far", ticket, `offset -1h`, `offset 1h`, 0),
 		edit("the period is a day short", ticket, `\[719h:1h\]`, `[695h:1h]`, 0),
@@ -202,7 +203,7 @@ func surroundings() []mutant {
 		remove(runbooks + "NoData.md"),
 	}
 	for n := range 6 {
-		out = append(out, mutant{fmt.Sprintf("%s: inhibition %d is gone", routes, n+1), func(f files) (files, error) { return withoutInhibition(f, n) }})
+		out = append(out, mutant{fmt.Sprintf("%s: inhibition %d is gone", base.Base(routes), n+1), func(f files) (files, error) { return withoutInhibition(f, n) }})
 	}
 	for _, book := range []struct{ file, metric string }{
 		{"OrdersDown.md", "up"}, {"OrdersNotReady.md", "runtime_ready"}, {"OrdersDependencyFailing.md", "runtime_health_check_up"},
