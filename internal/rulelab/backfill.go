@@ -39,10 +39,14 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
 	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
 	if err != nil {
+		return refusedError{err}
+	}
+	spans, err := r.spans(matrix)
+	if err != nil {
 		return err
 	}
 	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
-	for _, s := range r.spans(matrix) {
+	for _, s := range spans {
 		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
 			return err
 		}
@@ -55,7 +59,7 @@ type span []promql.Sample
 
 // spans gives the series their recorded labels. Two results of a union differ in
 // no more than the metric's name, at different times: they are one recording.
-func (r *rule) spans(matrix promql.Matrix) []span {
+func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 	index := map[uint64]int{}
 	var out []span
 	for _, s := range matrix {
@@ -74,7 +78,14 @@ func (r *rule) spans(matrix promql.Matrix) []span {
 		}
 		slices.SortStableFunc(out[i], func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) })
 	}
-	return out
+	for _, s := range out {
+		for i := range s[1:] {
+			if s[i].T == s[i+1].T {
+				return nil, refusedError{errSameLabels}
+			}
+		}
+	}
+	return out, nil
 }
 
 // writeSpan appends one series, with a stale marker where an evaluation did not

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
@@ -264,9 +263,4 @@ func (s *session) rehearseElsewhere(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// inDir is a path in the folder of the service.
-func (s *session) inDir(path ...string) string {
-	return filepath.Join(append([]string{s.subject.Dir}, path...)...)
 }
