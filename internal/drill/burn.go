@@ -50,7 +50,7 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := lab.RehearseFrom(ctx, at(0), at(from-time.Hour), at(end)); err != nil {
 		return err
 	}
 	for _, row := range table {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 )
@@ -37,9 +38,9 @@ func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
 
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
-	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
+	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
-		return refusedError{err}
+		return err
 	}
 	spans, err := r.spans(matrix)
 	if err != nil {
@@ -52,6 +53,42 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 		}
 	}
 	return nil
+}
+
+// piece is how much of a span one query is about: the engine goes through each
+// step for every series that exists within a query, be it for an hour of weeks.
+const piece = 3 * time.Hour
+
+// overSpan evaluates the rule at each of its times from from to until, both
+// included.
+func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, reading, error) {
+	step := r.group.Interval
+	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
+	index := map[string]int{}
+	var out promql.Matrix
+	var used reading
+	for ; !from.After(until); from = from.Add(length) {
+		end := from.Add(length - step)
+		if end.After(until) {
+			end = until
+		}
+		part, more, err := r.lab.queryRange(ctx, of, r.Expr, from, end, step)
+		if err != nil {
+			return nil, used, refusedError{err}
+		}
+		used.samples, used.peak = used.samples+more.samples, max(used.peak, more.peak)
+		for _, s := range part {
+			key := string(s.Metric.Bytes(nil))
+			i, seen := index[key]
+			if !seen {
+				index[key] = len(out)
+				out = append(out, s)
+				continue
+			}
+			out[i].Floats, out[i].Histograms = append(out[i].Floats, s.Floats...), append(out[i].Histograms, s.Histograms...)
+		}
+	}
+	return out, used, nil
 }
 
 // span is one recorded series, values and histograms in the order of time.

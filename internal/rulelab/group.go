@@ -24,6 +24,7 @@ type rule struct {
 	Rule
 	lab      *Lab
 	group    *group
+	in       inputs               // of a rule that is rehearsed
 	active   map[uint64]*instance // of an alert
 	returned map[uint64]labels.Labels
 	cost     Cost

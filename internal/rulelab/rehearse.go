@@ -7,10 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
@@ -31,22 +29,25 @@ import (
 // recording that depends on it, and named in left. An alert that depends on one
 // is an error.
 func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, err error) {
+	return l.RehearseFrom(ctx, from, from, to)
+}
+
+// RehearseFrom is a [Lab.Rehearse] of which only what is recorded and fires from
+// shown on matters. What comes before is evaluated as far as rules read it then;
+// alerts are taken to be inactive at first.
+func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
 	order := l.rulesInOrder()
-	var unknown []*rule
-	for i, r := range order {
-		first := l.firstAtOrAfter(r.group.Interval, from)
+	known, left, err := rehearsable(order)
+	if err != nil {
+		return left, err
+	}
+	starts := startsOf(known, from, shown)
+	for i, r := range known {
+		first := l.firstAtOrAfter(r.group.Interval, starts[i])
 		if !first.Before(to) {
 			continue
 		}
-		in := inputsOf(r.Expr)
-		if in.future || slices.ContainsFunc(unknown, in.readsRule) || slices.ContainsFunc(order[i+1:], in.readsRule) || slices.ContainsFunc(order[:i], in.aheadOf(r)) {
-			if r.IsAlert {
-				return left, fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
-			}
-			left, unknown = append(left, r.Name), append(unknown, r)
-			continue
-		}
-		if err := r.rehearse(ctx, in, first, to); err != nil {
+		if err := r.rehearse(ctx, first, to); err != nil {
 			return left, fmt.Errorf("%s: group %s: rule %s: %w", r.group.File, r.group.Name, r.Name, err)
 		}
 	}
@@ -54,13 +55,60 @@ func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, 
 	return left, nil
 }
 
+// rehearsable divides rules into those that can be rehearsed and the names of
+// those that have to be left out.
+func rehearsable(order []*rule) (known []*rule, left []string, err error) {
+	var unknown []*rule
+	for i, r := range order {
+		r.in = inputsOf(r.Expr)
+		if !r.in.future && !slices.ContainsFunc(unknown, r.in.readsRule) && !slices.ContainsFunc(order[i+1:], r.in.readsRule) && !slices.ContainsFunc(order[:i], r.in.aheadOf(r)) {
+			known = append(known, r)
+			continue
+		}
+		if r.IsAlert {
+			return nil, left, fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
+		}
+		left, unknown = append(left, r.Name), append(unknown, r)
+	}
+	return known, left, nil
+}
+
+// startsOf is when each rule has to be evaluated first: early enough for what
+// reads it. What reads its own past, and alerts that others read, begin with the
+// beginning.
+func startsOf(order []*rule, from, shown time.Time) []time.Time {
+	out := make([]time.Time, len(order))
+	for i := range out {
+		out[i] = shown
+	}
+	for i := len(order) - 1; i >= 0; i-- {
+		reader := order[i]
+		if reader.in.reads(reader.Rule) {
+			out[i] = from
+		}
+		for j, r := range order[:i] {
+			reach, reads := reader.in.reach(r.Rule)
+			if reads && r.IsAlert {
+				out[j] = from
+			}
+			if early := out[i].Add(-reach - lookback - reader.group.QueryOffset - 2*reader.group.Interval); reads && early.Before(out[j]) {
+				out[j] = early
+			}
+		}
+		if out[i].Before(from) {
+			out[i] = from
+		}
+	}
+	return out
+}
+
 // rehearse evaluates one rule at all its times. What one query over all of them
 // refuses may be right at each of them, and an error may belong to one: such a
 // rule is evaluated step by step.
-func (r *rule) rehearse(ctx context.Context, in inputs, first, to time.Time) error {
+func (r *rule) rehearse(ctx context.Context, first, to time.Time) error {
 	last := to.Add(-1)
 	var err error
-	switch itself := in.reads(r.Rule); {
+	switch itself := r.in.reads(r.Rule); {
 	case r.IsAlert && itself, !r.IsAlert && r.group.Limit > 0:
 		return r.step(ctx, first, to)
 	case r.IsAlert:
@@ -129,9 +177,9 @@ func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 
 // spansOf is what the rule would record from a store.
 func (r *rule) spansOf(ctx context.Context, of storage.Queryable, from, until time.Time) ([]span, error) {
-	matrix, _, err := r.lab.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
+	matrix, _, err := r.overSpan(ctx, of, from, until)
 	if err != nil {
-		return nil, refusedError{err}
+		return nil, err
 	}
 	return r.spans(matrix)
 }
@@ -170,9 +218,9 @@ func both(a, b *metricstore.Store) storage.Queryable {
 // would have found.
 func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
-	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), step)
+	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
-		return refusedError{err}
+		return err
 	}
 	evaluations := int(last.Sub(first)/step) + 1
 	r.cost = r.cost.plusMany(used, evaluations)
@@ -220,109 +268,3 @@ func vectorAt(matrix promql.Matrix, read []cursor, at int64) promql.Vector {
 
 // cursor is how far a series was read.
 type cursor struct{ float, histogram int }
-
-// inputs are the series that an expression reads.
-type inputs struct {
-	selectors []input
-	future    bool
-}
-
-// input is one selector and how far it looks back at least.
-type input struct {
-	matchers []*labels.Matcher
-	offset   time.Duration
-}
-
-// reads says whether a rule may record what the expression reads.
-func (in inputs) reads(r Rule) bool {
-	return slices.ContainsFunc(in.selectors, func(i input) bool { return i.reads(r) })
-}
-
-func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
-
-// aheadOf says whether rules of other groups, to which the inputs of a reader
-// belong, record later than the reader looks.
-func (in inputs) aheadOf(reader *rule) func(*rule) bool {
-	return func(r *rule) bool {
-		return slices.ContainsFunc(in.selectors, func(i input) bool {
-			return i.reads(r.Rule) && reader.group.QueryOffset+i.offset < r.group.QueryOffset
-		})
-	}
-}
-
-// reads says whether neither the name that a rule writes nor the labels that it
-// sets speak against the selector.
-func (i input) reads(r Rule) bool {
-	if r.IsAlert { // its other labels are templates
-		return i.accepts(model.MetricNameLabel, alertsSeries, forStateSeries) && i.accepts(labels.AlertName, r.Name)
-	}
-	if !i.accepts(model.MetricNameLabel, r.Name) {
-		return false
-	}
-	return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool {
-		return m.Name != model.MetricNameLabel && r.Labels.Has(m.Name) && !m.Matches(r.Labels.Get(m.Name))
-	})
-}
-
-// accepts says whether all matchers of a label accept one of its values.
-func (i input) accepts(label string, values ...string) bool {
-	return slices.ContainsFunc(values, func(value string) bool {
-		return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool { return m.Name == label && !m.Matches(value) })
-	})
-}
-
-// inputsOf reads an expression that has been parsed before: rulefmt did.
-func inputsOf(expr string) inputs {
-	var in inputs
-	tree, err := newParser().ParseExpr(expr)
-	if err != nil {
-		return inputs{selectors: []input{{}}} // anything
-	}
-	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
-		if q, ok := node.(*parser.SubqueryExpr); ok {
-			in.future = in.future || q.Timestamp != nil || q.StartOrEnd != 0
-		}
-		s, ok := node.(*parser.VectorSelector)
-		if !ok {
-			return nil
-		}
-		back := s.OriginalOffset
-		for _, outer := range path {
-			if q, ok := outer.(*parser.SubqueryExpr); ok {
-				back += q.OriginalOffset
-			}
-		}
-		in.future = in.future || back < 0 || s.Timestamp != nil || s.StartOrEnd != 0
-		in.selectors = append(in.selectors, input{s.LabelMatchers, back})
-		return nil
-	})
-	return in
-}
-
-// Inputs are the names of the given rules and of all that they are made of: every
-// rule whose series they read, directly or through others.
-func Inputs(groups []Group, names ...string) map[string]bool {
-	out := map[string]bool{}
-	for _, name := range names {
-		out[name] = true
-	}
-	var all []Rule
-	for _, g := range groups {
-		all = append(all, g.Rules...)
-	}
-	for grown := true; grown; {
-		grown = false
-		for _, r := range all {
-			if !out[r.Name] {
-				continue
-			}
-			in := inputsOf(r.Expr)
-			for _, other := range all {
-				if !out[other.Name] && in.reads(other) {
-					out[other.Name], grown = true, true
-				}
-			}
-		}
-	}
-	return out
-}
