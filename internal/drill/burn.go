@@ -51,7 +51,7 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := lab.RehearseFrom(ctx, at(0), at(from-time.Hour), at(end)); err != nil {
 		return err
 	}
 	for _, row := range table {
@@ -82,15 +82,7 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing,
 	case len(fired) > 1:
 		problem = fmt.Errorf("it fires %d times in one incident", len(fired))
 	case len(fired) == 1:
-		f := fired[0]
-		row.Measured = moment(true, f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to)))
-		problem = errors.Join(
-			within("fires", f.FiredAt.Sub(at(from)), want.FiresAfter, slack),
-			within("resolves", f.ResolvedAt.Sub(at(to)), want.ResolvesAfter, slack),
-		)
-		if f.ResolvedAt.IsZero() {
-			problem = errors.New("it does not resolve after the incident")
-		}
+		row.Measured, problem = timed(fired[0], want, slack, from, to)
 	}
 	row.Holds = problem == nil
 	r.rows = append(r.rows, row)
@@ -100,6 +92,18 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing,
 			seconds(row.Measured.After), seconds(row.Measured.Resolves), want.FiresAfter, want.ResolvesAfter)
 	}
 	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorShare*100), evidence, problem)
+}
+
+// timed says when an alert fired and resolved, and whether that was in time.
+func timed(f rulelab.Firing, want slo.Drill, slack, from, to time.Duration) (proof.Moment, error) {
+	fires := within("fires", f.FiredAt.Sub(at(from)), want.FiresAfter, slack)
+	if f.ResolvedAt.IsZero() {
+		m := moment(true, f.FiredAt.Sub(at(from)), 0)
+		m.Unresolved = true
+		return m, errors.Join(fires, errors.New("it does not resolve after the incident"))
+	}
+	return moment(true, f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to))),
+		errors.Join(fires, within("resolves", f.ResolvedAt.Sub(at(to)), want.ResolvesAfter, slack))
 }
 
 func moment(fires bool, after, resolves time.Duration) proof.Moment {

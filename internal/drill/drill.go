@@ -68,11 +68,15 @@ type rehearsal struct {
 
 // timed depends on the scrape interval; the rest is rehearsed at the declared one.
 func (d Drill) timed() []rehearsal {
+	return append(d.shares(), rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets}, rehearsal{"a service that fails from the first", d.fromTheFirst})
+}
+
+func (d Drill) shares() []rehearsal {
 	var all []rehearsal
 	for _, share := range slo.DrillShares() {
 		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
-	return append(all, rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets}, rehearsal{"a service that fails from the first", d.fromTheFirst})
+	return all
 }
 
 func (d Drill) rest() []rehearsal {
@@ -93,6 +97,12 @@ func (d Drill) rest() []rehearsal {
 // kept it from looking, such as a rule that the engine refuses.
 func (d Drill) Run(ctx context.Context) (Result, error) {
 	return d.run(ctx, slices.Concat(d.timed(), d.rest()))
+}
+
+// Core rehearses what an objective is about: every share of bad events, little
+// traffic, and a healthy week.
+func (d Drill) Core(ctx context.Context) (Result, error) {
+	return d.run(ctx, append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek}))
 }
 
 // Timetable rehearses only what the scrape interval decides: shares of bad

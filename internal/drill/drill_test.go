@@ -59,9 +59,9 @@ func run(t *testing.T, d drill.Drill, rehearse func(drill.Drill, context.Context
 	return result
 }
 
-func compile(t *testing.T, scrape string) slo.Rules {
+func compile(t testing.TB, scrape string) slo.Rules {
 	t.Helper()
-	spec, err := slo.Parse("test.slo.yaml", []byte(`apiVersion: scaffold.slo/v1
+	return compileSpec(t, `apiVersion: scaffold.slo/v1
 service: orders
 owner: team-checkout
 runtime: true
@@ -70,7 +70,26 @@ replicas: {min: 3}
 slos:
   - {name: availability, objective: 99.9, indicator: {availability: {}}}
   - {name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}
-`))
+`)
+}
+
+// compileOne is one objective on availability and the alerts of its service.
+func compileOne(t testing.TB) slo.Rules {
+	t.Helper()
+	return compileSpec(t, `apiVersion: scaffold.slo/v1
+service: orders
+owner: team-checkout
+runtime: true
+scrapeInterval: 15s
+replicas: {min: 3}
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+`)
+}
+
+func compileSpec(t testing.TB, src string) slo.Rules {
+	t.Helper()
+	spec, err := slo.Parse("test.slo.yaml", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +100,7 @@ slos:
 	return rules
 }
 
-func load(t *testing.T, rules slo.Rules) drill.Drill {
+func load(t testing.TB, rules slo.Rules) drill.Drill {
 	t.Helper()
 	d := drill.Drill{Rules: rules, Fleet: drill.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}}}
 	for _, f := range rules.RuleFiles() {

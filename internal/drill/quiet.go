@@ -46,7 +46,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 			from = to - 20*time.Second // its successor is there before it goes
 		}
 	}
-	lab, err := w.lab(nil)
+	lab, err := w.lab(d.madeOf(d.ours))
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,18 @@ func (d Drill) week(time.Duration) map[string]events {
 // any reason to fire.
 func (d Drill) ours(alert string) bool {
 	return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert })
+}
+
+// madeOf selects some alerts and every rule that they are made of.
+func (d Drill) madeOf(wanted func(alert string) bool) func(rulelab.Rule) bool {
+	var names []string
+	for _, a := range d.Rules.Alerts {
+		if wanted(a.Name) {
+			names = append(names, a.Name)
+		}
+	}
+	inputs := rulelab.Inputs(d.Groups, names...)
+	return func(r rulelab.Rule) bool { return inputs[r.Name] }
 }
 
 // silent wants no alert to have fired.
@@ -232,7 +244,7 @@ func (d Drill) outageOfLittle(ctx context.Context, r *record, o slo.Objective, p
 
 // objectiveLab rehearses a world in which only one objective has traffic.
 func (d Drill) objectiveLab(ctx context.Context, w *world, o slo.Objective) (*rulelab.Lab, error) {
-	lab, err := w.lab(func(r rulelab.Rule) bool { return !r.IsAlert || d.burns(o.Name)(r.Name) })
+	lab, err := w.lab(d.madeOf(d.burns(o.Name)))
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// Querier implements storage.Queryable. It may return series that have no
+// Querier implements storage.Queryable. It may return stored series that have no
 // samples between the bounds, and generated samples beyond them: the engine
-// skips what it does not want.
+// skips what it does not want. Generated series that end before or begin after
+// are left out, since the engine would go through each of its steps for them.
 func (s *Store) Querier(from, to int64) (storage.Querier, error) { return querier{s, from, to}, nil }
 
 type querier struct {
@@ -27,7 +28,8 @@ type querier struct {
 func (querier) Close() error { return nil }
 
 func (q querier) Select(_ context.Context, _ bool, _ *storage.SelectHints, ms ...*labels.Matcher) storage.SeriesSet {
-	return &seriesSet{querier: q, all: q.store.matching(ms), at: -1}
+	outside := func(x *series) bool { return x.gen != nil && (x.gen.Last < q.from || x.gen.First > q.to) }
+	return &seriesSet{querier: q, all: slices.DeleteFunc(q.store.matching(ms), outside), at: -1}
 }
 
 func (q querier) LabelValues(_ context.Context, name string, _ *storage.LabelHints, ms ...*labels.Matcher) ([]string, annotations.Annotations, error) {

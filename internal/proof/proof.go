@@ -61,6 +61,8 @@ type Moment struct {
 	Fires    bool    `json:"fires"`
 	After    float64 `json:"firesAfterSeconds,omitempty"`
 	Resolves float64 `json:"resolvesAfterSeconds,omitempty"`
+	// Unresolved says that it still fired when the drill ended.
+	Unresolved bool `json:"neverResolves,omitempty"`
 }
 
 // Cost is what the rules of one service read from the store.
@@ -154,7 +156,7 @@ func (b *Book) Report(service string, took time.Duration) Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := b.report
-	out.Proofs = slices.Clone(out.Proofs)
+	out.Proofs = append([]Proof{}, out.Proofs...) // a list in JSON even without any
 	out.Service, out.Seconds = service, took.Round(10*time.Millisecond).Seconds()
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -249,12 +250,29 @@ func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time,
 	return out, err
 }
 
+// plainLabel is an action that gives the value of one label.
+var plainLabel = regexp.MustCompile(`\{\{ ?\$labels\.([a-zA-Z_][a-zA-Z0-9_]*) ?\}\}`)
+
+// withLabels expands a text of no other actions than labels. Most labels of most
+// alerts are such, and weeks of alerts expand them at every evaluation.
+func withLabels(text string, of labels.Labels) (expanded string, ok bool) {
+	if !strings.Contains(text, "{{") {
+		return text, true
+	}
+	if strings.Contains(text, "{{{") || strings.Contains(plainLabel.ReplaceAllLiteralString(text, ""), "{{") {
+		return "", false
+	}
+	return plainLabel.ReplaceAllStringFunc(text, func(action string) string {
+		return of.Get(plainLabel.FindStringSubmatch(action)[1])
+	}), true
+}
+
 // variables are what Prometheus defines before each template.
 const variables = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 
 func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.Sample) (string, error) {
-	if !strings.Contains(text, "{{") {
-		return text, nil
+	if simple, ok := withLabels(text, s.Metric); ok {
+		return simple, nil
 	}
 	data := template.AlertTemplateData(s.Metric.Map(), r.lab.options.ExternalLabels.Map(), r.lab.options.ExternalURL, s)
 	query := func(ctx context.Context, expr string, t time.Time) (promql.Vector, error) {

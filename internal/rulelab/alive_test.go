@@ -99,7 +99,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 		w.add(p)
 	}
 	lab := w.lab(rules, options)
-	check(t, lab.Run(t.Context(), at(0), at(w.end)))
+	rehearse(t, lab, 0, w.end)
 	got := pages(t, rules, lab, w.end)
 	if len(got) != 1 {
 		t.Errorf("%s: %d pages: %v; want one", what, len(got), got)
@@ -138,7 +138,7 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 						w.add(p)
 					}
 					lab := w.lab(rules, rulelab.Options{Only: onProcesses})
-					check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
+					rehearse(t, lab, time.Minute, w.end)
 					for _, f := range lab.History() {
 						t.Errorf("phase %d: %s fires after %s", phase, f.Alert, f.FiredAt.Sub(at(15*time.Minute)))
 					}
@@ -276,7 +276,7 @@ func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 			w := newWorld(t, scrape, from+20*time.Minute)
 			w.add(p)
 			lab := w.lab(rules, rulelab.Options{Only: onProcesses})
-			check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
+			rehearse(t, lab, time.Minute, w.end)
 			first := pageWithin * 10
 			if h := lab.History(); len(h) > 0 {
 				first = h[0].FiredAt.Sub(at(from))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 )
@@ -37,12 +38,16 @@ func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
 
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
-	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), r.group.Interval)
+	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	if err != nil {
+		return err
+	}
+	spans, err := r.spans(matrix)
 	if err != nil {
 		return err
 	}
 	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
-	for _, s := range r.spans(matrix) {
+	for _, s := range spans {
 		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
 			return err
 		}
@@ -50,12 +55,48 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	return nil
 }
 
+// piece is how much of a span one query is about: the engine goes through each
+// step for every series that exists within a query, be it for an hour of weeks.
+const piece = 3 * time.Hour
+
+// overSpan evaluates the rule at each of its times from from to until, both
+// included.
+func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, reading, error) {
+	step := r.group.Interval
+	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
+	index := map[string]int{}
+	var out promql.Matrix
+	var used reading
+	for ; !from.After(until); from = from.Add(length) {
+		end := from.Add(length - step)
+		if end.After(until) {
+			end = until
+		}
+		part, more, err := r.lab.queryRange(ctx, of, r.Expr, from, end, step)
+		if err != nil {
+			return nil, used, refusedError{err}
+		}
+		used.samples, used.peak = used.samples+more.samples, max(used.peak, more.peak)
+		for _, s := range part {
+			key := string(s.Metric.Bytes(nil))
+			i, seen := index[key]
+			if !seen {
+				index[key] = len(out)
+				out = append(out, s)
+				continue
+			}
+			out[i].Floats, out[i].Histograms = append(out[i].Floats, s.Floats...), append(out[i].Histograms, s.Histograms...)
+		}
+	}
+	return out, used, nil
+}
+
 // span is one recorded series, values and histograms in the order of time.
 type span []promql.Sample
 
 // spans gives the series their recorded labels. Two results of a union differ in
 // no more than the metric's name, at different times: they are one recording.
-func (r *rule) spans(matrix promql.Matrix) []span {
+func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 	index := map[uint64]int{}
 	var out []span
 	for _, s := range matrix {
@@ -74,7 +115,14 @@ func (r *rule) spans(matrix promql.Matrix) []span {
 		}
 		slices.SortStableFunc(out[i], func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) })
 	}
-	return out
+	for _, s := range out {
+		for i := range s[1:] {
+			if s[i].T == s[i+1].T {
+				return nil, refusedError{errSameLabels}
+			}
+		}
+	}
+	return out, nil
 }
 
 // writeSpan appends one series, with a stale marker where an evaluation did not

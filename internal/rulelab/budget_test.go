@@ -32,7 +32,7 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 				})
 			}
 			lab := w.lab(rules, rulelab.Options{Only: isWindow})
-			check(t, lab.Run(t.Context(), at(0), at(time.Hour+10*time.Minute)))
+			rehearse(t, lab, 0, time.Hour+10*time.Minute)
 			for _, g := range rules.Groups[:2] {
 				tile := slo.BadRecord(model.Duration(g.Interval).String())
 				if got := value1(t, lab, "sum_over_time("+tile+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
@@ -41,55 +41,6 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 			}
 		})
 	}
-}
-
-// shapes are the four kinds of traffic that an average of ratios gets wrong. An
-// hour of 20 % failures hits the 20th day.
-func shapes() map[string]struct{ day, night, at float64 } {
-	return map[string]struct{ day, night, at float64 }{
-		"flat traffic":                      {100, 100, 12},
-		"less at night":                     {100, 5, 12},
-		"less at night, incident at night":  {100, 5, 2},
-		"none at night, incident by day":    {100, 0, 12},
-		"none at night, incident at sunset": {100, 0, 19.5},
-	}
-}
-
-func TestBudgetIsWithinAThousandthOfTheTrueCount(t *testing.T) {
-	t.Parallel()
-	const end = 31 * day
-	for name, shape := range shapes() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rules := compile(t, specOf(15*time.Second, ""))
-			good, bad := shaped(shape.day, shape.night, 20*day+time.Duration(shape.at*float64(time.Hour)), end)
-			w := newWorld(t, 15*time.Second, end+time.Hour)
-			w.replicas("production", 2, good, bad)
-			lab := measured(t, w, rules, [2]time.Duration{0, end})
-			now := end - 15*time.Second
-			wantBad, wantGood := bad.between(now-30*day, now), good.between(now-30*day, now)
-			near(t, "bad events", value1(t, lab, "slo:bad:increase30d", now), wantBad, 0.001)
-			near(t, "events", value1(t, lab, "slo:total:increase30d", now), wantBad+wantGood, 0.001)
-			near(t, "budget use", value1(t, lab, "slo:bad:increase30d / on () slo:total:increase30d", now), wantBad/(wantBad+wantGood), 0.001)
-		})
-	}
-}
-
-// shaped has a day from 8 to 20 o'clock and an hour of 20 % failures.
-func shaped(byDay, byNight float64, failing, end time.Duration) (good, bad flow) {
-	var gs, bs []segment
-	for t := time.Duration(0); t < end; t += 30 * time.Minute {
-		rate := byNight
-		if hour := t % day; hour >= 8*time.Hour && hour < 20*time.Hour {
-			rate = byDay
-		}
-		share := 0.0
-		if t >= failing && t < failing+time.Hour {
-			share = 0.2
-		}
-		gs, bs = append(gs, segment{t, rate * (1 - share)}), append(bs, segment{t, rate * share})
-	}
-	return newFlow(gs...), newFlow(bs...)
 }
 
 // measured records the tiles and hours of the spans, and at the end of the last
@@ -135,31 +86,6 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 	// Up to one tile of two minutes more at either end.
 	if missing < 6 || missing > 14 {
 		t.Errorf("%.1f minutes are missing after a gap of 10", missing)
-	}
-}
-
-func TestAnIdleNightRecordsNoNaN(t *testing.T) {
-	t.Parallel()
-	rules := compile(t, specOf(15*time.Second, "replicas: {min: 2}"))
-	end := 10 * time.Hour
-	w := newWorld(t, 15*time.Second, end)
-	w.replicas("production", 2, newFlow(segment{0, 20}, segment{time.Hour, 0}, segment{9 * time.Hour, 20}), newFlow(segment{0, 0}))
-	lab := w.lab(rules, rulelab.Options{})
-	check(t, lab.Run(t.Context(), at(0), at(end)))
-	for now := time.Duration(0); now <= end; now += 2 * time.Minute {
-		v, err := lab.Query(t.Context(), `{__name__=~"slo:.+|sloth.+|ALERTS"}`, at(now))
-		check(t, err)
-		for _, s := range v {
-			if math.IsNaN(s.F) || math.IsInf(s.F, 0) {
-				t.Fatalf("%s is %v after %s", s.Metric, s.F, now)
-			}
-		}
-		if len(v) < 20 && now > time.Hour {
-			t.Fatalf("only %d series are recorded after %s", len(v), now)
-		}
-	}
-	for _, f := range lab.History() {
-		t.Errorf("%s fires in an idle night", f.Alert)
 	}
 }
 

@@ -24,6 +24,7 @@ type rule struct {
 	Rule
 	lab      *Lab
 	group    *group
+	in       inputs               // of a rule that is rehearsed
 	active   map[uint64]*instance // of an alert
 	returned map[uint64]labels.Labels
 	cost     Cost
@@ -79,12 +80,14 @@ func (r *rule) eval(ctx context.Context, at time.Time) error {
 	return r.write(out, then.UnixMilli())
 }
 
+var errSameLabels = errors.New("two results have the same labels once the rule's own are set")
+
 func (r *rule) recorded(found promql.Vector) (promql.Vector, error) {
 	for i := range found {
 		found[i].Metric = r.recordedAs(found[i].Metric)
 	}
 	if found.ContainsSameLabelset() {
-		return nil, errors.New("two results have the same labels once the rule's own are set")
+		return nil, errSameLabels
 	}
 	return found, r.withinLimit(len(found))
 }

@@ -2,14 +2,13 @@ package rulelab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
@@ -17,47 +16,119 @@ import (
 
 // Rehearse does what [Lab.Run] does from from, included, to to, excluded, with
 // one range query for each rule instead of one query for each evaluation: weeks
-// of alerts take a second. Options.Skip is not asked.
+// of alerts take a second. It is for a Lab that has evaluated nothing yet and
+// ends at the first rule that fails; Options.Skip and Options.Failed are not
+// asked, and queries in templates see no more than what rules before the alert
+// record.
 //
 // A rule that reads its own past is evaluated step by step, unless neither an
 // empty past nor the whole one would change what it records. A recording that
-// reads the future (a negative offset), or what a rule after it records, has no
-// meaning here, because all of it would be there already or not yet; it is left
-// out, with every recording that depends on it, and named in left. An alert that
-// depends on one is an error.
+// reads the future (a negative offset, @), what a rule after it records, or what
+// a group with a larger query_offset has not recorded yet, has no meaning here,
+// because all of it would be there already or not yet; it is left out, with every
+// recording that depends on it, and named in left. An alert that depends on one
+// is an error.
 func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, err error) {
+	return l.RehearseFrom(ctx, from, from, to)
+}
+
+// RehearseFrom is a [Lab.Rehearse] of which only what is recorded and fires from
+// shown on matters. What comes before is evaluated as far as rules read it then;
+// alerts are taken to be inactive at first.
+func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
 	order := l.rulesInOrder()
-	var unknown []Rule
-	for i, r := range order {
-		first := l.firstAtOrAfter(r.group.Interval, from)
+	known, left, err := rehearsable(order)
+	if err != nil {
+		return left, err
+	}
+	starts := startsOf(known, from, shown)
+	for i, r := range known {
+		first := l.firstAtOrAfter(r.group.Interval, starts[i])
 		if !first.Before(to) {
 			continue
 		}
-		in := inputsOf(r.Expr)
-		later := func(after *rule) bool { return in.reads(after.Rule) }
-		if in.future || slices.ContainsFunc(unknown, in.reads) || slices.ContainsFunc(order[i+1:], later) {
-			if r.IsAlert {
-				return left, fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
-			}
-			left, unknown = append(left, r.Name), append(unknown, r.Rule)
-			continue
-		}
-		last := to.Add(-1)
-		switch {
-		case r.IsAlert:
-			err = r.rehearseAlert(ctx, first, last)
-		case in.reads(r.Rule):
-			err = r.rehearseItself(ctx, first, to)
-		default:
-			err = r.backfill(ctx, first, last)
-		}
-		if err != nil {
+		if err := r.rehearse(ctx, first, to); err != nil {
 			return left, fmt.Errorf("%s: group %s: rule %s: %w", r.group.File, r.group.Name, r.Name, err)
 		}
 	}
 	slices.SortStableFunc(l.history, func(a, b *Firing) int { return a.FiredAt.Compare(b.FiredAt) })
 	return left, nil
 }
+
+// rehearsable divides rules into those that can be rehearsed and the names of
+// those that have to be left out.
+func rehearsable(order []*rule) (known []*rule, left []string, err error) {
+	var unknown []*rule
+	for i, r := range order {
+		r.in = inputsOf(r.Expr)
+		if !r.in.future && !slices.ContainsFunc(unknown, r.in.readsRule) && !slices.ContainsFunc(order[i+1:], r.in.readsRule) && !slices.ContainsFunc(order[:i], r.in.aheadOf(r)) {
+			known = append(known, r)
+			continue
+		}
+		if r.IsAlert {
+			return nil, left, fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
+		}
+		left, unknown = append(left, r.Name), append(unknown, r)
+	}
+	return known, left, nil
+}
+
+// startsOf is when each rule has to be evaluated first: early enough for what
+// reads it. What reads its own past, and alerts that others read, begin with the
+// beginning.
+func startsOf(order []*rule, from, shown time.Time) []time.Time {
+	out := make([]time.Time, len(order))
+	for i := range out {
+		out[i] = shown
+	}
+	for i := len(order) - 1; i >= 0; i-- {
+		reader := order[i]
+		if reader.in.reads(reader.Rule) {
+			out[i] = from
+		}
+		for j, r := range order[:i] {
+			reach, reads := reader.in.reach(r.Rule)
+			if reads && r.IsAlert {
+				out[j] = from
+			}
+			if early := out[i].Add(-reach - lookback - reader.group.QueryOffset - 2*reader.group.Interval); reads && early.Before(out[j]) {
+				out[j] = early
+			}
+		}
+		if out[i].Before(from) {
+			out[i] = from
+		}
+	}
+	return out
+}
+
+// rehearse evaluates one rule at all its times. What one query over all of them
+// refuses may be right at each of them, and an error may belong to one: such a
+// rule is evaluated step by step.
+func (r *rule) rehearse(ctx context.Context, first, to time.Time) error {
+	last := to.Add(-1)
+	var err error
+	switch itself := r.in.reads(r.Rule); {
+	case r.IsAlert && itself, !r.IsAlert && r.group.Limit > 0:
+		return r.step(ctx, first, to)
+	case r.IsAlert:
+		err = r.rehearseAlert(ctx, first, last)
+	case itself:
+		err = r.rehearseItself(ctx, first, to)
+	default:
+		err = r.backfill(ctx, first, last)
+	}
+	if _, refused := errors.AsType[refusedError](err); refused && ctx.Err() == nil {
+		return r.step(ctx, first, to)
+	}
+	return err
+}
+
+// refusedError is why a rule could not be evaluated over a span at once. Nothing
+// was recorded.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
 
 func (l *Lab) rulesInOrder() []*rule {
 	var out []*rule
@@ -80,25 +151,46 @@ func (r *rule) step(ctx context.Context, first, to time.Time) error {
 // rehearseItself evaluates a rule that reads its own past.
 func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 	from, until := first.Add(-r.group.QueryOffset), to.Add(-1-r.group.QueryOffset)
-	without, _, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, from, until, r.group.Interval)
+	without, err := r.spansOf(ctx, r.lab.store, from, until)
 	if err != nil {
 		return err
 	}
-	past := metricstore.New()
-	spans := r.spans(without)
-	for _, s := range spans {
-		if err := r.writeSpan(past, s, until.UnixMilli()); err != nil {
+	// An evaluation does not see what it is about to record. In one query it
+	// would; a past that comes a moment later shows what difference that makes.
+	for _, late := range []int64{0, 1} {
+		past := metricstore.New()
+		for _, s := range without {
+			if err := r.writeSpan(past, s.later(late), until.UnixMilli()+late); err != nil {
+				return err
+			}
+		}
+		with, err := r.spansOf(ctx, both(r.lab.store, past), from, until)
+		if err != nil {
 			return err
 		}
-	}
-	with, _, err := r.lab.queryRange(ctx, both(r.lab.store, past), r.Expr, from, until, r.group.Interval)
-	if err != nil {
-		return err
-	}
-	if !slices.EqualFunc(spans, r.spans(with), sameSpan) {
-		return r.step(ctx, first, to)
+		if !slices.EqualFunc(without, with, sameSpan) {
+			return r.step(ctx, first, to)
+		}
 	}
 	return r.backfill(ctx, first, to.Add(-1))
+}
+
+// spansOf is what the rule would record from a store.
+func (r *rule) spansOf(ctx context.Context, of storage.Queryable, from, until time.Time) ([]span, error) {
+	matrix, _, err := r.overSpan(ctx, of, from, until)
+	if err != nil {
+		return nil, err
+	}
+	return r.spans(matrix)
+}
+
+// later is the span some milliseconds later.
+func (s span) later(ms int64) span {
+	out := slices.Clone(s)
+	for i := range out {
+		out[i].T += ms
+	}
+	return out
 }
 
 func sameSpan(a, b span) bool {
@@ -126,7 +218,7 @@ func both(a, b *metricstore.Store) storage.Queryable {
 // would have found.
 func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
-	matrix, used, err := r.lab.queryRange(ctx, r.lab.store, r.Expr, first.Add(-offset), last.Add(-offset), step)
+	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
 		return err
 	}
@@ -176,74 +268,3 @@ func vectorAt(matrix promql.Matrix, read []cursor, at int64) promql.Vector {
 
 // cursor is how far a series was read.
 type cursor struct{ float, histogram int }
-
-// inputs are the series that an expression reads.
-type inputs struct {
-	selectors [][]*labels.Matcher
-	future    bool
-}
-
-// reads says whether a rule may record what the expression reads: its name and
-// the labels that it sets do not speak against it.
-func (in inputs) reads(r Rule) bool {
-	if r.IsAlert {
-		return false
-	}
-	return slices.ContainsFunc(in.selectors, func(ms []*labels.Matcher) bool {
-		return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool {
-			if m.Name == model.MetricNameLabel {
-				return !m.Matches(r.Name)
-			}
-			set := r.Labels.Has(m.Name)
-			return set && !m.Matches(r.Labels.Get(m.Name))
-		})
-	})
-}
-
-// inputsOf reads an expression that has been parsed before: rulefmt did.
-func inputsOf(expr string) inputs {
-	var in inputs
-	tree, err := newParser().ParseExpr(expr)
-	if err != nil {
-		return inputs{selectors: [][]*labels.Matcher{nil}} // anything
-	}
-	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
-		switch n := node.(type) {
-		case *parser.SubqueryExpr:
-			in.future = in.future || n.OriginalOffset < 0
-		case *parser.VectorSelector:
-			in.future = in.future || n.OriginalOffset < 0
-			in.selectors = append(in.selectors, n.LabelMatchers)
-		}
-		return nil
-	})
-	return in
-}
-
-// Inputs are the names of the given rules and of all that they are made of: every
-// recording whose result they read, directly or through others.
-func Inputs(groups []Group, names ...string) map[string]bool {
-	out := map[string]bool{}
-	for _, name := range names {
-		out[name] = true
-	}
-	var all []Rule
-	for _, g := range groups {
-		all = append(all, g.Rules...)
-	}
-	for grown := true; grown; {
-		grown = false
-		for _, r := range all {
-			if !out[r.Name] {
-				continue
-			}
-			in := inputsOf(r.Expr)
-			for _, other := range all {
-				if !out[other.Name] && in.reads(other) {
-					out[other.Name], grown = true, true
-				}
-			}
-		}
-	}
-	return out
-}

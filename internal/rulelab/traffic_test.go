@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,4 +208,24 @@ func pages(t testing.TB, rules slo.Rules, lab *rulelab.Lab, until time.Duration)
 		}
 	}
 	return out
+}
+
+// scrapes are the intervals that specifications are likely to have.
+func scrapes() []time.Duration {
+	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
+// isWindow tells the recordings that burn alerts read from those of the period
+// and of the service, which read their own past.
+func isWindow(r rulelab.Rule) bool {
+	return !r.IsAlert && (strings.HasPrefix(r.Name, "slo:bad:") || strings.HasPrefix(r.Name, "slo:total:") ||
+		strings.HasPrefix(r.Name, "slo:sli_error:") || r.Name == "slo:coverage:ratio1h") &&
+		!strings.HasSuffix(r.Name, "30d") && !strings.HasSuffix(r.Name, "clock_hour")
+}
+
+// rehearse evaluates a lab without gaps, as quickly as that goes.
+func rehearse(t testing.TB, lab *rulelab.Lab, from, to time.Duration) {
+	t.Helper()
+	_, err := lab.Rehearse(t.Context(), at(from), at(to))
+	check(t, err)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
@@ -81,6 +80,7 @@ func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, 
 	go func() { rehearsed <- s.rehearse(ctx) }()
 	err = s.live(ctx)
 	err = errors.Join(err, <-rehearsed)
+	s.book.Add(s.drilled...) // last, however long it took
 	if ctx.Err() != nil {
 		err = fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
@@ -103,6 +103,7 @@ type session struct {
 	temp    string // folder that goes away with the run
 	binary  string
 	book    proof.Book
+	drilled []proof.Proof // of the drill, which runs beside everything else
 
 	signals  templates.Signals
 	document openapi.Document
@@ -240,14 +241,14 @@ func (s *session) kept() {
 // rehearse runs the drill beside the live proofs: it needs no service.
 func (s *session) rehearse(ctx context.Context) error {
 	if s.subject.Drill == nil {
-		s.book.Add(proof.Proof{Section: drill.Section, Claim: "alerts fire and resolve in time", Status: proof.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+		s.drilled = append(s.drilled, proof.Proof{Section: drill.Section, Claim: "alerts fire and resolve in time", Status: proof.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
 		return nil
 	}
 	result, err := s.subject.Drill.Run(ctx)
 	if err != nil {
 		return err
 	}
-	s.book.Add(result.Proofs...)
+	s.drilled = result.Proofs
 	s.book.SetDrill(result.Rows, result.Cost)
 	return s.rehearseElsewhere(ctx)
 }
@@ -269,13 +270,8 @@ func (s *session) rehearseElsewhere(ctx context.Context) error {
 		}
 		for _, p := range result.Proofs {
 			p.Claim += fmt.Sprintf(", at scrapes of %s", interval)
-			s.book.Add(p)
+			s.drilled = append(s.drilled, p)
 		}
 	}
 	return nil
-}
-
-// inDir is a path in the folder of the service.
-func (s *session) inDir(path ...string) string {
-	return filepath.Join(append([]string{s.subject.Dir}, path...)...)
 }

@@ -1,0 +1,139 @@
+package rulelab
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// inputs are the series that an expression reads.
+type inputs struct {
+	selectors []input
+	future    bool
+}
+
+// input is one selector and how far it looks back at least and at most.
+type input struct {
+	matchers     []*labels.Matcher
+	offset, most time.Duration
+}
+
+// reads says whether a rule may record what the expression reads.
+func (in inputs) reads(r Rule) bool {
+	return slices.ContainsFunc(in.selectors, func(i input) bool { return i.reads(r) })
+}
+
+func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
+
+// reach is how far back what a rule records is read, if it is.
+func (in inputs) reach(r Rule) (most time.Duration, reads bool) {
+	for _, i := range in.selectors {
+		if i.reads(r) {
+			most, reads = max(most, i.most), true
+		}
+	}
+	return most, reads
+}
+
+// window is how far back the expression looks at most.
+func (in inputs) window() time.Duration {
+	most := time.Duration(0)
+	for _, i := range in.selectors {
+		most = max(most, i.most)
+	}
+	return most
+}
+
+// aheadOf says whether rules of other groups, to which the inputs of a reader
+// belong, record later than the reader looks.
+func (in inputs) aheadOf(reader *rule) func(*rule) bool {
+	return func(r *rule) bool {
+		return slices.ContainsFunc(in.selectors, func(i input) bool {
+			return i.reads(r.Rule) && reader.group.QueryOffset+i.offset < r.group.QueryOffset
+		})
+	}
+}
+
+// reads says whether neither the name that a rule writes nor the labels that it
+// sets speak against the selector.
+func (i input) reads(r Rule) bool {
+	if r.IsAlert { // its other labels are templates
+		return i.accepts(model.MetricNameLabel, alertsSeries, forStateSeries) && i.accepts(labels.AlertName, r.Name)
+	}
+	if !i.accepts(model.MetricNameLabel, r.Name) {
+		return false
+	}
+	return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool {
+		return m.Name != model.MetricNameLabel && r.Labels.Has(m.Name) && !m.Matches(r.Labels.Get(m.Name))
+	})
+}
+
+// accepts says whether all matchers of a label accept one of its values.
+func (i input) accepts(label string, values ...string) bool {
+	return slices.ContainsFunc(values, func(value string) bool {
+		return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool { return m.Name == label && !m.Matches(value) })
+	})
+}
+
+// inputsOf reads an expression that has been parsed before: rulefmt did.
+func inputsOf(expr string) inputs {
+	var in inputs
+	tree, err := newParser().ParseExpr(expr)
+	if err != nil {
+		return inputs{selectors: []input{{}}} // anything
+	}
+	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
+		if q, ok := node.(*parser.SubqueryExpr); ok {
+			in.future = in.future || q.Timestamp != nil || q.StartOrEnd != 0
+		}
+		s, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		least, ranges := s.OriginalOffset, time.Duration(0)
+		for _, outer := range path {
+			switch outer := outer.(type) {
+			case *parser.SubqueryExpr:
+				least += outer.OriginalOffset
+				ranges += outer.Range
+			case *parser.MatrixSelector:
+				ranges += outer.Range
+			}
+		}
+		in.future = in.future || least < 0 || s.Timestamp != nil || s.StartOrEnd != 0
+		in.selectors = append(in.selectors, input{s.LabelMatchers, least, least + ranges})
+		return nil
+	})
+	return in
+}
+
+// Inputs are the names of the given rules and of all that they are made of: every
+// rule whose series they read, directly or through others.
+func Inputs(groups []Group, names ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, name := range names {
+		out[name] = true
+	}
+	var all []Rule
+	for _, g := range groups {
+		all = append(all, g.Rules...)
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, r := range all {
+			if !out[r.Name] {
+				continue
+			}
+			in := inputsOf(r.Expr)
+			for _, other := range all {
+				if !out[other.Name] && in.reads(other) {
+					out[other.Name], grown = true, true
+				}
+			}
+		}
+	}
+	return out
+}
