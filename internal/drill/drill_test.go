@@ -5,6 +5,7 @@ package drill_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/observability-first/scaffold/internal/drill"
 	"github.com/observability-first/scaffold/internal/proof"
@@ -12,30 +13,25 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Everything holds at the default interval.
+// Everything holds at every scrape interval.
 func TestEverythingHolds(t *testing.T) {
-	t.Parallel()
-	result := run(t, load(t, compile(t, "15s")), drill.Drill.Run)
-	if len(result.Rows) != 8*len(slo.DrillShares()) {
-		t.Errorf("%d rows", len(result.Rows))
-	}
-	if c := result.Cost; c.PerObjective() > drill.DefaultMaxCost || c.PerObjective() == 0 {
-		t.Errorf("cost %+v", c)
-	}
-}
-
-// What depends on the scrape interval holds at each.
-func TestTimetables(t *testing.T) {
 	t.Parallel()
 	d := load(t, compile(t, "15s"))
 	for _, interval := range drill.Intervals() {
 		t.Run(interval.String(), func(t *testing.T) {
 			t.Parallel()
-			other, err := d.At(interval)
+			at, err := d.At(interval)
 			if err != nil {
 				t.Fatal(err)
 			}
-			run(t, other, drill.Drill.Timetable)
+			result := run(t, at, drill.Drill.Run)
+			if len(result.Rows) != 8*len(slo.DrillShares()) {
+				t.Errorf("%d rows", len(result.Rows))
+			}
+			// The cost is promised for scrapes of 15 s; more of them are more to read.
+			if c := result.Cost; c.PerObjective() == 0 || interval >= 15*time.Second && c.PerObjective() > drill.DefaultMaxCost {
+				t.Errorf("cost %+v", c)
+			}
 		})
 	}
 }

@@ -96,7 +96,7 @@ func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 	const long, soon = 43 * time.Minute, 5 * time.Minute
 	for _, window := range d.windows() {
 		period := window.Duration()
-		from := period + 10*time.Minute
+		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
 		end := from + long + soon
 		counted, err := d.period(ctx, window, incident(50, 1, from, from+long), end, end-d.Rules.Spec.ScrapeInterval)
 		if err != nil {

@@ -5,6 +5,7 @@ package mutation_test
 import (
 	"fmt"
 	"maps"
+	"os"
 	base "path"
 	"regexp"
 	"slices"
@@ -284,5 +285,11 @@ func TestThereAreEnoughMutants(t *testing.T) {
 	if len(names) < atLeast {
 		t.Errorf("%d mutants, want %d or more", len(names), atLeast)
 	}
-	t.Logf("%d mutants", len(names))
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("breaks a service in %d ways", len(names)); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not say that it %s", want)
+	}
 }
