@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/names"
 	"github.com/observability-first/scaffold/internal/proof"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
 )
 
 // rules proves that each recording has recorded, and that each alert watches
@@ -95,6 +97,13 @@ func (s *session) runbooks(ctx context.Context) {
 	known := s.known()
 	for _, book := range s.subject.Runbooks {
 		text := string(book.Data)
+		if alert := strings.TrimSuffix(path.Base(book.File), ".md"); strings.Contains(text, slo.FactsBegin) && !s.hasAlert(alert) {
+			s.book.Add(proof.Proof{
+				Section: sectionRules, Claim: "the runbook has its alert", File: book.File, Status: proof.Fails,
+				Detail: fmt.Sprintf("no rule has an alert %s; delete the runbook if the alert is gone for good", alert),
+			})
+			continue // its queries were made for rules that are no more
+		}
 		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
 			query := text[m[2]:m[3]]
 			p := proof.Proof{
@@ -130,4 +139,10 @@ func (s *session) known() names.Known {
 	}
 	target := append(slices.Collect(maps.Keys(s.subject.Selector)), s.subject.EnvironmentLabel)
 	return names.NewKnown(s.signals, recorded, target)
+}
+
+func (s *session) hasAlert(name string) bool {
+	return slices.ContainsFunc(s.subject.Rules, func(g rulelab.Group) bool {
+		return slices.ContainsFunc(g.Rules, func(r rulelab.Rule) bool { return r.IsAlert && r.Name == name })
+	})
 }

@@ -55,8 +55,7 @@ func (s *session) start(ctx context.Context) error {
 		env = append(env, "POSTGRES_URL="+s.store.url, "POSTGRES_MIGRATE=true", "POSTGRES_CONNECT_TIMEOUT=500ms")
 	}
 	receiver, stop := servicetest.ListenReceiver()
-	context.AfterFunc(ctx, stop)
-	s.receiver = receiver
+	s.receiver, s.stopReceiver = receiver, stop
 	env = append(env,
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "PYROSCOPE_SERVER_ADDRESS="+receiver.URL,
 		"PYROSCOPE_UPLOAD_INTERVAL=1s", "OTEL_BSP_SCHEDULE_DELAY=200",

@@ -109,10 +109,12 @@ type session struct {
 	document openapi.Document
 	store    *database // nil without one
 	receiver *servicetest.Receiver
-	child    *child
-	watch    *watch
-	driver   *driver
-	prober   *prober
+	// stopReceiver ends the receiver, after the service: what it sends last counts.
+	stopReceiver func()
+	child        *child
+	watch        *watch
+	driver       *driver
+	prober       *prober
 
 	seen    *metricstore.Store // holds the exemplars; nil for that of the watch
 	parsed  int                // uploads that were read
@@ -210,6 +212,9 @@ func (s *session) close() error {
 	var errs []error
 	if s.child != nil {
 		errs = append(errs, s.child.kill())
+	}
+	if s.stopReceiver != nil {
+		s.stopReceiver()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.close())
