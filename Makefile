@@ -47,10 +47,10 @@ test-quick: ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
-	@DEPS=$(DEPS) .ci/deps
+	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
