@@ -270,9 +270,11 @@ func findings(t *testing.T, name string) []string {
 	t.Helper()
 	var report struct {
 		Issues []struct {
-			FromLinter string
-			Pos        struct{ Filename string }
-		}
+			FromLinter string `json:"FromLinter"`
+			Pos        struct {
+				Filename string `json:"Filename"`
+			} `json:"Pos"`
+		} `json:"Issues"`
 	}
 	if err := json.Unmarshal(read(t, name), &report); err != nil {
 		t.Fatal(err)
