@@ -6,6 +6,10 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
 # Every module of the repository. Examples are generated, the rest is ours.
 MODULES := . runtime test/demo
+
+# Tests against the programs of others, which nobody else should have to download.
+RUNBOOKS := test/runbooks
+
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
 # Tools are pinned here and nowhere else.
@@ -28,7 +32,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick deps lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick deps runbooks lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,11 +50,14 @@ test: deps ## every test of every module, with the race detector
 test-quick: ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
+runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
+	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
+
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(RUNBOOKS) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -68,7 +75,7 @@ golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
 
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(EXAMPLES); do (cd $$m && go mod tidy); done)
+	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(EXAMPLES); do (cd $$m && go mod tidy); done)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)
