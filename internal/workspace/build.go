@@ -9,6 +9,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // build makes a folder that does not exist. It and those missing above it grow
@@ -60,7 +61,7 @@ func (t *transaction) makeRoot(dirs []string, known string) error {
 			return err
 		}
 		if err := os.Mkdir(dir, 0o755); err != nil {
-			return fmt.Errorf("make folder %s: %w", known, cause(err))
+			return unmade(known, err)
 		}
 		t.onUndo(func() error { return os.Remove(dir) })
 	}
@@ -86,8 +87,15 @@ func (t *transaction) arrive(temporary, top string) error {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s appeared while scaffold ran; run it again", top)
 	case err != nil:
-		return fmt.Errorf("make folder %s: %w", top, cause(err))
+		return unmade(top, err)
 	}
 	t.onUndo(func() error { return os.Rename(top, temporary) })
 	return t.syncFolder(filepath.Dir(top), os.Open)
+}
+
+func unmade(dir string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("make folder %s: %w; choose another --dir", dir, cause(err))
+	}
+	return fmt.Errorf("make folder %s: %w", dir, cause(err))
 }
