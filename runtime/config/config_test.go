@@ -219,6 +219,15 @@ func withNested(t *testing.T, dir string) string {
 	return name
 }
 
+func TestAFileMayBeAsLargeAsTheLimit(t *testing.T) {
+	t.Parallel()
+	var dst struct{ Port int }
+	err := config.Load(&dst, withFile(t, nil, "PORT=1\n#"+strings.Repeat("x", 1<<20-len("PORT=1\n#"))))
+	if err != nil || dst.Port != 1 {
+		t.Errorf("got %v and port %d", err, dst.Port)
+	}
+}
+
 func TestTheFileIsReadOnceAndByWhoeverComesFirst(t *testing.T) {
 	t.Parallel()
 	src := withFile(t, nil, "CONFIG_FIL=x\nPORT=1\nno equals")
