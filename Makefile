@@ -6,6 +6,10 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
 # Every module of the repository. Examples are generated, the rest is ours.
 MODULES := . runtime test/demo
+
+# Tests against the programs of others, which nobody else should have to download.
+RUNBOOKS := test/runbooks
+
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
 # Imports all of Prometheus and Alertmanager, which takes minutes to compile: not
@@ -32,7 +36,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance mutants deps lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick conformance mutants deps runbooks lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,11 +60,14 @@ conformance: ## hold our store, rules and routes to Prometheus, promtool and Ale
 mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
 	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/mutation)
 
+runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
+	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
+
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
-	@DEPS=$(DEPS) .ci/deps
+	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -81,7 +88,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)

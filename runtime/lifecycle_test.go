@@ -327,20 +327,26 @@ func TestTelemetryCannotHurt(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusing.Close()
-	for name, addr := range map[string]string{"hanging": hanging.Addr().String(), "refusing": refusing.Addr().String()} {
+	const bound = 2 * time.Second // a request takes a millisecond, a try to deliver ten seconds
+	client := &http.Client{Timeout: bound}
+	for name, addr := range map[string]string{"hanging": hanging.Addr().String(), "refusing": refusing.Addr().String(), "unreachable": unreachable(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			began := time.Now()
 			svc := servicetest.Start(t, info, runtime.Defaults{}, simple,
 				"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+addr, "PYROSCOPE_SERVER_ADDRESS=http://"+addr,
 				"OTEL_METRICS_EXPORTER=otlp", "OTEL_LOGS_EXPORTER=otlp", "STOP_TIMEOUT=3s")
+			if took := time.Since(began); took > 2*bound {
+				t.Errorf("starting took %s", took)
+			}
 			for range 20 {
-				res, err := http.Get(svc.URL + "/orders")
+				res, err := client.Get(svc.URL + "/orders")
 				if err != nil || res.StatusCode != http.StatusOK {
 					t.Fatalf("%v %v", res, err)
 				}
 				res.Body.Close()
 			}
-			began := time.Now()
+			began = time.Now()
 			status := svc.Stop()
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("stopping took %s with a budget of 3s", took)

@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -194,6 +195,117 @@ func TestEachOptionBuildsAndPassesItsTests(t *testing.T) {
 				t.Error("the go tool changed go.sum")
 			}
 		})
+	}
+}
+
+// Every value of every option gives a service in which the linters that it is
+// given find nothing but the fault that the test puts into each. One workspace
+// holds all trees, so that what they share is read once.
+func TestEachOptionPassesItsOwnLinters(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds golangci-lint")
+	}
+	t.Parallel()
+	runtime, err := filepath.Abs("../runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, work := t.TempDir(), []string{"work", "init"}
+	var command, config string
+	var patterns, want []string
+	for i, row := range pairwise.Each(sizes()...) {
+		s := chosen(t, row)
+		name := fmt.Sprintf("tried%d", i)
+		s.Module = strings.Replace(s.Module, "tried", name, 1) // a workspace wants each module once
+		tree, err := templates.Render(s, templates.RenderOptions{Generator: "devel", RuntimeReplace: filepath.ToSlash(runtime)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), tree)
+		given := string(data(t, tree, ".golangci.yml"))
+		if config != "" && given != config {
+			t.Fatalf("%s: .golangci.yml depends on the options; lint each tree with its own", title(row))
+		}
+		config, command = given, linter(t, tree)
+		if err := os.WriteFile(filepath.Join(dir, name, "fault.go"), []byte(fault), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, name+"/fault.go: errorlint")
+		work, patterns = append(work, "./"+name), append(patterns, "./"+name+"/...")
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".golangci.yml"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", work...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go work: %v\n%s", err, out)
+	}
+	lint := strings.Fields(command)
+	lint = append(lint, "run", "--allow-parallel-runners",
+		"--issues-exit-code", "0", "--max-same-issues", "0", "--output.json.path", "found.json")
+	cmd = exec.CommandContext(t.Context(), lint[0], append(lint[1:], patterns...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	if got := findings(t, filepath.Join(dir, "found.json")); !slices.Equal(got, want) {
+		t.Errorf("%s found %q, want %q\n%s", command, got, want, out)
+	}
+}
+
+// fault is what errorlint exists for.
+const fault = `package fault
+
+import "io"
+
+func ended(err error) bool { return err == io.EOF }
+
+var _ = ended
+`
+
+// findings are the file and the linter of each, sorted.
+func findings(t *testing.T, name string) []string {
+	t.Helper()
+	var report struct {
+		Issues []struct {
+			FromLinter string `json:"FromLinter"`
+			Pos        struct {
+				Filename string `json:"Filename"`
+			} `json:"Pos"`
+		} `json:"Issues"`
+	}
+	if err := json.Unmarshal(read(t, name), &report); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, i := range report.Issues {
+		out = append(out, filepath.ToSlash(i.Pos.Filename)+": "+i.FromLinter)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// linter is the command with which the service lints itself.
+func linter(t *testing.T, tree templates.Tree) string {
+	t.Helper()
+	const variable = "GOLANGCI_LINT := "
+	for line := range strings.Lines(string(data(t, tree, "Makefile"))) {
+		if command, ok := strings.CutPrefix(line, variable); ok {
+			return strings.TrimSpace(command)
+		}
+	}
+	t.Fatalf("the Makefile has no line %q", variable)
+	return ""
+}
+
+// Who lints this repository has the linter of generated services at hand.
+func TestServicesAndThisRepositoryHaveOneLinter(t *testing.T) {
+	t.Parallel()
+	s := chosen(t, make([]int, len(factors())))
+	if want := linter(t, rendered(t, s)); !strings.Contains(string(read(t, "../Makefile")), "GOLANGCI_LINT := "+want+"\n") {
+		t.Errorf("the Makefile of this repository does not have %s", want)
 	}
 }
 

@@ -41,6 +41,49 @@ func TestTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
 	}
 }
 
+// A Dockerfile sees the service's folder and nothing else: no checkout of
+// scaffold, to which a replace leads, no module cache and no network.
+func TestTheImageBuildsFromTheVendoredTreeAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a service")
+	}
+	t.Parallel()
+	home := t.TempDir()
+	checkout, orders, elsewhere := filepath.Join(home, "checkout"), filepath.Join(home, "orders"), filepath.Join(t.TempDir(), "src")
+	if err := os.CopyFS(filepath.Join(checkout, "runtime"), os.DirFS(filepath.Join("..", "..", "runtime"))); err != nil {
+		t.Fatal(err)
+	}
+	run(t, home, built(t), "new", "orders", "--runtime", filepath.Join(checkout, "runtime"))
+	run(t, orders, "make", "vendor")
+	if err := os.CopyFS(elsewhere, os.DirFS(orders)); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{checkout, orders} {
+		if err := os.RemoveAll(gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dockerfile, err := os.ReadFile(filepath.Join(elsewhere, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(dockerfile), "\nRUN ")
+	line, _, found := strings.Cut(rest, "\n")
+	if !found || !strings.Contains(line, " -mod=vendor ") || !strings.Contains(line, " -o /orders ") {
+		t.Fatalf("the Dockerfile runs %q", line)
+	}
+	image := filepath.Join(t.TempDir(), "orders")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, " -o /orders ", " -o "+image+" ", 1))
+	cmd.Dir = elsewhere
+	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "GOPROXY=off", "GOFLAGS=", "GOWORK=off", "GOMODCACHE="+filepath.Join(home, "empty"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	if out := run(t, home, image, "version"); !strings.Contains(out, "v9.8.7") {
+		t.Errorf("the image says it is %s", out)
+	}
+}
+
 // built is the program as users build it.
 func built(tb testing.TB) string {
 	tb.Helper()

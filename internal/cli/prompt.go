@@ -49,8 +49,11 @@ func ask(ctx context.Context, s Streams, questions []Question, accessible bool) 
 func (q Question) field(accessible bool) huh.Field {
 	help := q.Help + " (--" + q.Flag + ")"
 	if q.Choices != nil {
+		// Left to itself, huh (v2.0.3) takes the lines of title and help from those
+		// of the choices and shows none.
+		lines := 2 + len(q.Choices)
 		return huh.NewMultiSelect[string]().Title(q.Title).Description(help).
-			Options(huh.NewOptions(q.Choices...)...).Value(q.Values)
+			Options(huh.NewOptions(q.Choices...)...).Value(q.Values).Height(lines)
 	}
 	title, proposal := q.Title, q.proposal()
 	if accessible && proposal != "" {

@@ -108,6 +108,16 @@ func TestSuggest(t *testing.T) {
 		{"the wrong case", "POSTGRES", "postgres"},
 		{"one letter of a short word", "dd", "db"},
 		{"two letters of a short word are another word", "xy", ""},
+		{"a swap is one mistake", "bd", "db"},
+		{"a swap at the end", "pgae", "page"},
+		{"a swap at the end is one of one", "paeg", "page"},
+		{"two mistakes in a word of five", "wndo", ""},
+		{"three mistakes in nine letters", "obxxxtive", "objective"},
+		{"four mistakes in a long word", "obxxxxive", ""},
+		{"three mistakes in twelve letters and no more", "objxctxvexxx", ""},
+		{"a third of six letters", "wixxow", "window"},
+		{"more than a third of six letters", "wixxxw", ""},
+		{"two letters too many", "windowss", "window"},
 		{"nothing near", "kubernetes", ""},
 		{"the word itself", "page", "page"},
 		{"letters that are not ASCII", "objektíve", "objective"},
@@ -118,6 +128,27 @@ func TestSuggest(t *testing.T) {
 			t.Parallel()
 			if got := diag.Suggest(tt.word, known); got != tt.want {
 				t.Errorf("Suggest(%.20q) = %q, want %q", tt.word, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheNearestWordWinsAndOfTwoTheFirst(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, word string
+		known      []string
+		want       string
+	}{
+		{"a nearer one later", "pages", []string{"paged", "page"}, "paged"},
+		{"an equal one later", "pag", []string{"page", "pags"}, "page"},
+		{"the word itself later", "page", []string{"pags", "page"}, "page"},
+		{"nothing is known", "page", nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := diag.Suggest(tt.word, tt.known); got != tt.want {
+				t.Errorf("Suggest(%q, %q) = %q, want %q", tt.word, tt.known, got, tt.want)
 			}
 		})
 	}

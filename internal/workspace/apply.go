@@ -12,11 +12,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 )
 
 // Apply does what the plan says, or nothing: every file is written beside its
-// place first, and only then are all moved into place. On an error, and when
-// the context ends, everything is put back and the folder is as it was.
+// place first, and only then are all moved into place. A folder that does not
+// exist yet is built under another name and gets its own in one step. On an
+// error, and when the context ends, everything is put back and the folder is as
+// it was. When Apply returns, the files survive a power cut.
 func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 	if conflicts := p.Conflicts(); len(conflicts) > 0 {
 		return fmt.Errorf("%s: %s", conflicts[0].Path, conflicts[0].Note)
@@ -25,7 +29,11 @@ func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 		return nil
 	}
 	t := &transaction{w: w, ctx: ctx, staged: map[string]string{}, backups: map[string]string{}}
-	if err := t.run(p); err != nil {
+	run := t.run
+	if w.root == nil {
+		run = t.build
+	}
+	if err := run(p); err != nil {
 		if undoErr := t.rollback(); undoErr != nil {
 			return errors.Join(err, fmt.Errorf("putting things back: %w", undoErr))
 		}
@@ -41,19 +49,19 @@ func (w *Workspace) Apply(ctx context.Context, p Plan) error {
 type transaction struct {
 	w       *Workspace
 	ctx     context.Context
-	undo    []func() error    // in the order of the steps they take back
-	staged  map[string]string // path to its temporary file
 	backups map[string]string // path to the second name of what stood there
+	folders []string          // below the service, whose entries must reach the disk
+	above   []string          // the same above it
+
+	mu     sync.Mutex        // guards what the writers of several files share:
+	undo   []func() error    // in the order of the steps they take back
+	staged map[string]string // path to its temporary file
 }
 
+// run changes a folder that exists.
 func (t *transaction) run(p Plan) error {
-	if err := t.folder(); err != nil {
+	if err := t.stageAll(p.writes, func(name string) string { return beside(name, "new") }); err != nil {
 		return err
-	}
-	for _, f := range p.writes {
-		if err := t.stage(f); err != nil {
-			return err
-		}
 	}
 	for _, f := range slices.Concat(p.writes, p.removes) {
 		if err := t.backUp(f); err != nil {
@@ -70,7 +78,7 @@ func (t *transaction) run(p Plan) error {
 			return err
 		}
 	}
-	return nil
+	return t.syncFolders()
 }
 
 // step asks whether to go on before the disk is changed.
@@ -78,13 +86,19 @@ func (t *transaction) step(name, file string) error {
 	if err := t.ctx.Err(); err != nil {
 		return fmt.Errorf("stopped before %s: %w", file, context.Cause(t.ctx))
 	}
-	if t.w.fault != nil {
-		return t.w.fault(name, file)
+	if t.w.fault == nil {
+		return nil
 	}
-	return nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.fault(name, file)
 }
 
-func (t *transaction) onUndo(f func() error) { t.undo = append(t.undo, f) }
+func (t *transaction) onUndo(f func() error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.undo = append(t.undo, f)
+}
 
 func (t *transaction) rollback() error {
 	var errs []error
@@ -96,58 +110,34 @@ func (t *transaction) rollback() error {
 	return errors.Join(errs...)
 }
 
-// folder makes the service's folder and those above it.
-func (t *transaction) folder() error {
-	if t.w.root != nil {
-		return nil
-	}
-	var missing []string
-	for dir := filepath.Clean(t.w.dir); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		missing = append(missing, dir)
-	}
-	for _, dir := range slices.Backward(missing) {
-		if err := t.step("mkdir", dir); err != nil {
+// stageAll writes the files under the names that it is told, each in its own
+// folder, so that moving it into place later neither copies nor runs out of
+// space.
+func (t *transaction) stageAll(files []write, name func(string) string) error {
+	for _, f := range files {
+		if err := t.mkdirs(path.Dir(f.path)); err != nil {
 			return err
 		}
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return err
-		}
-		t.onUndo(func() error { return os.Remove(dir) })
+		t.folders = append(t.folders, path.Dir(f.path))
 	}
-	root, err := os.OpenRoot(t.w.dir)
-	if err != nil {
-		return err
-	}
-	t.w.root = root
-	t.onUndo(func() error {
-		t.w.root = nil
-		return root.Close()
-	})
-	return nil
+	return abreast(files, func(f write) error { return t.stage(f, name(f.path)) })
 }
 
-// stage writes the file under a temporary name in its own folder, so that
-// moving it into place later neither copies nor runs out of space.
-func (t *transaction) stage(f write) error {
-	if err := t.mkdirs(path.Dir(f.path)); err != nil {
-		return err
-	}
+func (t *transaction) stage(f write, temporary string) error {
 	if err := t.step("write", f.path); err != nil {
 		return err
 	}
-	temporary := beside(f.path, "new")
-	file, err := t.w.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
+	file, err := t.w.root.OpenFile(filepath.FromSlash(temporary), os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
-	t.onUndo(func() error { return t.w.root.Remove(temporary) })
-	t.staged[f.path] = temporary
+	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(temporary)) })
 	if err := t.fill(file, f); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.staged[f.path] = temporary
 	return nil
 }
 
@@ -191,6 +181,7 @@ func (t *transaction) mkdirs(dir string) error {
 		return fmt.Errorf("make folder %s: %w", dir, cause(err))
 	}
 	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(dir)) })
+	t.folders = append(t.folders, dir, path.Dir(dir))
 	return nil
 }
 
@@ -210,7 +201,7 @@ func (t *transaction) backUp(f write) error {
 	if err := t.step("back up", f.path); err != nil {
 		return err
 	}
-	backup, name := beside(f.path, "old"), filepath.FromSlash(f.path)
+	backup, name := filepath.FromSlash(beside(f.path, "old")), filepath.FromSlash(f.path)
 	if err := t.w.root.Link(name, backup); err != nil {
 		// A file system without hard links: a copy does.
 		if err := t.w.root.WriteFile(backup, now.data, now.mode); err != nil {
@@ -227,7 +218,7 @@ func (t *transaction) place(name string) error {
 	if err := t.step("place", name); err != nil {
 		return err
 	}
-	if err := t.w.root.Rename(t.staged[name], filepath.FromSlash(name)); err != nil {
+	if err := t.w.root.Rename(filepath.FromSlash(t.staged[name]), filepath.FromSlash(name)); err != nil {
 		return fmt.Errorf("write %s: %w", name, cause(err))
 	}
 	t.onUndo(func() error { return t.restore(name) })
@@ -241,6 +232,7 @@ func (t *transaction) remove(name string) error {
 	if err := t.w.root.Remove(filepath.FromSlash(name)); err != nil {
 		return fmt.Errorf("remove %s: %w", name, cause(err))
 	}
+	t.folders = append(t.folders, path.Dir(name))
 	t.onUndo(func() error { return t.restore(name) })
 	return nil
 }
@@ -255,40 +247,57 @@ func (t *transaction) restore(name string) error {
 // finish forgets what is no longer needed. The new files are in place.
 func (t *transaction) finish(p Plan) error {
 	var errs []error
-	for _, backup := range t.backups {
+	for name, backup := range t.backups {
 		errs = append(errs, t.w.root.Remove(backup))
+		t.folders = append(t.folders, path.Dir(name))
 	}
 	for _, f := range p.removes {
 		for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
 			if t.w.root.Remove(filepath.FromSlash(dir)) != nil {
 				break // not empty
 			}
+			t.folders = append(t.folders, path.Dir(dir))
 		}
 	}
-	t.syncFolders(p)
+	_ = t.syncFolders() // without it a power cut leaves old names behind, which harms nothing
 	return errors.Join(errs...)
 }
 
-// syncFolders makes the new names survive a power cut where the file system
-// has a way to ask for it.
-func (t *transaction) syncFolders(p Plan) {
-	dirs := map[string]bool{}
-	for _, f := range slices.Concat(p.writes, p.removes) {
-		dirs[path.Dir(f.path)] = true
+// syncFolders makes the names in the changed folders survive a power cut.
+func (t *transaction) syncFolders() error {
+	slices.Sort(t.folders)
+	below, above := slices.Compact(t.folders), t.above
+	t.folders, t.above = nil, nil
+	return errors.Join(
+		abreast(above, func(dir string) error { return t.syncFolder(dir, os.Open) }),
+		abreast(below, func(dir string) error { return t.syncFolder(filepath.FromSlash(dir), t.w.root.Open) }),
+	)
+}
+
+// syncFolder passes over a folder whose last file was removed, and over file
+// systems that have no such request (Windows, some networks): only a disk that
+// lost something is an error.
+func (t *transaction) syncFolder(name string, open func(string) (*os.File, error)) error {
+	if err := t.step("sync folder", name); err != nil {
+		return err
 	}
-	for dir := range dirs {
-		if d, err := t.w.root.Open(filepath.FromSlash(dir)); err == nil {
-			_ = d.Sync() // Windows and some network file systems refuse
-			_ = d.Close()
-		}
+	dir, err := open(name)
+	if err != nil {
+		return nil //nolint:nilerr // gone with its last file
 	}
+	err = dir.Sync()
+	_ = dir.Close() // nothing was written through it
+	if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("sync folder %s: %w", name, cause(err))
+	}
+	return nil
 }
 
 // beside is a name in the same folder that nobody else has. Names that begin
 // with a dot are not compiled, should a power cut leave one behind.
 func beside(name, suffix string) string {
 	dir, base := path.Split(name)
-	return filepath.FromSlash(dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix)
+	return dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + "." + suffix
 }
 
 // cause drops the temporary name, which means nothing to the user.

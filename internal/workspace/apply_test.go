@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,50 +66,135 @@ func TestApplyTwiceWritesNothing(t *testing.T) {
 	}
 }
 
-// Whatever step fails, the folder is as it was.
+// Whatever step fails, alone or with all that follow, the folder is as it was.
 func TestAFailedRunLeavesTheFolderAsItWas(t *testing.T) {
 	t.Parallel()
 	for _, start := range []string{"in a service", "in an empty folder", "in no folder"} {
-		t.Run(start, func(t *testing.T) {
-			t.Parallel()
-			for failAt := 0; ; failAt++ {
-				parent := t.TempDir()
-				dir := filepath.Join(parent, "deep", "orders")
-				switch start {
-				case "in a service":
-					dir = setUp(t)
-					parent = dir
-				case "in an empty folder":
-					if err := os.MkdirAll(dir, 0o755); err != nil {
-						t.Fatal(err)
-					}
-				}
-				was := snapshot(t, parent)
-				w, steps := open(t, dir), 0
-				w.fault = func(step, name string) error {
-					steps++
-					if steps > failAt {
-						return fmt.Errorf("%s %s: %w", step, name, syscall.ENOSPC)
-					}
-					return nil
-				}
-				p, err := w.Plan(after(t))
-				if err != nil {
-					t.Fatal(err)
-				}
-				err = w.Apply(t.Context(), p)
-				if err == nil {
-					if failAt < 20 {
-						t.Errorf("only %d steps were tried", failAt)
-					}
-					return
-				}
-				if !errors.Is(err, syscall.ENOSPC) {
-					t.Fatalf("step %d: %v", failAt, err)
-				}
-				equal(t, was, snapshot(t, parent))
+		t.Run(start+", once", func(t *testing.T) { t.Parallel(); failsAtEachStep(t, start, true) })
+		t.Run(start+", from then on", func(t *testing.T) { t.Parallel(); failsAtEachStep(t, start, false) })
+	}
+}
+
+func failsAtEachStep(t *testing.T, start string, once bool) {
+	t.Helper()
+	for failAt := 0; ; failAt++ {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "deep", "orders")
+		switch start {
+		case "in a service":
+			dir = setUp(t)
+			parent = dir
+		case "in an empty folder":
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
 			}
+		}
+		was := snapshot(t, parent)
+		w, steps := open(t, dir), 0
+		w.fault = func(step, name string) error {
+			steps++
+			if steps > failAt && (!once || steps == failAt+1) {
+				return fmt.Errorf("%s %s: %w", step, name, syscall.ENOSPC)
+			}
+			return nil
+		}
+		p, err := w.Plan(after(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Apply(t.Context(), p)
+		if err == nil {
+			if failAt < 20 {
+				t.Errorf("only %d steps were tried", failAt)
+			}
+			return
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("step %d: %v", failAt, err)
+		}
+		equal(t, was, snapshot(t, parent))
+	}
+}
+
+// The user's own permissions stay; whether a file is run is the tree's to say,
+// and those run it who may read it.
+func TestAnUpdatedFileKeepsItsPermissions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name            string
+		was, tree, want fs.FileMode
+	}{
+		{"private", 0o600, 0o644, 0o600},
+		{"for the group", 0o640, 0o644, 0o640},
+		{"written by the group", 0o664, 0o644, 0o664},
+		{"a script", 0o755, 0o755, 0o755},
+		{"a script of the user's alone", 0o700, 0o755, 0o700},
+		{"a private file that becomes a script", 0o600, 0o755, 0o700},
+		{"a file of the group that becomes a script", 0o640, 0o755, 0o750},
+		{"a file of others that becomes a script", 0o604, 0o755, 0o705},
+		{"a script that becomes a file", 0o755, 0o644, 0o644},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			one, two := file("managed", "run.sh", "1\n"), file("managed", "run.sh", "2\n")
+			one.Mode, two.Mode = tt.was&0o100|0o644, tt.tree
+			apply(t, dir, tree(t, one))
+			if err := os.Chmod(filepath.Join(dir, "run.sh"), tt.was); err != nil {
+				t.Fatal(err)
+			}
+			apply(t, dir, tree(t, two))
+			info, err := os.Stat(filepath.Join(dir, "run.sh"))
+			if err != nil || info.Mode() != tt.want {
+				t.Errorf("got %v (%v), want %v", info.Mode(), err, tt.want)
+			}
+			equal(t, map[string]string{"run.sh": "2\n"}, contents(t, dir))
 		})
+	}
+}
+
+func TestAPlanWithAConflictWritesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, "b.go", "mine\n")
+	w := open(t, dir)
+	p, err := w.Plan(tree(t, file("managed", "a.go", "1\n"), file("managed", "b.go", "1\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := snapshot(t, dir)
+	if err := w.Apply(t.Context(), p); err == nil || err.Error() != "b.go: a file that scaffold did not write is in the way; move it away" {
+		t.Errorf("got %v", err)
+	}
+	equal(t, was, snapshot(t, dir))
+}
+
+// What cannot be put back is told beside the reason.
+func TestARollbackThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	dir := setUp(t)
+	w := open(t, dir)
+	w.fault = func(step, _ string) error {
+		if step != "place" {
+			return nil
+		}
+		// Somebody puts a folder where the first temporary file stood.
+		entries, err := filepath.Glob(filepath.Join(dir, ".*.new"))
+		if err != nil || len(entries) == 0 {
+			return fmt.Errorf("no temporary files: %w", err)
+		}
+		if err := errors.Join(os.Remove(entries[0]), os.MkdirAll(filepath.Join(entries[0], "full"), 0o755)); err != nil {
+			return err
+		}
+		return syscall.ENOSPC
+	}
+	p, err := w.Plan(after(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Apply(t.Context(), p)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "\nputting things back: ") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -141,4 +144,36 @@ func TestDigestsIgnoreLineEnds(t *testing.T) {
 func TestOwnersOfTheManifestAreThoseOfTheTree(t *testing.T) {
 	t.Parallel()
 	equal(t, []templates.Owner{"managed", "merged", "yours", "block"}, templates.Owners())
+}
+
+// A manifest comes out of merges in git. What is read at all is written back
+// with the same meaning.
+func FuzzDecodeManifest(f *testing.F) {
+	whole, err := manifest{schemaVersion, "v0.1.0", []Layer{{"scaffold", "v0.1.0", "sha256:0"}}, []entry{
+		{Path: "a.go", Digest: "sha256:1", Owner: "managed", Mode: 0o644}, {Path: "b/c.sh", Digest: "sha256:2", Owner: "merged", Mode: 0o755},
+	}}.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", "{}", "null", "[]", string(whole), string(whole[:len(whole)/2]), "<<<<<<< ours\n" + string(whole),
+		`{"schema":1,"generator":"v9.0.0"}`, `{"schema":1,"files":[{"path":"../x"}]}`, `{"schema":1,"files":[{"path":"a","owner":"managed","mode":"9"}]}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := decodeManifest(data, options("v0.1.0"))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), ManifestPath) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		again, err := m.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := decodeManifest(again, options("v0.1.0"))
+		if diff := cmp.Diff(m, back, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("written back as\n%s\nit reads (-want +got):\n%s%v", again, diff, err)
+		}
+	})
 }

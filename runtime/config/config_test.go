@@ -219,6 +219,121 @@ func withNested(t *testing.T, dir string) string {
 	return name
 }
 
+func TestAFileMayBeAsLargeAsTheLimit(t *testing.T) {
+	t.Parallel()
+	var dst struct{ Port int }
+	err := config.Load(&dst, withFile(t, nil, "PORT=1\n#"+strings.Repeat("x", 1<<20-len("PORT=1\n#"))))
+	if err != nil || dst.Port != 1 {
+		t.Errorf("got %v and port %d", err, dst.Port)
+	}
+}
+
+func TestTheFileIsReadOnceAndByWhoeverComesFirst(t *testing.T) {
+	t.Parallel()
+	src := withFile(t, nil, "CONFIG_FIL=x\nPORT=1\nno equals")
+	name, _ := src.Lookup(config.FileVariable)
+	l := config.NewLoader(src)
+	err := l.Check()
+	want := "FILE:3: no = in this line; write KEY=VALUE, or begin the line with # to make it a comment\n" +
+		"CONFIG_FIL (FILE:1): nothing reads this key\n" + // a file names no file, so nothing is suggested
+		"PORT (FILE:2): nothing reads this key"
+	if err == nil || fileName.ReplaceAllString(err.Error(), "FILE:") != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	var dst struct{ Port int }
+	if err := l.Load(&dst); err != nil || dst.Port != 1 {
+		t.Errorf("a second look gave %v and port %d", err, dst.Port)
+	}
+}
+
+// What cannot be set from outside the package is left alone, not a panic.
+func TestUnexportedFieldsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	type port int
+	var dst struct {
+		port                    // embedded, a type that could be read
+		url.URL `env:"ADDRESS"` // embedded, exported, read as one value
+		name    string          //nolint:unused // not embedded
+		Level   slog.Level
+	}
+	err := config.Load(&dst, from(map[string]string{"PORT": "1", "NAME": "x", "ADDRESS": "http://h", "LEVEL": "warn"}))
+	if err != nil || dst.port != 0 || dst.Host != "h" || dst.Level != slog.LevelWarn {
+		t.Errorf("got %v and %+v", err, dst)
+	}
+	list, err := config.Describe(&dst)
+	if err != nil || len(list) != 2 || list[0].Name != "ADDRESS" || list[1].Name != "LEVEL" {
+		t.Errorf("got %+v (%v), want ADDRESS and LEVEL", list, err)
+	}
+}
+
+func TestBoundsAreAllowedThemselves(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		Count   int           `min:"1" max:"3"`
+		Size    uint          `min:"1" max:"3"`
+		Ratio   float64       `min:"0.25" max:"0.75"`
+		Most    time.Duration `max:"1s"`
+		Inlined struct {
+			Depth int
+		} `env:"IGNORED,inline"`
+	}
+	for _, tt := range []struct{ name, value, want string }{
+		{"COUNT", "1", ""}, {"COUNT", "3", ""}, {"COUNT", "0", "1 to 3"}, {"COUNT", "4", "1 to 3"},
+		{"SIZE", "1", ""}, {"SIZE", "3", ""}, {"SIZE", "0", "1 to 3"}, {"SIZE", "4", "1 to 3"},
+		{"RATIO", "0.25", ""}, {"RATIO", "0.75", ""}, {"RATIO", "0.2", "0.25 to 0.75"}, {"RATIO", "0.8", "0.25 to 0.75"},
+		{"MOST", "1s", ""}, {"MOST", "1001ms", "1s or less"}, {"DEPTH", "-1", ""},
+	} {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			var dst settings
+			// Unset numbers are below their bound, and nobody is told to set them.
+			err := config.Load(&dst, from(map[string]string{tt.name: tt.value}))
+			want := tt.name + "=\"" + tt.value + "\" (environment): out of range; write " + tt.want
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEachElementOfAListIsOneOfTheChoices(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ value, want string }{
+		{"a", ""}, {"b, a,a", ""},
+		{"a,c", `MODES="a,c" (environment): not one of the choices; write a or b`},
+		{"a|b", `MODES="a|b" (environment): not one of the choices; write a or b`},
+	} {
+		var dst struct {
+			Modes []string `oneof:"a,b"`
+		}
+		err := config.Load(&dst, from(map[string]string{"MODES": tt.value}))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != tt.want) {
+			t.Errorf("%q gave %v, want %s", tt.value, err, tt.want)
+		}
+	}
+}
+
+// An empty secret is told from one that is set.
+func TestASecretThatIsNotSetIsNotHidden(t *testing.T) {
+	t.Parallel()
+	var dst struct {
+		Token config.Secret `default:""`
+		Other config.Secret
+	}
+	list, err := config.Describe(&dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		if v.Value != "" || v.Default != "" || !v.Secret {
+			t.Errorf("got %+v", v)
+		}
+	}
+}
+
 func TestSeveralStructsShareOneFile(t *testing.T) {
 	t.Parallel()
 	l := config.NewLoader(withFile(t, nil, "PORT=1\nNAME=x\nTYPO=y"))

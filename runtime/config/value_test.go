@@ -61,7 +61,7 @@ func TestByteSize(t *testing.T) {
 			t.Errorf("%q gave %d (%s), %v; want %d (%s)", text, got, got, err, want.size, want.again)
 		}
 	}
-	for _, text := range []string{"", "B", "-1", "1.5MB", "1TB", "9223372036854775808", "9999999999GiB", "+1"} {
+	for _, text := range []string{"", "B", "-1", "1.5MB", "1TB", "9223372036854775808", "9999999999GiB", "+1", "1BKiB", "1MiBKB", "8589934592GiB"} {
 		var got config.ByteSize
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q gave %d, want an error", text, got)

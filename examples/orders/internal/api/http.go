@@ -13,7 +13,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// huma asks these functions for every error that an answer is made of.
+// huma asks these functions for every error that an answer is made of. It has
+// none for one API alone (v2.37), so they are set before any is made.
 func init() {
 	huma.NewErrorWithContext = problem
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {

@@ -1,0 +1,174 @@
+package runbooks
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// cluster answers as a cluster in which orders was deployed twice, and notes
+// what it is asked to change.
+type cluster struct {
+	mu      sync.Mutex
+	asked   []string // method, path and query
+	patches []string // path and body
+}
+
+func image(version string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": "orders"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "orders", Image: "orders:" + version}}},
+	}
+}
+
+func deployment() appsv1.Deployment {
+	replicas := int32(3)
+	return appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "orders", Namespace: "default", UID: "d", Annotations: map[string]string{"deployment.kubernetes.io/revision": "2"},
+		},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas, Template: image("v2"),
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "orders"}},
+		},
+	}
+}
+
+func replicaSets() appsv1.ReplicaSetList {
+	list := appsv1.ReplicaSetList{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSetList"}}
+	controls := true
+	for i, version := range []string{"v1", "v2"} {
+		template := image(version)
+		template.Labels["pod-template-hash"] = version
+		list.Items = append(list.Items, appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "orders-" + version, Namespace: "default", UID: types.UID(version), Labels: template.Labels,
+				Annotations:     map[string]string{"deployment.kubernetes.io/revision": strconv.Itoa(i + 1)},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "orders", UID: "d", Controller: &controls}},
+			},
+			Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Template: template},
+		})
+	}
+	return list
+}
+
+func pods() corev1.PodList {
+	return corev1.PodList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
+		Items: []corev1.Pod{{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+			ObjectMeta: metav1.ObjectMeta{Name: "orders-v2-x", Namespace: "default"},
+		}},
+	}
+}
+
+func resources(group string, list ...metav1.APIResource) metav1.APIResourceList {
+	return metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: group, APIResources: list}
+}
+
+// answers are what the cluster knows, by path.
+func answers() map[string]any {
+	verbs := metav1.Verbs{"get", "list", "patch", "update"}
+	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
+	const namespaced = "/apis/apps/v1/namespaces/default/"
+	return map[string]any{
+		"/api": metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}},
+		"/apis": metav1.APIGroupList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"},
+			Groups:   []metav1.APIGroup{{Name: "apps", Versions: []metav1.GroupVersionForDiscovery{apps}, PreferredVersion: apps}},
+		},
+		"/api/v1": resources("v1", metav1.APIResource{Name: "pods", SingularName: "pod", ShortNames: []string{"po"}, Namespaced: true, Kind: "Pod", Verbs: verbs}),
+		"/apis/apps/v1": resources("apps/v1",
+			metav1.APIResource{Name: "deployments", SingularName: "deployment", Namespaced: true, Kind: "Deployment", Verbs: verbs},
+			metav1.APIResource{Name: "deployments/scale", Namespaced: true, Group: "autoscaling", Version: "v1", Kind: "Scale", Verbs: verbs},
+			metav1.APIResource{Name: "replicasets", SingularName: "replicaset", Namespaced: true, Kind: "ReplicaSet", Verbs: verbs}),
+		namespaced + "deployments/orders": deployment(),
+		namespaced + "deployments/orders/scale": autoscalingv1.Scale{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v1", Kind: "Scale"},
+			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "default"}, Spec: autoscalingv1.ScaleSpec{Replicas: 3},
+		},
+		namespaced + "replicasets":        replicaSets(),
+		"/api/v1/namespaces/default/pods": pods(),
+	}
+}
+
+func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // a half body fails the assertions
+	c.mu.Lock()
+	c.asked = append(c.asked, r.Method+" "+r.URL.RequestURI())
+	if r.Method == http.MethodPatch || r.Method == http.MethodPut {
+		c.patches = append(c.patches, r.URL.Path+" "+string(body))
+	}
+	c.mu.Unlock()
+	answer, ok := answers()[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(data) // a kubectl that left fails by itself
+}
+
+// Each command does what its runbook says, by what the cluster is asked.
+func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
+	t.Parallel()
+	wants := map[string]struct{ asked, patched, printed string }{
+		"kubectl rollout history deployment/orders":         {asked: "GET /apis/apps/v1/namespaces/default/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
+		"kubectl rollout undo deployment/orders":            {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
+		"kubectl rollout restart deployment/orders":         {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
+		"kubectl scale deployment/orders --replicas=6":      {patched: `deployments/orders/scale {"spec":{"replicas":6}}`, printed: "deployment.apps/orders scaled"},
+		"kubectl get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
+	}
+	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))
+	for command := range wants {
+		if !slices.Contains(commands, command) {
+			t.Errorf("no runbook says %s any more", command)
+		}
+	}
+	for _, command := range commands {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			want, ok := wants[command]
+			if !ok {
+				t.Fatalf("a runbook says %s; say here what it must do", command)
+			}
+			c := &cluster{}
+			server := httptest.NewServer(c)
+			t.Cleanup(server.Close)
+			s := newShell(t)
+			s.file(t, ".kube/config", "apiVersion: v1\nkind: Config\ncurrent-context: here\nclusters: [{name: here, cluster: {server: '"+server.URL+
+				"'}}]\ncontexts: [{name: here, context: {cluster: here, user: reader}}]\nusers: [{name: reader, user: {}}]\n")
+			printed := s.types(t, command)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if want.asked != "" && !slices.Contains(c.asked, want.asked) {
+				t.Errorf("asked %q, want %s", c.asked, want.asked)
+			}
+			if patches := strings.Join(c.patches, "\n"); !strings.Contains(patches, want.patched) || (patches == "") != (want.patched == "") {
+				t.Errorf("changed %s, want %s", patches, want.patched)
+			}
+			if !strings.Contains(printed, want.printed) {
+				t.Errorf("printed\n%s\nwithout %q", printed, want.printed)
+			}
+		})
+	}
+}

@@ -1,0 +1,124 @@
+package runbooks
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	amtool "github.com/prometheus/alertmanager/cli"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
+)
+
+// The test is amtool and kubectl, too, when it is called by their names.
+func TestMain(m *testing.M) {
+	switch filepath.Base(os.Args[0]) {
+	case "amtool":
+		amtool.Execute()
+	case "kubectl":
+		kubectlutil.CheckErr(kubectl.NewDefaultKubectlCommand().Execute())
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// shell is a reader's shell with the tools that runbooks name.
+type shell struct{ path, home string }
+
+func newShell(t *testing.T) shell {
+	t.Helper()
+	s := shell{path: t.TempDir(), home: t.TempDir()}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{"amtool", "kubectl"} {
+		if err := os.Symlink(self, filepath.Join(s.path, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// file writes what the reader has set up at home.
+func (s shell) file(t *testing.T, name, content string) {
+	t.Helper()
+	path := filepath.Join(s.home, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// types gives one line to the shell and returns what it printed.
+func (s shell) types(t *testing.T, line string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-euc", line)
+	cmd.Env = []string{"PATH=" + s.path + ":" + os.Getenv("PATH"), "HOME=" + s.home, "USER=reader"}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s\n%v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+// book is what one runbook tells its reader to type.
+type book struct {
+	alert    string
+	commands []string
+}
+
+var (
+	fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	span  = regexp.MustCompile("`((?:kubectl|amtool) [^`]+)`")
+)
+
+// read finds the commands of all runbooks in the folder.
+func read(t *testing.T, dir string) []book {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.md"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no runbooks in %s (%v)", dir, err)
+	}
+	var books []book
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := book{alert: strings.TrimSuffix(filepath.Base(name), ".md")}
+		for _, found := range slices.Concat(fence.FindAllSubmatch(text, -1), span.FindAllSubmatch(text, -1)) {
+			b.commands = append(b.commands, strings.TrimSpace(string(found[1])))
+		}
+		books = append(books, b)
+	}
+	return books
+}
+
+// of returns the commands of one tool, each once, and fails for other tools:
+// what no test runs must not stand in a runbook.
+func of(t *testing.T, tool string, books []book) []string {
+	t.Helper()
+	var out []string
+	for _, b := range books {
+		for _, c := range b.commands {
+			switch name, _, _ := strings.Cut(c, " "); {
+			case name == tool && !slices.Contains(out, c):
+				out = append(out, c)
+			case name != "amtool" && name != "kubectl":
+				t.Errorf("%s: no test runs %q", b.alert, c)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,226 @@
+package runbooks
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// alertmanager starts the real one with the file that goes with the rules, and
+// returns its address.
+func alertmanager(t *testing.T, config string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "alertmanager")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/prometheus/alertmanager/cmd/alertmanager").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.Command(bin, "--config.file", config, "--storage.path", t.TempDir(), "--cluster.listen-address=", "--web.listen-address=127.0.0.1:0")
+	logs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address, drained := make(chan string, 1), make(chan struct{})
+	var said bytes.Buffer
+	go func() {
+		defer close(drained)
+		defer close(address)
+		listening := regexp.MustCompile(`msg="Listening on" .*address=(\S+)`)
+		for lines := bufio.NewScanner(logs); lines.Scan(); {
+			said.WriteString(lines.Text() + "\n")
+			if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+				select {
+				case address <- "http://" + found[1]:
+				default:
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		<-drained
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("alertmanager: %v\n%s", err, &said)
+		}
+	})
+	url, ok := <-address
+	if !ok {
+		t.Fatalf("alertmanager ended before it listened:\n%s", &said)
+	}
+	return url
+}
+
+// labels are an alert's, as Alertmanager gets them.
+type labels map[string]string
+
+// alerts reads the rule files: each alert as it fires in the environment.
+func alerts(t *testing.T, dir, environment string) []labels {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.rules.yaml"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no rules in %s (%v)", dir, err)
+	}
+	placeholder := regexp.MustCompile(`^\{\{ \$labels\.\w+ \}\}$`)
+	var out []labels
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			Groups []struct {
+				Rules []struct {
+					Alert  string `yaml:"alert"`
+					Labels labels `yaml:"labels"`
+				} `yaml:"rules"`
+			} `yaml:"groups"`
+		}
+		if err := yaml.Unmarshal(text, &file); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range file.Groups {
+			for _, r := range g.Rules {
+				if r.Alert == "" {
+					continue
+				}
+				fired := labels{"alertname": r.Alert}
+				for k, v := range r.Labels {
+					fired[k] = placeholder.ReplaceAllLiteralString(v, environment)
+				}
+				out = append(out, fired)
+			}
+		}
+	}
+	return out
+}
+
+// ask talks to the interface of Alertmanager and decodes its answer.
+func ask(t *testing.T, method, url string, body, answer any) {
+	t.Helper()
+	sent, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s %s %v", method, url, res.Status, got, err)
+	}
+	if answer == nil {
+		return
+	}
+	if err := json.Unmarshal(got, answer); err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+}
+
+// quiet lists the alerts that a silence covers, as name/environment.
+func quiet(t *testing.T, url string) []string {
+	t.Helper()
+	var all []struct {
+		Labels labels
+		Status struct{ SilencedBy []string }
+	}
+	ask(t, http.MethodGet, url+"/api/v2/alerts", nil, &all)
+	var out []string
+	for _, a := range all {
+		if len(a.Status.SilencedBy) > 0 {
+			out = append(out, a.Labels["alertname"]+"/"+a.Labels["environment"])
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out) // NoData is one alert for each objective
+}
+
+// The line in each runbook silences its alert in production, and nothing else:
+// not the other alerts, and not the same one in staging.
+func TestTheSilenceOfEachRunbookCoversItsAlertAlone(t *testing.T) {
+	t.Parallel()
+	observability := filepath.Join("..", "..", "examples", "orders", "observability")
+	url := alertmanager(t, filepath.Join(observability, "alertmanager.yaml"))
+	s := newShell(t)
+	s.file(t, ".config/amtool/config.yml", "alertmanager.url: "+url+"\n")
+	silencesItsAlertAlone(t, s, url, read(t, filepath.Join(observability, "runbooks")), filepath.Join(observability, "rules"))
+}
+
+// With an address in the specification the line needs no configuration.
+func TestTheSilenceNamesTheAlertmanagerOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	observability := filepath.Join("..", "..", "examples", "orders", "observability")
+	url := alertmanager(t, filepath.Join(observability, "alertmanager.yaml"))
+	dir := t.TempDir()
+	spec, err := os.ReadFile(filepath.Join("..", "..", "examples", "slo", "checkout.slo.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const there = "https://alertmanager.acme.test"
+	if !bytes.Contains(spec, []byte(there)) {
+		t.Fatalf("the example no longer names %s", there)
+	}
+	file := filepath.Join(dir, "checkout.slo.yaml")
+	if err := os.WriteFile(file, bytes.Replace(spec, []byte(there), []byte(url), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./cmd/scaffold", "slo", file, "-o", dir)
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	silencesItsAlertAlone(t, newShell(t), url, read(t, filepath.Join(dir, "runbooks")), dir)
+}
+
+func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rules string) {
+	t.Helper()
+	var fired []map[string]labels
+	for _, environment := range []string{"production", "staging"} {
+		for _, a := range alerts(t, rules, environment) {
+			fired = append(fired, map[string]labels{"labels": a})
+		}
+	}
+	ask(t, http.MethodPost, url+"/api/v2/alerts", fired, nil)
+	var want []string
+	for _, b := range books {
+		lines := of(t, "amtool", []book{b})
+		if len(lines) != 1 {
+			t.Errorf("%s: %d lines for amtool, want one", b.alert, len(lines))
+			continue
+		}
+		id := strings.TrimSpace(s.types(t, lines[0]))
+		if want = append(want, b.alert+"/production"); !slices.Equal(quiet(t, url), want) {
+			t.Errorf("%s: after\n%s\n%q are silent, want %q", b.alert, lines[0], quiet(t, url), want)
+		}
+		var silence struct {
+			Comment          string
+			StartsAt, EndsAt time.Time
+			Status           struct{ State string }
+		}
+		ask(t, http.MethodGet, url+"/api/v2/silence/"+id, nil, &silence)
+		if lasts := silence.EndsAt.Sub(silence.StartsAt).Round(time.Minute); silence.Status.State != "active" || silence.Comment == "" || lasts != 2*time.Hour {
+			t.Errorf("%s: the silence is %+v and lasts %s", b.alert, silence, lasts)
+		}
+	}
+}
