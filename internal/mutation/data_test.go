@@ -3,6 +3,7 @@
 package mutation_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -222,7 +223,7 @@ func surroundings() []mutant {
 func withoutInhibition(f files, n int) (files, error) {
 	head, rules, ok := strings.Cut(f[routes], "inhibit_rules:\n")
 	if !ok {
-		return nil, fmt.Errorf("there are no inhibitions")
+		return nil, errors.New("there are no inhibitions")
 	}
 	parts := strings.Split(strings.TrimPrefix(rules, "- source_matchers:\n"), "- source_matchers:\n")
 	if n >= len(parts) {

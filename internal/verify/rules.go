@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -53,7 +54,7 @@ func setLabels(r rulelab.Rule) string {
 }
 
 func (s *session) records(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
-	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, r.Name)}
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, r.Name)}
 	r.Labels.Range(func(l labels.Label) { ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value)) })
 	if n := len(s.prober.series(ctx, ms...)); n > 0 {
 		return fmt.Sprintf("%d series", n), nil
