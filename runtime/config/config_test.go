@@ -256,7 +256,7 @@ func TestUnexportedFieldsAreLeftAlone(t *testing.T) {
 	var dst struct {
 		port                    // embedded, a type that could be read
 		url.URL `env:"ADDRESS"` // embedded, exported, read as one value
-		name    string          //nolint:unused // not embedded
+		name    string          // not embedded
 		Level   slog.Level
 	}
 	err := config.Load(&dst, from(map[string]string{"PORT": "1", "NAME": "x", "ADDRESS": "http://h", "LEVEL": "warn"}))
