@@ -179,7 +179,7 @@ const maxProfile = 16 << 20
 // uploaded is the part of an upload that holds the profile.
 func uploaded(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	req.Body = http.MaxBytesReader(w, req.Body, maxProfile)
-	if err := req.ParseMultipartForm(maxProfile); err != nil {
+	if err := req.ParseMultipartForm(maxProfile); err != nil { //nolint:gosec // bounded one line above
 		return nil, err
 	}
 	file, _, err := req.FormFile("profile")
