@@ -74,6 +74,7 @@ func TestDecodeFillsEachKind(t *testing.T) {
 		{"text that looks like a boolean", "text: true", doc{Text: "true"}},
 		{"text over lines", "text: |\n  a\n  b\n", doc{Text: "a\nb\n"}},
 		{"booleans in any case", "bool: TRUE", doc{Bool: true}},
+		{"false in any case", "bool: False", doc{}},
 		{"whole numbers, hexadecimal", "int: 0x1F", doc{Int: 31}},
 		{"a whole number where a float is wanted", "float: 99", doc{Float: 99}},
 		{"a float", "float: 99.95", doc{Float: 99.95}},
