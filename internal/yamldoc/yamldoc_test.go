@@ -74,6 +74,7 @@ func TestDecodeFillsEachKind(t *testing.T) {
 		{"text that looks like a boolean", "text: true", doc{Text: "true"}},
 		{"text over lines", "text: |\n  a\n  b\n", doc{Text: "a\nb\n"}},
 		{"booleans in any case", "bool: TRUE", doc{Bool: true}},
+		{"false in any case", "bool: False", doc{}},
 		{"whole numbers, hexadecimal", "int: 0x1F", doc{Int: 31}},
 		{"a whole number where a float is wanted", "float: 99", doc{Float: 99}},
 		{"a float", "float: 99.95", doc{Float: 99.95}},
@@ -123,6 +124,8 @@ func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
 		{"a mapping for text", "text: {a: b}", "a.yaml:1:7: text: a mapping is not text"},
 		{"text for a mapping", "inner: x", `a.yaml:1:8: inner: "x" is not keys and values`},
 		{"text for a map", "map: x", `a.yaml:1:6: map: "x" is not keys and values`},
+		{"a list for a mapping", "inner: [zebra, x]", "a.yaml:1:8: inner: a list is not keys and values"},
+		{"a list for a map", "map: [a, [b]]", "a.yaml:1:6: map: a list is not keys and values"},
 		{"a mapping for a list", "list: {text: x}", "a.yaml:1:7: list: a mapping is not a list"},
 		{"text for a number", "int: eight", `a.yaml:1:6: int: "eight" is not a whole number`},
 		{"a fraction for a whole number", "int: 1.5", "a.yaml:1:6: int: the number 1.5 is not a whole number"},
@@ -273,6 +276,56 @@ func TestDecodeKeyReadsOneKey(t *testing.T) {
 	}
 	if d.Root().Content[0].Value != "text" {
 		t.Error("Root is not the top mapping")
+	}
+}
+
+// A value that reads like the key is not the key, and the last key is one, too.
+func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("text: map\nother: x\nmap: {a: b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]string
+	d.DecodeKey("map", &got)
+	if diff := cmp.Diff(map[string]string{"a": "b"}, got); diff != "" || d.Err() != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, d.Err())
+	}
+	d.DecodeKey("x", &got)
+	d.Problemf("map.a", "here")
+	if p := only(t, d.Err()); p.Line != 3 || p.Column != 10 {
+		t.Errorf("got %v, want the place of the value", p)
+	}
+}
+
+func TestAStructWithoutKeysSaysSo(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("availability: {window: 1d}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Availability struct{} `yaml:"availability"`
+	}
+	d.Decode(&v)
+	if got, want := d.Err().Error(), "a.yaml:1:16: availability.window: unknown key; no keys are known here"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What stands in a file once is what the file means: a list that was there
+// before is replaced, a map is filled up.
+func TestDecodeIntoWhatHoldsDefaults(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("list: [{text: x}]\nmap: {b: y}\npointer: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := doc{Int: 7, List: []inner{{"a"}, {"b"}}, Map: map[string]string{"a": "kept"}, Pointer: &inner{"kept"}}
+	d.Decode(&v)
+	want := doc{Int: 7, List: []inner{{"x"}}, Map: map[string]string{"a": "kept", "b": "y"}, Pointer: &inner{"kept"}}
+	if diff := cmp.Diff(want, v, cmp.AllowUnexported(doc{}, inlined{})); diff != "" || d.Err() != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, d.Err())
 	}
 }
 

@@ -256,7 +256,7 @@ func TestUnexportedFieldsAreLeftAlone(t *testing.T) {
 	var dst struct {
 		port                    // embedded, a type that could be read
 		url.URL `env:"ADDRESS"` // embedded, exported, read as one value
-		name    string          //nolint:unused // not embedded
+		name    string          // not embedded
 		Level   slog.Level
 	}
 	err := config.Load(&dst, from(map[string]string{"PORT": "1", "NAME": "x", "ADDRESS": "http://h", "LEVEL": "warn"}))
@@ -297,6 +297,48 @@ func TestBoundsAreAllowedThemselves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A value is shown as somebody would write it.
+func TestValuesReadLikeWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		Wait  time.Duration
+		Level slog.Level
+		Size  config.ByteSize
+		Sizes []config.ByteSize
+		Where url.URL
+		At    textOnly
+	}
+	for _, tt := range []struct{ name, value, want string }{
+		{"WAIT", "60m", "1h"}, {"WAIT", "90m", "1h30m"}, {"WAIT", "3630s", "1h0m30s"}, {"WAIT", "600s", "10m"}, {"WAIT", "20h", "20h"}, {"WAIT", "0.2s", "200ms"},
+		{"LEVEL", "warn", "WARN"}, {"LEVEL", "info+1", "INFO+1"},
+		{"SIZE", "1048576", "1MiB"}, {"SIZES", "1000, 1024 ,1025", "1KB,1KiB,1025B"},
+		{"WHERE", "http://u:secret@h/x", "http://u:xxxxx@h/x"},
+		{"AT", "noon", "{noon}"},
+	} {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			l := config.NewLoader(from(map[string]string{tt.name: tt.value}))
+			var dst settings
+			if err := l.Load(&dst); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range l.Variables() {
+				if v.Name == tt.name && v.Value != tt.want {
+					t.Errorf("got %q, want %q", v.Value, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// textOnly can be read from text and does not write itself.
+type textOnly struct{ text string }
+
+func (o *textOnly) UnmarshalText(text []byte) error {
+	o.text = string(text)
+	return nil
 }
 
 func TestEachElementOfAListIsOneOfTheChoices(t *testing.T) {

@@ -80,6 +80,9 @@ func TestSuggestion(t *testing.T) {
 	known := []string{"HTTP_PORT", "HTTP_TIMEOUT", "A"}
 	for name, want := range map[string]string{
 		"HTTP_PROT": "; did you mean HTTP_PORT?", "HTPTIMEOUT": "; did you mean HTTP_TIMEOUT?", "ZEBRA": "", "B": "; did you mean A?", "": "; did you mean A?",
+		// A third of the letters, and never more than three.
+		"HTTPxPORxT": "; did you mean HTTP_PORT?", "HTTP_PxxxORT": "; did you mean HTTP_PORT?", "HTTP_PxxxxORT": "", "HTTPxPxRx": "; did you mean HTTP_PORT?",
+		"HTPORT": "", "HTPPORT": "; did you mean HTTP_PORT?", "HTTP_TOUT": "; did you mean HTTP_PORT?", // of two as near, the first
 	} {
 		if got := suggestion(name, known); got != want {
 			t.Errorf("%q gave %q, want %q", name, got, want)

@@ -46,5 +46,7 @@ func TestCallersDecideHowARequestEnds(t *testing.T) {
 		}
 		svc.WaitMetric(semconv.HTTPServerRequests, labels, before+1)
 	}
-	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "this build fails on request, it is not for production" })
+	svc.WaitLog(func(l servicetest.Line) bool {
+		return l["msg"] == "this build fails on request, it is not for production"
+	})
 }

@@ -1,4 +1,4 @@
-package servicetest_test
+package servicetest_test //nolint:testableexamples // it needs the t of a test
 
 import (
 	"context"

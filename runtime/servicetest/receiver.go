@@ -163,7 +163,7 @@ func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
 func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
 	var body bytes.Buffer
 	req.Body = io.NopCloser(io.TeeReader(req.Body, &body))
-	data, err := uploaded(req)
+	data, err := uploaded(w, req)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -173,12 +173,13 @@ func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
 	r.profiles = append(r.profiles, Profile{Name: req.URL.Query().Get("name"), Size: body.Len(), Data: data})
 }
 
-// maxProfile is how much of an upload is kept in memory while it is read.
+// maxProfile is the largest upload that is taken; real ones have some 100 KiB.
 const maxProfile = 16 << 20
 
 // uploaded is the part of an upload that holds the profile.
-func uploaded(req *http.Request) ([]byte, error) {
-	if err := req.ParseMultipartForm(maxProfile); err != nil {
+func uploaded(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	req.Body = http.MaxBytesReader(w, req.Body, maxProfile)
+	if err := req.ParseMultipartForm(maxProfile); err != nil { //nolint:gosec // bounded one line above
 		return nil, err
 	}
 	file, _, err := req.FormFile("profile")
