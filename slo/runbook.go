@@ -108,6 +108,8 @@ type page struct {
 	Links                             []link
 	Drills                            []string
 	Silence                           string
+	Alertmanager                      bool // its address is known
+	NeedsEnvironment                  bool // the alert may have none
 	Page, Runtime                     bool
 	BeginMarker, EndMarker            string
 }
@@ -122,6 +124,7 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
 		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
 		Checks: r.checks(a), Links: r.links(a), Drills: r.drillLines(a), Silence: r.silence(a),
+		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
