@@ -35,6 +35,7 @@ func outages() []outage {
 			p.ready = before(from)
 		}},
 		{"every process crashes soon after it said that it is ready", true, true, crashLoop},
+		{"every process lives for less time than it is away", true, true, shortLived},
 	}
 }
 
@@ -50,13 +51,22 @@ const (
 )
 
 func crashLoop(p *process, from time.Duration, n int) {
-	began := from + time.Duration(n)*time.Second
-	p.up = func(t time.Duration) bool { return t < began || (t-began)%crashEvery < crashAfter }
+	loop(p, from+time.Duration(n)*time.Second, crashEvery, crashAfter)
+}
+
+// shortLived is a loop that most scrapes miss: what they see changes its mind, and
+// the page must not.
+func shortLived(p *process, from time.Duration, n int) {
+	loop(p, from+time.Duration(n)*3*time.Second, 2*crashEvery, crashAfter)
+}
+
+func loop(p *process, began, every, lives time.Duration) {
+	p.up = func(t time.Duration) bool { return t < began || (t-began)%every < lives }
 	p.started = func(t time.Duration) time.Duration {
 		if t < began {
 			return 0
 		}
-		return t - (t-began)%crashEvery
+		return t - (t-began)%every
 	}
 }
 
@@ -64,7 +74,7 @@ func crashLoop(p *process, from time.Duration, n int) {
 // as long as it lasts.
 func (d Drill) outages(ctx context.Context, r *record) error {
 	for _, way := range outages() {
-		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.Rules.Spec.Metrics == slo.MetricsPush {
+		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() {
 			continue
 		}
 		problem, after, err := d.outage(ctx, way)
@@ -75,6 +85,10 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 	}
 	return nil
 }
+
+// pushed says that the service sends its metrics, so that no scraper tells that
+// it is gone.
+func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 
 func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) { //nolint:revive,staticcheck // the problem is a finding
 	const from = 2*time.Hour + intoTheMinute
