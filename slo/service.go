@@ -2,6 +2,7 @@ package slo
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,7 +44,9 @@ func (c *compiler) ofService(record string) string {
 
 func (c *compiler) serviceAlerts() {
 	c.aliveAlerts()
-	c.tilesMissing()
+	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
+		c.tilesMissing() // looks at no other
+	}
 	c.scrapeMismatch()
 	if c.spec.Runtime {
 		c.dependencyFailing()

@@ -57,6 +57,36 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	for _, row := range table {
 		r.hold(d.Rules, row, lab.History(), from, to)
 	}
+	r.judge(fmt.Sprintf("one alert speaks at a time for each objective, at %g %% bad events", share*100),
+		"the others are inhibited", d.oneVoice(lab.History(), end))
+	return nil
+}
+
+// oneVoice wants no notification to name two burn alerts of one objective, and
+// no ticket to be opened while a page for the same objective fires: who is
+// working on the one does not need the other.
+func (d Drill) oneVoice(history []rulelab.Firing, end time.Duration) error {
+	for _, n := range d.Routing.Notifications(history, at(end)) {
+		for _, o := range d.Rules.Spec.SLOs {
+			burns := d.burns(o.Name)
+			var named []string
+			for _, alert := range n.Alerts {
+				if burns(alert) && !slices.Contains(named, alert) {
+					named = append(named, alert)
+				}
+			}
+			if len(named) > 1 {
+				return fmt.Errorf("one notification names %s: the first has to inhibit the others", strings.Join(named, " and "))
+			}
+			if len(named) == 0 || n.Reason != rulelab.Opened || d.isPage(named[0]) {
+				continue
+			}
+			i := slices.IndexFunc(history, func(f rulelab.Firing) bool { return f.At(n.At) && burns(f.Alert) && d.isPage(f.Alert) })
+			if i >= 0 {
+				return fmt.Errorf("%s opens a ticket while %s pages: the page has to inhibit it", named[0], history[i].Alert)
+			}
+		}
+	}
 	return nil
 }
 
@@ -159,22 +189,6 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", strings.Join(got[0].Alerts, ", "), got[0].At.Sub(at(from)).Round(time.Second))
 		}
 		r.judge("one page for a total outage of "+o.Name, evidence, problem)
-		r.judge("no ticket beside a page for "+o.Name, "tickets wait until no page fires, and come one at a time", d.ticketsBeside(lab, end))
-	}
-	return nil
-}
-
-// ticketsBeside looks for tickets that are sent while somebody is awake for the
-// same incident, and for two tickets at once.
-func (d Drill) ticketsBeside(lab *rulelab.Lab, until time.Duration) error {
-	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
-		tickets := slices.DeleteFunc(slices.Clone(n.Alerts), d.isPage)
-		switch {
-		case len(tickets) > 0 && d.pageFires(lab, n.At.Sub(at(0))):
-			return fmt.Errorf("%v are sent %s while a page fires: an inhibition is missing", tickets, n.At.Sub(at(0)))
-		case len(n.Alerts) > 1:
-			return fmt.Errorf("%v are sent together: an inhibition is missing", n.Alerts)
-		}
 	}
 	return nil
 }

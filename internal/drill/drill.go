@@ -82,6 +82,7 @@ func (d Drill) shares() []rehearsal {
 func (d Drill) rest() []rehearsal {
 	return []rehearsal{
 		{"one incident, one page", d.onePage},
+		{"what follows a loss of processes", d.aftermath},
 		{"a healthy week", d.healthyWeek},
 		{"little traffic", d.littleTraffic},
 		{"a young service", d.youngService},

@@ -98,7 +98,7 @@ func compileSpec(t testing.TB, src string) slo.Rules {
 
 func load(t testing.TB, rules slo.Rules) drill.Drill {
 	t.Helper()
-	d := drill.Drill{Rules: rules, Fleet: drill.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}}}
+	d := drill.Drill{Rules: rules, Fleet: drill.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: rules.Spec.Replicas.Min}}
 	for _, f := range rules.RuleFiles() {
 		groups, err := rulelab.Load(f.Name, f.Data)
 		if err != nil {

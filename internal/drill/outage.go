@@ -22,33 +22,20 @@ type outage struct {
 	runtime bool
 	// scraped says that only a scraper can tell: what is pushed just stops.
 	scraped bool
-	// fails says that what still reaches a process fails ten minutes later. Who
-	// was woken is not to be woken again for that.
-	fails bool
-	// spares is how many processes are not lost, and alone says that there is only
-	// one: what it shows is not smoothed by others.
-	spares int
-	alone  bool
-	lose   func(p *process, from time.Duration, n int)
+	lose    func(p *process, from time.Duration, n int)
 }
 
 func outages() []outage {
-	stops := func(p *process, from time.Duration, _ int) { p.up = before(from) }
-	unready := func(p *process, from time.Duration, _ int) { p.ready = before(from) }
 	return []outage{
-		{name: "every process stops answering", lose: stops},
-		{name: "every process and its target are gone", lose: func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
-		{name: "most processes stop answering and the last fails", spares: 1, fails: true, lose: stops},
-		{name: "every process runs and takes no requests", runtime: true, lose: unready},
-		{name: "most processes take no requests", runtime: true, spares: 1, lose: unready},
-		{name: "every process takes no requests and fails what still comes", runtime: true, fails: true, lose: unready},
-		{name: "every process crashes soon after each start", runtime: true, scraped: true, lose: func(p *process, from time.Duration, n int) {
+		{"every process stops answering", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
+		{"every process and its target are gone", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
+		{"every process runs and takes no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
+		{"every process crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
 			crashLoop(p, from, n)
 			p.ready = before(from)
 		}},
-		{name: "every process crashes soon after it said that it is ready", runtime: true, scraped: true, lose: crashLoop},
-		{name: "the only process crashes again and again", runtime: true, scraped: true, alone: true, lose: func(p *process, from time.Duration, _ int) { crashLoop(p, from, 6) }},
-		{name: "every process crashes again and again and fails what reaches it", runtime: true, scraped: true, fails: true, lose: crashLoop},
+		{"every process crashes soon after it said that it is ready", true, true, crashLoop},
+		{"every process lives for less time than it is away", true, true, shortLived},
 	}
 }
 
@@ -56,13 +43,24 @@ func before(end time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t < end }
 }
 
-// Crash loops shorter than a scrape: a program lives for some four seconds of seven,
-// so that scrapes meet now a living one and now none. No two processes keep step,
-// and none keeps step with its scraper.
+// Crash loops shorter than a scrape: a program lives for four seconds of seven,
+// so that scrapes meet now a living one and now none.
+const (
+	crashEvery = 7 * time.Second
+	crashAfter = 4 * time.Second
+)
+
 func crashLoop(p *process, from time.Duration, n int) {
-	every := 7*time.Second + time.Duration(n)*1300*time.Millisecond
-	lives := every * 4 / 7
-	began := from + time.Duration(n)*time.Second
+	loop(p, from+time.Duration(n)*time.Second, crashEvery, crashAfter)
+}
+
+// shortLived is a loop that most scrapes miss: what they see changes its mind, and
+// the page must not.
+func shortLived(p *process, from time.Duration, n int) {
+	loop(p, from+time.Duration(n)*3*time.Second, 2*crashEvery, crashAfter)
+}
+
+func loop(p *process, began, every, lives time.Duration) {
 	p.up = func(t time.Duration) bool { return t < began || (t-began)%every < lives }
 	p.started = func(t time.Duration) time.Duration {
 		if t < began {
@@ -76,11 +74,8 @@ func crashLoop(p *process, from time.Duration, n int) {
 // as long as it lasts.
 func (d Drill) outages(ctx context.Context, r *record) error {
 	for _, way := range outages() {
-		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.Rules.Spec.Metrics == slo.MetricsPush {
+		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() {
 			continue
-		}
-		if 2*way.spares >= d.Rules.Spec.Replicas.Min && way.spares > 0 {
-			continue // those that are left are enough
 		}
 		problem, after, err := d.outage(ctx, way)
 		if err != nil {
@@ -91,22 +86,19 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 	return nil
 }
 
+// pushed says that the service sends its metrics, so that no scraper tells that
+// it is gone.
+func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
+
 func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) { //nolint:revive,staticcheck // the problem is a finding
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
-	traffic := events{newFlow(segment{0, 30}, segment{from, 0}), steady(0)}
-	if way.fails {
-		traffic.bad = newFlow(segment{0, 0}, segment{from + 10*time.Minute, 30})
-	}
-	processes := d.Fleet.replicas()
-	if way.alone {
-		processes = 1
-	}
-	for n := range processes {
-		p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(traffic)}
-		if n >= way.spares {
-			way.lose(&p, from, n)
+	for n := range d.Fleet.replicas() {
+		p := process{
+			environment: production, name: fmt.Sprint("p", n),
+			traffic: d.all(events{newFlow(segment{0, 30}, segment{from, 0}), steady(0)}),
 		}
+		way.lose(&p, from, n)
 		if err := w.add(p); err != nil {
 			return nil, 0, err
 		}

@@ -24,7 +24,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 		from := time.Duration(0)
 		for version := range 7 {
 			to := time.Duration(version+1)*day + time.Duration(n)*40*time.Second
-			seed := rnd.Uint64()
+			seed, born := rnd.Uint64(), from
 			restart := from + 5*time.Hour + time.Duration(n)*time.Hour
 			p := process{
 				environment: production, name: fmt.Sprintf("v%d-%d", version, n), from: from, to: to, vanishes: true,
@@ -32,7 +32,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 				lost:    func(t time.Duration) bool { return (uint64(t/time.Second)*0x9E3779B97F4A7C15^seed)>>32%100 == 0 },
 				started: func(t time.Duration) time.Duration {
 					if t < restart {
-						return from
+						return born
 					}
 					return restart
 				},
@@ -305,14 +305,16 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 	return nil
 }
 
-// idleNight has no traffic for hours. Nothing that is recorded may be NaN, and
-// nothing fires.
+// idleNight has no traffic before the first request and for an hour after some.
+// Nothing that is recorded may be NaN, and nothing fires.
 func (d Drill) idleNight(ctx context.Context, r *record) error {
 	const end = 2 * time.Hour
 	w := d.newWorld(end)
-	traffic := d.all(events{newFlow(segment{0, 20}, segment{30 * time.Minute, 0}, segment{90 * time.Minute, 20}), steady(0)})
-	if err := w.replicas(production, d.Fleet.replicas(), traffic); err != nil {
-		return err
+	traffic := d.all(events{newFlow(segment{0, 0}, segment{25 * time.Minute, 20}, segment{45 * time.Minute, 0}, segment{105 * time.Minute, 20}), steady(0)})
+	for n := range d.Fleet.replicas() {
+		if err := w.add(process{environment: production, name: fmt.Sprint("p", n), traffic: traffic, unborn: true}); err != nil {
+			return err
+		}
 	}
 	lab, err := w.lab(nil)
 	if err != nil {

@@ -52,7 +52,7 @@ func troubles() []trouble {
 func (d Drill) tickets(ctx context.Context, r *record) error {
 	for _, t := range troubles() {
 		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
-		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeMismatch && d.Rules.Spec.Metrics == slo.MetricsPush {
+		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeMismatch && d.pushed() {
 			continue
 		}
 		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
@@ -95,6 +95,9 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 	return nil
 }
 
+// handover is how long a process and its successor run side by side.
+const handover = time.Minute
+
 // troubled adds processes of which the first has the trouble. For missing data
 // the one process is followed by another that counts nothing, and that by one
 // that does.
@@ -113,8 +116,8 @@ func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
 	}
 	for _, p := range []process{
 		{name: "before", to: from, vanishes: true},
-		{name: "silent", from: from - time.Minute, to: to, vanishes: true, silent: true},
-		{name: "after", from: to - time.Minute},
+		{name: "silent", from: from - handover, to: to, vanishes: true, silent: true},
+		{name: "after", from: to - handover},
 	} {
 		p.environment, p.traffic = production, d.all(healthy(20, 0))
 		if err := w.add(p); err != nil {
@@ -139,6 +142,8 @@ func (t trouble) judge(fired []rulelab.Firing, from, to, wait time.Duration) err
 		return fmt.Errorf("it fires after %s, later than %s", begun, t.within)
 	case f.ResolvedAt.IsZero():
 		return errors.New("it still fires long after the trouble ended")
+	case ended < -handover:
+		return fmt.Errorf("it resolves %s before the trouble ended", -ended)
 	case ended > t.after:
 		return fmt.Errorf("it resolves after %s, later than %s", ended, t.after)
 	}

@@ -43,6 +43,9 @@ type process struct {
 	dropped  func(t time.Duration) float64
 	vanishes bool // its target goes away with it
 	silent   bool // it counts no events, not even none
+	// unborn says that series of bad events begin with the first one, as do the
+	// histograms of services on the runtime: nothing counts zero before.
+	unborn bool
 }
 
 // world is a store that processes fill, scraped at one interval.
@@ -52,13 +55,14 @@ type world struct {
 	end    time.Duration
 	routes []string // that traffic spreads over
 	count  int
-	series int // counters of events
+	series int             // counters of events
+	made   map[string]bool // those counters, and the metrics of a process
 }
 
 // newWorld has one route: tiles sum over routes before anything else happens.
 // What the number of series matters for sets routes.
 func (d Drill) newWorld(end time.Duration) *world {
-	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1]}
+	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
 }
 
 func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
@@ -83,7 +87,22 @@ func (w *world) add(p process) error {
 			return err
 		}
 	}
+	if err := w.addRequests(p, first); err != nil {
+		return err
+	}
 	return w.addState(p, first)
+}
+
+// addRequests makes the counter of requests that every service on the runtime
+// has from its start, where no objective counts it.
+func (w *world) addRequests(p process, first time.Duration) error {
+	if !w.drill.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 || w.made[p.name+semconv.HTTPServerRequests] {
+		return nil
+	}
+	l := w.labelsOf(p)
+	l[model.MetricNameLabel], l[semconv.LabelOutcome] = semconv.HTTPServerRequests, semconv.OutcomeSuccess
+	l[semconv.LabelMethod], l[semconv.LabelRoute], _ = strings.Cut(w.routes[0], " ")
+	return w.generate(p, first, l, p.alive, func(time.Duration) float64 { return 0 })
 }
 
 // addTraffic spreads the events of one objective over the routes.
@@ -91,6 +110,9 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 	for _, route := range w.routes {
 		more := w.labelsOf(p)
 		more[semconv.LabelMethod], more[semconv.LabelRoute], _ = strings.Cut(route, " ")
+		if w.drill.Rules.Spec.Runtime { // where the rules leave it open
+			more[semconv.LabelOutcome] = semconv.OutcomeSuccess
+		}
 		for _, label := range o.GroupBy {
 			if more[label] == "" {
 				more[label] = "a"
@@ -101,6 +123,12 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 			return fmt.Errorf("no series could be made up that the objective %s counts", o.Name)
 		}
 		for _, f := range flows {
+			// Objectives may count the same events.
+			key := labels.FromMap(f.Series).String()
+			if w.made[key] {
+				continue
+			}
+			w.made[key], w.made[p.name+f.Series[model.MetricNameLabel]] = true, true
 			grown := func(t time.Duration) float64 {
 				n := 0.0
 				if f.Good {
@@ -111,7 +139,11 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 				}
 				return math.Floor(n/float64(len(w.routes)) + 1e-9)
 			}
-			if err := w.generate(p, first, f.Series, p.alive, grown); err != nil {
+			exists := p.alive
+			if p.unborn && (f.Bad && !f.Good || w.drill.Rules.Spec.Runtime && !strings.HasSuffix(f.Series[model.MetricNameLabel], "_total")) {
+				exists = func(t time.Duration) bool { return p.alive(t) && grown(t) > 0 }
+			}
+			if err := w.generate(p, first, f.Series, exists, grown); err != nil {
 				return err
 			}
 			w.series++

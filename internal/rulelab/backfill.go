@@ -48,6 +48,9 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	}
 	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
 	for _, s := range spans {
+		if r.wrote != nil && len(s) > 0 {
+			r.wrote[s[0].Metric.Hash()] = s[0].Metric
+		}
 		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
 			return err
 		}
@@ -105,7 +108,7 @@ func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 		if !seen {
 			i = len(out)
 			index[l.Hash()] = i
-			out = append(out, nil)
+			out = append(out, make(span, 0, len(s.Floats)+len(s.Histograms)))
 		}
 		for _, p := range s.Floats {
 			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, F: p.F})
@@ -113,16 +116,32 @@ func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
 		for _, p := range s.Histograms {
 			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, H: p.H})
 		}
-		slices.SortStableFunc(out[i], func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) })
+		byTime := func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) }
+		if !slices.IsSortedFunc(out[i], byTime) {
+			slices.SortStableFunc(out[i], byTime)
+		}
 	}
-	for _, s := range out {
-		for i := range s[1:] {
-			if s[i].T == s[i+1].T {
-				return nil, refusedError{errSameLabels}
+	return out, r.checkSpans(out)
+}
+
+// checkSpans finds what an evaluation would have refused.
+func (r *rule) checkSpans(spans []span) error {
+	at := map[int64]int{}
+	for _, s := range spans {
+		for i, p := range s {
+			if i > 0 && s[i-1].T == p.T {
+				return refusedError{errSameLabels}
+			}
+			if r.group.Limit == 0 {
+				continue
+			}
+			at[p.T]++
+			if err := r.withinLimit(at[p.T]); err != nil {
+				return refusedError{err}
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // writeSpan appends one series, with a stale marker where an evaluation did not

@@ -27,6 +27,7 @@ type rule struct {
 	in       inputs               // of a rule that is rehearsed
 	active   map[uint64]*instance // of an alert
 	returned map[uint64]labels.Labels
+	wrote    map[uint64]labels.Labels // all of it, of a rule that is rehearsed
 	cost     Cost
 }
 
@@ -118,6 +119,9 @@ func (r *rule) write(out promql.Vector, then int64) error {
 			continue
 		}
 		now[s.Metric.Hash()] = s.Metric
+		if r.wrote != nil {
+			r.wrote[s.Metric.Hash()] = s.Metric
+		}
 	}
 	for hash, l := range r.returned {
 		if _, ok := now[hash]; !ok {

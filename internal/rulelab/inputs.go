@@ -13,6 +13,7 @@ import (
 type inputs struct {
 	selectors []input
 	future    bool
+	unknown   bool // cannot be rehearsed
 }
 
 // input is one selector and how far it looks back at least and at most.
@@ -27,6 +28,18 @@ func (in inputs) reads(r Rule) bool {
 }
 
 func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
+
+// matchesAny says whether the expression reads one of some series.
+func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
+	for _, l := range series {
+		for _, i := range in.selectors {
+			if !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // reach is how far back what a rule records is read, if it is.
 func (in inputs) reach(r Rule) (most time.Duration, reads bool) {

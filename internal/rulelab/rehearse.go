@@ -23,11 +23,11 @@ import (
 //
 // A rule that reads its own past is evaluated step by step, unless neither an
 // empty past nor the whole one would change what it records. A recording that
-// reads the future (a negative offset, @), what a rule after it records, or what
-// a group with a larger query_offset has not recorded yet, has no meaning here,
-// because all of it would be there already or not yet; it is left out, with every
-// recording that depends on it, and named in left. An alert that depends on one
-// is an error.
+// reads the future (a negative offset, @), what a rule after it has recorded in
+// fact, or what a group with a larger query_offset has not recorded yet, has no
+// meaning here, because all of it would be there already or not yet; it is left
+// out, with every recording that depends on it, and named in left. An alert that
+// depends on one is an error.
 func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, err error) {
 	return l.RehearseFrom(ctx, from, from, to)
 }
@@ -36,41 +36,25 @@ func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, 
 // shown on matters. What comes before is evaluated as far as rules read it then;
 // alerts are taken to be inactive at first.
 func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
-	order := l.rulesInOrder()
-	known, left, err := rehearsable(order)
-	if err != nil {
-		return left, err
-	}
-	starts := startsOf(known, from, shown)
-	for i, r := range known {
+	p := planOf(l.rulesInOrder())
+	starts := startsOf(p.order, from, shown)
+	for i, r := range p.order {
 		first := l.firstAtOrAfter(r.group.Interval, starts[i])
-		if !first.Before(to) {
+		switch {
+		case !p.canRehearse(r) && r.IsAlert:
+			return p.left(), fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
+		case !p.canRehearse(r):
+			r.in.unknown = true
+			continue
+		case !first.Before(to):
 			continue
 		}
 		if err := r.rehearse(ctx, first, to); err != nil {
-			return left, fmt.Errorf("%s: group %s: rule %s: %w", r.group.File, r.group.Name, r.Name, err)
+			return p.left(), fmt.Errorf("%s: group %s: rule %s: %w", r.group.File, r.group.Name, r.Name, err)
 		}
 	}
 	slices.SortStableFunc(l.history, func(a, b *Firing) int { return a.FiredAt.Compare(b.FiredAt) })
-	return left, nil
-}
-
-// rehearsable divides rules into those that can be rehearsed and the names of
-// those that have to be left out.
-func rehearsable(order []*rule) (known []*rule, left []string, err error) {
-	var unknown []*rule
-	for i, r := range order {
-		r.in = inputsOf(r.Expr)
-		if !r.in.future && !slices.ContainsFunc(unknown, r.in.readsRule) && !slices.ContainsFunc(order[i+1:], r.in.readsRule) && !slices.ContainsFunc(order[:i], r.in.aheadOf(r)) {
-			known = append(known, r)
-			continue
-		}
-		if r.IsAlert {
-			return nil, left, fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
-		}
-		left, unknown = append(left, r.Name), append(unknown, r)
-	}
-	return known, left, nil
+	return p.left(), nil
 }
 
 // startsOf is when each rule has to be evaluated first: early enough for what
@@ -109,7 +93,7 @@ func (r *rule) rehearse(ctx context.Context, first, to time.Time) error {
 	last := to.Add(-1)
 	var err error
 	switch itself := r.in.reads(r.Rule); {
-	case r.IsAlert && itself, !r.IsAlert && r.group.Limit > 0:
+	case r.IsAlert && itself:
 		return r.step(ctx, first, to)
 	case r.IsAlert:
 		err = r.rehearseAlert(ctx, first, last)

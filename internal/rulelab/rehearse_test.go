@@ -3,12 +3,14 @@
 package rulelab_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -373,4 +375,46 @@ func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is rehearsed from a later time on is, from there on, as if it had been
+// rehearsed from the beginning.
+func TestARehearsalFromALaterTime(t *testing.T) {
+	t.Parallel()
+	const files, end, shown = 40, 60 * time.Minute, 35 * time.Minute
+	compared := 0
+	for seed := range uint64(files) {
+		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
+		if strings.Contains(rules, "alert:") && strings.Contains(rules, "ALERTS") {
+			continue // whether an alert was active before is what it does not know
+		}
+		var stores []*metricstore.Store
+		var failed error
+		for _, from := range []time.Duration{0, shown} {
+			store := metricstore.New()
+			randomSeries(seed, end)(store)
+			_, err := newLab(t, store, rulelab.Options{}, rules).RehearseFrom(t.Context(), at(0), at(from), at(end))
+			stores, failed = append(stores, store), errors.Join(failed, err)
+		}
+		if failed != nil {
+			continue // an error is one at any time, see TestARehearsalEqualsARun
+		}
+		compared++
+		if diff := cmp.Diff(since(dump(t, stores[0], nil), shown), since(dump(t, stores[1], nil), shown)); diff != "" {
+			t.Fatalf("seed %d (-from the beginning +later):\n%.2000s\n%s", seed, diff, rules)
+		}
+	}
+	if compared < files/3 {
+		t.Errorf("only %d of %d files could be compared", compared, files)
+	}
+}
+
+// since keeps recorded numbers from a time on: no alerts, and no markers at what
+// ended before.
+func since(samples []string, from time.Duration) []string {
+	return slices.DeleteFunc(samples, func(s string) bool {
+		fields := strings.Fields(s)
+		at, err := strconv.Atoi(fields[len(fields)-3])
+		return err != nil || time.Duration(at)*time.Second < from || strings.Contains(s, "ALERTS") || fields[len(fields)-2] == "NaN"
+	})
 }
