@@ -99,7 +99,8 @@ func collect(node parser.Node, grouping []string, use func(metric string, labels
 // example builds one series that a selector matches: its labels, and whether
 // there is one.
 func (s selector) example(more map[string]string) (string, bool) {
-	values := maps.Clone(more)
+	values := map[string]string{}
+	maps.Copy(values, more)
 	for _, m := range s.matchers {
 		if _, fixed := values[m.Name]; !fixed && m.Type == labels.MatchEqual {
 			values[m.Name] = m.Value
@@ -133,6 +134,9 @@ func (s selector) valueOf(label string) (string, bool) {
 			continue
 		}
 		on = append(on, m)
+		if m.Type == labels.MatchEqual {
+			candidates = append(candidates, m.Value)
+		}
 		if m.Type == labels.MatchRegexp {
 			candidates = append(candidates, m.SetMatches()...)
 			candidates = append(candidates, regexsample.Of(m.Value))

@@ -157,12 +157,14 @@ func within(what string, got, want, slack time.Duration) error {
 // reach the pager once.
 func (d Drill) onePage(ctx context.Context, r *record) error {
 	for _, o := range d.Rules.Spec.SLOs {
-		if !d.canPage(o.Name) {
+		soonest, ok := d.soonestPage(o.Name)
+		if !ok {
 			continue
 		}
 		// Half of three days has to be measured before tickets are sent.
 		from := 37*time.Hour + intoTheMinute
-		to := from + 40*time.Minute
+		lasts := max(40*time.Minute, soonest+d.Rules.Delay(slo.TierPage)+10*time.Minute).Round(time.Minute)
+		to := from + lasts
 		end := to + 7*time.Hour
 		w := d.newWorld(end)
 		traffic := d.all(healthy(incidentRate, 0))
@@ -182,7 +184,7 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 		evidence := ""
 		switch {
 		case len(got) != 1:
-			problem = fmt.Errorf("a total outage of 40 minutes reaches the pager %d times: %v", len(got), alertsOf(got))
+			problem = fmt.Errorf("a total outage of %s reaches the pager %d times: %v", lasts, len(got), alertsOf(got))
 		case got[0].At.Before(at(from)):
 			problem = fmt.Errorf("the pager hears of it at %s, before it began", got[0].At.Sub(at(from)))
 		default:
@@ -209,7 +211,8 @@ func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
 		return err
 	}
 	for _, o := range d.Rules.Spec.SLOs {
-		if !d.canPage(o.Name) {
+		soonest, ok := d.soonestPage(o.Name)
+		if !ok {
 			continue
 		}
 		first, found := time.Duration(0), false
@@ -222,22 +225,23 @@ func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
 		switch {
 		case !found:
 			problem = errors.New("nothing pages within an hour")
-		case first > 10*time.Minute:
-			problem = fmt.Errorf("it takes %s to page", first)
+		case first > soonest+d.Rules.Delay(slo.TierPage):
+			problem = fmt.Errorf("it takes %s to page, later than %s", first, soonest+d.Rules.Delay(slo.TierPage))
 		}
 		r.judge("page when "+o.Name+" fails from the first request", fmt.Sprintf("fires after %s", first), problem)
 	}
 	return nil
 }
 
-// canPage says whether an objective has a page that a total outage fires.
-func (d Drill) canPage(objective string) bool {
+// soonestPage is when the first page of an objective fires in a total outage, if
+// any does.
+func (d Drill) soonestPage(objective string) (after time.Duration, ok bool) {
 	for _, row := range d.Rules.Drill(1) {
-		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage {
-			return true
+		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage && (!ok || row.FiresAfter < after) {
+			after, ok = row.FiresAfter, true
 		}
 	}
-	return false
+	return after, ok
 }
 
 func alertsOf(list []rulelab.Notification) []string {

@@ -66,9 +66,20 @@ type rehearsal struct {
 	run  func(context.Context, *record) error
 }
 
-// timed depends on the scrape interval; the rest is rehearsed at the declared one.
-func (d Drill) timed() []rehearsal {
-	return append(d.shares(), rehearsal{"processes that take no requests", d.outages}, rehearsal{"what is a ticket", d.tickets}, rehearsal{"a service that fails from the first", d.fromTheFirst})
+// parts are rehearsals that depend on objectives, and those of the service as a
+// whole, which one batch of objectives is enough for.
+type parts struct{ each, once func(Drill) []rehearsal }
+
+// intervalParts depend on the scrape interval.
+func intervalParts() parts {
+	return parts{
+		each: func(d Drill) []rehearsal {
+			return append(d.shares(), rehearsal{"a service that fails from the first", d.fromTheFirst})
+		},
+		once: func(d Drill) []rehearsal {
+			return []rehearsal{{"processes that take no requests", d.outages}, {"what is a ticket", d.tickets}}
+		},
+	}
 }
 
 func (d Drill) shares() []rehearsal {
@@ -79,25 +90,59 @@ func (d Drill) shares() []rehearsal {
 	return all
 }
 
-func (d Drill) rest() []rehearsal {
-	return []rehearsal{
-		{"one incident, one page", d.onePage},
-		{"what follows a loss of processes", d.aftermath},
-		{"a healthy week", d.healthyWeek},
-		{"little traffic", d.littleTraffic},
-		{"a young service", d.youngService},
-		{"fresh processes", d.freshProcesses},
-		{"an idle night", d.idleNight},
-		{"a month's budget", d.budget},
-		{"a short outage in the budget", d.outageInBudget},
-		{"the cost of the rules", d.cost},
+// otherParts are the same at every scrape interval but for the tiles.
+func otherParts() parts {
+	return parts{
+		each: func(d Drill) []rehearsal {
+			return []rehearsal{
+				{"one incident, one page", d.onePage},
+				{"a healthy week", d.healthyWeek},
+				{"little traffic", d.littleTraffic},
+				{"a young service", d.youngService},
+				{"fresh processes", d.freshProcesses},
+				{"an idle night", d.idleNight},
+				{"a month's budget", d.budget},
+				{"a short outage in the budget", d.outageInBudget},
+			}
+		},
+		once: func(d Drill) []rehearsal {
+			return []rehearsal{{"what follows a loss of processes", d.aftermath}}
+		},
 	}
+}
+
+// rehearsals goes through the parts with each batch of objectives.
+func (d Drill) rehearsals(all ...parts) ([]rehearsal, error) {
+	batches := d.batches()
+	if len(batches) == 0 {
+		batches = [][]slo.Objective{nil}
+	}
+	var out []rehearsal
+	for i, batch := range batches {
+		some, err := d.of(batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range all {
+			if len(batch) > 0 {
+				out = append(out, p.each(some)...)
+			}
+			if i == 0 {
+				out = append(out, p.once(some)...)
+			}
+		}
+	}
+	return out, nil
 }
 
 // Run rehearses everything and returns what it showed. The error is for what
 // kept it from looking, such as a rule that the engine refuses.
 func (d Drill) Run(ctx context.Context) (Result, error) {
-	return d.run(ctx, slices.Concat(d.timed(), d.rest()))
+	all, err := d.rehearsals(intervalParts(), otherParts())
+	if err != nil {
+		return Result{}, err
+	}
+	return d.run(ctx, append(all, rehearsal{"the cost of the rules", d.cost}))
 }
 
 // Core rehearses what an objective is about: every share of bad events, little
@@ -109,7 +154,11 @@ func (d Drill) Core(ctx context.Context) (Result, error) {
 // Timetable rehearses only what the scrape interval decides: shares of bad
 // events and processes that take no requests.
 func (d Drill) Timetable(ctx context.Context) (Result, error) {
-	return d.run(ctx, d.timed())
+	all, err := d.rehearsals(intervalParts())
+	if err != nil {
+		return Result{}, err
+	}
+	return d.run(ctx, all)
 }
 
 // At is the drill of the same objectives at another scrape interval: what the

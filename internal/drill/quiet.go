@@ -54,7 +54,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 		return err
 	}
 	r.judge("silence in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each budget spent: no alert fires", 7*d.Fleet.replicas()),
-		silent(lab, d.ours))
+		silent(lab, d.looksAt))
 	return nil
 }
 
@@ -90,11 +90,22 @@ func (d Drill) madeOf(wanted func(alert string) bool) func(rulelab.Rule) bool {
 	return func(r rulelab.Rule) bool { return inputs[r.Name] }
 }
 
+// looksAt says whether an alert is of the objectives that have traffic here, or of
+// the service as a whole. Others have nothing to measure and say so.
+func (d Drill) looksAt(f rulelab.Firing) bool {
+	objective := f.Labels.Get(slo.LabelObjective)
+	return d.ours(f.Alert) && (objective == "" || slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == objective }))
+}
+
+func byName(accept func(alert string) bool) func(rulelab.Firing) bool {
+	return func(f rulelab.Firing) bool { return accept(f.Alert) }
+}
+
 // silent wants no alert to have fired.
-func silent(lab *rulelab.Lab, counts func(alert string) bool) error {
+func silent(lab *rulelab.Lab, counts func(rulelab.Firing) bool) error {
 	var problems []error
 	for _, f := range lab.History() {
-		if counts(f.Alert) {
+		if counts(f) {
 			problems = append(problems, fmt.Errorf("%s fires after %s with the value %v", f.Labels, f.FiredAt.Sub(at(0)), f.Value))
 		}
 	}
@@ -121,7 +132,7 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, d.burns(o.Name)))
+		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, byName(d.burns(o.Name))))
 		if ok {
 			if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
 				return err
@@ -160,7 +171,7 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 		}
 		claim := fmt.Sprintf("%d failures of %s beside an event an hour", n, o.Name)
 		if n < guard {
-			r.judge("silence for "+claim, "no alert fires", silent(lab, d.burns(o.Name)))
+			r.judge("silence for "+claim, "no alert fires", silent(lab, byName(d.burns(o.Name))))
 			continue
 		}
 		var problem error
@@ -203,7 +214,7 @@ func (d Drill) youngService(ctx context.Context, r *record) error {
 	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, tickets))
+	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, byName(tickets)))
 	return nil
 }
 
@@ -327,7 +338,7 @@ func (d Drill) idleNight(ctx context.Context, r *record) error {
 	if recorded == 0 && problem == nil {
 		problem = errors.New("nothing was recorded")
 	}
-	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(lab, d.ours)))
+	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(lab, d.looksAt)))
 	return nil
 }
 

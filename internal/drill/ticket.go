@@ -82,7 +82,7 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 	}
 	var fired []rulelab.Firing
 	for _, f := range lab.History() {
-		if f.Alert == alert.Name {
+		if f.Alert == alert.Name && d.looksAt(f) {
 			fired = append(fired, f)
 		}
 	}
