@@ -6,13 +6,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/observability-first/scaffold/internal/cli"
 	"github.com/observability-first/scaffold/templates"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// Pipelines stop a job with SIGTERM. A second signal ends the program at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	code := cli.Main(ctx, os.Args[1:], cli.System(templates.Render))
 	stop()
 	os.Exit(code)
