@@ -13,7 +13,9 @@ import (
 )
 
 func main() {
+	// Pipelines stop a job with SIGTERM. A second signal ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	code := cli.Main(ctx, os.Args[1:], cli.System(templates.Render))
 	stop()
 	os.Exit(code)

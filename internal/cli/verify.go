@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -54,7 +55,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.pkg, "package", "", "package of the binary, as in ./cmd/shop (default: the generated one)")
-	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated")
+	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated; what they compile to stands in for rules that do not lie in its folder")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
 	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
@@ -148,25 +149,43 @@ func (o verifyOptions) foreignSubject() (verify.Subject, error) {
 	if dir == "" {
 		dir = "."
 	}
-	var rules *slo.Rules
-	if o.slo != "" {
-		src, err := os.ReadFile(o.slo)
-		if err != nil {
-			return verify.Subject{}, err
-		}
-		parsed, err := slo.Parse(filepath.ToSlash(o.slo), src)
-		if err != nil {
-			return verify.Subject{}, err
-		}
-		compiled, err := slo.Compile(parsed)
-		if err != nil {
-			return verify.Subject{}, err
-		}
-		rules = &compiled
+	if _, err := os.Stat(dir); err != nil {
+		return verify.Subject{}, err
 	}
-	subject, err := verify.Load(dir, rules, declaredRoutes(dir))
+	if o.slo == "" {
+		subject, err := verify.Load(dir, nil, nil)
+		subject.Package = o.pkg
+		return subject, err
+	}
+	rules, err := compileFile(o.slo, dir)
+	if err != nil {
+		return verify.Subject{}, err
+	}
+	subject, err := verify.Load(dir, &rules, declaredRoutes(dir))
+	if err != nil {
+		return verify.Subject{}, err
+	}
 	subject.Package = o.pkg
-	return subject, err
+	return subject, subject.Complete(rules, declaredRoutes(dir))
+}
+
+// compileFile compiles objectives from a file that is named as seen from here or
+// from the folder of the service.
+func compileFile(name, dir string) (slo.Rules, error) {
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
+		if below, belowErr := os.ReadFile(filepath.Join(dir, name)); belowErr == nil {
+			src, err = below, nil
+		}
+	}
+	if err != nil {
+		return slo.Rules{}, err
+	}
+	spec, err := slo.Parse(filepath.ToSlash(name), src)
+	if err != nil {
+		return slo.Rules{}, err
+	}
+	return slo.Compile(spec)
 }
 
 // declaredRoutes are the routes that the service printed last: the shape of the

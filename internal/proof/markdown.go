@@ -21,7 +21,7 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 		wants func(Proof) bool
 	}{
 		{"What fails", Proof.Failed},
-		{"What was not looked at", func(one Proof) bool { return one.Status == Foreign }},
+		{"What was not looked at", foreign},
 	} {
 		first := true
 		for _, one := range r.Proofs {

@@ -59,17 +59,17 @@ func (r Report) verdict() string {
 	if n := r.Failures(); n > 0 {
 		return fmt.Sprintf("%d of %s", n, plural(len(r.Proofs), "proof fails", "proofs fail"))
 	}
-	foreign := 0
+	unseen := 0
 	for _, p := range r.Proofs {
-		if p.Status == Foreign {
-			foreign++
+		if foreign(p) {
+			unseen++
 		}
 	}
 	switch {
-	case len(r.Proofs) == foreign:
+	case len(r.Proofs) == unseen:
 		return "nothing was proven"
-	case foreign > 0:
-		return fmt.Sprintf("%s, %d not looked at", plural(len(r.Proofs)-foreign, "proof holds", "proofs hold"), foreign)
+	case unseen > 0:
+		return fmt.Sprintf("%s, %d not looked at", plural(len(r.Proofs)-unseen, "proof holds", "proofs hold"), unseen)
 	}
 	if len(r.Proofs) == 1 {
 		return "1 proof holds"
@@ -83,6 +83,8 @@ func plural(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+func foreign(p Proof) bool { return p.Status == Foreign }
 
 // tally counts the proofs of one section.
 type tally struct{ holds, foreign, all int }

@@ -20,10 +20,12 @@ func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error 
 		}
 		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), t.holds, t.all-t.foreign, note)
 	}
-	for _, section := range r.Sections() {
-		for _, one := range r.Of(section) {
-			if one.Status != Holds {
-				p.textProof(one, paint)
+	for _, wants := range []func(Proof) bool{foreign, Proof.Failed} { // what matters stands last
+		for _, section := range r.Sections() {
+			for _, one := range r.Of(section) {
+				if wants(one) {
+					p.textProof(one, paint)
+				}
 			}
 		}
 	}

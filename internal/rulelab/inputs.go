@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -18,13 +17,14 @@ type inputs struct {
 
 // input is one selector and how far it looks back at least and at most.
 type input struct {
-	matchers     []*labels.Matcher
+	*parser.VectorSelector
+
 	offset, most time.Duration
 }
 
 // reads says whether a rule may record what the expression reads.
 func (in inputs) reads(r Rule) bool {
-	return slices.ContainsFunc(in.selectors, func(i input) bool { return i.reads(r) })
+	return slices.ContainsFunc(in.selectors, func(i input) bool { return r.writes(i.VectorSelector) })
 }
 
 func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
@@ -33,7 +33,7 @@ func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
 func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
 	for _, l := range series {
 		for _, i := range in.selectors {
-			if !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) }) {
+			if !slices.ContainsFunc(i.LabelMatchers, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) }) {
 				return true
 			}
 		}
@@ -44,7 +44,7 @@ func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
 // reach is how far back what a rule records is read, if it is.
 func (in inputs) reach(r Rule) (most time.Duration, reads bool) {
 	for _, i := range in.selectors {
-		if i.reads(r) {
+		if r.writes(i.VectorSelector) {
 			most, reads = max(most, i.most), true
 		}
 	}
@@ -65,30 +65,9 @@ func (in inputs) window() time.Duration {
 func (in inputs) aheadOf(reader *rule) func(*rule) bool {
 	return func(r *rule) bool {
 		return slices.ContainsFunc(in.selectors, func(i input) bool {
-			return i.reads(r.Rule) && reader.group.QueryOffset+i.offset < r.group.QueryOffset
+			return r.writes(i.VectorSelector) && reader.group.QueryOffset+i.offset < r.group.QueryOffset
 		})
 	}
-}
-
-// reads says whether neither the name that a rule writes nor the labels that it
-// sets speak against the selector.
-func (i input) reads(r Rule) bool {
-	if r.IsAlert { // its other labels are templates
-		return i.accepts(model.MetricNameLabel, alertsSeries, forStateSeries) && i.accepts(labels.AlertName, r.Name)
-	}
-	if !i.accepts(model.MetricNameLabel, r.Name) {
-		return false
-	}
-	return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool {
-		return m.Name != model.MetricNameLabel && r.Labels.Has(m.Name) && !m.Matches(r.Labels.Get(m.Name))
-	})
-}
-
-// accepts says whether all matchers of a label accept one of its values.
-func (i input) accepts(label string, values ...string) bool {
-	return slices.ContainsFunc(values, func(value string) bool {
-		return !slices.ContainsFunc(i.matchers, func(m *labels.Matcher) bool { return m.Name == label && !m.Matches(value) })
-	})
 }
 
 // inputsOf reads an expression that has been parsed before: rulefmt did.
@@ -96,7 +75,7 @@ func inputsOf(expr string) inputs {
 	var in inputs
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
-		return inputs{selectors: []input{{}}} // anything
+		return inputs{selectors: []input{{VectorSelector: &parser.VectorSelector{}}}} // anything
 	}
 	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
 		if q, ok := node.(*parser.SubqueryExpr); ok {
@@ -117,7 +96,7 @@ func inputsOf(expr string) inputs {
 			}
 		}
 		in.future = in.future || least < 0 || s.Timestamp != nil || s.StartOrEnd != 0
-		in.selectors = append(in.selectors, input{s.LabelMatchers, least, least + ranges})
+		in.selectors = append(in.selectors, input{s, least, least + ranges})
 		return nil
 	})
 	return in

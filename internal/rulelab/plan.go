@@ -22,7 +22,7 @@ func planOf(files []*rule) plan {
 	index := map[string][]*rule{}
 	for i, r := range files {
 		p.at[r], r.in, r.wrote = i, inputsOf(r.Expr), map[uint64]labels.Labels{}
-		index[r.writes()] = append(index[r.writes()], r)
+		index[r.metric()] = append(index[r.metric()], r)
 	}
 	for _, r := range files {
 		for _, candidate := range candidates(r.in, index, files) {
@@ -38,8 +38,8 @@ func planOf(files []*rule) plan {
 	return p
 }
 
-// writes is the metric that a rule writes, or one of those of an alert.
-func (r *rule) writes() string {
+// metric is the one that a rule writes, or one of those of an alert.
+func (r *rule) metric() string {
 	if r.IsAlert {
 		return alertsSeries
 	}
@@ -50,13 +50,13 @@ func (r *rule) writes() string {
 func candidates(in inputs, index map[string][]*rule, all []*rule) []*rule {
 	var out []*rule
 	for _, s := range in.selectors {
-		i := slices.IndexFunc(s.matchers, func(m *labels.Matcher) bool {
+		i := slices.IndexFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
 			return m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && m.Value != forStateSeries
 		})
 		if i < 0 {
 			return all
 		}
-		for _, r := range index[s.matchers[i].Value] {
+		for _, r := range index[s.LabelMatchers[i].Value] {
 			if !slices.Contains(out, r) {
 				out = append(out, r)
 			}

@@ -23,6 +23,7 @@ func (s *session) boards(ctx context.Context) {
 		for _, p := range problems {
 			s.book.Add(p)
 		}
+		s.foreignPanels(b)
 		for panel, target := range b.All() {
 			claim := fmt.Sprintf("panel %s, target %s", panel.Title, target.RefID)
 			until, _ := panel.EmptyUntil()
@@ -33,6 +34,33 @@ func (s *session) boards(ctx context.Context) {
 				s.ask(ctx, b, question{"annotation " + a.RefID, a, ""}, choices)
 			}
 		}
+	}
+}
+
+// foreignPanels reports the panels of which not everything can be told from the
+// file: those of plugins, and those that only Grafana holds.
+func (s *session) foreignPanels(b boardfile.Board) {
+	for _, p := range b.Panels {
+		one := proof.Proof{Section: sectionBoards, Claim: "panel " + p.Title, Status: proof.Foreign, File: b.File, Line: p.Line}
+		switch {
+		case p.Library:
+			one.Detail = "a library panel: its queries are in Grafana and not in the file"
+		case !slices.Contains(coreTypes(), p.Type):
+			one.Detail = fmt.Sprintf("a panel of the plugin %q: its queries are asked, what it draws of them is not looked at", p.Type)
+		default:
+			continue
+		}
+		s.book.Add(one)
+	}
+}
+
+// coreTypes are the panels that come with Grafana 11 and 12, and those that it
+// still turns into others.
+func coreTypes() []string {
+	return []string{
+		"alertlist", "annolist", "barchart", "bargauge", "candlestick", "canvas", "dashlist", "datagrid", "debug", "flamegraph", "gauge",
+		"geomap", "gettingstarted", "graph", "heatmap", "histogram", "live", "logs", "news", "nodeGraph", "piechart", "row", "singlestat", "stat",
+		"state-timeline", "status-history", "table", "table-old", "text", "timeseries", "traces", "trend", "welcome", "xychart",
 	}
 }
 
@@ -48,6 +76,11 @@ func (s *session) ask(ctx context.Context, b boardfile.Board, q question, choice
 	p := proof.Proof{Section: sectionBoards, Claim: q.claim, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
 		return // Grafana does not ask it either
+	}
+	if i := slices.IndexFunc(choices, func(c choice) bool { return c.foreign && c.in(q.target.Expr) }); i >= 0 {
+		p.Status, p.Detail = proof.Foreign, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
+		s.book.Add(p)
+		return
 	}
 	for _, fill := range fillings(q.target.Expr, choices) {
 		expr, unknown := boardfile.Fill(q.target.Expr, s.filler(fill))
@@ -87,9 +120,20 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (proo
 
 // choice is one variable of a board with the values that it offers.
 type choice struct {
-	name   string
-	values []string
-	all    bool // all of them together, as the board opens
+	name    string
+	values  []string
+	all     bool // all of them together, as the board opens
+	foreign bool // its values come from elsewhere
+}
+
+// in says whether a query names the variable.
+func (c choice) in(expr string) bool {
+	names := false
+	_, _ = boardfile.Fill(expr, func(name, _ string) (string, bool) {
+		names = names || name == c.name
+		return "", true
+	})
+	return names
 }
 
 // variables fills a board's variables from what was seen.
@@ -97,16 +141,31 @@ func (s *session) variables(ctx context.Context, b boardfile.Board) (choices []c
 	for _, v := range b.Variables {
 		values, err := s.valuesOf(ctx, v, choices)
 		p := proof.Proof{Section: sectionBoards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: proof.Holds, Detail: readable(values)}
+		foreign := foreignVariable(v)
 		switch {
+		case foreign != "":
+			p.Status, p.Detail = proof.Foreign, foreign
 		case err != nil:
 			p.Status, p.Detail = proof.Fails, err.Error()
 		case len(values) == 0:
 			p.Status, p.Detail = proof.Fails, "it offers nothing to choose: "+v.Query
 		}
 		problems = append(problems, p)
-		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi})
+		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, foreign != ""})
 	}
 	return choices, problems
+}
+
+// foreignVariable says why a variable is not filled in here although nothing is
+// wrong with it.
+func foreignVariable(v boardfile.Variable) string {
+	switch {
+	case v.Type == "adhoc" || v.Type == "groupby":
+		return "filters that a reader of the board adds"
+	case v.Type == "query" && !v.Datasource.Prometheus():
+		return fmt.Sprintf("a query of %s, which is not looked at here", v.Datasource.Type)
+	}
+	return ""
 }
 
 // valuesOf lists what a variable offers, given those before it.
@@ -186,7 +245,7 @@ func first(choices []choice) map[string][]string {
 func fillings(expr string, choices []choice) []map[string][]string {
 	all := []map[string][]string{first(choices)}
 	for _, c := range choices {
-		if c.all || len(c.values) < 2 || !strings.Contains(expr, "$"+c.name) && !strings.Contains(expr, "${"+c.name) {
+		if c.all || len(c.values) < 2 || !c.in(expr) {
 			continue
 		}
 		for _, value := range c.values[1:min(maxChoices, len(c.values))] {

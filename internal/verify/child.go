@@ -25,8 +25,12 @@ const (
 	stopWithin  = 30 * time.Second
 )
 
-// maxLogLine bounds one line of the service's log.
-const maxLogLine = 1 << 20
+// Bounds of what is kept of a service's output: one line of its log, and the end
+// of what it writes to standard error.
+const (
+	maxLogLine = 1 << 20
+	maxStderr  = 64 << 10
+)
 
 // line is one line of the service's log.
 type line map[string]any
@@ -192,15 +196,14 @@ func (c *child) lastWords() string {
 	return strings.Join(out[max(0, len(out)-keptWords):], "\n")
 }
 
-// lastOf keeps standard error, up to a bound.
+// lastOf keeps the end of standard error.
 type lastOf struct{ c *child }
 
 func (l lastOf) Write(b []byte) (int, error) {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
-	if l.c.stderr.Len() < maxLogLine {
-		l.c.stderr.Write(b)
-	}
+	l.c.stderr.Write(b)
+	l.c.stderr.Next(l.c.stderr.Len() - maxStderr)
 	return len(b), nil
 }
 

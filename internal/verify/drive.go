@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/httpfile"
 	"github.com/observability-first/scaffold/internal/openapi"
 )
 
@@ -44,7 +45,8 @@ const faultHeader = "Scaffold-Fault"
 type driver struct {
 	base   string
 	doc    openapi.Document
-	routes []string // that the service declares, as "GET /v1/orders"
+	routes []string      // that the service declares, as "GET /v1/orders"
+	file   httpfile.File // the user's own requests
 	slow   time.Duration
 	client *http.Client
 
@@ -54,9 +56,9 @@ type driver struct {
 	wrong    map[string]bool   // routes that a wrong request could be made up for
 }
 
-func newDriver(base string, doc openapi.Document, routes []string, slow time.Duration) *driver {
+func newDriver(base string, doc openapi.Document, routes []string, file httpfile.File, slow time.Duration) *driver {
 	return &driver{
-		base: base, doc: doc, routes: routes, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
+		base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: maxIdle},
 			Timeout:       answerWithin,
@@ -78,8 +80,12 @@ func (d *driver) drive(ctx context.Context, m mix) {
 	for _, how := range m.manners {
 		wg.Go(func() {
 			c := caller{driver: d, members: map[string]member{}}
+			again := d.needsFile()
 			for ctx.Err() == nil {
 				c.round(ctx, how, m.think)
+				if again {
+					c.fileAgain(ctx, how, m.think)
+				}
 			}
 		})
 	}
@@ -215,13 +221,18 @@ func (c *caller) request(ctx context.Context, op openapi.Operation, how manner) 
 	if p.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	c.ask(req, how)
+	return req, true
+}
+
+// ask tells the fault switch how the request should end.
+func (d *driver) ask(req *http.Request, how manner) {
 	switch how {
 	case failing, shedded:
 		req.Header.Set(faultHeader, string(how))
 	case slowly:
-		req.Header.Set(faultHeader, "delay="+c.slow.String())
+		req.Header.Set(faultHeader, "delay="+d.slow.String())
 	}
-	return req, true
 }
 
 // draft is a request that is being made up.

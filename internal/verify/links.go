@@ -144,7 +144,7 @@ func (s *session) alertLinks(g rulelab.Group, r rulelab.Rule) {
 		}
 		s.judgeLink(g.File, "runbook of the alert "+r.Name, name, err)
 	}
-	if len(s.subject.Runbooks) > 0 && !s.hasRunbook(r.Name+".md") && s.isOurs(r.Name) {
+	if s.hasRunbooks() && !s.hasRunbook(r.Name+".md") && s.isOurs(r.Name) {
 		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("there is no runbook %s.md", r.Name))
 	}
 }
@@ -159,6 +159,12 @@ func (s *session) judgeLink(file, claim, evidence string, err error) {
 
 func (s *session) hasRunbook(name string) bool {
 	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return path.Base(strings.ReplaceAll(b.File, `\`, "/")) == name })
+}
+
+// hasRunbooks says whether there are runbooks of alerts that the specification
+// compiles to; then each has one.
+func (s *session) hasRunbooks() bool {
+	return slices.ContainsFunc(s.subject.Runbooks, func(b Runbook) bool { return s.isOurs(strings.TrimSuffix(path.Base(b.File), ".md")) })
 }
 
 // isOurs says whether the specification compiles to an alert.

@@ -36,13 +36,16 @@ func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	if err := s.build(ctx); err != nil {
-		return nil, err
+		return nil, interrupted(ctx, err)
+	}
+	if err := s.describe(ctx); err != nil {
+		return nil, interrupted(ctx, err)
 	}
 	began := time.Now()
 	if err := s.live(ctx); err != nil {
 		return nil, err
 	}
-	return &Observation{s, s.book.Report(subject.Service, time.Since(began))}, nil
+	return &Observation{s, s.book.Report(s.subject.Service, time.Since(began))}, nil
 }
 
 // Report is what the run has shown.
@@ -64,7 +67,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 		var err error
 		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules); err != nil {
 			s.fail(ruleError{err})
-			return s.book.Report(subject.Service, 0), nil //nolint:nilerr // the book says so
+			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared()}
@@ -72,7 +75,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 		return proof.Report{}, err
 	}
 	err := s.links(ctx)
-	return s.book.Report(subject.Service, 0), err
+	return s.book.Report(s.subject.Service, 0), err
 }
 
 // again evaluates other rules over what was scraped.

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/observability-first/scaffold/internal/httpfile"
 	"github.com/observability-first/scaffold/internal/proof"
@@ -24,14 +26,16 @@ type answered struct {
 
 // own sends the requests of verify.http in order and proves that each is answered
 // as it says.
-func (d *driver) own(ctx context.Context, name string, file httpfile.File) []proof.Proof {
-	answers := map[string]answered{}
-	lookup := func(placeholder string) (string, bool) { return d.value(file, answers, placeholder, 0) }
+func (d *driver) own(ctx context.Context, name string) []proof.Proof {
+	chat := d.newChat()
 	var out []proof.Proof
-	for _, r := range file.Requests {
+	for _, r := range d.file.Requests {
 		p := proof.Proof{Section: sectionTraffic, Claim: strings.TrimSpace("own request: " + title(r)), File: name, Line: r.Line, Status: proof.Holds}
-		status, problem := d.sendOwn(ctx, r, lookup, answers)
+		status, body, problem := chat.send(ctx, r, well)
 		p.Detail = fmt.Sprintf("answers %d", status)
+		if problem == nil {
+			problem = asExpected(r, status, body)
+		}
 		if problem != nil {
 			p.Status, p.Detail = proof.Fails, problem.Error()
 		}
@@ -40,6 +44,61 @@ func (d *driver) own(ctx context.Context, name string, file httpfile.File) []pro
 	return out
 }
 
+// needsFile says whether the file holds requests to routes that the OpenAPI
+// document does not describe: nothing else knows how to call those.
+func (d *driver) needsFile() bool {
+	return slices.ContainsFunc(d.file.Requests, func(r httpfile.Request) bool {
+		_, target, _ := strings.Cut(r.URL, "}}")
+		address, _, _ := strings.Cut(target, "?")
+		for _, route := range d.routes {
+			method, pattern, _ := strings.Cut(route, " ")
+			if _, described := d.doc.Find(method, pattern); method == r.Method && !described && matchesPattern(pattern, address) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// matchesPattern says whether a path belongs to a route. Placeholders stand for
+// one segment, and for the rest where they end in dots.
+func matchesPattern(pattern, address string) bool {
+	want, got := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(address, "/"), "/")
+	for i, segment := range want {
+		switch {
+		case strings.HasSuffix(segment, "...}") || segment == "*":
+			return true
+		case i >= len(got), !strings.HasPrefix(segment, "{") && segment != got[i]:
+			return false
+		}
+	}
+	return len(want) == len(got)
+}
+
+// fileAgain goes through the file once more. Requests that should not end well
+// are made well, too, because others read their answers.
+func (c *caller) fileAgain(ctx context.Context, how manner, think time.Duration) {
+	chat := c.newChat()
+	for _, r := range c.file.Requests {
+		if ctx.Err() != nil {
+			return
+		}
+		if how == failing || how == shedded || how == slowly {
+			_, _, _ = chat.send(context.WithoutCancel(ctx), r, how) // counted by the service
+		}
+		_, _, _ = chat.send(context.WithoutCancel(ctx), r, well) // judged when it was sent first
+		pause(ctx, think)
+	}
+}
+
+// chat is one way through the file, with the answers so far.
+type chat struct {
+	*driver
+	answers map[string]answered
+}
+
+func (d *driver) newChat() chat { return chat{d, map[string]answered{}} }
+
 func title(r httpfile.Request) string {
 	if r.Title != "" {
 		return r.Title
@@ -47,37 +106,44 @@ func title(r httpfile.Request) string {
 	return r.Method + " " + r.URL
 }
 
-func (d *driver) sendOwn(ctx context.Context, r httpfile.Request, lookup func(string) (string, bool), answers map[string]answered) (status int, err error) {
-	filled, err := r.Fill(lookup)
+// send fills a request in and sends it. A named answer is kept if it ended well.
+func (c chat) send(ctx context.Context, r httpfile.Request, how manner) (status int, body []byte, err error) {
+	filled, err := r.Fill(func(placeholder string) (string, bool) { return c.value(placeholder, 0) })
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	if !strings.HasPrefix(filled.URL, d.base) {
-		return 0, fmt.Errorf("%s is not this service; begin the address with {{host}}", filled.URL)
+	if !strings.HasPrefix(filled.URL, c.base) {
+		return 0, nil, fmt.Errorf("%s is not this service; begin the address with {{host}}", filled.URL)
 	}
 	req, err := http.NewRequestWithContext(ctx, filled.Method, filled.URL, bytes.NewReader([]byte(filled.Body)))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	for _, f := range filled.Header {
 		req.Header.Add(f.Name, f.Value)
 	}
-	status, header, body, err := d.send(req)
+	c.ask(req, how)
+	status, header, body, err := c.driver.send(req)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	if r.Name != "" {
+	if r.Name != "" && how == well {
 		a := answered{header: header}
 		_ = json.Unmarshal(body, &a.body) // what is no JSON has no fields to read
-		answers[r.Name] = a
+		c.answers[r.Name] = a
 	}
+	return status, body, nil
+}
+
+// asExpected compares an answer with what the file says.
+func asExpected(r httpfile.Request, status int, body []byte) error {
 	switch {
 	case r.Expect != 0 && status != r.Expect:
-		return status, fmt.Errorf("answers %d, expected %d: %s", status, r.Expect, firstLine(body))
+		return fmt.Errorf("answers %d, expected %d: %s", status, r.Expect, firstLine(body))
 	case r.Expect == 0 && status >= http.StatusInternalServerError:
-		return status, fmt.Errorf("answers %d: %s; write # @expect %d above the request if that is right", status, firstLine(body), status)
+		return fmt.Errorf("answers %d: %s; write # @expect %d above the request if that is right", status, firstLine(body), status)
 	}
-	return status, nil
+	return nil
 }
 
 // maxNesting bounds variables that are made of variables.
@@ -85,21 +151,21 @@ const maxNesting = 10
 
 // value gives a placeholder its value: what editors know, a variable of the file,
 // or a part of an earlier answer.
-func (d *driver) value(file httpfile.File, answers map[string]answered, name string, depth int) (string, bool) {
+func (c chat) value(name string, depth int) (string, bool) {
 	switch name {
 	case "host", "baseUrl":
-		return d.base, true
+		return c.base, true
 	case "$uuid", "$guid", "$random.uuid":
-		return fmt.Sprintf("019a0000-0000-7000-9000-%012x", d.count()), true
+		return fmt.Sprintf("019a0000-0000-7000-9000-%012x", c.count()), true
 	case "$timestamp", "$randomInt":
-		return strconv.Itoa(1_700_000_000 + d.count()), true
+		return strconv.Itoa(1_700_000_000 + c.count()), true
 	}
-	if text, ok := file.Variables[name]; ok && depth < maxNesting {
-		filled, err := httpfile.Request{URL: text}.Fill(func(inner string) (string, bool) { return d.value(file, answers, inner, depth+1) })
+	if text, ok := c.file.Variables[name]; ok && depth < maxNesting {
+		filled, err := httpfile.Request{URL: text}.Fill(func(inner string) (string, bool) { return c.value(inner, depth+1) })
 		return filled.URL, err == nil
 	}
 	request, rest, ok := strings.Cut(name, ".response.")
-	a, known := answers[request]
+	a, known := c.answers[request]
 	if !ok || !known {
 		return "", false
 	}

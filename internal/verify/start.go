@@ -12,6 +12,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/observability-first/scaffold/internal/openapi"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
@@ -21,6 +22,9 @@ import (
 
 // faultTag compiles the fault switch into the runtime's server.
 const faultTag = "scaffold_faults"
+
+// buildStopsWithin is how long an interrupted build gets to clean up.
+const buildStopsWithin = 5 * time.Second
 
 // build builds the real binary.
 func (s *session) build(ctx context.Context) error {
@@ -32,23 +36,24 @@ func (s *session) build(ctx context.Context) error {
 	args := slices.Concat([]string{"build", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.subject.Dir
+	// An interrupted go tool removes its own files, which are ours to remove if it
+	// does not get to it.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.temp)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = buildStopsWithin
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", s.subject.Package, err, bytes.TrimSpace(out))
 	}
 	return nil
 }
 
-// start asks the service what it is, gives it its stores and runs it. A service
+// start gives the service its stores and runs it. A service
 // that does not start is a failed proof and no error; child is nil then.
 func (s *session) start(ctx context.Context) error {
-	s.options.Progress("asking the service what it declares")
-	variables, err := s.describe(ctx)
-	if err != nil {
-		return err
-	}
-	env := s.environment(ctx)
-	if slices.Contains(variables, "POSTGRES_URL") {
+	env := s.environment()
+	if slices.Contains(s.settings, "POSTGRES_URL") {
 		s.options.Progress("starting a throw-away PostgreSQL")
+		var err error
 		if s.store, err = openDatabase(ctx); err != nil {
 			return err
 		}
@@ -80,14 +85,14 @@ func (s *session) prepare(c *child) error {
 	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules); err != nil {
 		return err
 	}
-	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Slow)
+	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)
 	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared()}
 	return nil
 }
 
 // environment is what the service runs in: free ports of this machine, every
 // trace, and checks that notice quickly.
-func (s *session) environment(context.Context) []string {
+func (s *session) environment() []string {
 	return append(os.Environ(),
 		"HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DRAIN_DELAY=0s",
 		"TRACE_RATIO=1", "OTEL_TRACES_SAMPLER=always_on", "ACCESS_LOG=all",
@@ -96,32 +101,33 @@ func (s *session) environment(context.Context) []string {
 	)
 }
 
-// describe runs the commands of the binary that need neither network nor stores, and
-// returns the variables that it reads.
-func (s *session) describe(ctx context.Context) (variables []string, err error) {
+// describe asks the binary what the service is, by commands that need neither
+// network nor stores.
+func (s *session) describe(ctx context.Context) error {
+	s.options.Progress("asking the service what it declares")
 	telemetry, err := s.command(ctx, "telemetry")
 	if err != nil {
-		return nil, fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be proven", err)
+		return fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be proven", err)
 	}
 	if s.signals, err = templates.ParseSignals("the service's telemetry command", telemetry); err != nil {
-		return nil, err
+		return err
 	}
-	s.subject.withDefaults(s.signals.Service)
+	s.subject.withDefaults(s.signals)
 	if document, err := s.command(ctx, "openapi"); err == nil {
 		if s.document, err = openapi.Parse(document); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	table, err := s.command(ctx, "config")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for row := range strings.Lines(string(table)) {
 		if fields := strings.Fields(row); len(fields) > 0 {
-			variables = append(variables, fields[0])
+			s.settings = append(s.settings, fields[0])
 		}
 	}
-	return variables, nil
+	return nil
 }
 
 // command asks the binary one of its commands.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/httpfile"
 	"github.com/observability-first/scaffold/internal/rulelab"
 	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
 )
 
 // Folders of a service that hold what is proven, as design and generator have it.
@@ -83,13 +85,35 @@ func (s *Subject) describe(rules slo.Rules) {
 	}
 }
 
-// withDefaults fills in what only a specification would say, from the name that
-// the service gives itself.
-func (s *Subject) withDefaults(service string) {
+// withDefaults fills in what only a specification would say, from what the
+// service says about itself.
+func (s *Subject) withDefaults(signals templates.Signals) {
 	if s.Service == "" {
-		spec := slo.Spec{Service: service}.WithDefaults()
-		s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
+		spec := slo.Spec{Service: signals.Service}.WithDefaults()
+		s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = signals.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
 	}
+	if s.Drill != nil && len(s.Drill.Fleet.Routes) == 0 {
+		s.Drill.Fleet.Routes = signals.Routes
+	}
+}
+
+// Complete adds what objectives compile to where none of it lies on the disk: a
+// service that was not generated may keep its rules elsewhere.
+func (s *Subject) Complete(rules slo.Rules, routes []string) error {
+	for _, f := range rules.RuleFiles() {
+		if slices.ContainsFunc(s.Rules, func(g rulelab.Group) bool { return path.Base(g.File) == f.Name }) {
+			continue
+		}
+		groups, err := rulelab.Load(f.Name, f.Data)
+		if err != nil {
+			return err
+		}
+		s.Rules = append(s.Rules, groups...)
+	}
+	if s.Drill != nil {
+		return nil
+	}
+	return s.rehearse(rules, routes, rules.Alertmanager())
 }
 
 // rehearse prepares the drill on the generated rules. The user's own have reasons

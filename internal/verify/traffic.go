@@ -39,7 +39,7 @@ func (s *session) traffic(ctx context.Context) error {
 		s.book.Fail(sectionTraffic, "routes", "%s", errNoRoutes)
 		return nil
 	}
-	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile, s.subject.Requests)...)
+	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	// Healthy for an hour of stretched time, then everything that may happen.
 	if err := s.driveFor(ctx, healthyFor, healthyMix()); err != nil {
 		return err

@@ -73,7 +73,10 @@ func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	if err := s.build(ctx); err != nil {
-		return proof.Report{}, err
+		return proof.Report{}, interrupted(ctx, err)
+	}
+	if err := s.describe(ctx); err != nil {
+		return proof.Report{}, interrupted(ctx, err)
 	}
 	began := time.Now()
 	rehearsed := make(chan error, 1)
@@ -81,10 +84,15 @@ func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, 
 	err = s.live(ctx)
 	err = errors.Join(err, <-rehearsed)
 	s.book.Add(s.drilled...) // last, however long it took
-	if ctx.Err() != nil {
-		err = fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	return s.book.Report(s.subject.Service, time.Since(began)), interrupted(ctx, err)
+}
+
+// interrupted says so where that is why something ended with an error.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
 	}
-	return s.book.Report(subject.Service, time.Since(began)), err
+	return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 }
 
 // newSession makes a session with a folder for its files.
@@ -107,6 +115,7 @@ type session struct {
 
 	signals  templates.Signals
 	document openapi.Document
+	settings []string  // names of the variables that the service reads
 	store    *database // nil without one
 	receiver *servicetest.Receiver
 	// stopReceiver ends the receiver, after the service: what it sends last counts.
