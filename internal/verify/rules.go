@@ -24,7 +24,7 @@ import (
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
 	for _, cycle := range rulelab.Cycles(s.subject.Rules) {
-		s.book.Fail(sectionRules, "no rules read each other in a circle", "%s", cycle)
+		s.book.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
 	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {

@@ -205,10 +205,10 @@ func (s *session) identity(ctx context.Context) error {
 // fail says why the watch has stopped.
 func (s *session) fail(trouble error) {
 	if _, rule := errors.AsType[ruleError](trouble); rule {
-		s.book.Fail(sectionRules, "every rule evaluates", "%s", trouble)
+		s.book.Failf(sectionRules, "every rule evaluates", "%s", trouble)
 		return
 	}
-	s.book.Fail(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+	s.book.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)
 }
 
 // stop ends the service as its platform would.
@@ -247,7 +247,7 @@ func (s *session) queries(ctx context.Context) error {
 // be what a panel lacks.
 func (s *session) kept() {
 	if stats := s.watch.store.Stats(); stats.EvictedSamples > 0 {
-		s.book.Fail(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
+		s.book.Failf(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
 			stats.Samples+stats.EvictedSamples, stats.Series, storeBytes>>20, stats.EvictedSamples)
 	}
 }
