@@ -189,8 +189,9 @@ func (s *session) identity(ctx context.Context) error {
 		return err
 	}
 	started, err := s.startTime(ctx)
-	// The kernel counts in hundredths of a second, from a boot time in seconds.
-	const exact = 2
+	// The kernel counts from a boot time in whole seconds, which moves when the
+	// clock is set.
+	const exact = 5
 	if since := started - float64(s.child.began.UnixMilli())/1000; err == nil && (since < -exact || since > exact+startWithin.Seconds()) {
 		err = fmt.Errorf("%s/metrics is of a process that started at %s, the service was started at %s: another program answers there",
 			s.child.admin, time.Unix(int64(started), 0).UTC().Format(time.RFC3339), s.child.began.UTC().Format(time.RFC3339))
