@@ -1,16 +1,19 @@
 package rulelab
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
+	"regexp"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/diag"
 )
 
 // DefaultInterval is how often a group without an interval is evaluated: the
@@ -39,18 +42,37 @@ type Rule struct {
 	Annotations labels.Labels // templates
 }
 
-// Load reads a rule file as Prometheus does. The error holds every problem of
-// the file; name stands in it.
+// Load reads a rule file as Prometheus does. The error is a [diag.List] of every
+// problem of the file.
 func Load(name string, data []byte) ([]Group, error) {
 	file, problems := rulefmt.Parse(data, false, model.UTF8Validation, newParser(), slog.New(slog.DiscardHandler))
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s: %w", name, errors.Join(problems...))
+		return nil, problemsOf(name, problems)
 	}
 	groups := make([]Group, 0, len(file.Groups))
 	for _, g := range file.Groups {
 		groups = append(groups, newGroup(name, g))
 	}
 	return groups, nil
+}
+
+// position is how rulefmt and yaml tell where something is.
+var position = regexp.MustCompile(`^(?:yaml: line )?(\d+):(?:(\d+):)? `)
+
+func problemsOf(name string, errs []error) error {
+	var out diag.List
+	for _, err := range errs {
+		p := diag.Problem{File: name, Message: err.Error()}
+		if m := position.FindStringSubmatch(p.Message); m != nil {
+			p.Message = p.Message[len(m[0]):]
+			p.Line, _ = strconv.Atoi(m[1])
+			p.Column, _ = strconv.Atoi(m[2])
+		}
+		if !slices.Contains(out, p) { // yaml errors come twice
+			out = append(out, p)
+		}
+	}
+	return out.Err()
 }
 
 func newGroup(file string, g rulefmt.RuleGroup) Group {

@@ -54,7 +54,12 @@ func (ms matchers) match(l labels.Labels) bool {
 
 type routingFile struct {
 	Route        *routeFile       `yaml:"route"`
+	Receivers    []receiverFile   `yaml:"receivers"`
 	InhibitRules []inhibitionFile `yaml:"inhibit_rules"`
+}
+
+type receiverFile struct {
+	Name string `yaml:"name"`
 }
 
 type routeFile struct {
@@ -99,6 +104,9 @@ func ParseRouting(data []byte) (*Routing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alertmanager file: route: %w", err)
 	}
+	if missing := root.unknownReceiver(file.Receivers); missing != "" {
+		return nil, fmt.Errorf("alertmanager file: route: there is no receiver %q", missing)
+	}
 	out := &Routing{root: root}
 	for i, f := range file.InhibitRules {
 		rule, err := f.build()
@@ -108,6 +116,23 @@ func ParseRouting(data []byte) (*Routing, error) {
 		out.inhibitions = append(out.inhibitions, rule)
 	}
 	return out, nil
+}
+
+// unknownReceiver is the first receiver of a route that the file does not have. A
+// file without any is a part of one.
+func (r *route) unknownReceiver(known []receiverFile) string {
+	if len(known) == 0 {
+		return ""
+	}
+	if !slices.Contains(known, receiverFile{r.receiver}) {
+		return r.receiver
+	}
+	for _, child := range r.routes {
+		if missing := child.unknownReceiver(known); missing != "" {
+			return missing
+		}
+	}
+	return ""
 }
 
 // mustBeRoot refuses what Alertmanager refuses at the root, which takes every

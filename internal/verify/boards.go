@@ -93,9 +93,7 @@ func (s *session) ask(ctx context.Context, b boardfile.Board, q question, choice
 			p.Status, p.Detail = s.askOther(expr, q)
 		}
 		if p.Failed() {
-			if len(fill) > 0 {
-				p.Detail += " (with " + chosen(fill) + ")"
-			}
+			p.Detail += chosen(q.target.Expr, fill, choices)
 			break
 		}
 	}
@@ -285,11 +283,16 @@ func (s *session) filler(fill map[string][]string) func(name, format string) (st
 	}
 }
 
-func chosen(fill map[string][]string) string {
+// chosen says which values a query was asked with.
+func chosen(expr string, fill map[string][]string, choices []choice) string {
 	var out []string
-	for name, values := range fill {
-		out = append(out, name+"="+strings.Join(values, "|"))
+	for _, c := range choices {
+		if c.in(expr) {
+			out = append(out, c.name+"="+strings.Join(fill[c.name], "|"))
+		}
 	}
-	slices.Sort(out)
-	return strings.Join(out, ", ")
+	if len(out) == 0 {
+		return ""
+	}
+	return " (with " + strings.Join(out, ", ") + ")"
 }

@@ -203,7 +203,7 @@ func (l lastOf) Write(b []byte) (int, error) {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
 	l.c.stderr.Write(b)
-	l.c.stderr.Next(l.c.stderr.Len() - maxStderr)
+	l.c.stderr.Next(max(0, l.c.stderr.Len()-maxStderr))
 	return len(b), nil
 }
 

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 	s.subject.Service = seen.subject.Service
 	if !reflect.DeepEqual(subject.Rules, seen.subject.Rules) {
 		var err error
-		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules); err != nil {
+		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules, seen.options.QueryWithin); err != nil {
 			s.fail(ruleError{err})
 			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
@@ -79,12 +80,12 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 }
 
 // again evaluates other rules over what was scraped.
-func (w *watch) again(ctx context.Context, from time.Time, groups []rulelab.Group) (*watch, error) {
+func (w *watch) again(ctx context.Context, from time.Time, groups []rulelab.Group, within time.Duration) (*watch, error) {
 	store, err := scraped(ctx, w.store, w.lab.Recorded())
 	if err != nil {
 		return nil, err
 	}
-	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: ruleTimeout})
+	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}

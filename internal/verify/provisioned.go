@@ -32,7 +32,9 @@ func (s *session) scrapeInterval() {
 		} `yaml:"scrape_configs"`
 	}
 	err := yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
+	var jobs []string
 	for _, job := range config.Scrapes {
+		jobs = append(jobs, job.JobName)
 		interval := time.Duration(job.ScrapeInterval)
 		if interval == 0 {
 			interval = time.Duration(config.Global.ScrapeInterval)
@@ -40,6 +42,9 @@ func (s *session) scrapeInterval() {
 		if job.JobName == s.subject.Selector[semconv.LabelJob] && interval != s.subject.ScrapeInterval {
 			err = fmt.Errorf("job %s is scraped every %s, the rules were made for %s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate", job.JobName, interval, s.subject.ScrapeInterval)
 		}
+	}
+	if want := s.subject.Selector[semconv.LabelJob]; err == nil && want != "" && !slices.Contains(jobs, want) {
+		err = fmt.Errorf("no job is named %s; there is %s", want, readable(jobs))
 	}
 	p := proof.Proof{Section: sectionRules, Claim: "the scraper keeps to the declared interval", File: prometheusFile, Status: proof.Holds, Detail: s.subject.ScrapeInterval.String()}
 	if err != nil {

@@ -82,7 +82,7 @@ func (s *session) start(ctx context.Context) error {
 func (s *session) prepare(c *child) error {
 	target := targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://"))
 	var err error
-	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules); err != nil {
+	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules, s.options.QueryWithin); err != nil {
 		return err
 	}
 	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)

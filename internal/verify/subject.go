@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/drill"
 	"github.com/observability-first/scaffold/internal/httpfile"
 	"github.com/observability-first/scaffold/internal/rulelab"
@@ -39,7 +40,8 @@ const (
 
 // Load reads what lies in a service's folder: rules and boards, the user's own
 // included, runbooks and requests. rules is what its objectives compile to; nil
-// where nobody wrote any. Every file that cannot be read is in the error.
+// where nobody wrote any. The error is a [diag.List] of
+// everything that is wrong with any file.
 func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	s := Subject{Dir: dir, Slow: slowest}
 	l := loader{dir: dir}
@@ -71,7 +73,7 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 		s.describe(*rules)
 		l.one(routesFile, func(_ string, data []byte) error { return s.rehearse(*rules, routes, data) })
 	}
-	return s, errors.Join(l.problems...)
+	return s, l.problems.Err()
 }
 
 // describe takes over what the specification says about the service.
@@ -135,7 +137,16 @@ func (s *Subject) rehearse(rules slo.Rules, routes []string, routing []byte) err
 // loader reads files and keeps what is wrong with them.
 type loader struct {
 	dir      string
-	problems []error
+	problems diag.List
+}
+
+// wrong keeps a problem, or all of a list.
+func (l *loader) wrong(err error) {
+	if list, ok := errors.AsType[diag.List](err); ok {
+		l.problems = append(l.problems, list...)
+		return
+	}
+	l.problems = append(l.problems, diag.Problem{Message: err.Error()})
 }
 
 func (l *loader) each(folder string, endings []string, take func(name string, data []byte) error) {
@@ -148,7 +159,7 @@ func (l *loader) each(folder string, endings []string, take func(name string, da
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		l.problems = append(l.problems, err)
+		l.wrong(err)
 	}
 }
 
@@ -168,6 +179,6 @@ func (l *loader) read(path string, take func(name string, data []byte) error) {
 		err = errors.Join(nameErr, take(filepath.ToSlash(name), data))
 	}
 	if err != nil {
-		l.problems = append(l.problems, err)
+		l.wrong(err)
 	}
 }

@@ -60,6 +60,10 @@ type Options struct {
 	// to stop, TrailWithin how long a request is looked for that every signal
 	// tells of; 0 means 60, 30 and 20 s.
 	StartWithin, StopWithin, TrailWithin time.Duration
+	// QueryWithin is how long one query of a rule or a board may take; 0 means
+	// 10 s. Prometheus allows two minutes; a rule that needs more than a few
+	// seconds on one process is wrong.
+	QueryWithin time.Duration
 }
 
 // Run proves a service. The error is for what kept it from looking: a service

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,9 +25,8 @@ const (
 	maxPage = 16 << 20
 	// storeBytes bounds what is kept of all scrapes.
 	storeBytes = 512 << 20
-	// ruleTimeout bounds one query of a rule or a board. Prometheus allows two
-	// minutes; a rule that needs more than a few seconds on one process is wrong.
-	ruleTimeout = 10 * time.Second
+	// queryWithin is the default of Options.QueryWithin.
+	queryWithin = 10 * time.Second
 	// scrapeTimeout is far beyond what a page takes.
 	scrapeTimeout = 5 * time.Second
 )
@@ -48,9 +48,9 @@ type watch struct {
 }
 
 // newWatch prepares to watch a child. The clock begins with the child's.
-func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulelab.Group) (*watch, error) {
+func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulelab.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
-	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: ruleTimeout})
+	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
