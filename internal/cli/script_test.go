@@ -78,10 +78,25 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TEST_RELEASE", "v0.5.0")
 			env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir))
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-			return nil
+			return goEnvironment(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer},
 	})
+}
+
+// goEnvironment lets scripts build what lies in the checkout, which $CHECKOUT
+// names: their home folder is empty.
+func goEnvironment(env *testscript.Env) error {
+	out, err := exec.CommandContext(context.Background(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return err
+	}
+	caches := strings.Fields(string(out))
+	env.Setenv("GOCACHE", caches[0])
+	env.Setenv("GOMODCACHE", caches[1])
+	checkout, err := filepath.Abs("../..")
+	env.Setenv("CHECKOUT", checkout)
+	return err
 }
 
 func status(ts *testscript.TestScript, neg bool, args []string) {

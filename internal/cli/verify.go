@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,8 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			"minute that was predicted, and an outage of the database pages. The requests come\n" +
 			"from the service's own OpenAPI document and from " + verify.RequestFile + ".\n\n" +
 			"A service that was not generated needs --package, and --slo for the alerts: any\n" +
-			"program on runtime.Main will do.\n\n" +
+			"program on runtime.Main will do. What the objectives compile to stands in for\n" +
+			"rules that do not lie in its folder.\n\n" +
 			"Exits with 3 when a proof fails. Nothing but this machine is talked to, and no\n" +
 			"process or file is left behind.",
 		Example: "  scaffold verify\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
@@ -50,18 +52,42 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			if len(args) > 0 {
 				o.dir = args[0]
 			}
+			if err := o.validate(cmd); err != nil {
+				return err
+			}
 			return runVerify(cmd.Context(), g, o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.pkg, "package", "", "package of the binary, as in ./cmd/shop (default: the generated one)")
-	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated; what they compile to stands in for rules that do not lie in its folder")
+	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, seen from here or from DIR")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
 	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
 	flags.BoolVar(&o.progress, "progress", false, "say what goes on in lines of their own on standard error, also without a terminal")
 	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples a second that the rules of one objective may read (default 200 on 180 counters)")
 	return cmd
+}
+
+// validate finds what would only be noticed after a run of a minute.
+func (o verifyOptions) validate(cmd *cobra.Command) error {
+	for _, v := range o.env {
+		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
+			return usage(cmd, "--env %q: write NAME=value", v)
+		}
+	}
+	if o.maxCost < 0 {
+		return usage(cmd, "--max-cost %g is negative; write samples a second, or leave it out", o.maxCost)
+	}
+	if o.slo != "" && o.pkg == "" {
+		return usage(cmd, "--slo needs --package, which names the binary to run")
+	}
+	for flag, file := range map[string]string{"--junit": o.junit, "--markdown": o.markdown} {
+		if info, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !info.IsDir()) {
+			return usage(cmd, "%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
+		}
+	}
+	return nil
 }
 
 // FailedProofError says how many proofs failed. The proofs themselves are the
@@ -142,9 +168,6 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 
 // foreignSubject is a service that was not generated but runs on the runtime.
 func (o verifyOptions) foreignSubject() (verify.Subject, error) {
-	if o.pkg == "" {
-		return verify.Subject{}, errors.New("--slo needs --package, which names the binary to run")
-	}
 	dir := o.dir
 	if dir == "" {
 		dir = "."

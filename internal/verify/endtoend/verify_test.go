@@ -1,0 +1,111 @@
+//go:build !race
+
+package endtoend_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+)
+
+// scaffold builds the program as users do.
+func scaffold(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs services")
+	}
+	bin := filepath.Join(t.TempDir(), "scaffold")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../../cmd/scaffold").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+func folder(t *testing.T, path string) string {
+	t.Helper()
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Everything that verify proves holds for a generated service with PostgreSQL: the
+// drill at each scrape interval, the outage of the database, every query and link.
+func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
+	bin := scaffold(t)
+	postgrestest.Start(t) // says where there is none
+	reports := t.TempDir()
+	junit, markdown := filepath.Join(reports, "verify.xml"), filepath.Join(reports, "verify.md")
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), bin, "verify", "--output", "json", "--junit", junit, "--markdown", markdown)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = folder(t, "../../../examples/orders"), &stdout, &stderr
+	err := cmd.Run()
+	var r proof.Report
+	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
+		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout.Bytes(), stderr.Bytes())
+	}
+	for _, p := range r.Proofs {
+		if p.Status != proof.Holds {
+			t.Errorf("%s: %s: %s: %s", p.Section, p.Claim, p.Status, p.Detail)
+		}
+	}
+	if err != nil || stderr.Len() > 0 {
+		t.Errorf("%v, standard error %q", err, stderr.Bytes())
+	}
+	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "boards": 80, "one request": 2, "links": 20, "dependency": 5, "drill": 200} {
+		if n := len(r.Of(section)); n < least {
+			t.Errorf("%d proofs of %s, want %d at least", n, section, least)
+		}
+	}
+	if r.Cost == nil || len(r.Drill) != 40 {
+		t.Errorf("cost %v and %d rows of the drill", r.Cost, len(r.Drill))
+	}
+	t.Logf("%d proofs in %.1f s", len(r.Proofs), r.Seconds)
+	wantReports(t, r, junit, markdown)
+}
+
+// wantReports wants the files to tell what the command has told.
+func wantReports(t *testing.T, r proof.Report, junit, markdown string) {
+	t.Helper()
+	raw, err := os.ReadFile(junit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+	}
+	if err := xml.Unmarshal(raw, &doc); err != nil || doc.Tests != len(r.Proofs) || doc.Failures != r.Failures() {
+		t.Errorf("%v, %+v of %d proofs", err, doc, len(r.Proofs))
+	}
+	text, err := os.ReadFile(markdown)
+	if err != nil || !strings.Contains(string(text), "## orders: all ") || !strings.Contains(string(text), "| fires after |") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// A program that was not generated is proven by its package and its objectives,
+// as the documentation says.
+func TestTheWholeProofOfAServiceThatWasNotGenerated(t *testing.T) {
+	bin := scaffold(t)
+	cmd := exec.CommandContext(t.Context(), bin, "verify", "--package", "./cmd/shop", "--slo", "shop.slo.yaml", folder(t, "../testdata/shop"))
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"a query of mysql, which is not looked at here", `a panel of the plugin "acme-sankey-panel"`, "boards       holds", "drill        holds", "proofs hold, 4 not looked at"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
