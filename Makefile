@@ -17,7 +17,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 # Weeks in simulated time, millions of samples and builds of whole releases run on
 # one goroutine: the race detector would find nothing and cost minutes.
-UNRACED := ./internal/metricstore ./internal/rulelab ./internal/drill ./internal/release
+UNRACED := ./internal/metricstore ./internal/rulelab ./internal/drill ./internal/verify/endtoend ./internal/release
 
 # Packages whose tests compare with golden files.
 GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
