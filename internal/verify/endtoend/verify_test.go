@@ -29,6 +29,36 @@ func scaffold(t *testing.T) string {
 	return bin
 }
 
+// The commands of docs/verify.md, which the tests below run as they stand there.
+const (
+	plain   = "scaffold verify"
+	reports = "scaffold verify --junit verify.xml --markdown verify.md"
+	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
+)
+
+// run runs a documented command in a folder, with more arguments.
+func run(t *testing.T, command, dir string, more ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), scaffold(t), append(strings.Fields(command)[1:], more...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
+	err = cmd.Run()
+	return out.String(), errs.String(), err
+}
+
+func TestDocumentedCommandsAreRun(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/verify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "\n```sh\n")
+	block, rest, _ := strings.Cut(block, "\n```\n")
+	if block != strings.Join([]string{plain, reports, foreign}, "\n") || strings.Contains(rest, "```sh") {
+		t.Errorf("docs/verify.md has other commands than the tests:\n%s", block)
+	}
+}
+
 func folder(t *testing.T, path string) string {
 	t.Helper()
 	dir, err := filepath.Abs(path)
@@ -41,25 +71,23 @@ func folder(t *testing.T, path string) string {
 // Everything that verify proves holds for a generated service with PostgreSQL: the
 // drill at each scrape interval, the outage of the database, every query and link.
 func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
-	bin := scaffold(t)
+	if testing.Short() {
+		t.Skip("builds and runs services")
+	}
 	postgrestest.Start(t) // says where there is none
-	reports := t.TempDir()
-	junit, markdown := filepath.Join(reports, "verify.xml"), filepath.Join(reports, "verify.md")
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), bin, "verify", "--output", "json", "--junit", junit, "--markdown", markdown)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = folder(t, "../../../examples/orders"), &stdout, &stderr
-	err := cmd.Run()
+	dir := t.TempDir()
+	stdout, stderr, err := run(t, reports, dir, "--output", "json", folder(t, "../../../examples/orders"))
 	var r proof.Report
-	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
-		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout.Bytes(), stderr.Bytes())
+	if jsonErr := json.Unmarshal([]byte(stdout), &r); jsonErr != nil {
+		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout, stderr)
 	}
 	for _, p := range r.Proofs {
 		if p.Status != proof.Holds {
 			t.Errorf("%s: %s: %s: %s", p.Section, p.Claim, p.Status, p.Detail)
 		}
 	}
-	if err != nil || stderr.Len() > 0 {
-		t.Errorf("%v, standard error %q", err, stderr.Bytes())
+	if err != nil || stderr != "" {
+		t.Errorf("%v, standard error %q", err, stderr)
 	}
 	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "boards": 80, "one request": 2, "links": 20, "dependency": 5, "drill": 200} {
 		if n := len(r.Of(section)); n < least {
@@ -70,7 +98,7 @@ func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
 		t.Errorf("cost %v and %d rows of the drill", r.Cost, len(r.Drill))
 	}
 	t.Logf("%d proofs in %.1f s", len(r.Proofs), r.Seconds)
-	wantReports(t, r, junit, markdown)
+	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
 }
 
 // wantReports wants the files to tell what the command has told.
@@ -96,16 +124,21 @@ func wantReports(t *testing.T, r proof.Report, junit, markdown string) {
 // A program that was not generated is proven by its package and its objectives,
 // as the documentation says.
 func TestTheWholeProofOfAServiceThatWasNotGenerated(t *testing.T) {
-	bin := scaffold(t)
-	cmd := exec.CommandContext(t.Context(), bin, "verify", "--package", "./cmd/shop", "--slo", "shop.slo.yaml", folder(t, "../testdata/shop"))
-	cmd.Dir = t.TempDir()
-	out, err := cmd.CombinedOutput()
+	out, stderr, err := run(t, foreign, folder(t, "../testdata/fake"))
 	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
 	for _, want := range []string{"a query of mysql, which is not looked at here", `a panel of the plugin "acme-sankey-panel"`, "boards       holds", "drill        holds", "proofs hold, 4 not looked at"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+// Where the service stands, nothing needs to be said.
+func TestTheWholeProofOfAServiceWithoutStores(t *testing.T) {
+	out, stderr, err := run(t, plain, folder(t, "../../../examples/minimal"))
+	if err != nil || !strings.Contains(out, "\nminimal: all ") || !strings.Contains(out, "\nfires after ") {
+		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
 }
