@@ -90,7 +90,7 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 // it is gone.
 func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 
-func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) { //nolint:revive,staticcheck // the problem is a finding
+func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
 	for n := range d.Fleet.replicas() {

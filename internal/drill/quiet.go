@@ -28,7 +28,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 			p := process{
 				environment: production, name: fmt.Sprintf("v%d-%d", version, n), from: from, to: to, vanishes: true,
 				traffic: d.week(from),
-				lost:    func(t time.Duration) bool { return (uint64(t/time.Second)*0x9E3779B97F4A7C15^seed)>>32%100 == 0 },
+				lost:    func(t time.Duration) bool { return (uint64(t/time.Second)*0x9E3779B97F4A7C15^seed)>>32%100 == 0 }, //nolint:gosec // no time is negative
 				started: func(t time.Duration) time.Duration {
 					if t < restart {
 						return born

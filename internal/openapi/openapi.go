@@ -135,7 +135,7 @@ func Collection(path string) (collection, param string, ok bool) {
 }
 
 // Find returns the operation of a method and path.
-func (d Document) Find(method, path string) (Operation, bool) {
+func (d *Document) Find(method, path string) (Operation, bool) {
 	i := slices.IndexFunc(d.Operations, func(o Operation) bool { return o.Method == method && o.Path == path })
 	if i < 0 {
 		return Operation{}, false

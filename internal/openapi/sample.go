@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/regexsample"
@@ -52,7 +53,7 @@ func (o Operation) Value(p Param, n int) string {
 	case string:
 		return v
 	case nil:
-		return fmt.Sprint(n)
+		return strconv.Itoa(n)
 	default:
 		return strings.Trim(string(encode(v)), "[]")
 	}
@@ -63,7 +64,7 @@ func (o Operation) Value(p Param, n int) string {
 func (o Operation) WrongValue(p Param) (value string, ok bool) {
 	s := o.document.merged(p.Schema)
 	if limit, has := number(s["maximum"]); has {
-		return fmt.Sprint(int64(limit) + 1), true
+		return strconv.FormatInt(int64(limit)+1, 10), true
 	}
 	switch {
 	case kind(s) == "integer" || kind(s) == "number" || kind(s) == "boolean":

@@ -71,11 +71,11 @@ func (p *printer) markdownTimetable(r Report) {
 		}
 		p.printf("\n%s\n%s\n", head, rule)
 		for _, alert := range t.alerts {
-			line := "| " + prose(alert) + " |"
+			p.printf("| %s |", prose(alert))
 			for _, share := range t.shares {
-				line += " " + t.cell(half.what, alert, share, true) + " |"
+				p.printf(" %s |", t.cell(half.what, alert, share, true))
 			}
-			p.printf("%s\n", line)
+			p.printf("\n")
 		}
 	}
 	p.printf("\nColumns are shares of bad events; - is silence.\n\n</details>\n")

@@ -132,23 +132,23 @@ func (b *Book) Add(proofs ...Proof) {
 	b.report.Proofs = append(b.report.Proofs, proofs...)
 }
 
-// Hold writes down a claim that holds.
-func (b *Book) Hold(section, claim, format string, args ...any) {
+// Holdf writes down a claim that holds.
+func (b *Book) Holdf(section, claim, format string, args ...any) {
 	b.Add(Proof{Section: section, Claim: claim, Status: Holds, Detail: fmt.Sprintf(format, args...)})
 }
 
-// Fail writes down a claim that does not.
-func (b *Book) Fail(section, claim, format string, args ...any) {
+// Failf writes down a claim that does not.
+func (b *Book) Failf(section, claim, format string, args ...any) {
 	b.Add(Proof{Section: section, Claim: claim, Status: Fails, Detail: fmt.Sprintf(format, args...)})
 }
 
 // Judge writes down a claim by whether there is a problem with it.
 func (b *Book) Judge(section, claim, evidence string, problem error) {
 	if problem != nil {
-		b.Fail(section, claim, "%s", problem)
+		b.Failf(section, claim, "%s", problem)
 		return
 	}
-	b.Hold(section, claim, "%s", evidence)
+	b.Holdf(section, claim, "%s", evidence)
 }
 
 // Report gives what was collected so far.

@@ -22,7 +22,7 @@ const nasty = "\x1b[2J\x1b]0;owned\x07 | <b>&amp;]]> ```\n## @all #1 \u202Egnp.e
 
 func report() proof.Report {
 	var b proof.Book
-	b.Hold("service", "it starts", "started with a trace ratio of %d", 1)
+	b.Holdf("service", "it starts", "started with a trace ratio of %d", 1)
 	b.Add(
 		proof.Proof{
 			Section: "boards", Claim: "panel Requests, target A", Status: proof.Fails, File: "observability/boards/orders.json", Line: 120,

@@ -87,10 +87,11 @@ func (p *printer) columns(rows [][]string) {
 		}
 	}
 	for _, row := range rows {
-		line := fmt.Sprintf("%-*s", widths[0], row[0])
+		var line strings.Builder
+		fmt.Fprintf(&line, "%-*s", widths[0], row[0])
 		for i, cell := range row[1:] {
-			line += fmt.Sprintf("  %*s", max(widths[i+1], 6), cell)
+			fmt.Fprintf(&line, "  %*s", max(widths[i+1], 6), cell)
 		}
-		p.printf("%s\n", strings.TrimRight(line, " "))
+		p.printf("%s\n", strings.TrimRight(line.String(), " "))
 	}
 }

@@ -62,8 +62,7 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 // step for every series that exists within a query, be it for an hour of weeks.
 const piece = 3 * time.Hour
 
-// overSpan evaluates the rule at each of its times from from to until, both
-// included.
+// overSpan evaluates the rule at each of its times between two, both included.
 func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, reading, error) {
 	step := r.group.Interval
 	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again

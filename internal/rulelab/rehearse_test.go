@@ -95,7 +95,7 @@ func randomSeries(seed uint64, end time.Duration) func(*metricstore.Store) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		for _, name := range []string{"a", "b", "c_total"} {
 			for i := range 3 {
-				l := labels.FromStrings("__name__", name, "job", "shop", "i", fmt.Sprint(i))
+				l := labels.FromStrings("__name__", name, "job", "shop", "i", strconv.Itoa(i))
 				value, gone := float64(rnd.IntN(5)), false
 				for now := time.Duration(rnd.IntN(15)) * time.Second; now < end; now += 15 * time.Second {
 					switch {

@@ -184,8 +184,9 @@ func (c *child) lastWords() string {
 	var out []string
 	for _, l := range c.lines {
 		if level := l.text("level"); level == "ERROR" || level == "WARN" {
-			text, _ := json.Marshal(l)
-			out = append(out, string(text))
+			if text, err := json.Marshal(l); err == nil {
+				out = append(out, string(text))
+			}
 		}
 	}
 	out = append(out, c.rest...)

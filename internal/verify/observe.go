@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -67,7 +68,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 		var err error
 		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules, seen.options.QueryWithin); err != nil {
 			s.fail(ruleError{err})
-			return s.book.Report(s.subject.Service, 0), nil
+			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared()}
@@ -104,10 +105,10 @@ func scraped(ctx context.Context, from *metricstore.Store, recorded []string) (*
 	}
 	defer func() { _ = q.Close() }()
 	to := metricstore.New()
-	all := labels.MustNewMatcher(labels.MatchNotEqual, labels.MetricName, "")
+	all := labels.MustNewMatcher(labels.MatchNotEqual, model.MetricNameLabel, "")
 	for set := q.Select(ctx, true, nil, all); set.Next(); {
 		l := set.At().Labels()
-		if slices.Contains(recorded, l.Get(labels.MetricName)) {
+		if slices.Contains(recorded, l.Get(model.MetricNameLabel)) {
 			continue
 		}
 		it := set.At().Iterator(nil)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -19,7 +20,7 @@ import (
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
 	for _, cycle := range rulelab.Cycles(s.subject.Rules) {
-		s.book.Fail(sectionRules, "no rules read each other in a circle", "%s", cycle)
+		s.book.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
 	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
@@ -49,7 +50,7 @@ func setLabels(r rulelab.Rule) string {
 }
 
 func (s *session) records(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
-	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, r.Name)}
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, r.Name)}
 	r.Labels.Range(func(l labels.Label) { ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value)) })
 	if n := len(s.prober.series(ctx, ms...)); n > 0 {
 		return fmt.Sprintf("%d series", n), nil

@@ -35,7 +35,7 @@ func calmMix() mix { return mix{[]manner{well, well, well, well}, 4 * time.Milli
 // traffic drives every route and proves that each ended in every way.
 func (s *session) traffic(ctx context.Context) error {
 	if len(s.signals.Routes) == 0 {
-		s.book.Fail(sectionTraffic, "routes", "%s", errNoRoutes)
+		s.book.Failf(sectionTraffic, "routes", "%s", errNoRoutes)
 		return nil
 	}
 	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
@@ -76,7 +76,7 @@ func (s *session) judgeRoute(ctx context.Context, route string) {
 	for _, outcome := range semconv.Outcomes() {
 		n, err := s.requests(ctx, route, outcome)
 		if err != nil {
-			s.book.Fail(sectionTraffic, route, "%s", err)
+			s.book.Failf(sectionTraffic, route, "%s", err)
 			return
 		}
 		counts[outcome] = n

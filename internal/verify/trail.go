@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -100,7 +101,7 @@ func (s *session) follow() (trail, error) {
 
 // exemplars are those of the duration of requests.
 func (s *session) exemplars() []exemplar.QueryResult {
-	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, semconv.HTTPServerRequestDuration+"(_bucket)?")}
+	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, semconv.HTTPServerRequestDuration+"(_bucket)?")}
 	return cmp.Or(s.seen, s.watch.store).Exemplars(math.MinInt64, math.MaxInt64, ms)
 }
 

@@ -206,10 +206,10 @@ func (s *session) identity(ctx context.Context) error {
 // fail says why the watch has stopped.
 func (s *session) fail(trouble error) {
 	if _, rule := errors.AsType[ruleError](trouble); rule {
-		s.book.Fail(sectionRules, "every rule evaluates", "%s", trouble)
+		s.book.Failf(sectionRules, "every rule evaluates", "%s", trouble)
 		return
 	}
-	s.book.Fail(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+	s.book.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)
 }
 
 // stop ends the service as its platform would.

@@ -70,7 +70,7 @@ func (w *watch) run(ctx context.Context) error {
 	for {
 		if err := w.step(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // stopping is what was asked for
+				return nil
 			}
 			w.mu.Lock()
 			w.failed = err
