@@ -72,10 +72,10 @@ func main() {
 			fmt.Fprint(w, page)
 		}
 	})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM) // before anybody hears that it runs
 	go func() { _ = http.Serve(l, mux) }()
 	fmt.Printf("{\"msg\":\"service started\",\"pid\":%d,\"admin_addr\":%q,\"http_addr\":%q}\n", pid, addr, l.Addr())
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM)
 	for range stop {
 		if mode != "hang" {
 			return
