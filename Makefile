@@ -10,6 +10,11 @@ MODULES := . runtime test/demo
 # Tests against the programs of others, which nobody else should have to download.
 RUNBOOKS := test/runbooks
 
+# What the README says on other programs, typed to them: each wants so many modules
+# of its own, or forks of them, that it has one for itself.
+COMPOSE := test/compose
+MIMIR := test/mimir
+
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
 # Imports all of Prometheus and Alertmanager, which takes minutes to compile: not
@@ -36,7 +41,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance mutants deps runbooks lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,11 +68,17 @@ mutants: deps ## break a service in more than a hundred ways and want each to be
 runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
 
+mimir: ## give the rules to a real Grafana Mimir, with its own tool (downloads and compiles it: minutes)
+	$(call timed,mimir,cd $(MIMIR) && go test -count=1 ./...)
+
+compose: ## bring the observability stack up by the real Docker Compose, on an engine that only takes notes
+	$(call timed,compose,cd $(COMPOSE) && go test -count=1 ./...)
+
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -88,7 +99,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)

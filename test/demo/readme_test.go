@@ -58,6 +58,33 @@ func TestReadmeCommandsAreRun(t *testing.T) {
 	}
 }
 
+// What the README's table tells people to type to other programs is typed to
+// them by a module of its own, which .ci/run calls.
+func TestReadmeNamesNoOtherProgram(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ci, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := map[string]string{
+		"mimirtool": "stage mimir make mimir\n", "docker": "stage compose make compose\n",
+		"scaffold": "stage test make test\n", "make": "stage demo make demo\n", "orders": "stage test make test\n",
+	}
+	typed := regexp.MustCompile("`([a-z]+) [a-z][^`]*`").FindAllStringSubmatch(string(readme), -1)
+	if len(typed) < 10 {
+		t.Fatalf("the README names %d commands in its text", len(typed))
+	}
+	for _, found := range typed {
+		if stage, known := by[found[1]]; !known || !strings.Contains(string(ci), stage) {
+			t.Errorf("the README says %s, which nothing runs", found[0])
+		}
+	}
+}
+
 // The output in the README is one of the demo: every step of it, in order.
 func TestReadmeShowsTheDemo(t *testing.T) {
 	t.Parallel()

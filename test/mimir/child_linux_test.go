@@ -1,0 +1,8 @@
+package mimir
+
+import "syscall"
+
+// childAttr ends Mimir when the test dies, however it dies.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}

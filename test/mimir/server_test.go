@@ -1,0 +1,210 @@
+package mimir
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// build compiles a program of Mimir's module.
+func build(t *testing.T, name string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), name)
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/grafana/mimir/cmd/"+name).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// config is that of a single process on loopback which keeps all in one folder.
+// Everything that is not about that is left at Mimir's defaults, but the wait of
+// its ingester, which is for real fleets, and the limits under test.
+const config = `
+multitenancy_enabled: false
+usage_stats: {enabled: false}
+server: {http_listen_address: 127.0.0.1, http_listen_port: 0, grpc_listen_address: 127.0.0.1, grpc_listen_port: %[1]d}
+common: {storage: {backend: filesystem}}
+blocks_storage: {filesystem: {dir: blocks}, tsdb: {dir: tsdb}, bucket_store: {sync_dir: sync}}
+ruler_storage: {filesystem: {dir: rules}}
+alertmanager_storage: {filesystem: {dir: alertmanager}}
+ruler: {rule_path: ruler, ring: {instance_addr: 127.0.0.1, kvstore: {store: inmemory}}}
+ingester: {ring: {instance_addr: 127.0.0.1, min_ready_duration: 0s, replication_factor: 1, kvstore: {store: inmemory}}}
+distributor: {ring: {instance_addr: 127.0.0.1, kvstore: {store: inmemory}}}
+store_gateway: {sharding_ring: {instance_addr: 127.0.0.1, replication_factor: 1, kvstore: {store: inmemory}}}
+compactor: {data_dir: compactor, sharding_ring: {instance_addr: 127.0.0.1, kvstore: {store: inmemory}}}
+frontend: {address: 127.0.0.1}
+query_scheduler: {ring: {instance_addr: 127.0.0.1, kvstore: {store: inmemory}}}
+memberlist: {bind_addr: [127.0.0.1], bind_port: 0}
+limits: {%[2]s}
+`
+
+// server is a running Mimir.
+type server struct{ url string }
+
+// start runs Mimir with the limits, given as lines of its configuration.
+func start(t *testing.T, bin, limits string) server {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mimir.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, config, freePort(t), limits), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "-config.file="+file)
+	cmd.Dir, cmd.SysProcAttr = dir, childAttr()
+	logs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := newTail(logs)
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		<-said.ended
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("mimir: %v\n%s", err, said)
+		}
+	})
+	select {
+	case address := <-said.address:
+		s := server{"http://" + address}
+		eventually(t, "Mimir is ready", func() string { return s.notReady(t.Context()) })
+		return s
+	case <-said.ended:
+		t.Fatalf("Mimir ended before it listened:\n%s", said)
+	}
+	return server{}
+}
+
+// notReady says why the server is not ready, or nothing.
+func (s server) notReady(ctx context.Context) string {
+	status, body, err := get(ctx, s.url+"/ready")
+	if err != nil {
+		return err.Error()
+	}
+	if status != http.StatusOK {
+		return string(body)
+	}
+	return ""
+}
+
+// freePort finds a port for the traffic of Mimir with itself: its parts tell
+// each other the number, so that it cannot be 0.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// tail keeps the last lines of a log.
+type tail struct {
+	address chan string   // where Mimir listens
+	ended   chan struct{} // the log is at its end, and lines may be read
+	lines   []string
+}
+
+var listening = regexp.MustCompile(`msg="server listening on addresses" http=(\S+)`)
+
+func newTail(log io.Reader) *tail {
+	t := &tail{address: make(chan string, 1), ended: make(chan struct{})}
+	go func() {
+		defer close(t.ended)
+		in := bufio.NewReader(log)
+		for {
+			line, err := in.ReadString('\n')
+			if t.lines = append(t.lines, line); len(t.lines) > 20 {
+				t.lines = t.lines[1:]
+			}
+			if found := listening.FindStringSubmatch(line); found != nil {
+				select {
+				case t.address <- found[1]:
+				default:
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return t
+}
+
+func (t *tail) String() string {
+	<-t.ended
+	return strings.Join(t.lines, "")
+}
+
+// eventually waits until nothing is missing any more.
+func eventually(t *testing.T, what string, missing func() string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		still := missing()
+		if still == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited two minutes until %s: %s", what, still)
+		case <-tick.C:
+		}
+	}
+}
+
+func get(ctx context.Context, url string) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // a question that no part of Mimir takes would wait for ever
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(res.Body)
+	return res.StatusCode, body, err
+}
+
+// query asks Mimir's engine and returns its complaint, or nothing.
+func (s server) query(ctx context.Context, expr string, at time.Time) string {
+	values := url.Values{"query": {expr}, "time": {strconv.FormatInt(at.Unix(), 10)}}
+	_, body, err := get(ctx, s.url+"/prometheus/api/v1/query?"+values.Encode())
+	if err != nil {
+		return err.Error()
+	}
+	var answer struct {
+		Status string `json:"status"`
+		Error  string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return string(body)
+	}
+	if answer.Status != "success" {
+		return answer.Error
+	}
+	return ""
+}
