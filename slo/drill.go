@@ -74,21 +74,34 @@ func scaled(d time.Duration, by float64) time.Duration {
 	return time.Duration(math.Round(float64(d) * by)).Round(time.Second)
 }
 
-// Delay is the longest time that an alert of the tier adds to its drill: the
-// next scrape, the offset that waits for it, and the next evaluation. Tickets
-// add up to one page tile, of which theirs are sums. For [TierAlive], whose
-// alerts are no part of a drill, it is what comes before their own delay.
-func (r Rules) Delay(tier Tier) time.Duration {
-	delay := r.Spec.ScrapeInterval
+// Lag is what lies between an event and the evaluation that can count it: the
+// next scrape and the offset that waits for it. Tickets wait for a page tile, of
+// which theirs are sums, as well.
+func (r Rules) Lag(tier Tier) time.Duration {
+	lag := r.Spec.ScrapeInterval
 	if tier == TierTicket {
-		delay += pageInterval(r.Spec.ScrapeInterval)
+		lag += pageInterval(r.Spec.ScrapeInterval)
 	}
-	for _, g := range r.Groups {
-		if g.Tier == tier {
-			return delay + g.QueryOffset + g.Interval
-		}
+	return lag + r.group(tier).QueryOffset
+}
+
+// Evaluation is the time between two evaluations of the alerts of a tier. An
+// alert keeps to its drill when it comes within one of them, before or after, of
+// what [Rules.Drill] gives and [Rules.Lag].
+func (r Rules) Evaluation(tier Tier) time.Duration { return r.group(tier).Interval }
+
+// Delay is the longest time that an alert of the tier adds to its drill: the lag
+// and the next evaluation. For [TierAlive], whose alerts are no part of a drill,
+// it is what comes before their own delay.
+func (r Rules) Delay(tier Tier) time.Duration { return r.Lag(tier) + r.Evaluation(tier) }
+
+// group is that of the tier, which every set of rules has.
+func (r Rules) group(tier Tier) Group {
+	index := slices.IndexFunc(r.Groups, func(g Group) bool { return g.Tier == tier })
+	if index < 0 {
+		return Group{}
 	}
-	return 0
+	return r.Groups[index]
 }
 
 // quietWithin is how long a total outage may stay without a page.

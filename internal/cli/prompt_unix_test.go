@@ -139,8 +139,13 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	u.types("x")
 	u.sees("✓")
 	u.types("\r")
+	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --yes")
+}
+
+// leavesWith wants the session to end with a command that does the same again.
+func leavesWith(t *testing.T, u *user, dir, replay string) {
+	t.Helper()
 	code, said := u.leaves()
-	const replay = "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --yes"
 	if code != 0 || !strings.HasSuffix(said, "The same again: "+replay+"\n") {
 		t.Errorf("exit code %d, and said\n%s", code, said)
 	}
@@ -159,14 +164,7 @@ func TestProposalsAreTakenByEnterAlone(t *testing.T) {
 	u.types(ctrlU + "\r") // an emptied line means the proposal, too
 	u.sees("toggle")
 	u.types("\r")
-	code, said := u.leaves()
-	const replay = "scaffold new orders --module example.com/orders --owner team-orders --yes"
-	if code != 0 || !strings.HasSuffix(said, "The same again: "+replay+"\n") {
-		t.Errorf("exit code %d, and said\n%s", code, said)
-	}
-	again := t.TempDir()
-	without(t, again, replay)
-	sameTrees(t, dir, again)
+	leavesWith(t, u, dir, "scaffold new orders --module example.com/orders --owner team-orders --yes")
 }
 
 func TestCtrlCAtAnyQuestionLeavesNothing(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 )
 
 // overwhelmedAfter is when what is left of a service begins to fail.
@@ -44,8 +45,8 @@ func (d Drill) after(ctx context.Context, way outage) (evidence string, problem,
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
 	failing := events{
-		good: newFlow(segment{0, 30}, segment{from + overwhelmedAfter, 0}),
-		bad:  newFlow(segment{0, 0}, segment{from + overwhelmedAfter, 30}),
+		good: synthetic.Steady(30).Then(from+overwhelmedAfter, 0),
+		bad:  synthetic.Steady(0).Then(from+overwhelmedAfter, 30),
 	}
 	for n := range max(3, d.Fleet.replicas(), d.Rules.Spec.Replicas.Min) {
 		p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(failing)}

@@ -92,10 +92,12 @@ func (d Drill) oneVoice(history []rulelab.Firing, end time.Duration) error {
 
 // hold compares one alert with its timetable.
 func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing, from, to time.Duration) {
-	slack := rules.Delay(want.Pair.Tier)
+	every := rules.Evaluation(want.Pair.Tier)
+	lag := rules.Lag(want.Pair.Tier)
+	fires, resolves := deadline{want.FiresAfter, lag, every}, deadline{want.ResolvesAfter, lag, every}
 	row := proof.Row{
-		Alert: want.Alert, Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: slack.Seconds(),
-		Predicted: moment(want.Fires, want.FiresAfter, want.ResolvesAfter),
+		Alert: want.Alert, Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: every.Seconds(),
+		Predicted: moment(want.Fires, fires.expected(), resolves.expected()),
 	}
 	var fired []rulelab.Firing
 	for _, f := range history {
@@ -108,32 +110,43 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing,
 	case !want.Fires && len(fired) > 0:
 		problem = fmt.Errorf("it fires %s after the incident began, and should not at all", fired[0].FiredAt.Sub(at(from)))
 	case want.Fires && len(fired) == 0:
-		problem = fmt.Errorf("it never fires; %s after the incident began was predicted", want.FiresAfter)
+		problem = fmt.Errorf("it never fires; %s after the incident began was predicted", fires.expected())
 	case len(fired) > 1:
 		problem = fmt.Errorf("it fires %d times in one incident", len(fired))
 	case len(fired) == 1:
-		row.Measured, problem = timed(fired[0], want, slack, from, to)
+		began, ended := fired[0].FiredAt.Sub(at(from)), fired[0].ResolvedAt.Sub(at(to))
+		row.Measured, problem = moment(true, began, ended), errors.Join(fires.hold("fires", began), resolves.hold("resolves", ended))
+		if fired[0].ResolvedAt.IsZero() {
+			row.Measured = proof.Moment{Fires: true, After: began.Seconds(), Unresolved: true}
+			problem = errors.Join(fires.hold("fires", began), errors.New("it does not resolve after the incident"))
+		}
 	}
 	row.Holds = problem == nil
 	r.rows = append(r.rows, row)
 	evidence := "stays silent"
 	if want.Fires {
-		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s",
-			seconds(row.Measured.After), seconds(row.Measured.Resolves), want.FiresAfter, want.ResolvesAfter)
+		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s, each within %s",
+			seconds(row.Measured.After), seconds(row.Measured.Resolves), fires.expected(), resolves.expected(), every)
 	}
 	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorShare*100), evidence, problem)
 }
 
-// timed says when an alert fired and resolved, and whether that was in time.
-func timed(f rulelab.Firing, want slo.Drill, slack, from, to time.Duration) (proof.Moment, error) {
-	fires := within("fires", f.FiredAt.Sub(at(from)), want.FiresAfter, slack)
-	if f.ResolvedAt.IsZero() {
-		m := moment(true, f.FiredAt.Sub(at(from)), 0)
-		m.Unresolved = true
-		return m, errors.Join(fires, errors.New("it does not resolve after the incident"))
+// deadline is a moment that was predicted.
+type deadline struct {
+	earliest time.Duration // in closed form, as if events were counted at once
+	lag      time.Duration // until they are
+	every    time.Duration // from one evaluation to the next
+}
+
+func (d deadline) expected() time.Duration { return d.earliest + d.lag }
+
+// hold wants a moment within one evaluation of the expected one, and none before
+// the earliest: what comes sooner than events can be counted is no luck.
+func (d deadline) hold(what string, got time.Duration) error {
+	if got < d.earliest || (got-d.expected()).Abs() > d.every {
+		return fmt.Errorf("it %s after %s; predicted %s, within %s", what, got, d.expected(), d.every)
 	}
-	return moment(true, f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to))),
-		errors.Join(fires, within("resolves", f.ResolvedAt.Sub(at(to)), want.ResolvesAfter, slack))
+	return nil
 }
 
 func moment(fires bool, after, resolves time.Duration) proof.Moment {
@@ -144,14 +157,6 @@ func moment(fires bool, after, resolves time.Duration) proof.Moment {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// within wants a moment at the predicted one or later by at most the slack.
-func within(what string, got, want, slack time.Duration) error {
-	if got < want || got > want+slack {
-		return fmt.Errorf("it %s after %s; predicted %s, and at most %s later", what, got, want, slack)
-	}
-	return nil
-}
 
 // onePage fails all events of one objective after the other. Each incident may
 // reach the pager once.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/proof"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -35,7 +36,7 @@ func shapes() []shape {
 
 // traffic has its day from 8 to 20 o'clock.
 func (s shape) traffic(failing, end time.Duration) events {
-	var good, bad []segment
+	var good, bad []synthetic.Segment
 	for t := time.Duration(0); t < end; t += 30 * time.Minute {
 		rate := s.night
 		if hour := t % day; hour >= 8*time.Hour && hour < 20*time.Hour {
@@ -45,9 +46,9 @@ func (s shape) traffic(failing, end time.Duration) events {
 		if t >= failing && t < failing+time.Hour {
 			share = 0.2
 		}
-		good, bad = append(good, segment{t, rate * (1 - share)}), append(bad, segment{t, rate * share})
+		good, bad = append(good, synthetic.Segment{From: t, Rate: rate * (1 - share)}), append(bad, synthetic.Segment{From: t, Rate: rate * share})
 	}
-	return events{newFlow(good...), newFlow(bad...)}
+	return events{synthetic.NewFlow(good...), synthetic.NewFlow(bad...)}
 }
 
 // budget compares what periods sum up to with the true count.
@@ -62,8 +63,8 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 			if err != nil {
 				return err
 			}
-			bad := e.bad.between(now-period, now)
-			total := bad + e.good.between(now-period, now)
+			bad := e.bad.Between(now-period, now)
+			total := bad + e.good.Between(now-period, now)
 			for _, c := range counted {
 				r.judge(fmt.Sprintf("budget of %s over %s, %s", c.objective, window, s.name),
 					fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", bad, total, c.bad, c.total),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -96,7 +97,7 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	for n := range d.Fleet.replicas() {
 		p := process{
 			environment: production, name: fmt.Sprint("p", n),
-			traffic: d.all(events{newFlow(segment{0, 30}, segment{from, 0}), steady(0)}),
+			traffic: d.all(events{synthetic.Steady(30).Then(from, 0), synthetic.Steady(0)}),
 		}
 		way.lose(&p, from, n)
 		if err := w.add(p); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -281,7 +282,7 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 		from := time.Duration(15+11*i)*time.Minute + time.Duration(i*3)*time.Second
 		failure := time.Duration(80+9*i) * time.Second // after its second scrape at any interval
 		e := failures(1, from+failure)
-		e.good = newFlow(segment{0, 0}, segment{from, 1})
+		e.good = synthetic.Steady(0).Then(from, 1)
 		if err := w.add(process{environment: production, name: fmt.Sprint("fresh", i), from: from, traffic: d.all(e)}); err != nil {
 			return err
 		}
@@ -321,7 +322,7 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 func (d Drill) idleNight(ctx context.Context, r *record) error {
 	const end = 2 * time.Hour
 	w := d.newWorld(end)
-	traffic := d.all(events{newFlow(segment{0, 0}, segment{25 * time.Minute, 20}, segment{45 * time.Minute, 0}, segment{105 * time.Minute, 20}), steady(0)})
+	traffic := d.all(events{synthetic.Steady(0).Then(25*time.Minute, 20).Then(45*time.Minute, 0).Then(105*time.Minute, 20), synthetic.Steady(0)})
 	for n := range d.Fleet.replicas() {
 		if err := w.add(process{environment: production, name: fmt.Sprint("p", n), traffic: traffic, unborn: true}); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -34,8 +35,8 @@ func troubles() []trouble {
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) {
-				lost := newFlow(segment{0, 0}, segment{from, 2}, segment{to, 0})
-				p.dropped = lost.count
+				lost := synthetic.Steady(0).Then(from, 2).Then(to, 0)
+				p.dropped = lost.Count
 			}},
 		{slo.KindScrapeMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
 			func(w *world, p *process, from, to time.Duration) {

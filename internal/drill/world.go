@@ -9,10 +9,10 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/model/value"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -132,10 +132,10 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 			grown := func(t time.Duration) float64 {
 				n := 0.0
 				if f.Good {
-					n += e.good.between(p.from, t)
+					n += e.good.Between(p.from, t)
 				}
 				if f.Bad {
-					n += e.bad.between(p.from, t)
+					n += e.bad.Between(p.from, t)
 				}
 				return math.Floor(n/float64(len(w.routes)) + 1e-9)
 			}
@@ -169,7 +169,7 @@ func (w *world) addState(p process, first time.Duration) error {
 	if presence[model.MetricNameLabel] != semconv.Up {
 		always = p.alive // pushed: nobody says that nothing came
 	}
-	if err := w.generate(p, first, presence, always, func(t time.Duration) float64 { return number(p.alive(t)) }); err != nil {
+	if err := w.generate(p, first, presence, always, func(t time.Duration) float64 { return synthetic.Number(p.alive(t)) }); err != nil {
 		return err
 	}
 	start := func(t time.Duration) float64 {
@@ -184,8 +184,8 @@ func (w *world) addState(p process, first time.Duration) error {
 		read func(time.Duration) float64
 	}{
 		{semconv.ProcessStartTime, nil, start},
-		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) }},
-		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return number(p.failing == nil || !p.failing(t)) }},
+		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) }},
+		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return synthetic.Number(p.failing == nil || !p.failing(t)) }},
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(t time.Duration) float64 {
 			if p.dropped == nil {
 				return 0
@@ -205,33 +205,9 @@ func (w *world) addState(p process, first time.Duration) error {
 }
 
 func (w *world) generate(p process, first time.Duration, l map[string]string, exists func(time.Duration) bool, read func(time.Duration) float64) error {
-	stale := math.Float64frombits(value.StaleNaN)
-	scrape := w.scrape()
-	return w.store.Generate(labels.FromMap(l), metricstore.Generator{
-		First: first.Milliseconds(), Last: min(w.end, p.to+2*scrape).Milliseconds(), Step: scrape.Milliseconds(),
-		Missing: func(ms int64) bool {
-			t := time.Duration(ms) * time.Millisecond
-			if p.lost != nil && p.lost(t) {
-				return true
-			}
-			// The scraper ends a series at the first scrape without it.
-			return !exists(t) && !exists(t-scrape)
-		},
-		Value: func(ms int64) float64 {
-			t := time.Duration(ms) * time.Millisecond
-			if !exists(t) {
-				return stale
-			}
-			return read(t)
-		},
-	})
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	return w.store.Generate(labels.FromMap(l), synthetic.Series{
+		First: first, Last: min(w.end, p.to+2*w.scrape()), Every: w.scrape(), Lost: p.lost, Exists: exists, Read: read,
+	}.Generator())
 }
 
 // replicas adds processes that share the traffic evenly, from beginning to end.

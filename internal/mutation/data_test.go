@@ -166,6 +166,7 @@ func decisions() []mutant {
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
 		edit("crash loops have time", alive, `for: 30s\n`, "for: 30m\n", 0),
+		edit("one live scrape ends a page on processes", alive, `keep_firing_for: 5m`, "keep_firing_for: 0s", 0),
 		edit("the budget is ten times as large", ticket, `vector\(0\.001\)`, `vector(0.01)`, 0),
 		edit("the period forgets the hour so far", ticket, `offset -1h`, `offset 1h`, 0),
 		edit("the period is a day short", ticket, `\[719h:1h\]`, `[695h:1h]`, 0),

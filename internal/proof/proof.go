@@ -50,7 +50,8 @@ type Row struct {
 	// incident began, and how long after it ended it should resolve.
 	Predicted Moment `json:"predicted"`
 	Measured  Moment `json:"measured"`
-	// Slack is how much later than predicted is in time, in seconds.
+	// Slack is how far from the predicted moment is in time, in seconds: one
+	// evaluation of the alert.
 	Slack float64 `json:"slackSeconds"`
 	Holds bool    `json:"holds"`
 }

@@ -75,7 +75,7 @@ func (p *printer) textTimetable(r Report) {
 		p.printf("\n")
 		p.columns(rows)
 	}
-	p.printf("\nColumns are shares of bad events; - is silence. Alerts in time come at most %s later than predicted.\n", short(r.latest()))
+	p.printf("\nColumns are shares of bad events; - is silence. Alerts in time come within %.2f evaluations of what was predicted.\n", r.farthest())
 }
 
 // columns aligns cells: the first column to the left, the others to the right.

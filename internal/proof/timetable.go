@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -79,27 +80,29 @@ func (m Moment) at(half string) string {
 	return short(m.Resolves)
 }
 
-// inTime says whether one moment is the predicted one or as much later as it may.
+// inTime says whether one moment is as near the predicted one as it has to be.
 func (r Row) inTime(half string) bool {
 	if r.Measured.at(half) == "never" || !r.Predicted.Fires {
 		return false
 	}
-	late := r.Measured.After - r.Predicted.After
+	off := r.Measured.After - r.Predicted.After
 	if half == resolves {
-		late = r.Measured.Resolves - r.Predicted.Resolves
+		off = r.Measured.Resolves - r.Predicted.Resolves
 	}
-	return r.Holds || late >= 0 && late <= r.Slack
+	return r.Holds || math.Abs(off) <= r.Slack
 }
 
-// latest is how long after the predicted moment the latest alert came.
-func (r Report) latest() float64 {
-	late := 0.0
+// farthest is how far from the predicted moments those alerts come that hold, as
+// a share of what they may.
+func (r Report) farthest() float64 {
+	share := 0.0
 	for _, row := range r.Drill {
-		if row.Holds && row.Measured.Fires {
-			late = max(late, row.Measured.After-row.Predicted.After, row.Measured.Resolves-row.Predicted.Resolves)
+		if row.Holds && row.Measured.Fires && row.Slack > 0 {
+			off := max(math.Abs(row.Measured.After-row.Predicted.After), math.Abs(row.Measured.Resolves-row.Predicted.Resolves))
+			share = max(share, off/row.Slack)
 		}
 	}
-	return late
+	return share
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.4g %%", share*100) }

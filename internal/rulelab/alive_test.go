@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -94,7 +95,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 	rules := compile(t, specOf(scrape, fmt.Sprintf("replicas: {min: %d}", replicas)))
 	w := newWorld(t, scrape, 50*time.Minute)
 	for n := range replicas {
-		p := pod{env: "production", name: fmt.Sprint("p", n), good: newFlow(segment{0, 30}, segment{from, 0})}
+		p := pod{env: "production", name: fmt.Sprint("p", n), good: synthetic.Steady(30).Then(from, 0)}
 		lossOfProcesses(from, scrape)[name](&p, n)
 		w.add(p)
 	}
@@ -132,7 +133,7 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 				for phase := range 4 {
 					w := newWorld(t, scrape, 27*time.Minute)
 					for _, p := range worlds(15*time.Minute + time.Duration(phase)*scrape/4 + time.Second) {
-						if p.good = newFlow(segment{0, 30}); p.env == "" {
+						if p.good = synthetic.Steady(30); p.env == "" {
 							p.env = "production"
 						}
 						w.add(p)
@@ -270,7 +271,7 @@ func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 			period := time.Duration(float64(scrape) * (0.1 + 0.9*rnd.Float64()))
 			life := time.Duration(float64(period) * (0.05 + 0.95*rnd.Float64()))
 			from := 20*time.Minute + time.Duration(rnd.Int64N(int64(scrape)))
-			p := pod{env: "production", name: "p0", good: newFlow(segment{0, 30})}
+			p := pod{env: "production", name: "p0", good: synthetic.Steady(30)}
 			loop{from, life, period - life, 0}.onto(&p)
 			rules := compile(t, specOf(scrape, ""))
 			w := newWorld(t, scrape, from+20*time.Minute)

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -27,8 +28,8 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 				// After a scrape or two, so that there is something to compare with.
 				failure := from + scrape + time.Duration(5+9*i)*time.Second
 				w.add(pod{
-					env: "production", name: fmt.Sprint("fresh", i), from: from, good: newFlow(segment{0, 1}),
-					bad: newFlow(segment{0, 0}, segment{failure, 1}, segment{failure + time.Second, 0}),
+					env: "production", name: fmt.Sprint("fresh", i), from: from, good: synthetic.Steady(1),
+					bad: synthetic.Steady(0).Then(failure, 1).Then(failure+time.Second, 0),
 				})
 			}
 			lab := w.lab(rules, rulelab.Options{Only: isWindow})
@@ -65,7 +66,7 @@ func TestAnOutageMovesTheBudgetWithinFiveMinutes(t *testing.T) {
 	for _, minute := range []int{0, 10, 50} {
 		from := 30*day + time.Duration(minute)*time.Minute
 		end := from + 48*time.Minute
-		good, bad := incident(50, 1, from, from+43*time.Minute)
+		good, bad := synthetic.Incident(50, 1, from, from+43*time.Minute)
 		w := newWorld(t, 15*time.Second, end+time.Hour)
 		w.replicas("production", 1, good, bad)
 		now := end - 15*time.Second
@@ -79,7 +80,7 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 	rules := compile(t, specOf(15*time.Second, ""))
 	const end = 31*day + 30*time.Minute
 	w := newWorld(t, 15*time.Second, end+time.Hour)
-	w.replicas("production", 1, newFlow(segment{0, 10}), newFlow(segment{0, 0.1}))
+	w.replicas("production", 1, synthetic.Steady(10), synthetic.Steady(0.1))
 	gap := 25 * day
 	lab := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
 	missing := 30*24*60 - value1(t, lab, "slo:total:increase30d", end-15*time.Second)/10.1/60

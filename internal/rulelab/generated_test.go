@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -68,7 +69,7 @@ func TestEveryQueryRuns(t *testing.T) {
 	for name, src := range specs(t) {
 		rules := compile(t, src)
 		w := newWorld(t, 15*time.Second, 30*time.Minute)
-		w.replicas("production", 3, newFlow(segment{0, 10}), newFlow(segment{0, 1}))
+		w.replicas("production", 3, synthetic.Steady(10), synthetic.Steady(1))
 		lab := w.lab(rules, rulelab.Options{})
 		check(t, lab.Run(t.Context(), at(0), at(w.end)))
 		runbooks, err := rules.Runbooks(slo.RunbookOptions{})

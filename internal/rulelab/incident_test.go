@@ -14,6 +14,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -24,10 +25,10 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	t.Parallel()
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
 	w := newWorld(t, 15*time.Second, 3*time.Hour)
-	w.replicas("production", 3, newFlow(segment{0, 100}), newFlow(segment{0, 0}))
-	good, bad := incident(100, 1, time.Hour, 90*time.Minute)
+	w.replicas("production", 3, synthetic.Steady(100), synthetic.Steady(0))
+	good, bad := synthetic.Incident(100, 1, time.Hour, 90*time.Minute)
 	for i := range 3 {
-		w.add(pod{env: "staging", name: fmt.Sprint("s", i), good: split(good, 3), bad: split(bad, 3), up: until(2 * time.Hour)})
+		w.add(pod{env: "staging", name: fmt.Sprint("s", i), good: good.Times(1.0 / 3), bad: bad.Times(1.0 / 3), up: until(2 * time.Hour)})
 	}
 	lab := w.lab(rules, rulelab.Options{})
 	rehearse(t, lab, 0, w.end)
@@ -67,7 +68,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 func failing(t *testing.T, share float64) (w *world, from time.Duration) {
 	t.Helper()
 	from = 3*time.Hour + 7*time.Second
-	good, bad := incident(100, share, from, from+30*time.Minute)
+	good, bad := synthetic.Incident(100, share, from, from+30*time.Minute)
 	w = newWorld(t, 15*time.Second, 5*time.Hour)
 	w.replicas("production", 3, good, bad)
 	return w, from
@@ -84,8 +85,8 @@ func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
 	for i := range 3 {
 		w.add(pod{
 			env: "production", name: fmt.Sprint("p", i), ready: until(from),
-			good: newFlow(segment{0, 30}, segment{from + 10*time.Minute, 0}),
-			bad:  newFlow(segment{0, 0}, segment{from + 10*time.Minute, 30}),
+			good: synthetic.Steady(30).Then(from+10*time.Minute, 0),
+			bad:  synthetic.Steady(0).Then(from+10*time.Minute, 30),
 		})
 	}
 	lab := w.lab(rules, rulelab.Options{})
@@ -209,12 +210,12 @@ func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
 			t.Parallel()
 			rules := compile(t, specOf(15*time.Second, ""))
 			w := newWorld(t, 15*time.Second, 9*time.Hour)
-			bad := []segment{{0, 0}}
+			bad := []synthetic.Segment{{}}
 			for i := range tc.failures {
 				from := 7*time.Hour + time.Duration(i)*time.Minute + 7*time.Second
-				bad = append(bad, segment{from, 1}, segment{from + time.Second, 0})
+				bad = append(bad, synthetic.Segment{From: from, Rate: 1}, synthetic.Segment{From: from + time.Second, Rate: 0})
 			}
-			w.replicas("production", 1, newFlow(segment{0, 1.0 / 60}), newFlow(bad...))
+			w.replicas("production", 1, synthetic.Steady(1.0/60), synthetic.NewFlow(bad...))
 			lab := w.lab(rules, rulelab.Options{})
 			rehearse(t, lab, 0, w.end)
 			if got := pages(t, rules, lab, w.end); len(got) != tc.want {

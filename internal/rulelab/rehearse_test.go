@@ -21,6 +21,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 )
 
 // dump lists every sample of every metric but those that are left out, stale
@@ -217,16 +218,16 @@ func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 	const end = 5 * time.Hour
 	fill := func(store *metricstore.Store) {
 		w := &world{t: t, store: store, scrape: 15 * time.Second, end: end}
-		good, bad := incident(50, 0.4, 2*time.Hour+7*time.Second, 2*time.Hour+20*time.Minute)
+		good, bad := synthetic.Incident(50, 0.4, 2*time.Hour+7*time.Second, 2*time.Hour+20*time.Minute)
 		for n := range 2 {
 			p := pod{
 				env: "production", name: fmt.Sprint("p", n), to: 3*time.Hour + time.Duration(n)*20*time.Second, vanishes: true,
-				good: split(good, 2), bad: split(bad, 2), lost: func(t time.Duration) bool { return t/w.scrape%37 == 5 },
+				good: good.Times(1.0 / 2), bad: bad.Times(1.0 / 2), lost: func(t time.Duration) bool { return t/w.scrape%37 == 5 },
 			}
 			w.add(p)
 			w.add(pod{env: "production", name: fmt.Sprint("q", n), from: p.to - 15*time.Second, to: 4 * time.Hour, good: p.good, bad: p.bad})
 		}
-		w.add(pod{env: "staging", name: "s", good: newFlow(segment{0, 1}), ready: until(90 * time.Minute)})
+		w.add(pod{env: "staging", name: "s", good: synthetic.Steady(1), ready: until(90 * time.Minute)})
 	}
 	w := evaluateTwice(t, fill, 0, end, rulelab.Options{}, files...)
 	// The sum over a period looks an hour ahead of itself; what reads it comes after.

@@ -3,66 +3,26 @@ package rulelab_test
 import (
 	"fmt"
 	"math"
-	"sort"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/model/value"
 
 	"github.com/observability-first/scaffold/internal/metricstore"
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/synthetic"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
 
 const day = 24 * time.Hour
 
-var staleNaN = math.Float64frombits(value.StaleNaN)
-
-// segment is a rate in events a second from a moment on.
-type segment struct {
-	from time.Duration
-	rate float64
-}
-
-// flow is a rate over time, piecewise constant.
-type flow struct {
-	segments []segment
-	before   []float64 // events before each segment
-}
-
-func newFlow(segments ...segment) flow {
-	f := flow{segments, make([]float64, len(segments))}
-	for i := 1; i < len(segments); i++ {
-		f.before[i] = f.before[i-1] + segments[i-1].rate*(segments[i].from-segments[i-1].from).Seconds()
-	}
-	return f
-}
-
-// count is the number of events until t.
-func (f flow) count(t time.Duration) float64 {
-	i := sort.Search(len(f.segments), func(i int) bool { return f.segments[i].from > t }) - 1
-	if i < 0 {
-		return 0
-	}
-	return f.before[i] + f.segments[i].rate*(t-f.segments[i].from).Seconds()
-}
-
-func (f flow) between(from, to time.Duration) float64 { return f.count(to) - f.count(from) }
-
-// incident is a rate that, between two moments, fails in a share.
-func incident(rate, share float64, from, to time.Duration) (good, bad flow) {
-	return newFlow(segment{0, rate}, segment{from, rate * (1 - share)}, segment{to, rate}),
-		newFlow(segment{0, 0}, segment{from, rate * share}, segment{to, 0})
-}
-
 // pod is one process as its scraper sees it.
 type pod struct {
 	env, name  string
-	from, to   time.Duration // its life
-	good, bad  flow          // of the whole pod
+	from, to   time.Duration  // its life
+	good, bad  synthetic.Flow // of the whole pod
 	ready      func(t time.Duration) bool
 	up         func(t time.Duration) bool          // nil: it answers all its life
 	started    func(t time.Duration) time.Duration // of the process that runs then; nil: from
@@ -99,69 +59,36 @@ func (w *world) add(p pod) {
 	}
 	alive := func(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
 	if !p.unreported {
-		for outcome, f := range map[string]flow{semconv.OutcomeSuccess: p.good, semconv.OutcomeServerError: p.bad} {
-			if len(f.segments) == 0 {
-				f = newFlow(segment{0, 0})
-			}
-			w.series(p, first, semconv.HTTPServerRequests, alive, func(t time.Duration) float64 { return math.Floor(f.between(p.from, t)) },
+		for outcome, f := range map[string]synthetic.Flow{semconv.OutcomeSuccess: p.good, semconv.OutcomeServerError: p.bad} {
+			w.series(p, first, semconv.HTTPServerRequests, alive, func(t time.Duration) float64 { return math.Floor(f.Between(p.from, t)) },
 				semconv.LabelOutcome, outcome, semconv.LabelRoute, "/v1/orders", semconv.LabelMethod, "GET")
 		}
 	}
 	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
-	w.series(p, first, semconv.Up, always, func(t time.Duration) float64 { return number(alive(t)) })
+	w.series(p, first, semconv.Up, always, func(t time.Duration) float64 { return synthetic.Number(alive(t)) })
 	w.series(p, first, semconv.ProcessStartTime, alive, func(t time.Duration) float64 {
 		if p.started == nil {
 			return p.from.Seconds()
 		}
 		return p.started(t).Seconds()
 	})
-	w.series(p, first, semconv.RuntimeReady, alive, func(t time.Duration) float64 { return number(p.ready == nil || p.ready(t)) })
+	w.series(p, first, semconv.RuntimeReady, alive, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) })
 }
 
 func (w *world) series(p pod, first time.Duration, name string, exists func(time.Duration) bool, read func(time.Duration) float64, more ...string) {
 	w.t.Helper()
 	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env}, more...)...)
-	check(w.t, w.store.Generate(l, metricstore.Generator{
-		First: first.Milliseconds(), Last: w.end.Milliseconds(), Step: w.scrape.Milliseconds(),
-		Missing: func(ms int64) bool {
-			t := time.Duration(ms) * time.Millisecond
-			if p.lost != nil && p.lost(t) {
-				return true
-			}
-			// The scraper ends a series at the first scrape without it.
-			return !exists(t) && !exists(t-w.scrape)
-		},
-		Value: func(ms int64) float64 {
-			t := time.Duration(ms) * time.Millisecond
-			if !exists(t) {
-				return staleNaN
-			}
-			return read(t)
-		},
-	}))
-}
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	check(w.t, w.store.Generate(l, synthetic.Series{
+		First: first, Last: w.end, Every: w.scrape, Lost: p.lost, Exists: exists, Read: read,
+	}.Generator()))
 }
 
 // replicas adds pods that share a flow evenly, from the beginning to the end.
-func (w *world) replicas(env string, n int, good, bad flow) {
+func (w *world) replicas(env string, n int, good, bad synthetic.Flow) {
 	w.t.Helper()
 	for i := range n {
-		w.add(pod{env: env, name: fmt.Sprintf("%s-%d", env, i), good: split(good, n), bad: split(bad, n)})
+		w.add(pod{env: env, name: fmt.Sprintf("%s-%d", env, i), good: good.Times(1 / float64(n)), bad: bad.Times(1 / float64(n))})
 	}
-}
-
-func split(f flow, n int) flow {
-	out := make([]segment, len(f.segments))
-	for i, s := range f.segments {
-		out[i] = segment{s.from, s.rate / float64(n)}
-	}
-	return newFlow(out...)
 }
 
 func specOf(scrape time.Duration, more string) string {
