@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -52,7 +53,7 @@ func (f facts) outcome() ending {
 	case f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded):
 		return ending{http.StatusGatewayTimeout, semconv.OutcomeServerError, "timeout"}
 	case status >= http.StatusInternalServerError:
-		return ending{status, semconv.OutcomeServerError, statusText(status)}
+		return ending{status, semconv.OutcomeServerError, strconv.Itoa(status)}
 	case status >= http.StatusBadRequest:
 		return ending{status, semconv.OutcomeClientError, ""}
 	}

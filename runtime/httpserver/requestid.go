@@ -18,8 +18,8 @@ const maxRequestID = 64
 // requestID takes the caller's id if it is harmless, else the trace id: one id
 // less to look for.
 func requestID(r *http.Request, sc trace.SpanContext) string {
-	if id := r.Header.Get(requestIDHeader); harmless(id) {
-		return id
+	if ids := r.Header[requestIDHeader]; len(ids) > 0 && harmless(ids[0]) {
+		return ids[0]
 	}
 	return sc.TraceID().String()
 }
@@ -36,7 +36,7 @@ func harmless(id string) bool {
 // RequestID returns the id of the request that the context belongs to, or "".
 func RequestID(ctx context.Context) string {
 	if x := exchangeOf(ctx); x != nil {
-		return x.id
+		return x.id[0]
 	}
 	return ""
 }

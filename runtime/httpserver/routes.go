@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,7 +65,7 @@ func (t *routeTable) list() []string {
 // first seen: their number is bounded by the program.
 func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 	method := r.Method
-	if !slices.Contains(knownMethods(), method) {
+	if !isKnown(method) {
 		method = semconv.MethodOther
 	}
 	known := *t.routes.Load()
@@ -73,7 +74,7 @@ func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 			return s
 		}
 	}
-	if route := fromPattern(r.Pattern); route != "" && len(routed.RoutePatterns) == 0 {
+	if route := fromPattern(r.Pattern); route != "" && (routed == nil || len(routed.RoutePatterns) == 0) {
 		if s, ok := known[routeKey{method, route}]; ok {
 			return s
 		}
@@ -146,7 +147,7 @@ type series struct {
 	key      routeKey
 	spanName string
 	metrics  *metrics
-	counters map[string]prometheus.Counter
+	counters []prometheus.Counter // in the order of semconv.Outcomes
 
 	mu        sync.Mutex // for writers
 	durations atomic.Pointer[[]*duration]
@@ -156,19 +157,20 @@ type series struct {
 type duration struct {
 	status    int
 	outcome   string
-	observer  prometheus.ExemplarObserver
-	exemplars *throttle
+	observer  prometheus.Observer
+	exemplar  prometheus.ExemplarObserver
+	exemplars throttle
 }
 
 func newSeries(m *metrics, key routeKey) *series {
-	s := &series{key: key, spanName: spanName(key), metrics: m, counters: map[string]prometheus.Counter{}}
+	s := &series{key: key, spanName: spanName(key), metrics: m}
 	s.durations.Store(&[]*duration{})
 	for _, outcome := range semconv.Outcomes() {
 		counter := m.requests.WithLabelValues(key.method, key.route, outcome)
 		if key.route != semconv.RouteUnmatched {
 			counter.Add(0)
 		}
-		s.counters[outcome] = counter
+		s.counters = append(s.counters, counter)
 	}
 	return s
 }
@@ -184,6 +186,21 @@ func spanName(key routeKey) string {
 	return method + " " + key.route
 }
 
+// counter returns the counter of an outcome that facts.outcome gave.
+func (s *series) counter(outcome string) prometheus.Counter {
+	switch outcome {
+	case semconv.OutcomeSuccess:
+		return s.counters[0]
+	case semconv.OutcomeClientError:
+		return s.counters[1]
+	case semconv.OutcomeServerError:
+		return s.counters[2]
+	}
+	return s.counters[3]
+}
+
+// duration returns the histogram of a status and outcome. A route has two or
+// three of them, which are found faster in a list than in a map.
 func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(*s.durations.Load(), status, outcome); d != nil {
 		return d
@@ -194,8 +211,8 @@ func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(have, status, outcome); d != nil {
 		return d
 	}
-	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, statusText(status), outcome)
-	d := &duration{status: status, outcome: outcome, observer: observer.(prometheus.ExemplarObserver), exemplars: &throttle{}}
+	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, strconv.Itoa(status), outcome)
+	d := &duration{status: status, outcome: outcome, observer: observer, exemplar: observer.(prometheus.ExemplarObserver)}
 	next := append(slices.Clone(have), d)
 	s.durations.Store(&next)
 	return d

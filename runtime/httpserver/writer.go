@@ -18,8 +18,7 @@ type recorder struct {
 	bytes    int64
 	err      error // the first failed write
 	hijacked bool
-	// closing asks for Connection: close on answers of a server that drains.
-	closing func() bool
+	exchange *exchange
 }
 
 // wrap returns the recorder in the form that fits the writer: connections of
@@ -45,7 +44,7 @@ func (r *recorder) WriteHeader(status int) {
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
-		if r.closing != nil && r.closing() {
+		if r.exchange.observer.draining.Load() {
 			r.Header().Set("Connection", "close")
 		}
 	}
@@ -86,14 +85,18 @@ func (r *recorder) truncated(method string) bool {
 	if r.hijacked || method == http.MethodHead || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
 		return false
 	}
-	announced, err := strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64)
+	values := r.Header()["Content-Length"]
+	if len(values) == 0 {
+		return false
+	}
+	announced, err := strconv.ParseInt(values[0], 10, 64)
 	return err == nil && r.bytes < announced
 }
 
 // streaming says whether the answer is a stream, whose length is not a latency.
 func (r *recorder) streaming() bool {
 	return r.hijacked || r.status == http.StatusSwitchingProtocols ||
-		strings.HasPrefix(r.Header().Get("Content-Type"), "text/event-stream")
+		strings.HasPrefix(r.Header().Get("Content-Type"), eventStream)
 }
 
 type flushRecorder struct{ *recorder }
@@ -125,3 +128,9 @@ func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.count(n, err)
 	return n, err
 }
+
+// Media types of answers that are streams by definition.
+const (
+	eventStream   = "text/event-stream"
+	connectStream = "application/connect+"
+)

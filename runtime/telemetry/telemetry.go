@@ -46,10 +46,12 @@ type Telemetry struct {
 	registry   *Registry
 	level      *slog.LevelVar
 	logger     *slog.Logger
+	lines      *lines // nil when log lines have more readers than standard output
 	provider   *sdktrace.TracerProvider
 	tracers    trace.TracerProvider
 	lateTracer trace.Tracer
 	late       *perSecond
+	sampler    sdktrace.Sampler
 	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
 	propagator propagation.TextMapPropagator
 
