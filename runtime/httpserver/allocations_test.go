@@ -3,11 +3,13 @@
 package httpserver_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/telemetry"
@@ -64,17 +66,32 @@ func measure(t *testing.T, h http.Handler, header ...string) cost {
 	return cost{result.AllocsPerOp(), result.AllocedBytesPerOp()}
 }
 
+// forgetful takes the spans of the real batch processor.
+type forgetful struct{}
+
+// ExportSpans implements [sdktrace.SpanExporter].
+func (forgetful) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+
+// Shutdown implements [sdktrace.SpanExporter].
+func (forgetful) Shutdown(context.Context) error { return nil }
+
 func observing(t testing.TB, next http.Handler, sampling telemetry.Sampling) http.Handler {
 	t.Helper()
-	// The exporter is not started: spans go through the batch processor's queue
-	// and no further.
 	tel, err := telemetry.New(telemetry.Options{
-		Service: "orders", Stdout: io.Discard, Sampling: sampling,
+		Service: "orders", Stdout: io.Discard, Sampling: sampling, SpanExporter: forgetful{},
 		Config: telemetry.Config{TracesExporter: "otlp", Propagators: []string{"tracecontext", "baggage"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := tel.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tel.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	observer, err := httpserver.NewObserver(httpserver.Options{Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)

@@ -23,11 +23,12 @@ import (
 // that is not sampled (span.go), the writer (writer.go) and the body (body.go)
 // are parts of it. It is never reused, because contexts outlive their requests.
 type exchange struct {
-	observer *Observer
-	started  time.Time
-	request  *http.Request // with this exchange as its context
-	recorder recorder
-	id       [1]string // of the request, in the form of a header's value
+	observer  *Observer
+	started   time.Time
+	request   *http.Request // with this exchange as its context
+	recorder  recorder
+	id        [1]string // of the request, in the form of a header's value
+	callersID bool      // id is the caller's, else the trace's
 
 	// The trace.
 	span     trace.Span
@@ -67,8 +68,7 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
 	x.beginTrace(r)
 	x.beginRouting(router)
-	x.id[0] = requestID(r, x.span.SpanContext())
-	w.Header()[requestIDHeader] = x.id[:]
+	x.setRequestID(r)
 
 	x.request = r.WithContext(x)
 	if x.request.Body != nil && x.request.Body != http.NoBody {
@@ -81,13 +81,16 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 // asksForStream says whether the answer may last: such requests have no
 // deadline.
 func asksForStream(r *http.Request) bool {
-	return hasHeader(r, "Upgrade") || r.Header.Get("Accept") == eventStream ||
-		strings.HasPrefix(r.Header.Get("Content-Type"), connectStream)
+	return first(r.Header, "Upgrade") != "" || first(r.Header, "Accept") == eventStream ||
+		strings.HasPrefix(first(r.Header, "Content-Type"), connectStream)
 }
 
-func hasHeader(r *http.Request, canonical string) bool {
-	values := r.Header[canonical]
-	return len(values) > 0 && values[0] != ""
+// first is Get for a name that is canonical already, without making it so again.
+func first(h http.Header, canonical string) string {
+	if values := h[canonical]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // beginRouting gives chi a routing context of ours, which can be read after it

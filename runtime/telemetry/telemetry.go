@@ -35,6 +35,8 @@ type Options struct {
 
 	// Stdout takes the log lines; os.Stdout when nil.
 	Stdout io.Writer
+	// SpanExporter takes the spans where Config exports any; nil means OTLP.
+	SpanExporter sdktrace.SpanExporter
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }

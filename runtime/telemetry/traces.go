@@ -39,7 +39,7 @@ func (t *Telemetry) initTraces() error {
 			name: "traces",
 			start: func(ctx context.Context) error {
 				processor.batches.start()
-				return exporter.Start(ctx)
+				return startExporter(ctx, exporter)
 			},
 			shutdown: processor.Shutdown,
 		})
@@ -50,8 +50,19 @@ func (t *Telemetry) initTraces() error {
 	return nil
 }
 
+// startExporter connects an exporter of OTLP; others have nothing to start.
+func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
+	if otlp, ok := e.(*otlptrace.Exporter); ok {
+		return otlp.Start(ctx)
+	}
+	return nil
+}
+
 // newSpanExporter makes an exporter that has not connected yet.
-func (t *Telemetry) newSpanExporter() *otlptrace.Exporter {
+func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
+	if t.opts.SpanExporter != nil {
+		return t.opts.SpanExporter
+	}
 	url := t.opts.Config.url(t.opts.Config.TracesEndpoint, "/v1/traces")
 	if t.opts.Config.Protocol == "grpc" {
 		var options []otlptracegrpc.Option
