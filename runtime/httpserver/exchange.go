@@ -126,6 +126,7 @@ func (x *exchange) end(recovered any) {
 		panicked:  recovered != nil,
 		truncated: x.recorder.truncated(x.request.Method),
 		shed:      x.shed.Load(),
+		rpcCode:   x.rpcCode(s),
 		cause:     cause,
 		writeErr:  x.recorder.err,
 		stopping:  x.observer.stopping.Load(),

@@ -21,6 +21,8 @@ type routeTable struct {
 
 	mu     sync.Mutex // for writers
 	routes atomic.Pointer[map[routeKey]*series]
+	// procedures says whether any is declared, so that a path is looked up only then.
+	procedures atomic.Bool
 }
 
 type routeKey struct{ method, route string }
@@ -33,15 +35,25 @@ func newRouteTable(m *metrics) *routeTable {
 
 // declare makes the counters of one route exist at zero.
 func (t *routeTable) declare(method, route string) *series {
+	return t.add(routeKey{method, route}, false)
+}
+
+// declareProcedure declares a route that is one path.
+func (t *routeTable) declareProcedure(method, path string) {
+	t.add(routeKey{method, path}, true)
+	t.procedures.Store(true)
+}
+
+func (t *routeTable) add(key routeKey, procedure bool) *series {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := routeKey{method, route}
 	have := *t.routes.Load()
-	if s, ok := have[key]; ok {
+	if s, ok := have[key]; ok && (s.procedure || !procedure) {
 		return s
 	}
 	next := maps.Clone(have)
 	s := newSeries(t.metrics, key)
+	s.procedure = procedure
 	next[key] = s
 	t.routes.Store(&next)
 	return s
@@ -68,6 +80,9 @@ func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 	if !isKnown(method) {
 		method = semconv.MethodOther
 	}
+	if s := t.procedure(r); s != nil {
+		return s
+	}
 	known := *t.routes.Load()
 	if route := normalize(routed.RoutePattern()); route != "" {
 		if s, ok := known[routeKey{method, route}]; ok {
@@ -84,6 +99,17 @@ func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 		return s
 	}
 	return t.declare(method, semconv.RouteUnmatched)
+}
+
+// procedure returns the series of the procedure that the request calls, or nil.
+func (t *routeTable) procedure(r *http.Request) *series {
+	if !t.procedures.Load() {
+		return nil
+	}
+	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.procedure {
+		return s
+	}
+	return nil
 }
 
 // walk declares every route that a chi router lists.
@@ -144,10 +170,11 @@ func fromPattern(pattern string) string {
 // series are the metric children of one route and method. They are resolved
 // once, so that a request hashes no label.
 type series struct {
-	key      routeKey
-	spanName string
-	metrics  *metrics
-	counters []prometheus.Counter // in the order of semconv.Outcomes
+	key       routeKey
+	procedure bool // the route is a path, called by RPC
+	spanName  string
+	metrics   *metrics
+	counters  []prometheus.Counter // in the order of semconv.Outcomes
 
 	mu        sync.Mutex // for writers
 	durations atomic.Pointer[[]*duration]

@@ -183,6 +183,9 @@ func (x *exchange) appendAttributes(list []attribute.KeyValue, s *series, e endi
 	if e.errorType != "" {
 		list = append(list, otelsemconv.ErrorTypeKey.String(e.errorType))
 	}
+	if code := x.rpcCode(s); code != "" {
+		list = append(list, otelsemconv.RPCResponseStatusCode(code))
+	}
 	return list
 }
 
