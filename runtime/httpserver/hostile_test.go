@@ -21,7 +21,7 @@ const maxHeader = 64 << 10
 // Bounds of what one header of 64 KiB may make a request cost. Baggage is the
 // dearest: up to 180 members of it are read, and each costs two or three.
 const (
-	hostileAllocs = 500
+	hostileAllocs = 1_000
 	hostileBytes  = 64 << 10
 )
 
