@@ -265,6 +265,21 @@ func TestDoubledServerSpansAreToldOnce(t *testing.T) {
 	}
 }
 
+// So is a second pass of our own, below a router, where nothing is sampled.
+func TestDoubledPassesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	inner := newPass(t, telemetry.Sampling{TrustRemote: true}, http.HandlerFunc(silent))
+	mux := http.NewServeMux()
+	mux.Handle("/", inner.handler)
+	outer := newPass(t, telemetry.Sampling{TrustRemote: true}, mux)
+	for range 3 {
+		outer.get("/", "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+	}
+	if n := strings.Count(inner.logs.String(), "requests have two server spans"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, inner.logs.String())
+	}
+}
+
 func TestBodiesAreCounted(t *testing.T) {
 	t.Parallel()
 	p := newPass(t, telemetry.Sampling{Ratio: 1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -140,9 +141,9 @@ func otelchiStack(m mode, e sdktrace.SpanExporter) (http.Handler, error) {
 // exemplars for sampled requests.
 func counted() func(http.Handler) http.Handler {
 	registry := prometheus.NewRegistry()
-	active := prometheus.NewGauge(prometheus.GaugeOpts{Name: "http_server_active_requests", Help: "Requests being answered."})
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "http_server_requests_total", Help: "Requests."}, []string{"method", "code"})
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_server_request_duration_seconds", Help: "Time to answer."}, []string{"method", "code"})
+	active := prometheus.NewGauge(prometheus.GaugeOpts{Name: semconv.HTTPServerActiveRequests, Help: "Requests being answered."})
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: semconv.HTTPServerRequests, Help: "Requests."}, []string{"method", "code"})
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: semconv.HTTPServerRequestDuration, Help: "Time to answer."}, []string{"method", "code"})
 	registry.MustRegister(active, requests, durations)
 	exemplars := promhttp.WithExemplarFromContext(func(ctx context.Context) prometheus.Labels {
 		if sc := trace.SpanContextFromContext(ctx); sc.IsSampled() {
