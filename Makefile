@@ -21,6 +21,9 @@ EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 # part of "make test".
 CONFORMANCE := test/conformance
 
+# Compares with the frameworks of others, which nobody else should have to download.
+BENCH := test/bench
+
 # Tools are pinned here and nowhere else.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -41,7 +44,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir lint bench generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +57,8 @@ install: ## put the scaffold command where the shell finds it
 
 test: deps ## every test of every module, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
-		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED))
+		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); \
+		echo "== gates on allocations, which the race detector would falsify"; (cd runtime && go test -count=1 -run '^TestAllocations' ./...))
 
 test-quick: ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
@@ -78,11 +82,14 @@ deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
 	$(call timed,bench,for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...); done)
+
+bench-peers: ## compare what observing a request costs with other stacks (minutes; wants valgrind)
+	$(call timed,bench-peers,cd $(BENCH) && go test -count=1 ./... && go build -o ../../bin/bench . && ../../bin/bench -o RESULTS.md)
 
 generate: golden examples ## everything that is generated
 
@@ -99,7 +106,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)

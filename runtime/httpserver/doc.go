@@ -5,9 +5,16 @@
 // the time, recovers panics, and writes span, metrics with exemplars and the
 // access line from the same facts, so that the four never disagree.
 //
+// The pass allocates one struct a request, which is its context, writer and body
+// at once. Whether the request is sampled is decided before anything is spent on
+// a span; one that is not carries ids all the same, for log lines and for calls
+// to other services. What it costs over a bare router is a gate in the tests.
+//
 // What counts as good and bad is decided here for the whole platform (see
 // [Outcome]): rules and boards only read the result.
 //
 // Routes are the patterns that a router was given, never paths. Everything that
-// matches no known route is one series, whatever an attacker asks for.
+// matches no known route is one series, whatever an attacker asks for. [Routes]
+// declares those of a handler that cannot list its own, [Procedures] those that
+// are called by RPC.
 package httpserver

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"errors"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -46,9 +45,6 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 	m.active = active.WithLabelValues()
 	return m, nil
 }
-
-// statusText spells a status for a label without allocating for common ones.
-func statusText(status int) string { return strconv.Itoa(status) }
 
 // exemplarInterval is the least time between two exemplars of one series. A
 // scrape sees one exemplar a bucket at the most, and scrapes are seconds apart.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -17,13 +18,14 @@ type ending struct {
 
 // facts are what the outcome is decided on.
 type facts struct {
-	status    int   // 0 when nothing was written
-	panicked  bool  // the handler panicked
-	truncated bool  // fewer bytes went out than the header promised
-	shed      bool  // refused to protect the others
-	cause     error // of the request's context; nil when it is alive
-	writeErr  error // of writing the answer
-	stopping  bool  // we cut the connections ourselves
+	status    int    // 0 when nothing was written
+	panicked  bool   // the handler panicked
+	truncated bool   // fewer bytes went out than the header promised
+	shed      bool   // refused to protect the others
+	rpcCode   string // of a procedure whose status does not tell; empty for success
+	cause     error  // of the request's context; nil when it is alive
+	writeErr  error  // of writing the answer
+	stopping  bool   // we cut the connections ourselves
 }
 
 // Outcome decides what a request means. In this order:
@@ -34,7 +36,9 @@ type facts struct {
 //     recorded as 499, unless we cut the connection ourselves;
 //   - an answer that is shorter than announced, a 5xx, or an answer that our own
 //     deadline prevented (504) is a server_error;
-//   - a 4xx is a client_error, and the rest is success.
+//   - a 4xx is a client_error;
+//   - a procedure that ended with an error code is what the code says, and the
+//     rest is success.
 func (f facts) outcome() ending {
 	status := f.status
 	if status == 0 {
@@ -52,9 +56,11 @@ func (f facts) outcome() ending {
 	case f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded):
 		return ending{http.StatusGatewayTimeout, semconv.OutcomeServerError, "timeout"}
 	case status >= http.StatusInternalServerError:
-		return ending{status, semconv.OutcomeServerError, statusText(status)}
+		return ending{status, semconv.OutcomeServerError, strconv.Itoa(status)}
 	case status >= http.StatusBadRequest:
 		return ending{status, semconv.OutcomeClientError, ""}
+	case f.rpcCode != "":
+		return ending{status, rpcOutcome(f.rpcCode), f.rpcCode}
 	}
 	return ending{status, semconv.OutcomeSuccess, ""}
 }

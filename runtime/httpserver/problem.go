@@ -36,7 +36,7 @@ func NewProblem(ctx context.Context, err error) *Problem {
 		Errors: f.Fields,
 	}
 	if x := exchangeOf(ctx); x != nil {
-		p.RequestID = x.id
+		p.RequestID = x.id[0]
 		x.failure.Store(&err)
 	}
 	return p

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
-
-	"go.opentelemetry.io/otel/trace"
 )
 
 // requestIDHeader carries the id that a caller may name to support.
@@ -15,13 +13,15 @@ const requestIDHeader = "X-Request-Id"
 // maxRequestID bounds what a caller may put into every log line.
 const maxRequestID = 64
 
-// requestID takes the caller's id if it is harmless, else the trace id: one id
+// setRequestID takes the caller's id if it is harmless, else the trace id: one id
 // less to look for.
-func requestID(r *http.Request, sc trace.SpanContext) string {
-	if id := r.Header.Get(requestIDHeader); harmless(id) {
-		return id
+func (x *exchange) setRequestID(r *http.Request) {
+	x.id[0] = first(r.Header, requestIDHeader)
+	x.callersID = harmless(x.id[0])
+	if !x.callersID {
+		x.id[0] = x.ids.ids.TraceID().String()
 	}
-	return sc.TraceID().String()
+	x.recorder.Header()[requestIDHeader] = x.id[:]
 }
 
 func harmless(id string) bool {
@@ -36,7 +36,7 @@ func harmless(id string) bool {
 // RequestID returns the id of the request that the context belongs to, or "".
 func RequestID(ctx context.Context) string {
 	if x := exchangeOf(ctx); x != nil {
-		return x.id
+		return x.id[0]
 	}
 	return ""
 }

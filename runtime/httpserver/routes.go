@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,8 @@ type routeTable struct {
 
 	mu     sync.Mutex // for writers
 	routes atomic.Pointer[map[routeKey]*series]
+	// procedures says whether any is declared, so that a path is looked up only then.
+	procedures atomic.Bool
 }
 
 type routeKey struct{ method, route string }
@@ -32,15 +35,25 @@ func newRouteTable(m *metrics) *routeTable {
 
 // declare makes the counters of one route exist at zero.
 func (t *routeTable) declare(method, route string) *series {
+	return t.add(routeKey{method, route}, false)
+}
+
+// declareProcedure declares a route that is one path.
+func (t *routeTable) declareProcedure(method, path string) {
+	t.add(routeKey{method, path}, true)
+	t.procedures.Store(true)
+}
+
+func (t *routeTable) add(key routeKey, procedure bool) *series {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := routeKey{method, route}
 	have := *t.routes.Load()
-	if s, ok := have[key]; ok {
+	if s, ok := have[key]; ok && (s.procedure || !procedure) {
 		return s
 	}
 	next := maps.Clone(have)
 	s := newSeries(t.metrics, key)
+	s.procedure = procedure
 	next[key] = s
 	t.routes.Store(&next)
 	return s
@@ -64,8 +77,11 @@ func (t *routeTable) list() []string {
 // first seen: their number is bounded by the program.
 func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 	method := r.Method
-	if !slices.Contains(knownMethods(), method) {
+	if !isKnown(method) {
 		method = semconv.MethodOther
+	}
+	if s := t.procedure(r); s != nil {
+		return s
 	}
 	known := *t.routes.Load()
 	if route := normalize(routed.RoutePattern()); route != "" {
@@ -73,7 +89,7 @@ func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 			return s
 		}
 	}
-	if route := fromPattern(r.Pattern); route != "" && len(routed.RoutePatterns) == 0 {
+	if route := fromPattern(r.Pattern); route != "" && (routed == nil || len(routed.RoutePatterns) == 0) {
 		if s, ok := known[routeKey{method, route}]; ok {
 			return s
 		}
@@ -83,6 +99,17 @@ func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
 		return s
 	}
 	return t.declare(method, semconv.RouteUnmatched)
+}
+
+// procedure returns the series of the procedure that the request calls, or nil.
+func (t *routeTable) procedure(r *http.Request) *series {
+	if !t.procedures.Load() {
+		return nil
+	}
+	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.procedure {
+		return s
+	}
+	return nil
 }
 
 // walk declares every route that a chi router lists.
@@ -143,10 +170,11 @@ func fromPattern(pattern string) string {
 // series are the metric children of one route and method. They are resolved
 // once, so that a request hashes no label.
 type series struct {
-	key      routeKey
-	spanName string
-	metrics  *metrics
-	counters map[string]prometheus.Counter
+	key       routeKey
+	procedure bool // the route is a path, called by RPC
+	spanName  string
+	metrics   *metrics
+	counters  []prometheus.Counter // in the order of semconv.Outcomes
 
 	mu        sync.Mutex // for writers
 	durations atomic.Pointer[[]*duration]
@@ -156,19 +184,20 @@ type series struct {
 type duration struct {
 	status    int
 	outcome   string
-	observer  prometheus.ExemplarObserver
-	exemplars *throttle
+	observer  prometheus.Observer
+	exemplar  prometheus.ExemplarObserver
+	exemplars throttle
 }
 
 func newSeries(m *metrics, key routeKey) *series {
-	s := &series{key: key, spanName: spanName(key), metrics: m, counters: map[string]prometheus.Counter{}}
+	s := &series{key: key, spanName: spanName(key), metrics: m}
 	s.durations.Store(&[]*duration{})
 	for _, outcome := range semconv.Outcomes() {
 		counter := m.requests.WithLabelValues(key.method, key.route, outcome)
 		if key.route != semconv.RouteUnmatched {
 			counter.Add(0)
 		}
-		s.counters[outcome] = counter
+		s.counters = append(s.counters, counter)
 	}
 	return s
 }
@@ -184,6 +213,21 @@ func spanName(key routeKey) string {
 	return method + " " + key.route
 }
 
+// counter returns the counter of an outcome that facts.outcome gave.
+func (s *series) counter(outcome string) prometheus.Counter {
+	switch outcome {
+	case semconv.OutcomeSuccess:
+		return s.counters[0]
+	case semconv.OutcomeClientError:
+		return s.counters[1]
+	case semconv.OutcomeServerError:
+		return s.counters[2]
+	}
+	return s.counters[3]
+}
+
+// duration returns the histogram of a status and outcome. A route has two or
+// three of them, which are found faster in a list than in a map.
 func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(*s.durations.Load(), status, outcome); d != nil {
 		return d
@@ -194,8 +238,8 @@ func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(have, status, outcome); d != nil {
 		return d
 	}
-	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, statusText(status), outcome)
-	d := &duration{status: status, outcome: outcome, observer: observer.(prometheus.ExemplarObserver), exemplars: &throttle{}}
+	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, strconv.Itoa(status), outcome)
+	d := &duration{status: status, outcome: outcome, observer: observer, exemplar: observer.(prometheus.ExemplarObserver)}
 	next := append(slices.Clone(have), d)
 	s.durations.Store(&next)
 	return d

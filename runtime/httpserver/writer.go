@@ -18,19 +18,23 @@ type recorder struct {
 	bytes    int64
 	err      error // the first failed write
 	hijacked bool
-	// closing asks for Connection: close on answers of a server that drains.
-	closing func() bool
+	frames   *frames // of a procedure whose status does not tell
+	exchange *exchange
 }
 
 // wrap returns the recorder in the form that fits the writer: connections of
-// HTTP/1 can be hijacked and take files without copying, those of HTTP/2 cannot.
+// HTTP/1 can be hijacked and take files without copying; those of HTTP/2 cannot,
+// but may push.
 func wrap(rec *recorder) http.ResponseWriter {
 	_, hijacks := rec.ResponseWriter.(http.Hijacker)
 	_, reads := rec.ResponseWriter.(io.ReaderFrom)
 	_, flushes := rec.ResponseWriter.(http.Flusher)
+	_, pushes := rec.ResponseWriter.(http.Pusher)
 	switch {
 	case hijacks && reads && flushes:
 		return http1Recorder{flushRecorder{rec}}
+	case pushes && flushes:
+		return http2Recorder{flushRecorder{rec}}
 	case flushes:
 		return flushRecorder{rec}
 	}
@@ -45,8 +49,11 @@ func (r *recorder) WriteHeader(status int) {
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
-		if r.closing != nil && r.closing() {
+		if r.exchange.observer.draining.Load() {
 			r.Header().Set("Connection", "close")
+		}
+		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
+			r.frames = framesOf(first(r.Header(), "Content-Type"))
 		}
 	}
 	r.ResponseWriter.WriteHeader(status)
@@ -56,6 +63,9 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	r.ensureHeader()
 	n, err := r.ResponseWriter.Write(b)
+	if r.frames != nil {
+		r.frames.write(b[:n])
+	}
 	r.count(int64(n), err)
 	return n, err
 }
@@ -63,6 +73,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 // WriteString implements [io.StringWriter].
 func (r *recorder) WriteString(s string) (int, error) {
 	r.ensureHeader()
+	if r.frames != nil {
+		return r.Write([]byte(s))
+	}
 	n, err := io.WriteString(r.ResponseWriter, s)
 	r.count(int64(n), err)
 	return n, err
@@ -86,14 +99,19 @@ func (r *recorder) truncated(method string) bool {
 	if r.hijacked || method == http.MethodHead || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
 		return false
 	}
-	announced, err := strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64)
+	length := first(r.Header(), "Content-Length")
+	if length == "" {
+		return false
+	}
+	announced, err := strconv.ParseInt(length, 10, 64)
 	return err == nil && r.bytes < announced
 }
 
 // streaming says whether the answer is a stream, whose length is not a latency.
 func (r *recorder) streaming() bool {
+	contentType := first(r.Header(), "Content-Type")
 	return r.hijacked || r.status == http.StatusSwitchingProtocols ||
-		strings.HasPrefix(r.Header().Get("Content-Type"), "text/event-stream")
+		strings.HasPrefix(contentType, eventStream) || strings.HasPrefix(contentType, connectStream)
 }
 
 type flushRecorder struct{ *recorder }
@@ -102,6 +120,20 @@ type flushRecorder struct{ *recorder }
 func (r flushRecorder) Flush() {
 	r.ensureHeader()
 	r.ResponseWriter.(http.Flusher).Flush()
+}
+
+// FlushError is what http.ResponseController asks for, to learn that the caller
+// is gone.
+func (r flushRecorder) FlushError() error {
+	r.ensureHeader()
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+type http2Recorder struct{ flushRecorder }
+
+// Push implements [http.Pusher].
+func (r http2Recorder) Push(target string, opts *http.PushOptions) error {
+	return r.ResponseWriter.(http.Pusher).Push(target, opts)
 }
 
 type http1Recorder struct{ flushRecorder }
@@ -121,7 +153,16 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.ensureHeader()
+	if r.frames != nil {
+		return io.Copy(struct{ io.Writer }{r.recorder}, src)
+	}
 	n, err := r.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
 	r.count(n, err)
 	return n, err
 }
+
+// Media types of answers that are streams by definition.
+const (
+	eventStream   = "text/event-stream"
+	connectStream = "application/connect+"
+)

@@ -34,7 +34,9 @@ const (
 )
 
 func (t *Telemetry) initLogs() error {
-	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.opts.Stdout, &slog.HandlerOptions{Level: t.level})))
+	counts := newErrorCounts(t.opts.Now, t.suppressed)
+	t.lines = newLines(t.opts.Stdout, counts)
+	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.lines, &slog.HandlerOptions{Level: t.level})))
 	if t.opts.Config.exportsLogs() {
 		exporter, err := t.newLogExporter()
 		if err != nil {
@@ -44,13 +46,14 @@ func (t *Telemetry) initLogs() error {
 		provider := sdklog.NewLoggerProvider(sdklog.WithResource(t.resource), sdklog.WithProcessor(processor))
 		bridge := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
 		handler = slog.NewMultiHandler(handler, leveled{bridge, t.level})
+		t.lines = nil
 		t.signals = append(t.signals, signal{
 			name:     "logs",
 			start:    func(context.Context) error { processor.batches.start(); return nil },
 			shutdown: processor.Shutdown,
 		})
 	}
-	t.logger = slog.New(&suppressor{next: handler, counts: newErrorCounts(t.opts.Now, t.suppressed)})
+	t.logger = slog.New(&suppressor{next: handler, counts: counts})
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,25 +61,25 @@ func (s *sampler) setRatio(ratio float64) {
 
 // ShouldSample implements [sdktrace.Sampler].
 func (s *sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	parent := trace.SpanContextFromContext(p.ParentContext)
-	state := parent.TraceState()
+	return s.decide(trace.SpanContextFromContext(p.ParentContext), p.TraceID, s.floor.now())
+}
+
+func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Time) sdktrace.SamplingResult {
+	result := sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample, Tracestate: parent.TraceState()}
 	if parent.IsValid() && (!parent.IsRemote() || s.trustRemote) {
-		if parent.IsSampled() {
-			return sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample, Tracestate: state}
+		if !parent.IsSampled() {
+			result.Decision = sdktrace.Drop
 		}
-		return sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: state}
-	}
-	result := (*s.ratio.Load()).ShouldSample(p)
-	if result.Decision == sdktrace.RecordAndSample {
-		s.floor.take()
 		return result
 	}
-	if s.floor.take() {
-		return sdktrace.SamplingResult{
-			Decision:   sdktrace.RecordAndSample,
-			Attributes: []attribute.KeyValue{samplingAttribute.String("floor")},
-			Tracestate: state,
-		}
+	byID := (*s.ratio.Load()).ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id})
+	first := s.floor.takeAt(now)
+	switch {
+	case byID.Decision == sdktrace.RecordAndSample:
+	case first:
+		result.Attributes = []attribute.KeyValue{samplingAttribute.String("floor")}
+	default:
+		result.Decision = sdktrace.Drop
 	}
 	return result
 }
@@ -90,47 +89,44 @@ func (s *sampler) Description() string {
 	return "Scaffold{" + (*s.ratio.Load()).Description() + ",floor=1/s}"
 }
 
-// lateKey marks a context in which the next span is exported whatever the
-// sampler says, under ids that were already given out.
-type lateKey struct{}
+// decidedSampler keeps what [Telemetry.Decide] and [Telemetry.ExportLate] decided
+// and leaves every other decision to next.
+type decidedSampler struct{ next sdktrace.Sampler }
 
-// lateSampler samples late spans and leaves every other decision to next.
-type lateSampler struct{ next sdktrace.Sampler }
-
-func (s lateSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	if _, late := p.ParentContext.Value(lateKey{}).(trace.SpanContext); !late {
-		return s.next.ShouldSample(p)
+func (s decidedSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	if d := decisionOf(p.ParentContext); d != nil {
+		return sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample, Attributes: d.attributes, Tracestate: d.Span.TraceState()}
 	}
-	return sdktrace.SamplingResult{
-		Decision:   sdktrace.RecordAndSample,
-		Attributes: []attribute.KeyValue{samplingAttribute.String("late")},
-		Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState(),
-	}
+	return s.next.ShouldSample(p)
 }
 
-func (s lateSampler) Description() string { return s.next.Description() }
+func (s decidedSampler) Description() string { return s.next.Description() }
 
-// ids gives random ids, except to late spans, which keep the ids that stand in
-// log lines and response headers already.
+// ids gives random ids, except to decided spans, which keep the ids that stand
+// in log lines and response headers already.
 type ids struct{}
 
 func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
-	if late, ok := ctx.Value(lateKey{}).(trace.SpanContext); ok {
-		return late.TraceID(), late.SpanID()
+	if d := decisionOf(ctx); d != nil {
+		return d.Span.TraceID(), d.Span.SpanID()
 	}
+	return randomTraceID(), randomSpanID()
+}
+
+func (ids) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	if d := decisionOf(ctx); d != nil {
+		return d.Span.SpanID()
+	}
+	return randomSpanID()
+}
+
+func randomTraceID() trace.TraceID {
 	var t trace.TraceID
 	for !t.IsValid() {
 		binary.NativeEndian.PutUint64(t[:8], rand.Uint64())
 		binary.NativeEndian.PutUint64(t[8:], rand.Uint64())
 	}
-	return t, randomSpanID()
-}
-
-func (ids) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
-	if late, ok := ctx.Value(lateKey{}).(trace.SpanContext); ok {
-		return late.SpanID()
-	}
-	return randomSpanID()
+	return t
 }
 
 func randomSpanID() trace.SpanID {
@@ -141,26 +137,29 @@ func randomSpanID() trace.SpanID {
 	return s
 }
 
-// perSecond allows limit events in each second of the clock.
+// perSecond allows limit events, 255 at the most, in each second of the clock.
+// It takes no lock: every request asks it.
 type perSecond struct {
-	limit int
+	limit int64
 	now   func() time.Time
-
-	mu     sync.Mutex
-	second int64
-	taken  int
+	state atomic.Int64 // the second, and in its lowest byte the events taken in it
 }
 
-func (l *perSecond) take() bool {
-	second := l.now().Unix()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if second != l.second {
-		l.second, l.taken = second, 0
+func (l *perSecond) take() bool { return l.takeAt(l.now()) }
+
+func (l *perSecond) takeAt(now time.Time) bool {
+	second := now.Unix()
+	for {
+		state := l.state.Load()
+		taken := state & 0xff
+		if state>>8 != second {
+			taken = 0
+		}
+		if taken >= l.limit {
+			return false
+		}
+		if l.state.CompareAndSwap(state, second<<8|(taken+1)) {
+			return true
+		}
 	}
-	if l.taken >= l.limit {
-		return false
-	}
-	l.taken++
-	return true
 }

@@ -35,6 +35,8 @@ type Options struct {
 
 	// Stdout takes the log lines; os.Stdout when nil.
 	Stdout io.Writer
+	// SpanExporter takes the spans where Config exports any; nil means OTLP.
+	SpanExporter sdktrace.SpanExporter
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -46,10 +48,12 @@ type Telemetry struct {
 	registry   *Registry
 	level      *slog.LevelVar
 	logger     *slog.Logger
+	lines      *lines // nil when log lines have more readers than standard output
 	provider   *sdktrace.TracerProvider
 	tracers    trace.TracerProvider
 	lateTracer trace.Tracer
 	late       *perSecond
+	sampler    sdktrace.Sampler
 	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
 	propagator propagation.TextMapPropagator
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -22,10 +21,11 @@ func (t *Telemetry) initTraces() error {
 	if err != nil {
 		return err
 	}
+	t.sampler = chosen
 	t.own, _ = chosen.(*sampler)
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(t.resource),
-		sdktrace.WithSampler(lateSampler{next: chosen}),
+		sdktrace.WithSampler(decidedSampler{next: chosen}),
 		sdktrace.WithIDGenerator(ids{}),
 	}
 	if t.opts.Config.exportsTraces() {
@@ -39,7 +39,7 @@ func (t *Telemetry) initTraces() error {
 			name: "traces",
 			start: func(ctx context.Context) error {
 				processor.batches.start()
-				return exporter.Start(ctx)
+				return startExporter(ctx, exporter)
 			},
 			shutdown: processor.Shutdown,
 		})
@@ -50,8 +50,19 @@ func (t *Telemetry) initTraces() error {
 	return nil
 }
 
+// startExporter connects an exporter of OTLP; others have nothing to start.
+func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
+	if otlp, ok := e.(*otlptrace.Exporter); ok {
+		return otlp.Start(ctx)
+	}
+	return nil
+}
+
 // newSpanExporter makes an exporter that has not connected yet.
-func (t *Telemetry) newSpanExporter() *otlptrace.Exporter {
+func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
+	if t.opts.SpanExporter != nil {
+		return t.opts.SpanExporter
+	}
 	url := t.opts.Config.url(t.opts.Config.TracesEndpoint, "/v1/traces")
 	if t.opts.Config.Protocol == "grpc" {
 		var options []otlptracegrpc.Option
@@ -102,12 +113,12 @@ type LateSpan struct {
 	// Span are the ids that the request was given when it began.
 	Span trace.SpanContext
 
-	Name        string
-	Kind        trace.SpanKind
-	Start, End  time.Time
-	Attributes  []attribute.KeyValue
-	Status      codes.Code
-	Description string
+	Name       string
+	Kind       trace.SpanKind
+	Start, End time.Time
+	// Describe sets attributes, events and status. It is called at once, and
+	// only when the span is exported.
+	Describe func(trace.Span)
 }
 
 // ExportLate exports the span under the ids that its request already had. It
@@ -117,10 +128,9 @@ func (t *Telemetry) ExportLate(s LateSpan) bool {
 	if !t.opts.Config.exportsTraces() || !s.Span.IsValid() || !t.late.take() {
 		return false
 	}
-	ctx := context.WithValue(s.Parent, lateKey{}, s.Span)
-	_, span := t.lateTracer.Start(ctx, s.Name,
-		trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start), trace.WithAttributes(s.Attributes...))
-	span.SetStatus(s.Status, s.Description)
+	d := Decision{Span: s.Span, attributes: []attribute.KeyValue{samplingAttribute.String("late")}}
+	_, span := t.StartSpan(s.Parent, t.lateTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
+	s.Describe(span)
 	span.End(trace.WithTimestamp(s.End))
 	t.lateSpans.Inc()
 	return true

@@ -1,0 +1,71 @@
+package httpserver
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Keys of the access line: the labels of the metrics, so that one filter works
+// on both, and what only a line can hold.
+const (
+	keyMethod      = semconv.LabelMethod
+	keyRoute       = semconv.LabelRoute
+	keyStatus      = semconv.LabelStatus
+	keyOutcome     = semconv.LabelOutcome
+	keyPath        = "url_path"
+	keyDuration    = "duration_seconds"
+	keyBytes       = "http_response_body_size"
+	keyRequestSize = "http_request_body_size"
+	keyPeer        = "network_peer_address"
+	keyID          = "request_id"
+	keyErrorType   = "error_type"
+	keyError       = "error"
+)
+
+// lineAttributes is the most that an access line has.
+const lineAttributes = 12
+
+// logAccess writes the access line where the configuration wants one.
+func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bool) {
+	switch x.observer.config.AccessLog {
+	case AccessOff:
+		return
+	case AccessNotable:
+		if !notable && !x.ids.ids.IsSampled() {
+			return
+		}
+	}
+	var room [lineAttributes]slog.Attr
+	attributes := append(room[:0],
+		slog.String(keyMethod, s.key.method),
+		slog.String(keyRoute, s.key.route),
+		slog.String(keyPath, x.request.URL.Path),
+		slog.Int(keyStatus, e.status),
+		slog.String(keyOutcome, e.outcome),
+		slog.Float64(keyDuration, took.Seconds()),
+		slog.Int64(keyRequestSize, x.bodySize.Load()),
+		slog.Int64(keyBytes, x.recorder.bytes),
+		slog.String(keyPeer, peer(x.request)),
+		slog.String(keyID, x.id[0]),
+	)
+	if e.errorType != "" {
+		attributes = append(attributes, slog.String(keyErrorType, e.errorType))
+	}
+	if err := x.failure.Load(); err != nil && e.outcome == semconv.OutcomeServerError {
+		attributes = append(attributes, slog.Any(keyError, *err))
+	}
+	level, msg := headline(e.outcome)
+	x.observer.telemetry.WriteLine(x, x.started.Add(took), level, msg, attributes)
+}
+
+func headline(outcome string) (slog.Level, string) {
+	switch outcome {
+	case semconv.OutcomeServerError:
+		return slog.LevelError, "request failed"
+	case semconv.OutcomeShed:
+		return slog.LevelWarn, "request shed"
+	}
+	return slog.LevelInfo, "request answered"
+}

@@ -1,0 +1,125 @@
+package httpserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// An exchange is the context of its request. That saves the allocations of the
+// contexts for span, route and deadline, and chi, which finds its routing
+// context here, needs no copy of the request.
+var _ context.Context = (*exchange)(nil)
+
+type exchangeKey struct{}
+
+// Value implements [context.Context].
+func (x *exchange) Value(key any) any {
+	switch key {
+	case chi.RouteCtxKey:
+		return x.route()
+	case exchangeKey{}:
+		return x
+	case x.observer.spanKey:
+		return x.span
+	}
+	if d := x.armed.Load(); d != nil {
+		return d.Value(key)
+	}
+	return x.base.Value(key)
+}
+
+// route is the routing context, made when it is first asked for: handlers other
+// than chi's need none.
+func (x *exchange) route() *chi.Context {
+	if routing := x.routing.Load(); routing != nil {
+		return routing
+	}
+	x.routing.CompareAndSwap(nil, chi.NewRouteContext())
+	return x.routing.Load()
+}
+
+// Deadline implements [context.Context].
+func (x *exchange) Deadline() (time.Time, bool) {
+	if x.endless {
+		return x.base.Deadline()
+	}
+	own := x.started.Add(x.observer.config.RequestTimeout)
+	if given, ok := x.base.Deadline(); ok && given.Before(own) {
+		return given, true
+	}
+	return own, true
+}
+
+// Done implements [context.Context]. Only a handler that asks for it pays for
+// the timer.
+func (x *exchange) Done() <-chan struct{} {
+	if x.endless {
+		return x.base.Done()
+	}
+	return x.arm().Done()
+}
+
+// Err implements [context.Context].
+func (x *exchange) Err() error {
+	if x.endless {
+		return x.base.Err()
+	}
+	if d := x.armed.Load(); d != nil {
+		return d.Err()
+	}
+	if x.base.Err() == nil && !x.ended.Load() && !x.lateAt(time.Now()) {
+		return nil
+	}
+	// From now on the answer is the armed context's, so that it never changes.
+	return x.arm().Err()
+}
+
+func (x *exchange) lateAt(now time.Time) bool {
+	limit, _ := x.Deadline()
+	return !now.Before(limit)
+}
+
+// causeAt is context.Cause with a clock that was read already.
+func (x *exchange) causeAt(now time.Time) error {
+	if x.armed.Load() == nil && x.base.Err() == nil && (x.endless || !x.lateAt(now)) {
+		return nil
+	}
+	return context.Cause(x)
+}
+
+// deadline is a context with a timer.
+type deadline struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (x *exchange) arm() *deadline {
+	if d := x.armed.Load(); d != nil {
+		return d
+	}
+	x.arming.Lock()
+	defer x.arming.Unlock()
+	if d := x.armed.Load(); d != nil {
+		return d
+	}
+	limit, _ := x.Deadline()
+	ctx, cancel := context.WithDeadline(x.base, limit)
+	if x.ended.Load() {
+		cancel()
+	}
+	d := &deadline{ctx, cancel}
+	x.armed.Store(d)
+	return d
+}
+
+// release ends the context: what a handler left running is told to stop.
+func (x *exchange) release() {
+	x.arming.Lock()
+	defer x.arming.Unlock()
+	x.ended.Store(true)
+	if d := x.armed.Load(); d != nil {
+		d.cancel()
+	}
+}

@@ -1,0 +1,191 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+func newTestObserver(t testing.TB, c Config) *Observer {
+	t.Helper()
+	tel, err := telemetry.New(telemetry.Options{Service: "x", Stdout: io.Discard, Config: telemetry.Config{Propagators: []string{"tracecontext", "baggage"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := NewObserver(Options{Telemetry: tel, Config: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// within runs the handler with a limit of one second.
+func within(t *testing.T, ctx context.Context, handle func(context.Context)) *httptest.ResponseRecorder {
+	t.Helper()
+	o := newTestObserver(t, Config{RequestTimeout: time.Second})
+	h, err := o.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+	return rec
+}
+
+func TestDeadlineOfARequest(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(context.Context){
+		"somebody waits for it": func(ctx context.Context) { <-ctx.Done() },
+		"nobody asked for Done": func(context.Context) { time.Sleep(2 * time.Second) },
+		"a context below waits": func(ctx context.Context) { below, stop := context.WithCancel(ctx); defer stop(); <-below.Done() },
+		"a longer limit below is no up": func(ctx context.Context) {
+			below, stop := context.WithTimeout(ctx, time.Hour)
+			defer stop()
+			<-below.Done()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rec := within(t, t.Context(), func(ctx context.Context) {
+					if limit, ok := ctx.Deadline(); !ok || time.Until(limit) != time.Second {
+						t.Errorf("the deadline is %v", limit)
+					}
+					if ctx.Err() != nil || context.Cause(ctx) != nil {
+						t.Error("it has passed at once")
+					}
+					wait(ctx)
+					for range 2 {
+						if !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+							t.Errorf("afterwards it is %v because of %v", ctx.Err(), context.Cause(ctx))
+						}
+					}
+				})
+				if rec.Code != http.StatusGatewayTimeout {
+					t.Errorf("silence is answered %d", rec.Code)
+				}
+			})
+		})
+	}
+}
+
+// Whatever Err said once it says for ever, although the other limit passes too.
+func TestACallerThatLeftStaysGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("left")
+		caller, leave := context.WithCancelCause(t.Context())
+		within(t, caller, func(ctx context.Context) {
+			leave(cause)
+			for range 2 {
+				if !errors.Is(ctx.Err(), context.Canceled) || !errors.Is(context.Cause(ctx), cause) {
+					t.Errorf("it is %v because of %v", ctx.Err(), context.Cause(ctx))
+				}
+				time.Sleep(2 * time.Second)
+			}
+		})
+	})
+}
+
+func TestAnEarlierDeadlineAboveHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		above, stop := context.WithTimeout(t.Context(), time.Millisecond)
+		defer stop()
+		within(t, above, func(ctx context.Context) {
+			if limit, _ := ctx.Deadline(); time.Until(limit) != time.Millisecond {
+				t.Errorf("the deadline is in %s", time.Until(limit))
+			}
+			<-ctx.Done()
+		})
+	})
+}
+
+// What a handler leaves running is told to stop, whether it asked before or after.
+func TestTheContextEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(context.Context){
+		"Done before": func(ctx context.Context) { ctx.Done() },
+		"Done after":  func(context.Context) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var kept context.Context
+			within(t, context.Background(), func(ctx context.Context) {
+				kept = ctx //nolint:fatcontext // as a careless handler keeps it
+				ask(ctx)
+			})
+			<-kept.Done()
+			if !errors.Is(kept.Err(), context.Canceled) {
+				t.Errorf("it ended with %v", kept.Err())
+			}
+		})
+	}
+}
+
+// Contexts below are told by their parent, not by a goroutine each.
+func TestContextsBelowCostNoGoroutine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		within(t, t.Context(), func(ctx context.Context) {
+			below, stop := context.WithCancel(ctx)
+			defer stop()
+			// The standard library adopts a child when Done is the channel of the
+			// context that Value leads to; else it would start a goroutine.
+			if d := exchangeOf(below).armed.Load(); d == nil || d.Done() != ctx.Done() {
+				t.Error("Done is not that of the context that Value leads to")
+			}
+		})
+	})
+}
+
+// An exchange answers for the span under a key that only the trace API knows.
+func TestTheSpanKeyIsKnown(t *testing.T) {
+	t.Parallel()
+	if findSpanKey() == nil {
+		t.Fatal("the trace API no longer asks the context for its span: requests cost two more allocations")
+	}
+	o := newTestObserver(t, Config{})
+	o.spanKey = nil // as if it did not
+	h, err := o.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.ids) {
+			t.Errorf("without the key the context has the span %v", sc)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+}
+
+// The short way to read traceparent reads what the propagator reads.
+func FuzzTraceparent(f *testing.F) {
+	for _, seed := range []string{
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
+		"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02", "", "00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := parseTraceparent(text)
+		carrier := propagation.MapCarrier{"traceparent": text}
+		want := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+		if ok && !got.Equal(want) {
+			t.Errorf("%q is %+v, the propagator reads %+v", text, got, want)
+		}
+		if !ok && want.IsValid() && len(text) == traceparentLength && text[:2] == "00" {
+			t.Errorf("%q is refused, the propagator reads %+v", text, want)
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	goruntime "runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+)
+
+// exchange is one request while it is answered. It is the one thing that
+// observing allocates: the request's context (context.go), the span of a request
+// that is not sampled (span.go), the writer (writer.go) and the body (body.go)
+// are parts of it. It is never reused, because contexts outlive their requests.
+type exchange struct {
+	observer  *Observer
+	started   time.Time
+	request   *http.Request // with this exchange as its context
+	recorder  recorder
+	id        [1]string // of the request, in the form of a header's value
+	callersID bool      // id is the caller's, else the trace's
+
+	// The trace.
+	span     trace.Span
+	ids      idSpan       // is span, unless the request is sampled
+	parentID trace.SpanID // of the caller's span, or zero
+
+	// The context.
+	base    context.Context // as the request arrived, with what the caller sent along
+	endless bool            // a stream has no deadline
+	ended   atomic.Bool
+	arming  sync.Mutex
+	armed   atomic.Pointer[deadline]
+	routing atomic.Pointer[chi.Context]
+	pooled  bool // routing goes back when the request ends
+
+	// The body; see requestBody.
+	body     io.ReadCloser
+	bodySize atomic.Int64
+	bounded  bool // net/http counts the rest of it
+
+	// What the handler told.
+	shed    atomic.Bool
+	failure atomic.Pointer[error] // what the answer was made of, for log and span
+	panic   *panicked
+}
+
+// panicked is a panic of the handler.
+type panicked struct {
+	value  any
+	stack  string
+	cutOff bool // the connection must not be used again
+}
+
+func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Routes) *exchange {
+	o.metrics.active.Inc()
+	x := &exchange{observer: o, started: time.Now(), endless: asksForStream(r)}
+	x.recorder.ResponseWriter, x.recorder.exchange = w, x
+	x.beginTrace(r)
+	x.beginRouting(router)
+	x.setRequestID(r)
+
+	x.request = r.WithContext(x)
+	if x.request.Body != nil && x.request.Body != http.NoBody {
+		x.body = x.request.Body
+		x.request.Body = requestBody{x}
+	}
+	return x
+}
+
+// asksForStream says whether the answer may last: such requests have no
+// deadline.
+func asksForStream(r *http.Request) bool {
+	return first(r.Header, "Upgrade") != "" || first(r.Header, "Accept") == eventStream ||
+		strings.HasPrefix(first(r.Header, "Content-Type"), connectStream)
+}
+
+// first is Get for a name that is canonical already, without making it so again.
+func first(h http.Header, canonical string) string {
+	if values := h[canonical]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// beginRouting gives chi a routing context of ours, which can be read after it
+// returned. Contexts are reused as chi reuses them, and only where it would:
+// a handler between us and the router may outlive the request.
+func (x *exchange) beginRouting(router chi.Routes) {
+	if router == nil {
+		return
+	}
+	routing := x.observer.routings.Get().(*chi.Context)
+	routing.Reset()
+	routing.Routes = router
+	x.routing.Store(routing)
+	x.pooled = true
+}
+
+// end settles the answer, observes it and, where the connection must be cut,
+// goes on panicking as net/http wants it.
+func (x *exchange) end(recovered any) {
+	defer x.observer.metrics.active.Dec()
+	defer x.release()
+	s := x.observer.table.find(x.request, x.routing.Load())
+	if recovered != nil {
+		x.panicked(recovered, s)
+	}
+	ended := time.Now()
+	cause := x.causeAt(ended)
+	if recovered == nil && x.recorder.status == 0 && !x.recorder.hijacked {
+		x.answerSilence(cause)
+	}
+	e := facts{
+		status:    x.recorder.status,
+		panicked:  recovered != nil,
+		truncated: x.recorder.truncated(x.request.Method),
+		shed:      x.shed.Load(),
+		rpcCode:   x.rpcCode(s),
+		cause:     cause,
+		writeErr:  x.recorder.err,
+		stopping:  x.observer.stopping.Load(),
+	}.outcome()
+	x.observe(s, e, ended.Sub(x.started))
+	x.endRouting()
+	if x.panic != nil && x.panic.cutOff {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (x *exchange) endRouting() {
+	if x.pooled && x.panic == nil {
+		x.observer.routings.Put(x.routing.Load())
+	}
+}
+
+// answerSilence answers for a handler that returned without writing: after our
+// deadline with a 504, else as net/http does, with an empty 200.
+func (x *exchange) answerSilence(cause error) {
+	switch {
+	case cause == nil:
+		x.recorder.WriteHeader(http.StatusOK)
+	case errors.Is(cause, context.DeadlineExceeded):
+		WriteProblem(&x.recorder, x.request, cause)
+	}
+}
+
+// stackSize bounds the stack that is kept of a panic. The top of it, which is
+// what matters, has some forty frames in 8 KiB.
+const stackSize = 8 << 10
+
+// panicked logs the panic and answers it with a 500 where nothing was written.
+// Otherwise the connection is cut, so that the caller does not take half an
+// answer for a whole one.
+func (x *exchange) panicked(recovered any, s *series) {
+	x.observer.metrics.panics.WithLabelValues(s.key.route).Inc()
+	aborted := isAbort(recovered)
+	x.panic = &panicked{value: recovered, cutOff: aborted || x.recorder.status != 0 || x.recorder.hijacked}
+	if !aborted {
+		stack := make([]byte, stackSize)
+		x.panic.stack = string(stack[:goruntime.Stack(stack, false)])
+		x.observer.log.LogAttrs(x, slog.LevelError, "handler panicked",
+			slog.Any("panic", recovered), slog.String(keyRoute, s.key.route), slog.String("stack", x.panic.stack))
+	}
+	if !x.panic.cutOff {
+		WriteProblem(&x.recorder, x.request, fault.New(fault.CodeInternal, "something went wrong on our side"))
+	}
+}
+
+// isAbort says whether the handler itself asked for the connection to be cut.
+func isAbort(recovered any) bool {
+	err, ok := recovered.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}
+
+// MarkShed says that the request of this context was refused to protect the
+// others. Whatever refuses load calls it, so that the refusal is counted apart
+// from failures. Contexts of other origin are left alone.
+func MarkShed(ctx context.Context) {
+	if x := exchangeOf(ctx); x != nil {
+		x.shed.Store(true)
+	}
+}
+
+// exchangeOf returns the request that the context belongs to, or nil.
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}

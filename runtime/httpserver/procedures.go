@@ -1,0 +1,201 @@
+package httpserver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Procedures declares procedures of connect-go, as in
+// "/shop.v1.CartService/AddItem", by the path under which they are called. A
+// router knows only the prefix of their service; each is a route of its own from
+// here on, with POST or, written before the path, another method.
+//
+// A call of such a procedure means what its error code says wherever the status
+// is 200 all the same: in gRPC, gRPC-Web and the streams of connect.
+func Procedures(paths ...string) Option {
+	return func(t *routeTable) error {
+		var problems []error
+		for _, p := range paths {
+			method, path, found := strings.Cut(p, " ")
+			if !found {
+				method, path = http.MethodPost, p
+			}
+			if !isKnown(method) || !isProcedure(path) {
+				problems = append(problems, fmt.Errorf("procedure %q: write the path that is called, as in %q", p, "/shop.v1.CartService/AddItem"))
+				continue
+			}
+			t.declareProcedure(method, path)
+		}
+		return errors.Join(problems...)
+	}
+}
+
+func isProcedure(path string) bool {
+	matched, err := regexp.MatchString(`^(/[A-Za-z0-9_.-]+)+/[A-Za-z0-9_]+$`, path)
+	return matched && err == nil
+}
+
+// rpcCodes are the codes of gRPC in their order, as connect spells them.
+func rpcCodes() []string {
+	return []string{
+		"", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found", "already_exists", "permission_denied",
+		"resource_exhausted", "failed_precondition", "aborted", "out_of_range", "unimplemented", "internal", "unavailable",
+		"data_loss", "unauthenticated",
+	}
+}
+
+// rpcOutcome says what an error code means. Which codes are the server's fault is
+// what the convention says of RPC server spans.
+func rpcOutcome(code string) string {
+	switch code {
+	case "unknown", "deadline_exceeded", "unimplemented", "internal", "unavailable", "data_loss":
+		return semconv.OutcomeServerError
+	}
+	return semconv.OutcomeClientError
+}
+
+const grpcStatus = "Grpc-Status"
+
+// rpcCode is the code with which a procedure ended, or "" for success and for
+// what is no procedure.
+func (x *exchange) rpcCode(s *series) string {
+	if !s.procedure {
+		return ""
+	}
+	if f := x.recorder.frames; f != nil && f.ended {
+		return f.code()
+	}
+	header := x.recorder.Header()
+	for _, key := range []string{grpcStatus, http.TrailerPrefix + grpcStatus} {
+		if status := first(header, key); status != "" {
+			return codeOf(status)
+		}
+	}
+	return ""
+}
+
+// codeOf spells gRPC's number.
+func codeOf(status string) string {
+	codes := rpcCodes()
+	n, err := strconv.Atoi(strings.TrimSpace(status))
+	if err != nil || n < 0 || n >= len(codes) {
+		return "unknown"
+	}
+	return codes[n]
+}
+
+// Flags of the frame that ends a call.
+const (
+	endOfConnect = 0x02
+	endOfGRPCWeb = 0x80
+	isCompressed = 0x01
+)
+
+// maxEnd bounds what is kept of the frame that ends a call: a code, a message
+// and some metadata.
+const maxEnd = 8 << 10
+
+// frames follows the frames of an answer as they are written, each five bytes of
+// head and a message, and keeps the one that tells how the call ended.
+type frames struct {
+	endFlag byte
+	head    [5]byte
+	have    int   // bytes of the head
+	left    int64 // bytes of the message
+
+	ended bool // the frame that ends the call has begun
+	end   []byte
+}
+
+// framesOf returns frames for an answer of such a media type, else nil.
+func framesOf(contentType string) *frames {
+	switch {
+	case strings.HasPrefix(contentType, connectStream):
+		return &frames{endFlag: endOfConnect}
+	case strings.HasPrefix(contentType, "application/grpc-web-text"):
+		return nil // base64 around the frames; only its headers are read
+	case strings.HasPrefix(contentType, "application/grpc-web"):
+		return &frames{endFlag: endOfGRPCWeb}
+	}
+	return nil
+}
+
+func (f *frames) write(b []byte) {
+	for len(b) > 0 {
+		if f.left == 0 {
+			n := copy(f.head[f.have:], b)
+			f.have, b = f.have+n, b[n:]
+			if f.have == len(f.head) {
+				f.have, f.left = 0, int64(binary.BigEndian.Uint32(f.head[1:]))
+				f.ended = f.ended || f.head[0]&f.endFlag != 0
+			}
+			continue
+		}
+		n := min(int64(len(b)), f.left)
+		if f.ended {
+			f.end = append(f.end, b[:min(n, int64(maxEnd-len(f.end)))]...)
+		}
+		f.left, b = f.left-n, b[n:]
+	}
+}
+
+// code reads the error code of the last frame. What cannot be read counts as
+// unknown: a caller cannot read it either.
+func (f *frames) code() string {
+	message := f.end
+	if f.head[0]&isCompressed != 0 {
+		var err error
+		if message, err = gunzip(message); err != nil {
+			return "unknown"
+		}
+	}
+	if f.endFlag == endOfGRPCWeb {
+		return grpcWebCode(message)
+	}
+	var end struct {
+		Error *struct {
+			Code string `json:"code"`
+		} `json:"error"`
+	}
+	switch err := json.Unmarshal(message, &end); {
+	case err != nil:
+		return "unknown"
+	case end.Error == nil:
+		return ""
+	case end.Error.Code == "" || !slices.Contains(rpcCodes(), end.Error.Code):
+		return "unknown"
+	}
+	return end.Error.Code
+}
+
+func gunzip(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(r, maxEnd))
+}
+
+// grpcWebCode reads trailers that are written as a header.
+func grpcWebCode(trailers []byte) string {
+	for line := range bytes.Lines(trailers) {
+		key, value, _ := strings.Cut(string(line), ":")
+		if textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) == grpcStatus {
+			return codeOf(value)
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,147 @@
+package httpserver_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+const addItem = "/shop.v1.CartService/AddItem"
+
+// frame is one message of connect's streams and of gRPC-Web.
+func frame(flags byte, message string) string {
+	head := [5]byte{flags}
+	binary.BigEndian.PutUint32(head[1:], uint32(len(message)))
+	return string(head[:]) + message
+}
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The answers are those of the protocols, byte by byte.
+func TestProceduresMeanWhatTheirCodeSays(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		contentType string
+		status      int
+		header      string // grpc-status
+		body        string
+		outcome     string
+		code        string
+	}{
+		"connect, a success":                  {"application/json", 200, "", `{}`, semconv.OutcomeSuccess, ""},
+		"connect, not found":                  {"application/json", 404, "", `{"code":"not_found"}`, semconv.OutcomeClientError, ""},
+		"connect, internal":                   {"application/json", 500, "", `{"code":"internal"}`, semconv.OutcomeServerError, "500"},
+		"connect stream, a success":           {"application/connect+json", 200, "", frame(0, "{}") + frame(2, "{}"), semconv.OutcomeSuccess, ""},
+		"connect stream, unavailable":         {"application/connect+json", 200, "", frame(0, "{}") + frame(2, `{"error":{"code":"unavailable"}}`), semconv.OutcomeServerError, "unavailable"},
+		"connect stream, permission denied":   {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"permission_denied"}}`), semconv.OutcomeClientError, "permission_denied"},
+		"connect stream, compressed":          {"application/connect+proto", 200, "", frame(3, zipped(t, `{"error":{"code":"data_loss"}}`)), semconv.OutcomeServerError, "data_loss"},
+		"connect stream, an end that is none": {"application/connect+proto", 200, "", frame(2, `boom`), semconv.OutcomeServerError, "unknown"},
+		"connect stream, a code of its own":   {"application/connect+proto", 200, "", frame(2, `{"error":{"code":"`+strings.Repeat("x", 99)+`"}}`), semconv.OutcomeServerError, "unknown"},
+		"gRPC-Web, a success":                 {"application/grpc-web+proto", 200, "", frame(0, "x") + frame(0x80, "grpc-status: 0\r\n"), semconv.OutcomeSuccess, ""},
+		"gRPC-Web, internal":                  {"application/grpc-web", 200, "", frame(0, "x") + frame(0x80, "Grpc-Message: no\r\ngrpc-status: 13\r\n"), semconv.OutcomeServerError, "internal"},
+		"gRPC-Web, in the header":             {"application/grpc-web", 200, "5", "", semconv.OutcomeClientError, "not_found"},
+		"gRPC, in the trailer":                {"application/grpc", 200, "14", frame(0, "x"), semconv.OutcomeServerError, "unavailable"},
+		"gRPC, a number that is none":         {"application/grpc", 200, "99", "", semconv.OutcomeServerError, "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", tc.contentType)
+				if tc.header != "" && tc.body == "" {
+					w.Header().Set("Grpc-Status", tc.header)
+				}
+				w.WriteHeader(tc.status)
+				for _, b := range []byte(tc.body) { // frames do not care for how they are cut
+					_, _ = w.Write([]byte{b})
+				}
+				if tc.header != "" {
+					w.Header().Set(http.TrailerPrefix+"Grpc-Status", tc.header)
+				}
+			})
+			mux := http.NewServeMux()
+			mux.Handle("/shop.v1.CartService/", service)
+			p := newPass(t, telemetry.Sampling{Ratio: 1}, mux, httpserver.Procedures(addItem))
+			if n := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem}); n != 0 {
+				t.Errorf("%v calls are counted before the first", n)
+			}
+			p.serve(httptest.NewRequest(http.MethodPost, addItem, strings.NewReader("{}")))
+			labels := prometheus.Labels{semconv.LabelRoute: addItem, semconv.LabelMethod: http.MethodPost, semconv.LabelOutcome: tc.outcome}
+			if n := p.count(semconv.HTTPServerRequests, labels); n != 1 {
+				t.Errorf("%v calls are counted as %s", n, tc.outcome)
+			}
+			span := p.spans()[0]
+			if span.Name() != "POST "+addItem || attribute(span, "error.type") != tc.code {
+				t.Errorf("the span is %q with %v, want error.type %q", span.Name(), span.Attributes(), tc.code)
+			}
+		})
+	}
+}
+
+// A mounted service has a route for each declared procedure and none for what a
+// caller makes up.
+func TestProceduresBelowChi(t *testing.T) {
+	t.Parallel()
+	router := chi.NewRouter()
+	router.Mount("/shop.v1.CartService", http.HandlerFunc(silent))
+	p := newPass(t, telemetry.Sampling{}, router, httpserver.Procedures(addItem, "GET "+addItem))
+	p.serve(httptest.NewRequest(http.MethodPost, addItem, http.NoBody))
+	p.get(addItem)
+	p.serve(httptest.NewRequest(http.MethodPost, addItem+"Else", http.NoBody))
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		if n := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem, semconv.LabelMethod: method}); n != 1 {
+			t.Errorf("%v calls by %s", n, method)
+		}
+	}
+	if n := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: semconv.RouteUnmatched}); n != 1 {
+		t.Errorf("%v calls of nothing are unmatched", n)
+	}
+}
+
+// Whatever a handler writes as frames, following them neither panics nor keeps
+// more than the end of a call.
+func FuzzFrames(f *testing.F) {
+	f.Add("application/connect+json", frame(0, "a")+frame(2, `{"error":{"code":"unavailable"}}`))
+	f.Add("application/connect+json", frame(3, "\x1f\x8b"))
+	f.Add("application/grpc-web", frame(0x80, "grpc-status: -1"))
+	f.Add("application/grpc-web", "\x80\xff\xff\xff\xff"+strings.Repeat("a", 20_000))
+	var contentType, body string
+	p := newPass(f, telemetry.Sampling{Ratio: 1}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, body)
+	}), httpserver.Procedures(addItem))
+	f.Fuzz(func(t *testing.T, kind, text string) {
+		p.t = t
+		contentType, body = kind, text
+		before := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem})
+		rec := p.serve(httptest.NewRequest(http.MethodPost, addItem, http.NoBody))
+		if rec.Body.String() != text {
+			t.Errorf("%q became %q on its way", text, rec.Body)
+		}
+		if after := p.count(semconv.HTTPServerRequests, prometheus.Labels{semconv.LabelRoute: addItem}); after != before+1 {
+			t.Errorf("the call counts %v times", after-before)
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// keptBuffer is the largest buffer that is kept for the next line. An access
+// line has about 500 bytes; a hostile path must not pin more memory for good.
+const keptBuffer = 4 << 10
+
+// lines writes log lines whose number grows with the traffic, byte for byte as
+// the logger would, without what a record, a handler and its locks cost.
+// It is also the writer below the logger, so that no line lands inside another.
+type lines struct {
+	counts  *errorCounts
+	buffers sync.Pool
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func newLines(out io.Writer, counts *errorCounts) *lines {
+	return &lines{
+		counts:  counts,
+		out:     out,
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+// Write implements [io.Writer]. One call is one line.
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(line)
+}
+
+// WriteLine writes the same line as Logger().LogAttrs at the given time, only
+// cheaper: it is meant for lines that every request may cause. Attributes of
+// other kinds than string, integer, float and boolean, and logs that are sent to
+// a collector too, make it go through the logger.
+func (t *Telemetry) WriteLine(ctx context.Context, now time.Time, level slog.Level, msg string, attributes []slog.Attr) {
+	if level < t.level.Level() {
+		return
+	}
+	if t.lines == nil || slices.ContainsFunc(attributes, needsLogger) {
+		t.logger.LogAttrs(ctx, level, msg, slices.Clone(attributes)...) //nolint:sloglint // the caller's is one
+		return
+	}
+	missed := 0
+	if level >= slog.LevelWarn {
+		var write bool
+		if write, missed = t.lines.counts.take(level.String() + msg); !write {
+			return
+		}
+	}
+	buffer := t.lines.buffers.Get().(*[]byte)
+	line := appendLine((*buffer)[:0], now, level, msg, attributes)
+	if missed > 0 {
+		line = appendAttr(line, slog.Int(keySuppressed, missed))
+	}
+	line = appendIDs(line, trace.SpanContextFromContext(ctx))
+	line = append(line, '}', '\n')
+	// Like the logger, it has nobody to tell that standard output is gone.
+	_, _ = t.lines.Write(line)
+	if cap(line) <= keptBuffer {
+		*buffer = line
+		t.lines.buffers.Put(buffer)
+	}
+}
+
+// needsLogger says whether only the logger's handler knows how to spell the value.
+func needsLogger(a slog.Attr) bool {
+	switch a.Value.Kind() {
+	case slog.KindString, slog.KindInt64, slog.KindBool:
+		return false
+	case slog.KindFloat64:
+		f := a.Value.Float64()
+		return math.IsNaN(f) || math.IsInf(f, 0)
+	}
+	return true
+}
+
+func appendLine(line []byte, now time.Time, level slog.Level, msg string, attributes []slog.Attr) []byte {
+	line = append(line, `{"time":"`...)
+	line = now.Round(0).AppendFormat(line, time.RFC3339Nano)
+	line = append(line, `","level":"`...)
+	line = append(line, level.String()...)
+	line = append(line, `","msg":`...)
+	line = appendString(line, msg)
+	for _, a := range attributes {
+		line = appendAttr(line, a)
+	}
+	return line
+}
+
+func appendIDs(line []byte, sc trace.SpanContext) []byte {
+	if !sc.IsValid() {
+		return line
+	}
+	traceID, spanID := sc.TraceID(), sc.SpanID()
+	line = append(line, `,"`+keyTraceID+`":"`...)
+	line = hex.AppendEncode(line, traceID[:])
+	line = append(line, `","`+keySpanID+`":"`...)
+	line = hex.AppendEncode(line, spanID[:])
+	line = append(line, `","`+keySampled+`":`...)
+	return strconv.AppendBool(line, sc.IsSampled())
+}
+
+func appendAttr(line []byte, a slog.Attr) []byte {
+	line = append(line, ',')
+	line = appendString(line, a.Key)
+	line = append(line, ':')
+	switch a.Value.Kind() {
+	case slog.KindInt64:
+		return strconv.AppendInt(line, a.Value.Int64(), 10)
+	case slog.KindBool:
+		return strconv.AppendBool(line, a.Value.Bool())
+	case slog.KindFloat64:
+		return appendFloat(line, a.Value.Float64())
+	}
+	return appendString(line, a.Value.String())
+}
+
+// appendFloat spells a number as encoding/json does: the shortest digits, an
+// exponent only for what is very small or large, written without a leading 0.
+func appendFloat(line []byte, f float64) []byte {
+	size := math.Abs(f)
+	if size == 0 || size >= 1e-6 && size < 1e21 {
+		return strconv.AppendFloat(line, f, 'f', -1, 64)
+	}
+	line = strconv.AppendFloat(line, f, 'e', -1, 64)
+	if n := len(line); line[n-4] == 'e' && line[n-3] == '-' && line[n-2] == '0' {
+		line[n-2] = line[n-1]
+		line = line[:n-1]
+	}
+	return line
+}
+
+// appendString quotes as slog's JSON handler does: what JSON demands, the two
+// line ends that JavaScript knows beside it, and the replacement character for
+// what is not UTF-8.
+func appendString(line []byte, s string) []byte {
+	line = append(line, '"')
+	if isPlain(s) {
+		line = append(line, s...)
+		return append(line, '"')
+	}
+	start := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if c < ' ' || c == '"' || c == '\\' {
+				line = appendEscape(append(line, s[start:i]...), c)
+				start = i + 1
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if escape := escapeOf(r, size); escape != "" {
+			line = append(append(line, s[start:i]...), escape...)
+			start = i + size
+		}
+		i += size
+	}
+	line = append(line, s[start:]...)
+	return append(line, '"')
+}
+
+// isPlain says whether nothing in s needs an escape. Nearly every string of an
+// access line is plain, and looking at eight bytes at once halves what a line
+// costs.
+func isPlain(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if hasSpecial(word) {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// hasSpecial says whether one of eight bytes is below a space, a quote, a
+// backslash or not ASCII. The highest bit of a byte is set in the difference
+// when the byte was smaller than what was taken from it.
+func hasSpecial(word uint64) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = ones * 0x80
+	)
+	quotes, slashes := word^(ones*'"'), word^(ones*'\\')
+	below := (word - ones*' ') &^ word
+	equal := (quotes-ones)&^quotes | (slashes-ones)&^slashes
+	return (word|below|equal)&highs != 0
+}
+
+func escapeOf(r rune, size int) string {
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return `\ufffd`
+	case r == '\u2028':
+		return `\u2028`
+	case r == '\u2029':
+		return `\u2029`
+	}
+	return ""
+}
+
+func appendEscape(line []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(line, '\\', c)
+	case '\n':
+		return append(line, '\\', 'n')
+	case '\r':
+		return append(line, '\\', 'r')
+	case '\t':
+		return append(line, '\\', 't')
+	}
+	line = append(line, `\u00`...)
+	return hex.AppendEncode(line, []byte{c})
+}

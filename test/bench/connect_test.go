@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"connectrpc.com/connect"
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+type text = wrapperspb.StringValue
+
+// Procedures of the service under test.
+const (
+	say    = "/echo.v1.EchoService/Say"
+	repeat = "/echo.v1.EchoService/Repeat"
+)
+
+// echo answers what it is told, and fails with the code that it is told.
+func echo() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(say, connect.NewUnaryHandler(say, func(_ context.Context, r *connect.Request[text]) (*connect.Response[text], error) {
+		return connect.NewResponse(r.Msg), failure(r.Msg.GetValue())
+	}))
+	mux.Handle(repeat, connect.NewServerStreamHandler(repeat, func(_ context.Context, r *connect.Request[text], s *connect.ServerStream[text]) error {
+		if err := s.Send(r.Msg); err != nil {
+			return err
+		}
+		return failure(r.Msg.GetValue())
+	}))
+	router := httpserver.NewRouter()
+	router.Mount("/echo.v1.EchoService/", mux)
+	return router
+}
+
+func failure(word string) error {
+	switch word {
+	case "unavailable":
+		return connect.NewError(connect.CodeUnavailable, errors.New("on purpose"))
+	case "denied":
+		return connect.NewError(connect.CodePermissionDenied, errors.New("on purpose"))
+	}
+	return nil
+}
+
+// The adoption path of a connect-go service: mount its handler, declare its
+// procedures. Calls of every protocol, unary and streamed, count as what they
+// mean, with connect-go's own client and handler on both ends.
+func TestConnectProceduresAreObserved(t *testing.T) {
+	protocols := map[string][]connect.ClientOption{
+		"connect":  nil,
+		"gRPC":     {connect.WithGRPC()},
+		"gRPC-Web": {connect.WithGRPCWeb()},
+	}
+	outcomes := map[string]string{
+		"hello": semconv.OutcomeSuccess, "unavailable": semconv.OutcomeServerError, "denied": semconv.OutcomeClientError,
+	}
+	for name, options := range protocols {
+		for word, outcome := range outcomes {
+			t.Run(name+" "+word, func(t *testing.T) {
+				t.Parallel()
+				tel, url, client := observedEcho(t)
+				call := connect.NewClient[text, text](client, url+say, options...)
+				if _, err := call.CallUnary(t.Context(), connect.NewRequest(&text{Value: word})); (err != nil) != (outcome != semconv.OutcomeSuccess) {
+					t.Errorf("the call ends with %v", err)
+				}
+				streamed := connect.NewClient[text, text](client, url+repeat, options...)
+				stream, err := streamed.CallServerStream(t.Context(), connect.NewRequest(&text{Value: word}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for stream.Receive() {
+					if stream.Msg().GetValue() != word {
+						t.Errorf("received %q", stream.Msg().GetValue())
+					}
+				}
+				if err := stream.Close(); err != nil {
+					t.Error(err)
+				}
+				for _, procedure := range []string{say, repeat} {
+					waitCount(t, tel, procedure, outcome)
+				}
+			})
+		}
+	}
+}
+
+// observedEcho serves the service over HTTP/2, which gRPC asks for.
+func observedEcho(t *testing.T) (*telemetry.Telemetry, string, *http.Client) {
+	t.Helper()
+	tel, err := telemetry.New(telemetry.Options{Service: "echo", Stdout: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	observer, err := httpserver.NewObserver(httpserver.Options{Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := observer.Wrap(echo(), httpserver.Procedures(say, repeat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return tel, server.URL, server.Client()
+}
+
+// waitCount waits until the procedure was counted once under the outcome, and
+// under no other. The pass ends after the caller has its answer.
+func waitCount(t *testing.T, tel *telemetry.Telemetry, procedure, outcome string) {
+	t.Helper()
+	deadline, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	for {
+		counts := map[string]float64{}
+		families, err := tel.Metrics().Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := 0.0
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == semconv.HTTPServerRequests && labelOf(m, semconv.LabelRoute) == procedure {
+					counts[labelOf(m, semconv.LabelOutcome)] += m.GetCounter().GetValue()
+					total += m.GetCounter().GetValue()
+				}
+			}
+		}
+		if total == 1 && counts[outcome] == 1 {
+			return
+		}
+		if total > 0 || deadline.Err() != nil {
+			t.Fatalf("%s counts as %v, want one %s", procedure, counts, outcome)
+		}
+	}
+}
+
+func labelOf(m *dto.Metric, name string) string {
+	for _, pair := range m.GetLabel() {
+		if pair.GetName() == name {
+			return pair.GetValue()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+)
+
+func main() { os.Exit(exit()) } //nolint:forbidigo // this is main
+
+func exit() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	file := flags.String("o", "", "file that takes the table as Markdown too")
+	only := flags.String("stack", "", "measure one stack in this process; for the program itself")
+	how := flags.String("mode", string(onePercent), "with -stack: which requests are sampled")
+	n := flags.Int("n", 0, "with -stack: answer so many requests and count nothing; 0 counts allocations")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *only == "" {
+		return compare(ctx, out, *file)
+	}
+	s, err := named(*only)
+	if err != nil {
+		return err
+	}
+	if *n == 0 {
+		c, err := allocations(s, mode(*how))
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(c)
+	}
+	h, err := s.build(mode(*how), &noExporter{})
+	if err != nil {
+		return err
+	}
+	return serve(h, mode(*how), *n)
+}
+
+// compare measures every stack in every mode and holds ours to its bars.
+func compare(ctx context.Context, out io.Writer, file string) error {
+	valgrind, err := exec.LookPath("valgrind")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "SKIPPED: instruction counts, because valgrind is not installed (Debian: apt-get install valgrind)")
+		valgrind = ""
+	}
+	var rows []row
+	for _, s := range stacks() {
+		for _, m := range modes() {
+			if s.plain && m != onePercent {
+				continue
+			}
+			fmt.Fprintf(os.Stderr, "measuring %s at %s\n", s.name, m)
+			c, err := measure(ctx, s, m, valgrind)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row{s, m, c})
+		}
+	}
+	text := report(rows)
+	if _, err := io.WriteString(out, text); err != nil {
+		return err
+	}
+	if file != "" && valgrind != "" {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return check(rows)
+}

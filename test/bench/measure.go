@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Numbers of requests. The first thousand fill pools, maps and queues. Between
+// the two runs under cachegrind lie enough requests for 1 % to be dozens, and
+// few enough for valgrind's fifty-fold slowness.
+const (
+	warmUp    = 1_000
+	measured  = 20_000
+	fewInstr  = 1_000
+	manyInstr = 5_000
+)
+
+// cost is what one request costs.
+type cost struct {
+	Allocs       float64 `json:"allocs"`
+	Bytes        float64 `json:"bytes"`
+	Instructions float64 `json:"-"` // 0 when they were not counted
+}
+
+// noExporter takes spans and does nothing with them.
+type noExporter struct{ spans atomic.Int64 }
+
+// ExportSpans implements [sdktrace.SpanExporter].
+func (e *noExporter) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
+	e.spans.Add(int64(len(spans)))
+	return nil
+}
+
+// Shutdown implements [sdktrace.SpanExporter].
+func (*noExporter) Shutdown(context.Context) error { return nil }
+
+// serve answers n requests one after the other.
+func serve(h http.Handler, m mode, n int) error {
+	r, w := newRequest(m), newSink()
+	for range n {
+		w.reset()
+		h.ServeHTTP(w, r)
+		if w.status != http.StatusOK {
+			return fmt.Errorf("the stack answered %d", w.status)
+		}
+	}
+	return nil
+}
+
+// allocations runs in a process of its own; see main.
+func allocations(s stack, m mode) (cost, error) {
+	h, err := s.build(m, &noExporter{})
+	if err != nil {
+		return cost{}, err
+	}
+	if err := serve(h, m, warmUp); err != nil {
+		return cost{}, err
+	}
+	var before, after goruntime.MemStats
+	goruntime.ReadMemStats(&before)
+	if err := serve(h, m, measured); err != nil {
+		return cost{}, err
+	}
+	goruntime.ReadMemStats(&after)
+	return cost{
+		Allocs: float64(after.Mallocs-before.Mallocs) / measured,
+		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / measured,
+	}, nil
+}
+
+// measure runs this program again, once for the allocations and twice for the
+// instructions.
+func measure(ctx context.Context, s stack, m mode, valgrind string) (cost, error) {
+	var c cost
+	out, err := child(ctx, nil, s, m, 0)
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(out, &c); err != nil {
+		return c, fmt.Errorf("the child's answer %q: %w", out, err)
+	}
+	if valgrind == "" {
+		return c, nil
+	}
+	few, err := instructions(ctx, valgrind, s, m, fewInstr)
+	if err != nil {
+		return c, err
+	}
+	many, err := instructions(ctx, valgrind, s, m, manyInstr)
+	if err != nil {
+		return c, err
+	}
+	c.Instructions = float64(many-few) / (manyInstr - fewInstr)
+	return c, nil
+}
+
+var totalInstructions = regexp.MustCompile(`I\s+refs:\s+([0-9,]+)`)
+
+func instructions(ctx context.Context, valgrind string, s stack, m mode, n int) (int64, error) {
+	out, err := child(ctx, []string{valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"}, s, m, n)
+	if err != nil {
+		return 0, err
+	}
+	found := totalInstructions.FindSubmatch(out)
+	if found == nil {
+		return 0, fmt.Errorf("cachegrind told no instructions:\n%s", out)
+	}
+	return strconv.ParseInt(strings.ReplaceAll(string(found[1]), ",", ""), 10, 64)
+}
+
+// child runs one measurement in a process of its own, below the given command.
+func child(ctx context.Context, below []string, s stack, m mode, n int) ([]byte, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := append(slices.Clone(below), self, "-stack", s.name, "-mode", string(m), "-n", strconv.Itoa(n))
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s at %s: %w", s.name, m, err), errors.New(strings.TrimSpace(string(out))))
+	}
+	return out, nil
+}

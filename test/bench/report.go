@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// row is one measurement.
+type row struct {
+	stack stack
+	mode  mode
+	cost  cost
+}
+
+// bar is what observing may cost over bare chi, and how many times as much the
+// usual stack must add in the same run.
+type bar struct {
+	mode         mode
+	allocs       float64
+	bytes        float64
+	instructions float64
+	times        float64
+}
+
+// The bars of the project's design. A request that a trusted caller did not
+// sample is held to those of one that the ratio did not.
+func bars() []bar {
+	return []bar{
+		{onePercent, 1, 400, 12_000, 7},
+		{everyRequest, 10, 4 << 10, 50_000, 2.8},
+		{remoteUnsampled, 1, 400, 12_000, 7},
+	}
+}
+
+func find(rows []row, name string, m mode) cost {
+	i := slices.IndexFunc(rows, func(r row) bool { return r.stack.name == name && (r.mode == m || r.stack.plain) })
+	if i < 0 {
+		return cost{}
+	}
+	return rows[i].cost
+}
+
+func minus(a, b cost) cost {
+	return cost{a.Allocs - b.Allocs, a.Bytes - b.Bytes, a.Instructions - b.Instructions}
+}
+
+// report is the table, as Markdown.
+func report(rows []row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# What observing a request costs\n\nWritten by `make bench-peers` on %s with %s.\n\n", time.Now().UTC().Format(time.DateOnly), versions())
+	b.WriteString("| stack | sampled | allocations | bytes | instructions | over bare chi: allocations | bytes | instructions | times ours |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		mode := string(r.mode)
+		if r.stack.plain {
+			mode = "-"
+		}
+		more := minus(r.cost, find(rows, bareChi, r.mode))
+		mine := minus(find(rows, ours, r.mode), find(rows, bareChi, r.mode))
+		times := "-"
+		if !r.stack.plain && mine.Instructions > 0 {
+			times = fmt.Sprintf("%.1f", more.Instructions/mine.Instructions)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.2f | %.0f | %.0f | %+.2f | %+.0f | %+.0f | %s |\n", r.stack.name, mode,
+			r.cost.Allocs, r.cost.Bytes, r.cost.Instructions, more.Allocs, more.Bytes, more.Instructions, times)
+	}
+	b.WriteString("\nOne request in process: GET /users/42, one parameter, three fields of JSON, GOMAXPROCS=1. Instructions are those of the\n" +
+		"whole process by cachegrind, collection of garbage included, as the difference of two runs; they repeat to about 5 %.\n")
+	return b.String()
+}
+
+// versions names Go and the peers, as they were linked.
+func versions() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "an unknown build"
+	}
+	list := []string{info.GoVersion}
+	for _, m := range info.Deps {
+		switch m.Path {
+		case "github.com/go-chi/chi/v5", "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+			"github.com/riandyrn/otelchi", "github.com/prometheus/client_golang", "github.com/zeromicro/go-zero", "github.com/go-kratos/kratos/v2":
+			list = append(list, m.Path+" "+m.Version)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// check says which bars were missed. Instructions are held where they were
+// counted.
+func check(rows []row) error {
+	var missed []error
+	for _, b := range bars() {
+		base := find(rows, bareChi, b.mode)
+		mine, theirs := minus(find(rows, ours, b.mode), base), minus(find(rows, usual, b.mode), base)
+		// Hundredths of an allocation are the spans of 1 % and what runs beside.
+		if mine.Allocs > b.allocs+0.5 || mine.Bytes > b.bytes {
+			missed = append(missed, fmt.Errorf("%s: %+.2f allocations and %+.0f bytes over bare chi, want at most %+.0f and %+.0f", b.mode, mine.Allocs, mine.Bytes, b.allocs, b.bytes))
+		}
+		if base.Instructions == 0 {
+			continue
+		}
+		if mine.Instructions > b.instructions {
+			missed = append(missed, fmt.Errorf("%s: %+.0f instructions over bare chi, want at most %+.0f", b.mode, mine.Instructions, b.instructions))
+		}
+		if theirs.Instructions < b.times*mine.Instructions {
+			missed = append(missed, fmt.Errorf("%s: the usual stack adds %.1f times as many instructions, want at least %.1f", b.mode, theirs.Instructions/mine.Instructions, b.times))
+		}
+	}
+	return errors.Join(missed...)
+}
