@@ -54,11 +54,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serveWithin(timeout, w, r, priority)
 		return
 	}
-	g.serve(w, r, priority)
+	g.serve(r.Context(), false, w, r, priority)
 }
 
-func (g *guard) serve(w http.ResponseWriter, r *http.Request, p Priority) {
-	ctx := r.Context()
+// serve passes the request on when it is let in; with the context when that is
+// not its own.
+func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
 		g.refuse(w, r, err)
@@ -70,9 +71,16 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, p Priority) {
 		defer func() { permit.Release(errors.Is(ctx.Err(), context.DeadlineExceeded)) }()
 	}
 	if p != Default {
-		r = r.WithContext(WithPriority(ctx, p))
+		ctx, other = WithPriority(ctx, p), true
 	}
-	g.next.ServeHTTP(w, r)
+	if !other {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	inner := r.WithContext(ctx)
+	// http.ServeMux says in the request that it was given which route it chose.
+	defer func() { r.Pattern = inner.Pattern }()
+	g.next.ServeHTTP(w, inner)
 }
 
 // serveWithin serves with the caller's deadline. A handler that gave up at it
@@ -81,7 +89,7 @@ func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *htt
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	t := &tracker{ResponseWriter: w}
-	g.serve(t, r.WithContext(ctx), p)
+	g.serve(ctx, true, t, r, p)
 	if !t.wrote && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.refuse(w, r, context.DeadlineExceeded)
 	}
