@@ -69,6 +69,7 @@ func simLimiter(t *testing.T, cfg Config) *Limiter {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.sched = scheduler{} // it is the machine's, not the model's
 	return l
 }
 

@@ -217,7 +217,7 @@ func TestACallerThatLeavesIsNotShed(t *testing.T) {
 		if l.queue.length != 0 {
 			t.Errorf("%d still wait", l.queue.length)
 		}
-		for r := ReasonLimit; r <= ReasonMemory; r++ {
+		for r := ReasonLimit; r <= ReasonScheduler; r++ {
 			wantShed(t, l, Default, r, 0)
 		}
 	})

@@ -22,9 +22,10 @@ type Options struct {
 type Limiter struct {
 	config Config
 	shed   shedCounters
-	memory memory
 
 	mu       sync.Mutex
+	memory   memory
+	sched    scheduler
 	rule     rule
 	queue    queue
 	inFlight int
@@ -39,7 +40,7 @@ func New(opts Options) (*Limiter, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Limiter{config: cfg, rule: newRule(cfg), queue: newQueue(cfg), memory: newMemory(cfg, opts.Memory)}
+	l := &Limiter{config: cfg, rule: newRule(cfg), queue: newQueue(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg)}
 	var err error
 	l.shed, err = l.declare(opts.Metrics)
 	return l, err
@@ -88,6 +89,8 @@ func (l *Limiter) hopeless(now, deadline time.Time, p Priority) Reason {
 		// Below the floor everybody is let in: a process that leaks must not
 		// refuse for ever instead of being restarted.
 		return ReasonMemory
+	case l.sched.late(now, p):
+		return ReasonScheduler
 	}
 	return admitted
 }

@@ -49,7 +49,7 @@ runtime_overload_queued 0
 # TYPE runtime_overload_shed_total counter
 `)
 	for _, p := range []string{semconv.PriorityCritical, semconv.PriorityDefault, semconv.PrioritySheddable} {
-		for _, r := range []string{semconv.ShedDeadline, semconv.ShedLimit, semconv.ShedMemory, semconv.ShedQueueFull} {
+		for _, r := range []string{semconv.ShedDeadline, semconv.ShedLimit, semconv.ShedMemory, semconv.ShedQueueFull, semconv.ShedScheduler} {
 			fmt.Fprintf(&want, "runtime_overload_shed_total{priority=%q,reason=%q} 0\n", p, r)
 		}
 	}

@@ -67,20 +67,29 @@ func (m *memory) collect(now time.Time) {
 
 // newMemoryInUse returns a function that tells the share of GOMEMLIMIT that is
 // in use by what is alive: objects that the last collection left, and stacks.
-// Garbage is not counted, since Go lets it grow up to the limit by design. It is
-// 0 without a limit. It allocates nothing and is not safe for concurrent use.
+// Garbage is not counted, since Go lets it grow up to the limit by design; but
+// when all memory together is over the limit, the collector does not keep up, and
+// that counts. It is 0 without a limit. It allocates nothing and is not safe for
+// concurrent use.
 func newMemoryInUse() func() float64 {
+	const live, stacks, limit, total, released = 0, 1, 2, 3, 4
 	samples := []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"},
-		{Name: "/memory/classes/heap/stacks:bytes"},
-		{Name: "/gc/gomemlimit:bytes"},
+		live:     {Name: "/gc/heap/live:bytes"},
+		stacks:   {Name: "/memory/classes/heap/stacks:bytes"},
+		limit:    {Name: "/gc/gomemlimit:bytes"},
+		total:    {Name: "/memory/classes/total:bytes"},
+		released: {Name: "/memory/classes/heap/released:bytes"},
 	}
+	bytes := func(i int) float64 { return float64(samples[i].Value.Uint64()) }
 	return func() float64 {
 		metrics.Read(samples)
-		limit := samples[2].Value.Uint64()
-		if limit == 0 || limit == math.MaxInt64 {
+		if samples[limit].Value.Uint64() == math.MaxInt64 {
 			return 0
 		}
-		return float64(samples[0].Value.Uint64()+samples[1].Value.Uint64()) / float64(limit)
+		share := (bytes(live) + bytes(stacks)) / bytes(limit)
+		if whole := (bytes(total) - bytes(released)) / bytes(limit); whole > 1 {
+			return max(share, whole)
+		}
+		return share
 	}
 }

@@ -20,7 +20,7 @@ func (l *Limiter) declare(reg *telemetry.Registry) (shedCounters, error) {
 		return shed, err
 	}
 	for p := Sheddable; p <= Critical; p++ {
-		for r := ReasonLimit; r <= ReasonMemory; r++ {
+		for r := ReasonLimit; r <= ReasonScheduler; r++ {
 			shed[p.index()][r.index()] = vec.WithLabelValues(p.String(), r.Label())
 		}
 	}

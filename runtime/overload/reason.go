@@ -12,9 +12,10 @@ const (
 	ReasonQueueFull        // so many wait that it was not worth waiting
 	ReasonDeadline         // its caller would have given up before the answer
 	ReasonMemory           // the process is short of memory
+	ReasonScheduler        // it waited for a processor too long to be begun
 )
 
-const reasons = int(ReasonMemory)
+const reasons = int(ReasonScheduler)
 
 // index is the place in a table of all reasons.
 func (r Reason) index() int { return int(r) - 1 }
@@ -28,6 +29,8 @@ func (r Reason) Label() string {
 		return semconv.ShedDeadline
 	case ReasonMemory:
 		return semconv.ShedMemory
+	case ReasonScheduler:
+		return semconv.ShedScheduler
 	case ReasonLimit, admitted:
 	}
 	return semconv.ShedLimit
@@ -40,7 +43,7 @@ func (r Reason) Error() string {
 		return "the answer would come after the caller's deadline"
 	case ReasonMemory:
 		return "the service is short of memory"
-	case ReasonLimit, ReasonQueueFull, admitted:
+	case ReasonLimit, ReasonQueueFull, ReasonScheduler, admitted:
 	}
 	return "the service has more to do than it can"
 }

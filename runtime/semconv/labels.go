@@ -88,4 +88,5 @@ const (
 	ShedQueueFull     = "queue_full" // so many wait that it was not worth waiting
 	ShedDeadline      = "deadline"   // its caller would have given up before the answer
 	ShedMemory        = "memory"     // the process is short of memory
+	ShedScheduler     = "scheduler"  // it waited for a processor too long to be begun
 )
