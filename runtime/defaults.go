@@ -6,6 +6,7 @@ import (
 
 	"github.com/observability-first/scaffold/runtime/health"
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/overload"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -54,6 +55,7 @@ type settings struct {
 	Lifecycle lifecycleConfig   `env:",inline"`
 	Telemetry telemetry.Config  `env:",inline"`
 	Health    health.Config     `env:"HEALTH"`
+	Overload  overload.Config   `env:"OVERLOAD"`
 }
 
 type lifecycleConfig struct {

@@ -92,6 +92,7 @@ func (r *running) start(ctx context.Context) error {
 		return err
 	}
 	r.telemetry.SetGlobals()
+	r.followMemoryLimit()
 	if err := r.listen(ctx); err != nil {
 		return usageError{err}
 	}
@@ -127,7 +128,7 @@ func (r *running) start(ctx context.Context) error {
 func (r *running) listen(ctx context.Context) error {
 	var err error
 	if r.handler != nil {
-		if r.server, err = httpserver.New(r.observer, r.handler, r.routes...); err != nil {
+		if r.server, err = httpserver.New(r.observer, r.protected(r.handler), r.routes...); err != nil {
 			return err
 		}
 	}

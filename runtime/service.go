@@ -15,6 +15,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/config"
 	"github.com/observability-first/scaffold/runtime/health"
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/overload"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
@@ -33,6 +34,7 @@ type Service struct {
 	telemetry *telemetry.Telemetry
 	observer  *httpserver.Observer
 	health    *health.Monitor
+	limiter   *overload.Limiter
 
 	handler  http.Handler
 	routes   []httpserver.Option
@@ -109,6 +111,10 @@ func (s *Service) build() error {
 	})
 	if err != nil {
 		return err
+	}
+	s.limiter, err = overload.New(overload.Options{Config: s.settings.Overload, Metrics: s.telemetry.Metrics()})
+	if err != nil {
+		return usageError{err}
 	}
 	s.drainPhases, err = s.telemetry.Metrics().Gauge(semconv.RuntimeDrainPhase, "Time that each phase of the stop took.", semconv.LabelPhase)
 	if err != nil {

@@ -37,6 +37,7 @@ func TestPublicNames(t *testing.T) {
 	}
 	section("metrics", constants(t, "../../runtime/semconv/metrics.go"))
 	section("labels and their values", constants(t, "../../runtime/semconv/labels.go"))
+	section("headers", constants(t, "../../runtime/semconv/headers.go"))
 	alerts, records := ruleNames(t)
 	section("alerts", alerts)
 	section("records", records)

@@ -77,3 +77,16 @@ func DurationBuckets() []float64 {
 func DatabaseBuckets() []float64 {
 	return []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
 }
+
+// Label and values of overload protection.
+const (
+	LabelPriority     = "priority"
+	PriorityCritical  = "critical"
+	PriorityDefault   = "default"
+	PrioritySheddable = "sheddable"
+	ShedLimit         = "limit"      // waited for its turn in vain
+	ShedQueueFull     = "queue_full" // so many wait that it was not worth waiting
+	ShedDeadline      = "deadline"   // its caller would have given up before the answer
+	ShedMemory        = "memory"     // the process is short of memory
+	ShedScheduler     = "scheduler"  // it waited for a processor too long to be begun
+)

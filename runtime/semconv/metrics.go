@@ -87,3 +87,19 @@ const (
 	// identical one had just been.
 	RuntimeLogsSuppressed = "runtime_logs_suppressed_total"
 )
+
+// Metrics of overload protection.
+const (
+	// RuntimeOverloadLimit is how many requests may be worked on at a time.
+	RuntimeOverloadLimit = "runtime_overload_limit"
+	// RuntimeOverloadInFlight is how many are.
+	RuntimeOverloadInFlight = "runtime_overload_in_flight"
+	// RuntimeOverloadQueued is how many wait to be begun.
+	RuntimeOverloadQueued = "runtime_overload_queued"
+	// RuntimeOverloadShed counts requests that were refused to protect the
+	// others, by priority and reason. All combinations exist from the start.
+	RuntimeOverloadShed = "runtime_overload_shed_total"
+	// RuntimeOverloadAtFloor is 1 while the limit is as low as it may get:
+	// whatever makes the service slow, a lower limit will not cure it.
+	RuntimeOverloadAtFloor = "runtime_overload_at_floor"
+)

@@ -1,0 +1,150 @@
+package overload
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Refuse answers a request that was not let in. The error is a [Reason], the
+// context's when the caller left while it waited, or [context.DeadlineExceeded]
+// when the handler said nothing until the caller's deadline.
+type Refuse func(w http.ResponseWriter, r *http.Request, err error)
+
+// Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
+// how important they are and with the headers of [Timeout] how long they are
+// waited for; both end up in the context, and so in what the handler calls.
+//
+// A request for a stream is let in like the others, and then leaves its place:
+// it lasts as long as it lasts.
+//
+// Without refuse, refusals are plain 503 answers with Retry-After.
+func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
+	if !l.config.Enabled {
+		return next
+	}
+	if refuse == nil {
+		refuse = refusePlainly
+	}
+	return &guard{limiter: l, next: next, refuse: refuse}
+}
+
+// guard is the limiter in front of a handler.
+type guard struct {
+	limiter *Limiter
+	next    http.Handler
+	refuse  Refuse
+}
+
+// ServeHTTP implements [http.Handler]. A request without headers for it passes
+// without an allocation.
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	priority := Default
+	if text, sent := single(r.Header, semconv.HeaderPriority); sent {
+		priority = ParsePriority(text, g.limiter.config.TrustedPriority)
+	}
+	if timeout, sent := Timeout(r.Header); sent && !isStream(r) {
+		g.serveWithin(timeout, w, r, priority)
+		return
+	}
+	g.serve(r.Context(), false, w, r, priority)
+}
+
+// serve passes the request on when it is let in; with the context when that is
+// not its own.
+func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
+	permit, err := g.limiter.Acquire(ctx, p)
+	if err != nil {
+		g.refuse(w, r, err)
+		return
+	}
+	if isStream(r) {
+		permit.Forget()
+	} else {
+		defer func() { permit.Release(errors.Is(ctx.Err(), context.DeadlineExceeded)) }()
+	}
+	if p != Default {
+		ctx, other = WithPriority(ctx, p), true
+	}
+	if !other {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	inner := r.WithContext(ctx)
+	// http.ServeMux says in the request that it was given which route it chose.
+	defer func() { r.Pattern = inner.Pattern }()
+	g.next.ServeHTTP(w, inner)
+}
+
+// serveWithin serves with the caller's deadline. A handler that gave up at it
+// without a word is answered for: an empty 200 would be a lie.
+func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *http.Request, p Priority) {
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	t := &tracker{ResponseWriter: w}
+	g.serve(ctx, true, t, r, p)
+	if !t.wrote && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		g.refuse(w, r, context.DeadlineExceeded)
+	}
+}
+
+// isStream says whether the answer may last.
+func isStream(r *http.Request) bool {
+	return len(r.Header["Upgrade"]) > 0 || r.Header.Get("Accept") == "text/event-stream" ||
+		strings.HasPrefix(r.Header.Get("Content-Type"), "application/connect+")
+}
+
+// tracker knows whether an answer was begun.
+type tracker struct {
+	http.ResponseWriter
+
+	wrote bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (t *tracker) WriteHeader(status int) {
+	t.wrote = t.wrote || status >= http.StatusOK
+	t.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (t *tracker) Write(b []byte) (int, error) {
+	t.wrote = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Flush implements [http.Flusher].
+func (t *tracker) Flush() {
+	t.wrote = true
+	_ = http.NewResponseController(t.ResponseWriter).Flush() // a writer that does not flush has nothing to do
+}
+
+// Unwrap is what [http.ResponseController] asks for.
+func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// RetryAfter is a value for the header of a refusal: one to three seconds, drawn
+// by lot, so that those who were refused together do not come back together.
+func RetryAfter() string { return strconv.Itoa(1 + rand.IntN(3)) }
+
+// Fault is a refusal in words for the caller, or the error as it is.
+func Fault(err error) error {
+	if reason, ok := errors.AsType[Reason](err); ok {
+		return fault.Unavailable("%s; try again later", reason).Because(err)
+	}
+	return err
+}
+
+func refusePlainly(w http.ResponseWriter, _ *http.Request, err error) {
+	f := fault.Of(Fault(err))
+	if _, refused := errors.AsType[Reason](err); refused {
+		w.Header().Set("Retry-After", RetryAfter())
+	}
+	http.Error(w, f.Message, f.Code.Status())
+}

@@ -1,0 +1,267 @@
+package overload
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// fill takes every place of a limiter that has one, and one more in the queue
+// when asked.
+func full(t *testing.T, cfg Config) *Limiter {
+	t.Helper()
+	cfg.MinLimit, cfg.InitialLimit, cfg.MaxLimit = 1, 1, 1
+	l := simLimiter(t, cfg)
+	if _, err := l.Acquire(t.Context(), Default); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func get(h http.Handler, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestARefusalSaysWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		called := false
+		h := full(t, Config{}).Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }), nil)
+		began := time.Now()
+		w := get(h)
+		if w.Code != http.StatusServiceUnavailable || called {
+			t.Errorf("status %d, handler called: %t", w.Code, called)
+		}
+		if s := w.Header().Get("Retry-After"); s != "1" && s != "2" && s != "3" {
+			t.Errorf("Retry-After: %q", s)
+		}
+		if waited := time.Since(began); waited != 50*time.Millisecond {
+			t.Errorf("it waited %s, not as long as it may", waited)
+		}
+	})
+}
+
+// Work that cannot be done before the caller gives up is not begun, and not
+// waited for either.
+func TestNothingIsBegunThatCannotEndInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := full(t, Config{QueueWait: time.Second})
+		l.rule.fastest = 0.030
+		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the work was begun") }), nil)
+		for _, tc := range []struct {
+			timeout string
+			waits   time.Duration
+		}{
+			{"20", 0}, {"30", 0}, {"100", 70 * time.Millisecond},
+		} {
+			began := time.Now()
+			w := get(h, semconv.HeaderTimeout, tc.timeout)
+			if waited := time.Since(began); waited != tc.waits {
+				t.Errorf("with %s ms left it waited %s, want %s", tc.timeout, waited, tc.waits)
+			}
+			if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "deadline") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+		wantShed(t, l, Default, ReasonDeadline, 3)
+	})
+}
+
+// The handler's context ends when the caller gives up, or when we do, whichever
+// is first.
+func TestTheDeadlineOfTheCallerIsHonoured(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		header []string
+		own    time.Duration
+		want   time.Duration
+	}{
+		{"none", nil, 30 * time.Second, 30 * time.Second},
+		{"envoy", []string{semconv.HeaderTimeout, "250"}, 30 * time.Second, 250 * time.Millisecond},
+		{"grpc", []string{semconv.HeaderGRPCTimeout, "3S"}, 30 * time.Second, 3 * time.Second},
+		{"connect", []string{semconv.HeaderConnectTimeout, "1500"}, 30 * time.Second, 1500 * time.Millisecond},
+		{"the shortest of several", []string{semconv.HeaderTimeout, "900", semconv.HeaderGRPCTimeout, "300m"}, 30 * time.Second, 300 * time.Millisecond},
+		{"longer than ours", []string{semconv.HeaderTimeout, "9999999999"}, time.Second, time.Second},
+		{"nonsense", []string{semconv.HeaderTimeout, "-1"}, time.Second, time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := simLimiter(t, Config{}).Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					deadline, _ := r.Context().Deadline()
+					if left := time.Until(deadline); left != tc.want {
+						t.Errorf("%s are left, want %s", left, tc.want)
+					}
+				}), nil)
+				ctx, cancel := context.WithTimeout(t.Context(), tc.own)
+				defer cancel()
+				r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+				for i := 0; i+1 < len(tc.header); i += 2 {
+					r.Header.Set(tc.header[i], tc.header[i+1])
+				}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			})
+		})
+	}
+}
+
+func TestAHandlerThatGivesUpInSilenceIsAnsweredFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{})
+		h := l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), nil)
+		if w := get(h, semconv.HeaderTimeout, "40"); w.Code != http.StatusGatewayTimeout {
+			t.Errorf("status %d, want 504", w.Code)
+		}
+		h = l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			<-r.Context().Done()
+		}), nil)
+		if w := get(h, semconv.HeaderTimeout, "40"); w.Code != http.StatusAccepted || w.Body.Len() != 0 {
+			t.Errorf("an answer that was begun became %d %q", w.Code, w.Body)
+		}
+	})
+}
+
+func TestPriorityReachesTheHandlerOnlyFromThoseWhoAreTrusted(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		sent    string
+		trusted bool
+		want    Priority
+	}{
+		{"critical", true, Critical}, {"critical", false, Default},
+		{"sheddable", true, Sheddable}, {"sheddable", false, Sheddable},
+		{"default", true, Default}, {"CRITICAL", true, Default}, {"critical ", true, Default}, {"\x00", true, Default}, {"", true, Default},
+	} {
+		h := simLimiter(t, Config{TrustedPriority: tc.trusted}).Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := PriorityOf(r.Context()); got != tc.want {
+				t.Errorf("%q, trusted %t: the handler sees %s, want %s", tc.sent, tc.trusted, got, tc.want)
+			}
+		}), nil)
+		get(h, semconv.HeaderPriority, tc.sent)
+	}
+}
+
+// A stream that lasts for hours must not keep others out.
+func TestAStreamLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	for _, header := range [][]string{{"Upgrade", "websocket"}, {"Accept", "text/event-stream"}, {"Content-Type", "application/connect+proto"}} {
+		l := simLimiter(t, Config{MinLimit: 1, InitialLimit: 1, MaxLimit: 1})
+		inner := 0
+		var h http.Handler
+		h = l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if isStream(r) {
+				inner = get(h).Code
+			}
+		}), nil)
+		get(h, header...)
+		if inner != http.StatusOK {
+			t.Errorf("%v: beside the stream the answer is %d", header, inner)
+		}
+		if l.inFlight != 0 {
+			t.Errorf("%v: %d places are not given back", header, l.inFlight)
+		}
+	}
+}
+
+func TestAPanicGivesThePlaceBack(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil)
+	func() {
+		defer func() {
+			if p := recover(); !errors.Is(p.(error), http.ErrAbortHandler) {
+				t.Errorf("the panic became %v", p)
+			}
+		}()
+		get(h)
+	}()
+	if l.inFlight != 0 {
+		t.Errorf("%d places are not given back", l.inFlight)
+	}
+}
+
+// A caller that leaves the queue was not refused: it is not counted as shed.
+func TestACallerThatLeavesIsNotShed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := full(t, Config{QueueWait: time.Second})
+		ctx, cancel := context.WithCancel(t.Context())
+		var left sync.WaitGroup
+		left.Go(func() {
+			if _, err := l.Acquire(ctx, Default); !errors.Is(err, context.Canceled) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		left.Wait()
+		if l.queue.length != 0 {
+			t.Errorf("%d still wait", l.queue.length)
+		}
+		for r := ReasonLimit; r <= ReasonScheduler; r++ {
+			wantShed(t, l, Default, r, 0)
+		}
+	})
+}
+
+func TestSwitchedOffItIsNotThere(t *testing.T) {
+	t.Parallel()
+	l := full(t, Config{})
+	l.config.Enabled = false
+	next := http.NotFoundHandler()
+	if got := get(l.Wrap(next, nil)); got.Code != http.StatusNotFound {
+		t.Errorf("the answer is %d", got.Code)
+	}
+	permit, err := l.Acquire(t.Context(), Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	permit.Release(false)
+	permit.Forget()
+}
+
+// The writer still streams: optional interfaces are reached.
+func TestTheCallersDeadlineKeepsTheWriterWhole(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	server := httptest.NewServer(l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "begun")
+		w.(http.Flusher).Flush()
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Error(err)
+		}
+	}), nil))
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set(semconv.HeaderTimeout, "60000")
+	resp, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); string(text) != "begun" || err != nil || len(resp.TransferEncoding) == 0 {
+		t.Errorf("%q %v %v", text, err, resp.TransferEncoding)
+	}
+}

@@ -1,0 +1,288 @@
+package overload
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+func wantShed(t *testing.T, l *Limiter, p Priority, r Reason, want float64) {
+	t.Helper()
+	if got := testutil.ToFloat64(l.shed[p.index()][r.index()]); got != want {
+		t.Errorf("%g %s requests were shed for %s, want %g", got, p, r.Label(), want)
+	}
+}
+
+// A counter that is born with its first refusal hides it from rate.
+func TestEverySeriesExistsFromTheStart(t *testing.T) {
+	t.Parallel()
+	reg := telemetry.NewRegistry(telemetry.Classic)
+	if _, err := New(Options{Config: Config{Enabled: true}, Metrics: reg}); err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString(`
+# HELP runtime_overload_at_floor 1 while the limit is as low as it may get.
+# TYPE runtime_overload_at_floor gauge
+runtime_overload_at_floor 0
+# HELP runtime_overload_in_flight Requests that are worked on.
+# TYPE runtime_overload_in_flight gauge
+runtime_overload_in_flight 0
+# HELP runtime_overload_limit Requests that may be worked on at a time.
+# TYPE runtime_overload_limit gauge
+runtime_overload_limit 64
+# HELP runtime_overload_queued Requests that wait to be begun.
+# TYPE runtime_overload_queued gauge
+runtime_overload_queued 0
+# HELP runtime_overload_shed_total Requests that were refused to protect the others.
+# TYPE runtime_overload_shed_total counter
+`)
+	for _, p := range []string{semconv.PriorityCritical, semconv.PriorityDefault, semconv.PrioritySheddable} {
+		for _, r := range []string{semconv.ShedDeadline, semconv.ShedLimit, semconv.ShedMemory, semconv.ShedQueueFull, semconv.ShedScheduler} {
+			fmt.Fprintf(&want, "runtime_overload_shed_total{priority=%q,reason=%q} 0\n", p, r)
+		}
+	}
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want.String())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGaugesShowWhatHappens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reg := telemetry.NewRegistry(telemetry.Classic)
+		l, err := New(Options{Config: Config{Enabled: true, MinLimit: 2, InitialLimit: 3}, Metrics: reg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.rule.limit = 2
+		for range 3 {
+			go func() {
+				if permit, err := l.Acquire(t.Context(), Default); err == nil {
+					time.Sleep(10 * time.Millisecond)
+					permit.Release(false)
+				}
+			}()
+		}
+		synctest.Wait()
+		for name, want := range map[string]float64{
+			semconv.RuntimeOverloadLimit: 2, semconv.RuntimeOverloadInFlight: 2, semconv.RuntimeOverloadQueued: 1, semconv.RuntimeOverloadAtFloor: 1,
+		} {
+			if got := gauge(t, reg, name); got != want {
+				t.Errorf("%s is %g, want %g", name, got, want)
+			}
+		}
+		time.Sleep(time.Second)
+		for _, name := range []string{semconv.RuntimeOverloadInFlight, semconv.RuntimeOverloadQueued} {
+			if got := gauge(t, reg, name); got != 0 {
+				t.Errorf("%s is %g when all is done", name, got)
+			}
+		}
+	})
+}
+
+func gauge(t *testing.T, reg *telemetry.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+// The more important is begun first and takes the place of the less important.
+func TestTheQueueKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := full(t, Config{Queue: 3, QueueWait: time.Hour})
+		var mu sync.Mutex
+		var order []string
+		arrive := func(name string, p Priority) {
+			go func() {
+				permit, err := l.Acquire(t.Context(), p)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					order = append(order, name+" refused")
+					return
+				}
+				order = append(order, name)
+				permit.Release(false)
+			}()
+			synctest.Wait()
+		}
+		arrive("sheddable 1", Sheddable)
+		arrive("sheddable 2", Sheddable)
+		arrive("default 1", Default)
+		arrive("sheddable 3", Sheddable) // no room, nothing below it
+		arrive("critical", Critical)     // takes the place of sheddable 2
+		arrive("default 2", Default)     // takes the place of sheddable 1
+		arrive("default 3", Default)     // no room
+		Permit{l, time.Now()}.Release(false)
+		synctest.Wait()
+		want := "sheddable 3 refused, sheddable 2 refused, sheddable 1 refused, default 3 refused, critical, default 1, default 2"
+		if got := strings.Join(order, ", "); got != want {
+			t.Errorf("the order is\n%s, want\n%s", got, want)
+		}
+		wantShed(t, l, Sheddable, ReasonQueueFull, 3)
+		wantShed(t, l, Default, ReasonQueueFull, 1)
+	})
+}
+
+func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		used    float64
+		refused []Priority
+	}{
+		{0.69, nil}, {0.71, []Priority{Sheddable}}, {0.81, []Priority{Sheddable, Default}}, {0.91, []Priority{Sheddable, Default, Critical}},
+	} {
+		l, err := New(Options{
+			Config: Config{Enabled: true, MinLimit: 1, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+			Memory: func() float64 { return tc.used },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Acquire(t.Context(), Sheddable); err != nil {
+			t.Errorf("at %.2f below the floor: %v", tc.used, err)
+		}
+		for p := Sheddable; p <= Critical; p++ {
+			_, err := l.Acquire(t.Context(), p)
+			want := 0.0
+			for _, r := range tc.refused {
+				if r == p {
+					want = 1
+				}
+			}
+			if (err != nil) != (want == 1) {
+				t.Errorf("at %.2f a %s request gets %v", tc.used, p, err)
+			}
+			wantShed(t, l, p, ReasonMemory, want)
+		}
+	}
+}
+
+// Memory is looked at now and then, not for every request.
+func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		l, err := New(Options{
+			Config: Config{Enabled: true, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+			Memory: func() float64 { looks++; return 0 },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10_000 {
+			time.Sleep(100 * time.Microsecond)
+			if permit, err := l.Acquire(t.Context(), Default); err == nil {
+				permit.Release(false)
+			}
+		}
+		if looks < 99 || looks > 101 {
+			t.Errorf("%d looks in a second, want a hundred", looks)
+		}
+	})
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	reg := telemetry.NewRegistry(telemetry.Classic)
+	for name, tc := range map[string]struct {
+		config Config
+		want   string
+	}{
+		"OVERLOAD_MIN_LIMIT=9 is above OVERLOAD_MAX_LIMIT=5": {Config{MinLimit: 9, InitialLimit: 9, MaxLimit: 5}, "lower the one"},
+		"OVERLOAD_INITIAL_LIMIT=500":                         {Config{InitialLimit: 500, MaxLimit: 100}, "write 4 to 100"},
+		"OVERLOAD_MIN_LIMIT=-1":                              {Config{MinLimit: -1}, "1 or more"},
+		"OVERLOAD_QUEUE=-1":                                  {Config{Queue: -1}, "1 or more"},
+		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "1ms or more"},
+	} {
+		_, err := New(Options{Config: tc.config, Metrics: reg})
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("the error is %v, want %s ... %s", err, name, tc.want)
+		}
+	}
+	if _, err := New(Options{}); err == nil || !strings.Contains(err.Error(), "Options.Metrics") {
+		t.Errorf("without metrics: %v", err)
+	}
+	if _, err := New(Options{Config: Config{MinLimit: 2000}, Metrics: telemetry.NewRegistry(telemetry.Classic)}); err != nil {
+		t.Errorf("a floor alone moves the others: %v", err)
+	}
+}
+
+// What a request that is let in at once costs: no allocation at all.
+func TestTheLimiterAllocatesNothing(t *testing.T) {
+	l := simLimiter(t, Config{MemoryShedRatio: 0.8})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if n := testing.AllocsPerRun(1000, func() {
+		permit, err := l.Acquire(ctx, Default)
+		if err != nil {
+			t.Error(err)
+		}
+		permit.Release(false)
+	}); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+	h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
+	r, w := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx), httptest.NewRecorder()
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n != 0 {
+		t.Errorf("%g allocations in front of a handler", n)
+	}
+	r.Header.Set(semconv.HeaderTimeout, strings.Repeat("9", 10_000))
+	r.Header.Set(semconv.HeaderGRPCTimeout, "zzzzzzzzz")
+	r.Header.Set(semconv.HeaderPriority, strings.Repeat("critical", 1000))
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n != 0 {
+		t.Errorf("%g allocations for hostile headers", n)
+	}
+}
+
+func BenchmarkAcquire(b *testing.B) {
+	l, err := New(Options{Config: Config{Enabled: true, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		permit, err := l.Acquire(b.Context(), Default)
+		if err != nil {
+			b.Fatal(err)
+		}
+		permit.Release(false)
+	}
+}
+
+func BenchmarkRefuse(b *testing.B) {
+	l, err := New(Options{Config: Config{Enabled: true}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	ctx, cancel := context.WithDeadline(b.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for b.Loop() {
+		if _, err := l.Acquire(ctx, Default); err == nil {
+			b.Fatal("let in")
+		}
+	}
+}

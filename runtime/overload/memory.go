@@ -1,0 +1,95 @@
+package overload
+
+import (
+	"math"
+	goruntime "runtime"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// memoryEvery is how often memory is looked at: between two looks, a service
+	// that answers 10,000 requests a second begins a hundred.
+	memoryEvery = 10 * time.Millisecond
+	// collectEvery is how often a service that refuses for memory collects garbage
+	// by itself. What is alive is known by the collector only, and a service that
+	// does nothing allocates nothing and never collects: it would refuse for ever.
+	collectEvery = time.Second
+)
+
+// memory is how much of the memory limit is in use. The limiter's lock guards it.
+type memory struct {
+	share  func() float64
+	from   [priorities]float64 // share from which that priority is refused
+	looked time.Time
+	used   float64
+	full   time.Time // since when somebody is refused, or the last collection
+}
+
+// newMemory spreads the refusal: half-way to the limit from where it begins, the
+// important are refused too, and the unimportant are as far below.
+func newMemory(c Config, share func() float64) memory {
+	if share == nil {
+		share = newMemoryInUse()
+	}
+	start, step := c.MemoryShedRatio, (1-c.MemoryShedRatio)/2
+	if start == 0 || !c.Enabled {
+		start, step = math.Inf(1), 0
+	}
+	return memory{share: share, from: [priorities]float64{start - step, start, start + step}}
+}
+
+// short says whether a request of that priority is refused for memory.
+func (m *memory) short(now time.Time, p Priority) bool {
+	if math.IsInf(m.from[0], 1) {
+		return false
+	}
+	if now.Sub(m.looked) >= memoryEvery {
+		m.looked = now
+		m.used = m.share()
+		m.collect(now)
+	}
+	return m.used >= m.from[p.index()]
+}
+
+// collect sees to it that the end of a shortage is noticed.
+func (m *memory) collect(now time.Time) {
+	switch {
+	case m.used < m.from[0]:
+		m.full = time.Time{}
+	case m.full.IsZero():
+		m.full = now
+	case now.Sub(m.full) >= collectEvery:
+		m.full = now
+		go goruntime.GC()
+	}
+}
+
+// newMemoryInUse returns a function that tells the share of GOMEMLIMIT that is
+// in use by what is alive: objects that the last collection left, and stacks.
+// Garbage is not counted, since Go lets it grow up to the limit by design; but
+// when all memory together is over the limit, the collector does not keep up, and
+// that counts. It is 0 without a limit. It allocates nothing and is not safe for
+// concurrent use.
+func newMemoryInUse() func() float64 {
+	const live, stacks, limit, total, released = 0, 1, 2, 3, 4
+	samples := []metrics.Sample{
+		live:     {Name: "/gc/heap/live:bytes"},
+		stacks:   {Name: "/memory/classes/heap/stacks:bytes"},
+		limit:    {Name: "/gc/gomemlimit:bytes"},
+		total:    {Name: "/memory/classes/total:bytes"},
+		released: {Name: "/memory/classes/heap/released:bytes"},
+	}
+	bytes := func(i int) float64 { return float64(samples[i].Value.Uint64()) }
+	return func() float64 {
+		metrics.Read(samples)
+		if samples[limit].Value.Uint64() == math.MaxInt64 {
+			return 0
+		}
+		share := (bytes(live) + bytes(stacks)) / bytes(limit)
+		if whole := (bytes(total) - bytes(released)) / bytes(limit); whole > 1 {
+			return max(share, whole)
+		}
+		return share
+	}
+}

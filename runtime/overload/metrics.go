@@ -1,0 +1,53 @@
+package overload
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/telemetry"
+)
+
+// shedCounters are the refusals by priority and reason, found without hashing.
+type shedCounters [priorities][reasons]prometheus.Counter
+
+// declare makes the limiter readable. Gauges are read when somebody scrapes, so
+// that requests do not pay for them.
+func (l *Limiter) declare(reg *telemetry.Registry) (shedCounters, error) {
+	var shed shedCounters
+	vec, err := reg.Counter(semconv.RuntimeOverloadShed, "Requests that were refused to protect the others.",
+		semconv.LabelPriority, semconv.LabelReason)
+	if err != nil {
+		return shed, err
+	}
+	for p := Sheddable; p <= Critical; p++ {
+		for r := ReasonLimit; r <= ReasonScheduler; r++ {
+			shed[p.index()][r.index()] = vec.WithLabelValues(p.String(), r.Label())
+		}
+	}
+	for _, g := range []struct {
+		name, help string
+		read       func() float64
+	}{
+		{semconv.RuntimeOverloadLimit, "Requests that may be worked on at a time.", func() float64 { return float64(int(l.rule.limit)) }},
+		{semconv.RuntimeOverloadInFlight, "Requests that are worked on.", func() float64 { return float64(l.inFlight) }},
+		{semconv.RuntimeOverloadQueued, "Requests that wait to be begun.", func() float64 { return float64(l.queue.length) }},
+		{semconv.RuntimeOverloadAtFloor, "1 while the limit is as low as it may get.", l.atFloor},
+	} {
+		read := func() float64 {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return g.read()
+		}
+		if err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, read)); err != nil {
+			return shed, err
+		}
+	}
+	return shed, nil
+}
+
+func (l *Limiter) atFloor() float64 {
+	if l.config.Enabled && int(l.rule.limit) <= l.config.MinLimit && l.config.MinLimit < l.config.InitialLimit {
+		return 1
+	}
+	return 0
+}

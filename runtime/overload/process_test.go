@@ -1,0 +1,117 @@
+//go:build unix
+
+package overload
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// A pool of eight connections behind a real server, at three times what it can
+// do: with the limiter the pool's capacity is goodput, without it nearly nothing
+// is.
+func TestARealServerHoldsItsGoodput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds")
+	}
+	const (
+		workers  = 8
+		takes    = 20 * time.Millisecond
+		capacity = workers / 0.020
+		patience = 200 * time.Millisecond
+		last     = 3 * time.Second
+	)
+	goodput := func(enabled bool) float64 {
+		p := startChild(t, childPlan{Limiter: Config{Enabled: enabled}, Workers: workers, Takes: takes})
+		a := offer(t.Context(), p.url, 3*capacity, last, patience, false)
+		r, ok := p.end(t)
+		if !ok {
+			t.Fatal("the server died")
+		}
+		share := float64(a.good) / (capacity * last.Seconds())
+		t.Logf("limiter %t: goodput %.0f %% of the capacity; %s; limit %d", enabled, 100*share, a, r.Limit)
+		return share
+	}
+	with, without := goodput(true), goodput(false)
+	if with < 0.7 || with < 3*without {
+		t.Errorf("goodput is %.2f of the capacity with the limiter and %.2f without", with, without)
+	}
+}
+
+// Computing on one core is the hard case: a request waits for the processor
+// before a line of ours runs, and a limit on what is worked on never sees it. How
+// long goroutines wait for a processor does. What else was tried is in
+// docs/adr/011-overload.md.
+func TestOneCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestOneCore: loads a real process for a quarter of a minute")
+	}
+	const (
+		patience = 100 * time.Millisecond
+		last     = 2 * time.Second
+		spins    = 2_000_000
+	)
+	capacity := capacityOf(t, childPlan{Spins: spins})
+	t.Logf("one request after the other: %.0f/s", capacity)
+	goodput := func(enabled bool, load float64) float64 {
+		p := startChild(t, childPlan{Spins: spins, Limiter: Config{Enabled: enabled}}, "GOMAXPROCS=1")
+		a := offer(t.Context(), p.url, load*capacity, last, patience, false)
+		r, ok := p.end(t)
+		if !ok {
+			t.Fatal("the server died")
+		}
+		share := float64(a.good) / (capacity * last.Seconds())
+		t.Logf("limiter %t, load %g: goodput %.0f %% of the capacity; %s; age of the served %.0f ms, scheduler p99 %.0f ms",
+			enabled, load, 100*share, a, 1e3*r.ServedAge, 1e3*r.SchedulerP99)
+		return share
+	}
+	goodput(true, 0.7)
+	for _, load := range []float64{2, 4} {
+		if with, without := goodput(true, load), goodput(false, load); with < 2*without {
+			t.Errorf("at %gx goodput is %.2f of the capacity with the limiter and %.2f without", load, with, without)
+		}
+	}
+}
+
+// capacityOf is what a server answers when it has one caller.
+func capacityOf(t *testing.T, plan childPlan) float64 {
+	t.Helper()
+	p := startChild(t, plan, "GOMAXPROCS=1")
+	answered, began := 0, time.Now()
+	for time.Since(began) < time.Second {
+		answered += offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false).good
+	}
+	rate := float64(answered) / time.Since(began).Seconds()
+	if _, ok := p.end(t); !ok || answered == 0 {
+		t.Fatal("the server answers nobody")
+	}
+	return rate
+}
+
+// A refusal must cost so much less than an answer that refusing helps. Compared
+// is the processor time of the same process for the same number of requests.
+func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestARefusalCostsAFifthOfAnAnswer: loads a real process for a few seconds")
+	}
+	const requests = 400
+	cost := func(full bool) float64 {
+		p := startChild(t, childPlan{Spins: 500_000, Full: full, Limiter: Config{Enabled: true, MinLimit: 8, MemoryShedRatio: 0.8}})
+		transport := &http.Transport{}
+		defer transport.CloseIdleConnections()
+		for range requests {
+			ask(t.Context(), transport, p.url, 10*time.Second, false)
+		}
+		r, ok := p.end(t)
+		if !ok || r.Served+r.Shed != requests || r.Served != 0 && r.Shed != 0 {
+			t.Fatalf("the server saw %+v", r)
+		}
+		return (r.CPU - r.CPUBefore) / requests
+	}
+	answer, refusal := cost(false), cost(true)
+	t.Logf("an answer takes %.0f us, a refusal %.0f us: 1/%.1f", 1e6*answer, 1e6*refusal, answer/refusal)
+	if refusal > answer/5 {
+		t.Errorf("a refusal costs %.2f of an answer", refusal/answer)
+	}
+}

@@ -1,0 +1,49 @@
+package overload
+
+import "github.com/observability-first/scaffold/runtime/semconv"
+
+// Reason is why a request was refused. It is an error.
+type Reason uint8
+
+// The reasons.
+const (
+	admitted        Reason = iota
+	ReasonLimit            // it waited for its turn as long as it may
+	ReasonQueueFull        // so many wait that it was not worth waiting
+	ReasonDeadline         // its caller would have given up before the answer
+	ReasonMemory           // the process is short of memory
+	ReasonScheduler        // it waited for a processor too long to be begun
+)
+
+const reasons = int(ReasonScheduler)
+
+// index is the place in a table of all reasons.
+func (r Reason) index() int { return int(r) - 1 }
+
+// Label is the reason as a label has it.
+func (r Reason) Label() string {
+	switch r {
+	case ReasonQueueFull:
+		return semconv.ShedQueueFull
+	case ReasonDeadline:
+		return semconv.ShedDeadline
+	case ReasonMemory:
+		return semconv.ShedMemory
+	case ReasonScheduler:
+		return semconv.ShedScheduler
+	case ReasonLimit, admitted:
+	}
+	return semconv.ShedLimit
+}
+
+// Error says it to the caller.
+func (r Reason) Error() string {
+	switch r {
+	case ReasonDeadline:
+		return "the answer would come after the caller's deadline"
+	case ReasonMemory:
+		return "the service is short of memory"
+	case ReasonLimit, ReasonQueueFull, ReasonScheduler, admitted:
+	}
+	return "the service has more to do than it can"
+}

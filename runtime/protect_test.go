@@ -1,0 +1,149 @@
+package runtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// occupied is a service with one place, which is taken.
+func occupied(t *testing.T, handler func(http.HandlerFunc) http.Handler, options ...httpserver.Option) *servicetest.Service {
+	t.Helper()
+	release, entered := make(chan struct{}), make(chan struct{})
+	h := handler(func(http.ResponseWriter, *http.Request) {
+		close(entered)
+		<-release
+	})
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		svc.Handle(h, options...)
+		return svc.Run(ctx)
+	}, "OVERLOAD_MIN_LIMIT=1", "OVERLOAD_INITIAL_LIMIT=1", "OVERLOAD_MAX_LIMIT=1", "OVERLOAD_QUEUE_WAIT=1ms")
+	var first sync.WaitGroup
+	first.Go(func() {
+		if status, _, _ := fetch(t, svc.URL+"/orders/1"); status != http.StatusOK {
+			t.Errorf("the request that was let in got %d", status)
+		}
+	})
+	t.Cleanup(first.Wait)
+	t.Cleanup(func() { close(release) })
+	<-entered
+	return svc
+}
+
+func fetch(t *testing.T, url string, header ...string) (int, http.Header, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Error(err)
+		return 0, nil, nil
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0, nil, nil
+	}
+	defer resp.Body.Close()
+	var body map[string]any
+	_ = json.NewDecoder(resp.Body).Decode(&body) // some answers have no body
+	return resp.StatusCode, resp.Header, body
+}
+
+// A refusal is a problem that says when to come back; it is counted as shed on
+// the route it was meant for, whichever router that is, and probes never feel it.
+func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		handler func(http.HandlerFunc) http.Handler
+		options []httpserver.Option
+	}{
+		"chi": {handler: func(h http.HandlerFunc) http.Handler {
+			router, sub := httpserver.NewRouter(), httpserver.NewRouter()
+			sub.Get("/{id}", h)
+			router.Mount("/orders", sub)
+			return router
+		}},
+		"http.ServeMux": {func(h http.HandlerFunc) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("GET /orders/{id}", h)
+			return mux
+		}, []httpserver.Option{httpserver.Routes("GET /orders/{id}")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := occupied(t, tc.handler, tc.options...)
+			for _, header := range [][]string{{}, {semconv.HeaderTimeout, "5000"}} {
+				status, got, body := fetch(t, svc.URL+"/orders/2", header...)
+				if status != http.StatusServiceUnavailable || got.Get("Content-Type") != httpserver.ProblemType {
+					t.Errorf("%d %v", status, got)
+				}
+				if after := got.Get("Retry-After"); !slices.Contains([]string{"1", "2", "3"}, after) {
+					t.Errorf("Retry-After: %q", after)
+				}
+				if detail, _ := body["detail"].(string); body["code"] != "unavailable" || !strings.Contains(detail, "try again") {
+					t.Errorf("the problem is %v", body)
+				}
+			}
+			svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{
+				semconv.LabelRoute: "/orders/{id}", semconv.LabelOutcome: semconv.OutcomeShed,
+			}, 2)
+			svc.WaitMetric(semconv.RuntimeOverloadShed, map[string]string{semconv.LabelReason: semconv.ShedLimit}, 2)
+			svc.WaitMetric(semconv.RuntimeOverloadInFlight, nil, 1)
+			for _, probe := range []string{"/livez", "/readyz", "/metrics"} {
+				if status, _, _ := fetch(t, svc.AdminURL+probe); status != http.StatusOK {
+					t.Errorf("%s answers %d while the service is full", probe, status)
+				}
+			}
+		})
+	}
+}
+
+// The route is known also when the limiter hands a copy of the request on.
+func TestARequestWithADeadlineKeepsItsRoute(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /orders/{id}", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		svc.Handle(mux, httpserver.Routes("GET /orders/{id}"))
+		return svc.Run(ctx)
+	})
+	status, _, body := fetch(t, svc.URL+"/orders/1", semconv.HeaderTimeout, "20", semconv.HeaderPriority, semconv.PrioritySheddable)
+	if status != http.StatusGatewayTimeout || body["code"] != "deadline_exceeded" {
+		t.Errorf("%d %v", status, body)
+	}
+	svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{
+		semconv.LabelRoute: "/orders/{id}", semconv.LabelOutcome: semconv.OutcomeServerError,
+	}, 1)
+}
+
+func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ value, want string }{
+		"OVERLOAD_QUEUE_WAIT":        {"0s", "1ms to 1m"},
+		"OVERLOAD_QUEUE":             {"0", "1 or more"},
+		"OVERLOAD_MIN_LIMIT":         {"5000", "OVERLOAD_MAX_LIMIT=1000"},
+		"OVERLOAD_MEMORY_SHED_RATIO": {"80", "0 to 1"},
+		"OVERLOAD_TRUSTED_PRIORITY":  {"internal", "true or false"},
+		"HTTP_REQUEST_TIMEOUT":       {"-1s", "1ms or more"},
+		"OVERLOAD_INITIAL_LIMIT":     {"2000", "4 to 1000"},
+		"OVERLOAD_MEMORY_RATIO":      {"-0.1", "0 to 1"},
+		"OVERLOAD_MAX_LIMIT":         {"-5", "1 or more"},
+		"OVERLOAD_ENABLED":           {"perhaps", "true or false"},
+	} {
+		status, _, stderr := execute(t, nil, map[string]string{name: tc.value}, simple)
+		if status != 64 || !strings.Contains(stderr, name) || !strings.Contains(stderr, tc.want) {
+			t.Errorf("%s=%s: status %d, %s", name, tc.value, status, stderr)
+		}
+	}
+}
