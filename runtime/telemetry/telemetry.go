@@ -46,6 +46,7 @@ type Telemetry struct {
 	registry   *Registry
 	level      *slog.LevelVar
 	logger     *slog.Logger
+	lines      *lineWriter
 	provider   *sdktrace.TracerProvider
 	tracers    trace.TracerProvider
 	lateTracer trace.Tracer
@@ -53,7 +54,7 @@ type Telemetry struct {
 	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
 	propagator propagation.TextMapPropagator
 
-	dropped    *prometheus.CounterVec
+	dropped    map[string]map[string]prometheus.Counter // by signal and reason
 	suppressed prometheus.Counter
 	lateSpans  prometheus.Counter
 
@@ -136,15 +137,8 @@ func newResource(opts Options) (*resource.Resource, error) {
 }
 
 func (t *Telemetry) declare() error {
-	var err error
-	if t.dropped, err = t.registry.Counter(semconv.RuntimeTelemetryDropped,
-		"Telemetry that was given up rather than let it slow the service.", semconv.LabelSignal, semconv.LabelReason); err != nil {
+	if err := t.declareDrops(); err != nil {
 		return err
-	}
-	for _, name := range []string{"traces", "logs", "metrics", "profiles"} {
-		for _, reason := range []string{dropQueueFull, dropExportFailed, dropShutdown} {
-			t.dropped.WithLabelValues(name, reason)
-		}
 	}
 	suppressed, err := t.registry.Counter(semconv.RuntimeLogsSuppressed, "Log lines left out because identical ones had just been written.")
 	if err != nil {
@@ -175,10 +169,6 @@ func (t *Telemetry) declareProcess() error {
 	)
 }
 
-func (t *Telemetry) dropper(signal string) func(reason string, n int) {
-	return func(reason string, n int) { t.dropped.WithLabelValues(signal, reason).Add(float64(n)) }
-}
-
 // telling logs why a batch was not delivered. That it was lost is counted where
 // the batch is dropped; identical lines are limited like all others.
 func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
@@ -192,7 +182,12 @@ func telling[T any](t *Telemetry, signal string, export func(context.Context, []
 }
 
 // Start starts the exporters. It returns without waiting for any backend.
+//
+// From here until [Telemetry.Shutdown], a log line that standard output does not
+// take is held back and, beyond a MiB of them, dropped. Before and after, writing
+// a line waits for the reader, but for a second at the most.
 func (t *Telemetry) Start(ctx context.Context) error {
+	t.lines.setPatient(false)
 	for _, s := range t.signals {
 		if err := s.start(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", s.name, err)
@@ -203,7 +198,9 @@ func (t *Telemetry) Start(ctx context.Context) error {
 
 // Shutdown flushes and stops every signal at the same time and returns when all
 // are done or the context ends, whichever is first. What could not be sent is
-// counted as dropped. The error names each signal that was not flushed.
+// counted as dropped. The error names each signal that was not flushed; it is a
+// warning and no failure of the service, which did its work. Log lines get up to
+// a second of their own: they tell how the rest went.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	errs := make([]error, len(t.signals))
 	var wg sync.WaitGroup
@@ -215,7 +212,16 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return errors.Join(errors.Join(errs...), t.flushLines(ctx))
+}
+
+func (t *Telemetry) flushLines(ctx context.Context) error {
+	t.lines.setPatient(true)
+	err := t.lines.flush(context.WithoutCancel(ctx))
+	if err != nil {
+		t.lines.abandon()
+	}
+	return err
 }
 
 // SetGlobals makes these the process-wide providers of OpenTelemetry, for
