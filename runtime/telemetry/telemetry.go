@@ -137,6 +137,10 @@ func newResource(opts Options) (*resource.Resource, error) {
 }
 
 func (t *Telemetry) declare() error {
+	t.registry.warn = t.tellOverflow
+	if _, err := t.registry.declareOverflow(); err != nil { // before the others: they get their zeros
+		return err
+	}
 	if err := t.declareDrops(); err != nil {
 		return err
 	}
@@ -151,6 +155,15 @@ func (t *Telemetry) declare() error {
 	}
 	t.lateSpans = late.WithLabelValues()
 	return t.declareProcess()
+}
+
+// tellOverflow names the label whose values have no end. It is called once for
+// each.
+func (t *Telemetry) tellOverflow(metric, label string) {
+	t.logger.Warn("a label has too many values, further ones share one series",
+		slog.String("metric", metric), slog.String("label", label),
+		slog.Int("ceiling", t.registry.ceiling()), slog.String("value", semconv.OverflowValue),
+		slog.String("advice", "put what has no end on the span or the log line"))
 }
 
 func (t *Telemetry) declareProcess() error {
