@@ -59,21 +59,30 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 
 	s := &stopping{running: r, ctx: whole, work: work, phases: r.drainPhases}
 	_, s.span = r.telemetry.TracerProvider().Tracer("github.com/observability-first/scaffold/runtime").Start(base, "shutdown")
-	s.phase(phaseAnnounce, s.announce)
-	s.phase(phaseDelay, s.delay)
-	s.phase(phaseRequests, s.finishRequests)
-	s.phase(phaseWorkers, s.finishWorkers)
+	s.must(phaseAnnounce, s.announce)
+	s.must(phaseDelay, s.delay)
+	s.must(phaseRequests, s.finishRequests)
+	s.must(phaseWorkers, s.finishWorkers)
 	s.span.End()
-	s.phase(phaseFlush, s.flush)
-	s.phase(phaseClose, s.closeAll)
+	// Telemetry that could not be delivered is a warning in the log and a count
+	// in the metrics. The service did its work: the status stays 0.
+	_ = s.phase(phaseFlush, s.flush)
+	s.must(phaseClose, s.closeAll)
 	if r.admin != nil {
 		s.errs = append(s.errs, r.admin.Close(whole))
 	}
 	return errors.Join(s.errs...)
 }
 
+// must runs a phase whose failure is one of the service.
+func (s *stopping) must(name string, run func() error) {
+	if err := s.phase(name, run); err != nil {
+		s.errs = append(s.errs, fmt.Errorf("stop, %s: %w", name, err))
+	}
+}
+
 // phase runs one phase and tells about it on log, metric and span.
-func (s *stopping) phase(name string, run func() error) {
+func (s *stopping) phase(name string, run func() error) error {
 	began := time.Now()
 	err := run()
 	took := time.Since(began)
@@ -84,9 +93,9 @@ func (s *stopping) phase(name string, run func() error) {
 	if err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("error", err))
-		s.errs = append(s.errs, fmt.Errorf("stop, %s: %w", name, err))
 	}
 	s.Logger().LogAttrs(s.ctx, level, "drain phase done", attrs...)
+	return err
 }
 
 func (s *stopping) announce() error {

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -67,13 +68,28 @@ func Execute(ctx context.Context, p Process, info Info, defaults Defaults, run f
 	if err == nil {
 		return exitDone
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		_, _ = fmt.Fprintf(p.Stderr, "%s: %s\n", info.Name, line)
-	}
+	p.sayLast(info.Name, err)
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		return exitUsage
 	}
 	return exitError
+}
+
+// lastWords is how long an exit waits for a standard error that nobody reads.
+const lastWords = time.Second
+
+// sayLast tells what ends the process.
+func (p Process) sayLast(name string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	_ = await(ctx, func() error {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			if _, err := fmt.Fprintf(p.Stderr, "%s: %s\n", name, line); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, *Service) error) *cobra.Command {
@@ -117,14 +133,18 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 	return root
 }
 
-// notify subscribes to the signals that stop the service.
+// notify subscribes to the signals that stop the service. It also takes SIGPIPE,
+// without looking at it: Go's default ends a process whose standard output was
+// closed, as happens when a log collector restarts.
 func (p Process) notify() (signals <-chan os.Signal, release func()) {
 	if p.Signals != nil {
 		return p.Signals, func() {}
 	}
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
-	return c, func() { signal.Stop(c) }
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return c, func() { signal.Stop(c); signal.Stop(pipe) }
 }
 
 // revision is the commit of the build, as the Go tool recorded it.

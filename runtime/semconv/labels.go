@@ -90,3 +90,39 @@ const (
 	ShedMemory        = "memory"     // the process is short of memory
 	ShedScheduler     = "scheduler"  // it waited for a processor too long to be begun
 )
+
+// Values of [LabelSignal] in [RuntimeTelemetryDropped].
+const (
+	SignalTraces   = "traces"
+	SignalLogs     = "logs"
+	SignalMetrics  = "metrics"
+	SignalProfiles = "profiles"
+)
+
+// Values of [LabelReason] in [RuntimeTelemetryDropped]. What is counted are
+// spans, log records and log lines, pushes of metrics, uploads of profiles; what
+// a collector rejects out of a push is counted in data points.
+const (
+	// DropQueueFull means that more was produced than the backend takes.
+	DropQueueFull = "queue_full"
+	// DropExportFailed means that the backend was away, refused or broke off.
+	DropExportFailed = "export_failed"
+	// DropRejected means that the backend took a batch and said that it threw
+	// some of it away (OTLP's partial success).
+	DropRejected = "rejected"
+	// DropShutdown means that the process ended before it could be sent.
+	DropShutdown = "shutdown"
+	// DropBlocked means that nobody read the standard output of the process:
+	// log lines, once the buffer for them was full.
+	DropBlocked = "blocked"
+)
+
+// Signals lists the signals of a service.
+func Signals() []string {
+	return []string{SignalTraces, SignalLogs, SignalMetrics, SignalProfiles}
+}
+
+// DropReasons lists why telemetry may be given up.
+func DropReasons() []string {
+	return []string{DropQueueFull, DropExportFailed, DropRejected, DropShutdown, DropBlocked}
+}

@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -20,6 +21,10 @@ func TestAllocationsOfALine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := tel.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	ctx, now, text := parentContext(true, false), time.Now(), strings.Repeat("a", 30)
 	got := testing.AllocsPerRun(1000, func() {
 		attributes := [...]slog.Attr{slog.String("url_path", text), slog.Float64("duration_seconds", 0.25)}

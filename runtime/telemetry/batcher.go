@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // Bounds of a batcher. Queue, batch and period are the defaults that the
@@ -14,13 +16,8 @@ const (
 	batchSize     = 512
 	batchPeriod   = 5 * time.Second
 	exportTimeout = 10 * time.Second
-)
-
-// Reasons for dropped telemetry, as the label of runtime_telemetry_dropped_total.
-const (
-	dropQueueFull    = "queue_full"
-	dropExportFailed = "export_failed"
-	dropShutdown     = "shutdown"
+	// settle is what counting gets after the time for a flush is over.
+	settle = 100 * time.Millisecond
 )
 
 // batcher hands items to a slow export function without ever making the giver
@@ -66,14 +63,32 @@ func newBatcher[T any](period time.Duration, export func(context.Context, []T) e
 func (b *batcher[T]) add(item T) {
 	select {
 	case <-b.done:
-		b.drop(dropShutdown, 1)
+		b.drop(semconv.DropShutdown, 1)
 		return
 	default:
 	}
 	select {
 	case b.queue <- item:
 	default:
-		b.drop(dropQueueFull, 1)
+		b.drop(semconv.DropQueueFull, 1)
+		return
+	}
+	select {
+	case <-b.done:
+		b.abandon() // the queue was closed while the item went in
+	default:
+	}
+}
+
+// abandon counts what is queued and will never be sent.
+func (b *batcher[T]) abandon() {
+	for {
+		select {
+		case <-b.queue:
+			b.drop(semconv.DropShutdown, 1)
+		default:
+			return
+		}
 	}
 }
 
@@ -98,12 +113,13 @@ func (b *batcher[T]) flush(ctx context.Context) error {
 }
 
 // shutdown exports what is queued within the context and counts the rest as
-// dropped. It returns when the context ends even if an export hangs.
+// dropped. It returns a moment after the context ends even if an export hangs.
 func (b *batcher[T]) shutdown(ctx context.Context) error {
 	started := true
 	b.startOnce.Do(func() { started = false })
 	if !started {
 		b.stopOnce.Do(func() { close(b.done) })
+		b.abandon()
 		return nil
 	}
 	b.stopOnce.Do(func() { b.stop <- ctx })
@@ -112,11 +128,19 @@ func (b *batcher[T]) shutdown(ctx context.Context) error {
 	case <-b.done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	// An export that heeds its context ends now, and what it lost is counted.
+	b.cancel()
+	select {
+	case <-b.done:
+	case <-time.After(settle):
+		b.abandon()
+	}
+	return ctx.Err()
 }
 
 func (b *batcher[T]) run() {
+	defer b.abandon() // what came in between the last look and the close
 	defer close(b.done)
 	batch := make([]T, 0, batchSize)
 	ticker := time.NewTicker(b.period)
@@ -158,13 +182,13 @@ func (b *batcher[T]) send(ctx context.Context, batch []T) []T {
 		return batch
 	}
 	if ctx.Err() != nil {
-		b.drop(dropShutdown, len(batch))
+		b.drop(semconv.DropShutdown, len(batch))
 		return batch[:0]
 	}
 	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
 	defer cancel()
 	if err := b.export(ctx, batch); err != nil {
-		b.drop(dropExportFailed, len(batch))
+		b.drop(undelivered(err, len(batch)))
 	}
 	clear(batch)
 	return batch[:0]

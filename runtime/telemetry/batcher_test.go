@@ -5,9 +5,12 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // tally counts drops by reason.
@@ -107,11 +110,11 @@ func TestBatcherCountsEveryDrop(t *testing.T) {
 		for _, n := range d.counts() {
 			total += n
 		}
-		if total != added || d.counts()[dropQueueFull] == 0 || d.counts()[dropExportFailed] == 0 || d.counts()[dropShutdown] == 0 {
+		if total != added || d.counts()[semconv.DropQueueFull] == 0 || d.counts()[semconv.DropExportFailed] == 0 || d.counts()[semconv.DropShutdown] == 0 {
 			t.Errorf("%d added, %v accounted for", added, d.counts())
 		}
 		b.add(1)
-		if got := d.counts()[dropShutdown]; got == 0 {
+		if got := d.counts()[semconv.DropShutdown]; got == 0 {
 			t.Error("an item after the end is not counted")
 		}
 	})
@@ -132,7 +135,7 @@ func TestBatcherExportIsBounded(t *testing.T) {
 		b.add(1)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if took != exportTimeout || d.counts()[dropExportFailed] != 1 {
+		if took != exportTimeout || d.counts()[semconv.DropExportFailed] != 1 {
 			t.Errorf("an export took %s, drops %v", took, d.counts())
 		}
 		if err := b.shutdown(t.Context()); err != nil {
@@ -143,9 +146,71 @@ func TestBatcherExportIsBounded(t *testing.T) {
 
 func TestBatcherThatNeverStarted(t *testing.T) {
 	t.Parallel()
-	b := newBatcher(time.Second, func(context.Context, []int) error { return nil }, (&tally{}).drop)
+	var d tally
+	b := newBatcher(time.Second, func(context.Context, []int) error { return nil }, d.drop)
 	b.add(1)
 	if err := b.shutdown(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if got := d.counts(); got[semconv.DropShutdown] != 1 {
+		t.Errorf("one item was never sent, drops %v", got)
+	}
+}
+
+// An export that ignores its context holds up nothing: what waits behind it is
+// counted, a moment after the budget.
+func TestBatcherExportThatIgnoresItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var d tally
+		hangs := make(chan struct{})
+		b := newBatcher(time.Second, func(context.Context, []int) error { <-hangs; return nil }, d.drop)
+		b.start()
+		const added = batchSize + 10
+		for i := range added {
+			b.add(i)
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		began := time.Now()
+		err := b.shutdown(ctx)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 2*time.Second+settle {
+			t.Errorf("shutdown took %s: %v", took, err)
+		}
+		if got := d.counts()[semconv.DropShutdown]; got != added-batchSize {
+			t.Errorf("%d wait behind the export, drops %v", added-batchSize, d.counts())
+		}
+		close(hangs)
+	})
+}
+
+// Whoever adds while the batcher ends is served or counted, never forgotten.
+func TestBatcherForgetsNothingAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		var d tally
+		var sent atomic.Int64
+		b := newBatcher(time.Second, func(_ context.Context, items []int) error {
+			sent.Add(int64(len(items)))
+			return nil
+		}, d.drop)
+		b.start()
+		const added = 64
+		var adders sync.WaitGroup
+		for range 4 {
+			adders.Go(func() {
+				for i := range added / 4 {
+					b.add(i)
+				}
+			})
+		}
+		if err := b.shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		adders.Wait()
+		if got := int(sent.Load()) + d.counts()[semconv.DropShutdown]; got != added {
+			t.Fatalf("%d added, %d accounted for: %v", added, got, d.counts())
+		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // Limits of identical errors: enough to see that something repeats, too few to
@@ -35,26 +37,32 @@ const (
 
 func (t *Telemetry) initLogs() error {
 	counts := newErrorCounts(t.opts.Now, t.suppressed)
-	t.lines = newLines(t.opts.Stdout, counts)
-	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.lines, &slog.HandlerOptions{Level: t.level})))
+	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
+	t.lines = newLines(t.output, counts)
+	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.output, &slog.HandlerOptions{Level: t.level})))
 	if t.opts.Config.exportsLogs() {
 		exporter, err := t.newLogExporter()
 		if err != nil {
 			return fmt.Errorf("logs: %w", err)
 		}
-		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), telling(t, "logs", exporter.Export), t.dropper("logs"))}
+		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), telling(t, semconv.SignalLogs, exporter.Export), t.dropper(semconv.SignalLogs))}
 		provider := sdklog.NewLoggerProvider(sdklog.WithResource(t.resource), sdklog.WithProcessor(processor))
 		bridge := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
 		handler = slog.NewMultiHandler(handler, leveled{bridge, t.level})
 		t.lines = nil
 		t.signals = append(t.signals, signal{
-			name:     "logs",
+			name:     semconv.SignalLogs,
 			start:    func(context.Context) error { processor.batches.start(); return nil },
 			shutdown: processor.Shutdown,
 		})
 	}
 	t.logger = slog.New(&suppressor{next: handler, counts: counts})
 	return nil
+}
+
+// tellMissed leaves a trace of the gap where it is.
+func (t *Telemetry) tellMissed(lines int) {
+	t.logger.Warn("log lines were dropped while standard output was blocked", slog.Int("lines", lines))
 }
 
 func (t *Telemetry) newLogExporter() (sdklog.Exporter, error) {

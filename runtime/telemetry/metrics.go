@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // Handler serves the metrics in the form that the scraper asks for. OpenMetrics
@@ -40,14 +42,14 @@ func (t *Telemetry) initMetrics() error {
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	t.signals = append(t.signals, t.pushSignal(countingExporter{exporter, t.dropper("metrics")}))
+	t.signals = append(t.signals, t.pushSignal(countingExporter{exporter, t.dropper(semconv.SignalMetrics)}))
 	return nil
 }
 
 func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
 	var provider *sdkmetric.MeterProvider
 	return signal{
-		name: "metrics",
+		name: semconv.SignalMetrics,
 		// The reader starts its ticker when it is made.
 		start: func(context.Context) error {
 			reader := sdkmetric.NewPeriodicReader(exporter,
@@ -61,7 +63,8 @@ func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
 			if provider == nil {
 				return nil
 			}
-			return provider.Shutdown(ctx)
+			// A collector of the service may hang while it is gathered.
+			return t.ending(ctx, semconv.SignalMetrics, func() error { return provider.Shutdown(ctx) })
 		},
 	}
 }
@@ -92,8 +95,40 @@ type countingExporter struct {
 // Export implements [sdkmetric.Exporter].
 func (e countingExporter) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
 	err := e.Exporter.Export(ctx, m)
-	if err != nil {
-		e.drop(dropExportFailed, 1)
+	if err == nil {
+		return nil
 	}
+	reason, n := undelivered(err, points(m))
+	if reason == semconv.DropExportFailed {
+		n = 1 // a push, however large
+	}
+	e.drop(reason, n)
 	return err
+}
+
+// points is the number of data points of one push.
+func points(m *metricdata.ResourceMetrics) int {
+	n := 0
+	for _, scope := range m.ScopeMetrics {
+		for _, metric := range scope.Metrics {
+			n += pointsOf(metric.Data)
+		}
+	}
+	return n
+}
+
+func pointsOf(data metricdata.Aggregation) int {
+	switch d := data.(type) {
+	case metricdata.Gauge[float64]:
+		return len(d.DataPoints)
+	case metricdata.Sum[float64]:
+		return len(d.DataPoints)
+	case metricdata.Histogram[float64]:
+		return len(d.DataPoints)
+	case metricdata.ExponentialHistogram[float64]:
+		return len(d.DataPoints)
+	case metricdata.Summary:
+		return len(d.DataPoints)
+	}
+	return 0
 }

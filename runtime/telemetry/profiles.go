@@ -1,21 +1,30 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	goruntime "runtime"
 	"strings"
+	"time"
 
 	"github.com/grafana/pyroscope-go"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // mutexFraction samples one in a hundred contended locks: enough for a flame
 // graph of lock waits at a cost that does not show in one of CPU.
 const mutexFraction = 100
+
+// profileAnswer is the most that is read of a profile server's answer, in bytes:
+// an error message and not more.
+const profileAnswer = 64 << 10
 
 func (t *Telemetry) initProfiles() {
 	if t.opts.Config.PyroscopeAddress == "" || t.opts.Config.Disabled {
@@ -23,7 +32,7 @@ func (t *Telemetry) initProfiles() {
 	}
 	var profiler *pyroscope.Profiler
 	t.signals = append(t.signals, signal{
-		name: "profiles",
+		name: semconv.SignalProfiles,
 		start: func(context.Context) error {
 			goruntime.SetMutexProfileFraction(mutexFraction)
 			var err error
@@ -34,7 +43,7 @@ func (t *Telemetry) initProfiles() {
 			if profiler == nil {
 				return nil
 			}
-			return waitFor(ctx, profiler.Stop)
+			return t.ending(ctx, semconv.SignalProfiles, profiler.Stop)
 		},
 	})
 }
@@ -49,8 +58,8 @@ func (t *Telemetry) profilerConfig() pyroscope.Config {
 		TenantID:          c.PyroscopeTenant,
 		Tags:              t.profileTags(),
 		UploadRate:        c.PyroscopeInterval,
-		Logger:            profilerLog{t.logger},
-		HTTPClient:        profileClient{&http.Client{Timeout: exportTimeout}, t.dropper("profiles")},
+		Logger:            profilerLog{t.logger, t.dropper(semconv.SignalProfiles)},
+		HTTPClient:        profileClient{&http.Client{Timeout: exportTimeout}, t.dropper(semconv.SignalProfiles)},
 		// A forced collection before each heap profile would change what is measured.
 		DisableGCRuns: true,
 		ProfileTypes: []pyroscope.ProfileType{
@@ -75,15 +84,22 @@ func (t *Telemetry) profileTags() map[string]string {
 	return tags
 }
 
-// waitFor returns when f does or the context ends. The goroutine of an f that
-// hangs ends with the process, which is about to exit.
-func waitFor(ctx context.Context, f func() error) error {
+// ending returns when f does, or a moment after the context ends; then the last
+// of the signal counts as dropped. The goroutine of an f that hangs ends with the
+// process, which is about to exit.
+func (t *Telemetry) ending(ctx context.Context, signal string, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(settle):
+		t.dropper(signal)(semconv.DropShutdown, 1)
 		return ctx.Err()
 	}
 }
@@ -94,23 +110,42 @@ type profileClient struct {
 	drop   func(reason string, n int)
 }
 
-// Do implements the HTTP client that pyroscope-go wants.
+// Do implements the HTTP client that pyroscope-go wants. It reads the answer
+// itself, because the profiler would read one of any length.
 func (c profileClient) Do(r *http.Request) (*http.Response, error) {
 	res, err := c.client.Do(r) //nolint:gosec // the address is the operator's
-	if err != nil || res.StatusCode >= http.StatusBadRequest {
-		c.drop(dropExportFailed, 1)
+	if err != nil {
+		c.drop(semconv.DropExportFailed, 1)
+		return nil, err
 	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, profileAnswer))
+	if err != nil || res.StatusCode != http.StatusOK {
+		c.drop(semconv.DropExportFailed, 1)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, err
 }
 
 // profilerLog keeps the profiler's chatter at debug level; its errors are
 // warnings, because the service itself is well.
-type profilerLog struct{ log *slog.Logger }
+type profilerLog struct {
+	log  *slog.Logger
+	drop func(reason string, n int)
+}
+
+// profilesFull is what the profiler says, and nothing else, when its own queue
+// drops an upload.
+const profilesFull = "remote upload queue is full"
 
 func (l profilerLog) Infof(format string, args ...any) { l.Debugf(format, args...) }
 func (l profilerLog) Debugf(format string, args ...any) {
 	l.log.Debug("profiler", slog.String("detail", fmt.Sprintf(format, args...)))
 }
+
 func (l profilerLog) Errorf(format string, args ...any) {
+	if strings.HasPrefix(format, profilesFull) {
+		l.drop(semconv.DropQueueFull, 1)
+	}
 	l.log.Warn("profiles were not delivered", slog.String("error", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }

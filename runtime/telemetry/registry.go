@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 )
 
 // HistogramMode says which form of histogram a service exposes. It is fixed
@@ -35,18 +35,24 @@ const (
 	nativeMinReset   = time.Hour
 )
 
-// Registry holds the metrics of one service. It guards their names, and it
-// remembers each declaration, so that a service can print its signals before
-// the first request (see [Registry.Declarations]).
+// Registry holds the metrics of one service. It guards their names and the number
+// of values of each label (see [Registry.SetLabelCeiling]), and it remembers each
+// declaration, so that a service can print its signals before the first request
+// (see [Registry.Declarations]).
 //
 // A Registry is safe for concurrent use.
 type Registry struct {
 	prom *prometheus.Registry
 	mode HistogramMode
 
-	mu       sync.Mutex
-	declared map[string]Declaration
-	vecs     map[string]prometheus.Collector
+	labelCeiling atomic.Int64
+	warn         func(metric, label string) // about the first overflow of a label
+
+	mu         sync.Mutex
+	declared   map[string]Declaration
+	vecs       map[string]prometheus.Collector
+	guards     map[string][]*labelGuard // by metric
+	foreigners map[string]*labelGuard   // by metric of a foreign collector
 }
 
 // NewRegistry returns an empty registry. An empty mode means [Classic].
@@ -54,12 +60,17 @@ func NewRegistry(mode HistogramMode) *Registry {
 	if mode == "" {
 		mode = Classic
 	}
-	return &Registry{
-		prom:     prometheus.NewRegistry(),
-		mode:     mode,
-		declared: map[string]Declaration{},
-		vecs:     map[string]prometheus.Collector{},
+	r := &Registry{
+		prom:       prometheus.NewRegistry(),
+		mode:       mode,
+		warn:       func(string, string) {},
+		declared:   map[string]Declaration{},
+		vecs:       map[string]prometheus.Collector{},
+		guards:     map[string][]*labelGuard{},
+		foreigners: map[string]*labelGuard{},
 	}
+	r.SetLabelCeiling(labelCeiling)
+	return r
 }
 
 // Counter declares a counter. The name ends in _total. A counter without
@@ -68,10 +79,16 @@ func NewRegistry(mode HistogramMode) *Registry {
 //
 // A second call with the same shape returns the same counter; a call with
 // another shape is an error, as is a name that [CheckMetric] refuses.
+//
+// A label has room for a thousand values, whichever way a child is made; see
+// [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
+// child where that counts.
 func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.CounterVec, error) {
 	d := Declaration{Name: name, Type: TypeCounter, Help: help, Labels: labels}
 	return declare(r, d, func() *prometheus.CounterVec {
-		vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		vec := prometheus.V2.NewCounterVec(prometheus.CounterVecOpts{
+			CounterOpts: prometheus.CounterOpts{Name: name, Help: help}, VariableLabels: r.guarded(name, labels),
+		})
 		if len(labels) == 0 {
 			vec.WithLabelValues()
 		}
@@ -83,7 +100,9 @@ func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.Cou
 func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.GaugeVec, error) {
 	d := Declaration{Name: name, Type: TypeGauge, Help: help, Labels: labels}
 	return declare(r, d, func() *prometheus.GaugeVec {
-		vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		vec := prometheus.V2.NewGaugeVec(prometheus.GaugeVecOpts{
+			GaugeOpts: prometheus.GaugeOpts{Name: name, Help: help}, VariableLabels: r.guarded(name, labels),
+		})
 		if len(labels) == 0 {
 			vec.WithLabelValues()
 		}
@@ -108,7 +127,7 @@ func (r *Registry) Histogram(name, help string, bounds []float64, labels ...stri
 			opts.NativeHistogramMaxBucketNumber = nativeMaxBuckets
 			opts.NativeHistogramMinResetDuration = nativeMinReset
 		}
-		return prometheus.NewHistogramVec(opts, labels)
+		return prometheus.V2.NewHistogramVec(prometheus.HistogramVecOpts{HistogramOpts: opts, VariableLabels: r.guarded(name, labels)})
 	})
 }
 
@@ -134,6 +153,7 @@ func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V)
 	}
 	r.declared[d.Name] = d
 	r.vecs[d.Name] = vec
+	r.zeroOverflows(d)
 	return vec, nil
 }
 
@@ -181,9 +201,6 @@ func (r *Registry) register(c prometheus.Collector, check func(Declaration) erro
 	}
 	return nil
 }
-
-// Gather implements [prometheus.Gatherer].
-func (r *Registry) Gather() ([]*dto.MetricFamily, error) { return r.prom.Gather() }
 
 // Declarations lists what the service declared, sorted by name. Traffic does
 // not change it.

@@ -49,6 +49,7 @@ type Telemetry struct {
 	level      *slog.LevelVar
 	logger     *slog.Logger
 	lines      *lines // nil when log lines have more readers than standard output
+	output     *lineWriter
 	provider   *sdktrace.TracerProvider
 	tracers    trace.TracerProvider
 	lateTracer trace.Tracer
@@ -57,7 +58,7 @@ type Telemetry struct {
 	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
 	propagator propagation.TextMapPropagator
 
-	dropped    *prometheus.CounterVec
+	dropped    map[string]map[string]prometheus.Counter // by signal and reason
 	suppressed prometheus.Counter
 	lateSpans  prometheus.Counter
 
@@ -140,15 +141,12 @@ func newResource(opts Options) (*resource.Resource, error) {
 }
 
 func (t *Telemetry) declare() error {
-	var err error
-	if t.dropped, err = t.registry.Counter(semconv.RuntimeTelemetryDropped,
-		"Telemetry that was given up rather than let it slow the service.", semconv.LabelSignal, semconv.LabelReason); err != nil {
+	t.registry.warn = t.tellOverflow
+	if _, err := t.registry.declareOverflow(); err != nil { // before the others: they get their zeros
 		return err
 	}
-	for _, name := range []string{"traces", "logs", "metrics", "profiles"} {
-		for _, reason := range []string{dropQueueFull, dropExportFailed, dropShutdown} {
-			t.dropped.WithLabelValues(name, reason)
-		}
+	if err := t.declareDrops(); err != nil {
+		return err
 	}
 	suppressed, err := t.registry.Counter(semconv.RuntimeLogsSuppressed, "Log lines left out because identical ones had just been written.")
 	if err != nil {
@@ -161,6 +159,15 @@ func (t *Telemetry) declare() error {
 	}
 	t.lateSpans = late.WithLabelValues()
 	return t.declareProcess()
+}
+
+// tellOverflow names the label whose values have no end. It is called once for
+// each.
+func (t *Telemetry) tellOverflow(metric, label string) {
+	t.logger.Warn("a label has too many values, further ones share one series",
+		slog.String("metric", metric), slog.String("label", label),
+		slog.Int("ceiling", t.registry.ceiling()), slog.String("value", semconv.OverflowValue),
+		slog.String("advice", "put what has no end on the span or the log line"))
 }
 
 func (t *Telemetry) declareProcess() error {
@@ -179,10 +186,6 @@ func (t *Telemetry) declareProcess() error {
 	)
 }
 
-func (t *Telemetry) dropper(signal string) func(reason string, n int) {
-	return func(reason string, n int) { t.dropped.WithLabelValues(signal, reason).Add(float64(n)) }
-}
-
 // telling logs why a batch was not delivered. That it was lost is counted where
 // the batch is dropped; identical lines are limited like all others.
 func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
@@ -196,7 +199,12 @@ func telling[T any](t *Telemetry, signal string, export func(context.Context, []
 }
 
 // Start starts the exporters. It returns without waiting for any backend.
+//
+// From here until [Telemetry.Shutdown], a log line that standard output does not
+// take is held back and, beyond a MiB of them, dropped. Before and after, writing
+// a line waits for the reader, but for a second at the most.
 func (t *Telemetry) Start(ctx context.Context) error {
+	t.output.setPatient(false)
 	for _, s := range t.signals {
 		if err := s.start(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", s.name, err)
@@ -207,7 +215,9 @@ func (t *Telemetry) Start(ctx context.Context) error {
 
 // Shutdown flushes and stops every signal at the same time and returns when all
 // are done or the context ends, whichever is first. What could not be sent is
-// counted as dropped. The error names each signal that was not flushed.
+// counted as dropped. The error names each signal that was not flushed; it is a
+// warning and no failure of the service, which did its work. Log lines get up to
+// a second of their own: they tell how the rest went.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	errs := make([]error, len(t.signals))
 	var wg sync.WaitGroup
@@ -219,7 +229,16 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return errors.Join(errors.Join(errs...), t.flushLines(ctx))
+}
+
+func (t *Telemetry) flushLines(ctx context.Context) error {
+	t.output.setPatient(true)
+	err := t.output.flush(context.WithoutCancel(ctx))
+	if err != nil {
+		t.output.abandon()
+	}
+	return err
 }
 
 // SetGlobals makes these the process-wide providers of OpenTelemetry, for
