@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"log/slog"
@@ -152,10 +153,12 @@ func appendFloat(line []byte, f float64) []byte {
 // what is not UTF-8.
 func appendString(line []byte, s string) []byte {
 	line = append(line, '"')
-	if isPlain(s) {
-		line = append(line, s...)
+	before := len(line)
+	line = append(line, s...)
+	if isPlain(line[before:]) {
 		return append(line, '"')
 	}
+	line = line[:before]
 	start := 0
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
@@ -177,24 +180,24 @@ func appendString(line []byte, s string) []byte {
 	return append(line, '"')
 }
 
-// isPlain says whether nothing in s needs an escape. Nearly every string of an
+// isPlain says whether nothing in text needs an escape. Nearly every string of an
 // access line is plain, and looking at eight bytes at once halves what a line
 // costs.
-func isPlain(s string) bool {
-	for ; len(s) >= 8; s = s[8:] {
-		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		if hasSpecial(word) {
+func isPlain(text []byte) bool {
+	const word = 8
+	if len(text) < word {
+		return !slices.ContainsFunc(text, isSpecial)
+	}
+	for i := 0; i < len(text)-word; i += word {
+		if hasSpecial(binary.LittleEndian.Uint64(text[i:])) {
 			return false
 		}
 	}
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	// The last eight may overlap the ones before.
+	return !hasSpecial(binary.LittleEndian.Uint64(text[len(text)-word:]))
 }
+
+func isSpecial(c byte) bool { return c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf }
 
 // hasSpecial says whether one of eight bytes is below a space, a quote, a
 // backslash or not ASCII. The highest bit of a byte is set in the difference
