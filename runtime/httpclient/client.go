@@ -17,7 +17,8 @@ import (
 const scope = "github.com/observability-first/scaffold/runtime/httpclient"
 
 // Config is what the environment decides about a client. The tags are those of
-// package config; a zero field means the tag's default.
+// package config; a zero field means the tag's default, but for BreakerRatio and
+// HedgeAfter, which zero switches off.
 type Config struct {
 	// Timeout bounds a call: every attempt, every wait between two, and reading
 	// the body. Streams need a client of their own with a longer one.
@@ -27,6 +28,13 @@ type Config struct {
 	HeaderTimeout time.Duration `env:"HEADER_TIMEOUT" default:"5s" min:"1ms" help:"longest wait for the header of the response, per attempt"`
 	// Attempts is the first one and its retries.
 	Attempts int `env:"ATTEMPTS" default:"3" min:"1" max:"10" help:"most attempts for one call; 1 never retries"`
+	// BreakerRatio of the calls to a host must fail, of at least 20 in ten seconds,
+	// for calls to be refused with ErrBreakerOpen for as long as BreakerOpen.
+	BreakerRatio float64       `env:"BREAKER_RATIO" default:"0.5" min:"0" max:"1" help:"share of failed calls to a host from which on it is left alone for a while; 0 never leaves it alone"`
+	BreakerOpen  time.Duration `env:"BREAKER_OPEN" default:"5s" min:"10ms" help:"how long such a host is left alone before it is tried again"`
+	// HedgeAfter is for calls that may be repeated and whose tail matters more than
+	// a few calls in vain: about the 95th percentile of their latency.
+	HedgeAfter time.Duration `env:"HEDGE_AFTER" min:"0s" help:"how long to wait for an answer before a call is sent a second time, when it may be repeated; 0 never does"`
 	// IdleConns are kept open per host. net/http's own default of 2 makes a busy
 	// service connect anew for most of its calls.
 	IdleConns int `env:"IDLE_CONNS" default:"32" min:"1" help:"idle connections kept per host"`
@@ -38,6 +46,7 @@ func (c Config) withDefaults() Config {
 	c.TLSTimeout = cmp.Or(c.TLSTimeout, 3*time.Second)
 	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 5*time.Second)
 	c.Attempts = cmp.Or(c.Attempts, 3)
+	c.BreakerOpen = cmp.Or(c.BreakerOpen, 5*time.Second)
 	c.IdleConns = cmp.Or(c.IdleConns, 32)
 	return c
 }
@@ -64,7 +73,7 @@ func New(opts Options) (*http.Client, error) {
 		return nil, errors.New("httpclient: Options.Telemetry is nil; pass the service's Telemetry()")
 	}
 	cfg := opts.Config.withDefaults()
-	m, err := newMetrics(opts.Telemetry.Metrics(), opts.Hosts)
+	m, err := newMetrics(opts.Telemetry.Metrics(), cfg, opts.Hosts)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +90,9 @@ func New(opts Options) (*http.Client, error) {
 }
 
 func newClient(cfg Config, o *observer) *http.Client {
-	return &http.Client{Timeout: cfg.Timeout, Transport: &retrier{next: o, attempts: cfg.Attempts, metrics: o.metrics}}
+	return &http.Client{Timeout: cfg.Timeout, Transport: &retrier{
+		next: o, attempts: cfg.Attempts, hedgeAfter: cfg.HedgeAfter, metrics: o.metrics,
+	}}
 }
 
 // newTransport bounds each step of a connection. Proxies are those of the

@@ -43,7 +43,7 @@ func newRig(t *testing.T, cfg Config, base http.RoundTripper, hosts ...string) *
 	cfg = cfg.withDefaults()
 	g := &rig{spans: tracetest.NewSpanRecorder(), metrics: telemetry.NewRegistry(telemetry.Classic)}
 	g.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(g.spans)).Tracer("test")
-	m, err := newMetrics(g.metrics, hosts)
+	m, err := newMetrics(g.metrics, cfg, hosts)
 	if err != nil {
 		t.Fatal(err)
 	}

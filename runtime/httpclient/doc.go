@@ -14,6 +14,15 @@
 // cannot finish off a service that is already down. Retry-After is honoured;
 // a wait that the context's deadline does not leave time for is not begun.
 //
+// The time that is left of the context's deadline or of the client's timeout goes
+// out with every attempt, as does the priority of the request that is being
+// answered (package overload), so that nobody works for a caller who is gone.
+//
+// While half of the calls to a host fail, it is left alone: calls end with
+// [ErrBreakerOpen] at once. A host that refuses load with Retry-After has not
+// failed. With [Config] HedgeAfter, a call that may be repeated and is slow is
+// sent a second time; the first answer counts.
+//
 // The label error_type is one of dns, connect_refused, connect_timeout,
 // connect, tls, timeout, reset, canceled, _OTHER, or the status when it is 400
 // or more, so that "it is away" and "it said no" are different series.

@@ -22,14 +22,18 @@ type metrics struct {
 	retries    *prometheus.CounterVec
 	suppressed *prometheus.CounterVec
 	overflow   prometheus.Counter
+	open       *prometheus.GaugeVec
+	refused    *prometheus.CounterVec
+	hedges     *prometheus.CounterVec
 
-	mu    sync.Mutex
-	hosts map[string]*budget // by label value
-	room  int                // hosts that may still be added
+	config Config
+	mu     sync.Mutex
+	hosts  map[string]peer // by label value
+	room   int             // hosts that may still be added
 }
 
-func newMetrics(reg *telemetry.Registry, hosts []string) (*metrics, error) {
-	m := &metrics{hosts: map[string]*budget{}}
+func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, error) {
+	m := &metrics{hosts: map[string]peer{}, config: cfg}
 	var err error
 	if m.duration, err = reg.Histogram(semconv.HTTPClientRequestDuration, "Time of one attempt of an outgoing request, to the end of the response body.",
 		semconv.DurationBuckets(), semconv.LabelMethod, semconv.LabelServerAddress, semconv.LabelStatus, semconv.LabelErrorType); err != nil {
@@ -39,6 +43,15 @@ func newMetrics(reg *telemetry.Registry, hosts []string) (*metrics, error) {
 		return nil, err
 	}
 	if m.suppressed, err = reg.Counter(semconv.HTTPClientRetriesSuppressed, "Retries of outgoing requests that the budget did not allow.", semconv.LabelServerAddress); err != nil {
+		return nil, err
+	}
+	if m.open, err = reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while calls to a host are refused because too many failed.", semconv.LabelServerAddress); err != nil {
+		return nil, err
+	}
+	if m.refused, err = reg.Counter(semconv.HTTPClientBreakerRefused, "Calls that were refused because too many to the host had failed.", semconv.LabelServerAddress); err != nil {
+		return nil, err
+	}
+	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts that were sent because the one before was not answered yet.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
 	overflow, err := reg.Counter(semconv.RuntimeLabelOverflow, "Observations that went into an overflow series because a label had too many values.",
@@ -60,15 +73,22 @@ func newMetrics(reg *telemetry.Registry, hosts []string) (*metrics, error) {
 // add gives a host its series, at zero: a counter that is born with its first
 // failure hides it from rate.
 func (m *metrics) add(host string) {
-	m.hosts[host] = newBudget()
+	p := peer{label: host, budget: newBudget()}
 	m.retries.WithLabelValues(host)
 	m.suppressed.WithLabelValues(host)
+	m.hedges.WithLabelValues(host)
+	open, refused := m.open.WithLabelValues(host), m.refused.WithLabelValues(host)
+	if host != semconv.OverflowValue { // hosts that have nothing in common must not pay for each other
+		p.breaker = newBreaker(m.config, open, refused)
+	}
+	m.hosts[host] = p
 }
 
 // peer is a host as the metrics know it.
 type peer struct {
-	label  string
-	budget *budget
+	label   string
+	budget  *budget
+	breaker *breaker // nil refuses nothing
 }
 
 // peer finds the series of a host, or the one that all others share.
@@ -76,17 +96,16 @@ func (m *metrics) peer(host string) peer {
 	host = strings.ToLower(host)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b, known := m.hosts[host]
+	p, known := m.hosts[host]
 	if !known && m.room > 0 {
 		m.room--
 		m.add(host)
-		b, known = m.hosts[host], true
+		p, known = m.hosts[host], true
 	}
 	if !known {
-		host = semconv.OverflowValue
-		b = m.hosts[host]
+		return m.hosts[semconv.OverflowValue]
 	}
-	return peer{label: host, budget: b}
+	return p
 }
 
 // observe records one attempt. The exemplar leads from a slow bucket to a trace.

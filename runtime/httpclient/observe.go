@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	otelsemconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // resendKey carries the number of the attempt from the retrier to the observer.
@@ -65,9 +67,22 @@ func (o *observer) begin(r *http.Request) (*http.Request, *attempt) {
 	ctx, span := o.tracer.Start(r.Context(), method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
 	r = r.Clone(ctx)
 	o.propagator.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	propagate(ctx, r.Header)
 	return r, &attempt{
 		metrics: o.metrics, span: span, began: time.Now(),
 		method: method, host: o.metrics.peer(r.URL.Hostname()).label,
+	}
+}
+
+// propagate tells the host how long its answer is waited for and how much it
+// matters, unless the program said so itself.
+func propagate(ctx context.Context, h http.Header) {
+	if deadline, ok := ctx.Deadline(); ok && h.Get(semconv.HeaderTimeout) == "" {
+		left := max(1, time.Until(deadline).Milliseconds())
+		h.Set(semconv.HeaderTimeout, strconv.FormatInt(left, 10))
+	}
+	if priority, ok := ctx.Value(semconv.ContextPriority).(string); ok && h.Get(semconv.HeaderPriority) == "" {
+		h.Set(semconv.HeaderPriority, priority)
 	}
 }
 

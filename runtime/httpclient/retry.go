@@ -65,9 +65,10 @@ func (b *budget) spend() bool {
 
 // retrier repeats what may be repeated.
 type retrier struct {
-	next     *observer
-	attempts int
-	metrics  *metrics
+	next       *observer
+	attempts   int
+	hedgeAfter time.Duration // 0 for never
+	metrics    *metrics
 }
 
 // CloseIdleConnections passes on what http.Client.CloseIdleConnections asks.
@@ -87,7 +88,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		resp, err := t.next.RoundTrip(try)
+		resp, err := t.attempt(try, p)
 		if resend+1 >= t.attempts || !repeatable(r) || !transient(resp, err) {
 			return resp, err
 		}
@@ -105,6 +106,14 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		t.metrics.retries.WithLabelValues(p.label).Inc()
 	}
+}
+
+// attempt sends the request once, or twice when hedging finds it slow.
+func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
+	if t.hedgeAfter > 0 && repeatable(r) {
+		return t.hedged(r, p)
+	}
+	return p.breaker.call(r, t.next)
 }
 
 // again returns the request for one attempt, with a fresh body after the first.

@@ -103,3 +103,15 @@ const (
 	// whatever makes the service slow, a lower limit will not cure it.
 	RuntimeOverloadAtFloor = "runtime_overload_at_floor"
 )
+
+// Metrics of the HTTP client's protections.
+const (
+	// HTTPClientBreakerOpen is 1 while calls to a host are refused because too many
+	// failed, by server address.
+	HTTPClientBreakerOpen = "http_client_breaker_open"
+	// HTTPClientBreakerRefused counts the calls that were.
+	HTTPClientBreakerRefused = "http_client_breaker_refused_total"
+	// HTTPClientHedges counts attempts that were sent because the one before had
+	// not been answered yet.
+	HTTPClientHedges = "http_client_hedges_total"
+)

@@ -1,0 +1,81 @@
+package httpclient
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ErrBreakerOpen says that a call was not made, since too many of those to the
+// same host had just failed.
+var ErrBreakerOpen = errors.New("httpclient: too many calls to this host have just failed; not called again for a while")
+
+const (
+	// breakerWindow is the time whose calls are judged, and breakerCalls how many
+	// of them make a judgement: of fewer, half may fail by chance.
+	breakerWindow = 10 * time.Second
+	breakerCalls  = 20
+	// breakerTrials must succeed in a row for the breaker to close.
+	breakerTrials = 3
+)
+
+// breaker refuses calls to one host while most of them fail. A nil breaker
+// refuses none.
+type breaker struct {
+	circuit circuitbreaker.CircuitBreaker[any]
+	refused prometheus.Counter
+}
+
+func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *breaker {
+	if cfg.BreakerRatio == 0 {
+		return nil
+	}
+	circuit := circuitbreaker.NewBuilder[any]().
+		WithFailureRateThreshold(cfg.BreakerRatio, breakerCalls, breakerWindow).
+		WithDelay(cfg.BreakerOpen).
+		WithSuccessThreshold(breakerTrials).
+		OnOpen(func(circuitbreaker.StateChangedEvent) { open.Set(1) }).
+		OnClose(func(circuitbreaker.StateChangedEvent) { open.Set(0) }).
+		Build()
+	return &breaker{circuit: circuit, refused: refused}
+}
+
+// call makes one attempt, unless the breaker is open.
+func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+	if b == nil {
+		return next.RoundTrip(r)
+	}
+	if !b.circuit.TryAcquirePermit() {
+		b.refused.Inc()
+		return nil, ErrBreakerOpen
+	}
+	resp, err := next.RoundTrip(r)
+	switch {
+	case err != nil && errorType(err) == errorCanceled && b.circuit.IsClosed():
+		// The caller went away: that says nothing about the host. (While the
+		// breaker tries the host, an attempt without an end would block it.)
+	case broken(resp, err):
+		b.circuit.RecordFailure()
+	default:
+		b.circuit.RecordSuccess()
+	}
+	return resp, err
+}
+
+// broken says whether the host is in trouble. One that refuses load and says when
+// to come back is not: it protects itself, and answers what it can.
+func broken(resp *http.Response, err error) bool {
+	if err != nil {
+		return true
+	}
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return true
+	case http.StatusServiceUnavailable:
+		return resp.Header.Get("Retry-After") == ""
+	}
+	return false
+}

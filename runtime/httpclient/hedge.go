@@ -1,0 +1,84 @@
+package httpclient
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// tried is what came of one attempt.
+type tried struct {
+	resp   *http.Response
+	err    error
+	cancel context.CancelFunc
+}
+
+// useful says whether it ends the race.
+func (t tried) useful() bool { return !transient(t.resp, t.err) }
+
+// drop ends an attempt that nobody wants any more.
+func (t tried) drop() {
+	t.cancel()
+	discard(t.resp)
+}
+
+// hedged makes an attempt and, when it is not answered in time, another; the
+// first useful answer counts and the other is given up. The second one is paid
+// for from the budget of retries, so that a slow host is not called twice as
+// often.
+func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
+	results := make(chan tried, 2)
+	start := func(r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		go func() {
+			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // whoever settles or drops it closes it
+			results <- tried{resp, err, cancel}
+		}()
+	}
+	start(r)
+	timer := time.NewTimer(t.hedgeAfter)
+	defer timer.Stop()
+	select {
+	case first := <-results:
+		return first.settle()
+	case <-timer.C:
+	}
+	second, err := again(r, 1)
+	if err != nil || !p.budget.spend() {
+		return (<-results).settle()
+	}
+	t.metrics.hedges.WithLabelValues(p.label).Inc()
+	start(second)
+	first := <-results
+	if !first.useful() {
+		first.drop()
+		return (<-results).settle()
+	}
+	go func() { (<-results).drop() }()
+	return first.settle()
+}
+
+// settle returns the answer; its context ends with its body.
+func (t tried) settle() (*http.Response, error) {
+	if t.err != nil || t.resp.Body == nil {
+		t.cancel()
+		return t.resp, t.err
+	}
+	t.resp.Body = &ownedBody{t.resp.Body, t.cancel}
+	return t.resp, nil
+}
+
+// ownedBody is a body whose request has a context of its own.
+type ownedBody struct {
+	io.ReadCloser
+
+	cancel context.CancelFunc
+}
+
+// Close also ends the context.
+func (b *ownedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.cancel()
+	return err
+}

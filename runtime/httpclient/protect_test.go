@@ -1,0 +1,236 @@
+package httpclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// host is a server without a network.
+type host func(r *http.Request) (status int, header http.Header, err error)
+
+func (h host) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, header, err := h(r)
+	if err != nil {
+		return nil, err
+	}
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{
+		StatusCode: status, Header: header, ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Body: io.NopCloser(strings.NewReader("answer")),
+	}, nil
+}
+
+func always(status int) host {
+	return func(*http.Request) (int, http.Header, error) { return status, nil, nil }
+}
+
+// What is left of the caller's time goes out, and so does the priority; a
+// program that says them itself is right.
+func TestDeadlineAndPriorityGoOut(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		timeout  time.Duration // of the context; 0 for none
+		priority string        // of the context
+		header   []string
+		wantTime string
+		want     string
+	}{
+		{"the client's own timeout", 0, "", nil, "10000", ""},
+		{"the context's deadline", 300 * time.Millisecond, semconv.PriorityCritical, nil, "300", semconv.PriorityCritical},
+		{"less than a millisecond", time.Microsecond, semconv.PrioritySheddable, nil, "1", semconv.PrioritySheddable},
+		{"said by the program", time.Second, semconv.PriorityCritical,
+			[]string{semconv.HeaderTimeout, "77", semconv.HeaderPriority, semconv.PriorityDefault}, "77", semconv.PriorityDefault},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var sent http.Header
+				g := newRig(t, Config{}, host(func(r *http.Request) (int, http.Header, error) {
+					sent = r.Header
+					return http.StatusOK, nil, nil
+				}))
+				ctx := t.Context()
+				if tc.priority != "" {
+					ctx = context.WithValue(ctx, semconv.ContextPriority, tc.priority)
+				}
+				if tc.timeout > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tc.timeout)
+					defer cancel()
+				}
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://payments/", http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := 0; i+1 < len(tc.header); i += 2 {
+					r.Header.Set(tc.header[i], tc.header[i+1])
+				}
+				resp, err := g.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if got := sent.Get(semconv.HeaderTimeout); got != tc.wantTime {
+					t.Errorf("timeout %q, want %q", got, tc.wantTime)
+				}
+				if got := sent.Get(semconv.HeaderPriority); got != tc.want {
+					t.Errorf("priority %q, want %q", got, tc.want)
+				}
+				if len(tc.header) == 0 && len(r.Header) != 0 {
+					t.Errorf("the caller's own request was changed: %v", r.Header)
+				}
+			})
+		})
+	}
+}
+
+// A host that fails is left alone, tried again, and trusted when it works.
+func TestTheBreakerOpensAndCloses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls, status := 0, http.StatusInternalServerError
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second}, host(func(*http.Request) (int, http.Header, error) {
+			calls++
+			return status, nil, nil
+		}), "payments", "stock")
+		open := 0
+		for range 100 {
+			if _, _, err := g.call(t, http.MethodGet, "http://payments/", nil); errors.Is(err, ErrBreakerOpen) {
+				open++
+			}
+		}
+		if calls < breakerCalls || calls > breakerCalls+1 || calls+open != 100 {
+			t.Errorf("%d calls were made and %d refused, of 100", calls, open)
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 1, "payments")
+		wantSeries(t, g, semconv.HTTPClientBreakerRefused, float64(open), "payments")
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "stock")
+
+		status = http.StatusOK
+		time.Sleep(5 * time.Second)
+		for range 10 {
+			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
+				t.Errorf("after the host recovered: %d, %v", got, err)
+			}
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
+	})
+}
+
+// A host that sheds load is not broken: leaving it alone would take away what it
+// can still do.
+func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	for name, h := range map[string]host{
+		"shed": func(*http.Request) (int, http.Header, error) {
+			return http.StatusServiceUnavailable, http.Header{"Retry-After": {"1"}}, nil
+		},
+		"our own mistake": always(http.StatusBadRequest), "too often": always(http.StatusTooManyRequests),
+	} {
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, h)
+		for range 100 {
+			if _, _, err := g.call(t, http.MethodGet, "http://payments/", nil); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	g := newRig(t, Config{Attempts: 1}, always(http.StatusInternalServerError)) // a ratio of zero is no breaker
+	for range 100 {
+		if _, _, err := g.call(t, http.MethodGet, "http://payments/", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The second attempt is sent when the first is slow, wins, and the first is given
+// up; the budget bounds how often.
+func TestASlowCallIsHedged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls, givenUp atomic.Int64
+		g := newRig(t, Config{HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute}, host(func(r *http.Request) (int, http.Header, error) {
+			if calls.Add(1)%2 == 0 {
+				return http.StatusOK, http.Header{"Call": {"second"}}, nil
+			}
+			select {
+			case <-r.Context().Done():
+				givenUp.Add(1)
+				return 0, nil, r.Context().Err()
+			case <-time.After(10 * time.Second):
+				return http.StatusOK, nil, nil
+			}
+		}), "payments")
+		began := time.Now()
+		status, body, err := g.call(t, http.MethodGet, "http://payments/", nil)
+		if status != http.StatusOK || body != "answer" || err != nil {
+			t.Errorf("%d %q %v", status, body, err)
+		}
+		if took := time.Since(began); took != 50*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		synctest.Wait()
+		if calls.Load() != 2 || givenUp.Load() != 1 {
+			t.Errorf("%d calls, %d given up", calls.Load(), givenUp.Load())
+		}
+		wantSeries(t, g, semconv.HTTPClientHedges, 1, "payments")
+
+		calls.Store(0)
+		if _, _, err := g.call(t, http.MethodPost, "http://payments/", strings.NewReader("pay")); err != nil || calls.Load() != 1 {
+			t.Errorf("a POST was sent %d times: %v", calls.Load(), err)
+		}
+	})
+}
+
+func TestHedgesArePaidFromTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		g := newRig(t, Config{HedgeAfter: time.Millisecond, Timeout: time.Minute}, host(func(r *http.Request) (int, http.Header, error) {
+			calls.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			return http.StatusOK, nil, r.Context().Err()
+		}), "payments")
+		const asked = 1000
+		for range asked {
+			if status, _, err := g.call(t, http.MethodGet, "http://payments/", nil); status != http.StatusOK {
+				t.Fatal(status, err)
+			}
+		}
+		synctest.Wait()
+		if extra := calls.Load() - asked; extra < asked/20 || extra > asked/10+budgetBurst {
+			t.Errorf("%d calls for %d", calls.Load(), asked)
+		}
+	})
+}
+
+func wantSeries(t *testing.T, g *rig, metric string, want float64, address string) {
+	t.Helper()
+	families, err := g.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == metric && m.GetLabel()[0].GetValue() == address {
+				if got := m.GetGauge().GetValue() + m.GetCounter().GetValue(); got != want {
+					t.Errorf("%s of %s is %s, want %s", metric, address, strconv.FormatFloat(got, 'g', -1, 64), strconv.FormatFloat(want, 'g', -1, 64))
+				}
+				return
+			}
+		}
+	}
+	t.Errorf("there is no %s of %s", metric, address)
+}
