@@ -7,8 +7,8 @@ import (
 // goRuntime answers whether the process itself is what makes requests wait.
 func goRuntime(s Scope) Board {
 	return NewBoard(s, boardRuntime, "Go runtime",
-		"Whether the Go processes wait for processors, collect garbage, contend for locks or run out of something, down to the line of code.",
-		s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.flameRow())
+		"Whether the Go processes refuse requests, wait for processors, collect garbage, contend for locks or run out of something, down to the line of code.",
+		s.overloadRow(), s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.selfRow(), s.flameRow())
 }
 
 // gauge draws gauges of each instance with their names.

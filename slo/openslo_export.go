@@ -95,6 +95,7 @@ func (s Spec) notInOpenSLO() []string {
 		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0},
 		{"replicas", s.Replicas.Min > 0},
 		{"runtime", s.Runtime},
+		{"connectionPool", s.ConnectionPool},
 	} {
 		if key.set {
 			out = append(out, key.name+": OpenSLO has no place for it")

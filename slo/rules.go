@@ -86,6 +86,10 @@ const (
 	KindScrapeMismatch   Kind = "scrape mismatch"   // samples come at another interval than declared
 	KindDependency       Kind = "dependency"        // a health check fails
 	KindTelemetryDropped Kind = "telemetry dropped" // traces, logs or profiles are lost
+	KindLogsBlocked      Kind = "logs blocked"      // nobody reads the standard output
+	KindLabelOverflow    Kind = "label overflow"    // a label has more values than it may
+	KindLimiterAtFloor   Kind = "limiter at floor"  // shedding no longer helps
+	KindPoolWaits        Kind = "pool waits"        // callers stand in line for connections
 )
 
 // Alert describes one alert: what the drill, the runbooks and a board need to

@@ -175,6 +175,14 @@ func (r Rules) feels(a Alert) string {
 		return "Nothing by itself. But alerts on errors may stay silent while this lasts."
 	case KindTelemetryDropped:
 		return "Nothing. Traces, logs or profiles will be missing when somebody looks for them."
+	case KindLogsBlocked:
+		return "Nothing. Log lines will be missing when somebody looks for them."
+	case KindLabelOverflow:
+		return "Nothing. One metric can no longer tell the values of one label apart."
+	case KindLimiterAtFloor:
+		return "Some requests are refused with 503 and Retry-After, the least important ones first; the others are slow."
+	case KindPoolWaits:
+		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
 	}
 	return ""
 }

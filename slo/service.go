@@ -50,7 +50,7 @@ func (c *compiler) serviceAlerts() {
 	c.scrapeMismatch()
 	if c.spec.Runtime {
 		c.dependencyFailing()
-		c.telemetryDropped()
+		c.selfAlerts()
 	}
 }
 
@@ -129,21 +129,5 @@ func (c *compiler) dependencyFailing() {
 	}, texts{
 		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one process or more",
 		description: "Requests that need it fail fast and count as errors; when users feel it, a page says so. " + c.sinceText(brokenFor),
-	})
-}
-
-func (c *compiler) telemetryDropped() {
-	dropped := c.scope.metric(semconv.RuntimeTelemetryDropped).String()
-	sum := "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelSignal + ") (increase(" + dropped + "[10m]))"
-	c.alert(Alert{
-		Kind: KindTelemetryDropped, Tier: TierTicket, SLO: -1,
-		Check: sum, Expect: "0",
-		Where: "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelSignal + ", " + semconv.LabelReason + ") (increase(" + dropped + "[10m])) > 0",
-	}, Rule{
-		Alert: camel(c.spec.Service) + "TelemetryDropped", Expr: sum + " > 0", For: noDataFor,
-		Labels: c.alertLabels(TierTicket),
-	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} {{ $labels." + semconv.LabelSignal + " }} were dropped in ten minutes",
-		description: "Users feel nothing. The collector is slow or away, and what was dropped will be missing when it is needed.",
 	})
 }

@@ -44,11 +44,14 @@ type Spec struct {
 	Metrics          string        `yaml:"metrics"`        // [MetricsScrape] or [MetricsPush]
 	// Runtime says that the service is built on the scaffold runtime, whose own
 	// metrics then have alerts too.
-	Runtime  bool        `yaml:"runtime"`
-	Links    Links       `yaml:"links"`
-	Alerting Alerting    `yaml:"alerting"`
-	Replicas Replicas    `yaml:"replicas"`
-	SLOs     []Objective `yaml:"slos"`
+	Runtime bool `yaml:"runtime"`
+	// ConnectionPool says that a service on the runtime has a connection pool of
+	// it, on which there is an alert then.
+	ConnectionPool bool        `yaml:"connectionPool"`
+	Links          Links       `yaml:"links"`
+	Alerting       Alerting    `yaml:"alerting"`
+	Replicas       Replicas    `yaml:"replicas"`
+	SLOs           []Objective `yaml:"slos"`
 
 	// parsed remembers what selectors say, by their text: an author may change
 	// any field after [Parse], and what was not changed is not parsed again.

@@ -39,8 +39,12 @@ type process struct {
 	started func(t time.Duration) time.Duration
 	// failing says that a health check fails; nil means that none does.
 	failing func(t time.Duration) bool
-	// dropped counts telemetry that got lost; nil means none.
-	dropped  func(t time.Duration) float64
+	// dropped counts telemetry that got lost, blocked log lines that nobody read,
+	// overflowed values of labels beyond the ceiling, and waited the seconds that
+	// callers stood in line for connections; nil means none.
+	dropped, blocked, overflowed, waited func(t time.Duration) float64
+	// atFloor says that the limit of requests is as low as it may be; nil: never.
+	atFloor  func(t time.Duration) bool
 	vanishes bool // its target goes away with it
 	silent   bool // it counts no events, not even none
 	// unborn says that series of bad events begin with the first one, as do the
@@ -186,12 +190,11 @@ func (w *world) addState(p process, first time.Duration) error {
 		{semconv.ProcessStartTime, nil, start},
 		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) }},
 		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return synthetic.Number(p.failing == nil || !p.failing(t)) }},
-		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: "traces", semconv.LabelReason: "queue_full"}, func(t time.Duration) float64 {
-			if p.dropped == nil {
-				return 0
-			}
-			return p.dropped(t)
-		}},
+		{semconv.RuntimeOverloadAtFloor, nil, func(t time.Duration) float64 { return synthetic.Number(p.atFloor != nil && p.atFloor(t)) }},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalTraces, semconv.LabelReason: semconv.DropQueueFull}, orNone(p.dropped)},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalLogs, semconv.LabelReason: semconv.DropBlocked}, orNone(p.blocked)},
+		{semconv.RuntimeLabelOverflow, map[string]string{semconv.LabelMetric: "orders_total", semconv.LabelLabel: "customer"}, orNone(p.overflowed)},
+		{semconv.DBClientConnectionWaitTime, map[string]string{semconv.LabelPoolName: "main"}, orNone(p.waited)},
 	}
 	for _, s := range states {
 		l := w.labelsOf(p)
@@ -202,6 +205,14 @@ func (w *world) addState(p process, first time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// orNone is a count that does not grow when there is none.
+func orNone(count func(time.Duration) float64) func(time.Duration) float64 {
+	if count == nil {
+		return func(time.Duration) float64 { return 0 }
+	}
+	return count
 }
 
 func (w *world) generate(p process, first time.Duration, l map[string]string, exists func(time.Duration) bool, read func(time.Duration) float64) error {

@@ -31,6 +31,7 @@ func (s Service) SLO() slo.Spec {
 		ScrapeInterval:   s.Telemetry.ScrapeInterval,
 		Metrics:          s.Telemetry.Metrics,
 		Runtime:          true,
+		ConnectionPool:   s.HasPostgres(),
 		Links:            s.Links,
 		Alerting:         s.Alerting,
 		Replicas:         slo.Replicas{Min: s.Deploy.Replicas.Min},

@@ -1,0 +1,116 @@
+package slo
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// selfAlerts are tickets on what the runtime says of itself: it gives up
+// something of its own rather than let users wait, and somebody has to know.
+func (c *compiler) selfAlerts() {
+	c.telemetryDropped()
+	c.logsBlocked()
+	c.labelOverflow()
+	c.limiterAtFloor()
+	if c.spec.ConnectionPool {
+		c.poolWaits()
+	}
+}
+
+// lost counts what was given up in ten minutes, by labels.
+func (c *compiler) lost(s selector, by ...string) string {
+	return "sum by (" + strings.Join(append([]string{c.spec.EnvironmentLabel}, by...), ", ") + ") (increase(" + s.String() + "[10m]))"
+}
+
+func (c *compiler) telemetryDropped() {
+	dropped := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelReason, semconv.DropBlocked))
+	sum := c.lost(dropped, semconv.LabelSignal)
+	c.alert(Alert{
+		Kind: KindTelemetryDropped, Tier: TierTicket, SLO: -1,
+		Check: sum, Expect: "0", Where: c.lost(dropped, semconv.LabelSignal, semconv.LabelReason) + " > 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "TelemetryDropped", Expr: sum + " > 0", For: noDataFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": {{ $value | humanize }} {{ $labels." + semconv.LabelSignal + " }} were dropped in ten minutes",
+		description: "Users feel nothing. The collector is slow or away, and what was dropped will be missing when it is needed.",
+	})
+}
+
+// logsBlocked is apart from other drops, because another team mends it: whoever
+// runs the node.
+func (c *compiler) logsBlocked() {
+	blocked := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelReason, semconv.DropBlocked))
+	sum := c.lost(blocked)
+	c.alert(Alert{
+		Kind: KindLogsBlocked, Tier: TierTicket, SLO: -1,
+		Check: sum, Expect: "0", Where: c.lost(blocked, semconv.LabelInstance) + " > 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "LogsBlocked", Expr: sum + " > 0", For: brokenFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; nobody reads them",
+		description: "Users feel nothing. Whatever reads the standard output of the processes has stopped or is too slow, and the log has a hole.",
+	})
+}
+
+func (c *compiler) labelOverflow() {
+	sum := c.lost(c.scope.metric(semconv.RuntimeLabelOverflow), semconv.LabelMetric, semconv.LabelLabel)
+	c.alert(Alert{
+		Kind: KindLabelOverflow, Tier: TierTicket, SLO: -1,
+		Check: sum, Expect: "nothing, or 0", Where: sum + " > 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "LabelOverflow", Expr: sum + " > 0", For: noDataFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary: c.subject() + ": label {{ printf \"%.24s\" $labels." + semconv.LabelLabel + " }} of {{ printf \"%.40s\" $labels." + semconv.LabelMetric + " }} has too many values",
+		description: "Users feel nothing. New values of the label are counted together as " + semconv.OverflowValue +
+			", so that the metric can no longer tell them apart. Something that a caller chooses, such as an id, became a label.",
+	})
+}
+
+// limiterAtFloor says that shedding no longer helps.
+func (c *compiler) limiterAtFloor() {
+	floor := c.scope.metric(semconv.RuntimeOverloadAtFloor)
+	check := c.by("max", floor.String())
+	c.alert(Alert{
+		Kind: KindLimiterAtFloor, Tier: TierTicket, SLO: -1,
+		Check: check, Expect: "0",
+		Where: "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelReason + ") (rate(" + c.scope.metric(semconv.RuntimeOverloadShed).String() + "[10m])) > 0",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "LimiterAtFloor", Expr: check + " == 1", For: brokenFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": a process takes the fewest requests it may, and is still slow",
+		description: "What it refuses spends the error budget; when users feel it, a page says so. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+	})
+}
+
+// A line for connections that is worth a look: one caller in it at any time, all
+// processes together, and for longer than a burst, in which the pool grows.
+const (
+	waitingCallers = "1"
+	poolFor        = 10 * time.Minute
+)
+
+func (c *compiler) poolWaits() {
+	waited := c.scope.metric(semconv.DBClientConnectionWaitTime)
+	by := []string{c.spec.EnvironmentLabel, semconv.LabelPoolName}
+	line := func(by ...string) string {
+		return "sum by (" + strings.Join(by, ", ") + ") (rate(" + waited.String() + "[5m]))"
+	}
+	c.alert(Alert{
+		Kind: KindPoolWaits, Tier: TierTicket, SLO: -1,
+		Check: line(by...), Expect: "0, and less than " + waitingCallers, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "PoolWaits", Expr: line(by...) + " > " + waitingCallers, For: poolFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": {{ $value | humanize }} callers wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} at any time",
+		description: "Requests that need the database are slower by that wait. Either queries became slow, or there are more requests than connections. " + c.sinceText(poolFor),
+	})
+}
