@@ -88,7 +88,7 @@ lint: ## every linter on every module, and vet for the other systems
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
 	$(call timed,bench,for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...); done)
 
-bench-peers: ## compare what observing a request costs with other stacks (minutes; wants valgrind)
+bench-peers: ## compare what observing a request costs with other stacks (five minutes; wants valgrind)
 	$(call timed,bench-peers,cd $(BENCH) && go test -count=1 ./... && go build -o ../../bin/bench . && ../../bin/bench -o RESULTS.md)
 
 generate: golden examples ## everything that is generated

@@ -64,7 +64,7 @@ type panicked struct {
 
 func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Routes) *exchange {
 	o.metrics.active.Inc()
-	x := &exchange{observer: o, started: time.Now(), endless: asksForStream(r)}
+	x := &exchange{observer: o, started: time.Now(), endless: o.asksForStream(r)}
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
 	x.beginTrace(r)
 	x.beginRouting(router)
@@ -80,9 +80,9 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 
 // asksForStream says whether the answer may last: such requests have no
 // deadline.
-func asksForStream(r *http.Request) bool {
+func (o *Observer) asksForStream(r *http.Request) bool {
 	return first(r.Header, "Upgrade") != "" || first(r.Header, "Accept") == eventStream ||
-		strings.HasPrefix(first(r.Header, "Content-Type"), connectStream)
+		strings.HasPrefix(first(r.Header, "Content-Type"), connectStream) && o.table.procedure(r) != nil
 }
 
 // first is Get for a name that is canonical already, without making it so again.

@@ -120,6 +120,22 @@ func TestProceduresBelowChi(t *testing.T) {
 	}
 }
 
+// A stream of a declared procedure may last; to ask for one elsewhere is no way
+// around the deadline.
+func TestStreamsOfProceduresHaveNoDeadline(t *testing.T) {
+	t.Parallel()
+	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, limited := r.Context().Deadline(); limited != (r.URL.Path != addItem) {
+			t.Errorf("%s is limited: %v", r.URL.Path, limited)
+		}
+	}), httpserver.Procedures(addItem))
+	for _, path := range []string{addItem, addItem + "Else"} {
+		r := httptest.NewRequest(http.MethodPost, path, http.NoBody)
+		r.Header.Set("Content-Type", "application/connect+proto")
+		p.serve(r)
+	}
+}
+
 // Whatever a handler writes as frames, following them neither panics nor keeps
 // more than the end of a call.
 func FuzzFrames(f *testing.F) {

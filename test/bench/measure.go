@@ -25,7 +25,7 @@ const (
 	warmUp    = 1_000
 	measured  = 20_000
 	fewInstr  = 1_000
-	manyInstr = 5_000
+	manyInstr = 9_000
 )
 
 // cost is what one request costs.
