@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/observability-first/scaffold/runtime/health"
@@ -61,6 +63,18 @@ type settings struct {
 type lifecycleConfig struct {
 	DrainDelay  time.Duration `env:"DRAIN_DELAY" min:"0s" help:"how long to go on serving after readiness says no; at least one probe interval of the balancer, 0 where a preStop hook sleeps"`
 	StopTimeout time.Duration `env:"STOP_TIMEOUT" min:"1s" help:"budget of a stop, all phases together; less than the platform's grace period"`
+}
+
+// check finds what the environment is not allowed and a program may still say.
+func (c lifecycleConfig) check() error {
+	var problems []error
+	if c.DrainDelay < 0 {
+		problems = append(problems, fmt.Errorf("DRAIN_DELAY is %s; give Defaults.DrainDelay no time or some", c.DrainDelay))
+	}
+	if c.StopTimeout <= 0 {
+		problems = append(problems, fmt.Errorf("STOP_TIMEOUT is %s; give Defaults.StopTimeout a second or more", c.StopTimeout))
+	}
+	return errors.Join(problems...)
 }
 
 func (d Defaults) settings() settings {

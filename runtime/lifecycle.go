@@ -9,6 +9,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"sync"
+	"time"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
@@ -20,15 +21,17 @@ import (
 // start hooks in order, workers, requests; then the service is ready once its
 // checks succeed.
 //
-// Stop, within one budget (STOP_TIMEOUT); each phase is one log line, one value
-// of runtime_drain_phase_seconds and one event of the shutdown span:
+// Stop, within one budget (STOP_TIMEOUT); each phase is one log line and one value
+// of runtime_drain_phase_seconds, and each before the flush, which takes the
+// shutdown span along, one event of that span:
 //
 //  1. announce: /readyz says 503, consumers stop fetching, OnDrain hooks run,
 //     answers ask their callers to close the connection;
 //  2. delay: DRAIN_DELAY, for balancers to notice;
 //  3. requests: the listener closes; requests and tracked work in flight end;
 //  4. workers: their context ends;
-//  5. flush: all signals at the same time;
+//  5. flush: all signals at the same time; what does not get through is a
+//     warning and a count, and no failure;
 //  6. close: OnStop hooks in reverse.
 //
 // The admin listener closes last. A second signal skips the waiting of the
@@ -37,7 +40,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.mode.verb != verbServe {
 		return s.answer(ctx)
 	}
-	if err := errors.Join(append(s.problems, s.loader.Check())...); err != nil {
+	if err := errors.Join(append(s.problems, s.loader.Check(), s.settings.Lifecycle.check())...); err != nil {
 		return usageError{err}
 	}
 	r := &running{Service: s, failed: make(chan error, len(s.workers)+2)}
@@ -99,7 +102,7 @@ func (r *running) start(ctx context.Context) error {
 	r.serve("admin listener", r.admin.Serve)
 	r.workersCtx, r.stopWorkers = context.WithCancel(context.WithoutCancel(ctx))
 	for _, h := range r.starts {
-		if err := guard(ctx, h); err != nil {
+		if err := r.startHook(ctx, h); err != nil {
 			return fmt.Errorf("start %s: %w", h.name, err)
 		}
 	}
@@ -122,6 +125,25 @@ func (r *running) start(ctx context.Context) error {
 	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
 	r.announceAddrs()
 	return nil
+}
+
+// startHook runs one start hook. One that is told to stop and does not is left
+// behind after the reserve of the budget: the process must not need a SIGKILL.
+func (r *running) startHook(ctx context.Context, h hook) error {
+	done := make(chan error, 1)
+	go func() { done <- guard(ctx, h) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(r.settings.Lifecycle.StopTimeout / reserve):
+		r.Logger().Warn("a start hook went on although it was told to stop", "hook", h.name)
+		return ctx.Err()
+	}
 }
 
 // listen binds both addresses and tells every one that is taken.

@@ -149,6 +149,12 @@ func (s *Service) Load(cfg any) error {
 // several handlers with a router. The options declare routes that a router
 // cannot list.
 func (s *Service) Handle(h http.Handler, options ...httpserver.Option) {
+	if h == nil {
+		s.problems = append(s.problems, errors.New("Handle was given no handler; pass a router"))
+	}
+	if s.handler != nil {
+		s.problems = append(s.problems, errors.New("Handle was called twice; compose the handlers with one router"))
+	}
 	s.handler, s.routes = h, options
 }
 

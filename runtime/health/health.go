@@ -41,6 +41,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// check finds what would make a check run without a pause, or never count.
+func (c Config) check() error {
+	if c.Interval < 0 || c.Timeout < 0 || c.Failures < 0 || c.Successes < 0 {
+		return fmt.Errorf("health: Config %+v holds a negative value; 0 means the default", c)
+	}
+	return nil
+}
+
 // Options are what the program decides.
 type Options struct {
 	Config   Config
@@ -83,6 +91,9 @@ type Monitor struct {
 func New(opts Options) (*Monitor, error) {
 	if opts.Registry == nil {
 		return nil, errors.New("health: Options.Registry is nil; pass the service's Metrics()")
+	}
+	if err := opts.Config.check(); err != nil {
+		return nil, err
 	}
 	ready, err := opts.Registry.Gauge(semconv.RuntimeReady, "1 while the service asks for requests: started, not draining, no critical check down.")
 	if err != nil {

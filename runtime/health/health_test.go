@@ -393,6 +393,49 @@ health check "x": give it a name and a function`
 	}
 }
 
+// A negative interval would ask without a pause.
+func TestNegativeConfigurationIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []health.Config{{Interval: -1}, {Timeout: -time.Second}, {Failures: -1}, {Successes: -1}} {
+		_, err := health.New(health.Options{Config: cfg, Registry: telemetry.NewRegistry(telemetry.Classic)})
+		if err == nil || !strings.Contains(err.Error(), "negative") {
+			t.Errorf("%+v: got %v", cfg, err)
+		}
+	}
+}
+
+// However long a dependency hangs and however often it is asked about: one check
+// runs at a time, and a probe answers at once.
+func TestProbesOfAHangingDependency(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		release := make(chan struct{})
+		var calls atomic.Int64
+		f.Add("stuck", func(context.Context) error {
+			calls.Add(1)
+			<-release
+			return nil
+		})
+		f.start(t)
+		began := time.Now()
+		for range 10_000 {
+			get(t, f.Readyz())
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the probes waited %s", took)
+		}
+		after(10 * round)
+		if got := calls.Load(); got != 1 {
+			t.Errorf("%d checks run behind one that hangs, want none", got-1)
+		}
+		f.expect(t, 503, 503, "starting")
+		close(release)
+		after(round)
+		f.expect(t, 200, 200, "ready")
+	})
+}
+
 func TestStartAndStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
