@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpclient"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/servicetest"
@@ -145,5 +148,47 @@ func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
 		if status != 64 || !strings.Contains(stderr, name) || !strings.Contains(stderr, tc.want) {
 			t.Errorf("%s=%s: status %d, %s", name, tc.value, status, stderr)
 		}
+	}
+}
+
+// What a caller says about time and importance reaches the service behind ours.
+func TestDeadlineAndPriorityPassThrough(t *testing.T) {
+	t.Parallel()
+	seen := make(chan http.Header, 1)
+	behind := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
+	t.Cleanup(behind.Close)
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		client, err := httpclient.New(httpclient.Options{Telemetry: svc.Telemetry()})
+		if err != nil {
+			return err
+		}
+		router := httpserver.NewRouter()
+		router.Get("/", func(w http.ResponseWriter, r *http.Request) {
+			out, err := http.NewRequestWithContext(r.Context(), http.MethodGet, behind.URL, http.NoBody)
+			if err != nil {
+				httpserver.WriteProblem(w, r, err)
+				return
+			}
+			resp, err := client.Do(out)
+			if err != nil {
+				httpserver.WriteProblem(w, r, err)
+				return
+			}
+			_ = resp.Body.Close()
+		})
+		svc.Handle(router)
+		return svc.Run(ctx)
+	}, "OVERLOAD_TRUSTED_PRIORITY=true")
+	status, _, _ := fetch(t, svc.URL, semconv.HeaderGRPCTimeout, "8S", semconv.HeaderPriority, semconv.PriorityCritical)
+	if status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	h := <-seen
+	left, err := strconv.Atoi(h.Get(semconv.HeaderTimeout))
+	if err != nil || left <= 0 || left > 8000 {
+		t.Errorf("the service behind is told %q ms", h.Get(semconv.HeaderTimeout))
+	}
+	if got := h.Get(semconv.HeaderPriority); got != semconv.PriorityCritical {
+		t.Errorf("the service behind is told %q", got)
 	}
 }
