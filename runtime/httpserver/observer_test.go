@@ -410,6 +410,11 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/", func(http.ResponseWriter, *http.Request) {})
+	router.Get("/upgrade", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "echo")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	})
 	svc := serve(t, router, nil, "DRAIN_DELAY=10s")
 	if res, _ := get(t, svc.URL+"/"); res.Close {
 		t.Error("a serving server closes connections")
@@ -425,10 +430,30 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 			t.Fatal("a draining server keeps connections")
 		}
 	}
+	if connection := upgrade(t, svc.URL); connection != "Upgrade" {
+		t.Errorf("a draining server answers an upgrade with Connection: %s", connection)
+	}
 	svc.Signal(stopSignal{}) // skips the delay
 	if status := svc.Stop(); status != 0 {
 		t.Errorf("status %d", status)
 	}
+}
+
+// upgrade returns the Connection header of the answer to an upgrade.
+func upgrade(t *testing.T, url string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.Header.Get("Connection")
 }
 
 type stopSignal struct{}

@@ -49,7 +49,8 @@ func (r *recorder) WriteHeader(status int) {
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
-		if r.exchange.observer.draining.Load() {
+		// An upgrade has a Connection header of its own, without which it is none.
+		if status != http.StatusSwitchingProtocols && r.exchange.observer.draining.Load() {
 			r.Header().Set("Connection", "close")
 		}
 		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
