@@ -86,7 +86,10 @@ func renamedMetrics() []mutant {
 	for path, metrics := range map[string][]string{
 		alive:  {"up", "runtime_ready", "process_start_time_seconds"},
 		page:   {"http_server_requests_total", "http_server_request_duration_seconds_count", "http_server_request_duration_seconds_bucket"},
-		ticket: {"up", "runtime_health_check_up", "runtime_telemetry_dropped_total"},
+		ticket: {
+			"up", "runtime_health_check_up", "runtime_telemetry_dropped_total", "runtime_label_overflow_total", "runtime_overload_at_floor",
+			"db_client_connection_wait_time_seconds_total",
+		},
 		overview: {
 			"http_server_requests_total", "http_server_request_duration_seconds_bucket", "http_server_request_duration_seconds_count",
 			"http_server_active_requests", "runtime_ready", "runtime_health_check_up", "runtime_telemetry_dropped_total", "build_info", "process_start_time_seconds",
@@ -162,6 +165,11 @@ func decisions() []mutant {
 		edit("the declared spacing is another", ticket, `15 \* 1\.25`, `60 * 1.25`, 0),
 		edit("coverage is never too low", ticket, `< 0\.95`, `< 0.15`, 0),
 		edit("a dropped span is worth no ticket", ticket, `\[10m\]\)\) > 0`, `[10m])) > 100000`, 0),
+		edit("log lines that nobody reads are worth no ticket", ticket, `(reason="blocked"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
+		edit("another reason blocks the log", ticket, `reason="blocked"`, `reason="block"`, 0),
+		edit("labels without a ceiling are worth no ticket", ticket, `(runtime_label_overflow_total\{job="orders"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
+		edit("a limit at its floor is well", ticket, `(runtime_overload_at_floor\{job="orders"\}\)) == 1`, "$1 == 0", 0),
+		edit("any number of callers may wait", ticket, `(db_client_connection_wait_time_seconds_total\{job="orders"\}\[5m\]\)\)) > 1`, "$1 > 1000", 0),
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:bad:increase2m\{sloth_id="orders-availability"\})`, `and on $1`, 0),
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
