@@ -29,9 +29,9 @@ func between(from, to time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t >= from && t < to }
 }
 
-// growing counts at a rate a second between two moments.
-func growing(rate float64, from, to time.Duration) func(time.Duration) float64 {
-	return synthetic.Steady(0).Then(from, rate).Then(to, 0).Count
+// growing counts two a second between two moments.
+func growing(from, to time.Duration) func(time.Duration) float64 {
+	return synthetic.Steady(0).Then(from, 2).Then(to, 0).Count
 }
 
 func troubles() []trouble {
@@ -39,15 +39,15 @@ func troubles() []trouble {
 		{slo.KindDependency, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
-			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(2, from, to) }},
+			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
 		{slo.KindLogsBlocked, "nobody reads the log", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
-			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(2, from, to) }},
+			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(from, to) }},
 		{slo.KindLabelOverflow, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
-			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(2, from, to) }},
+			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},
 		{slo.KindLimiterAtFloor, "a limit is as low as it may be", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.atFloor = between(from, to) }},
 		{slo.KindPoolWaits, "callers wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
-			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(2, from, to) }},
+			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(from, to) }},
 		{slo.KindScrapeMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
 			func(w *world, p *process, from, to time.Duration) {
 				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
