@@ -22,8 +22,8 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // how important they are and with the headers of [Timeout] how long they are
 // waited for; both end up in the context, and so in what the handler calls.
 //
-// A request for a stream is let in like the others, and then leaves its place:
-// it lasts as long as it lasts.
+// A request that is answered with a stream is let in like the others, and leaves
+// its place when the stream begins: it lasts as long as it lasts.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
 func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
@@ -65,10 +65,13 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r 
 		g.refuse(w, r, err)
 		return
 	}
+	late := func() bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
 	if isStream(r) {
-		permit.Forget()
+		place := &place{permit: permit}
+		w = watched(w, place)
+		defer func() { place.giveBack(late()) }()
 	} else {
-		defer func() { permit.Release(errors.Is(ctx.Err(), context.DeadlineExceeded)) }()
+		defer func() { permit.Release(late()) }()
 	}
 	if p != Default {
 		ctx, other = WithPriority(ctx, p), true
@@ -95,7 +98,8 @@ func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *htt
 	}
 }
 
-// isStream says whether the answer may last.
+// isStream says whether the caller asks for an answer that lasts. Only the answer
+// tells whether it does.
 func isStream(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || r.Header.Get("Accept") == "text/event-stream" ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/connect+")

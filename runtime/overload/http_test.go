@@ -160,25 +160,62 @@ func TestPriorityReachesTheHandlerOnlyFromThoseWhoAreTrusted(t *testing.T) {
 	}
 }
 
-// A stream that lasts for hours must not keep others out.
+// A stream that lasts for hours must not keep others out, and who only asks for
+// one must not get past the limit.
 func TestAStreamLeavesItsPlace(t *testing.T) {
 	t.Parallel()
-	for _, header := range [][]string{{"Upgrade", "websocket"}, {"Accept", "text/event-stream"}, {"Content-Type", "application/connect+proto"}} {
-		l := simLimiter(t, Config{MinLimit: 1, InitialLimit: 1, MaxLimit: 1})
-		inner := 0
-		var h http.Handler
-		h = l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if isStream(r) {
-				inner = get(h).Code
+	answer := func(contentType string, status int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+		}
+	}
+	write := func(contentType string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", contentType)
+			_, _ = io.WriteString(w, "data: 1\n\n")
+		}
+	}
+	flush := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+	}
+	for _, tc := range []struct {
+		name   string
+		header []string
+		begin  func(http.ResponseWriter)
+		beside int // the answer to another request while the handler runs
+	}{
+		{"an upgrade", []string{"Upgrade", "websocket"}, answer("", http.StatusSwitchingProtocols), http.StatusOK},
+		{"an event stream", []string{"Accept", "text/event-stream"}, answer("text/event-stream", http.StatusOK), http.StatusOK},
+		{"an event stream without a status", []string{"Accept", "text/event-stream"}, write("text/event-stream"), http.StatusOK},
+		{"an event stream that begins empty", []string{"Accept", "text/event-stream"}, flush, http.StatusOK},
+		{"a stream of messages", []string{"Content-Type", "application/connect+proto"}, answer("application/connect+proto", http.StatusOK), http.StatusOK},
+		{"an upgrade that is ignored", []string{"Upgrade", "x"}, write("application/json"), http.StatusServiceUnavailable},
+		{"an event stream that was refused", []string{"Accept", "text/event-stream"}, answer("application/problem+json", http.StatusNotFound), http.StatusServiceUnavailable},
+		{"a stream nobody asked for", nil, answer("text/event-stream", http.StatusOK), http.StatusServiceUnavailable},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			l := simLimiter(t, Config{MinLimit: 1, InitialLimit: 1, MaxLimit: 1})
+			beside, nested := 0, false
+			var h http.Handler
+			h = l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if nested {
+					return
+				}
+				nested = true
+				tc.begin(w)
+				beside = get(h).Code
+			}), nil)
+			get(h, tc.header...)
+			if beside != tc.beside {
+				t.Errorf("beside it the answer is %d, want %d", beside, tc.beside)
 			}
-		}), nil)
-		get(h, header...)
-		if inner != http.StatusOK {
-			t.Errorf("%v: beside the stream the answer is %d", header, inner)
-		}
-		if l.inFlight != 0 {
-			t.Errorf("%v: %d places are not given back", header, l.inFlight)
-		}
+			if l.inFlight != 0 {
+				t.Errorf("%d places are not given back", l.inFlight)
+			}
+		})
 	}
 }
 
