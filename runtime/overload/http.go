@@ -68,7 +68,7 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r 
 	late := func() bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
 	if isStream(r) {
 		place := &place{permit: permit}
-		w = watched(w, place)
+		w = (&watcher{ResponseWriter: w, place: place}).as()
 		defer func() { place.giveBack(late()) }()
 	} else {
 		defer func() { permit.Release(late()) }()
@@ -91,9 +91,9 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r 
 func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *http.Request, p Priority) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	t := &tracker{ResponseWriter: w}
-	g.serve(ctx, true, t, r, p)
-	if !t.wrote && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	answer := &watcher{ResponseWriter: w}
+	g.serve(ctx, true, answer.as(), r, p)
+	if !answer.begun && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.refuse(w, r, context.DeadlineExceeded)
 	}
 }
@@ -104,34 +104,6 @@ func isStream(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || r.Header.Get("Accept") == "text/event-stream" ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/connect+")
 }
-
-// tracker knows whether an answer was begun.
-type tracker struct {
-	http.ResponseWriter
-
-	wrote bool
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (t *tracker) WriteHeader(status int) {
-	t.wrote = t.wrote || status >= http.StatusOK
-	t.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements [http.ResponseWriter].
-func (t *tracker) Write(b []byte) (int, error) {
-	t.wrote = true
-	return t.ResponseWriter.Write(b)
-}
-
-// Flush implements [http.Flusher].
-func (t *tracker) Flush() {
-	t.wrote = true
-	_ = http.NewResponseController(t.ResponseWriter).Flush() // a writer that does not flush has nothing to do
-}
-
-// Unwrap is what [http.ResponseController] asks for.
-func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // RetryAfter is a value for the header of a refusal: one to three seconds, drawn
 // by lot, so that those who were refused together do not come back together.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,61 @@ func TestSwitchedOffItIsNotThere(t *testing.T) {
 	}
 	permit.Release(false)
 	permit.Forget()
+}
+
+// abilities are the optional interfaces of a writer.
+func abilities(w http.ResponseWriter) (all []string) {
+	for name, has := range map[string]bool{
+		"Flusher": is[http.Flusher](w), "Hijacker": is[http.Hijacker](w), "ReaderFrom": is[io.ReaderFrom](w), "Pusher": is[http.Pusher](w),
+	} {
+		if has {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func is[T any](w http.ResponseWriter) bool {
+	_, ok := w.(T)
+	return ok
+}
+
+// A handler is given the abilities of the writer below, and no others, whatever
+// its caller sends.
+func TestTheWriterKeepsItsAbilities(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		for _, header := range [][]string{nil, {"Upgrade", "x"}, {"Accept", "text/event-stream"}, {semconv.HeaderTimeout, "60000"}} {
+			var below, inside []string
+			limited := simLimiter(t, Config{}).Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				inside = abilities(w)
+				_, _ = io.Copy(w, strings.NewReader("x"))
+			}), nil)
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if header != nil { // HTTP/2 has no Upgrade on the wire
+					r.Header.Set(header[0], header[1])
+				}
+				below = abilities(w)
+				limited.ServeHTTP(w, r)
+			}))
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			resp, err := server.Client().Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			server.Close()
+			if string(text) != "x" || err != nil {
+				t.Errorf("%v: %q %v", header, text, err)
+			}
+			if len(below) < 2 || !slices.Equal(inside, below) {
+				t.Errorf("HTTP/2 %t, %v: the writer has %v, below it are %v", http2, header, inside, below)
+			}
+		}
+	}
 }
 
 // The writer still streams: optional interfaces are reached.

@@ -1,0 +1,127 @@
+package overload
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// place is the permit of one request, until a stream gives it back early.
+type place struct {
+	permit Permit
+	left   bool
+}
+
+func (p *place) leave() {
+	if !p.left {
+		p.left = true
+		p.permit.Forget()
+	}
+}
+
+func (p *place) giveBack(late bool) {
+	if !p.left {
+		p.permit.Release(late)
+	}
+}
+
+// watcher knows when an answer is begun, and gives the place back when it is a
+// stream. Whoever only asks for one, and gets an ordinary answer, keeps it: a
+// header must not lead past the limit.
+type watcher struct {
+	http.ResponseWriter
+
+	begun bool
+	place *place // nil when the request has no place, or keeps it
+}
+
+// as returns the watcher with the optional interfaces of the writer below and no
+// others.
+func (w *watcher) as() http.ResponseWriter {
+	_, flushes := w.ResponseWriter.(http.Flusher)
+	_, hijacks := w.ResponseWriter.(http.Hijacker)
+	_, reads := w.ResponseWriter.(io.ReaderFrom)
+	_, pushes := w.ResponseWriter.(http.Pusher)
+	switch {
+	case flushes && hijacks && reads:
+		return http1Watcher{flushWatcher{w}}
+	case flushes && pushes:
+		return http2Watcher{flushWatcher{w}}
+	case flushes:
+		return flushWatcher{w}
+	}
+	return w
+}
+
+func (w *watcher) begin(status int) {
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		return // an announcement
+	}
+	w.begun = true
+	if w.place != nil && (status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))) {
+		w.place.leave()
+	}
+}
+
+func (w *watcher) beginUnlessBegun() {
+	if !w.begun {
+		w.begin(http.StatusOK)
+	}
+}
+
+// lasts says whether an answer of this type is a stream.
+func lasts(contentType string) bool {
+	return strings.HasPrefix(contentType, "text/event-stream") || strings.HasPrefix(contentType, "application/connect+")
+}
+
+// Unwrap is what [http.ResponseController] asks for.
+func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *watcher) WriteHeader(status int) {
+	w.begin(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *watcher) Write(b []byte) (int, error) {
+	w.beginUnlessBegun()
+	return w.ResponseWriter.Write(b)
+}
+
+type flushWatcher struct{ *watcher }
+
+// Flush implements [http.Flusher].
+func (w flushWatcher) Flush() { _ = w.FlushError() }
+
+// FlushError is what [http.ResponseController] prefers.
+func (w flushWatcher) FlushError() error {
+	w.beginUnlessBegun()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+type http1Watcher struct{ flushWatcher }
+
+// Hijack implements [http.Hijacker].
+func (w http1Watcher) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := w.ResponseWriter.(http.Hijacker).Hijack()
+	if err == nil {
+		w.begin(http.StatusSwitchingProtocols)
+	}
+	return conn, buf, err
+}
+
+// ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
+func (w http1Watcher) ReadFrom(src io.Reader) (int64, error) {
+	w.beginUnlessBegun()
+	return w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
+}
+
+type http2Watcher struct{ flushWatcher }
+
+// Push implements [http.Pusher].
+func (w http2Watcher) Push(target string, opts *http.PushOptions) error {
+	return w.ResponseWriter.(http.Pusher).Push(target, opts)
+}
