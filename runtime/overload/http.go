@@ -57,8 +57,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.serve(r.Context(), false, w, r, priority)
 }
 
-// serve passes the request on when it is let in; with the context when that is
-// not its own.
+// serve passes the request on when it is let in.
 func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
@@ -67,9 +66,29 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r 
 	}
 	if isStream(r) {
 		permit.Forget()
-	} else {
-		defer func() { permit.Release(errors.Is(ctx.Err(), context.DeadlineExceeded)) }()
+		g.work(ctx, other, w, r, p)
+		return
 	}
+	returned := false
+	defer func() { g.settle(ctx, permit, returned) }()
+	g.work(ctx, other, w, r, p)
+	returned = true
+}
+
+// settle gives the permit back. A failure teaches nothing: its time is that of
+// whatever refused. One at the deadline is an exception, because it is what an
+// overload looks like.
+func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if !late && (!returned || g.limiter.failed(ctx)) {
+		permit.Forget()
+		return
+	}
+	permit.Release(late)
+}
+
+// work runs the handler, with the context when that is not the request's own.
+func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	if p != Default {
 		ctx, other = WithPriority(ctx, p), true
 	}
