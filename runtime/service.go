@@ -112,7 +112,9 @@ func (s *Service) build() error {
 	if err != nil {
 		return err
 	}
-	s.limiter, err = overload.New(overload.Options{Config: s.settings.Overload, Metrics: s.telemetry.Metrics()})
+	s.limiter, err = overload.New(overload.Options{
+		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(), Failed: httpserver.Failed,
+	})
 	if err != nil {
 		return usageError{err}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -102,6 +103,35 @@ func (c *child) alive() error {
 		return nil
 	}
 	return fmt.Errorf("the service ended with %s\n%s", c.state(), c.lastWords())
+}
+
+// dyingWithin is how long a process may take from the connection that it breaks
+// to its exit status. The kernel closes the one before it reports the other, and
+// a loaded machine takes its time in between.
+const dyingWithin = 5 * time.Second
+
+// reasonOf is why a request to the service failed: that the service has ended, or
+// is just ending where the connection broke, else the error itself.
+func (c *child) reasonOf(ctx context.Context, err error) error {
+	if brokeOff(err) {
+		timer := time.NewTimer(dyingWithin)
+		defer timer.Stop()
+		select {
+		case <-c.exited:
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+	if dead := c.alive(); dead != nil {
+		return dead
+	}
+	return err
+}
+
+// brokeOff says whether a connection ended before the whole answer was there.
+func brokeOff(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (c *child) running() bool {

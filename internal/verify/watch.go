@@ -90,10 +90,7 @@ func (w *watch) step(ctx context.Context) error {
 	from := w.time()
 	to := from.Add(w.interval)
 	if _, err := w.scraper.Scrape(ctx, to); err != nil {
-		if dead := w.child.alive(); dead != nil {
-			return dead
-		}
-		return err
+		return w.child.reasonOf(ctx, err)
 	}
 	// The address is the child's only as long as the child runs: another program
 	// may be given the port afterwards.

@@ -38,18 +38,46 @@ const (
 	CodeDeadlineExceeded   Code = "deadline_exceeded"   // 504: it took too long
 )
 
-// Status is the HTTP status of the code; 500 for an unknown one.
+// Status is the HTTP status of the code; 500 for an unknown one. Refusals of an
+// overloaded service ask for it by the thousand: it is a switch and no map.
 func (c Code) Status() int {
-	if status, known := statuses()[c]; known {
-		return status
+	switch c {
+	case CodeInvalid:
+		return http.StatusUnprocessableEntity
+	case CodeMalformed:
+		return http.StatusBadRequest
+	case CodeUnauthenticated:
+		return http.StatusUnauthorized
+	case CodeForbidden:
+		return http.StatusForbidden
+	case CodeNotFound:
+		return http.StatusNotFound
+	case CodeConflict:
+		return http.StatusConflict
+	case CodePreconditionFailed:
+		return http.StatusPreconditionFailed
+	case CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case CodeUnsupported:
+		return http.StatusUnsupportedMediaType
+	case CodePreconditionNeeded:
+		return http.StatusPreconditionRequired
+	case CodeExhausted:
+		return http.StatusTooManyRequests
+	case CodeCanceled:
+		return statusClientClosedRequest
+	case CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case CodeDeadlineExceeded:
+		return http.StatusGatewayTimeout
 	}
 	return http.StatusInternalServerError
 }
 
 // CodeOf is the code for an HTTP status that a router or framework chose.
 func CodeOf(status int) Code {
-	for code, s := range statuses() {
-		if s == status {
+	for _, code := range codes() {
+		if code.Status() == status {
 			return code
 		}
 	}
@@ -62,16 +90,11 @@ func CodeOf(status int) Code {
 	return CodeMalformed
 }
 
-func statuses() map[Code]int {
-	return map[Code]int{
-		CodeInvalid: http.StatusUnprocessableEntity, CodeMalformed: http.StatusBadRequest,
-		CodeUnauthenticated: http.StatusUnauthorized, CodeForbidden: http.StatusForbidden,
-		CodeNotFound: http.StatusNotFound, CodeConflict: http.StatusConflict,
-		CodePreconditionFailed: http.StatusPreconditionFailed, CodeTooLarge: http.StatusRequestEntityTooLarge,
-		CodeUnsupported: http.StatusUnsupportedMediaType, CodePreconditionNeeded: http.StatusPreconditionRequired,
-		CodeExhausted: http.StatusTooManyRequests, CodeCanceled: statusClientClosedRequest,
-		CodeInternal: http.StatusInternalServerError, CodeUnavailable: http.StatusServiceUnavailable,
-		CodeDeadlineExceeded: http.StatusGatewayTimeout,
+func codes() []Code {
+	return []Code{
+		CodeInvalid, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeConflict,
+		CodePreconditionFailed, CodeTooLarge, CodeUnsupported, CodePreconditionNeeded, CodeExhausted,
+		CodeCanceled, CodeInternal, CodeUnavailable, CodeDeadlineExceeded,
 	}
 }
 

@@ -47,3 +47,23 @@ func TestOf(t *testing.T) {
 		t.Error("the cause is lost from the chain")
 	}
 }
+
+// What a router or framework answers is told by the same code as our own.
+func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
+	t.Parallel()
+	for _, code := range []fault.Code{
+		fault.CodeInvalid, fault.CodeMalformed, fault.CodeUnauthenticated, fault.CodeForbidden, fault.CodeNotFound,
+		fault.CodeConflict, fault.CodePreconditionFailed, fault.CodeTooLarge, fault.CodeUnsupported,
+		fault.CodePreconditionNeeded, fault.CodeExhausted, fault.CodeCanceled, fault.CodeInternal,
+		fault.CodeUnavailable, fault.CodeDeadlineExceeded,
+	} {
+		if got := fault.CodeOf(code.Status()); got != code {
+			t.Errorf("%s is answered %d, which is found as %s", code, code.Status(), got)
+		}
+	}
+	for status, want := range map[int]fault.Code{405: fault.CodeUnsupported, 418: fault.CodeMalformed, 502: fault.CodeInternal} {
+		if got := fault.CodeOf(status); got != want {
+			t.Errorf("%d is %s, want %s", status, got, want)
+		}
+	}
+}

@@ -192,6 +192,14 @@ func MarkShed(ctx context.Context) {
 	}
 }
 
+// Failed says whether the request of this context has been answered with a status
+// of ours to answer for, 500 and above. Ask it on the
+// handler's goroutine once the handler has returned. Of a context of other origin nothing is known.
+func Failed(ctx context.Context) bool {
+	x := exchangeOf(ctx)
+	return x != nil && x.recorder.status >= http.StatusInternalServerError
+}
+
 // exchangeOf returns the request that the context belongs to, or nil.
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)

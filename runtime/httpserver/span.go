@@ -115,10 +115,11 @@ func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool
 	if !notable {
 		return
 	}
-	x.observer.telemetry.ExportLate(telemetry.LateSpan{
-		Parent: x.withParent(), Span: x.ids.ids, Name: s.spanName, Kind: trace.SpanKindServer,
-		Start: x.started, End: ended,
-		Describe: func(span trace.Span) { x.describe(span, s, e) },
+	x.observer.telemetry.ExportLate(x.ids.ids, func() telemetry.LateSpan {
+		return telemetry.LateSpan{
+			Parent: x.withParent(), Name: s.spanName, Kind: trace.SpanKindServer, Start: x.started, End: ended,
+			Describe: func(span trace.Span) { x.describe(span, s, e) },
+		}
 	})
 }
 

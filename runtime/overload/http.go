@@ -57,22 +57,51 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.serve(r.Context(), false, w, r, priority)
 }
 
-// serve passes the request on when it is let in; with the context when that is
-// not its own.
+// serve passes the request on when it is let in.
 func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
 		g.refuse(w, r, err)
 		return
 	}
-	late := func() bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
 	if isStream(r) {
-		place := &place{permit: permit}
-		w = (&watcher{ResponseWriter: w, place: place}).as()
-		defer func() { place.giveBack(late()) }()
-	} else {
-		defer func() { permit.Release(late()) }()
+		g.serveStream(ctx, other, w, r, p, permit)
+		return
 	}
+	returned := false
+	defer func() { g.settle(ctx, permit, returned) }()
+	g.work(ctx, other, w, r, p)
+	returned = true
+}
+
+// serveStream gives the permit back when a stream begins, or when an ordinary
+// answer is over.
+func (g *guard) serveStream(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority, permit Permit) {
+	answer := &watcher{ResponseWriter: w, leave: permit.Forget}
+	returned := false
+	defer func() {
+		if answer.leave != nil {
+			g.settle(ctx, permit, returned)
+		}
+	}()
+	g.work(ctx, other, answer.as(), r, p)
+	returned = true
+}
+
+// settle gives the permit back. A failure teaches nothing: its time is that of
+// whatever refused. One at the deadline is an exception, because it is what an
+// overload looks like.
+func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if !late && (!returned || g.limiter.failed(ctx)) {
+		permit.Forget()
+		return
+	}
+	permit.Release(late)
+}
+
+// work runs the handler, with the context when that is not the request's own.
+func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	if p != Default {
 		ctx, other = WithPriority(ctx, p), true
 	}

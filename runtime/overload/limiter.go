@@ -16,11 +16,17 @@ type Options struct {
 	// Memory is the share of the memory limit that is in use; read from Go when
 	// nil. It is called a hundred times a second at the most.
 	Memory func() float64
+	// Failed says whether the request of that context has been answered with a
+	// failure of ours; nil when nobody knows. What failed says nothing about how
+	// fast the service works: a dependency that is refused at once would look like
+	// a service that became fast.
+	Failed func(context.Context) bool
 }
 
 // Limiter decides who is worked on. It is safe for concurrent use.
 type Limiter struct {
 	config Config
+	failed func(context.Context) bool
 	shed   shedCounters
 
 	mu       sync.Mutex
@@ -40,7 +46,11 @@ func New(opts Options) (*Limiter, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Limiter{config: cfg, rule: newRule(cfg), queue: newQueue(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg)}
+	failed := opts.Failed
+	if failed == nil {
+		failed = func(context.Context) bool { return false }
+	}
+	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), queue: newQueue(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg)}
 	var err error
 	l.shed, err = l.declare(opts.Metrics)
 	return l, err
@@ -117,7 +127,8 @@ func (p Permit) Release(late bool) {
 }
 
 // Forget gives the permit back without learning from it: for a stream, which was
-// let in like everybody and lasts as long as it lasts.
+// let in like everybody and lasts as long as it lasts, and for a failure, which
+// may be over before any work was done.
 func (p Permit) Forget() {
 	l := p.limiter
 	if l == nil {
@@ -126,6 +137,7 @@ func (p Permit) Forget() {
 	now := time.Now()
 	l.mu.Lock()
 	l.inFlight--
+	l.rule.forgotten(now)
 	l.dispatch(now)
 	l.mu.Unlock()
 }

@@ -93,6 +93,15 @@ func (r *rule) probed(admitted, now time.Time, late bool, inFlight int) {
 	}
 }
 
+// forgotten notes that a request ended that nothing is learned from. A probe that
+// sees only such requests must end as well, or its limit would stay.
+func (r *rule) forgotten(now time.Time) {
+	if r.probe.running() && r.probe.overdue(now) {
+		r.probe.end(now, false)
+		r.window = window{began: now}
+	}
+}
+
 // learn takes from a probe how long requests take without a queue, and says
 // whether that is news.
 func (r *rule) learn(w window) (found bool) {

@@ -88,14 +88,14 @@ func (q *queue) lesser(p Priority) *waiter {
 // one when there is no room, or says why not.
 func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason) {
 	l.queue.visit(now)
-	w := &waiter{priority: p, deadline: deadline, until: now.Add(l.config.QueueWait), fate: make(chan Permit, 1)}
+	until, expired := now.Add(l.config.QueueWait), admitted
 	if !deadline.IsZero() {
 		latest := deadline.Add(-seconds(l.rule.fastest))
 		if !now.Before(latest) {
 			return nil, ReasonDeadline
 		}
-		if latest.Before(w.until) {
-			w.until, w.reason = latest, ReasonDeadline
+		if latest.Before(until) {
+			until, expired = latest, ReasonDeadline
 		}
 	}
 	if l.queue.length >= l.room(now) {
@@ -105,6 +105,7 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 		l.turnAway(victim, ReasonQueueFull)
 	}
+	w := &waiter{priority: p, deadline: deadline, until: until, reason: expired, fate: make(chan Permit, 1)}
 	l.queue.push(w)
 	return w, admitted
 }

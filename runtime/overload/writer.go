@@ -8,33 +8,14 @@ import (
 	"strings"
 )
 
-// place is the permit of one request, until a stream gives it back early.
-type place struct {
-	permit Permit
-	left   bool
-}
-
-func (p *place) leave() {
-	if !p.left {
-		p.left = true
-		p.permit.Forget()
-	}
-}
-
-func (p *place) giveBack(late bool) {
-	if !p.left {
-		p.permit.Release(late)
-	}
-}
-
-// watcher knows when an answer is begun, and gives the place back when it is a
-// stream. Whoever only asks for one, and gets an ordinary answer, keeps it: a
+// watcher knows when an answer is begun, and leaves the place of the request when
+// it is a stream. Whoever only asks for one, and gets an ordinary answer, keeps it: a
 // header must not lead past the limit.
 type watcher struct {
 	http.ResponseWriter
 
 	begun bool
-	place *place // nil when the request has no place, or keeps it
+	leave func() // nil when the place was left, or is kept whatever comes
 }
 
 // as returns the watcher with the optional interfaces of the writer below and no
@@ -60,8 +41,9 @@ func (w *watcher) begin(status int) {
 		return // an announcement
 	}
 	w.begun = true
-	if w.place != nil && (status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))) {
-		w.place.leave()
+	if w.leave != nil && (status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))) {
+		w.leave()
+		w.leave = nil
 	}
 }
 

@@ -109,31 +109,32 @@ func (p *spanProcessor) Shutdown(ctx context.Context) error {
 // worth keeping: it failed, or was slower than its objective.
 type LateSpan struct {
 	// Parent is the context as the request arrived, with the caller's span.
-	Parent context.Context
-	// Span are the ids that the request was given when it began.
-	Span trace.SpanContext
-
+	Parent     context.Context
 	Name       string
 	Kind       trace.SpanKind
 	Start, End time.Time
-	// Describe sets attributes, events and status. It is called at once, and
-	// only when the span is exported.
+	// Describe sets attributes, events and status. It is called at once.
 	Describe func(trace.Span)
 }
 
-// ExportLate exports the span under the ids that its request already had. It
-// has no children: they were never recorded. At most ten a second are exported;
-// it says whether this one was.
-func (t *Telemetry) ExportLate(s LateSpan) bool {
-	if !t.opts.Config.exportsTraces() || !s.Span.IsValid() || !t.late.take() {
+// ExportLate exports a span under the ids that its request already had. It has no
+// children: they were never recorded. At most ten a second are exported; it says
+// whether this one was. late is called only then, so that the others, which come
+// by the thousand when everything fails or is refused, cost nothing.
+func (t *Telemetry) ExportLate(span trace.SpanContext, late func() LateSpan) bool {
+	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.late.take() {
 		return false
 	}
-	d := Decision{Span: s.Span, attributes: []attribute.KeyValue{samplingAttribute.String("late")}}
+	t.exportLate(span, late())
+	return true
+}
+
+func (t *Telemetry) exportLate(ids trace.SpanContext, s LateSpan) {
+	d := Decision{Span: ids, attributes: []attribute.KeyValue{samplingAttribute.String("late")}}
 	_, span := t.StartSpan(s.Parent, t.lateTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
 	s.Describe(span)
 	span.End(trace.WithTimestamp(s.End))
 	t.lateSpans.Inc()
-	return true
 }
 
 // SetRatio changes the share of new traces that are sampled, from 0 to 1, at

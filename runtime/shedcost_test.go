@@ -1,0 +1,140 @@
+//go:build !race
+
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/overload"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// user is the answer of test/bench's handler.
+type user struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+func answerUser(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(user{chi.URLParam(r, "id"), "Ada", "ada@example.com"})
+	if err != nil {
+		httpserver.WriteProblem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+}
+
+// wholeService is what a request passes in a service: observed, limited, routed.
+func wholeService(t *testing.T, env map[string]string) (*Service, http.Handler) {
+	t.Helper()
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9" // late spans are made, and go nowhere
+	p := Process{
+		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Stdout:    io.Discard, Stderr: t.Output(),
+	}
+	s, err := newService(p, Info{Name: "orders"}, Defaults{TraceRatio: 0.01}, verbServe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := httpserver.NewRouter()
+	router.Get("/users/{id}", answerUser)
+	h, err := s.observer.Wrap(s.protected(router))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, h
+}
+
+// full takes the only place and the only seat of the queue until the test ends.
+func full(t *testing.T, l *overload.Limiter, s *Service) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	if _, err := l.Acquire(ctx, overload.Default); err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		_, _ = l.Acquire(ctx, overload.Default)
+	}()
+	t.Cleanup(func() { leave(); <-left })
+	for deadline := time.Now().Add(10 * time.Second); gauge(t, s, semconv.RuntimeOverloadQueued) != 1; {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits in the queue")
+		}
+	}
+}
+
+func gauge(t *testing.T, s *Service, name string) float64 {
+	t.Helper()
+	families, err := s.Metrics().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// sink is a writer that keeps only the status.
+type sink struct {
+	header http.Header
+	status int
+}
+
+func (w *sink) Header() http.Header       { return w.header }
+func (*sink) Write(b []byte) (int, error) { return len(b), nil }
+func (w *sink) WriteHeader(status int)    { w.status = status }
+
+func costOf(t *testing.T, h http.Handler, want int) testing.BenchmarkResult {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/users/7", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.RemoteAddr = "192.0.2.1:1234"
+	w := &sink{header: http.Header{}}
+	return testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			clear(w.header)
+			h.ServeHTTP(w, r)
+			if w.status != want {
+				b.Fatalf("status %d, want %d", w.status, want)
+			}
+		}
+	})
+}
+
+// A service that refuses must not spend on refusals what it saves: through the
+// whole service, with every refusal counted, logged within its limit and traced
+// within its limit, a refusal allocates about what an answer from memory does.
+func TestAllocationsOfARefusal(t *testing.T) { //nolint:paralleltest // counts allocations
+	_, open := wholeService(t, map[string]string{})
+	served := costOf(t, open, http.StatusOK)
+	s, closed := wholeService(t, map[string]string{
+		"OVERLOAD_MIN_LIMIT": "1", "OVERLOAD_INITIAL_LIMIT": "1", "OVERLOAD_MAX_LIMIT": "1",
+		"OVERLOAD_QUEUE": "1", "OVERLOAD_QUEUE_WAIT": "1m",
+	})
+	full(t, s.limiter, s)
+	shed := costOf(t, closed, http.StatusServiceUnavailable)
+	t.Logf("served: %d allocations, %d B, %s; shed: %d allocations, %d B, %s", served.AllocsPerOp(), served.AllocedBytesPerOp(),
+		time.Duration(served.NsPerOp()), shed.AllocsPerOp(), shed.AllocedBytesPerOp(), time.Duration(shed.NsPerOp()))
+	if shed.AllocsPerOp() > 2*served.AllocsPerOp() || shed.AllocedBytesPerOp() > 3*served.AllocedBytesPerOp()/2 {
+		t.Error("a refusal allocates more than twice as often as an answer, or half as much again in bytes")
+	}
+}
