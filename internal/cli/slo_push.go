@@ -34,7 +34,8 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 			"configuration that all services share.\n\n" +
 			"A file goes into the namespace that it names, else into one of its own name without\n" +
 			".yaml, as mimirtool has it. Each namespace is read first, and only what differs is\n" +
-			"written. Groups that Mimir has there and no file are listed; --prune removes them.\n\n" +
+			"written. Groups that Mimir has there and no file are listed; --prune removes them,\n" +
+			"so give it all files of a namespace, and let no other service share that.\n\n" +
 			"The token comes from " + mimir.TokenVariable + " or --token-file. It is a bearer token, or the\n" +
 			"password of --user.",
 		Example: "  " + mimir.TokenVariable + "=... scaffold slo push --mimir https://mimir.acme.test --tenant shop",

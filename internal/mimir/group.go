@@ -99,22 +99,30 @@ func document(src []byte) (*yaml.Node, error) {
 		return nil, nil //nolint:nilnil // an empty file holds no group, which is no mistake
 	}
 	left := maxNodes
-	return alone(doc.Content[0], &left)
+	return alone(doc.Content[0], &left, maxDepth)
 }
 
-// maxNodes bounds what aliases may grow a document to: about ten thousand rules.
-const maxNodes = 1 << 18
+// Bounds of a document. Aliases may grow it to about forty thousand rules; rules
+// are six levels deep, and the indentation of what is far deeper grows with the
+// square.
+const (
+	maxNodes = 1 << 20
+	maxDepth = 50
+)
 
-func alone(n *yaml.Node, left *int) (*yaml.Node, error) {
+func alone(n *yaml.Node, left *int, depth int) (*yaml.Node, error) {
+	if depth == 0 {
+		return nil, fmt.Errorf("more than %d levels deep, which rules never are", maxDepth)
+	}
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if *left--; *left < 0 {
-		return nil, errors.New("its aliases grow without end; write out what they stand for")
+		return nil, fmt.Errorf("more than %d values with what its aliases stand for; make several files of it", maxNodes)
 	}
 	own := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value}
 	for _, child := range n.Content {
-		c, err := alone(child, left)
+		c, err := alone(child, left, depth-1)
 		if err != nil {
 			return nil, err
 		}

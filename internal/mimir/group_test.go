@@ -1,6 +1,7 @@
 package mimir
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,15 @@ func TestAGroupStandsAlone(t *testing.T) {
 	}
 }
 
+// growing has each list hold the one before it ten times.
+func growing() string {
+	lines := []string{"a0: &a0 []"}
+	for i := range 9 {
+		lines = append(lines, fmt.Sprintf("a%d: &a%d [%s*a%d]", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), i))
+	}
+	return strings.Join(lines, "\n")
+}
+
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
@@ -70,7 +80,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"a: b":                     `namespace "a": no list of groups`,
 		"a: [{}]":                  `namespace "a": a group without a name`,
 		"a: [b]":                   `namespace "a": a group without a name`,
-		"a: &x [{name: b, c: *x}]": "its aliases grow without end; write out what they stand for",
+		"a: &x [{name: b, c: *x}]": "more than 50 levels deep, which rules never are",
+		strings.Repeat("[", 60) + strings.Repeat("]", 60): "more than 50 levels deep, which rules never are",
+		growing(): "more than 1048576 values with what its aliases stand for; make several files of it",
 	} {
 		if _, err := parseNamespaces([]byte(src)); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", src, err, want)
