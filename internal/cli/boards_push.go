@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,16 +16,15 @@ import (
 
 // pushOptions is what scaffold boards push was told.
 type pushOptions struct {
-	grafana   string
-	folder    string
-	tokenFile string
-	message   string
-	dryRun    bool
-	paths     []string // files and folders
+	delivery deliveryOptions
+	grafana  string
+	folder   string
+	message  string
+	paths    []string // files and folders
 }
 
-// tokenVariable is where Grafana's own tools read their token from, too.
-const tokenVariable = "GRAFANA_TOKEN"
+// grafanaToken is where Grafana's own tools read their token from, too.
+const grafanaToken = "GRAFANA_TOKEN"
 
 func newBoardsPushCommand(g *globals) *cobra.Command {
 	var o pushOptions
@@ -37,9 +34,9 @@ func newBoardsPushCommand(g *globals) *cobra.Command {
 		Long: "Writes board files to a Grafana, over those with the same uid. A folder stands for\n" +
 			"every .json file below it; without one it is observability/boards of the service\n" +
 			"that you stand in.\n\n" +
-			"The token of a service account with the role Editor comes from " + tokenVariable + " or\n" +
+			"The token of a service account with the role Editor comes from " + grafanaToken + " or\n" +
 			"--token-file. Every board is looked up before the first one is written.",
-		Example: "  " + tokenVariable + "=... scaffold boards push --grafana https://grafana.acme.test --folder Shop",
+		Example: "  " + grafanaToken + "=... scaffold boards push --grafana https://grafana.acme.test --folder Shop",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.grafana == "" {
 				return usage(cmd, "--grafana: there is no address; write one such as https://grafana.acme.test")
@@ -51,9 +48,8 @@ func newBoardsPushCommand(g *globals) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.grafana, "grafana", "", "address of the Grafana")
 	flags.StringVar(&o.folder, "folder", "", "title of the folder, made if there is none (default: where a board is, else the general one)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file that holds the token (default: "+tokenVariable+")")
 	flags.StringVar(&o.message, "message", "Pushed by scaffold", "what the history of each board says")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
+	o.delivery.register(flags, grafanaToken)
 	return cmd
 }
 
@@ -82,22 +78,22 @@ func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	if err != nil {
 		return err
 	}
-	token, err := g.token(o.tokenFile)
+	transport, err := g.transport(o.grafana, grafanaToken, o.delivery)
 	if err != nil {
 		return err
 	}
-	client, err := grafana.New(grafana.Options{URL: o.grafana, Token: token})
+	client, err := grafana.New(transport)
 	if err != nil {
 		return err
 	}
-	doc := pushed{Grafana: o.grafana, Folder: o.folder, DryRun: o.dryRun, Boards: boards}
+	doc := pushed{Grafana: o.grafana, Folder: o.folder, DryRun: o.delivery.dryRun, Boards: boards}
 	if doc.Version, err = client.Version(ctx); err != nil {
 		return err
 	}
 	if err := doc.plan(ctx, client); err != nil {
 		return err
 	}
-	if !o.dryRun {
+	if !o.delivery.dryRun {
 		if err := doc.save(ctx, client, o); err != nil {
 			return err
 		}
@@ -108,7 +104,7 @@ func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	for _, b := range doc.Boards {
 		g.printf("%s %s  %s\n", g.paint(actionColour(b.Action), fmt.Sprintf("%-8s", b.Action)), b.Title, b.File)
 	}
-	if o.dryRun {
+	if o.delivery.dryRun {
 		g.printf("Nothing was written.\n")
 	}
 	return nil
@@ -155,18 +151,6 @@ func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions
 	return nil
 }
 
-// token reads the token. None is fine for a Grafana that asks for none.
-func (g *globals) token(file string) (string, error) {
-	if file == "" {
-		return g.Getenv(tokenVariable), nil
-	}
-	src, err := os.ReadFile(file)
-	if err == nil && strings.TrimSpace(string(src)) == "" {
-		return "", fmt.Errorf("--token-file: %s is empty; write the token of a service account into it", file)
-	}
-	return string(src), err
-}
-
 // readBoardFiles reads every board of the files and folders, and reports all of
 // what is wrong with them.
 func readBoardFiles(paths []string) ([]pushedBoard, error) {
@@ -200,31 +184,5 @@ func readBoardFiles(paths []string) ([]pushedBoard, error) {
 
 // boardFiles lists the files that the arguments stand for.
 func boardFiles(paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		dir, err := findService("")
-		if err != nil {
-			return nil, err
-		}
-		paths = []string{filepath.Join(dir, "observability", "boards")}
-	}
-	var files []string
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			files = append(files, path)
-			continue
-		}
-		found := below(path, ".", ".json")
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s holds no board; compile some with scaffold boards -o %s", path, path)
-		}
-		for _, name := range found {
-			files = append(files, filepath.Join(path, filepath.FromSlash(name)))
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
+	return deliverable(paths, "boards", ".json", "holds no board; compile some with scaffold boards -o")
 }

@@ -27,6 +27,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -53,6 +54,8 @@ type Factory struct {
 	// Ask runs a command of the service in dir, such as telemetry, and returns
 	// what it printed. Nil leaves out what needs a service that builds.
 	Ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
+	// Wait waits between attempts to reach a server. Nil waits by the clock.
+	Wait func(context.Context, time.Duration) error
 }
 
 // Streams are the standard streams.

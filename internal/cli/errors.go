@@ -78,6 +78,7 @@ type failure struct {
 	Code      int                `json:"code"` // the exit code
 	Problems  []problem          `json:"problems,omitempty"`
 	Conflicts []workspace.Change `json:"conflicts,omitempty"`
+	Groups    []pushedGroup      `json:"groups,omitempty"` // of a push of rules that stopped on the way
 }
 
 // problem is one mistake in a file, or in a flag when File is empty.
@@ -122,6 +123,9 @@ func describeFailure(err error) failure {
 	}
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		f.Message, f.Conflicts = "nothing was written", conflict.Conflicts
+	}
+	if stopped := (*StoppedPushError)(nil); errors.As(err, &stopped) {
+		f.Groups = stopped.groups
 	}
 	return f
 }

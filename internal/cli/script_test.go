@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -32,6 +33,7 @@ func testFactory() cli.Factory {
 	f := cli.System(render)
 	f.Ask, f.Checks, f.TemplatesDigest = nil, nil, nil // the small renderer's service does not build; grown_test.go has a real one
 	f.Build.Go = "go1.26.0"
+	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/grafana's tests tell how long
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
 		f.Build.Version, f.Build.Released = v, true
 	}
@@ -66,6 +68,7 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 //
 //	status N command ...   run the command, which must exit with N
 //	grafana [uid=state]    start a Grafana, see grafanaServer
+//	ruler [key=value ...]  start a Mimir's ruler, see rulerServer
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -80,7 +83,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			return goEnvironment(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer},
 	})
 }
 

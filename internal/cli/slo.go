@@ -29,7 +29,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	var o sloOptions
 	cmd := &cobra.Command{
 		Use:   "slo [FILE]",
-		Short: "Compile objectives to rules, alerts, their tests and runbooks",
+		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to a Mimir",
 		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, OpenSLO v1, or the\n" +
 			spec.FileName + " of a service. Without FILE it is the service that you stand in; - reads\n" +
 			"standard input.\n\n" +
@@ -51,6 +51,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: rules to standard output)")
 	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "what rules are written as: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
+	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd
 }
 

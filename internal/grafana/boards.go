@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/observability-first/scaffold/internal/delivery"
 )
 
 // Version is the version of the Grafana that answers, as in 13.2.3. It is empty
@@ -19,7 +21,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	}
 	err := c.do(ctx, request{method: http.MethodGet, path: []string{"api", "health"}, answer: &answer, what: "ask for the version"})
 	if err == nil && answer.Database == nil {
-		return "", fmt.Errorf("ask for the version: what answers at %s is not Grafana; check the address", c.base.Redacted())
+		return "", fmt.Errorf("ask for the version: what answers at %s is not Grafana; check the address", c.transport.Address())
 	}
 	return answer.Version, err
 }
@@ -40,9 +42,9 @@ func (c *Client) Find(ctx context.Context, uid string) (Existing, error) {
 		} `json:"meta"`
 	}
 	err := c.do(ctx, request{
-		method: http.MethodGet, path: []string{"api", "dashboards", "uid", url.PathEscape(uid)}, answer: &answer, what: "look up board " + uid,
+		method: http.MethodGet, path: []string{"api", "dashboards", "uid", uid}, answer: &answer, what: "look up board " + uid,
 	})
-	if IsNotFound(err) {
+	if delivery.IsNotFound(err) {
 		return Existing{}, nil
 	}
 	return Existing{Found: err == nil, Provisioned: answer.Meta.Provisioned, FolderUID: answer.Meta.FolderUID}, err
@@ -159,5 +161,5 @@ func (c *Client) Save(ctx context.Context, b Board) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.base.Scheme + "://" + c.base.Host + saved.URL, nil
+	return c.transport.Origin() + saved.URL, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/observability-first/scaffold/internal/delivery"
 	"github.com/observability-first/scaffold/internal/grafana"
 )
 
@@ -86,7 +87,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 func (s *server) client(t *testing.T, token string) (*grafana.Client, *[]time.Duration) {
 	t.Helper()
 	var waits []time.Duration
-	c, err := grafana.New(grafana.Options{URL: s.URL, Token: token, Wait: func(ctx context.Context, d time.Duration) error {
+	c, err := grafana.New(delivery.Options{URL: s.URL, Token: token, Wait: func(ctx context.Context, d time.Duration) error {
 		waits = append(waits, d)
 		return ctx.Err()
 	}})
@@ -216,7 +217,7 @@ func TestItStopsWhenItIsTold(t *testing.T) {
 	s := newServer(t, answer{status: 503}, answer{status: 503})
 	ctx, stop := context.WithCancelCause(t.Context())
 	enough := errors.New("the user had enough")
-	c, err := grafana.New(grafana.Options{URL: s.URL, Wait: func(ctx context.Context, _ time.Duration) error {
+	c, err := grafana.New(delivery.Options{URL: s.URL, Wait: func(ctx context.Context, _ time.Duration) error {
 		stop(enough)
 		return ctx.Err()
 	}})
@@ -282,7 +283,7 @@ func TestAddressesThatAreNone(t *testing.T) {
 		"ftp://x":                `grafana address "ftp://x" is no address; write one such as https://grafana.acme.test`,
 		"https://me:secret@acme": "grafana address holds a user; leave it out and use a token of a service account",
 	} {
-		if _, err := grafana.New(grafana.Options{URL: address}); err == nil || err.Error() != want {
+		if _, err := grafana.New(delivery.Options{URL: address}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", address, err, want)
 		}
 	}

@@ -16,10 +16,10 @@ import (
 )
 
 // row is the README's line on Mimir.
-var row = regexp.MustCompile("(?m)^\\| Mimir \\| `(mimirtool [^`]+)`.*`(ruler_max_rules_per_rule_group)` \\(20\\) to at least (\\d+)")
+var row = regexp.MustCompile("(?m)^\\| Mimir \\| `scaffold (slo push [^`]+)` .*`(mimirtool [^`]+)`.*`(ruler_max_rules_per_rule_group)` \\(20\\) to at least (\\d+)")
 
 // advice is what the README tells those who run Mimir.
-func advice(t *testing.T) (command, limit string) {
+func advice(t *testing.T) (push, command, limit string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
@@ -29,7 +29,7 @@ func advice(t *testing.T) (command, limit string) {
 	if found == nil {
 		t.Fatal("the README no longer says how rules reach Mimir, and which limit is too low")
 	}
-	return found[1], found[2] + ": " + found[3]
+	return found[1], found[2], found[3] + ": " + found[4]
 }
 
 // load types the command in the folder of a service.
@@ -93,14 +93,34 @@ func written(t *testing.T, service string) int {
 	return n
 }
 
+// programs are compiled once for all tests: a link of Mimir alone takes about ten
+// seconds.
+type programs struct{ mimir, mimirtool, scaffold string }
+
+func TestMimir(t *testing.T) {
+	t.Parallel()
+	p := programs{build(t, "mimir"), build(t, "mimirtool"), scaffold(t)}
+	for name, test := range map[string]func(*testing.T, programs){
+		"takes the rules":              takesTheRules,
+		"its default limit is too low": defaultLimitIsTooLow,
+		"a push writes what differs":   pushWritesWhatDiffers,
+		"a push explains a limit":      pushExplainsTheDefaultLimit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
+	}
+}
+
 // The command of the README brings every rule to Mimir, whose ruler evaluates
 // them, and whose engine, which is not Prometheus', understands each query.
-func TestMimirTakesTheRules(t *testing.T) {
-	t.Parallel()
-	command, limit := advice(t)
-	s := start(t, build(t, "mimir"), limit)
+func takesTheRules(t *testing.T, p programs) {
+	t.Helper()
+	_, command, limit := advice(t)
+	s := start(t, p.mimir, limit)
 	service := filepath.Join("..", "..", "examples", "orders")
-	if out, err := load(t, s, build(t, "mimirtool"), command, service); err != nil {
+	if out, err := load(t, s, p.mimirtool, command, service); err != nil {
 		t.Fatalf("%s\n%v\n%s", command, err, out)
 	}
 
@@ -146,11 +166,11 @@ func evaluated(groups map[string][]rule) int {
 
 // Mimir as it comes refuses the file of the tickets: the README has to name
 // the limit for as long as this is so.
-func TestMimirsDefaultLimitIsTooLow(t *testing.T) {
-	t.Parallel()
-	command, limit := advice(t)
-	s := start(t, build(t, "mimir"), "")
-	out, err := load(t, s, build(t, "mimirtool"), command, filepath.Join("..", "..", "examples", "orders"))
+func defaultLimitIsTooLow(t *testing.T, p programs) {
+	t.Helper()
+	_, command, limit := advice(t)
+	s := start(t, p.mimir, "")
+	out, err := load(t, s, p.mimirtool, command, filepath.Join("..", "..", "examples", "orders"))
 	if err == nil || !strings.Contains(out, "per-user rules per rule group limit (limit: 20 ") {
 		t.Errorf("%v\n%s\nthe README says to raise %s; Mimir no longer wants it", err, out, limit)
 	}

@@ -1,4 +1,4 @@
-package grafana
+package delivery
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // Attempts and pauses: about eight seconds in all, enough for a restart of
-// Grafana behind a balancer and short enough for somebody who waits.
+// a server behind a balancer and short enough for somebody who waits.
 const (
 	attempts   = 5
 	firstPause = 500 * time.Millisecond

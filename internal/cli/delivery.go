@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/observability-first/scaffold/internal/delivery"
+)
+
+// deliveryOptions are those of every command that pushes to a server.
+type deliveryOptions struct {
+	tokenFile string
+	timeout   time.Duration
+	dryRun    bool
+}
+
+func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
+	flags.StringVar(&o.tokenFile, "token-file", "", "file that holds the token (default: "+tokenVariable+")")
+	flags.DurationVar(&o.timeout, "timeout", delivery.DefaultTimeout, "how long one request may take; it is tried up to five times")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
+}
+
+// transport says how to reach a server, and as whom.
+func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (delivery.Options, error) {
+	if o.timeout <= 0 {
+		return delivery.Options{}, fmt.Errorf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout)
+	}
+	token, err := delivery.Token(g.Getenv, tokenVariable, o.tokenFile)
+	return delivery.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err
+}
+
+// deliverable lists the files with the ending that the arguments stand for: a
+// folder for all of them below it, nothing for the folder below observability of
+// the service that the user stands in.
+func deliverable(paths []string, folder, ending, none string) ([]string, error) {
+	if len(paths) == 0 {
+		dir, err := findService("")
+		if err != nil {
+			return nil, err
+		}
+		paths = []string{filepath.Join(dir, "observability", folder)}
+	}
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, filepath.Clean(path))
+			continue
+		}
+		before := len(files)
+		for _, name := range below(path, ".", filepath.Ext(ending)) {
+			if strings.HasSuffix(name, ending) {
+				files = append(files, filepath.Join(path, filepath.FromSlash(name)))
+			}
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("%s %s %s", path, none, path)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
