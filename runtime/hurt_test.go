@@ -44,7 +44,8 @@ const (
 
 // fault is a way in which a backend is broken.
 type fault struct {
-	// open returns the address to send to and how many spans arrived there.
+	// open returns the address to send to and how many spans, or uploads of
+	// profiles, arrived there.
 	open func(t *testing.T, protocol string) (url string, arrived func() int)
 	// reasons of which at least one is counted for each signal that is lost; none
 	// when nothing is lost.
@@ -53,6 +54,9 @@ type fault struct {
 	lost []string
 	// first says that something must have arrived before the service stops.
 	first bool
+	// takesProfiles says that the profile server answers 200, so that none of them
+	// may count as failed.
+	takesProfiles bool
 	// budget of the stop; hurtBudget when 0.
 	budget time.Duration
 }
@@ -73,11 +77,11 @@ func faults() map[string]fault {
 		"dying":        {open: openDying, reasons: undone, lost: everything},
 		"overloaded":   {open: answering(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
 		"refusing":     {open: answering(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
-		"slow":         {open: answering(faulty{delay: 100 * time.Millisecond}), budget: 20 * time.Second},
-		"partial":      {open: answering(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: otlpOnly},
-		"lying":        {open: openLying, reasons: undone, lost: otlpOnly},
-		"without end":  {open: openEndless, reasons: undone, lost: otlpOnly},
-		"half-way":     {open: answering(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces}, first: true},
+		"slow":         {open: answering(faulty{delay: 100 * time.Millisecond}), takesProfiles: true, budget: 20 * time.Second},
+		"partial":      {open: answering(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: otlpOnly, takesProfiles: true},
+		"lying":        {open: openLying, reasons: undone, lost: otlpOnly, takesProfiles: true},
+		"without end":  {open: openEndless, reasons: undone, lost: otlpOnly, takesProfiles: true},
+		"half-way":     {open: answering(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
 		"never better": {open: answering(faulty{code: http.StatusTooManyRequests}), reasons: undone, lost: everything},
 	}
 }
@@ -99,7 +103,7 @@ func TestTelemetryCannotHurt(t *testing.T) {
 
 func hurt(t *testing.T, f fault, protocol string) {
 	url, arrived := f.open(t, protocol)
-	profiles, _ := f.open(t, "http/protobuf")
+	profiles, uploaded := f.open(t, "http/protobuf")
 	budget := cmp.Or(f.budget, hurtBudget)
 	var drops map[string]map[string]int
 	began := time.Now()
@@ -118,7 +122,7 @@ func hurt(t *testing.T, f fault, protocol string) {
 	const requests = 100
 	load(t, svc.URL+"/orders", requests)
 	if f.first {
-		eventually(t, "spans arrive", func() bool { return arrived() > 0 })
+		eventually(t, "spans and profiles arrive", func() bool { return arrived() > 0 && uploaded() > 0 })
 	}
 	began = time.Now()
 	if status := svc.Stop(); status != 0 || svc.Stderr() != "" {
@@ -141,6 +145,9 @@ func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arriv
 		if n == 0 {
 			t.Errorf("%s were lost, and the drops are %v", signal, drops[signal])
 		}
+	}
+	if n := drops[semconv.SignalProfiles][semconv.DropExportFailed]; f.takesProfiles && n > 0 {
+		t.Errorf("%d profiles count as failed, and all were taken", n)
 	}
 	lost := 0
 	for _, n := range drops[semconv.SignalTraces] {
@@ -316,20 +323,21 @@ type faulty struct {
 	code    int // of HTTP; 0 takes what it is sent
 	delay   time.Duration
 	rejects int64 // of each batch
-	dies    bool  // once it has taken spans
+	dies    bool  // once it has taken spans or profiles
 }
 
 // backend is a collector and a profile server, by HTTP or by gRPC.
 type backend struct {
 	faulty
 
-	spans atomic.Int64 // taken and not rejected
+	spans   atomic.Int64 // taken and not rejected
+	uploads atomic.Int64 // of profiles
 }
 
 func answering(how faulty) func(t *testing.T, protocol string) (string, func() int) {
 	return func(t *testing.T, protocol string) (string, func() int) {
 		b := &backend{faulty: how}
-		arrived := func() int { return int(b.spans.Load()) }
+		arrived := func() int { return int(b.spans.Load() + b.uploads.Load()) }
 		if protocol == "grpc" {
 			return b.serveGRPC(t), arrived
 		}
@@ -337,7 +345,7 @@ func answering(how faulty) func(t *testing.T, protocol string) (string, func() i
 	}
 }
 
-func (b *backend) dead() bool { return b.dies && b.spans.Load() > 0 }
+func (b *backend) dead() bool { return b.dies && b.spans.Load()+b.uploads.Load() > 0 }
 
 // ServeHTTP answers by HTTP.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -372,6 +380,7 @@ func (b *backend) take(path string, body []byte) ([]byte, error) {
 	case "/v1/metrics":
 		return proto.Marshal(b.metrics())
 	case "/ingest":
+		b.uploads.Add(1)
 		return nil, nil
 	}
 	return nil, errors.New("no such signal")

@@ -18,9 +18,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// The load is bounded: so many callers, and so many requests a second together.
-// It is a fraction of what two cores answer, since what is asked here is what a
-// stop loses and not what a service bears.
+// The load is bounded: so many callers, and so many requests a second together;
+// for the restarts that is half of what the fleet answers (knee_test.go).
 const (
 	callers   = 8
 	perSecond = 600
@@ -67,14 +66,14 @@ type load struct {
 	callers  sync.WaitGroup
 }
 
-// ask starts the callers; end stops them.
-func (f *fleet) ask(t *testing.T) *load {
+// ask starts the callers, which ask so often in a second together; end stops them.
+func (f *fleet) ask(t *testing.T, perSecond int) *load {
 	ctx, stop := context.WithCancel(t.Context())
 	l := &load{stop: stop}
 	turns := make(chan int)
 	l.callers.Go(func() {
 		defer close(turns)
-		tick := time.NewTicker(time.Second / perSecond)
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer tick.Stop()
 		for n := 0; ctx.Err() == nil; n++ {
 			<-tick.C
@@ -144,7 +143,10 @@ func TestRollingRestartsLoseNothing(t *testing.T) {
 		t.Skip("takes the better part of a minute")
 	}
 	f := newFleet(t)
-	l := f.ask(t)
+	knee := f.knee(t)
+	rate := halfTheKnee(knee)
+	t.Logf("the knee is at %.0f requests a second, the restarts run at %d", knee, rate)
+	l := f.ask(t, rate)
 	for range rounds {
 		for _, name := range names() {
 			f.restart(t, name)
@@ -282,7 +284,7 @@ func (e *events) close() {
 // A process that is killed loses what was in flight there and nothing else.
 func TestAKillLosesOnlyWhatWasInFlight(t *testing.T) {
 	f := newFleet(t)
-	l := f.ask(t)
+	l := f.ask(t, perSecond)
 	const victim = "b"
 	held := make(chan error, 1)
 	go func() {
