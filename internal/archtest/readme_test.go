@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,9 +28,7 @@ func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range functions(t, path, src) {
-			tested[name] = text
-		}
+		maps.Copy(tested, functions(t, path, src))
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readRuntimeReadme(t), -1)
 	if len(blocks) == 0 {
