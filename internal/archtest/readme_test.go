@@ -1,0 +1,135 @@
+package archtest
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const runtimeReadme = "../../runtime/README.md"
+
+// Each declaration in a Go block of the README stands, to the letter, in a
+// tested file.
+func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
+	t.Parallel()
+	tested := map[string]string{}
+	for _, path := range []string{"../../runtime/adopt_test.go", "../../test/bench/adopt_test.go"} {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(tested, functions(t, path, src))
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readRuntimeReadme(t), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README shows no Go")
+	}
+	for _, block := range blocks {
+		shown := functions(t, "README.md", []byte("package p\n\n"+block[1]))
+		if len(shown) == 0 {
+			t.Errorf("a Go block declares no function, so nothing tests it:\n%s", block[1])
+		}
+		for name, text := range shown {
+			if tested[name] != text {
+				t.Errorf("%s in the README is\n%s\nand in the tests\n%s", name, text, tested[name])
+			}
+		}
+	}
+}
+
+// functions are the formatted functions of a file by name.
+func functions(t *testing.T, path string, src []byte) map[string]string {
+	t.Helper()
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, path, src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, decl := range file.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		var b bytes.Buffer
+		if err := format.Node(&b, set, fn); err != nil {
+			t.Fatal(err)
+		}
+		found[fn.Name.Name] = b.String()
+	}
+	return found
+}
+
+// Every test, benchmark and target that the README names exists.
+func TestRuntimeReadmeNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	readme := readRuntimeReadme(t)
+	known := testsBelow(t, "../../runtime", "../../test")
+	for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Example)[A-Z]\w+`).FindAllString(readme, -1) {
+		if !known(name) {
+			t.Errorf("the README names %s, which does not exist", name)
+		}
+	}
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`make ([a-z-]+)").FindAllStringSubmatch(readme, -1) {
+		if !bytes.Contains(makefile, []byte("\n"+m[1]+":")) {
+			t.Errorf("the README names the target %s, which does not exist", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`-(?:run|bench) '?\^?(\w+)`).FindAllStringSubmatch(readme, -1) {
+		if !known(m[1]) {
+			t.Errorf("the README runs %s, which no test is called", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`cd ([a-z/]+) && go test`).FindAllStringSubmatch(readme, -1) {
+		if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// testsBelow answers whether a text stands in the name of a test below the
+// folders, which is what -run asks.
+func testsBelow(t *testing.T, roots ...string) func(string) bool {
+	t.Helper()
+	var all strings.Builder
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			src, err := os.ReadFile(path)
+			all.Write(src)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Example)\w*)`).FindAllString(all.String(), -1)
+	return func(part string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, part) })
+	}
+}
+
+func readRuntimeReadme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(runtimeReadme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

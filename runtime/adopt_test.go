@@ -1,0 +1,87 @@
+package runtime_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// The README shows these declarations; internal/archtest holds its text to them.
+
+func chiOrders() http.Handler {
+	r := chi.NewRouter()
+	r.Get("/v1/orders/{id}", getOrder)
+	return r
+}
+
+func muxOrders() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/orders/{id}", getOrder)
+	return mux
+}
+
+func beforeChi() error { return http.ListenAndServe(":8080", chiOrders()) }
+
+func beforeMux() error { return http.ListenAndServe(":8080", muxOrders()) }
+
+func runChi(ctx context.Context, svc *runtime.Service) error {
+	svc.Handle(chiOrders())
+	return svc.Run(ctx)
+}
+
+func runMux(ctx context.Context, svc *runtime.Service) error {
+	svc.Handle(muxOrders(), httpserver.Routes("GET /v1/orders/{id}"))
+	return svc.Run(ctx)
+}
+
+func afterChi() {
+	os.Exit(runtime.Main(runtime.Info{Name: "orders"}, runtime.Defaults{TraceRatio: 0.01}, runChi))
+}
+
+func getOrder(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "an order") }
+
+// What the README shows and no test may call: it would take a fixed port, or
+// end the test.
+var _ = []any{beforeChi, beforeMux, afterChi}
+
+// The adoption path: an existing handler, one line more, and a request shows
+// on metric, log line and span; the stop is clean.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	for name, run := range map[string]func(context.Context, *runtime.Service) error{"chi": runChi, "net/http": runMux} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := servicetest.Start(t, runtime.Info{Name: "orders"}, runtime.Defaults{TraceRatio: 0.01}, run)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, svc.URL+"/v1/orders/7", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err != nil || string(body) != "an order" {
+				t.Fatalf("the answer is %q, %v", body, err)
+			}
+			span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "GET /v1/orders/{id}" })
+			svc.WaitLog(func(l servicetest.Line) bool { return l["trace_id"] == span.TraceID })
+			svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{
+				semconv.LabelRoute: "/v1/orders/{id}", semconv.LabelOutcome: semconv.OutcomeSuccess,
+			}, 1)
+			if status := svc.Stop(); status != 0 {
+				t.Errorf("the stop ends with status %d", status)
+			}
+		})
+	}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// The README of the runtime shows these two; internal/archtest holds it to them.
+
+func beforeConnect() error { return http.ListenAndServe(":8080", echo()) }
+
+func runConnect(ctx context.Context, svc *runtime.Service) error {
+	svc.Handle(echo(), httpserver.Procedures("/echo.v1.EchoService/Say", "/echo.v1.EchoService/Repeat"))
+	return svc.Run(ctx)
+}
+
+// No test may call it: it would take a fixed port.
+var _ = beforeConnect
+
+// The adoption path of a connect-go service, from listener to clean stop.
+func TestAdoptionOfConnect(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, runtime.Info{Name: "echo"}, runtime.Defaults{}, runConnect)
+	call := connect.NewClient[text, text](http.DefaultClient, svc.URL+say)
+	res, err := call.CallUnary(t.Context(), connect.NewRequest(&text{Value: "hello"}))
+	if err != nil || res.Msg.GetValue() != "hello" {
+		t.Fatalf("the call ends with %v, %v", res, err)
+	}
+	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "POST "+say })
+	svc.WaitLog(func(l servicetest.Line) bool { return l["trace_id"] == span.TraceID })
+	svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{
+		semconv.LabelRoute: say, semconv.LabelOutcome: semconv.OutcomeSuccess,
+	}, 1)
+	if status := svc.Stop(); status != 0 {
+		t.Errorf("the stop ends with status %d", status)
+	}
+}
