@@ -135,18 +135,25 @@ const moment = 50 * time.Millisecond
 // await returns what f does, or the context's error when it ends first. An f
 // that hangs is left behind: the process is about to exit.
 func await(ctx context.Context, f func() error) error {
+	_, err := awaitWith(ctx, moment, f)
+	return err
+}
+
+// awaitWith waits that long beyond the context's end, and says whether it left f
+// behind.
+func awaitWith(ctx context.Context, patience time.Duration, f func() error) (left bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
-		return err
+		return false, err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done:
-		return err
-	case <-time.After(moment):
-		return ctx.Err()
+		return false, err
+	case <-time.After(patience):
+		return true, ctx.Err()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	goruntime "runtime"
 	"sync"
-	"time"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
@@ -130,20 +129,11 @@ func (r *running) start(ctx context.Context) error {
 // startHook runs one start hook. One that is told to stop and does not is left
 // behind after the reserve of the budget: the process must not need a SIGKILL.
 func (r *running) startHook(ctx context.Context, h hook) error {
-	done := make(chan error, 1)
-	go func() { done <- guard(ctx, h) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(r.settings.Lifecycle.StopTimeout / reserve):
+	left, err := awaitWith(ctx, r.settings.Lifecycle.StopTimeout/reserve, func() error { return guard(ctx, h) })
+	if left {
 		r.Logger().Warn("a start hook went on although it was told to stop", "hook", h.name)
-		return ctx.Err()
 	}
+	return err
 }
 
 // listen binds both addresses and tells every one that is taken.
