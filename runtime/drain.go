@@ -63,6 +63,9 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 	s.must(phaseDelay, s.delay)
 	s.must(phaseRequests, s.finishRequests)
 	s.must(phaseWorkers, s.finishWorkers)
+	// The flush takes the span along: it can still say that it begins, and the
+	// closing is told by log and metric alone (ADR 013).
+	s.span.AddEvent(phaseFlush)
 	s.span.End()
 	// Telemetry that could not be delivered is a warning in the log and a count
 	// in the metrics. The service did its work: the status stays 0.

@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Each phase of a stop is one log line and one value of the metric; those before
-// the flush, which takes the span along, are events of the shutdown span.
+// Each phase of a stop is one log line and one value of the metric; those up to
+// the flush, which takes the span along, are events of the shutdown span (ADR 013).
 func TestEveryPhaseIsTold(t *testing.T) {
 	t.Parallel()
 	var service *runtime.Service
@@ -52,7 +52,7 @@ func TestEveryPhaseIsTold(t *testing.T) {
 		t.Errorf("a delay of 10ms took %v s", metrics["delay"])
 	}
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "shutdown" })
-	if want := all[:4]; !slices.Equal(span.Events, want) {
+	if want := all[:5]; !slices.Equal(span.Events, want) {
 		t.Errorf("events %v, want %v", span.Events, want)
 	}
 }

@@ -63,6 +63,41 @@ func fetch(t *testing.T, url string, header ...string) (int, http.Header, map[st
 	return resp.StatusCode, resp.Header, body
 }
 
+// A stream gives its place to the next request when it begins, although nobody
+// asked for one; and it outlives the deadline of requests.
+func TestAStreamIsNoRequestInFlight(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	router := httpserver.NewRouter()
+	router.Get("/tokens", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		if _, limited := r.Context().Deadline(); limited {
+			t.Error("the stream has a deadline")
+		}
+		<-end
+	})
+	router.Get("/orders", func(http.ResponseWriter, *http.Request) {})
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		svc.Handle(router)
+		return svc.Run(ctx)
+	}, "OVERLOAD_MIN_LIMIT=1", "OVERLOAD_INITIAL_LIMIT=1", "OVERLOAD_MAX_LIMIT=1", "OVERLOAD_QUEUE_WAIT=1ms")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, svc.URL+"/tokens", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	defer close(end)
+	if status, _, _ := fetch(t, svc.URL+"/orders"); status != http.StatusOK {
+		t.Errorf("beside a stream the answer is %d", status)
+	}
+}
+
 // A refusal is a problem that says when to come back; it is counted as shed on
 // the route it was meant for, whichever router that is, and probes never feel it.
 func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -40,9 +41,9 @@ func (x *exchange) route() *chi.Context {
 	return x.routing.Load()
 }
 
-// Deadline implements [context.Context].
+// Deadline implements [context.Context]. A stream has none of ours.
 func (x *exchange) Deadline() (time.Time, bool) {
-	if x.endless {
+	if x.endless.Load() {
 		return x.base.Deadline()
 	}
 	own := x.started.Add(x.observer.config.RequestTimeout)
@@ -54,18 +55,10 @@ func (x *exchange) Deadline() (time.Time, bool) {
 
 // Done implements [context.Context]. Only a handler that asks for it pays for
 // the timer.
-func (x *exchange) Done() <-chan struct{} {
-	if x.endless {
-		return x.base.Done()
-	}
-	return x.arm().Done()
-}
+func (x *exchange) Done() <-chan struct{} { return x.arm().Done() }
 
 // Err implements [context.Context].
 func (x *exchange) Err() error {
-	if x.endless {
-		return x.base.Err()
-	}
 	if d := x.armed.Load(); d != nil {
 		return d.Err()
 	}
@@ -77,22 +70,34 @@ func (x *exchange) Err() error {
 }
 
 func (x *exchange) lateAt(now time.Time) bool {
-	limit, _ := x.Deadline()
-	return !now.Before(limit)
+	limit, limited := x.Deadline()
+	return limited && !now.Before(limit)
 }
 
 // causeAt is context.Cause with a clock that was read already.
 func (x *exchange) causeAt(now time.Time) error {
-	if x.armed.Load() == nil && x.base.Err() == nil && (x.endless || !x.lateAt(now)) {
+	if x.armed.Load() == nil && x.base.Err() == nil && !x.lateAt(now) {
 		return nil
 	}
 	return context.Cause(x)
 }
 
-// deadline is a context with a timer.
+// lift takes the deadline away: the answer is a stream, and lasts as long as it
+// lasts. One that passed already stays passed.
+func (x *exchange) lift() {
+	x.arming.Lock()
+	defer x.arming.Unlock()
+	x.endless.Store(true)
+	if d := x.armed.Load(); d != nil {
+		d.limit.lift()
+	}
+}
+
+// deadline is the context that the handler waits for.
 type deadline struct {
 	context.Context
 	cancel context.CancelFunc
+	limit  limit // without a timer when nothing is left to lift
 }
 
 func (x *exchange) arm() *deadline {
@@ -104,13 +109,26 @@ func (x *exchange) arm() *deadline {
 	if d := x.armed.Load(); d != nil {
 		return d
 	}
-	limit, _ := x.Deadline()
-	ctx, cancel := context.WithDeadline(x.base, limit)
+	d := x.newDeadline(time.Now())
 	if x.ended.Load() {
-		cancel()
+		d.cancel()
 	}
-	d := &deadline{ctx, cancel}
 	x.armed.Store(d)
+	return d
+}
+
+func (x *exchange) newDeadline(now time.Time) *deadline {
+	d := &deadline{}
+	at, limited := x.Deadline()
+	switch {
+	case !limited:
+		d.Context, d.cancel = context.WithCancel(x.base)
+	case x.base.Err() != nil || !now.Before(at):
+		d.Context, d.cancel = context.WithDeadline(x.base, at)
+	default:
+		d.limit.Context, d.limit.at, d.limit.never = x.base, at, x.observer.never
+		d.Context, d.cancel = context.WithCancel(&d.limit)
+	}
 	return d
 }
 
@@ -121,5 +139,55 @@ func (x *exchange) release() {
 	x.ended.Store(true)
 	if d := x.armed.Load(); d != nil {
 		d.cancel()
+		d.limit.lift() // a context that ended before does not stop its timer again
+	}
+}
+
+// limit ends with the context that the request came with, or at a time that a
+// stream can lift. A deadline of the library cannot be moved, and whatever is
+// derived from ours must end with the error of one.
+//
+// It is the parent of the armed context and of nothing else, which learns of the
+// end through AfterFunc.
+type limit struct {
+	context.Context
+	at     time.Time
+	timer  *time.Timer
+	passed atomic.Bool
+	never  chan struct{}
+}
+
+// lift forgets the time. What is over already stays over.
+func (l *limit) lift() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// Deadline implements [context.Context].
+func (l *limit) Deadline() (time.Time, bool) { return l.at, true }
+
+// Done implements [context.Context]. A channel that is not the request's own is what
+// makes the library call AfterFunc; nobody receives from it.
+func (l *limit) Done() <-chan struct{} { return l.never }
+
+// Err implements [context.Context].
+func (l *limit) Err() error {
+	if l.passed.Load() {
+		return context.DeadlineExceeded
+	}
+	return l.Context.Err()
+}
+
+// AfterFunc is called once, when the deadline is armed.
+func (l *limit) AfterFunc(f func()) (stop func() bool) {
+	forget := context.AfterFunc(l.Context, f)
+	l.timer = time.AfterFunc(time.Until(l.at), func() {
+		l.passed.Store(true)
+		f()
+	})
+	return func() bool {
+		l.timer.Stop()
+		return forget()
 	}
 }

@@ -32,13 +32,24 @@ func newTestObserver(t testing.TB, c Config) *Observer {
 // within runs the handler with a limit of one second.
 func within(t *testing.T, ctx context.Context, handle func(context.Context)) *httptest.ResponseRecorder {
 	t.Helper()
-	o := newTestObserver(t, Config{RequestTimeout: time.Second})
-	h, err := o.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) }))
+	with := func(r *http.Request) { *r = *r.WithContext(ctx) }
+	return answerWithin(t, with, func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) })
+}
+
+// answerWithin is within for a handler that writes, asked by a request that was
+// changed first.
+func answerWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
+	t.Helper()
+	h, err := newTestObserver(t, Config{RequestTimeout: time.Second}).Wrap(handle)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	if change != nil {
+		change(r)
+	}
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+	h.ServeHTTP(rec, r)
 	return rec
 }
 
@@ -77,6 +88,99 @@ func TestDeadlineOfARequest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever only asks for a stream is held to the deadline like the others.
+func TestAskingForAStreamIsNotOne(t *testing.T) {
+	t.Parallel()
+	for _, header := range [][2]string{{"Upgrade", "websocket"}, {"Accept", eventStream}, {"Content-Type", connectStream + "json"}} {
+		t.Run(header[0], func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rec := answerWithin(t, func(r *http.Request) { r.Header.Set(header[0], header[1]) }, func(_ http.ResponseWriter, r *http.Request) {
+					<-r.Context().Done()
+				})
+				if rec.Code != http.StatusGatewayTimeout {
+					t.Errorf("silence is answered %d", rec.Code)
+				}
+			})
+		})
+	}
+}
+
+// A stream has no deadline, whether its caller asked for one or not, and neither
+// have the contexts that the handler made before it began.
+func TestAStreamOutlivesTheDeadline(t *testing.T) {
+	t.Parallel()
+	begin := func(status int, contentType string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+		}
+	}
+	for name, stream := range map[string]func(http.ResponseWriter){
+		"server-sent events":  begin(http.StatusOK, eventStream+"; charset=utf-8"),
+		"a stream of connect": begin(http.StatusOK, connectStream+"json"),
+		"an upgrade":          begin(http.StatusSwitchingProtocols, ""),
+		"a first write": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", eventStream)
+			_, _ = io.WriteString(w, "data: 1\n\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+					before, stop := context.WithCancel(r.Context())
+					defer stop()
+					stream(w)
+					after, stopAfter := context.WithCancel(r.Context())
+					defer stopAfter()
+					time.Sleep(time.Hour)
+					for _, ctx := range []context.Context{r.Context(), before, after} {
+						if _, limited := ctx.Deadline(); limited || ctx.Err() != nil {
+							t.Errorf("a stream ended: %v", ctx.Err())
+						}
+					}
+				})
+			})
+		})
+	}
+}
+
+// A stream that begins too late does not bring an ended context back to life.
+func TestADeadlineThatPassedStaysPassed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.Header().Set("Content-Type", eventStream)
+			w.WriteHeader(http.StatusOK)
+			if !errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+				t.Errorf("it is %v", r.Context().Err())
+			}
+		})
+	})
+}
+
+// A caller that leaves ends a stream.
+func TestAStreamEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		caller, leave := context.WithCancel(t.Context())
+		with := func(r *http.Request) { *r = *r.WithContext(caller) }
+		answerWithin(t, with, func(w http.ResponseWriter, r *http.Request) {
+			below, stop := context.WithCancel(r.Context())
+			defer stop()
+			w.Header().Set("Content-Type", eventStream)
+			w.WriteHeader(http.StatusOK)
+			leave()
+			<-below.Done()
+			if !errors.Is(below.Err(), context.Canceled) || !errors.Is(r.Context().Err(), context.Canceled) {
+				t.Errorf("it is %v, below %v", r.Context().Err(), below.Err())
+			}
+		})
+	})
 }
 
 // Whatever Err said once it says for ever, although the other limit passes too.

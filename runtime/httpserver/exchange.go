@@ -37,7 +37,7 @@ type exchange struct {
 
 	// The context.
 	base    context.Context // as the request arrived, with what the caller sent along
-	endless bool            // a stream has no deadline
+	endless atomic.Bool     // the answer is a stream, which has no deadline
 	ended   atomic.Bool
 	arming  sync.Mutex
 	armed   atomic.Pointer[deadline]
@@ -64,7 +64,8 @@ type panicked struct {
 
 func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Routes) *exchange {
 	o.metrics.active.Inc()
-	x := &exchange{observer: o, started: time.Now(), endless: o.asksForStream(r)}
+	x := &exchange{observer: o, started: time.Now()}
+	x.endless.Store(o.isConnectStream(r))
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
 	x.beginTrace(r)
 	x.beginRouting(router)
@@ -78,11 +79,12 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 	return x
 }
 
-// asksForStream says whether the answer may last: such requests have no
-// deadline.
-func (o *Observer) asksForStream(r *http.Request) bool {
-	return first(r.Header, "Upgrade") != "" || first(r.Header, "Accept") == eventStream ||
-		strings.HasPrefix(first(r.Header, "Content-Type"), connectStream) && o.table.procedure(r) != nil
+// isConnectStream says whether a stream is what the procedure takes or gives, by
+// connect's protocol. Its answer may begin when the caller's half is over, so it
+// cannot be asked. Of all others only the answer tells: a header must not lead
+// past the deadline.
+func (o *Observer) isConnectStream(r *http.Request) bool {
+	return strings.HasPrefix(first(r.Header, "Content-Type"), connectStream) && o.table.procedure(r) != nil
 }
 
 // first is Get for a name that is canonical already, without making it so again.

@@ -11,7 +11,7 @@ import (
 // observe writes metrics, span and access line from the same facts.
 func (x *exchange) observe(s *series, e ending, took time.Duration) {
 	s.counter(e.outcome).Inc()
-	streaming := x.recorder.streaming()
+	streaming := x.recorder.streams
 	if streaming {
 		x.observer.metrics.streams.WithLabelValues(s.key.route).Observe(took.Seconds())
 	} else {

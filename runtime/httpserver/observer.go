@@ -31,8 +31,9 @@ type Observer struct {
 	metrics   *metrics
 	table     *routeTable
 
-	routings  sync.Pool // of *chi.Context
-	scratches sync.Pool // of *scratch
+	never     chan struct{} // see limit
+	routings  sync.Pool     // of *chi.Context
+	scratches sync.Pool     // of *scratch
 
 	draining atomic.Bool // answers ask the caller to close
 	stopping atomic.Bool // connections are being cut
@@ -59,6 +60,7 @@ func NewObserver(opts Options) (*Observer, error) {
 		callers:   newCallers(opts.Telemetry.Propagator()),
 		metrics:   m,
 		table:     newRouteTable(m),
+		never:     make(chan struct{}),
 		routings:  sync.Pool{New: func() any { return chi.NewRouteContext() }},
 		scratches: sync.Pool{New: func() any { return newScratch() }},
 	}, nil

@@ -18,6 +18,8 @@ type recorder struct {
 	bytes    int64
 	err      error // the first failed write
 	hijacked bool
+	streams  bool    // the answer is a stream, whose length is not a latency
+	onStream func()  // of who wants to know when that begins
 	frames   *frames // of a procedure whose status does not tell
 	exchange *exchange
 }
@@ -53,8 +55,12 @@ func (r *recorder) WriteHeader(status int) {
 		if status != http.StatusSwitchingProtocols && r.exchange.observer.draining.Load() {
 			r.Header().Set("Connection", "close")
 		}
+		contentType := first(r.Header(), "Content-Type")
 		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
-			r.frames = framesOf(first(r.Header(), "Content-Type"))
+			r.frames = framesOf(contentType)
+		}
+		if status == http.StatusSwitchingProtocols || strings.HasPrefix(contentType, eventStream) || strings.HasPrefix(contentType, connectStream) {
+			r.beginStream()
 		}
 	}
 	r.ResponseWriter.WriteHeader(status)
@@ -108,12 +114,24 @@ func (r *recorder) truncated(method string) bool {
 	return err == nil && r.bytes < announced
 }
 
-// streaming says whether the answer is a stream, whose length is not a latency.
-func (r *recorder) streaming() bool {
-	contentType := first(r.Header(), "Content-Type")
-	return r.hijacked || r.status == http.StatusSwitchingProtocols ||
-		strings.HasPrefix(contentType, eventStream) || strings.HasPrefix(contentType, connectStream)
+func (r *recorder) beginStream() {
+	r.streams = true
+	r.exchange.lift()
+	if r.onStream != nil {
+		r.onStream()
+	}
 }
+
+// OnStream has f called when the answer turns out to be a stream: an upgraded
+// connection, server-sent events, a stream of connect. It is for one who counts
+// requests in flight, and asks before the handler writes.
+func (r *recorder) OnStream(f func()) { r.onStream = f }
+
+// Streams says whether the answer is a stream.
+func (r *recorder) Streams() bool { return r.streams }
+
+// Begun says whether the answer is on its way, and cannot be replaced.
+func (r *recorder) Begun() bool { return r.status != 0 }
 
 type flushRecorder struct{ *recorder }
 
@@ -146,6 +164,9 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		r.hijacked = true
 		if r.status == 0 {
 			r.status = http.StatusSwitchingProtocols
+		}
+		if !r.streams {
+			r.beginStream()
 		}
 	}
 	return conn, buf, err

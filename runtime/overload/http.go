@@ -22,8 +22,10 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // how important they are and with the headers of [Timeout] how long they are
 // waited for; both end up in the context, and so in what the handler calls.
 //
-// A request that is answered with a stream is let in like the others, and leaves
-// its place when the stream begins: it lasts as long as it lasts.
+// A request that is answered with a stream, whether it asked for one or not, is
+// let in like the others, and leaves its place when the stream begins: it lasts as
+// long as it lasts. Writers that tell of streams, as those of httpserver do, are
+// asked; any other is wrapped, for one allocation.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
 func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
@@ -33,7 +35,7 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 	if refuse == nil {
 		refuse = refusePlainly
 	}
-	return &guard{limiter: l, next: next, refuse: refuse}
+	return &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
 }
 
 // guard is the limiter in front of a handler.
@@ -41,10 +43,11 @@ type guard struct {
 	limiter *Limiter
 	next    http.Handler
 	refuse  Refuse
+	leave   func() // gives back the place of a stream
 }
 
 // ServeHTTP implements [http.Handler]. A request without headers for it passes
-// without an allocation.
+// without an allocation where the writer tells of streams.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	priority := Default
 	if text, sent := single(r.Header, semconv.HeaderPriority); sent {
@@ -64,27 +67,15 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r 
 		g.refuse(w, r, err)
 		return
 	}
-	if isStream(r) {
-		g.serveStream(ctx, other, w, r, p, permit)
-		return
-	}
-	returned := false
-	defer func() { g.settle(ctx, permit, returned) }()
-	g.work(ctx, other, w, r, p)
-	returned = true
-}
-
-// serveStream gives the permit back when a stream begins, or when an ordinary
-// answer is over.
-func (g *guard) serveStream(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority, permit Permit) {
-	answer := &watcher{ResponseWriter: w, leave: permit.Forget}
+	w, answer := watched(w)
+	answer.OnStream(g.leave)
 	returned := false
 	defer func() {
-		if answer.leave != nil {
+		if !answer.Streams() {
 			g.settle(ctx, permit, returned)
 		}
 	}()
-	g.work(ctx, other, answer.as(), r, p)
+	g.work(ctx, other, w, r, p)
 	returned = true
 }
 
@@ -120,15 +111,16 @@ func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *
 func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *http.Request, p Priority) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	answer := &watcher{ResponseWriter: w}
-	g.serve(ctx, true, answer.as(), r, p)
-	if !answer.begun && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	w, answer := watched(w)
+	g.serve(ctx, true, w, r, p)
+	if !answer.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.refuse(w, r, context.DeadlineExceeded)
 	}
 }
 
-// isStream says whether the caller asks for an answer that lasts. Only the answer
-// tells whether it does.
+// isStream says whether the caller asks for an answer that lasts. Proxies write
+// how long they wait for any answer into every request, and do not mean the length of
+// a stream.
 func isStream(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || r.Header.Get("Accept") == "text/event-stream" ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/connect+")

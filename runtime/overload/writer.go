@@ -8,15 +8,42 @@ import (
 	"strings"
 )
 
-// watcher knows when an answer is begun, and leaves the place of the request when
-// it is a stream. Whoever only asks for one, and gets an ordinary answer, keeps it: a
-// header must not lead past the limit.
+// answer is a writer that tells of what is written to it.
+type answer interface {
+	// OnStream has f called, once, when the answer turns out to be a stream.
+	OnStream(f func())
+	Streams() bool // whether it did
+	Begun() bool   // whether the header is on its way
+}
+
+// watched returns the writer as it is when it tells of itself, else behind one that
+// does.
+func watched(w http.ResponseWriter) (http.ResponseWriter, answer) {
+	if a, tells := w.(answer); tells {
+		return w, a
+	}
+	a := &watcher{ResponseWriter: w}
+	return a.as(), a
+}
+
+// watcher knows when an answer is begun and whether it is a stream. It asks the
+// answer and not the request: a header must not lead past the limit.
 type watcher struct {
 	http.ResponseWriter
 
-	begun bool
-	leave func() // nil when the place was left, or is kept whatever comes
+	begun    bool
+	streams  bool
+	onStream func()
 }
+
+// OnStream implements [answer].
+func (w *watcher) OnStream(f func()) { w.onStream = f }
+
+// Streams implements [answer].
+func (w *watcher) Streams() bool { return w.streams }
+
+// Begun implements [answer].
+func (w *watcher) Begun() bool { return w.begun }
 
 // as returns the watcher with the optional interfaces of the writer below and no
 // others.
@@ -40,10 +67,13 @@ func (w *watcher) begin(status int) {
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
 		return // an announcement
 	}
+	if w.begun {
+		return
+	}
 	w.begun = true
-	if w.leave != nil && (status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))) {
-		w.leave()
-		w.leave = nil
+	w.streams = status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))
+	if w.streams && w.onStream != nil {
+		w.onStream()
 	}
 }
 
