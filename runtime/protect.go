@@ -20,7 +20,7 @@ func (s *Service) protected(h http.Handler) http.Handler {
 			httpserver.MarkShed(r.Context())
 			w.Header().Set("Retry-After", overload.RetryAfter())
 		}
-		httpserver.WriteProblem(w, r, overload.Fault(err))
+		httpserver.WriteProblem(w, r, err)
 	})
 	if routes, ok := h.(chi.Routes); ok {
 		return guardedRouter{routes, guarded}

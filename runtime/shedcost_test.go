@@ -46,13 +46,19 @@ func wholeService(t *testing.T, env map[string]string) (*Service, http.Handler) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, behind(t, s, answerUser)
+}
+
+// behind is what a request passes in a service, with that handler at its end.
+func behind(t *testing.T, s *Service, answer http.HandlerFunc) http.Handler {
+	t.Helper()
 	router := httpserver.NewRouter()
-	router.Get("/users/{id}", answerUser)
+	router.Get("/users/{id}", answer)
 	h, err := s.observer.Wrap(s.protected(router))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, h
+	return h
 }
 
 // full takes the only place and the only seat of the queue until the test ends.
@@ -100,6 +106,14 @@ func (w *sink) Header() http.Header       { return w.header }
 func (*sink) Write(b []byte) (int, error) { return len(b), nil }
 func (w *sink) WriteHeader(status int)    { w.status = status }
 
+// onePlace is a limiter that full can fill.
+func onePlace() map[string]string {
+	return map[string]string{
+		"OVERLOAD_MIN_LIMIT": "1", "OVERLOAD_INITIAL_LIMIT": "1", "OVERLOAD_MAX_LIMIT": "1",
+		"OVERLOAD_QUEUE": "1", "OVERLOAD_QUEUE_WAIT": "1m",
+	}
+}
+
 func costOf(t *testing.T, h http.Handler, want int) testing.BenchmarkResult {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/users/7", http.NoBody)
@@ -126,10 +140,7 @@ func costOf(t *testing.T, h http.Handler, want int) testing.BenchmarkResult {
 func TestAllocationsOfARefusal(t *testing.T) { //nolint:paralleltest // counts allocations
 	_, open := wholeService(t, map[string]string{})
 	served := costOf(t, open, http.StatusOK)
-	s, closed := wholeService(t, map[string]string{
-		"OVERLOAD_MIN_LIMIT": "1", "OVERLOAD_INITIAL_LIMIT": "1", "OVERLOAD_MAX_LIMIT": "1",
-		"OVERLOAD_QUEUE": "1", "OVERLOAD_QUEUE_WAIT": "1m",
-	})
+	s, closed := wholeService(t, onePlace())
 	full(t, s.limiter, s)
 	shed := costOf(t, closed, http.StatusServiceUnavailable)
 	t.Logf("served: %d allocations, %d B, %s; shed: %d allocations, %d B, %s", served.AllocsPerOp(), served.AllocedBytesPerOp(),

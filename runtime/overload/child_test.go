@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -110,7 +111,7 @@ func beChild(text string) error {
 func (c *child) handler() http.Handler {
 	limited := c.limiter.Wrap(http.HandlerFunc(c.work), func(w http.ResponseWriter, r *http.Request, err error) {
 		c.shed.Add(1)
-		if err == ReasonMemory { //nolint:errorlint // it is returned bare
+		if errors.Is(err, ReasonMemory) {
 			c.memory.Add(1)
 		}
 		refusePlainly(w, r, err)

@@ -13,9 +13,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Refuse answers a request that was not let in. The error is a [Reason], the
-// context's when the caller left while it waited, or [context.DeadlineExceeded]
-// when the handler said nothing until the caller's deadline.
+// Refuse answers a request that was not let in. The error is a [Fault] because of
+// a [Reason], the context's when the caller left while it waited, or
+// [context.DeadlineExceeded] when the handler said nothing until the caller's
+// deadline.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 // Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
@@ -35,7 +36,11 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 	if refuse == nil {
 		refuse = refusePlainly
 	}
-	return &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
+	g := &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
+	for i := range g.faults {
+		g.faults[i] = Fault(reasonAt(i))
+	}
+	return g
 }
 
 // guard is the limiter in front of a handler.
@@ -43,7 +48,8 @@ type guard struct {
 	limiter *Limiter
 	next    http.Handler
 	refuse  Refuse
-	leave   func() // gives back the place of a stream
+	leave   func()         // gives back the place of a stream
+	faults  [reasons]error // by reason; a refusal is to be cheap
 }
 
 // ServeHTTP implements [http.Handler]. A request without headers for it passes
@@ -64,6 +70,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
+		if reason, refused := err.(Reason); refused { //nolint:errorlint // Acquire wraps nothing
+			err = g.faults[reason.index()]
+		}
 		g.refuse(w, r, err)
 		return
 	}
@@ -139,7 +148,7 @@ func Fault(err error) error {
 }
 
 func refusePlainly(w http.ResponseWriter, _ *http.Request, err error) {
-	f := fault.Of(Fault(err))
+	f := fault.Of(err)
 	if _, refused := errors.AsType[Reason](err); refused {
 		w.Header().Set("Retry-After", RetryAfter())
 	}
