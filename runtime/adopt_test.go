@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"testing"
@@ -15,43 +16,42 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// The README shows these declarations; internal/archtest holds its text to them.
+// The README shows these functions, without what follows main, run and orders in
+// their names; internal/archtest holds its text to them.
 
-func chiOrders() http.Handler {
+func ordersChi() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/v1/orders/{id}", getOrder)
 	return r
 }
 
-func muxOrders() http.Handler {
+func ordersMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/orders/{id}", getOrder)
 	return mux
 }
 
-func beforeChi() error { return http.ListenAndServe(":8080", chiOrders()) }
+func mainBeforeChi() { log.Fatal(http.ListenAndServe(":8080", ordersChi())) }
 
-func beforeMux() error { return http.ListenAndServe(":8080", muxOrders()) }
+func mainChi() {
+	os.Exit(runtime.Main(runtime.Info{Name: "orders"}, runtime.Defaults{TraceRatio: 0.01}, runChi))
+}
 
 func runChi(ctx context.Context, svc *runtime.Service) error {
-	svc.Handle(chiOrders())
+	svc.Handle(ordersChi())
 	return svc.Run(ctx)
 }
 
 func runMux(ctx context.Context, svc *runtime.Service) error {
-	svc.Handle(muxOrders(), httpserver.Routes("GET /v1/orders/{id}"))
+	svc.Handle(ordersMux(), httpserver.Routes("GET /v1/orders/{id}"))
 	return svc.Run(ctx)
-}
-
-func afterChi() {
-	os.Exit(runtime.Main(runtime.Info{Name: "orders"}, runtime.Defaults{TraceRatio: 0.01}, runChi))
 }
 
 func getOrder(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "an order") }
 
 // What the README shows and no test may call: it would take a fixed port, or
 // end the test.
-var _ = []any{beforeChi, beforeMux, afterChi}
+var _ = []any{mainBeforeChi, mainChi}
 
 // The adoption path: an existing handler, one line more, and a request shows
 // on metric, log line and span; the stop is clean.

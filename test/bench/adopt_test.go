@@ -13,17 +13,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// The README of the runtime shows these two; internal/archtest holds it to them.
-
-func beforeConnect() error { return http.ListenAndServe(":8080", echo()) }
-
+// The README of the runtime shows it as run; internal/archtest holds it to this.
 func runConnect(ctx context.Context, svc *runtime.Service) error {
 	svc.Handle(echo(), httpserver.Procedures("/echo.v1.EchoService/Say", "/echo.v1.EchoService/Repeat"))
 	return svc.Run(ctx)
 }
-
-// No test may call it: it would take a fixed port.
-var _ = beforeConnect
 
 // The adoption path of a connect-go service, from listener to clean stop.
 func TestAdoptionOfConnect(t *testing.T) {
