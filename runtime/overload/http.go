@@ -37,8 +37,8 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 		refuse = refusePlainly
 	}
 	g := &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
-	for i := range g.faults {
-		g.faults[i] = Fault(reasonAt(i))
+	for r := ReasonLimit; r <= ReasonScheduler; r++ {
+		g.faults[r.index()] = Fault(r)
 	}
 	return g
 }

@@ -20,8 +20,6 @@ const reasons = int(ReasonScheduler)
 // index is the place in a table of all reasons.
 func (r Reason) index() int { return int(r) - 1 }
 
-func reasonAt(index int) Reason { return Reason(index + 1) }
-
 // Label is the reason as a label has it.
 func (r Reason) Label() string {
 	switch r {
