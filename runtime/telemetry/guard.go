@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -21,6 +22,8 @@ const (
 	// seriesPerValue bounds the combinations: a metric may have this many times
 	// the ceiling of a label in series.
 	seriesPerValue = 20
+	// highestCeiling keeps that product inside an int, also of 32 bits.
+	highestCeiling = math.MaxInt32 / seriesPerValue
 	// valueLength is the longest value of a label in bytes. Names of hosts end at
 	// 253; what is longer was not meant to be a name.
 	valueLength = 256
@@ -139,7 +142,9 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 //
 // A higher ceiling is for a bounded set that is known to be large, as are the
 // tenants of a service. What has no end belongs on a span or a log line.
-func (r *Registry) SetLabelCeiling(values int) { r.labelCeiling.Store(int64(max(values, 1))) }
+func (r *Registry) SetLabelCeiling(values int) {
+	r.labelCeiling.Store(int64(min(max(values, 1), highestCeiling)))
+}
 
 func (r *Registry) ceiling() int { return int(r.labelCeiling.Load()) }
 

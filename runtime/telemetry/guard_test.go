@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -213,6 +214,32 @@ func TestSetLabelCeiling(t *testing.T) {
 		if got := visit(step.pages); got != step.want {
 			t.Errorf("ceiling %d: %d series, want %d", step.ceiling, got, step.want)
 		}
+	}
+}
+
+// A ceiling that says "none" overflows no arithmetic: a scrape cuts nothing.
+func TestTheHighestLabelCeiling(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	r.SetLabelCeiling(math.MaxInt)
+	c, err := r.Counter("visits_total", "Visits.", "page")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(&foreign{made: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * ceiling {
+		if i%ceiling == 0 { // the scrape is where labels are given up
+			series(t, r, "visits_total")
+		}
+		c.WithLabelValues(strconv.Itoa(i)).Inc()
+	}
+	if got := len(series(t, r, "visits_total")); got != 2*ceiling {
+		t.Errorf("%d series, want %d", got, 2*ceiling)
+	}
+	if got := len(series(t, r, "library_calls_total")); got != 3 {
+		t.Errorf("%d series of the collector, want 3", got)
 	}
 }
 
