@@ -177,7 +177,8 @@ func (r *Registry) overflowOf(metric, label string) prometheus.Counter {
 
 // Gather implements [prometheus.Gatherer]. It is also where combinations of
 // labels are bounded: each label may stay below its ceiling and their product
-// not. Then the label with the most values is given up, for good.
+// not. Then the label with the most values is given up, for good, and the next one
+// only when that did not end the growth.
 func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 	families, err := r.prom.Gather()
 	limit := seriesPerValue * r.ceiling()
@@ -193,13 +194,28 @@ func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 // collector cannot be stopped where they are made; those beyond the limit are
 // left out.
 func (r *Registry) shorten(f *dto.MetricFamily, limit int) {
-	if widest := r.widest(f.GetName()); widest != nil {
+	series, widest := len(f.GetMetric()), r.widest(f.GetName())
+	switch {
+	case widest == nil:
+		r.foreign(f).count(series - limit)
+		f.Metric = f.GetMetric()[:limit]
+	case r.grew(f.GetName(), series, limit):
 		widest.collapse()
 		widest.count(1)
-		return
 	}
-	r.foreign(f).count(len(f.GetMetric()) - limit)
-	f.Metric = f.GetMetric()[:limit]
+}
+
+// grew says whether a metric has as many more series as it may since it lost a
+// label. Those that it had then stay, and are no reason to lose another one: not
+// in the next scrape, nor in one that goes on at the same time.
+func (r *Registry) grew(metric string, series, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if series-r.grown[metric] <= limit {
+		return false
+	}
+	r.grown[metric] = series
+	return true
 }
 
 // widest is the label of a metric with the most values; nil when it is foreign.

@@ -273,6 +273,42 @@ func TestCombinationsHaveAnEndToo(t *testing.T) {
 	}
 }
 
+// Series that exist stay, so that they are no reason to give up another label: a
+// rule about the status must not go blind because there were too many tenants.
+func TestOneLabelIsGivenUpWhenThatIsEnough(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	r.SetLabelCeiling(50) // and 20 times as many series
+	c, err := r.Counter("requests_total", "Requests.", "route", "status", "tenant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(routes int) {
+		for tenant := range 50 {
+			for route := range routes {
+				c.WithLabelValues(strconv.Itoa(route), "200", strconv.Itoa(tenant)).Inc()
+			}
+		}
+	}
+	serve(30)
+	var scrapers sync.WaitGroup
+	for range 4 {
+		scrapers.Go(func() { series(t, r, "requests_total") })
+	}
+	scrapers.Wait()
+	serve(30)
+	series(t, r, "requests_total")
+	serve(30)
+	if got := overflows(t, r, "requests_total", "tenant"); got != 1+2*50*30 {
+		t.Errorf("the widest label overflowed %v times, want %d", got, 1+2*50*30)
+	}
+	for _, label := range []string{"route", "status"} {
+		if got := overflows(t, r, "requests_total", label); got != 0 {
+			t.Errorf("%s overflowed %v times although the series had stopped growing", label, got)
+		}
+	}
+}
+
 // A collector that is not ours cannot be guarded where its series are made. What
 // is beyond the limit is left out of the scrape and counted.
 type foreign struct{ made int }

@@ -52,6 +52,7 @@ type Registry struct {
 	declared   map[string]Declaration
 	vecs       map[string]prometheus.Collector
 	guards     map[string][]*labelGuard // by metric
+	grown      map[string]int           // by metric: its series when it lost a label
 	foreigners map[string]*labelGuard   // by metric of a foreign collector
 }
 
@@ -67,6 +68,7 @@ func NewRegistry(mode HistogramMode) *Registry {
 		declared:   map[string]Declaration{},
 		vecs:       map[string]prometheus.Collector{},
 		guards:     map[string][]*labelGuard{},
+		grown:      map[string]int{},
 		foreigners: map[string]*labelGuard{},
 	}
 	r.SetLabelCeiling(labelCeiling)
