@@ -79,6 +79,9 @@ func (g *labelGuard) learn(value string) (string, bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.collapsed { // in the meantime
+		return "", false
+	}
 	if kept, ok := g.known[value]; ok {
 		return kept, true
 	}
