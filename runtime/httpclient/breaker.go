@@ -50,6 +50,7 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 	}
 	if !b.circuit.TryAcquirePermit() {
 		b.refused.Inc()
+		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
 	resp, err := next.RoundTrip(r)
@@ -63,6 +64,14 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		b.circuit.RecordSuccess()
 	}
 	return resp, err
+}
+
+// closeBody does what a RoundTripper does with every request, also one that it does
+// not send.
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
 }
 
 // broken says whether the host is in trouble. One that refuses load and says when

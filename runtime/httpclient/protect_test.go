@@ -155,6 +155,59 @@ func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	}
 }
 
+// closer counts the bodies of requests that were opened and not closed.
+type closer struct {
+	io.Reader
+
+	open *atomic.Int64
+}
+
+func (c closer) Close() error {
+	c.open.Add(-1)
+	return nil
+}
+
+// withBody is a request that can be sent again and whose bodies are counted.
+func withBody(t *testing.T, open *atomic.Int64) *http.Request {
+	t.Helper()
+	get := func() (io.ReadCloser, error) {
+		open.Add(1)
+		return closer{strings.NewReader("stock"), open}, nil
+	}
+	body, err := get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://payments/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.GetBody = get
+	return r
+}
+
+// A RoundTripper closes the body of the request, also when it refuses it: it may
+// be a file.
+func TestARefusedCallClosesItsBody(t *testing.T) {
+	t.Parallel()
+	var open atomic.Int64
+	g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, host(func(r *http.Request) (int, http.Header, error) {
+		return http.StatusInternalServerError, nil, r.Body.Close()
+	}))
+	refused := 0
+	for range 2 * breakerCalls {
+		resp, err := g.Do(withBody(t, &open))
+		if errors.Is(err, ErrBreakerOpen) {
+			refused++
+			continue
+		}
+		_ = resp.Body.Close()
+	}
+	if refused == 0 || open.Load() != 0 {
+		t.Errorf("%d calls were refused, and %d bodies left open", refused, open.Load())
+	}
+}
+
 // The second attempt is sent when the first is slow, wins, and the first is given
 // up; the budget bounds how often.
 func TestASlowCallIsHedged(t *testing.T) {
