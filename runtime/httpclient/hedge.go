@@ -44,8 +44,11 @@ func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 		return first.settle()
 	case <-timer.C:
 	}
-	second, err := again(r, 1)
-	if err != nil || !p.budget.spend() {
+	if !p.budget.spend() {
+		return (<-results).settle()
+	}
+	second, err := again(r, 1) // opens a body, which only sending it closes
+	if err != nil {
 		return (<-results).settle()
 	}
 	t.metrics.hedges.WithLabelValues(p.label).Inc()

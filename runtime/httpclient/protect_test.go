@@ -269,6 +269,31 @@ func TestHedgesArePaidFromTheBudget(t *testing.T) {
 	})
 }
 
+// A hedge that the budget does not pay for is not sent, and opens no body either.
+func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var open, calls atomic.Int64
+		g := newRig(t, Config{HedgeAfter: time.Millisecond, Timeout: time.Minute}, host(func(r *http.Request) (int, http.Header, error) {
+			calls.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			return http.StatusOK, nil, r.Body.Close()
+		}))
+		const asked = 100
+		for range asked {
+			resp, err := g.Do(withBody(t, &open))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+		}
+		synctest.Wait()
+		if calls.Load() == 2*asked || open.Load() != 0 {
+			t.Errorf("%d calls for %d, and %d bodies left open", calls.Load(), asked, open.Load())
+		}
+	})
+}
+
 func wantSeries(t *testing.T, g *rig, metric string, want float64, address string) {
 	t.Helper()
 	families, err := g.metrics.Gather()
