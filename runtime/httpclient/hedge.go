@@ -14,8 +14,9 @@ type tried struct {
 	cancel context.CancelFunc
 }
 
-// useful says whether it ends the race.
-func (t tried) useful() bool { return !transient(t.resp, t.err) }
+// useful says whether it ends the race. No error does: the other attempt may still
+// be answered, and when it may not, it ends soon as well.
+func (t tried) useful() bool { return t.err == nil && !transient(t.resp, nil) }
 
 // drop ends an attempt that nobody wants any more.
 func (t tried) drop() {

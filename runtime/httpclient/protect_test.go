@@ -294,6 +294,49 @@ func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
 	})
 }
 
+// An attempt that fails does not end the one that is still under way, however it
+// fails: refused by the breaker, or with an error that nobody knows.
+func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
+	t.Parallel()
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+				host(func(r *http.Request) (int, http.Header, error) {
+					if r.Method != http.MethodGet {
+						return http.StatusInternalServerError, nil, nil
+					}
+					return http.StatusOK, nil, sleep(r.Context(), time.Second)
+				}))
+			go func() {
+				time.Sleep(10 * time.Millisecond)
+				for range breakerCalls { // opens the breaker
+					_, _, _ = g.call(t, http.MethodDelete, "http://payments/", nil)
+				}
+			}()
+			if status, _, err := g.call(t, http.MethodGet, "http://payments/", nil); status != http.StatusOK {
+				t.Errorf("%d, %v", status, err)
+			}
+		})
+	})
+	t.Run("unknown", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int64
+			g := newRig(t, Config{Attempts: 1, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+				host(func(r *http.Request) (int, http.Header, error) {
+					if calls.Add(1) > 1 {
+						return 0, nil, errors.New("a stream was reset")
+					}
+					return http.StatusOK, nil, sleep(r.Context(), time.Second)
+				}))
+			if status, _, err := g.call(t, http.MethodGet, "http://payments/", nil); status != http.StatusOK {
+				t.Errorf("%d, %v", status, err)
+			}
+		})
+	})
+}
+
 func wantSeries(t *testing.T, g *rig, metric string, want float64, address string) {
 	t.Helper()
 	families, err := g.metrics.Gather()
