@@ -53,17 +53,27 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
+	trial := !b.circuit.IsClosed()
 	resp, err := next.RoundTrip(r)
+	b.judge(trial, resp, err)
+	return resp, err
+}
+
+// judge counts what came of an attempt, which was a trial when the breaker was not
+// closed as it began.
+func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 	switch {
-	case err != nil && errorType(err) == errorCanceled && b.circuit.IsClosed():
-		// The caller went away: that says nothing about the host. (While the
-		// breaker tries the host, an attempt without an end would block it.)
+	case !trial && !b.circuit.IsClosed():
+		// It was sent before the breaker opened, and says nothing about the host of
+		// now. The trials do.
+	case !trial && err != nil && errorType(err) == errorCanceled:
+		// The caller went away: that says nothing about the host. (A trial without
+		// an end would keep its place for ever.)
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:
 		b.circuit.RecordSuccess()
 	}
-	return resp, err
 }
 
 // closeBody does what a RoundTripper does with every request, also one that it does

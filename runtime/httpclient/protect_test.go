@@ -130,6 +130,38 @@ func TestTheBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
+// What was sent before the breaker opened says nothing about how the host is now,
+// and takes no place among the trials.
+func TestOldCallsAreNoTrials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		status := http.StatusInternalServerError
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second, Timeout: time.Minute},
+			host(func(r *http.Request) (int, http.Header, error) {
+				if r.Method == http.MethodDelete {
+					return http.StatusInternalServerError, nil, sleep(r.Context(), 6*time.Second)
+				}
+				return status, nil, nil
+			}), "payments")
+		go func() { _, _, _ = g.call(t, http.MethodDelete, "http://payments/", nil) }()
+		synctest.Wait()
+		for range breakerCalls {
+			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 1, "payments")
+
+		status = http.StatusOK
+		time.Sleep(5500 * time.Millisecond)
+		for trial := range breakerTrials {
+			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
+				t.Errorf("trial %d: %d, %v", trial, got, err)
+			}
+			time.Sleep(400 * time.Millisecond) // the old call ends before the last
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
+	})
+}
+
 // A host that sheds load is not broken: leaving it alone would take away what it
 // can still do.
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
