@@ -43,6 +43,9 @@ func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *
 	return &breaker{circuit: circuit, refused: refused}
 }
 
+// trying says whether the host is left alone or tried again.
+func (b *breaker) trying() bool { return b != nil && !b.circuit.IsClosed() }
+
 // call makes one attempt, unless the breaker is open.
 func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if b == nil {
@@ -53,7 +56,7 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
-	trial := !b.circuit.IsClosed()
+	trial := b.trying()
 	resp, err := next.RoundTrip(r)
 	b.judge(trial, resp, err)
 	return resp, err
@@ -63,7 +66,7 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 // closed as it began.
 func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 	switch {
-	case !trial && !b.circuit.IsClosed():
+	case !trial && b.trying():
 		// It was sent before the breaker opened, and says nothing about the host of
 		// now. The trials do.
 	case !trial && err != nil && errorType(err) == errorCanceled:

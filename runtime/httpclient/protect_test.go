@@ -162,6 +162,38 @@ func TestOldCallsAreNoTrials(t *testing.T) {
 	})
 }
 
+// The loser of a race is given up by us: that is no failed trial, or a host whose
+// answers are slow would never be trusted again.
+func TestTrialsAreNotHedged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		failing, calls := true, atomic.Int64{}
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+			host(func(r *http.Request) (int, http.Header, error) {
+				calls.Add(1)
+				if failing {
+					return http.StatusInternalServerError, nil, nil
+				}
+				return http.StatusOK, nil, sleep(r.Context(), time.Second)
+			}), "payments")
+		for range breakerCalls {
+			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
+		}
+		failing = false
+		calls.Store(0)
+		time.Sleep(5 * time.Second)
+		for trial := range breakerTrials {
+			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
+				t.Errorf("trial %d: %d, %v", trial, got, err)
+			}
+		}
+		if calls.Load() != breakerTrials {
+			t.Errorf("%d calls for %d trials", calls.Load(), breakerTrials)
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
+	})
+}
+
 // A host that sheds load is not broken: leaving it alone would take away what it
 // can still do.
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {

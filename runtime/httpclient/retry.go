@@ -108,9 +108,10 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// attempt sends the request once, or twice when hedging finds it slow.
+// attempt sends the request once, or twice when hedging finds it slow. Trials of a
+// host that failed are few, and the one that loses a race would be a failed one.
 func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
-	if t.hedgeAfter > 0 && repeatable(r) {
+	if t.hedgeAfter > 0 && repeatable(r) && !p.breaker.trying() {
 		return t.hedged(r, p)
 	}
 	return p.breaker.call(r, t.next)
