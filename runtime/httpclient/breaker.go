@@ -13,6 +13,9 @@ import (
 // same host had just failed.
 var ErrBreakerOpen = errors.New("httpclient: too many calls to this host have just failed; not called again for a while")
 
+// errPanicked stands for what a transport that panics does not return.
+var errPanicked = errors.New("httpclient: the transport panicked")
+
 const (
 	// breakerWindow is the time whose calls are judged, and breakerCalls how many
 	// of them make a judgement: of fewer, half may fail by chance.
@@ -56,10 +59,16 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
+	return b.attempt(r, next)
+}
+
+// attempt judges also an attempt that panics: a trial without an end would keep its
+// place for ever.
+func (b *breaker) attempt(r *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
 	trial := b.trying()
-	resp, err := next.RoundTrip(r)
-	b.judge(trial, resp, err)
-	return resp, err
+	err = errPanicked
+	defer func() { b.judge(trial, resp, err) }()
+	return next.RoundTrip(r)
 }
 
 // judge counts what came of an attempt, which was a trial when the breaker was not
@@ -70,8 +79,8 @@ func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 		// It was sent before the breaker opened, and says nothing about the host of
 		// now. The trials do.
 	case !trial && err != nil && errorType(err) == errorCanceled:
-		// The caller went away: that says nothing about the host. (A trial without
-		// an end would keep its place for ever.)
+		// The caller went away: that says nothing about the host. (A trial
+		// has to end all the same.)
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:

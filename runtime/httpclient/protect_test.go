@@ -194,6 +194,38 @@ func TestTrialsAreNotHedged(t *testing.T) {
 	})
 }
 
+// A transport that panics gives its trial back: the breaker would refuse for ever.
+func TestAPanicEndsItsTrial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		status := http.StatusInternalServerError
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second}, host(func(*http.Request) (int, http.Header, error) {
+			if status == 0 {
+				panic("no answer")
+			}
+			return status, nil, nil
+		}), "payments")
+		g.Timeout = 0 // net/http's own timer would outlive the panic
+		get := func() int {
+			defer func() { _ = recover() }()
+			got, _, _ := g.call(t, http.MethodGet, "http://payments/", nil)
+			return got
+		}
+		for range breakerCalls {
+			get()
+		}
+		for _, status = range []int{0, 0, 0, 0, http.StatusOK} {
+			time.Sleep(5 * time.Second)
+			get()
+		}
+		for range breakerTrials {
+			if got := get(); got != http.StatusOK {
+				t.Errorf("after the panics: %d", got)
+			}
+		}
+	})
+}
+
 // A host that sheds load is not broken: leaving it alone would take away what it
 // can still do.
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
