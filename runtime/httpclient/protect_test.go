@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,6 +32,11 @@ func (h host) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader("answer")),
 	}, nil
 }
+
+// roundTrip is a transport.
+type roundTrip func(r *http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func always(status int) host {
 	return func(*http.Request) (int, http.Header, error) { return status, nil, nil }
@@ -430,6 +436,34 @@ func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
 				t.Errorf("%d, %v", status, err)
 			}
 		})
+	})
+}
+
+// A connection that is to be upgraded is asked for once, and what becomes of it can
+// be written: a hedge would open a second one.
+func TestUpgradesAreNotHedged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		g := newRig(t, Config{HedgeAfter: time.Millisecond}, roundTrip(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			ours, _ := net.Pipe()
+			return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: ours, Request: r}, sleep(r.Context(), time.Second)
+		}))
+		g.Timeout = 0 // as for any stream: the client's timeout wraps the body
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://payments/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Upgrade", "websocket")
+		resp, err := g.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, ok := resp.Body.(io.Writer); !ok || calls.Load() != 1 {
+			t.Errorf("%d calls; the body is %T", calls.Load(), resp.Body)
+		}
 	})
 }
 
