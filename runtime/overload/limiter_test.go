@@ -180,6 +180,26 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	}
 }
 
+// Wherever shedding begins, a process that uses no memory refuses nobody, and the
+// unimportant go before the others.
+func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
+	t.Parallel()
+	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
+		m := newMemory(Config{Enabled: true, MemoryShedRatio: start}, func() float64 { return 0 })
+		for p := Sheddable; p <= Critical; p++ {
+			if m.short(time.Now(), p) {
+				t.Errorf("from %g on: a %s request was refused with nothing in use", start, p)
+			}
+		}
+		if !m.full.IsZero() {
+			t.Errorf("from %g on: garbage is collected with nothing in use", start)
+		}
+		if m.from[0] > m.from[1] || m.from[1] > m.from[2] || m.from[1] != start {
+			t.Errorf("from %g on: the priorities are refused from %v", start, m.from)
+		}
+	}
+}
+
 // Memory is looked at now and then, not for every request.
 func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
 	t.Parallel()
