@@ -3,6 +3,7 @@ package overload
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -236,6 +237,11 @@ func TestConfigIsChecked(t *testing.T) {
 		"OVERLOAD_MIN_LIMIT=-1":                              {Config{MinLimit: -1}, "1 or more"},
 		"OVERLOAD_QUEUE=-1":                                  {Config{Queue: -1}, "1 or more"},
 		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "1ms or more"},
+		"OVERLOAD_MEMORY_SHED_RATIO=80":                      {Config{MemoryShedRatio: 80}, "0 to 1"}, // would refuse the critical first
+		"OVERLOAD_MEMORY_SHED_RATIO=-1":                      {Config{MemoryShedRatio: -1}, "0 to 1"},
+		"OVERLOAD_MEMORY_SHED_RATIO=NaN":                     {Config{MemoryShedRatio: math.NaN()}, "0 to 1"},
+		"OVERLOAD_MEMORY_RATIO=1.5":                          {Config{MemoryRatio: 1.5}, "0 to 1"},
+		"OVERLOAD_MAX_LIMIT=9223372036854775807":             {Config{InitialLimit: math.MaxInt, MaxLimit: math.MaxInt}, "or less"}, // would refuse everybody
 	} {
 		_, err := New(Options{Config: tc.config, Metrics: reg})
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), tc.want) {
