@@ -256,6 +256,29 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
+// A clock that is too coarse for a fast handler, or a test in virtual time, sees
+// requests that take no time. They must not end in a limit that is no number.
+func TestRequestsThatTakeNoTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := New(Options{Config: Config{Enabled: true, MinLimit: 1, InitialLimit: 1}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 * windowSamples {
+			permit, err := l.Acquire(t.Context(), Default)
+			if err != nil {
+				t.Fatalf("request %d, at a limit of %g: %v", i, l.rule.limit, err)
+			}
+			permit.Release(false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if l.rule.limit < 1 || math.IsNaN(l.rule.limit) {
+			t.Errorf("the limit is %g", l.rule.limit)
+		}
+	})
+}
+
 // What a request that is let in at once costs: no allocation at all.
 func TestTheLimiterAllocatesNothing(t *testing.T) {
 	l := simLimiter(t, Config{MemoryShedRatio: 0.8})

@@ -25,6 +25,10 @@ const (
 	windowLength  = 100 * time.Millisecond
 	windowSamples = 30
 
+	// tick is the least time, in seconds, that a request takes: a coarse clock sees
+	// none, and the gradient divides by it.
+	tick = 1e-9
+
 	// drift is the weight of one window in the latency without a queue, while
 	// there is none: five seconds to follow a service that became slower.
 	drift = 1.0 / 50
@@ -101,6 +105,7 @@ func (r *rule) ended(admitted, now time.Time, late bool, inFlight int) {
 }
 
 func (w *window) add(now time.Time, took float64, late bool) {
+	took = max(took, tick)
 	if w.began.IsZero() {
 		w.began = now
 	}
