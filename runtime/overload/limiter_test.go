@@ -2,6 +2,7 @@ package overload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -277,6 +278,19 @@ func TestRequestsThatTakeNoTime(t *testing.T) {
 			t.Errorf("the limit is %g", l.rule.limit)
 		}
 	})
+}
+
+// A priority that does not exist is the default, as it is in a header, and leaves the
+// limiter unlocked.
+func TestAPriorityThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	l := full(t, Config{MemoryShedRatio: 0.8, QueueWait: time.Millisecond})
+	for i, p := range []Priority{-128, Sheddable - 1, Critical + 1, 127} {
+		if _, err := l.Acquire(t.Context(), p); !errors.Is(err, ReasonLimit) {
+			t.Errorf("priority %d gets %v", p, err)
+		}
+		wantShed(t, l, Default, ReasonLimit, float64(i+1))
+	}
 }
 
 // What a request that is let in at once costs: no allocation at all.
