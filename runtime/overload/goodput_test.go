@@ -314,6 +314,22 @@ func TestGoodputAfterCapacityQuarters(t *testing.T) {
 	}, wantGoodput)
 }
 
+// The same where the limit falls to a floor that is less than the service can do:
+// at the floor, too, it must find out that it is slow and not overloaded.
+func TestAFloorIsLeftAgain(t *testing.T) {
+	t.Parallel()
+	eachSeed(t, scenario{
+		name: "floor", load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
+		patience: 400 * time.Millisecond, config: Config{MinLimit: simWorkers * 3 / 4},
+		slow: func(at time.Duration) float64 {
+			if at > 5*time.Second {
+				return 4
+			}
+			return 1
+		},
+	}, wantGoodput)
+}
+
 // Five seconds after a step to twice the capacity the answer is what it will be.
 func TestAStepIsSettledInFiveSeconds(t *testing.T) {
 	t.Parallel()

@@ -144,8 +144,8 @@ func (r *rule) turn(w window, now time.Time) {
 	if float64(w.busiest) >= r.limit/2 {
 		r.move(w, mean)
 	}
-	if w.full && r.limit > r.low {
-		r.probe.consider(now, r.limit, r.low, mean, &r.window)
+	if w.full && r.low < r.high {
+		r.probe.consider(now, r.limit, mean, &r.window)
 	}
 	if !w.full {
 		r.probe.rest(now)
