@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -118,7 +119,7 @@ func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.Gauge
 func (r *Registry) Histogram(name, help string, bounds []float64, labels ...string) (*prometheus.HistogramVec, error) {
 	if r.mode == Native {
 		bounds = nil
-	} else if len(bounds) == 0 || !slices.IsSorted(bounds) {
+	} else if len(bounds) == 0 || !rising(bounds) {
 		return nil, fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name)
 	}
 	d := Declaration{Name: name, Type: TypeHistogram, Help: help, Labels: labels, Bounds: bounds}
@@ -131,6 +132,16 @@ func (r *Registry) Histogram(name, help string, bounds []float64, labels ...stri
 		}
 		return prometheus.V2.NewHistogramVec(prometheus.HistogramVecOpts{HistogramOpts: opts, VariableLabels: r.guarded(name, labels)})
 	})
+}
+
+// rising says whether each bound is above the one before; NaN never is.
+func rising(bounds []float64) bool {
+	for i, b := range bounds {
+		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V) (V, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -167,5 +168,19 @@ func TestOwnMetricsPassTheLinter(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not exposed", want)
 		}
+	}
+}
+
+// The library would panic with the first observation.
+func TestBoundsRise(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	for _, bounds := range [][]float64{nil, {2, 1}, {1, 1, 2}, {math.NaN(), 1}, {1, math.NaN()}} {
+		if _, err := r.Histogram("wait_seconds", "Wait.", bounds, "queue"); err == nil || !strings.Contains(err.Error(), "rise") {
+			t.Errorf("bounds %v: %v", bounds, err)
+		}
+	}
+	if _, err := r.Histogram("wait_seconds", "Wait.", []float64{1, 2, math.Inf(1)}, "queue"); err != nil {
+		t.Error(err)
 	}
 }
