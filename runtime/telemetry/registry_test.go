@@ -171,6 +171,22 @@ func TestOwnMetricsPassTheLinter(t *testing.T) {
 	}
 }
 
+// Two places that name the same labels in another order would swap their values.
+func TestTheOrderOfLabelsIsPartOfTheShape(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	if _, err := r.Counter("orders_placed_total", "Orders placed.", "channel", "plan"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Counter("orders_placed_total", "Orders placed.", "channel", "plan"); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	_, err := r.Counter("orders_placed_total", "Orders placed.", "plan", "channel")
+	if err == nil || !strings.Contains(err.Error(), "[channel plan]") {
+		t.Errorf("the other order: %v, want an error with the declared one", err)
+	}
+}
+
 // The library would panic with the first observation.
 func TestBoundsRise(t *testing.T) {
 	t.Parallel()
