@@ -13,6 +13,9 @@ import (
 // same host had just failed.
 var ErrBreakerOpen = errors.New("httpclient: too many calls to this host have just failed; not called again for a while")
 
+// errPanicked stands for what a transport that panics does not return.
+var errPanicked = errors.New("httpclient: the transport panicked")
+
 const (
 	// breakerWindow is the time whose calls are judged, and breakerCalls how many
 	// of them make a judgement: of fewer, half may fail by chance.
@@ -43,6 +46,9 @@ func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *
 	return &breaker{circuit: circuit, refused: refused}
 }
 
+// trying says whether the host is left alone or tried again.
+func (b *breaker) trying() bool { return b != nil && !b.circuit.IsClosed() }
+
 // call makes one attempt, unless the breaker is open.
 func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if b == nil {
@@ -50,19 +56,44 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 	}
 	if !b.circuit.TryAcquirePermit() {
 		b.refused.Inc()
+		closeBody(r)
 		return nil, ErrBreakerOpen
 	}
-	resp, err := next.RoundTrip(r)
+	return b.attempt(r, next)
+}
+
+// attempt judges also an attempt that panics: a trial without an end would keep its
+// place for ever.
+func (b *breaker) attempt(r *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+	trial := b.trying()
+	err = errPanicked
+	defer func() { b.judge(trial, resp, err) }()
+	return next.RoundTrip(r)
+}
+
+// judge counts what came of an attempt, which was a trial when the breaker was not
+// closed as it began.
+func (b *breaker) judge(trial bool, resp *http.Response, err error) {
 	switch {
-	case err != nil && errorType(err) == errorCanceled && b.circuit.IsClosed():
-		// The caller went away: that says nothing about the host. (While the
-		// breaker tries the host, an attempt without an end would block it.)
+	case !trial && b.trying():
+		// It was sent before the breaker opened, and says nothing about the host of
+		// now. The trials do.
+	case !trial && err != nil && errorType(err) == errorCanceled:
+		// The caller went away: that says nothing about the host. (A trial
+		// has to end all the same.)
 	case broken(resp, err):
 		b.circuit.RecordFailure()
 	default:
 		b.circuit.RecordSuccess()
 	}
-	return resp, err
+}
+
+// closeBody does what a RoundTripper does with every request, also one that it does
+// not send.
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
 }
 
 // broken says whether the host is in trouble. One that refuses load and says when

@@ -3,6 +3,8 @@ package httpclient
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -51,6 +53,18 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// check finds what would leave a call without an end, or panic with the first one.
+func (c Config) check() error {
+	shortest := min(c.Timeout, c.DialTimeout, c.TLSTimeout, c.HeaderTimeout, c.BreakerOpen, c.HedgeAfter)
+	if shortest < 0 || c.Attempts < 0 || c.IdleConns < 0 {
+		return fmt.Errorf("httpclient: Config %+v holds a negative value; 0 means the default", c)
+	}
+	if math.IsNaN(c.BreakerRatio) || c.BreakerRatio < 0 || c.BreakerRatio > 1 {
+		return fmt.Errorf("httpclient: Config.BreakerRatio is %g; write 0 to 1", c.BreakerRatio)
+	}
+	return nil
+}
+
 // Options are what the program decides.
 type Options struct {
 	Config    Config
@@ -73,6 +87,9 @@ func New(opts Options) (*http.Client, error) {
 		return nil, errors.New("httpclient: Options.Telemetry is nil; pass the service's Telemetry()")
 	}
 	cfg := opts.Config.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(opts.Telemetry.Metrics(), cfg, opts.Hosts)
 	if err != nil {
 		return nil, err

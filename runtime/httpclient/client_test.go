@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -555,3 +556,36 @@ func FuzzRetryAfter(f *testing.F) {
 // discardLog keeps a server's complaints about our own bad handshakes out of
 // the test's output.
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// A negative timeout would be none, and a ratio of 50 would panic with the first
+// call.
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{Timeout: -time.Second}, "negative"},
+		{Config{DialTimeout: -time.Second}, "negative"},
+		{Config{TLSTimeout: -time.Second}, "negative"},
+		{Config{HeaderTimeout: -time.Second}, "negative"},
+		{Config{BreakerOpen: -time.Second}, "negative"},
+		{Config{HedgeAfter: -time.Second}, "negative"},
+		{Config{Attempts: -1}, "negative"},
+		{Config{IdleConns: -1}, "negative"},
+		{Config{BreakerRatio: 50}, "BreakerRatio is 50; write 0 to 1"},
+		{Config{BreakerRatio: -0.5}, "BreakerRatio is -0.5"},
+		{Config{BreakerRatio: math.NaN()}, "BreakerRatio is NaN"},
+	} {
+		if _, err := New(Options{Telemetry: tel, Config: tc.config}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("the error is %v, want %s", err, tc.want)
+		}
+	}
+	if _, err := New(Options{Telemetry: tel}); err != nil {
+		t.Errorf("the zero Config: %v", err)
+	}
+}

@@ -14,8 +14,9 @@ type tried struct {
 	cancel context.CancelFunc
 }
 
-// useful says whether it ends the race.
-func (t tried) useful() bool { return !transient(t.resp, t.err) }
+// useful says whether it ends the race. No error does: the other attempt may still
+// be answered, and when it may not, it ends soon as well.
+func (t tried) useful() bool { return t.err == nil && !transient(t.resp, nil) }
 
 // drop ends an attempt that nobody wants any more.
 func (t tried) drop() {
@@ -44,8 +45,11 @@ func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 		return first.settle()
 	case <-timer.C:
 	}
-	second, err := again(r, 1)
-	if err != nil || !p.budget.spend() {
+	if !p.budget.spend() {
+		return (<-results).settle()
+	}
+	second, err := again(r, 1) // opens a body, which only sending it closes
+	if err != nil {
 		return (<-results).settle()
 	}
 	t.metrics.hedges.WithLabelValues(p.label).Inc()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,6 +32,11 @@ func (h host) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader("answer")),
 	}, nil
 }
+
+// roundTrip is a transport.
+type roundTrip func(r *http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func always(status int) host {
 	return func(*http.Request) (int, http.Header, error) { return status, nil, nil }
@@ -130,6 +136,102 @@ func TestTheBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
+// What was sent before the breaker opened says nothing about how the host is now,
+// and takes no place among the trials.
+func TestOldCallsAreNoTrials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		status := http.StatusInternalServerError
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second, Timeout: time.Minute},
+			host(func(r *http.Request) (int, http.Header, error) {
+				if r.Method == http.MethodDelete {
+					return http.StatusInternalServerError, nil, sleep(r.Context(), 6*time.Second)
+				}
+				return status, nil, nil
+			}), "payments")
+		go func() { _, _, _ = g.call(t, http.MethodDelete, "http://payments/", nil) }()
+		synctest.Wait()
+		for range breakerCalls {
+			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 1, "payments")
+
+		status = http.StatusOK
+		time.Sleep(5500 * time.Millisecond)
+		for trial := range breakerTrials {
+			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
+				t.Errorf("trial %d: %d, %v", trial, got, err)
+			}
+			time.Sleep(400 * time.Millisecond) // the old call ends before the last
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
+	})
+}
+
+// The loser of a race is given up by us: that is no failed trial, or a host whose
+// answers are slow would never be trusted again.
+func TestTrialsAreNotHedged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		failing, calls := true, atomic.Int64{}
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+			host(func(r *http.Request) (int, http.Header, error) {
+				calls.Add(1)
+				if failing {
+					return http.StatusInternalServerError, nil, nil
+				}
+				return http.StatusOK, nil, sleep(r.Context(), time.Second)
+			}), "payments")
+		for range breakerCalls {
+			_, _, _ = g.call(t, http.MethodGet, "http://payments/", nil)
+		}
+		failing = false
+		calls.Store(0)
+		time.Sleep(5 * time.Second)
+		for trial := range breakerTrials {
+			if got, _, err := g.call(t, http.MethodGet, "http://payments/", nil); got != http.StatusOK {
+				t.Errorf("trial %d: %d, %v", trial, got, err)
+			}
+		}
+		if calls.Load() != breakerTrials {
+			t.Errorf("%d calls for %d trials", calls.Load(), breakerTrials)
+		}
+		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "payments")
+	})
+}
+
+// A transport that panics gives its trial back: the breaker would refuse for ever.
+func TestAPanicEndsItsTrial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		status := http.StatusInternalServerError
+		g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, BreakerOpen: 5 * time.Second}, host(func(*http.Request) (int, http.Header, error) {
+			if status == 0 {
+				panic("no answer")
+			}
+			return status, nil, nil
+		}), "payments")
+		g.Timeout = 0 // net/http's own timer would outlive the panic
+		get := func() int {
+			defer func() { _ = recover() }()
+			got, _, _ := g.call(t, http.MethodGet, "http://payments/", nil)
+			return got
+		}
+		for range breakerCalls {
+			get()
+		}
+		for _, status = range []int{0, 0, 0, 0, http.StatusOK} {
+			time.Sleep(5 * time.Second)
+			get()
+		}
+		for range breakerTrials {
+			if got := get(); got != http.StatusOK {
+				t.Errorf("after the panics: %d", got)
+			}
+		}
+	})
+}
+
 // A host that sheds load is not broken: leaving it alone would take away what it
 // can still do.
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
@@ -152,6 +254,59 @@ func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 		if _, _, err := g.call(t, http.MethodGet, "http://payments/", nil); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// closer counts the bodies of requests that were opened and not closed.
+type closer struct {
+	io.Reader
+
+	open *atomic.Int64
+}
+
+func (c closer) Close() error {
+	c.open.Add(-1)
+	return nil
+}
+
+// withBody is a request that can be sent again and whose bodies are counted.
+func withBody(t *testing.T, open *atomic.Int64) *http.Request {
+	t.Helper()
+	get := func() (io.ReadCloser, error) {
+		open.Add(1)
+		return closer{strings.NewReader("stock"), open}, nil
+	}
+	body, err := get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://payments/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.GetBody = get
+	return r
+}
+
+// A RoundTripper closes the body of the request, also when it refuses it: it may
+// be a file.
+func TestARefusedCallClosesItsBody(t *testing.T) {
+	t.Parallel()
+	var open atomic.Int64
+	g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, host(func(r *http.Request) (int, http.Header, error) {
+		return http.StatusInternalServerError, nil, r.Body.Close()
+	}))
+	refused := 0
+	for range 2 * breakerCalls {
+		resp, err := g.Do(withBody(t, &open))
+		if errors.Is(err, ErrBreakerOpen) {
+			refused++
+			continue
+		}
+		_ = resp.Body.Close()
+	}
+	if refused == 0 || open.Load() != 0 {
+		t.Errorf("%d calls were refused, and %d bodies left open", refused, open.Load())
 	}
 }
 
@@ -212,6 +367,102 @@ func TestHedgesArePaidFromTheBudget(t *testing.T) {
 		synctest.Wait()
 		if extra := calls.Load() - asked; extra < asked/20 || extra > asked/10+budgetBurst {
 			t.Errorf("%d calls for %d", calls.Load(), asked)
+		}
+	})
+}
+
+// A hedge that the budget does not pay for is not sent, and opens no body either.
+func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var open, calls atomic.Int64
+		g := newRig(t, Config{HedgeAfter: time.Millisecond, Timeout: time.Minute}, host(func(r *http.Request) (int, http.Header, error) {
+			calls.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			return http.StatusOK, nil, r.Body.Close()
+		}))
+		const asked = 100
+		for range asked {
+			resp, err := g.Do(withBody(t, &open))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+		}
+		synctest.Wait()
+		if calls.Load() == 2*asked || open.Load() != 0 {
+			t.Errorf("%d calls for %d, and %d bodies left open", calls.Load(), asked, open.Load())
+		}
+	})
+}
+
+// An attempt that fails does not end the one that is still under way, however it
+// fails: refused by the breaker, or with an error that nobody knows.
+func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
+	t.Parallel()
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+				host(func(r *http.Request) (int, http.Header, error) {
+					if r.Method != http.MethodGet {
+						return http.StatusInternalServerError, nil, nil
+					}
+					return http.StatusOK, nil, sleep(r.Context(), time.Second)
+				}))
+			go func() {
+				time.Sleep(10 * time.Millisecond)
+				for range breakerCalls { // opens the breaker
+					_, _, _ = g.call(t, http.MethodDelete, "http://payments/", nil)
+				}
+			}()
+			if status, _, err := g.call(t, http.MethodGet, "http://payments/", nil); status != http.StatusOK {
+				t.Errorf("%d, %v", status, err)
+			}
+		})
+	})
+	t.Run("unknown", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int64
+			g := newRig(t, Config{Attempts: 1, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},
+				host(func(r *http.Request) (int, http.Header, error) {
+					if calls.Add(1) > 1 {
+						return 0, nil, errors.New("a stream was reset")
+					}
+					return http.StatusOK, nil, sleep(r.Context(), time.Second)
+				}))
+			if status, _, err := g.call(t, http.MethodGet, "http://payments/", nil); status != http.StatusOK {
+				t.Errorf("%d, %v", status, err)
+			}
+		})
+	})
+}
+
+// A connection that is to be upgraded is asked for once, and what becomes of it can
+// be written: a hedge would open a second one.
+func TestUpgradesAreNotHedged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		g := newRig(t, Config{HedgeAfter: time.Millisecond}, roundTrip(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			ours, _ := net.Pipe()
+			return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: ours, Request: r}, sleep(r.Context(), time.Second)
+		}))
+		g.Timeout = 0 // as for any stream: the client's timeout wraps the body
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://payments/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Upgrade", "websocket")
+		resp, err := g.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, ok := resp.Body.(io.Writer); !ok || calls.Load() != 1 {
+			t.Errorf("%d calls; the body is %T", calls.Load(), resp.Body)
 		}
 	})
 }

@@ -110,10 +110,17 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // attempt sends the request once, or twice when hedging finds it slow.
 func (t *retrier) attempt(r *http.Request, p peer) (*http.Response, error) {
-	if t.hedgeAfter > 0 && repeatable(r) {
+	if t.hedges(r, p) {
 		return t.hedged(r, p)
 	}
 	return p.breaker.call(r, t.next)
+}
+
+// hedges says whether a slow attempt may be joined by another. Trials of a host that
+// failed are few, and the one that loses a race would be a failed one; an upgraded
+// connection is not an answer that a second one could replace.
+func (t *retrier) hedges(r *http.Request, p peer) bool {
+	return t.hedgeAfter > 0 && repeatable(r) && !p.breaker.trying() && r.Header.Get("Upgrade") == ""
 }
 
 // again returns the request for one attempt, with a fresh body after the first.

@@ -15,7 +15,7 @@ type Config struct {
 	// The limit moves between these two, beginning at InitialLimit.
 	MinLimit     int `env:"MIN_LIMIT" default:"4" min:"1" help:"fewest requests worked on at a time, however slow they are"`
 	InitialLimit int `env:"INITIAL_LIMIT" default:"64" min:"1" help:"requests worked on at a time until it is known how long they take"`
-	MaxLimit     int `env:"MAX_LIMIT" default:"1000" min:"1" help:"most requests worked on at a time, however fast they are"`
+	MaxLimit     int `env:"MAX_LIMIT" default:"1000" min:"1" max:"1000000" help:"most requests worked on at a time, however fast they are"`
 
 	Queue     int           `env:"QUEUE" default:"256" min:"1" help:"most requests that wait to be begun"`
 	QueueWait time.Duration `env:"QUEUE_WAIT" default:"50ms" min:"1ms" max:"1m" help:"longest wait to be begun; what the caller still has time for may be less"`
@@ -38,7 +38,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check tells what no tag can say.
+// mostLimit is far above what one process works on at a time, and far below where
+// a number of requests is no exact float any more.
+const mostLimit = 1_000_000
+
+// check tells what no tag can say, and what the tags say to a Config that was filled
+// in by hand.
 func (c Config) check() error {
 	var problems []error
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -47,6 +52,9 @@ func (c Config) check() error {
 	}
 	if c.MinLimit > c.MaxLimit {
 		complain("OVERLOAD_MIN_LIMIT=%d is above OVERLOAD_MAX_LIMIT=%d; lower the one or raise the other", c.MinLimit, c.MaxLimit)
+	}
+	if c.MaxLimit > mostLimit {
+		complain("OVERLOAD_MAX_LIMIT=%d: write %d or less", c.MaxLimit, mostLimit)
 	}
 	if c.InitialLimit < c.MinLimit || c.InitialLimit > c.MaxLimit {
 		complain("OVERLOAD_INITIAL_LIMIT=%d: write %d to %d, which are OVERLOAD_MIN_LIMIT and OVERLOAD_MAX_LIMIT",
@@ -58,5 +66,14 @@ func (c Config) check() error {
 	if c.QueueWait < time.Millisecond {
 		complain("OVERLOAD_QUEUE_WAIT=%s: write 1ms or more", c.QueueWait)
 	}
+	if !isShare(c.MemoryRatio) {
+		complain("OVERLOAD_MEMORY_RATIO=%g: write 0 to 1", c.MemoryRatio)
+	}
+	if !isShare(c.MemoryShedRatio) {
+		complain("OVERLOAD_MEMORY_SHED_RATIO=%g: write 0 to 1", c.MemoryShedRatio)
+	}
 	return errors.Join(problems...)
 }
+
+// isShare is false for NaN as well.
+func isShare(x float64) bool { return x >= 0 && x <= 1 }

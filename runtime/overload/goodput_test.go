@@ -299,19 +299,22 @@ func TestLongOverloadIsNotLearnedAsNormal(t *testing.T) {
 }
 
 // A service that became four times slower is a service with a quarter of the
-// capacity, not an overloaded one: a baseline that is a minimum would starve it.
+// capacity, not an overloaded one: a baseline that is a minimum would starve it. So
+// would a floor below what it can do, if nothing was found out at the floor.
 func TestGoodputAfterCapacityQuarters(t *testing.T) {
 	t.Parallel()
-	eachSeed(t, scenario{
-		name: "quartered", load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
-		patience: 400 * time.Millisecond,
-		slow: func(at time.Duration) float64 {
-			if at > 5*time.Second {
-				return 4
-			}
-			return 1
-		},
-	}, wantGoodput)
+	for _, floor := range []int{4, simWorkers * 3 / 4} {
+		eachSeed(t, scenario{
+			name: fmt.Sprintf("floor=%d", floor), load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
+			patience: 400 * time.Millisecond, config: Config{MinLimit: floor},
+			slow: func(at time.Duration) float64 {
+				if at > 5*time.Second {
+					return 4
+				}
+				return 1
+			},
+		}, wantGoodput)
+	}
 }
 
 // Five seconds after a step to twice the capacity the answer is what it will be.

@@ -2,7 +2,9 @@ package overload
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -180,6 +182,26 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	}
 }
 
+// Wherever shedding begins, a process that uses no memory refuses nobody, and the
+// unimportant go before the others.
+func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
+	t.Parallel()
+	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
+		m := newMemory(Config{Enabled: true, MemoryShedRatio: start}, func() float64 { return 0 })
+		for p := Sheddable; p <= Critical; p++ {
+			if m.short(time.Now(), p) {
+				t.Errorf("from %g on: a %s request was refused with nothing in use", start, p)
+			}
+		}
+		if !m.full.IsZero() {
+			t.Errorf("from %g on: garbage is collected with nothing in use", start)
+		}
+		if m.from[0] > m.from[1] || m.from[1] > m.from[2] || m.from[1] != start {
+			t.Errorf("from %g on: the priorities are refused from %v", start, m.from)
+		}
+	}
+}
+
 // Memory is looked at now and then, not for every request.
 func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
 	t.Parallel()
@@ -216,6 +238,11 @@ func TestConfigIsChecked(t *testing.T) {
 		"OVERLOAD_MIN_LIMIT=-1":                              {Config{MinLimit: -1}, "1 or more"},
 		"OVERLOAD_QUEUE=-1":                                  {Config{Queue: -1}, "1 or more"},
 		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "1ms or more"},
+		"OVERLOAD_MEMORY_SHED_RATIO=80":                      {Config{MemoryShedRatio: 80}, "0 to 1"}, // would refuse the critical first
+		"OVERLOAD_MEMORY_SHED_RATIO=-1":                      {Config{MemoryShedRatio: -1}, "0 to 1"},
+		"OVERLOAD_MEMORY_SHED_RATIO=NaN":                     {Config{MemoryShedRatio: math.NaN()}, "0 to 1"},
+		"OVERLOAD_MEMORY_RATIO=1.5":                          {Config{MemoryRatio: 1.5}, "0 to 1"},
+		"OVERLOAD_MAX_LIMIT=9223372036854775807":             {Config{InitialLimit: math.MaxInt, MaxLimit: math.MaxInt}, "or less"}, // would refuse everybody
 	} {
 		_, err := New(Options{Config: tc.config, Metrics: reg})
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), tc.want) {
@@ -236,6 +263,42 @@ type telling struct{ http.ResponseWriter }
 func (telling) OnStream(func()) {}
 func (telling) Streams() bool   { return false }
 func (telling) Begun() bool     { return true }
+
+// A clock that is too coarse for a fast handler, or a test in virtual time, sees
+// requests that take no time. They must not end in a limit that is no number.
+func TestRequestsThatTakeNoTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := New(Options{Config: Config{Enabled: true, MinLimit: 1, InitialLimit: 1}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 * windowSamples {
+			permit, err := l.Acquire(t.Context(), Default)
+			if err != nil {
+				t.Fatalf("request %d, at a limit of %g: %v", i, l.rule.limit, err)
+			}
+			permit.Release(false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if l.rule.limit < 1 || math.IsNaN(l.rule.limit) {
+			t.Errorf("the limit is %g", l.rule.limit)
+		}
+	})
+}
+
+// A priority that does not exist is the default, as it is in a header, and leaves the
+// limiter unlocked.
+func TestAPriorityThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	l := full(t, Config{MemoryShedRatio: 0.8, QueueWait: time.Millisecond})
+	for i, p := range []Priority{-128, Sheddable - 1, Critical + 1, 127} {
+		if _, err := l.Acquire(t.Context(), p); !errors.Is(err, ReasonLimit) {
+			t.Errorf("priority %d gets %v", p, err)
+		}
+		wantShed(t, l, Default, ReasonLimit, float64(i+1))
+	}
+}
 
 // What a request that is let in at once costs: no allocation at all.
 func TestTheLimiterAllocatesNothing(t *testing.T) {

@@ -27,7 +27,8 @@ type memory struct {
 }
 
 // newMemory spreads the refusal: half-way to the limit from where it begins, the
-// important are refused too, and the unimportant are as far below.
+// important are refused too, and the unimportant are as far below, but no lower than
+// half-way to nothing.
 func newMemory(c Config, share func() float64) memory {
 	if share == nil {
 		share = newMemoryInUse()
@@ -36,7 +37,7 @@ func newMemory(c Config, share func() float64) memory {
 	if start == 0 || !c.Enabled {
 		start, step = math.Inf(1), 0
 	}
-	return memory{share: share, from: [priorities]float64{start - step, start, start + step}}
+	return memory{share: share, from: [priorities]float64{start - min(step, start/2), start, start + step}}
 }
 
 // short says whether a request of that priority is refused for memory.

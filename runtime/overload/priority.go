@@ -19,8 +19,15 @@ const (
 
 const priorities = 3
 
-// index is the place in a table of all priorities.
-func (p Priority) index() int { return int(p) + 1 }
+// index is the place in a table of all priorities. What is no priority is the
+// default, as in a header: a table that ends in a panic would leave the limiter
+// locked.
+func (p Priority) index() int {
+	if p < Sheddable || p > Critical {
+		p = Default
+	}
+	return int(p) + 1
+}
 
 // String gives the text that stands in headers and labels.
 func (p Priority) String() string {

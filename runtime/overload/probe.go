@@ -37,15 +37,16 @@ func (p *probe) running() bool { return !p.began.IsZero() }
 // rest puts the next probe off: there is no queue to look behind.
 func (p *probe) rest(now time.Time) { p.next = now.Add(probeSoon) }
 
-// consider begins a probe when it is time.
-func (p *probe) consider(now time.Time, limit, low, mean float64, w *window) {
+// consider begins a probe when it is time. It may go below the lowest limit, for a
+// moment: at that limit too it must be found out whether a queue is what is slow.
+func (p *probe) consider(now time.Time, limit, mean float64, w *window) {
 	if p.next.IsZero() {
 		p.rest(now)
 	}
 	if now.Before(p.next) {
 		return
 	}
-	*p = probe{began: now, limit: int(max(low, limit/2)), before: mean}
+	*p = probe{began: now, limit: int(max(1, limit/2)), before: mean}
 	*w = window{}
 }
 

@@ -22,7 +22,6 @@ const (
 // waiter is a request in the queue. Its fate is sent once.
 type waiter struct {
 	priority Priority
-	deadline time.Time // zero for none
 	until    time.Time // when it has waited long enough
 	place    *list.Element
 	fate     chan Permit // closed, with reason set, when it is refused
@@ -105,7 +104,7 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 		l.turnAway(victim, ReasonQueueFull)
 	}
-	w := &waiter{priority: p, deadline: deadline, until: until, reason: expired, fate: make(chan Permit, 1)}
+	w := &waiter{priority: p, until: until, reason: expired, fate: make(chan Permit, 1)}
 	l.queue.push(w)
 	return w, admitted
 }

@@ -25,6 +25,10 @@ const (
 	windowLength  = 100 * time.Millisecond
 	windowSamples = 30
 
+	// tick is the least time, in seconds, that a request takes: a coarse clock sees
+	// none, and the gradient divides by it.
+	tick = 1e-9
+
 	// drift is the weight of one window in the latency without a queue, while
 	// there is none: five seconds to follow a service that became slower.
 	drift = 1.0 / 50
@@ -101,6 +105,7 @@ func (r *rule) ended(admitted, now time.Time, late bool, inFlight int) {
 }
 
 func (w *window) add(now time.Time, took float64, late bool) {
+	took = max(took, tick)
 	if w.began.IsZero() {
 		w.began = now
 	}
@@ -139,8 +144,8 @@ func (r *rule) turn(w window, now time.Time) {
 	if float64(w.busiest) >= r.limit/2 {
 		r.move(w, mean)
 	}
-	if w.full && r.limit > r.low {
-		r.probe.consider(now, r.limit, r.low, mean, &r.window)
+	if w.full && r.low < r.high {
+		r.probe.consider(now, r.limit, mean, &r.window)
 	}
 	if !w.full {
 		r.probe.rest(now)

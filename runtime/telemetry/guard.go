@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -21,6 +22,8 @@ const (
 	// seriesPerValue bounds the combinations: a metric may have this many times
 	// the ceiling of a label in series.
 	seriesPerValue = 20
+	// highestCeiling keeps that product inside an int, also of 32 bits.
+	highestCeiling = math.MaxInt32 / seriesPerValue
 	// valueLength is the longest value of a label in bytes. Names of hosts end at
 	// 253; what is longer was not meant to be a name.
 	valueLength = 256
@@ -76,6 +79,9 @@ func (g *labelGuard) learn(value string) (string, bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.collapsed { // in the meantime
+		return "", false
+	}
 	if kept, ok := g.known[value]; ok {
 		return kept, true
 	}
@@ -139,7 +145,9 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 //
 // A higher ceiling is for a bounded set that is known to be large, as are the
 // tenants of a service. What has no end belongs on a span or a log line.
-func (r *Registry) SetLabelCeiling(values int) { r.labelCeiling.Store(int64(max(values, 1))) }
+func (r *Registry) SetLabelCeiling(values int) {
+	r.labelCeiling.Store(int64(min(max(values, 1), highestCeiling)))
+}
 
 func (r *Registry) ceiling() int { return int(r.labelCeiling.Load()) }
 
@@ -172,7 +180,8 @@ func (r *Registry) overflowOf(metric, label string) prometheus.Counter {
 
 // Gather implements [prometheus.Gatherer]. It is also where combinations of
 // labels are bounded: each label may stay below its ceiling and their product
-// not. Then the label with the most values is given up, for good.
+// not. Then the label with the most values is given up, for good, and the next one
+// only when that did not end the growth.
 func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 	families, err := r.prom.Gather()
 	limit := seriesPerValue * r.ceiling()
@@ -188,13 +197,28 @@ func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 // collector cannot be stopped where they are made; those beyond the limit are
 // left out.
 func (r *Registry) shorten(f *dto.MetricFamily, limit int) {
-	if widest := r.widest(f.GetName()); widest != nil {
+	series, widest := len(f.GetMetric()), r.widest(f.GetName())
+	switch {
+	case widest == nil:
+		r.foreign(f).count(series - limit)
+		f.Metric = f.GetMetric()[:limit]
+	case r.grew(f.GetName(), series, limit):
 		widest.collapse()
 		widest.count(1)
-		return
 	}
-	r.foreign(f).count(len(f.GetMetric()) - limit)
-	f.Metric = f.GetMetric()[:limit]
+}
+
+// grew says whether a metric has as many more series as it may since it lost a
+// label. Those that it had then stay, and are no reason to lose another one: not
+// in the next scrape, nor in one that goes on at the same time.
+func (r *Registry) grew(metric string, series, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if series-r.grown[metric] <= limit {
+		return false
+	}
+	r.grown[metric] = series
+	return true
 }
 
 // widest is the label of a metric with the most values; nil when it is foreign.

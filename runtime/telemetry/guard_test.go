@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,6 +217,32 @@ func TestSetLabelCeiling(t *testing.T) {
 	}
 }
 
+// A ceiling that says "none" overflows no arithmetic: a scrape cuts nothing.
+func TestTheHighestLabelCeiling(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	r.SetLabelCeiling(math.MaxInt)
+	c, err := r.Counter("visits_total", "Visits.", "page")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(&foreign{made: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * ceiling {
+		if i%ceiling == 0 { // the scrape is where labels are given up
+			series(t, r, "visits_total")
+		}
+		c.WithLabelValues(strconv.Itoa(i)).Inc()
+	}
+	if got := len(series(t, r, "visits_total")); got != 2*ceiling {
+		t.Errorf("%d series, want %d", got, 2*ceiling)
+	}
+	if got := len(series(t, r, "library_calls_total")); got != 3 {
+		t.Errorf("%d series of the collector, want 3", got)
+	}
+}
+
 // Labels below their ceilings whose product is not: the widest is given up.
 func TestCombinationsHaveAnEndToo(t *testing.T) {
 	t.Parallel()
@@ -243,6 +270,42 @@ func TestCombinationsHaveAnEndToo(t *testing.T) {
 	}
 	if got := overflows(t, r, "visits_total", "city"); got < 4000 {
 		t.Errorf("the widest label overflowed %v times", got)
+	}
+}
+
+// Series that exist stay, so that they are no reason to give up another label: a
+// rule about the status must not go blind because there were too many tenants.
+func TestOneLabelIsGivenUpWhenThatIsEnough(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	r.SetLabelCeiling(50) // and 20 times as many series
+	c, err := r.Counter("requests_total", "Requests.", "route", "status", "tenant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(routes int) {
+		for tenant := range 50 {
+			for route := range routes {
+				c.WithLabelValues(strconv.Itoa(route), "200", strconv.Itoa(tenant)).Inc()
+			}
+		}
+	}
+	serve(30)
+	var scrapers sync.WaitGroup
+	for range 4 {
+		scrapers.Go(func() { series(t, r, "requests_total") })
+	}
+	scrapers.Wait()
+	serve(30)
+	series(t, r, "requests_total")
+	serve(30)
+	if got := overflows(t, r, "requests_total", "tenant"); got != 1+2*50*30 {
+		t.Errorf("the widest label overflowed %v times, want %d", got, 1+2*50*30)
+	}
+	for _, label := range []string{"route", "status"} {
+		if got := overflows(t, r, "requests_total", label); got != 0 {
+			t.Errorf("%s overflowed %v times although the series had stopped growing", label, got)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +52,9 @@ type Registry struct {
 	mu         sync.Mutex
 	declared   map[string]Declaration
 	vecs       map[string]prometheus.Collector
+	orders     map[string][]string      // labels of vecs, in the order of their values
 	guards     map[string][]*labelGuard // by metric
+	grown      map[string]int           // by metric: its series when it lost a label
 	foreigners map[string]*labelGuard   // by metric of a foreign collector
 }
 
@@ -66,7 +69,9 @@ func NewRegistry(mode HistogramMode) *Registry {
 		warn:       func(string, string) {},
 		declared:   map[string]Declaration{},
 		vecs:       map[string]prometheus.Collector{},
+		orders:     map[string][]string{},
 		guards:     map[string][]*labelGuard{},
+		grown:      map[string]int{},
 		foreigners: map[string]*labelGuard{},
 	}
 	r.SetLabelCeiling(labelCeiling)
@@ -78,7 +83,8 @@ func NewRegistry(mode HistogramMode) *Registry {
 // WithLabelValues once for each combination that is known beforehand.
 //
 // A second call with the same shape returns the same counter; a call with
-// another shape is an error, as is a name that [CheckMetric] refuses.
+// another shape, which includes the order of the labels, is an error, as is a name
+// that [CheckMetric] refuses.
 //
 // A label has room for a thousand values, whichever way a child is made; see
 // [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
@@ -116,7 +122,7 @@ func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.Gauge
 func (r *Registry) Histogram(name, help string, bounds []float64, labels ...string) (*prometheus.HistogramVec, error) {
 	if r.mode == Native {
 		bounds = nil
-	} else if len(bounds) == 0 || !slices.IsSorted(bounds) {
+	} else if len(bounds) == 0 || !rising(bounds) {
 		return nil, fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name)
 	}
 	d := Declaration{Name: name, Type: TypeHistogram, Help: help, Labels: labels, Bounds: bounds}
@@ -131,9 +137,20 @@ func (r *Registry) Histogram(name, help string, bounds []float64, labels ...stri
 	})
 }
 
+// rising says whether each bound is above the one before; NaN never is.
+func rising(bounds []float64) bool {
+	for i, b := range bounds {
+		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
+			return false
+		}
+	}
+	return true
+}
+
 func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V) (V, error) {
 	var none V
 	d.Unit = unitOf(d)
+	order := slices.Clone(d.Labels)
 	d.Labels = slices.Clone(d.Labels)
 	slices.Sort(d.Labels)
 	if err := CheckMetric(d); err != nil {
@@ -142,17 +159,22 @@ func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have, ok := r.declared[d.Name]; ok {
-		if vec, ok := r.vecs[d.Name].(V); ok && have.sameShape(d) {
-			return vec, nil
+		vec, ok := r.vecs[d.Name].(V)
+		if !ok || !have.sameShape(d) {
+			return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, have.shape())
 		}
-		return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, have.shape())
+		if first := r.orders[d.Name]; !slices.Equal(first, order) {
+			return none, fmt.Errorf("metric %s is already declared with its labels in the order [%s]; name them in that order, which is that of their values",
+				d.Name, strings.Join(first, " "))
+		}
+		return vec, nil
 	}
 	vec := build()
 	if err := r.prom.Register(vec); err != nil {
 		return none, fmt.Errorf("metric %s: %w", d.Name, err)
 	}
 	r.declared[d.Name] = d
-	r.vecs[d.Name] = vec
+	r.vecs[d.Name], r.orders[d.Name] = vec, order
 	r.zeroOverflows(d)
 	return vec, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -167,5 +168,35 @@ func TestOwnMetricsPassTheLinter(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not exposed", want)
 		}
+	}
+}
+
+// Two places that name the same labels in another order would swap their values.
+func TestTheOrderOfLabelsIsPartOfTheShape(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	if _, err := r.Counter("orders_placed_total", "Orders placed.", "channel", "plan"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Counter("orders_placed_total", "Orders placed.", "channel", "plan"); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	_, err := r.Counter("orders_placed_total", "Orders placed.", "plan", "channel")
+	if err == nil || !strings.Contains(err.Error(), "[channel plan]") {
+		t.Errorf("the other order: %v, want an error with the declared one", err)
+	}
+}
+
+// The library would panic with the first observation.
+func TestBoundsRise(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry("")
+	for _, bounds := range [][]float64{nil, {2, 1}, {1, 1, 2}, {math.NaN(), 1}, {1, math.NaN()}} {
+		if _, err := r.Histogram("wait_seconds", "Wait.", bounds, "queue"); err == nil || !strings.Contains(err.Error(), "rise") {
+			t.Errorf("bounds %v: %v", bounds, err)
+		}
+	}
+	if _, err := r.Histogram("wait_seconds", "Wait.", []float64{1, 2, math.Inf(1)}, "queue"); err != nil {
+		t.Error(err)
 	}
 }
