@@ -89,7 +89,7 @@ func TestStartAndStopInOrder(t *testing.T) {
 		t.Errorf("phases %v, want %v", phases, want)
 	}
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "shutdown" })
-	if want := []string{"announce", "delay", "requests", "workers"}; !slices.Equal(span.Events, want) {
+	if want := []string{"announce", "delay", "requests", "workers", "flush"}; !slices.Equal(span.Events, want) {
 		t.Errorf("shutdown span has events %v, want %v", span.Events, want)
 	}
 }
