@@ -15,7 +15,7 @@ type Config struct {
 	// The limit moves between these two, beginning at InitialLimit.
 	MinLimit     int `env:"MIN_LIMIT" default:"4" min:"1" help:"fewest requests worked on at a time, however slow they are"`
 	InitialLimit int `env:"INITIAL_LIMIT" default:"64" min:"1" help:"requests worked on at a time until it is known how long they take"`
-	MaxLimit     int `env:"MAX_LIMIT" default:"1000" min:"1" max:"1000000" help:"most requests worked on at a time, however fast they are"`
+	MaxLimit     int `env:"MAX_LIMIT" default:"1000" min:"1" help:"most requests worked on at a time, however fast they are"`
 
 	Queue     int           `env:"QUEUE" default:"256" min:"1" help:"most requests that wait to be begun"`
 	QueueWait time.Duration `env:"QUEUE_WAIT" default:"50ms" min:"1ms" max:"1m" help:"longest wait to be begun; what the caller still has time for may be less"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -145,6 +146,40 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 		}
 		wantShed(t, l, Sheddable, ReasonQueueFull, 3)
 		wantShed(t, l, Default, ReasonQueueFull, 1)
+	})
+}
+
+// Callers leave, deadlines pass, the more important take places and work ends, often
+// in the same instant: no place and no waiter may be left behind.
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{MinLimit: 2, InitialLimit: 4, MaxLimit: 20, Queue: 8, QueueWait: 2 * time.Millisecond})
+		var callers sync.WaitGroup
+		for seed := range uint64(64) {
+			random := rand.New(rand.NewPCG(1, seed))
+			callers.Go(func() {
+				for range 300 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(4))*time.Millisecond)
+					leaves := time.AfterFunc(time.Duration(1+random.IntN(7))*time.Millisecond, cancel) // of zero, it crashes Go 1.26 with -race
+					if permit, err := l.Acquire(ctx, Priority(random.IntN(priorities)-1)); err == nil {
+						time.Sleep(time.Duration(random.IntN(3)) * time.Millisecond)
+						if random.IntN(4) == 0 {
+							permit.Forget()
+						} else {
+							permit.Release(ctx.Err() != nil)
+						}
+					}
+					leaves.Stop()
+					cancel()
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		callers.Wait()
+		if l.inFlight != 0 || l.queue.length != 0 || l.queue.first() != nil {
+			t.Errorf("%d are in flight and %d wait when all is done", l.inFlight, l.queue.length)
+		}
 	})
 }
 
