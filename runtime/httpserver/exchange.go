@@ -65,8 +65,8 @@ type panicked struct {
 func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Routes) *exchange {
 	o.metrics.active.Inc()
 	x := &exchange{observer: o, started: time.Now()}
-	x.endless.Store(o.isConnectStream(r))
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
+	x.foresee(r)
 	x.beginTrace(r)
 	x.beginRouting(router)
 	x.setRequestID(r)
@@ -79,12 +79,17 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 	return x
 }
 
-// isConnectStream says whether a stream is what the procedure takes or gives, by
-// connect's protocol. Its answer may begin when the caller's half is over, so it
-// cannot be asked. Of all others only the answer tells: a header must not lead
-// past the deadline.
-func (o *Observer) isConnectStream(r *http.Request) bool {
-	return strings.HasPrefix(first(r.Header, "Content-Type"), connectStream) && o.table.procedure(r) != nil
+// foresee takes the deadline from procedures that are streams: declared as such, or
+// called as such by connect's protocol. Their answer may begin when the caller's half
+// is over, so it cannot be asked. Of all others only the answer tells: a header must
+// not lead past the deadline.
+func (x *exchange) foresee(r *http.Request) {
+	called := x.observer.table.procedure(r)
+	if called == nil {
+		return
+	}
+	x.recorder.streams = called.kind == streamProcedure
+	x.endless.Store(x.recorder.streams || strings.HasPrefix(first(r.Header, "Content-Type"), connectStream))
 }
 
 // first is Get for a name that is canonical already, without making it so again.

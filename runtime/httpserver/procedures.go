@@ -25,7 +25,14 @@ import (
 //
 // A call of such a procedure means what its error code says wherever the status
 // is 200 all the same: in gRPC, gRPC-Web and the streams of connect.
-func Procedures(paths ...string) Option {
+func Procedures(paths ...string) Option { return declareAll(procedure, paths) }
+
+// Streams declares procedures that take or give a stream, as Procedures declares
+// the others. gRPC does not say on the wire which call is one. A stream has no
+// deadline of ours, is no latency, and takes no place among the requests in flight.
+func Streams(paths ...string) Option { return declareAll(streamProcedure, paths) }
+
+func declareAll(kind kind, paths []string) Option {
 	return func(t *routeTable) error {
 		var problems []error
 		for _, p := range paths {
@@ -37,7 +44,7 @@ func Procedures(paths ...string) Option {
 				problems = append(problems, fmt.Errorf("procedure %q: write the path that is called, as in %q", p, "/shop.v1.CartService/AddItem"))
 				continue
 			}
-			t.declareProcedure(method, path)
+			t.declareProcedure(method, path, kind)
 		}
 		return errors.Join(problems...)
 	}
@@ -72,7 +79,7 @@ const grpcStatus = "Grpc-Status"
 // rpcCode is the code with which a procedure ended, or "" for success and for
 // what is no procedure.
 func (x *exchange) rpcCode(s *series) string {
-	if !s.procedure {
+	if s.kind == plain {
 		return ""
 	}
 	if f := x.recorder.frames; f != nil && f.ended {

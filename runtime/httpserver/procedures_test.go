@@ -136,6 +136,34 @@ func TestStreamsOfProceduresHaveNoDeadline(t *testing.T) {
 	}
 }
 
+// gRPC does not say which call is a stream, so the program does: such a call has no
+// deadline, is no latency, and gives back its place before it is worked on.
+func TestDeclaredStreams(t *testing.T) {
+	t.Parallel()
+	left := 0
+	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(interface{ OnStream(f func()) }).OnStream(func() { left++ })
+		if _, limited := r.Context().Deadline(); limited {
+			t.Error("a stream has a deadline")
+		}
+		w.Header().Set("Content-Type", "application/grpc")
+		_, _ = io.WriteString(w, frame(0, "a"))
+	}), httpserver.Procedures(addItem), httpserver.Streams(addItem), httpserver.Procedures(addItem))
+	r := httptest.NewRequest(http.MethodPost, addItem, http.NoBody)
+	r.Header.Set("Content-Type", "application/grpc")
+	p.serve(r)
+	labels := prometheus.Labels{semconv.LabelRoute: addItem}
+	if n := p.count(semconv.HTTPServerStreamDuration, labels); n != 1 {
+		t.Errorf("%v streams are measured", n)
+	}
+	if n := p.count(semconv.HTTPServerRequestDuration, labels); n != 0 {
+		t.Errorf("%v streams are latencies", n)
+	}
+	if left != 1 {
+		t.Errorf("the place was given back %d times", left)
+	}
+}
+
 // Whatever a handler writes as frames, following them neither panics nor keeps
 // more than the end of a call.
 func FuzzFrames(f *testing.F) {

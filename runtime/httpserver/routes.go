@@ -27,6 +27,16 @@ type routeTable struct {
 
 type routeKey struct{ method, route string }
 
+// kind is what is known of a route beforehand. Of two declarations the later kind
+// holds.
+type kind uint8
+
+const (
+	plain           kind = iota
+	procedure            // the route is a path, called by RPC
+	streamProcedure      // the same, and takes or gives a stream
+)
+
 func newRouteTable(m *metrics) *routeTable {
 	t := &routeTable{metrics: m}
 	t.routes.Store(&map[routeKey]*series{})
@@ -35,25 +45,25 @@ func newRouteTable(m *metrics) *routeTable {
 
 // declare makes the counters of one route exist at zero.
 func (t *routeTable) declare(method, route string) *series {
-	return t.add(routeKey{method, route}, false)
+	return t.add(routeKey{method, route}, plain)
 }
 
 // declareProcedure declares a route that is one path.
-func (t *routeTable) declareProcedure(method, path string) {
-	t.add(routeKey{method, path}, true)
+func (t *routeTable) declareProcedure(method, path string, kind kind) {
+	t.add(routeKey{method, path}, kind)
 	t.procedures.Store(true)
 }
 
-func (t *routeTable) add(key routeKey, procedure bool) *series {
+func (t *routeTable) add(key routeKey, kind kind) *series {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	have := *t.routes.Load()
-	if s, ok := have[key]; ok && (s.procedure || !procedure) {
+	if s, ok := have[key]; ok && s.kind >= kind {
 		return s
 	}
 	next := maps.Clone(have)
 	s := newSeries(t.metrics, key)
-	s.procedure = procedure
+	s.kind = kind
 	next[key] = s
 	t.routes.Store(&next)
 	return s
@@ -106,7 +116,7 @@ func (t *routeTable) procedure(r *http.Request) *series {
 	if !t.procedures.Load() {
 		return nil
 	}
-	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.procedure {
+	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.kind != plain {
 		return s
 	}
 	return nil
@@ -170,11 +180,11 @@ func fromPattern(pattern string) string {
 // series are the metric children of one route and method. They are resolved
 // once, so that a request hashes no label.
 type series struct {
-	key       routeKey
-	procedure bool // the route is a path, called by RPC
-	spanName  string
-	metrics   *metrics
-	counters  []prometheus.Counter // in the order of semconv.Outcomes
+	key      routeKey
+	kind     kind
+	spanName string
+	metrics  *metrics
+	counters []prometheus.Counter // in the order of semconv.Outcomes
 
 	mu        sync.Mutex // for writers
 	durations atomic.Pointer[[]*duration]

@@ -115,6 +115,9 @@ func (r *recorder) truncated(method string) bool {
 }
 
 func (r *recorder) beginStream() {
+	if r.streams {
+		return
+	}
 	r.streams = true
 	r.exchange.lift()
 	if r.onStream != nil {
@@ -123,9 +126,15 @@ func (r *recorder) beginStream() {
 }
 
 // OnStream has f called when the answer turns out to be a stream: an upgraded
-// connection, server-sent events, a stream of connect. It is for one who counts
-// requests in flight, and asks before the handler writes.
-func (r *recorder) OnStream(f func()) { r.onStream = f }
+// connection, server-sent events, a stream of connect; at once for a procedure that is
+// declared to be one. It is for one who counts requests in flight.
+func (r *recorder) OnStream(f func()) {
+	if r.streams {
+		f()
+		return
+	}
+	r.onStream = f
+}
 
 // Streams says whether the answer is a stream.
 func (r *recorder) Streams() bool { return r.streams }
@@ -165,9 +174,7 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		if r.status == 0 {
 			r.status = http.StatusSwitchingProtocols
 		}
-		if !r.streams {
-			r.beginStream()
-		}
+		r.beginStream()
 	}
 	return conn, buf, err
 }

@@ -15,7 +15,7 @@ import (
 
 // The README of the runtime shows it as run; internal/archtest holds it to this.
 func runConnect(ctx context.Context, svc *runtime.Service) error {
-	svc.Handle(echo(), httpserver.Procedures("/echo.v1.EchoService/Say", "/echo.v1.EchoService/Repeat"))
+	svc.Handle(echo(), httpserver.Procedures("/echo.v1.EchoService/Say"), httpserver.Streams("/echo.v1.EchoService/Repeat"))
 	return svc.Run(ctx)
 }
 

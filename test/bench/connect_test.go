@@ -105,7 +105,7 @@ func observedEcho(t *testing.T) (*telemetry.Telemetry, string, *http.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := observer.Wrap(echo(), httpserver.Procedures(say, repeat))
+	handler, err := observer.Wrap(echo(), httpserver.Procedures(say), httpserver.Streams(repeat))
 	if err != nil {
 		t.Fatal(err)
 	}
