@@ -64,7 +64,11 @@ func (t *Telemetry) pushSignal(exporter sdkmetric.Exporter) signal {
 				return nil
 			}
 			// A collector of the service may hang while it is gathered.
-			return t.ending(ctx, semconv.SignalMetrics, func() error { return provider.Shutdown(ctx) })
+			left, err := ending(ctx, func() error { return provider.Shutdown(ctx) })
+			if left { // the last push
+				t.dropper(semconv.SignalMetrics)(semconv.DropShutdown, 1)
+			}
+			return err
 		},
 	}
 }

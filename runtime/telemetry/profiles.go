@@ -9,10 +9,12 @@ import (
 	"net/http"
 	goruntime "runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/pyroscope-go"
-
+	"github.com/grafana/pyroscope-go/upstream"
+	"github.com/grafana/pyroscope-go/upstream/remote"
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -22,6 +24,10 @@ import (
 // graph of lock waits at a cost that does not show in one of CPU.
 const mutexFraction = 100
 
+// profileThreads is how many profiles are uploaded at a time: one of each kind that
+// is collected at once, as in pyroscope.Start.
+const profileThreads = 5
+
 // profileAnswer is the most that is read of a profile server's answer, in bytes:
 // an error message and not more.
 const profileAnswer = 64 << 10
@@ -30,46 +36,67 @@ func (t *Telemetry) initProfiles() {
 	if t.opts.Config.PyroscopeAddress == "" || t.opts.Config.Disabled {
 		return
 	}
-	var profiler *pyroscope.Profiler
+	var session *pyroscope.Session
+	u := &uploads{client: &http.Client{Timeout: exportTimeout}, drop: t.dropper(semconv.SignalProfiles)}
 	t.signals = append(t.signals, signal{
 		name: semconv.SignalProfiles,
 		start: func(context.Context) error {
 			goruntime.SetMutexProfileFraction(mutexFraction)
 			var err error
-			profiler, err = pyroscope.Start(t.profilerConfig())
+			session, err = t.startProfiling(u)
 			return err
 		},
 		shutdown: func(ctx context.Context) error {
-			if profiler == nil {
+			if session == nil {
 				return nil
 			}
-			return t.ending(ctx, semconv.SignalProfiles, profiler.Stop)
+			left, err := ending(ctx, func() error { return u.deliver(session) })
+			if left {
+				u.abandon()
+			}
+			return err
 		},
 	})
 }
 
-func (t *Telemetry) profilerConfig() pyroscope.Config {
-	c := t.opts.Config
-	return pyroscope.Config{
-		ApplicationName:   t.opts.Service,
-		ServerAddress:     c.PyroscopeAddress,
+// startProfiling does what pyroscope.Start does, with uploads of ours between the
+// profiler and its queue.
+func (t *Telemetry) startProfiling(u *uploads) (*pyroscope.Session, error) {
+	c, log := t.opts.Config, profilerLog{t.logger, u}
+	var err error
+	u.Remote, err = remote.NewRemote(remote.Config{
+		Address:           c.PyroscopeAddress,
 		BasicAuthUser:     c.PyroscopeUser,
 		BasicAuthPassword: c.PyroscopePassword.Reveal(),
 		TenantID:          c.PyroscopeTenant,
-		Tags:              t.profileTags(),
-		UploadRate:        c.PyroscopeInterval,
-		Logger:            profilerLog{t.logger, t.dropper(semconv.SignalProfiles)},
-		HTTPClient:        profileClient{&http.Client{Timeout: exportTimeout}, t.dropper(semconv.SignalProfiles)},
+		Threads:           profileThreads,
+		Logger:            log,
+		HTTPClient:        u,
+	})
+	if err != nil {
+		return nil, err
+	}
+	session, err := pyroscope.NewSession(pyroscope.SessionConfig{
+		Upstream:   u,
+		AppName:    t.opts.Service,
+		Tags:       t.profileTags(),
+		UploadRate: c.PyroscopeInterval,
+		Logger:     log,
 		// A forced collection before each heap profile would change what is measured.
 		DisableGCRuns: true,
-		ProfileTypes: []pyroscope.ProfileType{
+		ProfilingTypes: []pyroscope.ProfileType{
 			pyroscope.ProfileCPU,
 			pyroscope.ProfileAllocObjects, pyroscope.ProfileAllocSpace,
 			pyroscope.ProfileInuseObjects, pyroscope.ProfileInuseSpace,
 			pyroscope.ProfileGoroutines,
 			pyroscope.ProfileMutexCount, pyroscope.ProfileMutexDuration,
 		},
+	})
+	if err != nil {
+		return nil, err
 	}
+	u.Start()
+	return session, session.Start()
 }
 
 // profileTags keeps the few resource attributes that people filter by. Each
@@ -84,44 +111,90 @@ func (t *Telemetry) profileTags() map[string]string {
 	return tags
 }
 
-// ending returns when f does, or a moment after the context ends; then the last
-// of the signal counts as dropped. The goroutine of an f that hangs ends with the
-// process, which is about to exit.
-func (t *Telemetry) ending(ctx context.Context, signal string, f func() error) error {
+// ending returns when f does, or a moment after the context ends, and says whether
+// it left f behind. The goroutine of an f that hangs ends with the process, which is
+// about to exit.
+func ending(ctx context.Context, f func() error) (left bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
-		return err
+		return false, err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done:
-		return err
+		return false, err
 	case <-time.After(settle):
-		t.dropper(signal)(semconv.DropShutdown, 1)
-		return ctx.Err()
+		return true, ctx.Err()
 	}
 }
 
-// profileClient counts uploads that did not arrive.
-type profileClient struct {
+// uploads stand between the profiler and its queue, and count what does not arrive.
+type uploads struct {
+	*remote.Remote // the queue
+
 	client *http.Client
 	drop   func(reason string, n int)
+	onWay  atomic.Int64 // handed in, and neither answered nor given up
 }
 
-// Do implements the HTTP client that pyroscope-go wants. It reads the answer
-// itself, because the profiler would read one of any length.
-func (c profileClient) Do(r *http.Request) (*http.Response, error) {
-	res, err := c.client.Do(r) //nolint:gosec // the address is the operator's
+// Upload implements [upstream.Upstream].
+func (u *uploads) Upload(job *upstream.UploadJob) {
+	u.onWay.Add(1)
+	u.Remote.Upload(job)
+}
+
+// deliver ends the profiler and waits for all that it has handed in, which the
+// queue alone does not.
+func (u *uploads) deliver(session *pyroscope.Session) error {
+	session.Stop()
+	u.Flush()
+	u.Stop()
+	return nil
+}
+
+// failed counts an upload that ended badly, unless it was given up before.
+func (u *uploads) failed(reason string) {
+	if u.over() {
+		u.drop(reason, 1)
+	}
+}
+
+// over notes that an upload ended, and says whether it was still waited for.
+func (u *uploads) over() bool {
+	for {
+		n := u.onWay.Load()
+		if n == 0 {
+			return false
+		}
+		if u.onWay.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+}
+
+// abandon gives up all that are on their way: the process ends.
+func (u *uploads) abandon() {
+	if n := u.onWay.Swap(0); n > 0 {
+		u.drop(semconv.DropShutdown, int(n))
+	}
+}
+
+// Do implements the HTTP client that the queue wants. It reads the answer itself,
+// because the queue would read one of any length.
+func (u *uploads) Do(r *http.Request) (*http.Response, error) {
+	res, err := u.client.Do(r) //nolint:gosec // the address is the operator's
 	if err != nil {
-		c.drop(semconv.DropExportFailed, 1)
+		u.failed(semconv.DropExportFailed)
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, profileAnswer))
 	if err != nil || res.StatusCode != http.StatusOK {
-		c.drop(semconv.DropExportFailed, 1)
+		u.failed(semconv.DropExportFailed)
+	} else {
+		u.over()
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, err
@@ -130,8 +203,8 @@ func (c profileClient) Do(r *http.Request) (*http.Response, error) {
 // profilerLog keeps the profiler's chatter at debug level; its errors are
 // warnings, because the service itself is well.
 type profilerLog struct {
-	log  *slog.Logger
-	drop func(reason string, n int)
+	log     *slog.Logger
+	uploads *uploads
 }
 
 // profilesFull is what the profiler says, and nothing else, when its own queue
@@ -145,7 +218,7 @@ func (l profilerLog) Debugf(format string, args ...any) {
 
 func (l profilerLog) Errorf(format string, args ...any) {
 	if strings.HasPrefix(format, profilesFull) {
-		l.drop(semconv.DropQueueFull, 1)
+		l.uploads.failed(semconv.DropQueueFull)
 	}
 	l.log.Warn("profiles were not delivered", slog.String("error", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }

@@ -2,7 +2,12 @@ package telemetry
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grafana/pyroscope-go/upstream"
 	"github.com/grafana/pyroscope-go/upstream/remote"
@@ -20,11 +25,8 @@ func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := profilerLog{tel.logger, tel.dropper(semconv.SignalProfiles)}
-	queue, err := remote.NewRemote(remote.Config{Address: "http://127.0.0.1:9", Threads: 1, Logger: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	queue := queueOf(t, tel)
+	log := profilerLog{tel.logger, queue}
 	const room, uploads = 20, 50 // the queue's, and nobody takes from it
 	for range uploads {
 		queue.Upload(&upstream.UploadJob{})
@@ -35,5 +37,67 @@ func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
 	log.Errorf("upload profile: %s", "refused")
 	if got := testutil.ToFloat64(tel.dropped[semconv.SignalProfiles][semconv.DropQueueFull]); got != uploads-room {
 		t.Errorf("another error of the profiler counts as a full queue: %v", got)
+	}
+}
+
+// queueOf is a queue that nobody takes from until it is started.
+func queueOf(t *testing.T, tel *Telemetry) *uploads {
+	t.Helper()
+	u := &uploads{client: http.DefaultClient, drop: tel.dropper(semconv.SignalProfiles)}
+	var err error
+	if u.Remote, err = remote.NewRemote(remote.Config{Address: "http://127.0.0.1:9", Threads: 1, Logger: profilerLog{tel.logger, u}, HTTPClient: u}); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// A stop that cannot wait any longer counts each profile that it leaves behind, and
+// none a second time when its upload fails after all.
+func TestProfilesLeftBehindAreCounted(t *testing.T) {
+	t.Parallel()
+	tel, err := New(Options{Service: "orders", Stdout: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := queueOf(t, tel)
+	const uploads = 7
+	for range uploads {
+		queue.Upload(&upstream.UploadJob{})
+	}
+	queue.abandon()
+	queue.Start() // and now they fail
+	queue.Flush()
+	queue.Stop()
+	for reason, want := range map[string]float64{semconv.DropShutdown: uploads, semconv.DropExportFailed: 0} {
+		if got := testutil.ToFloat64(tel.dropped[semconv.SignalProfiles][reason]); got != want {
+			t.Errorf("%v profiles count as dropped for %s, want %v", got, reason, want)
+		}
+	}
+}
+
+// What waits in the queue when the service stops is delivered.
+func TestProfilesInTheQueueArriveAtAStop(t *testing.T) {
+	t.Parallel()
+	var arrived atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
+	defer server.Close()
+	tel, err := New(Options{Service: "orders", Stdout: io.Discard, Config: Config{PyroscopeAddress: server.URL, PyroscopeInterval: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &uploads{client: http.DefaultClient, drop: tel.dropper(semconv.SignalProfiles)}
+	session, err := tel.startProfiling(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const uploads = 15
+	for range uploads {
+		u.Upload(&upstream.UploadJob{})
+	}
+	if err := u.deliver(session); err != nil {
+		t.Fatal(err)
+	}
+	if arrived.Load() < uploads || u.onWay.Load() != 0 {
+		t.Errorf("%d uploads arrived, %d are on their way", arrived.Load(), u.onWay.Load())
 	}
 }
