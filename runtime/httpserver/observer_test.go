@@ -437,10 +437,11 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 	if connection := upgrade(t, svc.URL); connection != "Upgrade" {
 		t.Errorf("a draining server answers an upgrade with Connection: %s", connection)
 	}
-	svc.Signal(stopSignal{}) // skips the delay
-	if status := svc.Stop(); status != 0 {
-		t.Errorf("status %d", status)
-	}
+	// The second signal skips the delay, and with it the wait for connections: the
+	// one of the upgrade may be cut while net/http still closes it, so the status of
+	// this stop tells nothing.
+	svc.Signal(stopSignal{})
+	_ = svc.Stop()
 }
 
 // upgrade returns the Connection header of the answer to an upgrade.
