@@ -94,6 +94,10 @@ const (
 // PlatformKubernetes is the platform that manifests are written for by default.
 const PlatformKubernetes = "kubernetes"
 
+// Environments lists those that an overlay is written for, in the order in which
+// a release goes through them.
+func Environments() []string { return []string{"dev", "staging", "prod"} }
+
 // Platforms lists where a service can run.
 func Platforms() []string { return []string{PlatformKubernetes, "cloud-run"} }
 

@@ -173,6 +173,7 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"a keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
 		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a folder name with a meaning of its own; choose another name`},
 		{"a version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
+		{"a truth of YAML", service("on"), `scaffold.yaml:2:10: service: "on" is a value of YAML that is no text; choose another name`},
 		{"too long", service(strings.Repeat("a", 41)),
 			`scaffold.yaml:2:10: service: "` + strings.Repeat("a", 41) + `" is 41 characters long; use at most 40`},
 		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
