@@ -1,6 +1,10 @@
 package templates
 
-import "github.com/observability-first/scaffold/templates/spec"
+import (
+	"slices"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
 
 // entry is one file of a service that comes from a template.
 type entry struct {
@@ -49,7 +53,24 @@ func entries(v view) []entry {
 		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
-	return append(files, manifests()...)
+	return slices.Concat(files, manifests(), terraform())
+}
+
+// terraform is one module that knows the service, and one for each cloud.
+func terraform() []entry {
+	var files []entry
+	add := func(module string, when func(view) bool, names ...string) {
+		for _, name := range names {
+			path := "deploy/terraform/" + module + "/" + name
+			files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: when})
+		}
+	}
+	add("core", func(v view) bool { return len(v.Deploy.Terraform) > 0 }, "main.tf", "variables.tf", "outputs.tf", "core.tftest.hcl")
+	for _, cloud := range spec.Clouds() {
+		chosen := func(v view) bool { return slices.Contains(v.Deploy.Terraform, cloud) }
+		add(cloud, chosen, "main.tf", "variables.tf", "outputs.tf")
+	}
+	return files
 }
 
 // manifests are what Kubernetes is told: a base that follows the spec, and

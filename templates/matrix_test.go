@@ -60,6 +60,7 @@ func factors() []factor {
 		{"autoscale", choices("deploy.autoscale: %s", "{source: cpu}", "{source: adapter}", "{source: keda, prometheus: 'http://p.test'}")},
 		{"gateway", choices("deploy.gateway: %s", "{}", "{host: tried.test, name: public, namespace: edge}")},
 		{"monitoring", choices("deploy.monitoring: %s", "{}", "{namespace: observed, labels: {release: stack}}")},
+		{"terraform", choices("deploy.terraform: %s", "[]", "[aws]", "[gcp, azure]")},
 		{"defaults", []choice{{"built in", ""}, {"of the house", "defaults"}}},
 	}
 }
@@ -118,6 +119,10 @@ func chosen(t *testing.T, row []int) spec.Service {
 	}
 	if telemetry, _ := document["telemetry"].(map[string]any); telemetry["histograms"] == "native" {
 		thresholds = nil // the spec refuses the two together
+	}
+	if deploy, _ := document["deploy"].(map[string]any); len(deploy["terraform"].([]any)) > 0 {
+		telemetry, _ := document["telemetry"].(map[string]any)
+		telemetry["metrics"] = "push" // nobody scrapes there
 	}
 	slos := []any{objective("availability", window, "availability", map[string]any{})}
 	for i, threshold := range thresholds {

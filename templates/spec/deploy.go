@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/observability-first/scaffold/slo"
 )
 
 // Deploy is how the service is shipped and runs. Durations are whole seconds,
@@ -120,6 +122,9 @@ func (v *validator) deploy() {
 	v.oneOfEach("platforms", "platform", d.Platforms, Platforms())
 	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
 	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
+	if len(d.Terraform) > 0 && v.s.Telemetry.Metrics != slo.MetricsPush {
+		v.problemf("deploy.terraform", "nobody scrapes a service there; write telemetry.metrics: push")
+	}
 	if v.doc.Has("deploy.image") { // else it is the name, which has a rule of its own
 		v.check("deploy.image", checkImage(d.Image))
 	}
@@ -282,13 +287,14 @@ func checkMemory(memory string) error {
 	if !memAmount.MatchString(memory) {
 		return fmt.Errorf("%s is not an amount of memory; write one such as 256Mi or 1Gi", abbreviate(memory))
 	}
-	if mib := (Resources{Memory: memory}).mebibytes(); mib < minMemory {
+	if mib := (Resources{Memory: memory}).MiB(); mib < minMemory {
 		return fmt.Errorf("%s is too little for a service of Go and its telemetry; write %dMi or more", abbreviate(memory), minMemory)
 	}
 	return nil
 }
 
-func (r Resources) mebibytes() int {
+// MiB is the limit of memory.
+func (r Resources) MiB() int {
 	parts := memAmount.FindStringSubmatch(r.Memory)
 	if parts == nil {
 		return 0
@@ -305,7 +311,7 @@ func (r Resources) mebibytes() int {
 
 // MemoryRequest is the part of the memory that is requested and is GOMEMLIMIT:
 // nine tenths, in whole MiB.
-func (r Resources) MemoryRequest() string { return strconv.Itoa(r.mebibytes()*9/10) + "Mi" }
+func (r Resources) MemoryRequest() string { return strconv.Itoa(r.MiB()*9/10) + "Mi" }
 
 // Cores is the requested CPU in processors.
 func (r Resources) Cores() float64 {
