@@ -25,6 +25,9 @@ func (v view) compiled() ([]File, error) {
 	runbooks, errRunbooks := runbookFiles(rules)
 	boards, errBoards := v.boardFiles(rules)
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
+	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
+		files = append(files, v.prometheusRules(rules))
+	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)
 }
 

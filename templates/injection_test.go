@@ -3,6 +3,7 @@ package templates_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -146,6 +147,8 @@ func parses(t *testing.T, f templates.File) {
 	case strings.HasSuffix(base, ".rules.yaml"):
 		_, errs := rulefmt.Parse(f.Data, false, model.LegacyValidation, promql.NewParser(promql.Options{}), slog.New(slog.DiscardHandler))
 		err = errors.Join(errs...)
+	case strings.HasPrefix(f.Path, "deploy/"), strings.HasPrefix(f.Path, "observability/kubernetes/"):
+		err = objects(f.Data)
 	case strings.HasSuffix(base, ".yaml"), strings.HasSuffix(base, ".yml"):
 		err = oneDocument(f.Data)
 	case f.Owner == templates.Block:
@@ -194,6 +197,29 @@ func oneDocument(data []byte) error {
 		return errors.New("more than one document")
 	}
 	return nil
+}
+
+// objects reads manifests: every document is an object of Kubernetes, none is
+// empty. Files of variables have lines of their own.
+func objects(data []byte) error {
+	if !strings.Contains(string(data), "apiVersion:") {
+		return nil
+	}
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	for n := 0; ; n++ {
+		var object struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string `yaml:"kind"`
+		}
+		switch err := dec.Decode(&object); {
+		case errors.Is(err, io.EOF) && n > 0:
+			return nil
+		case err != nil:
+			return err
+		case object.APIVersion == "" || object.Kind == "":
+			return fmt.Errorf("document %d is no object", n)
+		}
+	}
 }
 
 // holds finds the text where it belongs, as each language reads it.
@@ -283,7 +309,7 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 			delete(differing, name) // selectors and annotations: many lines, read by their parsers above
 		}
 	}
-	want := map[string]int{"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1}
+	want := map[string]int{"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1, "deploy/base/servicemonitor.yaml": 1}
 	if diff := cmp.Diff(want, differing); diff != "" {
 		t.Errorf("lines that differ (-want +got):\n%s", diff)
 	}

@@ -1,11 +1,15 @@
 package templates
 
+import "github.com/observability-first/scaffold/templates/spec"
+
 // entry is one file of a service that comes from a template.
 type entry struct {
 	path     string // in the service
 	template string // below files/service
 	owner    Owner
 	when     func(view) bool // nil means always
+	// environment is the one that an overlay is for.
+	environment string
 }
 
 // entries is the layout of a service on one screen; design and README of a
@@ -17,7 +21,7 @@ func entries(v view) []entry {
 		postgres = func(v view) bool { return v.HasPostgres() }
 		memory   = func(v view) bool { return !v.HasPostgres() }
 	)
-	return []entry{
+	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
 		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: Yours},
 		{path: cmd + "scaffold_gen.go", template: "cmd/scaffold_gen.go.tmpl", owner: Managed},
@@ -45,4 +49,37 @@ func entries(v view) []entry {
 		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
+	return append(files, manifests()...)
+}
+
+// manifests are what Kubernetes is told: a base that follows the spec, and
+// overlays for what differs between environments.
+func manifests() []entry {
+	kubernetes := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
+	routed := func(v view) bool { return kubernetes(v) && v.Deploy.Gateway.Host != "" }
+	scraped := func(v view) bool { return kubernetes(v) && !v.PushesMetrics() }
+	var files []entry
+	for _, f := range []struct {
+		name string
+		when func(view) bool
+	}{
+		{"kustomization", kubernetes}, {"serviceaccount", kubernetes}, {"deployment", kubernetes}, {"autoscaler", kubernetes},
+		{"poddisruptionbudget", kubernetes}, {"service", kubernetes}, {"networkpolicies", kubernetes},
+		{"httproute", routed}, {"servicemonitor", scraped},
+	} {
+		path := "deploy/base/" + f.name + ".yaml"
+		files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: f.when})
+	}
+	files = append(files, entry{
+		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
+	})
+	for _, environment := range spec.Environments() {
+		for _, name := range []string{"kustomization.yaml", "config.env"} {
+			files = append(files, entry{
+				path: "deploy/overlays/" + environment + "/" + name, template: "deploy/overlay/" + name + ".tmpl",
+				owner: Yours, when: kubernetes, environment: environment,
+			})
+		}
+	}
+	return files
 }

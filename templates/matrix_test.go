@@ -53,6 +53,13 @@ func factors() []factor {
 		{"window", choices("window: %s", "7d", "28d", "30d")},
 		{"thresholds", choices("thresholds: [%s]", "", "200ms", "200ms, 1s", "5ms, 300ms, 20s")},
 		{"links", []choice{{"none", ""}, {"all", "links: {runbooks: 'https://r.test', grafana: 'https://g.test', repository: 'https://s.test', alertmanager: 'https://a.test', branch: trunk}"}}},
+		{"platforms", choices("deploy.platforms: %s", "[kubernetes]", "[]")},
+		{"image", choices("deploy.image: %s", "tried", "'registry.test:5000/shop/tried'")},
+		{"resources", choices("deploy.resources: %s", "{cpu: 250m, memory: 256Mi}", "{cpu: 1.5, memory: 1Gi}")},
+		{"grace", choices("deploy.grace: %s", "{}", "{period: 2m}", "{drain: 1m}")},
+		{"autoscale", choices("deploy.autoscale: %s", "{source: cpu}", "{source: adapter}", "{source: keda, prometheus: 'http://p.test'}")},
+		{"gateway", choices("deploy.gateway: %s", "{}", "{host: tried.test, name: public, namespace: edge}")},
+		{"monitoring", choices("deploy.monitoring: %s", "{}", "{namespace: observed, labels: {release: stack}}")},
 		{"defaults", []choice{{"built in", ""}, {"of the house", "defaults"}}},
 	}
 }

@@ -51,6 +51,7 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 		if e.when != nil && !e.when(v) {
 			continue
 		}
+		v.Environment = e.environment
 		data, err := render("service/"+e.template, v)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.path, err))
@@ -72,7 +73,7 @@ func render(name string, v view) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText}).Parse(string(text))
+	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal}).Parse(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -95,3 +96,6 @@ func jsonText(v any) (string, error) {
 	text, err := json.Marshal(v)
 	return string(text), err
 }
+
+// literal is a text that relabelling takes as it is: it reads $1 as a group.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }

@@ -44,6 +44,8 @@ type view struct {
 	spec.Service
 	RenderOptions
 	recorded recorded
+	// Environment is the one whose overlay is rendered.
+	Environment string
 }
 
 // recorded is what package record kept of one kind of service: requirements and

@@ -40,6 +40,8 @@ func reservedAsService(name string) string {
 	switch {
 	case token.IsKeyword(name), isSpecialFolder(name):
 		return reservedFor(name)
+	case slices.Contains([]string{"n", "no", "null", "off", "on", "true", "false", "y", "yes"}, name):
+		return "a value of YAML that is no text" // of 1.1, which tools around Kubernetes read
 	case versionSuffix.MatchString(name):
 		return "how Go writes the version of a module"
 	}

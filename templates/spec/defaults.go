@@ -32,8 +32,27 @@ func builtIn() Service {
 			Annotations: map[string]string{},
 			Severities:  slo.Severities{Page: "critical", Ticket: "warning"},
 		},
-		Deploy: Deploy{Replicas: Replicas{Min: 3, Max: 10}},
+		Deploy: deployment(),
 		SLOs:   objectives(),
+	}
+}
+
+// deployment is three replicas that a cluster runs through the loss of a zone,
+// stops without losing a request, and scales on the one metric that every
+// cluster serves. The sleep is what endpoints need to reach every balancer.
+func deployment() Deploy {
+	return Deploy{
+		Platforms: []string{PlatformKubernetes},
+		Pipelines: []string{"github"},
+		Terraform: []string{},
+		Replicas:  Replicas{Min: 3, Max: 10},
+		Resources: Resources{CPU: "250m", Memory: "256Mi"},
+		Grace: Grace{
+			PreStop: 10 * time.Second, Drain: 20 * time.Second, Stop: 5 * time.Second,
+			Flush: 5 * time.Second, Margin: 5 * time.Second,
+		},
+		Autoscale:  Autoscale{Source: SourceCPU, CPU: 70, InFlight: 20},
+		Monitoring: Monitoring{Namespace: "monitoring", Labels: map[string]string{}},
 	}
 }
 
@@ -63,6 +82,12 @@ func derive(s *Service) {
 	}
 	if len(s.Telemetry.Selector) == 0 && s.Name != "" {
 		s.Telemetry.Selector = map[string]string{semconv.LabelJob: s.Name}
+	}
+	if s.Deploy.Image == "" {
+		s.Deploy.Image = s.Name
+	}
+	if s.Deploy.Grace.Period == 0 {
+		s.Deploy.Grace.Period = s.Deploy.Grace.Parts()
 	}
 	for i := range s.SLOs {
 		s.SLOs[i] = s.SLOs[i].WithDefaults()

@@ -53,7 +53,19 @@ func TestAMinimalSpecGetsEveryDefault(t *testing.T) {
 		},
 		Links:    slo.Links{Branch: "main"},
 		Alerting: slo.Alerting{Severities: slo.Severities{Page: "critical", Ticket: "warning"}},
-		Deploy:   spec.Deploy{Replicas: spec.Replicas{Min: 3, Max: 10}},
+		Deploy: spec.Deploy{
+			Platforms: []string{"kubernetes"},
+			Pipelines: []string{"github"},
+			Image:     "orders",
+			Replicas:  spec.Replicas{Min: 3, Max: 10},
+			Resources: spec.Resources{CPU: "250m", Memory: "256Mi"},
+			Grace: spec.Grace{
+				Period: 45 * time.Second, PreStop: 10 * time.Second, Drain: 20 * time.Second,
+				Stop: 5 * time.Second, Flush: 5 * time.Second, Margin: 5 * time.Second,
+			},
+			Autoscale:  spec.Autoscale{Source: "cpu", CPU: 70, InFlight: 20},
+			Monitoring: spec.Monitoring{Namespace: "monitoring"},
+		},
 		SLOs: []slo.Objective{
 			{Name: "availability", Target: "99.9", Window: "30d", MinBadEvents: new(5),
 				Indicator: slo.Indicator{Availability: &slo.Availability{}}},
@@ -85,7 +97,17 @@ telemetry:
   metrics: push
 links: {repository: "https://git.acme.io/orders", branch: trunk, runbooks: "https://run.acme.io", grafana: "http://grafana:3000", alertmanager: "https://am.acme.io/x"}
 alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}}
-deploy: {replicas: {min: 1, max: 1}}
+deploy:
+  platforms: [cloud-run]
+  pipelines: [gitlab, jenkins]
+  terraform: [gcp]
+  image: registry.acme.io:5000/shop/orders
+  replicas: {min: 1, max: 1}
+  resources: {cpu: 1.5, memory: 1Gi}
+  grace: {period: 1m, preStop: 1s, drain: 2s, stop: 3s, flush: 4s, margin: 5s}
+  autoscale: {source: keda, cpu: 50, inFlight: 7, prometheus: "http://prometheus.observed:9090"}
+  gateway: {host: orders.acme.io, name: public, namespace: edge}
+  monitoring: {namespace: observed, labels: {release: kube-prometheus, acme.io/tier: ""}}
 slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, groupBy: [http_route], minBadEvents: 0}]
 `)
 	want := spec.Service{
@@ -106,7 +128,18 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 			Labels: map[string]string{"tier": "1"}, Annotations: map[string]string{"chat": "#orders"},
 			Severities: slo.Severities{Page: "p1", Ticket: "p3"},
 		},
-		Deploy: spec.Deploy{Replicas: spec.Replicas{Min: 1, Max: 1}},
+		Deploy: spec.Deploy{
+			Platforms: []string{"cloud-run"}, Pipelines: []string{"gitlab", "jenkins"}, Terraform: []string{"gcp"},
+			Image: "registry.acme.io:5000/shop/orders", Replicas: spec.Replicas{Min: 1, Max: 1},
+			Resources: spec.Resources{CPU: "1.5", Memory: "1Gi"},
+			Grace: spec.Grace{
+				Period: time.Minute, PreStop: time.Second, Drain: 2 * time.Second,
+				Stop: 3 * time.Second, Flush: 4 * time.Second, Margin: 5 * time.Second,
+			},
+			Autoscale:  spec.Autoscale{Source: "keda", CPU: 50, InFlight: 7, Prometheus: "http://prometheus.observed:9090"},
+			Gateway:    spec.Gateway{Host: "orders.acme.io", Name: "public", Namespace: "edge"},
+			Monitoring: spec.Monitoring{Namespace: "observed", Labels: map[string]string{"release": "kube-prometheus", "acme.io/tier": ""}},
+		},
 		SLOs: []slo.Objective{{
 			Name: "own", Target: "95.50", Window: "7d", GroupBy: []string{"http_route"}, MinBadEvents: new(0),
 			Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: "a_total", Bad: `a_total{x="y"}`}},
@@ -140,6 +173,7 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"a keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
 		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a folder name with a meaning of its own; choose another name`},
 		{"a version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
+		{"a truth of YAML", service("on"), `scaffold.yaml:2:10: service: "on" is a value of YAML that is no text; choose another name`},
 		{"too long", service(strings.Repeat("a", 41)),
 			`scaffold.yaml:2:10: service: "` + strings.Repeat("a", 41) + `" is 41 characters long; use at most 40`},
 		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
@@ -197,6 +231,49 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
 		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
+		{"an unknown platform", minimal + "deploy: {platforms: [kubernets]}",
+			`scaffold.yaml:5:22: deploy.platforms[0]: unknown platform "kubernets"; did you mean "kubernetes"?`},
+		{"a pipeline twice", minimal + "deploy: {pipelines: [github, github]}",
+			"scaffold.yaml:5:30: deploy.pipelines[1]: github stands twice; leave one"},
+		{"an unknown cloud", minimal + "deploy: {terraform: [moon]}",
+			`scaffold.yaml:5:22: deploy.terraform[0]: unknown cloud "moon"; known: aws, gcp, azure`},
+		{"an image with a tag", minimal + "deploy: {image: 'ghcr.io/acme/orders:v1'}",
+			`scaffold.yaml:5:17: deploy.image: "ghcr.io/acme/orders:v1" names a tag or a port alone; write the repository, such as ghcr.io/acme/orders`},
+		{"an image with a digest", minimal + "deploy: {image: 'orders@sha256:0'}",
+			`scaffold.yaml:5:17: deploy.image: "orders@sha256:0" names a digest, which each release has its own of; write the repository alone, such as ghcr.io/acme/orders`},
+		{"an image in upper case", minimal + "deploy: {image: ghcr.io/Acme/orders}",
+			`scaffold.yaml:5:17: deploy.image: "ghcr.io/Acme/orders" is not the name of an image; write a repository in lower case, such as ghcr.io/acme/orders`},
+		{"no CPU", minimal + "deploy: {resources: {cpu: 0.0}}",
+			`scaffold.yaml:5:27: deploy.resources.cpu: "0.0" is not an amount of CPU; write one such as 250m or 1.5`},
+		{"an amount of memory of another system", minimal + "deploy: {resources: {memory: 256MB}}",
+			`scaffold.yaml:5:30: deploy.resources.memory: "256MB" is not an amount of memory; write one such as 256Mi or 1Gi`},
+		{"too little memory", minimal + "deploy: {resources: {memory: 31Mi}}",
+			`scaffold.yaml:5:30: deploy.resources.memory: "31Mi" is too little for a service of Go and its telemetry; write 32Mi or more`},
+		{"a period shorter than its parts", minimal + "deploy: {grace: {period: 30s}}",
+			"scaffold.yaml:5:26: deploy.grace.period: 30s is shorter than its parts together, so that replicas would be killed while they stop: " +
+				"preStop 10s + drain 20s + stop 5s + flush 5s + margin 5s; write 45s, or shorten a part"},
+		{"half a second", minimal + "deploy: {grace: {drain: 1500ms}}",
+			"scaffold.yaml:5:25: deploy.grace.drain: 1.5s is not in whole seconds, which is what platforms read; write 2s"},
+		{"no sleep", minimal + "deploy: {grace: {preStop: 0s}}",
+			"scaffold.yaml:5:27: deploy.grace.preStop: 0s is too short; use 1s or more"},
+		{"a day", minimal + "deploy: {grace: {drain: 1d}}",
+			"scaffold.yaml:5:25: deploy.grace.drain: 24h0m0s is longer than an hour, which a roll-out would wait for with each replica; write less"},
+		{"an unknown source", minimal + "deploy: {autoscale: {source: kedaa}}",
+			`scaffold.yaml:5:30: deploy.autoscale.source: unknown source "kedaa"; did you mean "keda"?`},
+		{"more than all of the CPU", minimal + "deploy: {autoscale: {cpu: 101}}",
+			"scaffold.yaml:5:27: deploy.autoscale.cpu: 101 is not a share of the requested CPU in percent; use 1 to 100"},
+		{"KEDA without Prometheus", minimal + "deploy: {autoscale: {source: keda}}",
+			"scaffold.yaml:5:21: deploy.autoscale.prometheus: KEDA needs the address that it asks; write one such as http://prometheus.monitoring:9090"},
+		{"a password for Prometheus", minimal + "deploy: {autoscale: {prometheus: 'http://a:b@p'}}",
+			"scaffold.yaml:5:34: deploy.autoscale.prometheus: the address holds a user name or password; leave it out, since manifests are read by everybody"},
+		{"a gateway without a host", minimal + "deploy: {gateway: {name: public}}",
+			"scaffold.yaml:5:19: deploy.gateway.host: a gateway without a host routes nothing; write the name that callers use, or leave the gateway out"},
+		{"a host with a path", minimal + "deploy: {gateway: {host: acme.io/x, name: a, namespace: b}}",
+			`scaffold.yaml:5:26: deploy.gateway.host: "acme.io/x" is not a host name; write one such as orders.acme.com`},
+		{"a host without a gateway", minimal + "deploy: {gateway: {host: acme.io, namespace: b}}",
+			`scaffold.yaml:5:19: deploy.gateway.name: "" is not the name of an object of Kubernetes; use lower-case letters, digits and hyphens`},
+		{"a label with a space", minimal + "deploy: {monitoring: {labels: {release: a b}}}",
+			`scaffold.yaml:5:41: deploy.monitoring.labels.release: "a b" is not the value of a label of Kubernetes; use letters, digits, '-', '_' and '.', at most 63`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,6 +73,10 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"http: {port: '8080'}", "telemetry: {traceRatio: 2}", "telemetry: {histograms: x}", "telemetry: {metrics: x}", "telemetry: {selector: {a-b: c}}",
 		"telemetry: {selector: {a: ''}}", "telemetry: {environmentLabel: a-b}", "telemetry: {scrapeInterval: soon}", "links: {grafana: 'ftp://x'}",
 		"alerting: {severities: {page: ''}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",
+		"deploy: {platforms: [moon]}", "deploy: {pipelines: [github, github]}", "deploy: {terraform: [ibm]}", "deploy: {image: 'a:b'}",
+		"deploy: {resources: {cpu: 250}, replicas: {min: x}}", "deploy: {resources: {cpu: 1s}}", "deploy: {resources: {memory: 1MB}}",
+		"deploy: {grace: {drain: soon}}", "deploy: {autoscale: {source: moon}}", "deploy: {autoscale: {cpu: 0}}", "deploy: {autoscale: {inFlight: 0}}",
+		"deploy: {autoscale: {prometheus: x}}", "deploy: {gateway: {zebra: 1}}", "deploy: {monitoring: {labels: [a]}}",
 		"slos: []", "slos: [{}]", slos("name: A"), slos("window: 4w"), slos("objective: 0.999"), slos("objective: 100"), slos("objective: '99,9'"),
 		slos("indicator: {}"), slos("indicator: {availability: {}, latency: {threshold: 1s}}"), slos("indicator: {latency: {}}"),
 		slos("indicator: {ratio: {total: a}}"), slos("groupBy: [a, b, c]"), slos("minBadEvents: -1"), slos("zebra: 1"),
@@ -108,8 +113,17 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 	}
 	for path, want := range map[string][]string{
 		"pattern": spec.Patterns(), "telemetry.histograms": spec.Histograms(), "telemetry.metrics": spec.MetricsTransports(),
+		"deploy.autoscale.source": spec.AutoscaleSources(),
 	} {
 		if diff := cmp.Diff(want, texts(at(split(path)...)["enum"])); diff != "" {
+			t.Errorf("%s (-package +schema):\n%s", path, diff)
+		}
+	}
+	for path, want := range map[string][]string{
+		"deploy.platforms": spec.Platforms(), "deploy.pipelines": spec.Pipelines(), "deploy.terraform": spec.Clouds(),
+	} {
+		items, _ := at(split(path)...)["items"].(map[string]any)
+		if diff := cmp.Diff(want, texts(items["enum"])); diff != "" {
 			t.Errorf("%s (-package +schema):\n%s", path, diff)
 		}
 	}
@@ -138,12 +152,17 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 	derived := map[string]bool{
 		"apiVersion": true, "service": true, "description": true, "owner": true, "module": true, "resource": true, "plural": true,
 		"telemetry.selector.job": true, "components": true, "alerting.labels": true, "alerting.annotations": true,
+		"deploy.image": true, "deploy.grace.period": true, "deploy.monitoring.labels": true,
 	}
 	for _, v := range parse(t, minimal).Effective() {
 		if derived[v.Path] || isSLO(v.Path) {
 			continue
 		}
-		if got, want := fmt.Sprint(at(split(v.Path)...)["default"]), fmt.Sprint(v.Value); got != want {
+		path, value := v.Path, fmt.Sprint(v.Value)
+		if list, index, ok := strings.Cut(path, "["); ok && index == "0]" {
+			path, value = list, "["+value+"]" // the lists of defaults hold one value
+		}
+		if got, want := fmt.Sprint(at(split(path)...)["default"]), value; got != want {
 			t.Errorf("%s: the schema says %s, the package %s", v.Path, got, want)
 		}
 	}

@@ -83,17 +83,6 @@ type Telemetry struct {
 	Metrics          string        `yaml:"metrics"`        // one of [MetricsTransports]
 }
 
-// Deploy is how the service runs.
-type Deploy struct {
-	Replicas Replicas `yaml:"replicas"`
-}
-
-// Replicas bounds the number of processes.
-type Replicas struct {
-	Min int `yaml:"min"` // from 1
-	Max int `yaml:"max"` // at least Min
-}
-
 // Patterns lists the kinds of service that can be generated.
 func Patterns() []string { return []string{"service"} }
 

@@ -70,7 +70,7 @@ func (v *validator) shared() {
 	v.listeners()
 	v.observed()
 	v.links()
-	v.replicas()
+	v.deploy()
 }
 
 func (v *validator) listeners() {
@@ -184,13 +184,3 @@ func isHost(host string) bool {
 
 // notInBranch follows git-check-ref-format.
 func notInBranch(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) }
-
-func (v *validator) replicas() {
-	r := v.s.Deploy.Replicas
-	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
-		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
-	}
-	if r.Max < r.Min {
-		v.problemf("deploy.replicas.max", "%d is below the minimum of %d", r.Max, r.Min)
-	}
-}

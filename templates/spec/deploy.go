@@ -1,0 +1,315 @@
+package spec
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Deploy is how the service is shipped and runs. Durations are whole seconds,
+// which is what the platforms read.
+type Deploy struct {
+	Platforms  []string   `yaml:"platforms"`  // of [Platforms]; none writes no manifests
+	Pipelines  []string   `yaml:"pipelines"`  // of [Pipelines]
+	Terraform  []string   `yaml:"terraform"`  // of [Clouds]
+	Image      string     `yaml:"image"`      // repository without tag or digest
+	Replicas   Replicas   `yaml:"replicas"`   // bounds of the autoscaler
+	Resources  Resources  `yaml:"resources"`  // of one replica
+	Grace      Grace      `yaml:"grace"`      // time to stop
+	Autoscale  Autoscale  `yaml:"autoscale"`  // what adds replicas
+	Gateway    Gateway    `yaml:"gateway"`    // the way in; without a host there is none
+	Monitoring Monitoring `yaml:"monitoring"` // who scrapes it
+}
+
+// Replicas bounds the number of processes.
+type Replicas struct {
+	Min int `yaml:"min"` // from 1
+	Max int `yaml:"max"` // at least Min
+}
+
+// Resources is what one replica needs, in the notation of Kubernetes.
+type Resources struct {
+	// CPU is requested and not limited: a limit throttles a service in the
+	// middle of a request while the machine idles. GOMAXPROCS is this, rounded up.
+	CPU string `yaml:"cpu"`
+	// Memory is the limit. Nine tenths of it are requested, and are GOMEMLIMIT,
+	// so that the garbage collector works harder before the kernel kills.
+	Memory string `yaml:"memory"`
+}
+
+// Grace is the time that the platform leaves a replica to stop, and its parts.
+type Grace struct {
+	Period  time.Duration `yaml:"period"`  // all of it; default: the sum of the parts
+	PreStop time.Duration `yaml:"preStop"` // sleep until balancers have heard
+	Drain   time.Duration `yaml:"drain"`   // for requests in flight
+	Stop    time.Duration `yaml:"stop"`    // for workers and pools
+	Flush   time.Duration `yaml:"flush"`   // for the last traces, metrics and logs
+	Margin  time.Duration `yaml:"margin"`  // until the kernel kills
+}
+
+// StopTimeout is the budget of the process itself: what is left when the
+// sleep is over and the margin is kept.
+func (g Grace) StopTimeout() time.Duration { return g.Drain + g.Stop + g.Flush }
+
+// Parts is the sum that the period has to hold.
+func (g Grace) Parts() time.Duration { return g.PreStop + g.StopTimeout() + g.Margin }
+
+// Autoscale is what adds and takes replicas.
+type Autoscale struct {
+	// Source says which metrics the cluster serves to its autoscaler; see
+	// [AutoscaleSources]. A metric that nobody serves stops scaling down.
+	Source   string `yaml:"source"`
+	CPU      int    `yaml:"cpu"`      // percent of the requested CPU, on average
+	InFlight int    `yaml:"inFlight"` // requests in flight in one replica, on average
+	// Prometheus is the address that KEDA asks.
+	Prometheus string `yaml:"prometheus"`
+}
+
+// Gateway is the listener that routes from outside lead through.
+type Gateway struct {
+	Host      string `yaml:"host"`      // the name that callers use
+	Name      string `yaml:"name"`      // of the Gateway object
+	Namespace string `yaml:"namespace"` // of the Gateway object
+}
+
+// Monitoring is where the scraper runs and what it looks for.
+type Monitoring struct {
+	Namespace string `yaml:"namespace"` // of the scraper and the collector
+	// Labels are those by which the Prometheus operator selects monitors and
+	// rules.
+	Labels map[string]string `yaml:"labels"`
+}
+
+// The names of the sources that an autoscaler can have.
+const (
+	SourceCPU     = "cpu"
+	SourceAdapter = "adapter"
+	SourceKEDA    = "keda"
+)
+
+// PlatformKubernetes is the platform that manifests are written for by default.
+const PlatformKubernetes = "kubernetes"
+
+// Environments lists those that an overlay is written for, in the order in which
+// a release goes through them.
+func Environments() []string { return []string{"dev", "staging", "prod"} }
+
+// Platforms lists where a service can run.
+func Platforms() []string { return []string{PlatformKubernetes, "cloud-run"} }
+
+// Pipelines lists the systems that pipelines can be written for.
+func Pipelines() []string { return []string{"github", "gitlab", "jenkins"} }
+
+// Clouds lists the clouds that a Terraform module can be written for.
+func Clouds() []string { return []string{"aws", "gcp", "azure"} }
+
+// AutoscaleSources lists who can serve metrics to the autoscaler: the metrics
+// server of the cluster alone, an adapter that serves custom metrics beside it,
+// or KEDA, which asks Prometheus itself.
+func AutoscaleSources() []string { return []string{SourceCPU, SourceAdapter, SourceKEDA} }
+
+// RunsOn says whether the service is deployed to the platform.
+func (d Deploy) RunsOn(platform string) bool { return slices.Contains(d.Platforms, platform) }
+
+func (v *validator) deploy() {
+	d := v.s.Deploy
+	v.oneOfEach("platforms", "platform", d.Platforms, Platforms())
+	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
+	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
+	if v.doc.Has("deploy.image") { // else it is the name, which has a rule of its own
+		v.check("deploy.image", checkImage(d.Image))
+	}
+	v.replicas()
+	v.check("deploy.resources.cpu", checkCPU(d.Resources.CPU))
+	v.check("deploy.resources.memory", checkMemory(d.Resources.Memory))
+	v.grace()
+	v.autoscale()
+	v.gateway()
+	v.check("deploy.monitoring.namespace", checkNamespace(d.Monitoring.Namespace))
+	v.kubernetesLabels()
+}
+
+func (v *validator) oneOfEach(key, what string, chosen, known []string) {
+	for i, name := range chosen {
+		path := fmt.Sprintf("deploy.%s[%d]", key, i)
+		v.check(path, checkOneOf(what, name, known))
+		if slices.Contains(chosen[:i], name) {
+			v.problemf(path, "%s stands twice; leave one", name)
+		}
+	}
+}
+
+func (v *validator) replicas() {
+	r := v.s.Deploy.Replicas
+	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
+		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
+	}
+	if r.Max < r.Min {
+		v.problemf("deploy.replicas.max", "%d is below the minimum of %d", r.Max, r.Min)
+	}
+}
+
+// grace holds the arithmetic that no API server knows: it compares the sleep
+// with the period alone, and kills a process that is still draining.
+func (v *validator) grace() {
+	g := v.s.Deploy.Grace
+	sound := true
+	for _, part := range []struct {
+		key          string
+		value, least time.Duration
+	}{
+		{"preStop", g.PreStop, time.Second}, {"drain", g.Drain, time.Second}, {"stop", g.Stop, 0},
+		{"flush", g.Flush, time.Second}, {"margin", g.Margin, 0},
+	} {
+		sound = v.seconds("deploy.grace."+part.key, part.value, part.least) && sound
+	}
+	// A file of defaults may leave the period to each service.
+	if !sound || g.Period == 0 || !v.seconds("deploy.grace.period", g.Period, 0) || g.Period >= g.Parts() {
+		return
+	}
+	v.problemf("deploy.grace.period",
+		"%s is shorter than its parts together, so that replicas would be killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s; write %s, or shorten a part",
+		duration(g.Period), duration(g.PreStop), duration(g.Drain), duration(g.Stop), duration(g.Flush), duration(g.Margin), duration(g.Parts()))
+}
+
+// seconds says whether the value is one that platforms read and roll-outs can
+// wait for.
+func (v *validator) seconds(path string, value, least time.Duration) bool {
+	switch {
+	case value < least:
+		v.problemf(path, "%s is too short; use %s or more", value, least)
+	case value > time.Hour:
+		v.problemf(path, "%s is longer than an hour, which a roll-out would wait for with each replica; write less", value)
+	case value%time.Second != 0:
+		v.problemf(path, "%s is not in whole seconds, which is what platforms read; write %s", value, value.Truncate(time.Second)+time.Second)
+	default:
+		return true
+	}
+	return false
+}
+
+func (v *validator) autoscale() {
+	a := v.s.Deploy.Autoscale
+	v.check("deploy.autoscale.source", checkOneOf("source", a.Source, AutoscaleSources()))
+	if a.CPU < 1 || a.CPU > 100 {
+		v.problemf("deploy.autoscale.cpu", "%d is not a share of the requested CPU in percent; use 1 to 100", a.CPU)
+	}
+	if a.InFlight < 1 {
+		v.problemf("deploy.autoscale.inFlight", "%d requests in flight are too few to aim at; use 1 or more", a.InFlight)
+	}
+	switch u, err := url.Parse(a.Prometheus); {
+	case a.Prometheus == "" && a.Source == SourceKEDA:
+		v.problemf("deploy.autoscale.prometheus", "KEDA needs the address that it asks; write one such as http://prometheus.monitoring:9090")
+	case a.Prometheus == "":
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		v.problemf("deploy.autoscale.prometheus", "%s is not an address; write one such as http://prometheus.monitoring:9090", abbreviate(a.Prometheus))
+	case u.User != nil:
+		v.problemf("deploy.autoscale.prometheus", "the address holds a user name or password; leave it out, since manifests are read by everybody")
+	}
+}
+
+func (v *validator) gateway() {
+	g := v.s.Deploy.Gateway
+	if g.Host == "" {
+		if g.Name != "" || g.Namespace != "" {
+			v.problemf("deploy.gateway.host", "a gateway without a host routes nothing; write the name that callers use, or leave the gateway out")
+		}
+		return
+	}
+	if len(g.Host) > 253 || !hostName.MatchString(g.Host) {
+		v.problemf("deploy.gateway.host", "%s is not a host name; write one such as orders.acme.com", abbreviate(g.Host))
+	}
+	v.check("deploy.gateway.name", checkNamespace(g.Name))
+	v.check("deploy.gateway.namespace", checkNamespace(g.Namespace))
+}
+
+func (v *validator) kubernetesLabels() {
+	for key, value := range v.s.Deploy.Monitoring.Labels {
+		prefix, name, slash := strings.Cut(key, "/")
+		if !slash {
+			prefix, name = "", key
+		}
+		switch {
+		case len(name) > 63 || !labelName.MatchString(name), slash && (len(prefix) > 253 || !hostName.MatchString(prefix)):
+			v.problemf("deploy.monitoring.labels", "%s is not a label of Kubernetes; write one such as release", abbreviate(key))
+		case len(value) > 63 || value != "" && !labelName.MatchString(value):
+			v.problemf("deploy.monitoring.labels."+key, "%s is not the value of a label of Kubernetes; use letters, digits, '-', '_' and '.', at most 63", abbreviate(value))
+		}
+	}
+}
+
+var (
+	// hostName is a name as RFC 1123 has it, in lower case.
+	hostName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`)
+	// labelName is the last part of a label's key, and a value that is not empty,
+	// as Kubernetes reads them.
+	labelName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+	// imageName is a repository as the OCI distribution specification has it, with
+	// the host and port that clients put before it.
+	imageName = regexp.MustCompile(`^([a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]{1,5})?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	cpuAmount = regexp.MustCompile(`^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$`)
+	memAmount = regexp.MustCompile(`^([0-9]{1,9})(Mi|Gi)$`)
+)
+
+func checkImage(image string) error {
+	switch {
+	case strings.Contains(image, "@"):
+		return fmt.Errorf("%s names a digest, which each release has its own of; write the repository alone, such as ghcr.io/acme/orders", abbreviate(image))
+	case strings.LastIndex(image, ":") > strings.LastIndex(image, "/"):
+		return fmt.Errorf("%s names a tag or a port alone; write the repository, such as ghcr.io/acme/orders", abbreviate(image))
+	case len(image) > 255 || !imageName.MatchString(image):
+		return fmt.Errorf("%s is not the name of an image; write a repository in lower case, such as ghcr.io/acme/orders", abbreviate(image))
+	}
+	return nil
+}
+
+func checkCPU(cpu string) error {
+	if !cpuAmount.MatchString(cpu) || strings.Trim(cpu, "0.m") == "" {
+		return fmt.Errorf("%s is not an amount of CPU; write one such as 250m or 1.5", abbreviate(cpu))
+	}
+	return nil
+}
+
+// minMemory is what a replica was seen to live in: with 32 MiB for a service
+// that makes garbage all the time, Go's limit at nine tenths, it survives.
+const minMemory = 32
+
+func checkMemory(memory string) error {
+	if !memAmount.MatchString(memory) {
+		return fmt.Errorf("%s is not an amount of memory; write one such as 256Mi or 1Gi", abbreviate(memory))
+	}
+	if mib := (Resources{Memory: memory}).mebibytes(); mib < minMemory {
+		return fmt.Errorf("%s is too little for a service of Go and its telemetry; write %dMi or more", abbreviate(memory), minMemory)
+	}
+	return nil
+}
+
+func (r Resources) mebibytes() int {
+	parts := memAmount.FindStringSubmatch(r.Memory)
+	if parts == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0 // nine digits fit
+	}
+	if parts[2] == "Gi" {
+		n *= 1024
+	}
+	return n
+}
+
+// MemoryRequest is the part of the memory that is requested and is GOMEMLIMIT:
+// nine tenths, in whole MiB.
+func (r Resources) MemoryRequest() string { return strconv.Itoa(r.mebibytes()*9/10) + "Mi" }
+
+func checkNamespace(name string) error {
+	if len(name) > 63 || !hostName.MatchString(name) || strings.Contains(name, ".") {
+		return fmt.Errorf("%s is not the name of an object of Kubernetes; use lower-case letters, digits and hyphens", abbreviate(name))
+	}
+	return nil
+}
