@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -93,6 +91,5 @@ func readBill(o sbomOptions) (sbom.Bill, error) {
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	var vendored fs.FS = os.DirFS(filepath.Join(dir, "vendor"))
-	return sbom.New(subject, vendored)
+	return sbom.New(subject, os.DirFS(dir))
 }

@@ -6,6 +6,7 @@ import (
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"runtime/debug"
@@ -43,17 +44,23 @@ func Read(path, name, version string) (Subject, error) {
 type Bill struct {
 	subject  Subject
 	licences map[string]string // by the path that the code imports
+	sums     sums
 }
 
 // New lists the modules with their licences. It names every module that has
-// none that is known. vendored is the vendor folder of the build.
-func New(s Subject, vendored fs.FS) (Bill, error) {
+// none that is known. tree is the folder of the service, with vendor and go.sum.
+func New(s Subject, tree fs.FS) (Bill, error) {
 	var paths []string
 	for _, m := range s.Info.Deps {
 		paths = append(paths, m.Path)
 	}
-	licences, err := licencesOf(vendored, paths)
-	return Bill{s, licences}, err
+	vendored, err := fs.Sub(tree, "vendor")
+	if err != nil {
+		return Bill{}, err
+	}
+	licences, errLicences := licencesOf(vendored, paths)
+	known, errSums := readSums(tree, s.Info.Deps)
+	return Bill{s, licences, known}, errors.Join(errLicences, errSums)
 }
 
 // Modules is how many modules the binary holds, beside its own and Go.
@@ -103,7 +110,7 @@ func (b Bill) components() []cdx.Component {
 		PackageURL: purl("std", goVersion), Licenses: expression(goLicence),
 	}}
 	for _, m := range b.subject.Info.Deps {
-		list = append(list, module(m, b.licences[m.Path]))
+		list = append(list, module(m, b.licences[m.Path], b.sums))
 	}
 	slices.SortFunc(list, func(a, b cdx.Component) int { return cmp.Compare(a.Name, b.Name) })
 	return list
@@ -112,29 +119,32 @@ func (b Bill) components() []cdx.Component {
 // module is a module as a component. One that another stands in for is named
 // as the other, since that is the code that a scanner has to look up; what it
 // replaces is its ancestor. A folder has no name of its own.
-func module(m *debug.Module, licence string) cdx.Component {
-	code, replaced := m, ""
-	if r := m.Replace; r != nil {
-		replaced = r.Path
-		if !isFolder(r.Path) {
-			code = r
-		}
-	}
+func module(m *debug.Module, licence string, known sums) cdx.Component {
+	code := linked(m)
 	c := cdx.Component{
 		BOMRef: purl(code.Path, code.Version), Type: cdx.ComponentTypeLibrary,
 		Name: code.Path, Version: code.Version, PackageURL: purl(code.Path, code.Version),
-		Scope: cdx.ScopeRequired, Licenses: expression(licence), Hashes: hashes(code.Sum),
+		Scope: cdx.ScopeRequired, Licenses: expression(licence), Hashes: hashes(known.of(code)),
 	}
 	switch {
-	case replaced == "":
+	case m.Replace == nil:
 	case code == m:
-		c.Pedigree = &cdx.Pedigree{Notes: "built from the folder " + replaced + " instead of the published module"}
+		c.Pedigree = &cdx.Pedigree{Notes: "built from the folder " + m.Replace.Path + " instead of the published module"}
 	default:
 		c.Pedigree = &cdx.Pedigree{Ancestors: &[]cdx.Component{{
 			Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version, PackageURL: purl(m.Path, m.Version),
 		}}}
 	}
 	return c
+}
+
+// linked is the module whose code is in the binary: the one that the code
+// imports, or the one that replaces it. A folder has no name of its own.
+func linked(m *debug.Module) *debug.Module {
+	if m.Replace != nil && !isFolder(m.Replace.Path) {
+		return m.Replace
+	}
+	return m
 }
 
 // isFolder follows the rule of go.mod: a replacement without a version is a
