@@ -179,7 +179,7 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 
 // ofTools are variables of the tools that these files call.
 func ofTools(name string) bool {
-	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "CI"}, name)
+	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "ARCH", "IMAGE", "PUSH", "SOURCE_DATE_EPOCH", "CI"}, name)
 }
 
 func readModule(dir string) (*modfile.File, error) {
