@@ -174,7 +174,8 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 			})
 		}
 	}
-	return findings, nil
+	more, err := misspelt(t.Dir, known)
+	return append(findings, more...), err
 }
 
 // ofTools are variables of the tools that these files call.

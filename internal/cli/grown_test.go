@@ -156,3 +156,12 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 		t.Errorf("generate: status %d, %s", status, errs)
 	}
 }
+
+// A variable that nobody reads is a setting that somebody believes in.
+func TestVariablesOfOverlaysAreRead(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=debug\nOTEL_BLRP_SCHEDULE_DELAY=1\nOVERLOAD_MIN_LIMITT=3\n")
+	s.check(cli.ExitDrift,
+		`deploy/overlays/prod/config.env:4: the service reads no variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
+}
