@@ -52,7 +52,7 @@ func newImageCommand(g *globals) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.tag, "tag", "", "name of the image with its tag (default: the service's name with dev)")
+	flags.StringVar(&o.tag, "tag", "", "name of the image with its tag (default: deploy.image of the spec, with dev)")
 	flags.StringVarP(&o.archive, "out", "o", "", "file to write the image to (default: no file)")
 	flags.StringVar(&o.digest, "digest", "", "file to write the image's digest to (default: no file)")
 	flags.BoolVar(&o.push, "push", false, "send the image to the registry in its name")
@@ -78,7 +78,7 @@ func runImage(ctx context.Context, g *globals, o imageOptions) error {
 		return err
 	}
 	if o.tag == "" {
-		o.tag = service.Name + ":dev"
+		o.tag = service.Deploy.Image + ":dev"
 	}
 	tag, err := ociimage.ParseTag(o.tag)
 	if err != nil {

@@ -120,6 +120,47 @@ func TestTwoBuildsGiveOneDigest(t *testing.T) {
 	}
 }
 
+// The usual case: a pipeline and a laptop have a clone each of one commit.
+func TestTwoClonesOfACommitGiveOneDigest(t *testing.T) {
+	t.Parallel()
+	home, origin := t.TempDir(), filepath.Join(t.TempDir(), "origin")
+	git := func(dir string, args ...string) string {
+		return strings.TrimSpace(run(t, dir, []string{"HOME=" + home, "GIT_CONFIG_NOSYSTEM=1"}, "git", append([]string{"-c", "user.name=t", "-c", "user.email=t@acme.test"}, args...)...))
+	}
+	for _, part := range []string{"runtime", "orders"} {
+		orders(t)
+		if err := os.CopyFS(filepath.Join(origin, part), os.DirFS(filepath.Join(workshop, part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git(origin, "init", "--quiet")
+	git(origin, "add", "--all")
+	git(origin, "commit", "--quiet", "--message", "Take orders")
+	commit := git(origin, "rev-parse", "HEAD")
+
+	var digests []string
+	for _, who := range []string{"laptop", "pipeline"} {
+		clone := filepath.Join(t.TempDir(), who)
+		git(filepath.Dir(clone), "clone", "--quiet", origin, clone)
+		dir := filepath.Join(clone, "orders")
+		run(t, dir, nil, "make", "image")
+		digests = append(digests, digestOf(t, dir))
+		config, err := packedImage(t, dir).ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := config.Config.Labels["org.opencontainers.image.revision"]; got != commit || config.Created.Unix() == 0 {
+			t.Errorf("the image says that it is of commit %q from %s", got, config.Created)
+		}
+		if changed := git(clone, "status", "--porcelain"); changed != "" {
+			t.Errorf("make image changed the clone:\n%s", changed)
+		}
+	}
+	if digests[0] != digests[1] || digests[0] == digestOf(t, orders(t)) {
+		t.Errorf("digests %v", digests)
+	}
+}
+
 // The program runs with nothing but the image below it, which is read-only.
 func TestTheImageRunsOnItsOwn(t *testing.T) {
 	t.Parallel()
