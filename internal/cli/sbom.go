@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -78,6 +80,23 @@ func runSBOM(g *globals, o sbomOptions) error {
 	return nil
 }
 
+// moduleFolder is the nearest folder upward from dir with a go.mod: a service may
+// be part of a larger module.
+func moduleFolder(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no go.mod in %s or above; run this in the module of the binary", dir)
+		}
+	}
+}
+
 func readBill(o sbomOptions) (sbom.Bill, error) {
 	dir, err := findService("")
 	if err != nil {
@@ -91,5 +110,9 @@ func readBill(o sbomOptions) (sbom.Bill, error) {
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	return sbom.New(subject, os.DirFS(dir))
+	module, err := moduleFolder(dir)
+	if err != nil {
+		return sbom.Bill{}, err
+	}
+	return sbom.New(subject, os.DirFS(module))
 }
