@@ -177,7 +177,7 @@ func TestTheImageRunsOnItsOwn(t *testing.T) {
 		unpack(t, image, root)
 		p := inImage(t, root, config.Config.Entrypoint[0], "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "TZ="+zone)
 		started := p.line("service started")
-		answered, err := http.Get("http://" + started["http_addr"].(string) + "/v1/orders") //nolint:noctx // bounded by the process
+		answered, err := http.Get("http://" + started["http_addr"].(string) + "/v1/orders")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestTheImageVerifiesWhoItCalls(t *testing.T) {
 			if err := os.WriteFile(roots, append(read(t, roots), own...), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Chmod(roots, 0o644); err != nil { //nolint:gosec // as in the image
+			if err := os.Chmod(roots, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -95,8 +95,7 @@ func dropEmpty(env []string) []string {
 	return kept
 }
 
-// service makes a service that the tests of this package share, with make image
-// and make sbom done.
+// service makes a service.
 func service(tb testing.TB, name string, args ...string) string {
 	tb.Helper()
 	dir := filepath.Join(workshop, name)

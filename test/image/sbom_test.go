@@ -45,15 +45,25 @@ func noted(t *testing.T, binary string) []part {
 
 // component is what a scanner reads of a component.
 type component struct {
-	Name, Version, PURL string
-	Hashes              []struct{ Alg, Content string }
-	Licenses            []struct{ Expression string }
-	Pedigree            struct{ Notes string }
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	PURL    string `json:"purl"`
+	Hashes  []struct {
+		Content string `json:"content"`
+	} `json:"hashes"`
+	Licenses []struct {
+		Expression string `json:"expression"`
+	} `json:"licenses"`
+	Pedigree struct {
+		Notes string `json:"notes"`
+	} `json:"pedigree"`
 }
 
 func components(t *testing.T, document []byte) []component {
 	t.Helper()
-	var bom struct{ Components []component }
+	var bom struct {
+		Components []component `json:"components"`
+	}
 	if err := json.Unmarshal(document, &bom); err != nil {
 		t.Fatal(err)
 	}

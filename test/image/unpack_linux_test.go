@@ -45,12 +45,12 @@ func unpack(t *testing.T, image v1.Image, root string) []string {
 			t.Fatal(err)
 		}
 		name := filepath.Clean(h.Name)
-		list = append(list, fmt.Sprintf("%s %s %d:%d %s", name, fs.FileMode(h.Mode).Perm(), h.Uid, h.Gid, h.ModTime.UTC().Format("2006"))) //nolint:gosec // nine bits
+		list = append(list, fmt.Sprintf("%s %s %d:%d %s", name, fs.FileMode(h.Mode).Perm(), h.Uid, h.Gid, h.ModTime.UTC().Format("2006")))
 		path := filepath.Join(root, name)
 		if h.Typeflag == tar.TypeDir {
 			err = os.MkdirAll(path, 0o755)
 		} else {
-			err = writeFile(path, archive, fs.FileMode(h.Mode).Perm()) //nolint:gosec // nine bits
+			err = writeFile(path, archive, fs.FileMode(h.Mode).Perm())
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func inImage(t *testing.T, root, program string, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(root, "proc"), 0o555); err != nil { //nolint:gosec // as engines make it
+	if err := os.Mkdir(filepath.Join(root, "proc"), 0o555); err != nil {
 		t.Fatal(err)
 	}
 	return startProcess(t, &exec.Cmd{
@@ -121,7 +121,7 @@ func enter(root string) error {
 		}
 	}
 	if err := os.Mkdir(filepath.Join(root, "new"), 0o700); !errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("root itself can write to %s: %v", root, err)
+		return errors.Join(fmt.Errorf("%s is not read-only", root), err)
 	}
 	if err := errors.Join(syscall.Chroot(root), syscall.Chdir("/"), syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
 		return err
@@ -131,7 +131,7 @@ func enter(root string) error {
 		return errno
 	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, enterRoot+"=") })
-	return syscall.Exec(os.Args[0], os.Args, env) //nolint:gosec // the test's own choice
+	return syscall.Exec(os.Args[0], os.Args, env)
 }
 
 func startProcess(t *testing.T, cmd *exec.Cmd) *process {
@@ -176,11 +176,7 @@ func (p *process) read(out io.Reader) {
 func (p *process) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var all string
-	for _, line := range p.raw {
-		all += line + "\n"
-	}
-	return all
+	return strings.Join(p.raw, "\n")
 }
 
 // line waits for the log line with that message.
