@@ -13,8 +13,10 @@ RUNBOOKS := test/runbooks
 # What the README says on other programs, typed to them: each wants so many modules
 # of its own, or forks of them, that it has one for itself.
 COMPOSE := test/compose
+IMAGES := test/image
 MIMIR := test/mimir
 TERRAFORM := test/terraform
+OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -45,7 +47,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema images
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +81,9 @@ mimir: ## give the rules to a real Grafana Mimir, with its own tool (downloads a
 compose: ## bring the observability stack up by the real Docker Compose, on an engine that only takes notes
 	$(call timed,compose,cd $(COMPOSE) && go test -count=1 ./...)
 
+images: ## pack a service's image and list what is in it, held to BuildKit, a registry, the kernel and CycloneDX (as root: two minutes)
+	$(call timed,images,cd $(IMAGES) && go test -count=1 ./...)
+
 terraform: ## format, validate and test the generated Terraform modules by Terraform (or OpenTofu, which it then compiles: minutes)
 	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)
 
@@ -86,7 +91,7 @@ deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(TERRAFORM) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -110,7 +115,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(TERRAFORM) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)

@@ -176,7 +176,7 @@ func makes(t *testing.T, data []byte) {
 	}
 }
 
-var instruction = regexp.MustCompile(`^(#.*|(FROM|WORKDIR|COPY|ARG|RUN|ENV|EXPOSE|ENTRYPOINT) .+|)$`)
+var instruction = regexp.MustCompile(`^(#.*|(FROM|USER|WORKDIR|COPY|ARG|RUN|ENV|EXPOSE|ENTRYPOINT) .+|)$`)
 
 func builds(t *testing.T, data []byte) {
 	t.Helper()

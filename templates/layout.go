@@ -53,6 +53,8 @@ func entries(v view) []entry {
 		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
+	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
+	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Managed, when: cloudRun})
 	return slices.Concat(files, manifests(), terraform())
 }
 

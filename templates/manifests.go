@@ -16,7 +16,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// userID is the user that the image runs as: distroless calls it nonroot.
+// userID is the user that the image runs as, without a name in it; distroless
+// images call the same one nonroot.
 const userID = 65532
 
 // UserID is the user and the group of the process in its container.

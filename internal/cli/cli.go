@@ -186,7 +186,7 @@ func newRootCommand(g *globals) *cobra.Command {
 	flags.BoolVar(&g.noColor, "no-color", false, "write no colours; NO_COLOR does the same")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
 	offer(root, "output", formats())
-	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newVerifyCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
+	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
 	return root
 }
 

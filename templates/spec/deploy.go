@@ -93,15 +93,18 @@ const (
 	SourceKEDA    = "keda"
 )
 
-// PlatformKubernetes is the platform that manifests are written for by default.
-const PlatformKubernetes = "kubernetes"
+// The names of the platforms. Manifests are written for Kubernetes by default.
+const (
+	PlatformKubernetes = "kubernetes"
+	PlatformCloudRun   = "cloud-run"
+)
 
 // Environments lists those that an overlay is written for, in the order in which
 // a release goes through them.
 func Environments() []string { return []string{"dev", "staging", "prod"} }
 
 // Platforms lists where a service can run.
-func Platforms() []string { return []string{PlatformKubernetes, "cloud-run"} }
+func Platforms() []string { return []string{PlatformKubernetes, PlatformCloudRun} }
 
 // Pipelines lists the systems that pipelines can be written for.
 func Pipelines() []string { return []string{"github", "gitlab", "jenkins"} }
@@ -133,6 +136,7 @@ func (v *validator) deploy() {
 	v.check("deploy.resources.memory", checkMemory(d.Resources.Memory))
 	v.grace()
 	v.autoscale()
+	v.cloudRun()
 	v.gateway()
 	v.check("deploy.monitoring.namespace", checkNamespace(d.Monitoring.Namespace))
 	v.kubernetesLabels()
