@@ -28,7 +28,9 @@ func TestGeneratedObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range generated.Services(t) {
+	services := generated.Services(t)
+	checkMutants(t, types, services)
+	for _, s := range services {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			checkDocuments(t, types, s)

@@ -133,6 +133,17 @@ func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRu
 	return c.Do(ctx, http.MethodPatch, path+"?"+query.Encode(), "application/apply-patch+yaml", o)
 }
 
+// Create posts the object in a dry run with strict validation, as `kubectl apply`
+// does with one that is new. Unlike [Cluster.Apply] it does not merge lists by
+// their keys, which finds some faults before the object is looked at.
+func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Answer, error) {
+	path, err := c.Path(ctx, o)
+	if err != nil {
+		return Answer{}, err
+	}
+	return c.Do(ctx, http.MethodPost, strings.TrimSuffix(path, "/"+o.GetName())+"?dryRun=All&fieldValidation=Strict", jsonContent, o)
+}
+
 // Get returns the object as the server has it.
 func (c *Cluster) Get(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	path, err := c.Path(ctx, o)

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,7 @@ type Cluster struct {
 	dir   string
 	uid   int // who runs the programs; 0 is the user of the test
 
+	running   []*program
 	resources sync.Map // group and version to what they hold
 }
 
@@ -51,68 +53,92 @@ func New(t testing.TB) *Cluster {
 	}
 	// A port that was free a moment ago may be taken: another try finds others.
 	for attempt := 1; ; attempt++ {
-		c, err := start(t, programs)
+		c := &Cluster{Programs: programs}
+		err := c.start(t.Context())
 		if err == nil {
+			t.Cleanup(func() {
+				if died := c.stop(); died != nil {
+					t.Error(died)
+				}
+			})
 			return c
 		}
+		_ = c.stop() // what died is in err
 		if attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
 			t.Fatal(err)
 		}
 	}
 }
 
-func start(t testing.TB, programs Programs) (*Cluster, error) {
-	t.Helper()
-	// t.TempDir is closed to other users.
-	dir, err := os.MkdirTemp("", "kubernetes-")
-	if err != nil {
-		return nil, err
+func (c *Cluster) start(ctx context.Context) (err error) {
+	// A test's own folder is closed to other users.
+	if c.dir, err = os.MkdirTemp("", "kubernetes-"); err != nil {
+		return err
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	c := &Cluster{Programs: programs, dir: dir}
 	if os.Getuid() == 0 {
 		c.uid = nobody
 	}
 	if err := c.prepare(); err != nil {
-		return nil, err
+		return err
 	}
 	ports, err := freePorts(3)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	etcd, peer := "http://"+ports[0], "http://"+ports[1]
-	store, err := c.run(t, "etcd", "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync", "--logger=zap", "--log-level=warn",
+	store, err := c.run("etcd", "--data-dir="+c.file("data"), "--unsafe-no-fsync", "--logger=zap", "--log-level=warn",
 		"--listen-client-urls="+etcd, "--advertise-client-urls="+etcd,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := store.until(t.Context(), "etcd is healthy", func(ctx context.Context) error { return ok(ctx, http.DefaultClient, etcd+"/health", "") }); err != nil {
-		return nil, err
+	if err := store.until(ctx, "etcd is healthy", func(ctx context.Context) error { return ok(ctx, http.DefaultClient, etcd+"/health", "") }); err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(ports[2])
+	if err != nil {
+		return err
 	}
 	c.URL = "https://" + ports[2]
-	_, port, _ := net.SplitHostPort(ports[2])
-	server, err := c.run(t, "kube-apiserver", "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port,
-		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--cert-dir="+dir, "--authorization-mode=RBAC",
+	server, err := c.run("kube-apiserver", "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port,
+		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--cert-dir="+c.dir, "--authorization-mode=RBAC",
 		"--token-auth-file="+c.file("tokens.csv"), "--service-cluster-ip-range=10.0.0.0/24",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+c.file("accounts.pem"),
 		"--service-account-signing-key-file="+c.file("accounts.pem"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := server.until(t.Context(), "the API server is ready", c.ready); err != nil {
-		return nil, err
+	if err := server.until(ctx, "the API server is ready", c.ready); err != nil {
+		return err
 	}
 	c.Kubeconfig = c.file("kubeconfig")
 	if err := c.writeKubeconfig(); err != nil {
-		return nil, err
+		return err
 	}
 	// No machine sends heartbeats here, so that the controllers that bury machines
 	// have to stay away.
-	_, err = c.run(t, "kube-controller-manager", "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0",
+	_, err = c.run("kube-controller-manager", "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0",
 		"--controllers=*,-node-lifecycle-controller,-taint-eviction-controller", "--service-account-private-key-file="+c.file("accounts.pem"),
 		"--horizontal-pod-autoscaler-sync-period=1s")
-	return c, err
+	return err
+}
+
+// stop kills the programs, the last first: asked kindly, an API server takes
+// two minutes to leave. It says which had died before.
+func (c *Cluster) stop() (died error) {
+	for _, p := range slices.Backward(c.running) {
+		select {
+		case <-p.ended:
+			died = errors.Join(died, fmt.Errorf("%s ended before its test:\n%s", p.name, p.tail()))
+		default:
+			_ = p.process.Kill() // one that has just ended needs none
+			<-p.ended
+		}
+	}
+	if c.dir == "" {
+		return died
+	}
+	return errors.Join(died, os.RemoveAll(c.dir))
 }
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
@@ -205,15 +231,13 @@ func ok(ctx context.Context, client *http.Client, url, token string) error {
 
 // program is one that runs.
 type program struct {
-	name  string
-	log   string
-	ended chan struct{}
+	name    string
+	log     string
+	process *os.Process
+	ended   chan struct{}
 }
 
-// run starts a program and kills it with the test: asked kindly, an API server
-// takes two minutes to leave.
-func (c *Cluster) run(t testing.TB, name string, args ...string) (*program, error) {
-	t.Helper()
+func (c *Cluster) run(name string, args ...string) (*program, error) {
 	path, err := c.reachable(name)
 	if err != nil {
 		return nil, err
@@ -223,26 +247,19 @@ func (c *Cluster) run(t testing.TB, name string, args ...string) (*program, erro
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, args...) //nolint:noctx // it ends with the test, by the cleanup below
+	cmd := exec.Command(path, args...) //nolint:noctx // stop ends it
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = c.dir, log, log, childAttr(c.uid)
 	cmd.Env = []string{"HOME=" + c.dir, "PATH=" + os.Getenv("PATH")}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
+	p.process = cmd.Process
+	c.running = append(c.running, p)
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait() // killed is how it should end
 		_ = log.Close()
 	}()
-	t.Cleanup(func() {
-		select {
-		case <-p.ended:
-			t.Errorf("%s ended before its test:\n%s", name, p.tail())
-		default:
-			_ = cmd.Process.Kill() // one that has just ended needs none
-			<-p.ended
-		}
-	})
 	return p, nil
 }
 

@@ -210,9 +210,12 @@ func (c *Cluster) WatchPods(t testing.TB, namespace, selector string) (end func(
 		done <- follow(json.NewDecoder(res.Body), takes, &seen)
 	}()
 	return func() Watched {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("watching pods: %v", err)
+		select {
+		case err := <-done:
+			t.Errorf("the watch over pods ended by itself: %v", err)
+		default:
+			cancel()
+			<-done // what a watch that is cut off reads last is no news
 		}
 		return seen
 	}

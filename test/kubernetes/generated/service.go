@@ -98,8 +98,20 @@ slos:
 		strings.Join([]string{level["source"], level["gateway"], level["replicas"], level["resources"], level["grace"], level["monitoring"], level["image"]}, "\n  "), latency)
 }
 
-// checkout is the root of the repository.
-func checkout() (string, error) { return filepath.Abs(filepath.Join("..", "..")) }
+// checkout is the root of the repository, in which the test runs.
+func checkout() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "cmd", "scaffold")); missing == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("the test does not run in a checkout of scaffold")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
 
 // Services builds the command and generates a service for each row, and adds
 // the examples of the repository.
