@@ -148,8 +148,8 @@ func (v *validator) replicas() {
 	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
 		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
 	}
-	if r.Max < r.Min {
-		v.problemf("deploy.replicas.max", "%d is below the minimum of %d", r.Max, r.Min)
+	if r.Max == 0 { // for package slo that means unknown
+		v.problemf("deploy.replicas.max", "0 is too few; use 1 or more")
 	}
 }
 
@@ -306,6 +306,19 @@ func (r Resources) mebibytes() int {
 // MemoryRequest is the part of the memory that is requested and is GOMEMLIMIT:
 // nine tenths, in whole MiB.
 func (r Resources) MemoryRequest() string { return strconv.Itoa(r.mebibytes()*9/10) + "Mi" }
+
+// Cores is the requested CPU in processors.
+func (r Resources) Cores() float64 {
+	text, milli := strings.CutSuffix(r.CPU, "m")
+	n, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil:
+		return 0 // the spec is checked
+	case milli:
+		return n / 1000
+	}
+	return n
+}
 
 func checkNamespace(name string) error {
 	if len(name) > 63 || !hostName.MatchString(name) || strings.Contains(name, ".") {
