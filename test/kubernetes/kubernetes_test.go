@@ -28,6 +28,7 @@ func TestGeneratedObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	score := buildScore(t)
 	services := generated.Services(t)
 	checkMutants(t, types, services)
 	for _, s := range services {
@@ -39,6 +40,7 @@ func TestGeneratedObjects(t *testing.T) {
 			for _, environment := range generated.Environments() {
 				checkOverlay(t, types, s, environment)
 			}
+			checkScore(t, score, s)
 		})
 	}
 }
