@@ -1,6 +1,7 @@
 package generated
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -66,6 +67,10 @@ type Spec struct {
 			Labels    map[string]string `json:"labels"`
 		} `json:"monitoring"`
 	} `json:"deploy"`
+
+	// InFlight is the gauge of requests in flight that the service declares, so
+	// that an autoscaler which asks for another is found out.
+	InFlight string `json:"-"`
 }
 
 // Duration is one as 10s or 1m30s.
@@ -122,7 +127,27 @@ func readSpec(dir string) (Spec, error) {
 	if g := &s.Deploy.Grace; g.Period == 0 {
 		g.Period = g.PreStop + g.Drain + g.Stop + g.Flush + g.Margin
 	}
-	return s, nil
+	s.InFlight, err = inFlight(dir)
+	return s, err
+}
+
+func inFlight(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "observability", "telemetry.json"))
+	if err != nil {
+		return "", err
+	}
+	var declared struct {
+		Metrics []struct{ Name, Type string } `json:"metrics"`
+	}
+	if err := yaml.Unmarshal(data, &declared); err != nil {
+		return "", err
+	}
+	for _, m := range declared.Metrics {
+		if m.Type == "gauge" && strings.Contains(m.Name, "server") && strings.HasSuffix(m.Name, "_active_requests") {
+			return m.Name, nil
+		}
+	}
+	return "", errors.New("the service declares no gauge of requests in flight")
 }
 
 // AdminPort is the port of probes and metrics.

@@ -2,7 +2,6 @@ package manifests
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,84 +108,6 @@ func (j *judge) rollout() {
 	if deadline := j.deployment.Spec.ProgressDeadlineSeconds; deadline != nil {
 		slowest := int64(j.main.StartupProbe.PeriodSeconds*j.main.StartupProbe.FailureThreshold) + int64(j.deployment.Spec.MinReadySeconds)
 		j.want(int64(*deadline) > slowest, "a roll-out is given up after %d s, while a start may take %d s", *deadline, slowest)
-	}
-}
-
-func (j *judge) autoscaler() {
-	d := j.spec.Deploy
-	if d.Autoscale.Source == "keda" {
-		j.want(len(j.Autoscalers) == 0 && len(j.ScaledObject) == 1, "%d HorizontalPodAutoscalers and %d ScaledObjects, want KEDA's alone", len(j.Autoscalers), len(j.ScaledObject))
-		j.scaledObjects()
-		return
-	}
-	j.want(len(j.Autoscalers) == 1 && len(j.ScaledObject) == 0, "%d HorizontalPodAutoscalers and %d ScaledObjects, want one that Kubernetes serves", len(j.Autoscalers), len(j.ScaledObject))
-	for _, hpa := range j.Autoscalers {
-		lowest := int64(1)
-		if hpa.Spec.MinReplicas != nil {
-			lowest = int64(*hpa.Spec.MinReplicas)
-		}
-		j.bounds(lowest, int64(hpa.Spec.MaxReplicas))
-		target := hpa.Spec.ScaleTargetRef
-		j.want(target.APIVersion == "apps/v1" && target.Kind == "Deployment" && target.Name == j.deployment.Name, "the autoscaler scales %v", target)
-		var metrics []string
-		for _, m := range hpa.Spec.Metrics {
-			switch {
-			case m.ContainerResource != nil && m.ContainerResource.Target.AverageUtilization != nil:
-				r := m.ContainerResource
-				metrics = append(metrics, fmt.Sprintf("%s of %s at %d %%", r.Name, r.Container, *r.Target.AverageUtilization))
-			case m.Pods != nil && m.Pods.Target.AverageValue != nil:
-				metrics = append(metrics, m.Pods.Metric.Name+" at "+m.Pods.Target.AverageValue.String())
-			default:
-				metrics = append(metrics, string(m.Type))
-			}
-		}
-		want := []string{fmt.Sprintf("cpu of %s at %d %%", j.main.Name, d.Autoscale.CPU)}
-		if d.Autoscale.Source == "adapter" {
-			want = append(want, fmt.Sprintf("http_server_active_requests at %d", d.Autoscale.InFlight))
-		}
-		j.want(slices.Equal(metrics, want), "the autoscaler asks for %q, want %q", metrics, want)
-		j.want(hpa.Spec.Behavior != nil && hpa.Spec.Behavior.ScaleDown != nil && hpa.Spec.Behavior.ScaleUp != nil, "the autoscaler has no behaviour")
-	}
-}
-
-// bounds may be lower in an overlay that is for trying things.
-func (j *judge) bounds(lowest, highest int64) {
-	r := j.spec.Deploy.Replicas
-	j.want(lowest <= highest, "the autoscaler's minimum %d is above its maximum %d", lowest, highest)
-	j.want(highest == r.Max, "the autoscaler's maximum is %d, the spec's %d", highest, r.Max)
-	j.want(lowest == r.Min || lowest == 1 && j.environment() == "dev", "the autoscaler's minimum is %d, the spec's %d", lowest, r.Min)
-}
-
-func (j *judge) scaledObjects() {
-	for _, o := range j.ScaledObject {
-		spec, _ := o.Object["spec"].(map[string]any)
-		lowest, _ := spec["minReplicaCount"].(int64)
-		highest, _ := spec["maxReplicaCount"].(int64)
-		j.bounds(lowest, highest)
-		target, _ := spec["scaleTargetRef"].(map[string]any)
-		// KEDA takes a Deployment where kind and version are left out.
-		j.want(target["name"] == j.deployment.Name && len(target) == 1, "the ScaledObject scales %v", target)
-		triggers := map[string]map[string]any{}
-		list, _ := spec["triggers"].([]any)
-		for _, item := range list {
-			trigger, _ := item.(map[string]any)
-			kind, _ := trigger["type"].(string)
-			triggers[kind], _ = trigger["metadata"].(map[string]any)
-		}
-		a := j.spec.Deploy.Autoscale
-		j.want(len(list) == 2 && triggers["cpu"]["value"] == strconv.FormatInt(a.CPU, 10), "the ScaledObject does not ask for CPU at %d %%: %v", a.CPU, triggers)
-		asked := triggers["prometheus"]
-		query, _ := asked["query"].(string)
-		j.want(asked["serverAddress"] == a.Prometheus && asked["threshold"] == strconv.FormatInt(a.InFlight, 10), "the ScaledObject does not ask %s: %v", a.Prometheus, asked)
-		j.want(strings.Contains(query, "http_server_active_requests{"), "the ScaledObject asks %q, which counts no requests in flight", query)
-		for name, value := range j.spec.Telemetry.Selector {
-			matcher := name + "=" + strconv.Quote(value)
-			j.want(strings.Contains(query, matcher), "the ScaledObject asks %q, without %s", query, matcher)
-		}
-		if environment := j.environment(); environment != "" {
-			matcher := j.spec.Telemetry.EnvironmentLabel + "=" + strconv.Quote(environment)
-			j.want(strings.Contains(query, matcher), "the ScaledObject of %s asks %q, which counts every environment", environment, query)
-		}
 	}
 }
 
@@ -370,73 +291,4 @@ func (j *judge) budget() {
 	b := j.Budgets[0].Spec
 	j.want(b.MinAvailable == nil && b.MaxUnavailable != nil && *b.MaxUnavailable == intstr.FromInt32(1), "the PodDisruptionBudget allows %v away and wants %v", b.MaxUnavailable, b.MinAvailable)
 	j.want(b.UnhealthyPodEvictionPolicy != nil && *b.UnhealthyPodEvictionPolicy == "AlwaysAllow", "a pod that serves nobody keeps its machine from being drained")
-}
-
-func (j *judge) monitor() {
-	if !j.spec.Scraped() {
-		j.want(len(j.Monitors) == 0, "a scraper reads metrics that are pushed")
-		return
-	}
-	if len(j.Monitors) != 1 || len(j.Monitors[0].Spec.Endpoints) != 1 {
-		j.want(false, "want one ServiceMonitor with one endpoint")
-		return
-	}
-	m := j.Monitors[0]
-	selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
-	j.want(err == nil && !selector.Empty() && selector.Matches(labels.Set(j.service.Labels)), "the ServiceMonitor does not find the Service")
-	for key, value := range j.spec.WithMonitoring() {
-		j.want(m.Labels[key] == value, "the operator does not find the ServiceMonitor: no label %s=%s", key, value)
-	}
-	endpoint := m.Spec.Endpoints[0]
-	j.want(slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint.Port && j.port(p.TargetPort) == j.admin() }),
-		"the ServiceMonitor scrapes the port %q", endpoint.Port)
-	j.want(endpoint.Path == "/metrics", "the ServiceMonitor scrapes %s", endpoint.Path)
-	interval, err := parsePromDuration(string(endpoint.Interval))
-	j.want(err == nil && interval == time.Duration(j.spec.Telemetry.ScrapeInterval), "the ServiceMonitor scrapes every %s, the rules count on %s", endpoint.Interval, time.Duration(j.spec.Telemetry.ScrapeInterval))
-	written := map[string]string{}
-	for _, r := range endpoint.RelabelConfigs {
-		if r.Replacement != nil {
-			written[r.TargetLabel] = strings.ReplaceAll(*r.Replacement, "$$", "$")
-		} else if len(r.SourceLabels) == 1 {
-			written[r.TargetLabel] = string(r.SourceLabels[0])
-		}
-	}
-	want := maps.Clone(j.spec.Telemetry.Selector)
-	want[j.spec.Telemetry.EnvironmentLabel] = "__meta_kubernetes_pod_label_deployment_environment_name"
-	j.want(maps.Equal(written, want), "scraped series get the labels %v, rules look for %v", written, want)
-	native := j.spec.Telemetry.Histograms != "classic"
-	reads := m.Spec.ScrapeNativeHistograms != nil && *m.Spec.ScrapeNativeHistograms
-	j.want(native == reads, "the spec has native histograms: %t, the scraper reads them: %t", native, reads)
-}
-
-// parsePromDuration reads minutes and seconds, which is what scrapes have.
-func parsePromDuration(text string) (time.Duration, error) { return time.ParseDuration(text) }
-
-func (j *judge) route() {
-	g := j.spec.Deploy.Gateway
-	if g.Host == "" {
-		j.want(len(j.Routes) == 0, "an HTTPRoute leads from nowhere")
-		return
-	}
-	if len(j.Routes) != 1 {
-		j.want(false, "%d HTTPRoutes, want one", len(j.Routes))
-		return
-	}
-	spec, _ := j.Routes[0].Object["spec"].(map[string]any)
-	j.want(fmt.Sprint(spec["hostnames"]) == "["+g.Host+"]", "the HTTPRoute is for %v, the spec's host is %s", spec["hostnames"], g.Host)
-	parents, _ := spec["parentRefs"].([]any)
-	j.want(len(parents) == 1 && fmt.Sprint(parents[0]) == fmt.Sprintf("map[name:%s namespace:%s]", g.Name, g.Namespace), "the HTTPRoute hangs on %v", parents)
-	rules, _ := spec["rules"].([]any)
-	for _, item := range rules {
-		rule, _ := item.(map[string]any)
-		backends, _ := rule["backendRefs"].([]any)
-		j.want(len(backends) == 1, "the HTTPRoute leads to %v", backends)
-		for _, b := range backends {
-			backend, _ := b.(map[string]any)
-			port, _ := backend["port"].(int64)
-			j.want(backend["name"] == j.service.Name && slices.ContainsFunc(j.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == "http" && int64(p.Port) == port }),
-				"the HTTPRoute leads to %v, which serves no requests", backend)
-		}
-	}
-	j.want(len(rules) == 1, "the HTTPRoute has %d rules", len(rules))
 }
