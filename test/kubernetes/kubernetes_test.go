@@ -147,9 +147,7 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 	boards := files(t, filepath.Join(dir, "boards"), ".json")
 	groups := map[string]any{}
 	for file, data := range files(t, filepath.Join(dir, "rules"), ".rules.yaml") {
-		for group, rules := range ruleGroups(t, file, data) {
-			groups[group] = rules
-		}
+		maps.Copy(groups, ruleGroups(t, file, data))
 	}
 	if len(boards) == 0 || len(groups) == 0 {
 		t.Fatalf("%d boards and %d groups of rules", len(boards), len(groups))

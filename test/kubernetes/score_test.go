@@ -98,10 +98,12 @@ func findings(t *testing.T, score string, s generated.Service) map[string][]stri
 	var objects []struct {
 		Name   string `json:"object_name"`
 		Checks []struct {
-			Check   struct{ ID string }
-			Grade   int
-			Skipped bool
-		}
+			Check struct {
+				ID string `json:"id"`
+			} `json:"check"`
+			Grade   int  `json:"grade"`
+			Skipped bool `json:"skipped"`
+		} `json:"checks"`
 	}
 	if err := json.Unmarshal(out, &objects); err != nil {
 		t.Fatalf("kube-score: %v\n%s%s", err, out, &stderr)

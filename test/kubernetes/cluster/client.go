@@ -54,7 +54,7 @@ func (c *Cluster) Do(ctx context.Context, method, path, contentType string, body
 	if err != nil {
 		return Answer{}, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
 	return Answer{res.StatusCode, data, res.Header.Values("Warning")}, err
 }
@@ -158,14 +158,14 @@ func (c *Cluster) Get(ctx context.Context, o *unstructured.Unstructured) (*unstr
 }
 
 // Install applies custom resource definitions and waits until they are served.
-func (c *Cluster) Install(t testing.TB, definitions []*unstructured.Unstructured) {
-	t.Helper()
+func (c *Cluster) Install(tb testing.TB, definitions []*unstructured.Unstructured) {
+	tb.Helper()
 	for _, o := range definitions {
-		c.Must(t, o)
+		c.Must(tb, o)
 	}
 	for _, o := range definitions {
-		Until(t, o.GetName()+" is served", func() error {
-			found, err := c.Get(t.Context(), o)
+		Until(tb, o.GetName()+" is served", func() error {
+			found, err := c.Get(tb.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -181,33 +181,33 @@ func (c *Cluster) Install(t testing.TB, definitions []*unstructured.Unstructured
 }
 
 // Must applies an object for good.
-func (c *Cluster) Must(t testing.TB, o *unstructured.Unstructured) {
-	t.Helper()
-	answer, err := c.Apply(t.Context(), o, false)
+func (c *Cluster) Must(tb testing.TB, o *unstructured.Unstructured) {
+	tb.Helper()
+	answer, err := c.Apply(tb.Context(), o, false)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if reason := answer.Refused(); reason != "" {
-		t.Fatalf("%s %s: %s", o.GetKind(), o.GetName(), reason)
+		tb.Fatalf("%s %s: %s", o.GetKind(), o.GetName(), reason)
 	}
 }
 
 // Namespace makes a namespace that takes only pods of PodSecurity's restricted
 // profile, and warns of all else that would make others.
-func (c *Cluster) Namespace(t testing.TB, name string) {
-	t.Helper()
+func (c *Cluster) Namespace(tb testing.TB, name string) {
+	tb.Helper()
 	labels := map[string]any{}
 	for _, mode := range []string{"enforce", "warn", "audit"} {
 		labels["pod-security.kubernetes.io/"+mode] = "restricted"
 	}
-	c.Must(t, &unstructured.Unstructured{Object: map[string]any{
+	c.Must(tb, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
 	}})
 	account := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": "default", "namespace": name},
 	}}
-	Until(t, name+" has its service account", func() error {
-		_, err := c.Get(t.Context(), account)
+	Until(tb, name+" has its service account", func() error {
+		_, err := c.Get(tb.Context(), account)
 		return err
 	})
 }
@@ -221,9 +221,9 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 }
 
 // Until waits for a condition of a cluster, two minutes at most.
-func Until(t testing.TB, what string, missing func() error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+func Until(tb testing.TB, what string, missing func() error) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -234,7 +234,7 @@ func Until(t testing.TB, what string, missing func() error) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited two minutes until %s: %v", what, err)
+			tb.Fatalf("waited two minutes until %s: %v", what, err)
 		case <-tick.C:
 		}
 	}

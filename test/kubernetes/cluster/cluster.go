@@ -45,27 +45,27 @@ const nobody = 65534
 
 // New builds what is missing, starts a control plane and ends it with the test.
 // Its namespaces are made by [Cluster.Namespace], its kubelet by [Cluster.Kubelet].
-func New(t testing.TB) *Cluster {
-	t.Helper()
-	programs, err := Build(t.Context())
+func New(tb testing.TB) *Cluster {
+	tb.Helper()
+	programs, err := Build(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	// A port that was free a moment ago may be taken: another try finds others.
 	for attempt := 1; ; attempt++ {
 		c := &Cluster{Programs: programs}
-		err := c.start(t.Context())
+		err := c.start(tb.Context())
 		if err == nil {
-			t.Cleanup(func() {
+			tb.Cleanup(func() {
 				if died := c.stop(); died != nil {
-					t.Error(died)
+					tb.Error(died)
 				}
 			})
 			return c
 		}
 		_ = c.stop() // what died is in err
 		if attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
@@ -221,7 +221,7 @@ func ok(ctx context.Context, client *http.Client, url, token string) error {
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(res.Body)
 		return errors.Join(fmt.Errorf("%s: %s", res.Status, body), err)
@@ -276,7 +276,7 @@ func (c *Cluster) reachable(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.file(name), os.WriteFile(c.file(name), data, 0o755)
+	return c.file(name), os.WriteFile(c.file(name), data, 0o755) //nolint:gosec // a folder of our own
 }
 
 // until waits for what a program is started for.
@@ -318,7 +318,7 @@ func freePorts(n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // after the last, so that no port is found twice
+		defer func() { _ = l.Close() }() // after the last, so that no port is found twice
 		found = append(found, l.Addr().String())
 	}
 	return found, nil

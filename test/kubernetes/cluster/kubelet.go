@@ -33,9 +33,9 @@ type Kubelet struct {
 }
 
 // Kubelet starts one that runs until the test ends. It calls every pod ready.
-func (c *Cluster) Kubelet(t testing.TB, namespace string) *Kubelet {
-	t.Helper()
-	c.Must(t, &unstructured.Unstructured{Object: map[string]any{
+func (c *Cluster) Kubelet(tb testing.TB, namespace string) *Kubelet {
+	tb.Helper()
+	c.Must(tb, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": node},
 	}})
 	k := &Kubelet{c: c, namespace: namespace, ready: func(corev1.Pod) bool { return true }}
@@ -43,9 +43,11 @@ func (c *Cluster) Kubelet(t testing.TB, namespace string) *Kubelet {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		k.run(ctx, t)
+		if err := k.run(ctx); err != nil {
+			tb.Errorf("kubelet: %v", err)
+		}
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		<-ended
 	})
@@ -66,13 +68,13 @@ func (k *Kubelet) isReady(pod corev1.Pod) bool {
 	return k.ready(pod)
 }
 
-func (k *Kubelet) run(ctx context.Context, t testing.TB) {
+func (k *Kubelet) run(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 		pods, err := k.c.Pods(ctx, k.namespace, "")
@@ -80,8 +82,7 @@ func (k *Kubelet) run(ctx context.Context, t testing.TB) {
 			err = errors.Join(err, k.tend(ctx, i, pod))
 		}
 		if err != nil && ctx.Err() == nil {
-			t.Errorf("kubelet: %v", err)
-			return
+			return err
 		}
 	}
 }
@@ -185,37 +186,36 @@ type Watched struct {
 
 // WatchPods counts from now on, and returns what ends it. No change is missed
 // between two looks, since the server tells each.
-func (c *Cluster) WatchPods(t testing.TB, namespace, selector string) (end func() Watched) {
-	t.Helper()
-	pods, err := c.Pods(t.Context(), namespace, selector)
+func (c *Cluster) WatchPods(tb testing.TB, namespace, selector string) (end func() Watched) {
+	tb.Helper()
+	pods, err := c.Pods(tb.Context(), namespace, selector)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	takes := map[string]bool{}
 	for _, pod := range pods.Items {
 		takes[pod.Name] = Ready(pod)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	res, err := c.send(ctx, http.MethodGet, podsPath(namespace, url.Values{
-		"labelSelector": {selector}, "watch": {"1"}, "resourceVersion": {pods.ResourceVersion},
-	}), "", nil)
+	ctx, cancel := context.WithCancel(tb.Context())
+	tb.Cleanup(cancel)
+	query := url.Values{"labelSelector": {selector}, "watch": {"1"}, "resourceVersion": {pods.ResourceVersion}}
+	res, err := c.send(ctx, http.MethodGet, podsPath(namespace, query), "", nil) //nolint:bodyclose // who follows closes it
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	seen := Watched{Fewest: count(takes), Most: count(takes)}
 	done := make(chan error, 1)
 	go func() {
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		done <- follow(json.NewDecoder(res.Body), takes, &seen)
 	}()
 	return func() Watched {
 		select {
 		case err := <-done:
-			t.Errorf("the watch over pods ended by itself: %v", err)
+			tb.Errorf("the watch over pods ended by itself: %v", err)
 		default:
 			cancel()
-			<-done // what a watch that is cut off reads last is no news
+			<-done //nolint:errcheck // what a watch that is cut off reads last is no news
 		}
 		return seen
 	}
@@ -224,8 +224,8 @@ func (c *Cluster) WatchPods(t testing.TB, namespace, selector string) (end func(
 func follow(events *json.Decoder, takes map[string]bool, seen *Watched) error {
 	for {
 		var event struct {
-			Type   string
-			Object corev1.Pod
+			Type   string     `json:"type"`
+			Object corev1.Pod `json:"object"`
 		}
 		if err := events.Decode(&event); err != nil {
 			return err

@@ -100,7 +100,7 @@ func (p Programs) build(ctx context.Context, r recipe, name, pkg string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	mod, err := r.goMod(ctx)
 	if err != nil {
 		return err
@@ -150,7 +150,11 @@ func (r recipe) goMod(ctx context.Context) ([]byte, error) {
 }
 
 // downloaded is a module in Go's cache.
-type downloaded struct{ GoMod, Zip, Sum, Error string }
+type downloaded struct {
+	GoMod string `json:"GoMod"`
+	Zip   string `json:"Zip"`
+	Error string `json:"Error"`
+}
 
 // download fetches a module; its go.mod and zip are there even if this Go is
 // too old to compile it.

@@ -86,7 +86,10 @@ func parse(data []byte) (*unstructured.Unstructured, error) {
 // a newer Go than compiles here, and are no dependencies.
 func (p published) read(ctx context.Context) ([]byte, error) {
 	out, runErr := command(ctx, "mod", "download", "-json", p.module+"@"+p.version)
-	var module struct{ Zip, Sum string }
+	var module struct {
+		Zip string `json:"Zip"`
+		Sum string `json:"Sum"`
+	}
 	if err := json.Unmarshal(out, &module); err != nil || module.Zip == "" {
 		return nil, fmt.Errorf("go mod download: %w: %s", runErr, out)
 	}
@@ -97,12 +100,12 @@ func (p published) read(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer archive.Close()
+	defer func() { _ = archive.Close() }()
 	f, err := archive.Open(p.module + "@" + p.version + "/" + p.file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return io.ReadAll(f)
 }
 
@@ -113,7 +116,7 @@ func generate(ctx context.Context, pkg string, resources ...string) ([]*unstruct
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if out, err := command(ctx, "tool", "controller-gen", "crd:crdVersions=v1,maxDescLen=0", "paths="+pkg, "output:crd:dir="+dir); err != nil {
 		return nil, fmt.Errorf("controller-gen: %w\n%s", err, out)
 	}

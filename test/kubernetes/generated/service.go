@@ -115,28 +115,28 @@ func checkout() (string, error) {
 
 // Services builds the command and generates a service for each row, and adds
 // the examples of the repository.
-func Services(t testing.TB) []Service {
-	t.Helper()
+func Services(tb testing.TB) []Service {
+	tb.Helper()
 	root, err := checkout()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	scaffold := filepath.Join(t.TempDir(), "scaffold")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", scaffold, "./cmd/scaffold")
+	scaffold := filepath.Join(tb.TempDir(), "scaffold")
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", scaffold, "./cmd/scaffold")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		tb.Fatalf("%v\n%s", err, out)
 	}
-	services := examples(t, root)
+	services := examples(tb, root)
 	var group errgroup.Group
 	for i, row := range rows() {
-		s := Service{Name: fmt.Sprintf("row %d", i), Dir: t.TempDir()}
+		s := Service{Name: fmt.Sprintf("row %d", i), Dir: tb.TempDir()}
 		services = append(services, s)
 		group.Go(func() error {
 			if err := os.WriteFile(filepath.Join(s.Dir, "scaffold.yaml"), []byte(text(row)), 0o644); err != nil {
 				return err
 			}
-			generate := exec.CommandContext(t.Context(), scaffold, "generate", s.Dir, "--runtime", filepath.Join(root, "runtime"))
+			generate := exec.CommandContext(tb.Context(), scaffold, "generate", s.Dir, "--runtime", filepath.Join(root, "runtime"))
 			if out, err := generate.CombinedOutput(); err != nil {
 				return fmt.Errorf("%s: %w\n%s\n%s", s.Name, err, out, text(row))
 			}
@@ -149,16 +149,16 @@ func Services(t testing.TB) []Service {
 		services[i].Spec, err = spec, errors.Join(err, specErr)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return services
 }
 
-func examples(t testing.TB, root string) []Service {
-	t.Helper()
+func examples(tb testing.TB, root string) []Service {
+	tb.Helper()
 	specs, err := filepath.Glob(filepath.Join(root, "examples", "*", "scaffold.yaml"))
 	if err != nil || len(specs) == 0 {
-		t.Fatalf("no examples: %v", err)
+		tb.Fatalf("no examples: %v", err)
 	}
 	var services []Service
 	for _, path := range specs {

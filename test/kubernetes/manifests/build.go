@@ -88,7 +88,7 @@ func split(path string) ([]Document, error) {
 	}
 	var documents []Document
 	reader := utilyaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(data)))
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	buffer := make([]byte, len(data)+1)
 	for {
 		n, err := reader.Read(buffer)

@@ -27,7 +27,7 @@ func (j *judge) policies() {
 			j.openings(egress, rule.To, rule.Ports)
 		}
 	}
-	j.want(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "what no policy names is not denied")
+	j.wantf(denied[networkingv1.PolicyTypeIngress] && denied[networkingv1.PolicyTypeEgress], "what no policy names is not denied")
 	monitoring := "namespace " + j.spec.Deploy.Monitoring.Namespace
 	wantIn := map[string]bool{fmt.Sprintf("every pod of the namespace to TCP %d", j.spec.HTTP.Port): true}
 	if j.spec.Scraped() {
@@ -51,7 +51,7 @@ func (j *judge) policies() {
 }
 
 func (j *judge) same(what string, got, want map[string]bool) {
-	j.want(maps.Equal(got, want), "policies %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	j.wantf(maps.Equal(got, want), "policies %s %q, want %q", what, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 }
 
 func (j *judge) openings(all map[string]bool, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {

@@ -63,7 +63,7 @@ type judge struct {
 	problems   []string
 }
 
-func (j *judge) want(fine bool, format string, args ...any) {
+func (j *judge) wantf(fine bool, format string, args ...any) {
 	if !fine {
 		j.problems = append(j.problems, fmt.Sprintf(format, args...))
 	}
@@ -73,7 +73,7 @@ func (j *judge) want(fine bool, format string, args ...any) {
 // others, too.
 func (j *judge) picks(what string, selector *metav1.LabelSelector) {
 	s, err := metav1.LabelSelectorAsSelector(selector)
-	j.want(err == nil && !s.Empty() && s.Matches(labels.Set(j.deployment.Spec.Template.Labels)),
+	j.wantf(err == nil && !s.Empty() && s.Matches(labels.Set(j.deployment.Spec.Template.Labels)),
 		"the selector of %s does not match the pods' labels", what)
 }
 
@@ -86,28 +86,28 @@ func (j *judge) selectors() {
 	}
 	for _, c := range j.pod.TopologySpreadConstraints {
 		j.picks("the spread over "+c.TopologyKey, c.LabelSelector)
-		j.want(slices.Contains(c.MatchLabelKeys, "pod-template-hash"), "the spread over %s counts the pods of the revision that leaves", c.TopologyKey)
+		j.wantf(slices.Contains(c.MatchLabelKeys, "pod-template-hash"), "the spread over %s counts the pods of the revision that leaves", c.TopologyKey)
 	}
 	var keys []string
 	for _, c := range j.pod.TopologySpreadConstraints {
 		keys = append(keys, c.TopologyKey)
 	}
-	j.want(slices.Equal(keys, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}), "pods are spread over %q", keys)
+	j.wantf(slices.Equal(keys, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}), "pods are spread over %q", keys)
 }
 
 func (j *judge) rollout() {
-	j.want(j.deployment.Spec.Replicas == nil, "replicas stand beside an autoscaler")
+	j.wantf(j.deployment.Spec.Replicas == nil, "replicas stand beside an autoscaler")
 	rolling := j.deployment.Spec.Strategy.RollingUpdate
 	if rolling == nil || rolling.MaxUnavailable == nil || rolling.MaxSurge == nil {
-		j.want(false, "the strategy leaves a roll-out to defaults, which take pods away first")
+		j.wantf(false, "the strategy leaves a roll-out to defaults, which take pods away first")
 		return
 	}
 	surge, err := intstr.GetScaledValueFromIntOrPercent(rolling.MaxSurge, int(j.spec.Deploy.Replicas.Min), true)
-	j.want(*rolling.MaxUnavailable == intstr.FromInt32(0), "a roll-out takes %v pods away", rolling.MaxUnavailable)
-	j.want(err == nil && surge > 0, "a roll-out may add no pod, and so goes nowhere")
+	j.wantf(*rolling.MaxUnavailable == intstr.FromInt32(0), "a roll-out takes %v pods away", rolling.MaxUnavailable)
+	j.wantf(err == nil && surge > 0, "a roll-out may add no pod, and so goes nowhere")
 	if deadline := j.deployment.Spec.ProgressDeadlineSeconds; deadline != nil {
 		slowest := int64(j.main.StartupProbe.PeriodSeconds*j.main.StartupProbe.FailureThreshold) + int64(j.deployment.Spec.MinReadySeconds)
-		j.want(int64(*deadline) > slowest, "a roll-out is given up after %d s, while a start may take %d s", *deadline, slowest)
+		j.wantf(int64(*deadline) > slowest, "a roll-out is given up after %d s, while a start may take %d s", *deadline, slowest)
 	}
 }
 
@@ -131,22 +131,22 @@ func (j *judge) value(name string) string {
 func (j *judge) grace() {
 	g := j.spec.Deploy.Grace
 	sleeps := j.main.Lifecycle != nil && j.main.Lifecycle.PreStop != nil && j.main.Lifecycle.PreStop.Sleep != nil
-	j.want(sleeps, "no native sleep comes before the stop")
-	j.want(j.pod.TerminationGracePeriodSeconds != nil, "the grace period is left to the default")
+	j.wantf(sleeps, "no native sleep comes before the stop")
+	j.wantf(j.pod.TerminationGracePeriodSeconds != nil, "the grace period is left to the default")
 	if !sleeps || j.pod.TerminationGracePeriodSeconds == nil {
 		return
 	}
 	sleep := time.Duration(j.main.Lifecycle.PreStop.Sleep.Seconds) * time.Second
 	period := time.Duration(*j.pod.TerminationGracePeriodSeconds) * time.Second
 	stop, err := time.ParseDuration(j.value("STOP_TIMEOUT"))
-	j.want(err == nil, "STOP_TIMEOUT: %v", err)
+	j.wantf(err == nil, "STOP_TIMEOUT: %v", err)
 	margin := time.Duration(g.Margin)
-	j.want(sleep+stop+margin <= period, "sleep %s + STOP_TIMEOUT %s + margin %s is more than the grace period of %s", sleep, stop, margin, period)
-	j.want(sleep == time.Duration(g.PreStop), "the sleep is %s, the spec's %s", sleep, time.Duration(g.PreStop))
-	j.want(stop == time.Duration(g.Drain+g.Stop+g.Flush), "STOP_TIMEOUT is %s, the spec's parts are %s", stop, time.Duration(g.Drain+g.Stop+g.Flush))
-	j.want(period == time.Duration(g.Period), "the grace period is %s, the spec's %s", period, time.Duration(g.Period))
+	j.wantf(sleep+stop+margin <= period, "sleep %s + STOP_TIMEOUT %s + margin %s is more than the grace period of %s", sleep, stop, margin, period)
+	j.wantf(sleep == time.Duration(g.PreStop), "the sleep is %s, the spec's %s", sleep, time.Duration(g.PreStop))
+	j.wantf(stop == time.Duration(g.Drain+g.Stop+g.Flush), "STOP_TIMEOUT is %s, the spec's parts are %s", stop, time.Duration(g.Drain+g.Stop+g.Flush))
+	j.wantf(period == time.Duration(g.Period), "the grace period is %s, the spec's %s", period, time.Duration(g.Period))
 	delay, err := time.ParseDuration(j.value("DRAIN_DELAY"))
-	j.want(err == nil && delay == 0, "the process waits %s more after the sleep", j.value("DRAIN_DELAY"))
+	j.wantf(err == nil && delay == 0, "the process waits %s more after the sleep", j.value("DRAIN_DELAY"))
 }
 
 // port finds a container's port by the reference of something else.
@@ -164,7 +164,7 @@ func (j *judge) port(reference intstr.IntOrString) int32 {
 
 func (j *judge) admin() int32 {
 	n, err := strconv.ParseInt(j.spec.AdminPort(), 10, 32)
-	j.want(err == nil, "admin port: %v", err)
+	j.wantf(err == nil, "admin port: %v", err)
 	return int32(n)
 }
 
@@ -177,22 +177,22 @@ func (j *judge) ports() {
 		}
 	}
 	for name, n := range names {
-		j.want(n == 1 && name != "", "%d ports have the name %q", n, name)
+		j.wantf(n == 1 && name != "", "%d ports have the name %q", n, name)
 	}
 	for number, n := range numbers {
-		j.want(n == 1, "%d ports have the number %d", n, number)
+		j.wantf(n == 1, "%d ports have the number %d", n, number)
 	}
-	j.want(j.port(intstr.FromString("http")) == j.spec.HTTP.Port, "requests go to port %d, the spec's is %d", j.port(intstr.FromString("http")), j.spec.HTTP.Port)
-	j.want(j.value("ADMIN_ADDR") == ":"+j.spec.AdminPort(), "the admin listener is at %q, where no probe comes", j.value("ADMIN_ADDR"))
+	j.wantf(j.port(intstr.FromString("http")) == j.spec.HTTP.Port, "requests go to port %d, the spec's is %d", j.port(intstr.FromString("http")), j.spec.HTTP.Port)
+	j.wantf(j.value("ADMIN_ADDR") == ":"+j.spec.AdminPort(), "the admin listener is at %q, where no probe comes", j.value("ADMIN_ADDR"))
 	served := map[string]bool{}
 	for _, p := range j.service.Spec.Ports {
-		j.want(!served[p.Name], "two ports of the Service have the name %s", p.Name)
+		j.wantf(!served[p.Name], "two ports of the Service have the name %s", p.Name)
 		served[p.Name] = true
-		j.want(slices.ContainsFunc(j.main.Ports, func(c corev1.ContainerPort) bool { return c.Name == p.TargetPort.StrVal && c.ContainerPort > 0 }),
+		j.wantf(slices.ContainsFunc(j.main.Ports, func(c corev1.ContainerPort) bool { return c.Name == p.TargetPort.StrVal && c.ContainerPort > 0 }),
 			"the Service's port %s leads to %q, which no container has", p.Name, p.TargetPort.String())
 	}
-	j.want(served["http"], "the Service does not serve requests")
-	j.want(served["admin"] == j.spec.Scraped(), "the Service serves the admin port: %t, a scraper reads it: %t", served["admin"], j.spec.Scraped())
+	j.wantf(served["http"], "the Service does not serve requests")
+	j.wantf(served["admin"] == j.spec.Scraped(), "the Service serves the admin port: %t, a scraper reads it: %t", served["admin"], j.spec.Scraped())
 }
 
 func (j *judge) probes() {
@@ -201,14 +201,14 @@ func (j *judge) probes() {
 		"/startupz": j.main.StartupProbe, "/readyz": j.main.ReadinessProbe, "/livez": j.main.LivenessProbe,
 	} {
 		if probe == nil || probe.HTTPGet == nil {
-			j.want(false, "nothing probes %s", name)
+			j.wantf(false, "nothing probes %s", name)
 			continue
 		}
-		j.want(probe.HTTPGet.Path == name, "the probe of %s asks %s", name, probe.HTTPGet.Path)
-		j.want(paths[probe.HTTPGet.Path] == "", "two probes ask %s", probe.HTTPGet.Path)
+		j.wantf(probe.HTTPGet.Path == name, "the probe of %s asks %s", name, probe.HTTPGet.Path)
+		j.wantf(paths[probe.HTTPGet.Path] == "", "two probes ask %s", probe.HTTPGet.Path)
 		paths[probe.HTTPGet.Path] = name
-		j.want(j.port(probe.HTTPGet.Port) == j.admin(), "the probe of %s asks port %s, which is not the admin listener's", name, probe.HTTPGet.Port.String())
-		j.want(probe.TimeoutSeconds >= 1 && probe.PeriodSeconds >= probe.TimeoutSeconds, "the probe of %s may overlap itself", name)
+		j.wantf(j.port(probe.HTTPGet.Port) == j.admin(), "the probe of %s asks port %s, which is not the admin listener's", name, probe.HTTPGet.Port.String())
+		j.wantf(probe.TimeoutSeconds >= 1 && probe.PeriodSeconds >= probe.TimeoutSeconds, "the probe of %s may overlap itself", name)
 	}
 }
 
@@ -217,20 +217,20 @@ func (j *judge) resources() {
 	for _, c := range slices.Concat(j.pod.InitContainers, j.pod.Containers) {
 		for name, request := range c.Resources.Requests {
 			limit, limited := c.Resources.Limits[name]
-			j.want(!limited || limit.Cmp(request) >= 0, "%s requests %s of %s and is limited to %s", c.Name, request.String(), name, limit.String())
+			j.wantf(!limited || limit.Cmp(request) >= 0, "%s requests %s of %s and is limited to %s", c.Name, request.String(), name, limit.String())
 		}
 		_, limited := c.Resources.Limits[corev1.ResourceCPU]
-		j.want(!limited, "%s is held up by a limit on CPU", c.Name)
+		j.wantf(!limited, "%s is held up by a limit on CPU", c.Name)
 		cpu, err := resource.ParseQuantity(string(spec.CPU))
-		j.want(err == nil && c.Resources.Requests.Cpu().Cmp(cpu) == 0, "%s requests %s of CPU, the spec's is %s", c.Name, c.Resources.Requests.Cpu(), spec.CPU)
+		j.wantf(err == nil && c.Resources.Requests.Cpu().Cmp(cpu) == 0, "%s requests %s of CPU, the spec's is %s", c.Name, c.Resources.Requests.Cpu(), spec.CPU)
 		memory, err := resource.ParseQuantity(string(spec.Memory))
-		j.want(err == nil && c.Resources.Limits.Memory().Cmp(memory) == 0, "%s is limited to %s of memory, the spec's is %s", c.Name, c.Resources.Limits.Memory(), spec.Memory)
+		j.wantf(err == nil && c.Resources.Limits.Memory().Cmp(memory) == 0, "%s is limited to %s of memory, the spec's is %s", c.Name, c.Resources.Limits.Memory(), spec.Memory)
 		request := c.Resources.Requests.Memory().Value()
-		j.want(request*10 <= memory.Value()*9 && request*10 > memory.Value()*9-10<<20, "%s requests %d bytes of memory, which is not nine tenths of %s", c.Name, request, spec.Memory)
+		j.wantf(request*10 <= memory.Value()*9 && request*10 > memory.Value()*9-10<<20, "%s requests %d bytes of memory, which is not nine tenths of %s", c.Name, request, spec.Memory)
 	}
 	for variable, field := range map[string]string{"GOMAXPROCS": "requests.cpu", "GOMEMLIMIT": "requests.memory"} {
 		at := slices.IndexFunc(j.main.Env, func(e corev1.EnvVar) bool { return e.Name == variable })
-		j.want(at >= 0 && j.main.Env[at].ValueFrom != nil && j.main.Env[at].ValueFrom.ResourceFieldRef != nil &&
+		j.wantf(at >= 0 && j.main.Env[at].ValueFrom != nil && j.main.Env[at].ValueFrom.ResourceFieldRef != nil &&
 			j.main.Env[at].ValueFrom.ResourceFieldRef.Resource == field && j.main.Env[at].ValueFrom.ResourceFieldRef.Divisor.Cmp(resource.MustParse("1")) == 0,
 			"%s does not follow %s", variable, field)
 	}
@@ -240,21 +240,21 @@ func (j *judge) resources() {
 func (j *judge) security() {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
-		j.want(false, "%v", err)
+		j.wantf(false, "%v", err)
 		return
 	}
 	template := j.deployment.Spec.Template
 	result := policy.AggregateCheckResults(evaluator.EvaluatePod(api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}, &template.ObjectMeta, &template.Spec))
-	j.want(result.Allowed, "PodSecurity restricted forbids the pods: %s", result.ForbiddenDetail())
+	j.wantf(result.Allowed, "PodSecurity restricted forbids the pods: %s", result.ForbiddenDetail())
 	for _, c := range slices.Concat(j.pod.InitContainers, j.pod.Containers) {
-		j.want(c.SecurityContext != nil && c.SecurityContext.ReadOnlyRootFilesystem != nil && *c.SecurityContext.ReadOnlyRootFilesystem, "%s may write to its image", c.Name)
-		j.want(strings.HasPrefix(c.Image, j.spec.Deploy.Image+":"), "%s runs %s, the spec's image is %s", c.Name, c.Image, j.spec.Deploy.Image)
+		j.wantf(c.SecurityContext != nil && c.SecurityContext.ReadOnlyRootFilesystem != nil && *c.SecurityContext.ReadOnlyRootFilesystem, "%s may write to its image", c.Name)
+		j.wantf(strings.HasPrefix(c.Image, j.spec.Deploy.Image+":"), "%s runs %s, the spec's image is %s", c.Name, c.Image, j.spec.Deploy.Image)
 	}
-	j.want(j.pod.SecurityContext.RunAsUser != nil && *j.pod.SecurityContext.RunAsUser > 0, "the pods run as whom the image says")
+	j.wantf(j.pod.SecurityContext.RunAsUser != nil && *j.pod.SecurityContext.RunAsUser > 0, "the pods run as whom the image says")
 	account := j.Accounts[0]
-	j.want(account.Name == j.pod.ServiceAccountName, "the pods run as the account %q, which is not there", j.pod.ServiceAccountName)
+	j.wantf(account.Name == j.pod.ServiceAccountName, "the pods run as the account %q, which is not there", j.pod.ServiceAccountName)
 	for what, mounted := range map[string]*bool{"the ServiceAccount": account.AutomountServiceAccountToken, "the pods": j.pod.AutomountServiceAccountToken} {
-		j.want(mounted != nil && !*mounted, "a token of the API server lies in %s", what)
+		j.wantf(mounted != nil && !*mounted, "a token of the API server lies in %s", what)
 	}
 }
 
@@ -268,27 +268,27 @@ func (j *judge) secrets() {
 	for _, c := range slices.Concat(j.pod.InitContainers, j.pod.Containers) {
 		for _, e := range c.Env {
 			byReference := e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil
-			j.want(!isSecret(e.Name) || byReference, "%s of %s is no reference to a Secret", e.Name, c.Name)
+			j.wantf(!isSecret(e.Name) || byReference, "%s of %s is no reference to a Secret", e.Name, c.Name)
 		}
 	}
 	for _, m := range j.ConfigMaps {
 		for name := range m.Data {
-			j.want(!isSecret(name), "%s stands in the ConfigMap %s", name, m.Name)
+			j.wantf(!isSecret(name), "%s stands in the ConfigMap %s", name, m.Name)
 		}
 	}
 	needs := slices.ContainsFunc(j.main.Env, func(e corev1.EnvVar) bool { return e.Name == "POSTGRES_URL" })
-	j.want(needs == (j.spec.Components.Postgres != nil), "POSTGRES_URL is set: %t", needs)
+	j.wantf(needs == (j.spec.Components.Postgres != nil), "POSTGRES_URL is set: %t", needs)
 	for _, from := range j.main.EnvFrom {
 		if from.ConfigMapRef == nil || j.environment() == "" {
 			continue
 		}
-		j.want(slices.ContainsFunc(j.ConfigMaps, func(m corev1.ConfigMap) bool { return m.Name == from.ConfigMapRef.Name }),
+		j.wantf(slices.ContainsFunc(j.ConfigMaps, func(m corev1.ConfigMap) bool { return m.Name == from.ConfigMapRef.Name }),
 			"the configuration %s is not there", from.ConfigMapRef.Name)
 	}
 }
 
 func (j *judge) budget() {
 	b := j.Budgets[0].Spec
-	j.want(b.MinAvailable == nil && b.MaxUnavailable != nil && *b.MaxUnavailable == intstr.FromInt32(1), "the PodDisruptionBudget allows %v away and wants %v", b.MaxUnavailable, b.MinAvailable)
-	j.want(b.UnhealthyPodEvictionPolicy != nil && *b.UnhealthyPodEvictionPolicy == "AlwaysAllow", "a pod that serves nobody keeps its machine from being drained")
+	j.wantf(b.MinAvailable == nil && b.MaxUnavailable != nil && *b.MaxUnavailable == intstr.FromInt32(1), "the PodDisruptionBudget allows %v away and wants %v", b.MaxUnavailable, b.MinAvailable)
+	j.wantf(b.UnhealthyPodEvictionPolicy != nil && *b.UnhealthyPodEvictionPolicy == "AlwaysAllow", "a pod that serves nobody keeps its machine from being drained")
 }
