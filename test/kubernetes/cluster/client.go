@@ -212,10 +212,16 @@ func (c *Cluster) Namespace(tb testing.TB, name string) {
 	})
 }
 
-// Kubectl runs the real kubectl as an administrator and returns what it says.
+// Environ is that of a shell whose kubectl is the real one and finds this
+// cluster as an administrator: scripts that deploy run in it.
+func (c *Cluster) Environ() []string {
+	return append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+string(c.Programs)+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// Kubectl runs the real kubectl and returns what it says.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Programs.Path("kubectl"), args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	cmd.Env = c.Environ()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -27,7 +27,7 @@ type report struct {
 	services, objects int
 	kubectl           int
 	verdicts          []manifests.Mutant
-	roll              cluster.Watched
+	roll, stuck       cluster.Watched
 	evictions         []int
 }
 
@@ -50,8 +50,8 @@ func (r *report) claims() map[string]string {
 		"accepted": fmt.Sprintf("%d objects of %d services (base, observability, three overlays, the pods of each Deployment): none refused, none warned of, in namespaces that enforce PodSecurity `restricted`", r.objects, r.services),
 		"faults":   fmt.Sprintf("%d faults in generated objects: each gets the verdict below", len(r.verdicts)),
 		"kubectl":  fmt.Sprintf("`kubectl apply -k deploy/overlays/dev --dry-run=server --validate=strict` of %d services", r.kubectl),
-		"rolled": fmt.Sprintf("a roll-out of examples/orders to a new image: between %d and %d pods took traffic in %d changes, the minimum is 3, to which the autoscaler had brought them; evictions answered %v",
-			r.roll.Fewest, r.roll.Most, r.roll.Changes, r.evictions),
+		"rolled": fmt.Sprintf(`a roll-out of examples/orders to a new image: between %d and %d pods took traffic in %d changes, the minimum is 3, to which the autoscaler had brought them; evictions answered %v; then an image that never becomes ready, which 'kubectl rollout status' gives up on and 'kubectl rollout undo' takes back: never fewer than %d`,
+			r.roll.Fewest, r.roll.Most, r.roll.Changes, r.evictions, r.stuck.Fewest),
 		"dropping": "the counter-check: with `maxUnavailable: 1` the same watch sees fewer than the minimum",
 	}
 }

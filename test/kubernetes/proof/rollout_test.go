@@ -114,6 +114,36 @@ func rolled(t *testing.T, c *cluster.Cluster, r *report, services []generated.Se
 	d.budgetHolds(t, r)
 	d.kubelet.Says(func(corev1.Pod) bool { return true })
 	d.settles(t, lowest, d.image())
+	d.survives(t, r)
+}
+
+// survives releases an image whose pods never become ready: the old ones stay,
+// kubectl says that it waits in vain, and its undo brings the old image back.
+func (d *deployed) survives(t *testing.T, r *report) {
+	t.Helper()
+	lowest, sound := int(d.service.Spec.Deploy.Replicas.Min), d.image()
+	d.kubelet.Says(func(pod corev1.Pod) bool { return pod.Spec.Containers[0].Image == sound })
+	end := d.c.WatchPods(t, d.namespace, selector(d.service))
+	d.release(t, "orders@sha256:"+strings.Repeat("0", 64))
+	if out, err := d.rollout(t, "status", "--timeout=5s"); err == nil || !strings.Contains(out, "timed out") {
+		t.Errorf("kubectl rollout status of pods that never become ready: %v\n%s", err, out)
+	}
+	if out, err := d.rollout(t, "undo"); err != nil {
+		t.Errorf("kubectl rollout undo: %v\n%s", err, out)
+	}
+	if out, err := d.rollout(t, "status", "--timeout=1m"); err != nil || !strings.Contains(out, "successfully rolled out") {
+		t.Errorf("kubectl rollout status after undo: %v\n%s", err, out)
+	}
+	d.settles(t, lowest, sound)
+	if r.stuck = end(); r.stuck.Fewest < lowest {
+		t.Errorf("%d pods took traffic during a release that never became ready, want %d", r.stuck.Fewest, lowest)
+	}
+}
+
+func (d *deployed) rollout(t *testing.T, verb string, flags ...string) (string, error) {
+	t.Helper()
+	args := append([]string{"--namespace", d.namespace, "rollout", verb, "deployment/" + d.service.Spec.Service}, flags...)
+	return d.c.Kubectl(t.Context(), args...)
 }
 
 // budgetHolds evicts twice while no new pod becomes ready.
