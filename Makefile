@@ -16,7 +16,11 @@ COMPOSE := test/compose
 IMAGES := test/image
 MIMIR := test/mimir
 TERRAFORM := test/terraform
-OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM)
+
+# What Kubernetes is told, judged with its own types and given to the real thing.
+KUBERNETES := test/kubernetes
+
+OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM) $(KUBERNETES)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -47,7 +51,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema images
+.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema images kubernetes proof-kubernetes
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +90,12 @@ images: ## pack a service's image and list what is in it, held to BuildKit, a re
 
 terraform: ## format, validate and test the generated Terraform modules by Terraform (or OpenTofu, which it then compiles: minutes)
 	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)
+
+kubernetes: ## judge generated manifests without a cluster: types, schemas, arithmetic, kube-score (downloads and compiles their code)
+	$(call timed,kubernetes,cd $(KUBERNETES) && go test -count=1 $$(go list ./... | grep -v /proof$$))
+
+proof-kubernetes: ## give them to a real API server and real controllers, and write docs/proof.md (builds both once: ten minutes)
+	$(call timed,proof-kubernetes,cd $(KUBERNETES) && go test -count=1 -timeout 60m ./proof -document $(CURDIR)/docs/proof.md)
 
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)

@@ -95,6 +95,8 @@ func manifests() []entry {
 	}
 	files = append(files, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
+	}, entry{
+		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Managed, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
 		for _, name := range []string{"kustomization.yaml", "config.env"} {
