@@ -51,6 +51,7 @@ func (f Finding) String() string {
 func newCheckCommand(g *globals) *cobra.Command {
 	var o serviceFlags
 	var foreign foreignFlags
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Find files that drifted, and rules and boards that cannot work; for pipelines",
@@ -60,8 +61,10 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"a fault.\n\n" +
 			"With --rules and --boards it checks files of any origin instead, in any folder. What\n" +
 			"they may name is declared by --signals, or read from a scraped page by --metrics; an\n" +
-			"address given there is the one thing that check asks the network for.",
+			"address given there is the one thing that check asks the network for.\n\n" +
+			"With --all it checks every service of the repository, or below the folder that is named.",
 		Example: "  scaffold check\n" +
+			"  scaffold check --all\n" +
 			"  scaffold check --rules rules --boards boards --signals observability/telemetry.json\n" +
 			"  scaffold check --rules alerts.yaml --metrics http://localhost:9464/metrics",
 		Args: atMost(1),
@@ -72,6 +75,9 @@ func newCheckCommand(g *globals) *cobra.Command {
 			if err := foreign.validate(cmd, args); err != nil {
 				return err
 			}
+			if all {
+				return runCheckAll(cmd.Context(), g, o)
+			}
 			if foreign.given() {
 				return runForeignCheck(cmd.Context(), g, foreign)
 			}
@@ -80,6 +86,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 	}
 	o.addFlags(cmd)
 	foreign.addFlags(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "check every service of the repository, and that none has a name of another")
 	return cmd
 }
 
@@ -94,25 +101,34 @@ type checked struct {
 	Findings  []Finding `json:"findings"`
 }
 
-func runCheck(ctx context.Context, g *globals, o serviceFlags) (err error) {
-	t, w, err := g.open(o)
+func runCheck(ctx context.Context, g *globals, o serviceFlags) error {
+	report, err := g.check(ctx, o)
 	if err != nil {
 		return err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	report := checked{Service: t.Service.Name, Directory: t.Dir, Findings: []Finding{}}
-	for _, check := range slices.Concat([]Check{drift{}}, g.Checks) {
-		found, err := check.Run(ctx, t)
-		if err != nil {
-			return fmt.Errorf("check %s: %w", check.Name(), err)
-		}
-		report.add(check.Name(), found)
 	}
 	g.printChecked(report)
 	if report.Faults > 0 {
 		return &DriftError{report.Faults}
 	}
 	return nil
+}
+
+// check runs every check on one service.
+func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, err error) {
+	t, w, err := g.open(o)
+	if err != nil {
+		return checked{}, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	report = checked{Service: t.Service.Name, Directory: t.Dir, Findings: []Finding{}}
+	for _, check := range slices.Concat([]Check{drift{}}, g.Checks) {
+		found, err := check.Run(ctx, t)
+		if err != nil {
+			return checked{}, fmt.Errorf("check %s: %w", check.Name(), err)
+		}
+		report.add(check.Name(), found)
+	}
+	return report, nil
 }
 
 func (r *checked) add(check string, found []Finding) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/repository"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -94,7 +95,10 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	repository := repositoryOf(dir)
+	top, kept := repository.Root(dir)
+	if !kept {
+		top = dir
+	}
 	var findings []Finding
 	for _, r := range mod.Replace {
 		if r.New.Version != "" {
@@ -104,7 +108,7 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
-		if outside(repository, target) {
+		if outside(top, target) {
 			findings = append(findings, Finding{
 				Path: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
 				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
@@ -112,18 +116,6 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		}
 	}
 	return findings, nil
-}
-
-// repositoryOf is the nearest folder upward that git keeps, else dir itself.
-func repositoryOf(dir string) string {
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
-			return at
-		}
-		if at == filepath.Dir(at) {
-			return dir
-		}
-	}
 }
 
 func outside(dir, target string) bool {

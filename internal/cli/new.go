@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/repository"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -89,6 +92,9 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err := workspace.Fresh(o.dir); err != nil {
 		return err
 	}
+	if err := alone(ctx, o.dir, s.Name); err != nil {
+		return err
+	}
 	w, err := g.openWorkspace(o.dir)
 	if err != nil {
 		return err
@@ -108,6 +114,48 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	}
 	g.printCreated(t, o, assumed)
 	return nil
+}
+
+// alone says why there is no place for a service of that name: it would lie in
+// another one, or the repository has one of the same name, whose rules and
+// boards would be taken for each other.
+func alone(ctx context.Context, dir, name string) error {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if around, inside := repository.ServiceAround(at); inside {
+		return fmt.Errorf("%s lies in the service of %s; a service holds no other, so choose a folder beside it with --dir",
+			dir, nearer(filepath.Join(around, spec.FileName)))
+	}
+	root, kept := repository.Root(at)
+	if !kept || repository.Ignored(ctx, root, at) {
+		return nil
+	}
+	services, err := repository.Services(ctx, root)
+	if err != nil {
+		return err
+	}
+	for _, other := range services {
+		if other.Name == name {
+			return fmt.Errorf("the repository has a service %s already, in %s; rules, alerts and boards go by the name, so choose another",
+				name, nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
+		}
+	}
+	return nil
+}
+
+// nearer is a path as somebody in the working directory would write it.
+func nearer(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(here, path)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(relative)
 }
 
 // complete settles what no flag said: by questions on a terminal, by proposals

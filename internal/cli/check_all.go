@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/observability-first/scaffold/internal/repository"
+)
+
+// checkedAll is the document of scaffold check --all. Its keys are public.
+type checkedAll struct {
+	Root     string    `json:"root"` // as the user would name it
+	Services []checked `json:"services"`
+	Findings []Finding `json:"findings"` // on names that services share
+	Faults   int       `json:"faults"`   // all of them
+}
+
+func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
+	root, err := rootOf(o.dir)
+	if err != nil {
+		return err
+	}
+	services, err := repository.Services(ctx, root)
+	if err != nil {
+		return err
+	}
+	if len(services) == 0 {
+		return fmt.Errorf("there is no service below %s; begin with scaffold new NAME", nearer(root))
+	}
+	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []Finding{}}
+	for _, s := range services {
+		one := o
+		one.dir = filepath.Join(nearer(root), filepath.FromSlash(s.Dir))
+		found, err := g.check(ctx, one)
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.ToSlash(one.dir), err)
+		}
+		report.Services = append(report.Services, found)
+		report.Faults += found.Faults
+	}
+	for _, clash := range repository.Clashes(root, services) {
+		report.Findings = append(report.Findings, Finding{Check: "repository", Path: clash.Second, Message: clash.String()})
+		report.Faults++
+	}
+	g.printCheckedAll(report)
+	if report.Faults > 0 {
+		return &DriftError{report.Faults}
+	}
+	return nil
+}
+
+// rootOf is the folder that is named, else that of the repository, else this one.
+func rootOf(named string) (string, error) {
+	if named != "" {
+		if info, err := os.Stat(named); err != nil || !info.IsDir() {
+			return "", fmt.Errorf("%s is no folder; name the one that holds the services", named)
+		}
+		return filepath.Abs(named)
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	if root, kept := repository.Root(here); kept {
+		return root, nil
+	}
+	return here, nil
+}
+
+func (g *globals) printCheckedAll(r checkedAll) {
+	if g.emit(r) {
+		return
+	}
+	for _, service := range r.Services {
+		for i := range service.Findings {
+			service.Findings[i].Path = filepath.ToSlash(filepath.Join(service.Directory, service.Findings[i].Path))
+		}
+		g.printChecked(service)
+	}
+	for _, f := range r.Findings {
+		g.printf("%s   %s\n", g.paint(red, "fault"), f)
+	}
+	if r.Faults > 0 {
+		g.printf("%s: %s found\n", plural(len(r.Services), "service"), plural(r.Faults, "fault"))
+		return
+	}
+	g.printf("%s: no faults\n", plural(len(r.Services), "service"))
+}
