@@ -25,6 +25,11 @@ type share struct {
 	part, whole Expr   // of each process
 }
 
+// ofEach is the share of each process.
+func (s share) ofEach() Expr {
+	return "(" + s.part + ") / on (" + semconv.LabelInstance + ") (" + s.whole + ")"
+}
+
 // held is the memory that GOMEMLIMIT bounds.
 func (s Scope) held() Expr {
 	return "(" + s.Metric(goMemTotal).Expr() + " - " + s.Metric(goMemReleased).Expr() + ")"
@@ -52,8 +57,7 @@ func (s Scope) roomRow() Row {
 	first := Panel{Title: "What runs out first?", Kind: BarGauge, Unit: Share, Max: 1, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}}}
 	for _, one := range s.shares() {
 		if one.empty == "" {
-			expr := Expr("(" + one.part + ") / on (" + semconv.LabelInstance + ") (" + one.whole + ")")
-			first.Targets = append(first.Targets, Target{Expr: expr.Max(), Legend: one.name, Instant: true})
+			first.Targets = append(first.Targets, Target{Expr: one.ofEach().Max(), Legend: one.name, Instant: true})
 		}
 	}
 	first = first.says("The fullest process now: its share of each thing that can run out. Memory is below, where GOMEMLIMIT is set.",
@@ -122,8 +126,7 @@ func (s Scope) fullRow() Row {
 			Title: "Share of " + one.name, Kind: TimeSeries, Unit: Share, Line: true, EmptyUntil: one.empty,
 			Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
 			Targets: []Target{{
-				Expr:   Expr("(" + one.part + ") / on (" + semconv.LabelInstance + ") (" + one.whole + ")"),
-				Legend: Legend(semconv.LabelInstance),
+				Expr: one.ofEach(), Legend: Legend(semconv.LabelInstance),
 			}},
 		}.says("What each process uses of the "+one.name+" that it may.", next[one.name][0], next[one.name][1]))
 	}
