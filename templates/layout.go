@@ -1,6 +1,11 @@
 package templates
 
-import "github.com/observability-first/scaffold/templates/spec"
+import (
+	"io/fs"
+	"slices"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
 
 // entry is one file of a service that comes from a template.
 type entry struct {
@@ -10,6 +15,7 @@ type entry struct {
 	when     func(view) bool // nil means always
 	// environment is the one that an overlay is for.
 	environment string
+	mode        fs.FileMode // 0 means that nobody executes it
 }
 
 // entries is the layout of a service on one screen; design and README of a
@@ -49,7 +55,25 @@ func entries(v view) []entry {
 		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
-	return append(files, manifests()...)
+	return slices.Concat(files, manifests(), pipelines(v))
+}
+
+// pipelines are ./ci and what calls it. The script is managed, since rolling out
+// and back has to be corrected everywhere at once; what a team wants otherwise
+// stands in the Makefile and the overlays. The files of the systems are merged:
+// runners, credentials and further jobs are each team's own.
+func pipelines(v view) []entry {
+	on := func(system string) func(view) bool {
+		return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
+	}
+	return []entry{
+		{path: "ci", template: "ci.tmpl", owner: Managed, mode: 0o755},
+		{path: ".github/workflows/" + v.Name + ".yml", template: "pipelines/github.yml.tmpl", owner: Merged, when: on(spec.PipelineGitHub)},
+		{path: ".gitlab-ci.yml", template: "pipelines/gitlab.yml.tmpl", owner: Merged, when: on(spec.PipelineGitLab)},
+		{path: "Jenkinsfile", template: "pipelines/Jenkinsfile.tmpl", owner: Merged, when: on(spec.PipelineJenkins)},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
+		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
+	}
 }
 
 // manifests are what Kubernetes is told: a base that follows the spec, and

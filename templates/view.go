@@ -17,12 +17,18 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Versions that generated files pin. One place, so that go.mod, Dockerfile and
-// Makefile of a service cannot differ.
+// Versions that generated files pin. One place, so that go.mod, Dockerfile,
+// Makefile and pipelines of a service cannot differ.
 const (
-	goVersion       = "1.26.0"
+	goVersion       = "1.26.0" // the least that compiles the service
+	goToolchain     = "1.26.8" // the one that everything is built with
 	golangciVersion = "v2.15.0"
 )
+
+// goImageDigest is that of the list of manifests, for every platform, behind
+// golang:1.26.8 of Docker's official images. Seen on 2026-11-28 under that tag
+// and under golang:1.26, both as Renovate and Dependabot had pinned them.
+const goImageDigest = "sha256:0f063af2d465d8dcae54cce04278ada488b96f77b42449c8d071e47d016cc65a"
 
 // canonicalRuntime is the import path in the recorded go.mod files. A fork that
 // renames the module renames it here and there in one search and replace.
@@ -105,6 +111,9 @@ func (view) GoMinor() string {
 	minor, _, _ := strings.Cut(rest, ".")
 	return major + "." + minor
 }
+
+// GoImage is the image with that Go, with tag and digest.
+func (view) GoImage() string { return "golang:" + goToolchain + "@" + goImageDigest }
 
 // GolangciVersion is the version of the linter.
 func (view) GolangciVersion() string { return golangciVersion }

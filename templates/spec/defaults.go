@@ -43,7 +43,7 @@ func builtIn() Service {
 func deployment() Deploy {
 	return Deploy{
 		Platforms: []string{PlatformKubernetes},
-		Pipelines: []string{"github"},
+		Pipelines: []string{PipelineGitHub},
 		Terraform: []string{},
 		Replicas:  Replicas{Min: 3, Max: 10},
 		Resources: Resources{CPU: "250m", Memory: "256Mi"},
