@@ -15,6 +15,9 @@ RUNBOOKS := test/runbooks
 COMPOSE := test/compose
 MIMIR := test/mimir
 
+# What reads pipelines: linters, a runner and validators, half of them from npm.
+PIPELINES := test/pipelines
+
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
 # Imports all of Prometheus and Alertmanager, which takes minutes to compile: not
@@ -44,7 +47,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir pipelines lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,11 +81,14 @@ mimir: ## give the rules to a real Grafana Mimir, with its own tool (downloads a
 compose: ## bring the observability stack up by the real Docker Compose, on an engine that only takes notes
 	$(call timed,compose,cd $(COMPOSE) && go test -count=1 ./...)
 
+pipelines: ## give pipelines to actionlint, GitLab's schema and a runner, Groovy, Renovate, Backstage; run ./ci on a played cluster
+	$(call timed,pipelines,DEPS=$(DEPS) .ci/pipelines-deps && cd $(PIPELINES) && go test -count=1 ./...)
+
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(PIPELINES) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -106,7 +112,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(PIPELINES) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)
