@@ -13,10 +13,17 @@ RUNBOOKS := test/runbooks
 # What the README says on other programs, typed to them: each wants so many modules
 # of its own, or forks of them, that it has one for itself.
 COMPOSE := test/compose
+IMAGES := test/image
 MIMIR := test/mimir
+TERRAFORM := test/terraform
+
+# What Kubernetes is told, judged with its own types and given to the real thing.
+KUBERNETES := test/kubernetes
 
 # What reads pipelines: linters, a runner and validators, half of them from npm.
 PIPELINES := test/pipelines
+
+OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -47,7 +54,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help demo install test test-quick conformance mutants deps runbooks compose mimir pipelines lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema
+.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,11 +91,23 @@ compose: ## bring the observability stack up by the real Docker Compose, on an e
 pipelines: ## give pipelines to actionlint, GitLab's schema and a runner, Groovy, Renovate, Backstage; run ./ci on a played cluster
 	$(call timed,pipelines,DEPS=$(DEPS) .ci/pipelines-deps && cd $(PIPELINES) && go test -count=1 ./...)
 
+images: ## pack a service's image and list what is in it, held to BuildKit, a registry, the kernel and CycloneDX (as root: two minutes)
+	$(call timed,images,cd $(IMAGES) && go test -count=1 ./...)
+
+terraform: ## format, validate and test the generated Terraform modules by Terraform (or OpenTofu, which it then compiles: minutes)
+	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)
+
+kubernetes: ## judge generated manifests without a cluster: types, schemas, arithmetic, kube-score (downloads and compiles their code)
+	$(call timed,kubernetes,cd $(KUBERNETES) && go test -count=1 $$(go list ./... | grep -v /proof$$))
+
+proof-kubernetes: ## give them to a real API server and real controllers, and write docs/proof.md (builds both once: ten minutes)
+	$(call timed,proof-kubernetes,cd $(KUBERNETES) && go test -count=1 -timeout 60m ./proof -document $(CURDIR)/docs/proof.md)
+
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
 
 lint: ## every linter on every module, and vet for the other systems
-	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(PIPELINES) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
+	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run ./...); done; \
 		for os in darwin windows; do for m in . runtime; do echo "== $$m on $$os"; (cd $$m && GOOS=$$os go vet -stdmethods=false ./...); done; done)
 
 bench: ## every benchmark once (BENCHTIME=1s for numbers)
@@ -112,7 +131,7 @@ golden: ## record what services print, and rewrite golden files
 # configuration reach a module of Nomad that not every proxy serves, and that
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
-	$(call timed,tidy,for m in $(MODULES) $(RUNBOOKS) $(COMPOSE) $(MIMIR) $(PIPELINES) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
+	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
 	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)

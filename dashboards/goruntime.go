@@ -60,7 +60,6 @@ func (s Scope) memoryRow() Row {
 	heap := s.gauges("Heap", Bytes, [2]string{goHeapLive, "live after collection"}, [2]string{goHeapGoal, "goal"}).
 		says("What survived the last collection, and the size at which the next one begins.", "Live memory that rises from collection to collection is a leak or a cache without a bound.",
 			"The flame graph of memory in use at the end says who holds it.").leads(s.profile())
-	limit := "(" + s.Metric(goMemLimit).Expr() + " < " + noLimit + ")"
 	resident := Panel{
 		Title: "Memory against its limit", Kind: TimeSeries, Unit: Bytes,
 		Targets: []Target{
@@ -73,7 +72,7 @@ func (s Scope) memoryRow() Row {
 		Title: "Share of GOMEMLIMIT", Kind: TimeSeries, Unit: Share, EmptyUntil: untilLimit, Line: true,
 		Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
 		Targets: []Target{{
-			Expr:   "(" + s.Metric(goMemTotal).Expr() + " - " + s.Metric(goMemReleased).Expr() + ") / " + limit,
+			Expr:   s.held() + " / " + s.memoryLimit(),
 			Legend: Legend(semconv.LabelInstance),
 		}},
 	}.says("Memory held by Go as a share of GOMEMLIMIT, which bounds it softly.", "Near 1 the collector runs without pause to stay below it, and requests pay with processor time.",

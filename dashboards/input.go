@@ -35,6 +35,8 @@ type Input struct {
 	// queries for metrics that only such a service declares.
 	HasPostgres   bool
 	HasHTTPClient bool
+	// Scaling is what the autoscaler aims at.
+	Scaling Scaling
 	// AdminPort is where the service shows its metrics, 0 for [DefaultAdminPort].
 	// Only [Provisioning] reads it.
 	AdminPort int
@@ -53,7 +55,7 @@ func (in Input) check() error {
 }
 
 // Boards gives the boards of a service: its overview and its objectives; for a
-// service on the scaffold runtime also the Go runtime, and what it depends on
+// service on the scaffold runtime also its saturation, the Go runtime, and what it depends on
 // when there is something.
 func Boards(in Input) ([]Board, error) {
 	if err := in.check(); err != nil {
@@ -62,7 +64,7 @@ func Boards(in Input) ([]Board, error) {
 	s := NewScope(in)
 	boards := []Board{overview(s)}
 	if in.Rules.Spec.Runtime {
-		boards = append(boards, goRuntime(s))
+		boards = append(boards, saturation(s), goRuntime(s))
 	}
 	if len(in.Rules.Spec.SLOs) > 0 {
 		boards = append(boards, objectives(s))

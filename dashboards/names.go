@@ -22,16 +22,16 @@ const (
 	goHeapGoal           = "go_gc_heap_goal_bytes"
 	goHeapAllocs         = "go_gc_heap_allocs_bytes_total"
 	goHeapAllocObjects   = "go_gc_heap_allocs_objects_total"
-	goMemLimit           = "go_gc_gomemlimit_bytes"
-	goMemTotal           = "go_memory_classes_total_bytes"
-	goMemReleased        = "go_memory_classes_heap_released_bytes"
+	goMemLimit           = semconv.GoMemoryLimit
+	goMemTotal           = semconv.GoMemoryTotal
+	goMemReleased        = semconv.GoMemoryReleased
 	goGCCycles           = "go_gc_cycles_total_gc_cycles_total"
 	goGCLimiterCycle     = "go_gc_limiter_last_enabled_gc_cycle"
-	goMaxProcs           = "go_sched_gomaxprocs_threads"
+	goMaxProcs           = semconv.GoMaxProcs
 	goThreads            = "go_sched_threads_total_threads"
 	goMutexWait          = "go_sync_mutex_wait_total_seconds_total"
 
-	processCPU      = "process_cpu_seconds_total"
+	processCPU      = semconv.ProcessCPU
 	processRSS      = "process_resident_memory_bytes"
 	processOpenFDs  = "process_open_fds"
 	processMaxFDs   = "process_max_fds"

@@ -13,6 +13,7 @@ const (
 	boardRuntime      = "runtime"
 	boardObjectives   = "slo"
 	boardDependencies = "dependencies"
+	boardSaturation   = "saturation"
 )
 
 // overview answers what somebody who was just woken asks, in that order.

@@ -23,9 +23,15 @@ import (
 
 // adminConfig is the listener for probes, scrapes and the person on call.
 type adminConfig struct {
-	Addr  string        `env:"ADMIN_ADDR" help:"address of probes, metrics and pprof, as in :9464 inside a container"`
+	Addr  string        `env:"ADMIN_ADDR" help:"address of probes, metrics and pprof, as in :9464 inside a container; off answers probes beside the requests and nothing else"`
 	Token config.Secret `env:"ADMIN_TOKEN" help:"lets a peer that is not this machine read profiles and change levels"`
 }
+
+// adminOff as ADMIN_ADDR is for platforms that reach one port alone, such as
+// Cloud Run: no listener of its own, no /metrics, no profiles.
+const adminOff = "off"
+
+func (c adminConfig) off() bool { return c.Addr == adminOff }
 
 // Bounds of a change made on the admin listener: it ends by itself, because the
 // one who made it has gone back to bed.

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/observability-first/scaffold/runtime/config"
 	"github.com/observability-first/scaffold/runtime/health"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/overload"
@@ -22,8 +25,8 @@ type Info struct {
 // environment overrides each. Zero values mean what the field says.
 type Defaults struct {
 	Owner     string // the team to call, shown by version and on start; may be empty
-	HTTPAddr  string // ":8080" when empty
-	AdminAddr string // "127.0.0.1:9464" when empty: probes, metrics and pprof
+	HTTPAddr  string // ":8080" when empty; PORT of the environment wins over it
+	AdminAddr string // "127.0.0.1:9464" when empty: probes, metrics and pprof; "off" for none
 
 	// LatencyBounds are the thresholds of the latency objectives in seconds.
 	// Each is a bound of the duration histogram, and a request over the smallest
@@ -53,6 +56,7 @@ const (
 // settings is the runtime's own part of the environment.
 type settings struct {
 	HTTP      httpserver.Config `env:",inline"`
+	Port      int               `env:"PORT" min:"1" max:"65535" help:"port that takes requests on every address, where HTTP_ADDR is not set; Cloud Run and its like give it"`
 	Admin     adminConfig       `env:",inline"`
 	Lifecycle lifecycleConfig   `env:",inline"`
 	Telemetry telemetry.Config  `env:",inline"`
@@ -89,6 +93,14 @@ func (d Defaults) settings() settings {
 		s.Telemetry.MetricsExporter = "otlp"
 	}
 	return s
+}
+
+// takePort makes PORT the address of the requests, unless HTTP_ADDR was set.
+func (s *settings) takePort(told []config.Variable) {
+	byName := func(v config.Variable) bool { return v.Name == "HTTP_ADDR" && v.Origin != config.FromDefault }
+	if s.Port != 0 && !slices.ContainsFunc(told, byName) {
+		s.HTTP.Addr = ":" + strconv.Itoa(s.Port)
+	}
 }
 
 // slowAfter is the smallest latency objective, 0 without any.

@@ -98,7 +98,9 @@ func (r *running) start(ctx context.Context) error {
 	if err := r.listen(ctx); err != nil {
 		return usageError{err}
 	}
-	r.serve("admin listener", r.admin.Serve)
+	if r.admin != nil {
+		r.serve("admin listener", r.admin.Serve)
+	}
 	r.workersCtx, r.stopWorkers = context.WithCancel(context.WithoutCancel(ctx))
 	for _, h := range r.starts {
 		if err := r.startHook(ctx, h); err != nil {
@@ -136,7 +138,7 @@ func (r *running) startHook(ctx context.Context, h hook) error {
 	return err
 }
 
-// listen binds both addresses and tells every one that is taken.
+// listen binds the addresses and tells every one that is taken.
 func (r *running) listen(ctx context.Context) error {
 	var err error
 	if r.handler != nil {
@@ -144,8 +146,12 @@ func (r *running) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	r.admin = newAdminServer(r.Service)
-	err = r.admin.Listen(ctx)
+	if r.settings.Admin.off() {
+		r.probeBesideRequests()
+	} else {
+		r.admin = newAdminServer(r.Service)
+		err = r.admin.Listen(ctx)
+	}
 	if r.server != nil {
 		err = errors.Join(err, r.server.Listen(ctx))
 	}
@@ -167,7 +173,10 @@ func (r *running) startedAttrs() []any {
 	attrs := []any{
 		slog.String("service", r.Name()), slog.String("version", r.telemetry.Version()),
 		slog.String("owner", r.defaults.Owner), slog.Int("pid", os.Getpid()),
-		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)), slog.String("admin_addr", r.admin.Addr().String()),
+		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)),
+	}
+	if r.admin != nil {
+		attrs = append(attrs, slog.String("admin_addr", r.admin.Addr().String()))
 	}
 	if r.server != nil {
 		attrs = append(attrs, slog.String("http_addr", r.server.Addr().String()))
@@ -180,11 +189,14 @@ func (r *running) announceAddrs() {
 	if r.process.Started == nil {
 		return
 	}
-	var http net.Addr
+	var http, admin net.Addr
 	if r.server != nil {
 		http = r.server.Addr()
 	}
-	r.process.Started(http, r.admin.Addr())
+	if r.admin != nil {
+		admin = r.admin.Addr()
+	}
+	r.process.Started(http, admin)
 }
 
 // guard turns a panic of a hook into its error, with the stack.

@@ -34,7 +34,8 @@ type Process struct {
 	// process.
 	Signals <-chan os.Signal
 	// Started is called once with the bound addresses, after the start hooks;
-	// it may be nil. http is nil for a service without a handler.
+	// it may be nil. http is nil for a service without a handler, admin with
+	// ADMIN_ADDR=off.
 	Started func(http, admin net.Addr)
 }
 

@@ -86,6 +86,7 @@ func newService(p Process, info Info, defaults Defaults, verb string) (*Service,
 		// configuration is checked in the same run.
 		s.settings = defaults.settings()
 	}
+	s.settings.takePort(s.loader.Variables())
 	if err := s.build(); err != nil {
 		return nil, err
 	}

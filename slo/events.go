@@ -24,6 +24,8 @@ type events interface {
 	// badRate is the number of bad events per second over five minutes, by the
 	// given labels and within the given matchers.
 	badRate(by string, within ...*labels.Matcher) string
+	// counts are the numbers of all and of bad events within $window.
+	counts(within *labels.Matcher) (total, bad string)
 	// flows lists the series that events make grow, for tests of the rules.
 	flows() []flow
 	// openSLO lists the metrics of an OpenSLO ratio.

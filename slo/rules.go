@@ -90,6 +90,9 @@ const (
 	KindLabelOverflow    Kind = "label overflow"    // a label has more values than it may
 	KindLimiterAtFloor   Kind = "limiter at floor"  // shedding no longer helps
 	KindPoolWaits        Kind = "pool waits"        // callers stand in line for connections
+	KindAtMaximum        Kind = "at maximum"        // the autoscaler may add no more processes
+	KindCPUSaturated     Kind = "CPU saturated"     // Go uses every processor that it may
+	KindMemoryNearLimit  Kind = "memory near limit" // Go is at GOMEMLIMIT
 )
 
 // Alert describes one alert: what the drill, the runbooks and a board need to

@@ -183,6 +183,12 @@ func (r Rules) feels(a Alert) string {
 		return "Some requests are refused with 503 and Retry-After, the least important ones first; the others are slow."
 	case KindPoolWaits:
 		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
+	case KindAtMaximum:
+		return "Nothing yet. The next rise in traffic finds no more processes: requests wait, then some are refused."
+	case KindCPUSaturated:
+		return "Every request is slower: it waits for a processor. If it is too slow, a budget alert fires too."
+	case KindMemoryNearLimit:
+		return "Requests are slower, since collecting garbage takes processors from them; and break off if the kernel ends the process."
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ func (c *compiler) selfAlerts() {
 	if c.spec.ConnectionPool {
 		c.poolWaits()
 	}
+	c.saturationAlerts()
 }
 
 // lost counts what was given up in ten minutes, by labels.

@@ -85,6 +85,7 @@ type Severities struct {
 // Replicas is how many processes the service should have.
 type Replicas struct {
 	Min int `yaml:"min"` // 0: unknown; then only the loss of all of them pages
+	Max int `yaml:"max"` // where the autoscaler ends; 0: unknown, or there is none
 }
 
 // Parse reads a stand-alone specification and fills in its defaults. The error

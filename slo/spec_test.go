@@ -204,6 +204,10 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 			minimal + "metrics: pull\n",
 			`f:5:10: metrics: "pull" is not known; write scrape or push`,
 		},
+		"a maximum below the minimum": {
+			minimal + "replicas: {min: 3, max: 2}\n",
+			"f:5:25: replicas.max: 2 is below the minimum of 3",
+		},
 		"a negative number of replicas": {
 			minimal + "replicas: {min: -1}\n",
 			"f:5:17: replicas.min: -1 is negative; write how many replicas the service always has, or leave it out",

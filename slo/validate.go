@@ -67,6 +67,9 @@ func (s Spec) check(reporter Reporter) selectors {
 	if s.Replicas.Min < 0 {
 		r.Problemf("replicas.min", "%d is negative; write how many replicas the service always has, or leave it out", s.Replicas.Min)
 	}
+	if most := s.Replicas.Max; most != 0 && most < s.Replicas.Min {
+		r.Problemf("replicas.max", "%d is below the minimum of %d", most, s.Replicas.Min)
+	}
 	if len(s.SLOs) == 0 {
 		r.Problemf("slos", "there is no objective; write at least one")
 	}

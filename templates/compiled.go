@@ -22,12 +22,12 @@ func (v view) compiled() ([]File, error) {
 	if err != nil {
 		return nil, errors.Join(errSignals, err)
 	}
-	runbooks, errRunbooks := runbookFiles(rules)
+	runbooks, errRunbooks := v.runbookFiles(rules)
 	boards, errBoards := v.boardFiles(rules)
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
 		gate, err := gateFile(rules)
-		files = append(files, v.prometheusRules(rules), gate)
+		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)), gate)
 		errBoards = errors.Join(errBoards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)
@@ -48,7 +48,20 @@ func BoardInput(service spec.Service, rules slo.Rules) (dashboards.Input, error)
 		Histograms:  dashboards.Histograms(service.Telemetry.Histograms),
 		HasPostgres: service.HasPostgres(),
 		AdminPort:   number,
+		Scaling:     scaling(service.Deploy),
 	}, nil
+}
+
+// scaling is what the autoscaler aims at, where there is one.
+func scaling(d spec.Deploy) dashboards.Scaling {
+	if !d.RunsOn(spec.PlatformKubernetes) {
+		return dashboards.Scaling{}
+	}
+	target := dashboards.Scaling{CPU: d.Resources.Cores() * float64(d.Autoscale.CPU) / 100}
+	if d.Autoscale.Source != spec.SourceCPU {
+		target.InFlight = float64(d.Autoscale.InFlight)
+	}
+	return target
 }
 
 // boardFiles are the boards and the stack that shows them on one machine.
@@ -113,8 +126,8 @@ func gateFile(rules slo.Rules) (File, error) {
 }
 
 // runbookFiles are the user's but for the facts, which follow the rules.
-func runbookFiles(rules slo.Rules) ([]File, error) {
-	books, err := rules.Runbooks(slo.RunbookOptions{})
+func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
+	books, err := rules.Runbooks(slo.RunbookOptions{Scale: v.scaleCommand()})
 	if err != nil {
 		return nil, err
 	}

@@ -198,7 +198,7 @@ func runs(t *testing.T, f templates.File) {
 	}
 }
 
-var instruction = regexp.MustCompile(`^(#.*|(FROM|WORKDIR|COPY|ARG|RUN|ENV|EXPOSE|ENTRYPOINT) .+|)$`)
+var instruction = regexp.MustCompile(`^(#.*|(FROM|USER|WORKDIR|COPY|ARG|RUN|ENV|EXPOSE|ENTRYPOINT) .+|)$`)
 
 func builds(t *testing.T, data []byte) {
 	t.Helper()

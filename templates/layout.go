@@ -55,7 +55,9 @@ func entries(v view) []entry {
 		{path: ".editorconfig", template: "editorconfig.tmpl", owner: Merged},
 		{path: ".golangci.yml", template: "golangci.yml.tmpl", owner: Merged},
 	}
-	return slices.Concat(files, manifests(), pipelines(v))
+	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
+	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Managed, when: cloudRun})
+	return slices.Concat(files, manifests(), terraform(), pipelines(v))
 }
 
 // pipelines are ./ci and what calls it. The script is managed, since rolling out
@@ -74,6 +76,23 @@ func pipelines(v view) []entry {
 		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
 		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
 	}
+}
+
+// terraform is one module that knows the service, and one for each cloud.
+func terraform() []entry {
+	var files []entry
+	add := func(module string, when func(view) bool, names ...string) {
+		for _, name := range names {
+			path := "deploy/terraform/" + module + "/" + name
+			files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: when})
+		}
+	}
+	add("core", func(v view) bool { return len(v.Deploy.Terraform) > 0 }, "main.tf", "variables.tf", "outputs.tf", "core.tftest.hcl")
+	for _, cloud := range spec.Clouds() {
+		chosen := func(v view) bool { return slices.Contains(v.Deploy.Terraform, cloud) }
+		add(cloud, chosen, "main.tf", "variables.tf", "outputs.tf")
+	}
+	return files
 }
 
 // manifests are what Kubernetes is told: a base that follows the spec, and
@@ -96,6 +115,8 @@ func manifests() []entry {
 	}
 	files = append(files, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
+	}, entry{
+		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Managed, when: kubernetes,
 	})
 	for _, environment := range spec.Environments() {
 		for _, name := range []string{"kustomization.yaml", "config.env"} {

@@ -53,7 +53,7 @@ func factors() []factor {
 		{"window", choices("window: %s", "7d", "28d", "30d")},
 		{"thresholds", choices("thresholds: [%s]", "", "200ms", "200ms, 1s", "5ms, 300ms, 20s")},
 		{"links", []choice{{"none", ""}, {"all", "links: {runbooks: 'https://r.test', grafana: 'https://g.test', repository: 'https://s.test', alertmanager: 'https://a.test', branch: trunk}"}}},
-		{"platforms", choices("deploy.platforms: %s", "[kubernetes]", "[]")},
+		{"platforms", choices("deploy.platforms: %s", "[kubernetes]", "[]", "[kubernetes, cloud-run]")},
 		{"pipelines", choices("deploy.pipelines: %s", "[github]", "[]", "[jenkins, gitlab, github]")},
 		{"image", choices("deploy.image: %s", "tried", "'registry.test:5000/shop/tried'")},
 		{"resources", choices("deploy.resources: %s", "{cpu: 250m, memory: 256Mi}", "{cpu: 1.5, memory: 1Gi}")},
@@ -61,6 +61,7 @@ func factors() []factor {
 		{"autoscale", choices("deploy.autoscale: %s", "{source: cpu}", "{source: adapter}", "{source: keda, prometheus: 'http://p.test'}")},
 		{"gateway", choices("deploy.gateway: %s", "{}", "{host: tried.test, name: public, namespace: edge}")},
 		{"monitoring", choices("deploy.monitoring: %s", "{}", "{namespace: observed, labels: {release: stack}}")},
+		{"terraform", choices("deploy.terraform: %s", "[]", "[aws]", "[gcp, azure]")},
 		{"defaults", []choice{{"built in", ""}, {"of the house", "defaults"}}},
 	}
 }
@@ -117,8 +118,13 @@ func chosen(t *testing.T, row []int) spec.Service {
 			}
 		}
 	}
-	if telemetry, _ := document["telemetry"].(map[string]any); telemetry["histograms"] == "native" {
+	telemetry, _ := document["telemetry"].(map[string]any)
+	if telemetry["histograms"] == "native" {
 		thresholds = nil // the spec refuses the two together
+	}
+	deploy, _ := document["deploy"].(map[string]any)
+	if len(deploy["terraform"].([]any)) > 0 || len(deploy["platforms"].([]any)) == 2 {
+		telemetry["metrics"] = "push" // the spec refuses what nobody scrapes
 	}
 	slos := []any{objective("availability", window, "availability", map[string]any{})}
 	for i, threshold := range thresholds {

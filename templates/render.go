@@ -74,7 +74,7 @@ func render(name string, v view) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal}).Parse(string(text))
+	t, err := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{"json": jsonText, "literal": literal, "hcl": hclText}).Parse(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -100,3 +100,10 @@ func jsonText(v any) (string, error) {
 
 // literal is a text that relabelling takes as it is: it reads $1 as a group.
 func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
+// hclText is a text as Terraform writes it: JSON's form, in which nothing is
+// filled in.
+func hclText(text string) (string, error) {
+	quoted, err := jsonText(text)
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted), err
+}

@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,5 +56,41 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 				t.Error("go.sum is not sorted by path")
 			}
 		})
+	}
+}
+
+// One Go builds the service, whoever does: nobody's image fails because a
+// pipeline was moved on and the Dockerfile was not.
+func TestOneGoInEveryFile(t *testing.T) {
+	t.Parallel()
+	versions := regexp.MustCompile(`(?m)(?:\bgolang:|^toolchain go|^\s*go-version:\s*['"]?)([0-9][0-9.]*)`)
+	digests := regexp.MustCompile(`golang:[^\s"'@]+@(sha256:[0-9a-f]{64})\b`)
+	s, err := spec.Parse("scaffold.yaml", []byte("apiVersion: scaffold/v1\nservice: orders\nowner: team\nmodule: acme.test/orders\n"+
+		"telemetry: {metrics: push}\ndeploy: {platforms: [kubernetes, cloud-run], pipelines: [github, gitlab, jenkins]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := templates.Render(s, templates.RenderOptions{RuntimeReplace: "../runtime"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, f := range tree {
+		for _, match := range versions.FindAllSubmatch(f.Data, -1) {
+			found[string(match[1])] = append(found[string(match[1])], f.Path)
+		}
+		for _, match := range regexp.MustCompile(`\bgolang:\S+`).FindAllString(string(f.Data), -1) {
+			if !digests.MatchString(match) {
+				t.Errorf("%s: %s has no digest", f.Path, match)
+			}
+		}
+	}
+	if len(found) != 1 {
+		t.Errorf("versions of Go by file: %v", found)
+	}
+	for _, files := range found {
+		if !slices.Contains(files, "go.mod") || !slices.Contains(files, "Dockerfile") {
+			t.Errorf("only %v name a version of Go", files)
+		}
 	}
 }

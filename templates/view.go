@@ -105,12 +105,8 @@ func (v view) Sums() (string, error) {
 // GoVersion is the go line of go.mod.
 func (view) GoVersion() string { return goVersion }
 
-// GoMinor is the tag of the Go image, as in 1.26.
-func (view) GoMinor() string {
-	major, rest, _ := strings.Cut(goVersion, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	return major + "." + minor
-}
+// GoToolchain is the version of Go that binaries and pipelines are built with.
+func (view) GoToolchain() string { return goToolchain }
 
 // GoImage is the image with that Go, with tag and digest.
 func (view) GoImage() string { return "golang:" + goToolchain + "@" + goImageDigest }

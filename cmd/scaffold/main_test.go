@@ -69,11 +69,11 @@ func TestTheImageBuildsFromTheVendoredTreeAlone(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(dockerfile), "\nRUN ")
 	line, _, found := strings.Cut(rest, "\n")
-	if !found || !strings.Contains(line, " -mod=vendor ") || !strings.Contains(line, " -o /orders ") {
+	if !found || !strings.Contains(line, " -mod=vendor ") || !strings.Contains(line, " -o /out/orders ") {
 		t.Fatalf("the Dockerfile runs %q", line)
 	}
 	image := filepath.Join(t.TempDir(), "orders")
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, " -o /orders ", " -o "+image+" ", 1))
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, " -o /out/orders ", " -o "+image+" ", 1))
 	cmd.Dir = elsewhere
 	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "GOPROXY=off", "GOFLAGS=", "GOWORK=off", "GOMODCACHE="+filepath.Join(home, "empty"))
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -187,3 +187,20 @@ func literal(n ast.Node) (string, bool) {
 	text, err := strconv.Unquote(lit.Value)
 	return text, err == nil
 }
+
+// The runtime's module needs a licence of its own: a service that replaces the
+// module by its folder vendors the folder, and not what lies above it.
+func TestTheRuntimeCarriesTheLicence(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for _, name := range []string{"../../LICENSE", "../../runtime/LICENSE"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	if texts[0] != texts[1] {
+		t.Error("LICENSE and runtime/LICENSE differ; copy one over the other")
+	}
+}

@@ -47,8 +47,9 @@ warning does not. Each finding ends in the name of its rule, in brackets; in JSO
 
 Beside the rules below, ` + "`check`" + ` of a service compares files with what generating them would write (` + "`drift`" + `), the service's own
 answers with what was generated (` + "`signals`" + `), the variables that its files set with those that it reads (` + "`variables`" + `), the Go
-versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), and passes on what the compiler
-of the objectives left out (` + "`rules`" + `).
+versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
+of the objectives left out (` + "`rules`" + `), and holds the overlays of ` + "`deploy/overlays`" + ` to the spec (` + "`deploy`" + `): bounds of the
+autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval.
 
 ## Files of any origin
 

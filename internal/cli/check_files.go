@@ -23,28 +23,55 @@ type goVersionCheck struct{}
 
 func (goVersionCheck) Name() string { return "go-version" }
 
-var goImage = regexp.MustCompile(`(?m)^FROM\s+(?:\S+/)?golang:(\d+\.\d+)`)
+// goPins finds versions of Go: in the names of images, and in what a workflow
+// asks actions/setup-go for.
+var goPins = regexp.MustCompile(`(?m)(?:\bgolang:|^\s*go-version:\s*['"]?)(\d+\.\d+(?:\.\d+)?)`)
+
+// goPinned are the files that may hold a version of Go beside go.mod.
+var goPinned = []string{"Dockerfile", ".gitlab-ci.yml", "Jenkinsfile", ".github/workflows/*.yml", ".github/workflows/*.yaml"}
 
 func (goVersionCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	mod, err := readModule(t.Dir)
 	if err != nil || mod == nil || mod.Go == nil {
 		return nil, err
 	}
-	dockerfile, err := readOptional(t.Dir, "Dockerfile")
-	if err != nil {
-		return nil, err
+	want := mod.Go.Version
+	if mod.Toolchain != nil {
+		want = strings.TrimPrefix(mod.Toolchain.Name, "go")
 	}
-	want := minor(mod.Go.Version)
 	var findings []Finding
-	for _, match := range goImage.FindAllSubmatchIndex(dockerfile, -1) {
-		if have := string(dockerfile[match[2]:match[3]]); have != want {
-			findings = append(findings, Finding{
-				Path: "Dockerfile", Line: lineOf(dockerfile, match[0]),
-				Message: fmt.Sprintf("builds with Go %s, go.mod says %s; use one of them in both", have, want),
-			})
+	for _, pattern := range goPinned {
+		files, err := fs.Glob(os.DirFS(t.Dir), pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			src, err := readOptional(t.Dir, file)
+			if err != nil {
+				return nil, err
+			}
+			findings = append(findings, otherGo(file, src, want, mod.Toolchain != nil)...)
 		}
 	}
 	return findings, nil
+}
+
+// otherGo finds the versions of Go in a file that are not the wanted one. Without
+// a toolchain line go.mod names the oldest Go that will do, so that a newer patch
+// of it is the same; so is a pin without a patch, which takes the newest.
+func otherGo(file string, src []byte, want string, exact bool) []Finding {
+	var findings []Finding
+	for _, match := range goPins.FindAllSubmatchIndex(src, -1) {
+		have := string(src[match[2]:match[3]])
+		if have == want || minor(have) == minor(want) && (!exact || have == minor(have)) {
+			continue
+		}
+		findings = append(findings, Finding{
+			Path: file, Line: lineOf(src, match[2]),
+			Message: fmt.Sprintf("builds with Go %s, go.mod says %s; use one of them in both", have, want),
+		})
+	}
+	return findings
 }
 
 func minor(version string) string {
@@ -147,12 +174,13 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 			})
 		}
 	}
-	return findings, nil
+	more, err := misspelt(t.Dir, known)
+	return append(findings, more...), err
 }
 
 // ofTools are variables of the tools that these files call.
 func ofTools(name string) bool {
-	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOOS", "GOARCH", "GOWORK", "VERSION", "CI"}, name)
+	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "ARCH", "IMAGE", "PUSH", "SOURCE_DATE_EPOCH", "CI"}, name)
 }
 
 func readModule(dir string) (*modfile.File, error) {

@@ -48,7 +48,7 @@ func serviceOf(tb testing.TB, src string) Target {
 	}
 	t := Target{Dir: tb.TempDir(), Service: service}
 	for _, f := range tree {
-		if strings.HasPrefix(f.Path, "observability/") {
+		if strings.HasPrefix(f.Path, "observability/") || strings.HasPrefix(f.Path, "deploy/") {
 			put(tb, t, f.Path, string(f.Data))
 		}
 	}

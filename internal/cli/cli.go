@@ -90,7 +90,7 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 
 		TemplatesDigest: templates.Digest,
 		Checks: []Check{
-			namesCheck{}, lintCheck{}, signalsCheck{AskService}, variablesCheck{AskService}, goVersionCheck{}, replaceCheck{}, rulesCheck{},
+			namesCheck{}, lintCheck{}, signalsCheck{AskService}, variablesCheck{AskService}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
 		},
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {
 			return ask(ctx, s, q, os.Getenv("ACCESSIBLE") != "")
@@ -186,7 +186,7 @@ func newRootCommand(g *globals) *cobra.Command {
 	flags.BoolVar(&g.noColor, "no-color", false, "write no colours; NO_COLOR does the same")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
 	offer(root, "output", formats())
-	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newVerifyCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
+	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
 	return root
 }
 

@@ -120,7 +120,8 @@ func TestAServiceThatGrew(t *testing.T) {
 func TestCheckFindsFaults(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.edit("Dockerfile", "golang:1.26", "golang:1.22")
+	s.edit("Dockerfile", "golang:1.26.8", "golang:1.26.7")
+	s.write(".github/workflows/own.yaml", "jobs:\n  build:\n    steps:\n      - with:\n          go-version: \"1.22\"\n")
 	s.edit("Makefile", "ACCESS_LOG=all", "ACESS_LOG=all")
 	s.edit("cmd/shop/scaffold_gen.go", "TraceRatio:    0.01", "TraceRatio:    1")
 	s.write("observability/rules/own/visits.yaml", `groups:
@@ -132,7 +133,8 @@ func TestCheckFindsFaults(t *testing.T) {
 	s.write("observability/boards/own/broken.json", "{")
 	s.write("observability/boards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
 	s.check(cli.ExitDrift,
-		"Dockerfile:2: builds with Go 1.22, go.mod says 1.26; use one of them in both",
+		"Dockerfile:3: builds with Go 1.26.7, go.mod says 1.26.8; use one of them in both",
+		".github/workflows/own.yaml:5: builds with Go 1.22, go.mod says 1.26.8; use one of them in both",
 		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/scaffold_gen.go",
 		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared [unknown-metric]",
@@ -153,4 +155,13 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 	if status != cli.ExitError || !strings.Contains(errs, "mend the service and run scaffold generate once more") {
 		t.Errorf("generate: status %d, %s", status, errs)
 	}
+}
+
+// A variable that nobody reads is a setting that somebody believes in.
+func TestVariablesOfOverlaysAreRead(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=debug\nOTEL_BLRP_SCHEDULE_DELAY=1\nOVERLOAD_MIN_LIMITT=3\n")
+	s.check(cli.ExitDrift,
+		`deploy/overlays/prod/config.env:4: the service reads no variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
 }

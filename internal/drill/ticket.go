@@ -52,6 +52,13 @@ func troubles() []trouble {
 			func(w *world, p *process, from, to time.Duration) {
 				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
 			}},
+		{slo.KindAtMaximum, "the autoscaler is at its end", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindCPUSaturated, "processes use every processor", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) {
+				p.worked = synthetic.Steady(0.1).Then(from, 1).Then(to, 0.1).Count
+			}},
+		{slo.KindMemoryNearLimit, "a process is at GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.full = between(from, to) }},
 		{slo.KindNoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
 		{slo.KindTilesMissing, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
 			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
@@ -109,15 +116,27 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 // handover is how long a process and its successor run side by side.
 const handover = time.Minute
 
-// troubled adds processes of which the first has the trouble. For missing data
-// the one process is followed by another that counts nothing, and that by one
-// that does.
+// troubled adds processes of which the first has the trouble, or as many as an
+// autoscaler may add. For missing data the one process is followed by another
+// that counts nothing, and that by one that does.
 func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
 	if t.make != nil {
 		for n := range 2 {
 			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
 			if n == 0 || t.kind != slo.KindDependency {
 				t.make(w, &p, from, to)
+			}
+			if err := w.add(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if t.kind == slo.KindAtMaximum {
+		for n := range d.Rules.Spec.Replicas.Max {
+			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
+			if n >= d.Rules.Spec.Replicas.Min {
+				p.from, p.to, p.vanishes = from, to, true
 			}
 			if err := w.add(p); err != nil {
 				return err

@@ -43,6 +43,10 @@ type process struct {
 	// overflowed values of labels beyond the ceiling, and waited the seconds that
 	// callers stood in line for connections; nil means none.
 	dropped, blocked, overflowed, waited func(t time.Duration) float64
+	// worked counts the seconds of its processor that it used; nil means a tenth.
+	worked func(t time.Duration) float64
+	// full says that it holds nearly all of GOMEMLIMIT; nil: a tenth.
+	full func(t time.Duration) bool
 	// atFloor says that the limit of requests is as low as it may be; nil: never.
 	atFloor  func(t time.Duration) bool
 	vanishes bool // its target goes away with it
@@ -194,6 +198,14 @@ func (w *world) addState(p process, first time.Duration) error {
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalTraces, semconv.LabelReason: semconv.DropQueueFull}, orNone(p.dropped)},
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalLogs, semconv.LabelReason: semconv.DropBlocked}, orNone(p.blocked)},
 		{semconv.RuntimeLabelOverflow, map[string]string{semconv.LabelMetric: "orders_total", semconv.LabelLabel: "customer"}, orNone(p.overflowed)},
+		{semconv.ProcessCPU, nil, orTenth(p.worked)},
+		{semconv.GoMaxProcs, nil, func(time.Duration) float64 { return 1 }},
+		{semconv.GoMemoryLimit, nil, func(time.Duration) float64 { return memoryLimit }},
+		{semconv.GoMemoryTotal, nil, func(t time.Duration) float64 {
+			return memoryLimit * (0.1 + 0.88*synthetic.Number(p.full != nil && p.full(t)))
+		}},
+		{semconv.GoMemoryReleased, nil, func(time.Duration) float64 { return 0 }},
+		{semconv.HTTPServerActiveRequests, nil, func(time.Duration) float64 { return 1 }},
 		{semconv.DBClientConnectionWaitTime, map[string]string{semconv.LabelPoolName: "main"}, orNone(p.waited)},
 	}
 	for _, s := range states {
@@ -205,6 +217,18 @@ func (w *world) addState(p process, first time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// memoryLimit is GOMEMLIMIT of every process.
+const memoryLimit = 1 << 28
+
+// orTenth is a count of seconds that were worked, a tenth of all when there is
+// none.
+func orTenth(worked func(time.Duration) float64) func(time.Duration) float64 {
+	if worked == nil {
+		return synthetic.Steady(0.1).Count
+	}
+	return worked
 }
 
 // orNone is a count that does not grow when there is none.

@@ -32,6 +32,7 @@ const (
 	goruntime    = "observability/boards/orders-runtime.json"
 	objectives   = "observability/boards/orders-slo.json"
 	dependencies = "observability/boards/orders-dependencies.json"
+	saturation   = "observability/boards/orders-saturation.json"
 
 	routes      = "observability/alertmanager.yaml"
 	prometheus  = "observability/prometheus.yaml"
@@ -170,6 +171,11 @@ func decisions() []mutant {
 		edit("labels without a ceiling are worth no ticket", ticket, `(runtime_label_overflow_total\{job="orders"\}\[10m\]\)\)) > 0`, "$1 > 100000", 0),
 		edit("a limit at its floor is well", ticket, `(runtime_overload_at_floor\{job="orders"\}\)) == 1`, "$1 == 0", 0),
 		edit("any number of callers may wait", ticket, `(db_client_connection_wait_time_seconds_total\{job="orders"\}\[5m\]\)\)) > 1`, "$1 > 1000", 0),
+		edit("the autoscaler has no end", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 100", 0),
+		edit("three processes are the autoscaler's end", ticket, `(\(up\{job="orders"\}\)) >= 10\b`, "$1 >= 3", 0),
+		edit("processors are never full", ticket, `(go_sched_gomaxprocs_threads\{job="orders"\}\)) > 0\.9\b`, "$1 > 9", 0),
+		edit("memory is never full", ticket, `(< 2\^62\)\)) > 0\.95\b`, "$1 > 9.5", 0),
+		edit("a process without GOMEMLIMIT is full", ticket, `max by \(deployment_environment_name\) (\(\(go_memory_classes_total_bytes[^<]*) < 2\^62\)\) > 0\.95`, "$1 > 2^62)) < 0.95", 0),
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:bad:increase2m\{sloth_id="orders-availability"\})`, `and on $1`, 0),
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
@@ -249,6 +255,8 @@ func pictures() []mutant {
 	return []mutant{
 		edit("a link leads to a board that does not exist", overview, `/d/orders-slo\?`, `/d/orders-objectives?`, 1),
 		edit("a link leads to a board that does not exist", dependencies, `/d/orders-overview\?`, `/d/overview?`, 1),
+		edit("the room of another pool is shown", saturation, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
+		edit("requests are divided by something else than processes", saturation, `on \(instance\)`, `on (pod)`, 1),
 		edit("a link leads to a board that does not exist", goruntime, `/d/orders-runtime\?`, `/d/runtime?`, 1),
 		edit("a link sets a variable of nobody", overview, `(/d/orders-runtime\?)`, `${1}var-pod=x&`, 1),
 		edit("a link uses a variable of nobody", objectives, `\$\{__url_time_range\}`, `$${range}`, 1),

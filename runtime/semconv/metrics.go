@@ -64,6 +64,16 @@ const (
 	// ProcessStartTime is when the process began, in seconds since 1970. The
 	// process collector of every Prometheus client library writes it.
 	ProcessStartTime = "process_start_time_seconds"
+	// ProcessCPU is the processor time that the process used.
+	ProcessCPU = "process_cpu_seconds_total"
+	// GoMaxProcs is how many processors Go uses at a time.
+	GoMaxProcs = "go_sched_gomaxprocs_threads"
+	// GoMemoryLimit is GOMEMLIMIT, 2^63-1 without one.
+	GoMemoryLimit = "go_gc_gomemlimit_bytes"
+	// GoMemoryTotal is what Go got from the system, and GoMemoryReleased the part
+	// that it gave back. The difference is what GOMEMLIMIT bounds.
+	GoMemoryTotal    = "go_memory_classes_total_bytes"
+	GoMemoryReleased = "go_memory_classes_heap_released_bytes"
 )
 
 // Metrics of the runtime about itself.

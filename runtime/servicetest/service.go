@@ -66,7 +66,10 @@ func Start(tb testing.TB, info runtime.Info, defaults runtime.Defaults, run func
 		if addrs[0] != nil {
 			s.URL = "http://" + addrs[0].String()
 		}
-		s.AdminURL = "http://" + addrs[1].String()
+		s.AdminURL = s.URL
+		if addrs[1] != nil {
+			s.AdminURL = "http://" + addrs[1].String()
+		}
 	case <-s.exited:
 		tb.Fatalf("the service ended with status %d before it started:\n%s%s", s.status, s.stderr.String(), s.stdout.String())
 	case <-time.After(Patience):

@@ -65,6 +65,9 @@ func (c Config) exportsLogs() bool {
 	return !c.Disabled && (c.LogsExporter == "otlp" || c.LogsExporter == "" && c.LogsEndpoint != "")
 }
 
+// PushesMetrics says whether metrics are sent to a collector.
+func (c Config) PushesMetrics() bool { return c.exportsMetrics() }
+
 // Metrics are scraped unless pushing is asked for by name.
 func (c Config) exportsMetrics() bool {
 	return !c.Disabled && (c.MetricsExporter == "otlp" || c.MetricsExporter == "" && c.MetricsEndpoint != "")

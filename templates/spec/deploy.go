@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/observability-first/scaffold/slo"
 )
 
 // Deploy is how the service is shipped and runs. Durations are whole seconds,
@@ -91,15 +93,18 @@ const (
 	SourceKEDA    = "keda"
 )
 
-// PlatformKubernetes is the platform that manifests are written for by default.
-const PlatformKubernetes = "kubernetes"
+// The names of the platforms. Manifests are written for Kubernetes by default.
+const (
+	PlatformKubernetes = "kubernetes"
+	PlatformCloudRun   = "cloud-run"
+)
 
 // Environments lists those that an overlay is written for, in the order in which
 // a release goes through them.
 func Environments() []string { return []string{"dev", "staging", "prod"} }
 
 // Platforms lists where a service can run.
-func Platforms() []string { return []string{PlatformKubernetes, "cloud-run"} }
+func Platforms() []string { return []string{PlatformKubernetes, PlatformCloudRun} }
 
 // The systems that pipelines can be written for.
 const (
@@ -127,6 +132,9 @@ func (v *validator) deploy() {
 	v.oneOfEach("platforms", "platform", d.Platforms, Platforms())
 	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
 	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
+	if len(d.Terraform) > 0 && v.s.Telemetry.Metrics != slo.MetricsPush {
+		v.problemf("deploy.terraform", "nobody scrapes a service there; write telemetry.metrics: push")
+	}
 	if v.doc.Has("deploy.image") { // else it is the name, which has a rule of its own
 		v.check("deploy.image", checkImage(d.Image))
 	}
@@ -135,6 +143,7 @@ func (v *validator) deploy() {
 	v.check("deploy.resources.memory", checkMemory(d.Resources.Memory))
 	v.grace()
 	v.autoscale()
+	v.cloudRun()
 	v.gateway()
 	v.check("deploy.monitoring.namespace", checkNamespace(d.Monitoring.Namespace))
 	v.kubernetesLabels()
@@ -155,8 +164,8 @@ func (v *validator) replicas() {
 	if r.Min < 1 && r.Min >= 0 { // package slo names those below zero
 		v.problemf("deploy.replicas.min", "%d is too few; use 1 or more", r.Min)
 	}
-	if r.Max < r.Min {
-		v.problemf("deploy.replicas.max", "%d is below the minimum of %d", r.Max, r.Min)
+	if r.Max == 0 { // for package slo that means unknown
+		v.problemf("deploy.replicas.max", "0 is too few; use 1 or more")
 	}
 }
 
@@ -289,13 +298,14 @@ func checkMemory(memory string) error {
 	if !memAmount.MatchString(memory) {
 		return fmt.Errorf("%s is not an amount of memory; write one such as 256Mi or 1Gi", abbreviate(memory))
 	}
-	if mib := (Resources{Memory: memory}).mebibytes(); mib < minMemory {
+	if mib := (Resources{Memory: memory}).MiB(); mib < minMemory {
 		return fmt.Errorf("%s is too little for a service of Go and its telemetry; write %dMi or more", abbreviate(memory), minMemory)
 	}
 	return nil
 }
 
-func (r Resources) mebibytes() int {
+// MiB is the limit of memory.
+func (r Resources) MiB() int {
 	parts := memAmount.FindStringSubmatch(r.Memory)
 	if parts == nil {
 		return 0
@@ -312,7 +322,20 @@ func (r Resources) mebibytes() int {
 
 // MemoryRequest is the part of the memory that is requested and is GOMEMLIMIT:
 // nine tenths, in whole MiB.
-func (r Resources) MemoryRequest() string { return strconv.Itoa(r.mebibytes()*9/10) + "Mi" }
+func (r Resources) MemoryRequest() string { return strconv.Itoa(r.MiB()*9/10) + "Mi" }
+
+// Cores is the requested CPU in processors.
+func (r Resources) Cores() float64 {
+	text, milli := strings.CutSuffix(r.CPU, "m")
+	n, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil:
+		return 0 // the spec is checked
+	case milli:
+		return n / 1000
+	}
+	return n
+}
 
 func checkNamespace(name string) error {
 	if len(name) > 63 || !hostName.MatchString(name) || strings.Contains(name, ".") {

@@ -34,7 +34,7 @@ func (s Service) SLO() slo.Spec {
 		ConnectionPool:   s.HasPostgres(),
 		Links:            s.Links,
 		Alerting:         s.Alerting,
-		Replicas:         slo.Replicas{Min: s.Deploy.Replicas.Min},
+		Replicas:         slo.Replicas(s.Deploy.Replicas),
 		SLOs:             s.SLOs,
 	}
 }

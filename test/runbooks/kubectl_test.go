@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -84,23 +84,30 @@ func resources(group string, list ...metav1.APIResource) metav1.APIResourceList 
 func answers() map[string]any {
 	verbs := metav1.Verbs{"get", "list", "patch", "update"}
 	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
+	scaling := metav1.GroupVersionForDiscovery{GroupVersion: "autoscaling/v2", Version: "v2"}
 	const namespaced = "/apis/apps/v1/namespaces/default/"
 	return map[string]any{
 		"/api": metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}},
 		"/apis": metav1.APIGroupList{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"},
-			Groups:   []metav1.APIGroup{{Name: "apps", Versions: []metav1.GroupVersionForDiscovery{apps}, PreferredVersion: apps}},
+			Groups: []metav1.APIGroup{
+				{Name: "apps", Versions: []metav1.GroupVersionForDiscovery{apps}, PreferredVersion: apps},
+				{Name: "autoscaling", Versions: []metav1.GroupVersionForDiscovery{scaling}, PreferredVersion: scaling},
+			},
 		},
 		"/api/v1": resources("v1", metav1.APIResource{Name: "pods", SingularName: "pod", ShortNames: []string{"po"}, Namespaced: true, Kind: "Pod", Verbs: verbs}),
 		"/apis/apps/v1": resources("apps/v1",
 			metav1.APIResource{Name: "deployments", SingularName: "deployment", Namespaced: true, Kind: "Deployment", Verbs: verbs},
-			metav1.APIResource{Name: "deployments/scale", Namespaced: true, Group: "autoscaling", Version: "v1", Kind: "Scale", Verbs: verbs},
 			metav1.APIResource{Name: "replicasets", SingularName: "replicaset", Namespaced: true, Kind: "ReplicaSet", Verbs: verbs}),
-		namespaced + "deployments/orders": deployment(),
-		namespaced + "deployments/orders/scale": autoscalingv1.Scale{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v1", Kind: "Scale"},
-			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "default"}, Spec: autoscalingv1.ScaleSpec{Replicas: 3},
+		"/apis/autoscaling/v2": resources("autoscaling/v2", metav1.APIResource{
+			Name: "horizontalpodautoscalers", SingularName: "horizontalpodautoscaler", ShortNames: []string{"hpa"},
+			Namespaced: true, Kind: "HorizontalPodAutoscaler", Verbs: verbs,
+		}),
+		"/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/orders": autoscalingv2.HorizontalPodAutoscaler{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
+			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "default"},
 		},
+		namespaced + "deployments/orders": deployment(),
 		namespaced + "replicasets":        replicaSets(),
 		"/api/v1/namespaces/default/pods": pods(),
 	}
@@ -132,10 +139,12 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 	t.Parallel()
 	wants := map[string]struct{ asked, patched, printed string }{
-		"kubectl rollout history deployment/orders":         {asked: "GET /apis/apps/v1/namespaces/default/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
-		"kubectl rollout undo deployment/orders":            {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
-		"kubectl rollout restart deployment/orders":         {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
-		"kubectl scale deployment/orders --replicas=6":      {patched: `deployments/orders/scale {"spec":{"replicas":6}}`, printed: "deployment.apps/orders scaled"},
+		"kubectl rollout history deployment/orders": {asked: "GET /apis/apps/v1/namespaces/default/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
+		"kubectl rollout undo deployment/orders":    {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
+		"kubectl rollout restart deployment/orders": {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
+		`kubectl patch hpa/orders --type merge --patch '{"spec":{"minReplicas":6}}'`: {
+			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":6}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
+		},
 		"kubectl get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
 	}
 	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))

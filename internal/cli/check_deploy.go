@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/kustomization"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// deployCheck holds what overlays change to the spec. Most of it an API server
+// would accept: a grace period that kills, an interval that rules do not know.
+type deployCheck struct{}
+
+func (deployCheck) Name() string { return "deploy" }
+
+const overlaysDir = "deploy/overlays"
+
+func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	if !t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(filepath.Join(t.Dir, overlaysDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // they are the user's
+	}
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir := path.Join(overlaysDir, e.Name())
+		if src, err := readOptional(t.Dir, path.Join(dir, kustomization.FileName)); err != nil || src == nil {
+			continue // no overlay; what cannot be read kustomize itself will name
+		}
+		changes, err := kustomization.Changes(os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir))))
+		if err != nil {
+			found = append(found, Finding{Path: dir, Message: err.Error()})
+		}
+		o := overlay{deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
+		for _, f := range o.findings() {
+			f.Path = path.Join(dir, f.Path)
+			found = append(found, f)
+		}
+	}
+	return found, nil
+}
+
+// overlay is the changes of one overlay and what they change.
+type overlay struct {
+	deploy  spec.Deploy
+	scrape  time.Duration
+	changes []kustomization.Change
+}
+
+func (o overlay) findings() []Finding {
+	return slices.Concat(o.replicas(), o.grace(), o.intervals())
+}
+
+// last is the change that stands in the end for a value of an object.
+func (o overlay) last(kind string, pointer *regexp.Regexp) (kustomization.Change, bool) {
+	for _, c := range slices.Backward(o.changes) {
+		if (c.Kind == kind || c.Kind == "") && pointer.MatchString(c.Pointer) {
+			return c, true
+		}
+	}
+	return kustomization.Change{}, false
+}
+
+var (
+	deploymentReplicas = regexp.MustCompile(`^(/spec/replicas|/replicas/.+)$`)
+	gracePeriod        = regexp.MustCompile(`^/spec/template/spec/terminationGracePeriodSeconds$`)
+	preStopSleep       = regexp.MustCompile(`/lifecycle/preStop/sleep/seconds$`)
+	scrapeInterval     = regexp.MustCompile(`^/spec/endpoints/\d+/interval$`)
+)
+
+// replicas finds numbers that fight with the autoscaler, and bounds that leave
+// it none.
+func (o overlay) replicas() []Finding {
+	var found []Finding
+	if c, ok := o.last("Deployment", deploymentReplicas); ok && c.Value != "" {
+		found = append(found, Finding{Path: c.File, Line: c.Line,
+			Message: "a number of replicas beside an autoscaler undoes what it did, with each roll-out; change the bounds of the autoscaler"})
+	}
+	kind, least, most := "HorizontalPodAutoscaler", "minReplicas", "maxReplicas"
+	if o.deploy.Autoscale.Source == spec.SourceKEDA {
+		kind, least, most = "ScaledObject", "minReplicaCount", "maxReplicaCount"
+	}
+	bounds := o.deploy.Replicas
+	low, lowSet := o.last(kind, regexp.MustCompile("^/spec/"+least+"$"))
+	high, highSet := o.last(kind, regexp.MustCompile("^/spec/"+most+"$"))
+	if !lowSet && !highSet {
+		return found
+	}
+	var findings [2]*Finding
+	bounds.Min, findings[0] = whole(low, lowSet, bounds.Min)
+	bounds.Max, findings[1] = whole(high, highSet, bounds.Max)
+	for _, f := range findings {
+		if f != nil {
+			return append(found, *f)
+		}
+	}
+	if bounds.Min > bounds.Max {
+		at := low
+		if !lowSet {
+			at = high
+		}
+		found = append(found, Finding{Path: at.File, Line: at.Line,
+			Message: fmt.Sprintf("%s %d is above %s %d; the API server refuses the autoscaler", least, bounds.Min, most, bounds.Max)})
+	}
+	return found
+}
+
+// whole is the value of a change, or what stands without one.
+func whole(c kustomization.Change, set bool, otherwise int) (int, *Finding) {
+	if !set || c.Value == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(c.Value)
+	if err != nil {
+		return 0, &Finding{Path: c.File, Line: c.Line, Message: fmt.Sprintf("%q is not a whole number", c.Value)}
+	}
+	return n, nil
+}
+
+// grace adds up what a replica needs to stop.
+func (o overlay) grace() []Finding {
+	g := o.deploy.Grace
+	period, periodSet := o.last("Deployment", gracePeriod)
+	sleep, sleepSet := o.last("Deployment", preStopSleep)
+	if !periodSet && !sleepSet {
+		return nil
+	}
+	seconds, bad := whole(period, periodSet, int(g.Period/time.Second))
+	if bad != nil {
+		return []Finding{*bad}
+	}
+	asleep, bad := whole(sleep, sleepSet, int(g.PreStop/time.Second))
+	if bad != nil {
+		return []Finding{*bad}
+	}
+	g.Period, g.PreStop = time.Duration(seconds)*time.Second, time.Duration(asleep)*time.Second
+	if g.Period >= g.Parts() {
+		return nil
+	}
+	at := period
+	if !periodSet {
+		at = sleep
+	}
+	return []Finding{{Path: at.File, Line: at.Line, Message: fmt.Sprintf(
+		"replicas are killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s is %s, terminationGracePeriodSeconds is %d; write %d",
+		g.PreStop, g.Drain, g.Stop, g.Flush, g.Margin, model.Duration(g.Parts()), seconds, int(g.Parts()/time.Second))}}
+}
+
+// intervals finds scrapes that the rules do not know of: they count in windows
+// of two scrapes.
+func (o overlay) intervals() []Finding {
+	var found []Finding
+	for _, c := range o.changes {
+		if c.Kind != "ServiceMonitor" || !scrapeInterval.MatchString(c.Pointer) {
+			continue
+		}
+		if d, err := model.ParseDuration(c.Value); err != nil || time.Duration(d) != o.scrape {
+			found = append(found, Finding{Path: c.File, Line: c.Line, Message: fmt.Sprintf(
+				"the scrape interval is %q here and %s in the rules (telemetry.scrapeInterval), which would count wrong; change it there",
+				c.Value, model.Duration(o.scrape))})
+		}
+	}
+	return found
+}
+
+// configVariable is NAME=value in the variables of an overlay.
+var configVariable = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_]*)=`)
+
+// misspelt finds variables of overlays that the service does not read.
+func misspelt(dir string, known []string) ([]Finding, error) {
+	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", "config.env"))
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, match := range configVariable.FindAllSubmatchIndex(src, -1) {
+			name := string(src[match[2]:match[3]])
+			if slices.Contains(known, name) || ofTheEnvironment(name) {
+				continue
+			}
+			relative := path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), filepath.Base(file))
+			found = append(found, Finding{Path: relative, Line: lineOf(src, match[2]),
+				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known))})
+		}
+	}
+	return found, nil
+}
+
+// ofTheEnvironment are variables that Go and OpenTelemetry read by themselves.
+func ofTheEnvironment(name string) bool {
+	return strings.HasPrefix(name, "OTEL_") || slices.Contains([]string{"GODEBUG", "GOGC", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}, name)
+}

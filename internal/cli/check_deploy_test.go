@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func deployFindings(tb testing.TB, t Target) string {
+	tb.Helper()
+	found, err := deployCheck{}.Run(tb.Context(), t)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range found {
+		fmt.Fprintln(&b, f)
+	}
+	return b.String()
+}
+
+func TestGeneratedOverlaysAreClean(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\n"
+	for name, src := range map[string]string{
+		"the least":     head,
+		"KEDA":          head + "deploy: {autoscale: {source: keda, prometheus: 'http://p.test'}}\n",
+		"no Kubernetes": head + "deploy: {platforms: []}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := deployFindings(t, serviceOf(t, src)); got != "" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// Each row is a patch that an API server accepts, or refuses without naming the
+// line.
+func TestOverlaysAreHeldToTheSpec(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\n"
+	const keda = head + "deploy: {autoscale: {source: keda, prometheus: 'http://p.test'}}\n"
+	const at = "deploy/overlays/prod/kustomization.yaml"
+	patch := func(kind string, lines ...string) string {
+		return "patches:\n  - target: {kind: " + kind + "}\n    patch: |-\n      " + strings.Join(lines, "\n      ") + "\n"
+	}
+	for _, tt := range []struct{ name, src, overlay, want string }{
+		{"bounds that leave none", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
+			at + ":4: minReplicas 11 is above maxReplicas 10; the API server refuses the autoscaler\n"},
+		{"bounds of KEDA", keda, patch("ScaledObject", "- {op: replace, path: /spec/maxReplicaCount, value: 2}"),
+			at + ":4: minReplicaCount 3 is above maxReplicaCount 2; the API server refuses the autoscaler\n"},
+		{"both bounds together", head, patch("HorizontalPodAutoscaler", "spec:", "  minReplicas: 20", "  maxReplicas: 40"), ""},
+		{"no number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not a whole number\n"},
+		{"replicas beside the autoscaler", head, "replicas: [{name: shop, count: 4}]\n",
+			at + ":1: a number of replicas beside an autoscaler undoes what it did, with each roll-out; change the bounds of the autoscaler\n"},
+		{"a patch of replicas", head, patch("Deployment", "spec: {replicas: 4}"),
+			at + ":4: a number of replicas beside an autoscaler undoes what it did, with each roll-out; change the bounds of the autoscaler\n"},
+		{"a short grace period", head, patch("Deployment", "- op: replace", "  path: /spec/template/spec/terminationGracePeriodSeconds", "  value: 30"),
+			at + ":6: replicas are killed while they stop: preStop 10s + drain 20s + stop 5s + flush 5s + margin 5s is 45s, terminationGracePeriodSeconds is 30; write 45\n"},
+		{"a long sleep", head, patch("Deployment", "spec: {template: {spec: {containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"),
+			at + ":4: replicas are killed while they stop: preStop 30s + drain 20s + stop 5s + flush 5s + margin 5s is 1m5s, terminationGracePeriodSeconds is 45; write 65\n"},
+		{"a long sleep and a period for it", head, patch("Deployment", "spec: {template: {spec: {terminationGracePeriodSeconds: 65, containers: [{name: shop, lifecycle: {preStop: {sleep: {seconds: 30}}}}]}}}"), ""},
+		{"an interval that rules do not know", head, patch("ServiceMonitor", "- {op: replace, path: /spec/endpoints/0/interval, value: 1m}"),
+			at + ":4: the scrape interval is \"1m\" here and 15s in the rules (telemetry.scrapeInterval), which would count wrong; change it there\n"},
+		{"a patch that is not there", head, "patches: [{path: gone.yaml}]\n", "deploy/overlays/prod: open gone.yaml: no such file or directory\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			target := serviceOf(t, tt.src)
+			put(t, target, at, tt.overlay)
+			if diff := cmp.Diff(tt.want, deployFindings(t, target)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/sbom"
+)
+
+// sbomOptions is what scaffold sbom was told.
+type sbomOptions struct {
+	binary   string
+	version  string
+	out      string
+	licences string
+}
+
+func newSBOMCommand(g *globals) *cobra.Command {
+	var o sbomOptions
+	cmd := &cobra.Command{
+		Use:   "sbom BINARY",
+		Short: "List what the service's binary is made of, with licences",
+		Long: "Writes a CycloneDX document of the modules in a binary, as the Go tool noted them\n" +
+			"there, each with its version, its sum and its licence. The licences are read from\n" +
+			"vendor/; a module without one that is known is named, and nothing is written.\n\n" +
+			"The same binary gives the same document. make sbom calls this.",
+		Example: "  scaffold sbom bin/linux/orders -o bin/sbom.json --licences bin/licences.txt",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage(cmd, "%d binaries are named; name one, as in bin/linux/orders", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.binary = args[0]
+			return runSBOM(g, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.version, "release", "dev", "version of the service, as in v1.4.2")
+	flags.StringVarP(&o.out, "out", "o", "", "file to write the document to (default: standard output)")
+	flags.StringVar(&o.licences, "licences", "", "file to write a table of module, version and licence to (default: no file)")
+	return cmd
+}
+
+// listed is the document of scaffold sbom when the bill goes to a file. Its keys
+// are public.
+type listed struct {
+	File     string `json:"file"`
+	Licences string `json:"licences,omitempty"`
+	Modules  int    `json:"modules"`
+}
+
+func runSBOM(g *globals, o sbomOptions) error {
+	bill, err := readBill(o)
+	if err != nil {
+		return err
+	}
+	document, err := bill.JSON()
+	if err != nil {
+		return err
+	}
+	if err := writeOutput(o.licences, bill.Licences()); err != nil {
+		return err
+	}
+	if o.out == "" { // JSON whatever the output is
+		_, err := g.Streams.Out.Write(document)
+		return err
+	}
+	if err := writeOutput(o.out, document); err != nil {
+		return err
+	}
+	result := listed{File: o.out, Licences: o.licences, Modules: bill.Modules()}
+	if !g.emit(result) {
+		g.printf("%s: %s, each with a licence\n", o.out, plural(result.Modules, "module"))
+	}
+	return nil
+}
+
+// moduleFolder is the nearest folder upward from dir with a go.mod: a service may
+// be part of a larger module.
+func moduleFolder(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no go.mod in %s or above; run this in the module of the binary", dir)
+		}
+	}
+}
+
+func readBill(o sbomOptions) (sbom.Bill, error) {
+	dir, err := findService("")
+	if err != nil {
+		return sbom.Bill{}, err
+	}
+	service, _, _, err := loadSpec(dir, "")
+	if err != nil {
+		return sbom.Bill{}, err
+	}
+	subject, err := sbom.Read(o.binary, service.Name, o.version)
+	if err != nil {
+		return sbom.Bill{}, err
+	}
+	module, err := moduleFolder(dir)
+	if err != nil {
+		return sbom.Bill{}, err
+	}
+	return sbom.New(subject, os.DirFS(module))
+}

@@ -1,0 +1,48 @@
+package ociimage
+
+import (
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Binary is a program that can run in an image with no libraries beside it.
+type Binary struct {
+	path         string
+	architecture string
+	revision     string    // of the commit it was built from; may be empty
+	committed    time.Time // of that commit; may be zero
+}
+
+// OpenBinary reads what the Go tool noted in the program. It refuses one that
+// would not start in the image.
+func OpenBinary(path string) (Binary, error) {
+	if _, err := os.Stat(path); err != nil {
+		return Binary{}, fmt.Errorf("%w; build the binary first (make image does)", err)
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return Binary{}, fmt.Errorf("%s is no program that Go built: %w", path, err)
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	b := Binary{path: path, architecture: settings["GOARCH"], revision: settings["vcs.revision"]}
+	b.committed, _ = time.Parse(time.RFC3339, settings["vcs.time"]) // absent in builds outside a repository
+	return b, errors.Join(
+		runsInImage(path, settings["GOOS"] == "linux", "GOOS=linux"),
+		runsInImage(path, settings["CGO_ENABLED"] == "0", "CGO_ENABLED=0"),
+		runsInImage(path, hasTag(settings["-tags"], "timetzdata"), "-tags timetzdata"),
+		runsInImage(path, settings["-trimpath"] == "true", "-trimpath"),
+	)
+}
+
+func runsInImage(path string, does bool, flag string) error {
+	if does {
+		return nil
+	}
+	return fmt.Errorf("%s was built without %s, which the image needs; build it as the Makefile does", path, flag)
+}

@@ -1,0 +1,43 @@
+package sbom
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"strings"
+)
+
+// sums are those of go.sum, by path and version. A binary that was built from
+// vendor/ holds none.
+type sums map[string]string
+
+func (s sums) of(m *debug.Module) string {
+	if m.Sum != "" {
+		return m.Sum
+	}
+	return s[m.Path+" "+m.Version]
+}
+
+// readSums reads go.sum. Every module of the binary has to be there, but for one
+// that is built from a folder.
+func readSums(tree fs.FS, modules []*debug.Module) (sums, error) {
+	text, err := fs.ReadFile(tree, "go.sum")
+	if err != nil {
+		return nil, err
+	}
+	known := sums{}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 3 {
+			known[fields[0]+" "+fields[1]] = fields[2]
+		}
+	}
+	var problems []error
+	for _, m := range modules {
+		code := linked(m)
+		if known.of(code) == "" && (m.Replace == nil || code != m) {
+			problems = append(problems, fmt.Errorf("%s %s is in the binary and not in go.sum; build the binary again", code.Path, code.Version))
+		}
+	}
+	return known, errors.Join(problems...)
+}

@@ -1,0 +1,80 @@
+package slo
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// saturationAlerts are tickets on what a service runs out of while users feel
+// nothing yet, and what its autoscaler cannot mend.
+func (c *compiler) saturationAlerts() {
+	if r := c.spec.Replicas; r.Max > r.Min {
+		c.atMaximum(r.Max)
+	}
+	c.cpuSaturated()
+	c.memoryNearLimit()
+}
+
+// How long, and how much of it: longer than a burst or a roll-out, in which there
+// are more processes than usual. At nine tenths of its processors a Go process
+// lets goroutines wait (its scheduler's latency rises); at 95 % of GOMEMLIMIT
+// the collector runs nearly without pause.
+const (
+	saturatedFor  = 15 * time.Minute
+	saturatedCPU  = "0.9"
+	nearlyNoLimit = "2^62" // 2^63-1 stands for no GOMEMLIMIT
+	fullMemory    = "0.95"
+)
+
+func (c *compiler) atMaximum(most int) {
+	running := c.by("sum", c.presence().String())
+	if c.spec.Metrics == MetricsPush {
+		running = c.by("count", c.presence().String())
+	}
+	highest := strconv.Itoa(most)
+	c.alert(Alert{
+		Kind: KindAtMaximum, Tier: TierTicket, SLO: -1,
+		Check: running, Expect: "less than " + highest + ", where the autoscaler ends",
+		Where: c.by("sum", c.scope.metric(semconv.HTTPServerActiveRequests).String()) + " / " + running,
+	}, Rule{
+		Alert: camel(c.spec.Service) + "AtMaximum", Expr: running + " >= " + highest, For: saturatedFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": {{ $value }} processes run, and the autoscaler may add no more",
+		description: "Users feel nothing yet. The next rise in traffic is not answered by more processes: requests will wait, and some will be refused. " + c.sinceText(saturatedFor),
+	})
+}
+
+func (c *compiler) cpuSaturated() {
+	used := "rate(" + c.scope.metric(semconv.ProcessCPU).String() + "[5m])"
+	share := c.by("sum", used) + " / " + c.by("sum", c.scope.metric(semconv.GoMaxProcs).String())
+	c.alert(Alert{
+		Kind: KindCPUSaturated, Tier: TierTicket, SLO: -1,
+		Check: share, Expect: "less than " + saturatedCPU,
+		Where: "topk(5, " + used + " / " + c.scope.metric(semconv.GoMaxProcs).String() + ")",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "CPUSaturated", Expr: share + " > " + saturatedCPU, For: saturatedFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": processes use {{ $value | humanizePercentage }} of the processors that Go may use",
+		description: "Goroutines wait for a processor, and every request pays for it. " + c.sinceText(saturatedFor),
+	})
+}
+
+func (c *compiler) memoryNearLimit() {
+	held := "(" + c.scope.metric(semconv.GoMemoryTotal).String() + " - " + c.scope.metric(semconv.GoMemoryReleased).String() + ")"
+	share := held + " / (" + c.scope.metric(semconv.GoMemoryLimit).String() + " < " + nearlyNoLimit + ")"
+	highest := c.by("max", share)
+	c.alert(Alert{
+		Kind: KindMemoryNearLimit, Tier: TierTicket, SLO: -1,
+		Check: highest, Expect: "less than " + fullMemory + ", or nothing where GOMEMLIMIT is not set", Where: "topk(5, " + share + ")",
+	}, Rule{
+		Alert: camel(c.spec.Service) + "MemoryNearLimit", Expr: highest + " > " + fullMemory, For: saturatedFor,
+		Labels: c.alertLabels(TierTicket),
+	}, texts{
+		summary:     c.subject() + ": a process holds {{ $value | humanizePercentage }} of GOMEMLIMIT",
+		description: "Go collects garbage nearly without pause to stay below it. A little more, and the kernel ends the process with what it works on. " + c.sinceText(saturatedFor),
+	})
+}

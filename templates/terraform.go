@@ -1,0 +1,62 @@
+package templates
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// promise is an objective as the Terraform module reads it.
+type promise struct {
+	Objective, Alert, Target, Total, Bad string
+	Days, MinBad                         int
+}
+
+// Objectives are those that alerts can be made of without recorded series.
+func (v view) Objectives() ([]promise, error) {
+	rules, err := slo.Compile(v.SLO())
+	if err != nil {
+		return nil, err
+	}
+	var all []promise
+	for _, c := range rules.Counts() {
+		first := c.Burns[0]
+		all = append(all, promise{
+			Objective: c.Objective, Alert: strings.TrimSuffix(first.Alert, first.Burn.Name), Target: c.Target.String(),
+			Total: c.Total, Bad: c.Bad, Days: int(c.Window.Duration() / (24 * time.Hour)), MinBad: first.Burn.MinBadEvents,
+		})
+	}
+	return all, nil
+}
+
+// threshold is the share of bad events above which an alert fires.
+type threshold struct{ Alert, Threshold string }
+
+// BurnThresholds are those of the rules, which the module has to arrive at by
+// itself.
+func (v view) BurnThresholds() ([]threshold, error) {
+	rules, err := slo.Compile(v.SLO())
+	if err != nil {
+		return nil, err
+	}
+	var all []threshold
+	for _, c := range rules.Counts() {
+		for _, b := range c.Burns {
+			ratio, _ := b.Burn.Threshold.Float64()
+			all = append(all, threshold{b.Alert, strconv.FormatFloat(ratio, 'f', -1, 64)})
+		}
+	}
+	return all, nil
+}
+
+// CPUMillis is the requested CPU in thousandths.
+func (v view) CPUMillis() int { return int(math.Round(v.Deploy.Resources.Cores() * 1000)) }
+
+// MemoryMiB is the limit of memory.
+func (v view) MemoryMiB() int { return v.Deploy.Resources.MiB() }
+
+// Database is the name of the service's database.
+func (v view) Database() string { return strings.ReplaceAll(v.Name, "-", "_") }

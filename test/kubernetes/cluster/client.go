@@ -1,0 +1,247 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Answer is what the API server says to one request.
+type Answer struct {
+	Status   int
+	Body     []byte
+	Warnings []string
+}
+
+// Refused says why the server did not take it, or nothing.
+func (a Answer) Refused() string {
+	if a.Status < http.StatusBadRequest {
+		return ""
+	}
+	var status metav1.Status
+	if err := json.Unmarshal(a.Body, &status); err != nil || status.Message == "" {
+		return fmt.Sprintf("%d: %s", a.Status, a.Body)
+	}
+	return status.Message
+}
+
+// Object is the object that the server answered with.
+func (a Answer) Object() (*unstructured.Unstructured, error) {
+	o := &unstructured.Unstructured{}
+	if reason := a.Refused(); reason != "" {
+		return nil, errors.New(reason)
+	}
+	return o, o.UnmarshalJSON(a.Body)
+}
+
+// Do asks the API server. The path begins with /api or /apis and may hold a
+// query.
+func (c *Cluster) Do(ctx context.Context, method, path, contentType string, body any) (Answer, error) {
+	res, err := c.send(ctx, method, path, contentType, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	return Answer{res.StatusCode, data, res.Header.Values("Warning")}, err
+}
+
+func (c *Cluster) send(ctx context.Context, method, path, contentType string, body any) (*http.Response, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", contentType)
+	return c.http.Do(req)
+}
+
+// Path is where the API server keeps the object.
+func (c *Cluster) Path(ctx context.Context, o *unstructured.Unstructured) (string, error) {
+	resource, err := c.resource(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	path := root(o.GetAPIVersion())
+	if resource.Namespaced {
+		path += "/namespaces/" + o.GetNamespace()
+	}
+	return path + "/" + resource.Name + "/" + o.GetName(), nil
+}
+
+func root(apiVersion string) string {
+	if strings.Contains(apiVersion, "/") {
+		return "/apis/" + apiVersion
+	}
+	return "/api/" + apiVersion
+}
+
+func (c *Cluster) resource(ctx context.Context, o *unstructured.Unstructured) (metav1.APIResource, error) {
+	list, known := c.resources.Load(o.GetAPIVersion())
+	if !known {
+		answer, err := c.Do(ctx, http.MethodGet, root(o.GetAPIVersion()), "", nil)
+		if err != nil {
+			return metav1.APIResource{}, err
+		}
+		var fetched metav1.APIResourceList
+		if reason := answer.Refused(); reason != "" {
+			return metav1.APIResource{}, fmt.Errorf("%s: %s", o.GetAPIVersion(), reason)
+		}
+		if err := json.Unmarshal(answer.Body, &fetched); err != nil {
+			return metav1.APIResource{}, err
+		}
+		list = fetched
+		c.resources.Store(o.GetAPIVersion(), list)
+	}
+	for _, r := range list.(metav1.APIResourceList).APIResources {
+		if r.Kind == o.GetKind() && !strings.Contains(r.Name, "/") {
+			return r, nil
+		}
+	}
+	return metav1.APIResource{}, fmt.Errorf("the API server knows no %s in %s", o.GetKind(), o.GetAPIVersion())
+}
+
+// Apply gives the object to the API server, as `kubectl apply --server-side` does,
+// with strict validation. A dry run goes through all of admission and stores
+// nothing.
+func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRun bool) (Answer, error) {
+	path, err := c.Path(ctx, o)
+	if err != nil {
+		return Answer{}, err
+	}
+	query := url.Values{"fieldManager": {"proof"}, "force": {"true"}, "fieldValidation": {"Strict"}}
+	if dryRun {
+		query.Set("dryRun", "All")
+	}
+	return c.Do(ctx, http.MethodPatch, path+"?"+query.Encode(), "application/apply-patch+yaml", o)
+}
+
+// Create posts the object in a dry run with strict validation, as `kubectl apply`
+// does with one that is new. Unlike [Cluster.Apply] it does not merge lists by
+// their keys, which finds some faults before the object is looked at.
+func (c *Cluster) Create(ctx context.Context, o *unstructured.Unstructured) (Answer, error) {
+	path, err := c.Path(ctx, o)
+	if err != nil {
+		return Answer{}, err
+	}
+	return c.Do(ctx, http.MethodPost, strings.TrimSuffix(path, "/"+o.GetName())+"?dryRun=All&fieldValidation=Strict", jsonContent, o)
+}
+
+// Get returns the object as the server has it.
+func (c *Cluster) Get(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	path, err := c.Path(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Object()
+}
+
+// Install applies custom resource definitions and waits until they are served.
+func (c *Cluster) Install(tb testing.TB, definitions []*unstructured.Unstructured) {
+	tb.Helper()
+	for _, o := range definitions {
+		c.Must(tb, o)
+	}
+	for _, o := range definitions {
+		Until(tb, o.GetName()+" is served", func() error {
+			found, err := c.Get(tb.Context(), o)
+			if err != nil {
+				return err
+			}
+			conditions, _, err := unstructured.NestedSlice(found.Object, "status", "conditions")
+			for _, condition := range conditions {
+				if m, _ := condition.(map[string]any); m["type"] == "Established" && m["status"] == "True" {
+					return err
+				}
+			}
+			return errors.Join(err, fmt.Errorf("%v", conditions))
+		})
+	}
+}
+
+// Must applies an object for good.
+func (c *Cluster) Must(tb testing.TB, o *unstructured.Unstructured) {
+	tb.Helper()
+	answer, err := c.Apply(tb.Context(), o, false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if reason := answer.Refused(); reason != "" {
+		tb.Fatalf("%s %s: %s", o.GetKind(), o.GetName(), reason)
+	}
+}
+
+// Namespace makes a namespace that takes only pods of PodSecurity's restricted
+// profile, and warns of all else that would make others.
+func (c *Cluster) Namespace(tb testing.TB, name string) {
+	tb.Helper()
+	labels := map[string]any{}
+	for _, mode := range []string{"enforce", "warn", "audit"} {
+		labels["pod-security.kubernetes.io/"+mode] = "restricted"
+	}
+	c.Must(tb, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
+	}})
+	account := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": "default", "namespace": name},
+	}}
+	Until(tb, name+" has its service account", func() error {
+		_, err := c.Get(tb.Context(), account)
+		return err
+	})
+}
+
+// Environ is that of a shell whose kubectl is the real one and finds this
+// cluster as an administrator: scripts that deploy run in it.
+func (c *Cluster) Environ() []string {
+	return append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "PATH="+string(c.Programs)+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// Kubectl runs the real kubectl and returns what it says.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.Programs.Path("kubectl"), args...)
+	cmd.Env = c.Environ()
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Until waits for a condition of a cluster, two minutes at most.
+func Until(tb testing.TB, what string, missing func() error) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := missing()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			tb.Fatalf("waited two minutes until %s: %v", what, err)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,11 @@
+// Package cluster runs a Kubernetes that has no machines: etcd, kube-apiserver
+// and kube-controller-manager as programs on loopback, and a kubelet of the test
+// that says of pods what the test wants to be said.
+//
+// What the API server refuses, defaults and warns of is therefore the real
+// thing, and so is what the controllers do. What a container would do is not:
+// no image is pulled and no process started.
+//
+// [Build] compiles the programs from the Go proxy and keeps them below the
+// user's cache folder, [New] starts them for a test.
+package cluster

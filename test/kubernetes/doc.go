@@ -1,0 +1,8 @@
+// Package kubernetes holds the tests of what Kubernetes is told by generated
+// services.
+//
+// `make kubernetes` judges the objects without a cluster: strict types, the
+// schemas of custom resources, the arithmetic between objects, kube-score.
+// `make proof-kubernetes` gives them to a real API server and lets the real
+// controllers roll them out; package proof does it and writes docs/proof.md.
+package kubernetes

@@ -1,0 +1,168 @@
+// Package generated writes services with the scaffold command of this checkout,
+// in every option that changes manifests.
+package generated
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Service is a folder as the command left it.
+type Service struct {
+	Name string // of the case
+	Dir  string
+	Spec Spec
+}
+
+// Environments are the overlays that a service gets.
+func Environments() []string { return []string{"dev", "staging", "prod"} }
+
+// factor is a key of the spec and values to try.
+type factor struct {
+	name   string
+	levels []string
+}
+
+func factors() []factor {
+	return []factor{
+		{"postgres", []string{"components: {}", "components: {postgres: {}}"}},
+		{"source", []string{"autoscale: {source: cpu, cpu: 60}", "autoscale: {source: adapter, inFlight: 8}", `autoscale: {source: keda, prometheus: "http://prometheus.observed:9090/a?b=c"}`}},
+		{"gateway", []string{"gateway: {}", "gateway: {host: orders.acme.test, name: public, namespace: edge}"}},
+		{"metrics", []string{"metrics: scrape", "metrics: push"}},
+		{"histograms", []string{"histograms: classic", "histograms: both", "histograms: native"}},
+		{"replicas", []string{"replicas: {}", "replicas: {min: 1, max: 1}", "replicas: {min: 2, max: 200}"}},
+		{"resources", []string{"resources: {}", "resources: {cpu: 1.5, memory: 1Gi}"}},
+		{"grace", []string{"grace: {}", "grace: {period: 3m, preStop: 15s, drain: 1m30s, stop: 0s, margin: 0s}"}},
+		{"monitoring", []string{"monitoring: {}", `monitoring: {namespace: observed, labels: {release: stack, team.acme.test/watch: "yes"}}`}},
+		{"interval", []string{"scrapeInterval: 15s", "scrapeInterval: 1m"}},
+		{"selector", []string{"selector: {}", `selector: {job: "shop/$1 orders", cluster: 'a"b'}, environmentLabel: env`}},
+		{"image", []string{"image: tried", `image: "registry.acme.test:5000/shop/tried"`}},
+		{"ports", []string{`http: {port: 8080}`, `{http: {port: 80}, admin: {addr: ":9999"}}`}},
+		{"name", []string{"service: tried", "service: the-orders-of-a-shop-with-a-name-so-long"}},
+	}
+}
+
+// rows hold every pair of levels: most faults need two options to meet.
+func rows() [][]int {
+	return [][]int{
+		{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+		{0, 2, 0, 1, 2, 2, 0, 1, 0, 1, 0, 1, 0, 1},
+		{1, 0, 1, 0, 2, 1, 1, 0, 1, 0, 1, 0, 1, 0},
+		{1, 1, 0, 0, 1, 2, 0, 0, 0, 0, 1, 1, 0, 0},
+		{1, 2, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1},
+		{1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0, 0},
+		{0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 1, 1},
+		{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1},
+		{0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0},
+		{0, 2, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0},
+		{0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0},
+		{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		{0, 0, 0, 0, 0, 2, 1, 0, 1, 0, 0, 0, 0, 0},
+		{0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0},
+		{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+	}
+}
+
+// text is the spec of one row.
+func text(row []int) string {
+	level := map[string]string{}
+	for i, f := range factors() {
+		level[f.name] = f.levels[row[i]]
+	}
+	latency := "\n  - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}"
+	if level["histograms"] == "histograms: native" {
+		latency = "" // native histograms have no bounds that an objective could count
+	}
+	ports := strings.NewReplacer("{http: {port: 80}, ", "http: {port: 80}\n", "}}", "}").Replace(level["ports"])
+	return fmt.Sprintf(`apiVersion: scaffold/v1
+%s
+owner: team-a
+module: example.com/tried
+resource: order
+%s
+%s
+telemetry: {%s, %s, %s, %s}
+deploy:
+  %s
+slos:
+  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}%s
+`, level["name"], level["postgres"], ports, level["metrics"], level["histograms"], level["interval"], level["selector"],
+		strings.Join([]string{level["source"], level["gateway"], level["replicas"], level["resources"], level["grace"], level["monitoring"], level["image"]}, "\n  "), latency)
+}
+
+// checkout is the root of the repository, in which the test runs.
+func checkout() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "cmd", "scaffold")); missing == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("the test does not run in a checkout of scaffold")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
+
+// Services builds the command and generates a service for each row, and adds
+// the examples of the repository.
+func Services(tb testing.TB) []Service {
+	tb.Helper()
+	root, err := checkout()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	scaffold := filepath.Join(tb.TempDir(), "scaffold")
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", scaffold, "./cmd/scaffold")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("%v\n%s", err, out)
+	}
+	services := examples(tb, root)
+	var group errgroup.Group
+	for i, row := range rows() {
+		s := Service{Name: fmt.Sprintf("row %d", i), Dir: tb.TempDir()}
+		services = append(services, s)
+		group.Go(func() error {
+			if err := os.WriteFile(filepath.Join(s.Dir, "scaffold.yaml"), []byte(text(row)), 0o644); err != nil {
+				return err
+			}
+			generate := exec.CommandContext(tb.Context(), scaffold, "generate", s.Dir, "--runtime", filepath.Join(root, "runtime"))
+			if out, err := generate.CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w\n%s\n%s", s.Name, err, out, text(row))
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	for i := range services {
+		spec, specErr := readSpec(services[i].Dir)
+		services[i].Spec, err = spec, errors.Join(err, specErr)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return services
+}
+
+func examples(tb testing.TB, root string) []Service {
+	tb.Helper()
+	specs, err := filepath.Glob(filepath.Join(root, "examples", "*", "scaffold.yaml"))
+	if err != nil || len(specs) == 0 {
+		tb.Fatalf("no examples: %v", err)
+	}
+	var services []Service
+	for _, path := range specs {
+		services = append(services, Service{Name: "example " + filepath.Base(filepath.Dir(path)), Dir: filepath.Dir(path)})
+	}
+	return services
+}

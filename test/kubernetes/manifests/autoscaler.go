@@ -1,0 +1,86 @@
+package manifests
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (j *judge) autoscaler() {
+	d := j.spec.Deploy
+	if d.Autoscale.Source == "keda" {
+		j.wantf(len(j.Autoscalers) == 0 && len(j.ScaledObject) == 1, "%d HorizontalPodAutoscalers and %d ScaledObjects, want KEDA's alone", len(j.Autoscalers), len(j.ScaledObject))
+		j.scaledObjects()
+		return
+	}
+	j.wantf(len(j.Autoscalers) == 1 && len(j.ScaledObject) == 0, "%d HorizontalPodAutoscalers and %d ScaledObjects, want one that Kubernetes serves", len(j.Autoscalers), len(j.ScaledObject))
+	for _, hpa := range j.Autoscalers {
+		lowest := int64(1)
+		if hpa.Spec.MinReplicas != nil {
+			lowest = int64(*hpa.Spec.MinReplicas)
+		}
+		j.bounds(lowest, int64(hpa.Spec.MaxReplicas))
+		target := hpa.Spec.ScaleTargetRef
+		j.wantf(target.APIVersion == "apps/v1" && target.Kind == "Deployment" && target.Name == j.deployment.Name, "the autoscaler scales %v", target)
+		var metrics []string
+		for _, m := range hpa.Spec.Metrics {
+			switch {
+			case m.ContainerResource != nil && m.ContainerResource.Target.AverageUtilization != nil:
+				r := m.ContainerResource
+				metrics = append(metrics, fmt.Sprintf("%s of %s at %d %%", r.Name, r.Container, *r.Target.AverageUtilization))
+			case m.Pods != nil && m.Pods.Target.AverageValue != nil:
+				metrics = append(metrics, m.Pods.Metric.Name+" at "+m.Pods.Target.AverageValue.String())
+			default:
+				metrics = append(metrics, string(m.Type))
+			}
+		}
+		want := []string{fmt.Sprintf("cpu of %s at %d %%", j.main.Name, d.Autoscale.CPU)}
+		if d.Autoscale.Source == "adapter" {
+			want = append(want, fmt.Sprintf("%s at %d", j.spec.InFlight, d.Autoscale.InFlight))
+		}
+		j.wantf(slices.Equal(metrics, want), "the autoscaler asks for %q, want %q", metrics, want)
+		j.wantf(hpa.Spec.Behavior != nil && hpa.Spec.Behavior.ScaleDown != nil && hpa.Spec.Behavior.ScaleUp != nil, "the autoscaler has no behaviour")
+	}
+}
+
+// bounds may be lower in an overlay that is for trying things.
+func (j *judge) bounds(lowest, highest int64) {
+	r := j.spec.Deploy.Replicas
+	j.wantf(lowest <= highest, "the autoscaler's minimum %d is above its maximum %d", lowest, highest)
+	j.wantf(highest == r.Max, "the autoscaler's maximum is %d, the spec's %d", highest, r.Max)
+	j.wantf(lowest == r.Min || lowest == 1 && j.environment() == "dev", "the autoscaler's minimum is %d, the spec's %d", lowest, r.Min)
+}
+
+func (j *judge) scaledObjects() {
+	for _, o := range j.ScaledObject {
+		spec, _ := o.Object["spec"].(map[string]any)
+		lowest, _ := spec["minReplicaCount"].(int64)
+		highest, _ := spec["maxReplicaCount"].(int64)
+		j.bounds(lowest, highest)
+		target, _ := spec["scaleTargetRef"].(map[string]any)
+		// KEDA takes a Deployment where kind and version are left out.
+		j.wantf(target["name"] == j.deployment.Name && len(target) == 1, "the ScaledObject scales %v", target)
+		triggers := map[string]map[string]any{}
+		list, _ := spec["triggers"].([]any)
+		for _, item := range list {
+			trigger, _ := item.(map[string]any)
+			kind, _ := trigger["type"].(string)
+			triggers[kind], _ = trigger["metadata"].(map[string]any)
+		}
+		a := j.spec.Deploy.Autoscale
+		j.wantf(len(list) == 2 && triggers["cpu"]["value"] == strconv.FormatInt(a.CPU, 10), "the ScaledObject does not ask for CPU at %d %%: %v", a.CPU, triggers)
+		asked := triggers["prometheus"]
+		query, _ := asked["query"].(string)
+		j.wantf(asked["serverAddress"] == a.Prometheus && asked["threshold"] == strconv.FormatInt(a.InFlight, 10), "the ScaledObject does not ask %s: %v", a.Prometheus, asked)
+		j.wantf(strings.HasPrefix(query, "sum("+j.spec.InFlight+"{"), "the ScaledObject asks %q, which counts no requests in flight", query)
+		for name, value := range j.spec.Telemetry.Selector {
+			matcher := name + "=" + strconv.Quote(value)
+			j.wantf(strings.Contains(query, matcher), "the ScaledObject asks %q, without %s", query, matcher)
+		}
+		if environment := j.environment(); environment != "" {
+			matcher := j.spec.Telemetry.EnvironmentLabel + "=" + strconv.Quote(environment)
+			j.wantf(strings.Contains(query, matcher), "the ScaledObject of %s asks %q, which counts every environment", environment, query)
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package proof
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/observability-first/scaffold/test/kubernetes/cluster"
+	"github.com/observability-first/scaffold/test/kubernetes/crd"
+	"github.com/observability-first/scaffold/test/kubernetes/generated"
+	"github.com/observability-first/scaffold/test/kubernetes/manifests"
+)
+
+var document = flag.String("document", "", "prove, and write the result to this file")
+
+// base is the namespace that objects of deploy/base are tried in.
+const base = "proof"
+
+// TestProof is one test because its parts share a control plane and one report.
+func TestProof(t *testing.T) {
+	if *document == "" {
+		t.Skip("the real API server is built and asked by make proof-kubernetes")
+	}
+	r := &report{began: time.Now()}
+	services := generated.Services(t)
+	definitions, err := crd.Definitions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cluster.New(t)
+	r.started = time.Since(r.began)
+	c.Install(t, definitions)
+	c.Namespace(t, base)
+
+	r.part(t, "accepted", func(t *testing.T) { accepted(t, c, r, services) })
+	r.part(t, "faults", func(t *testing.T) { faults(t, c, r, services) })
+	r.part(t, "kubectl", func(t *testing.T) { kubectl(t, c, r, services) })
+	r.part(t, "rolled", func(t *testing.T) { rolled(t, c, r, services) })
+	r.part(t, "dropping", func(t *testing.T) { dropping(t, c, services) })
+	if err := r.write(t.Context(), *document, c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// subject is what one Kustomize build gives.
+type subject struct {
+	service generated.Service
+	where   string
+	objects []*unstructured.Unstructured
+}
+
+// subjects are the base and every overlay, with the namespaces that they go to.
+func subjects(t *testing.T, c *cluster.Cluster, services []generated.Service) []subject {
+	t.Helper()
+	made := map[string]bool{base: true}
+	var all []subject
+	for _, s := range services {
+		for _, dir := range append([]string{"../base", "../../observability"}, generated.Environments()...) {
+			objects, err := manifests.Build(filepath.Join(s.Dir, "deploy", "overlays", dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range objects {
+				if o.GetNamespace() == "" {
+					o.SetNamespace(base)
+				}
+				if !made[o.GetNamespace()] {
+					c.Namespace(t, o.GetNamespace())
+					made[o.GetNamespace()] = true
+				}
+			}
+			all = append(all, subject{s, filepath.Base(dir), objects})
+		}
+	}
+	return all
+}
+
+// accepted gives every object to the server, which must take it and warn of
+// nothing. Of a Deployment, PodSecurity judges the pods that come later: they
+// are tried, too.
+func accepted(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
+	for _, s := range subjects(t, c, services) {
+		for _, o := range s.objects {
+			tries := []*unstructured.Unstructured{o}
+			if o.GetKind() == "Deployment" {
+				tries = append(tries, pod(t, o))
+			}
+			for _, try := range tries {
+				r.objects++
+				answer, err := c.Apply(t.Context(), try, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if reason := answer.Refused(); reason != "" {
+					t.Errorf("%s, %s: %s %s: %s", s.service.Name, s.where, try.GetKind(), try.GetName(), reason)
+				}
+				if len(answer.Warnings) > 0 {
+					t.Errorf("%s, %s: %s %s: warned of %q", s.service.Name, s.where, try.GetKind(), try.GetName(), answer.Warnings)
+				}
+			}
+		}
+	}
+	r.services = len(services)
+}
+
+// pod is one that the Deployment makes. Its account is not there in a dry run.
+func pod(t *testing.T, deployment *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	template, _, err := unstructured.NestedMap(deployment.Object, "spec", "template")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &unstructured.Unstructured{Object: template}
+	o.SetAPIVersion("v1")
+	o.SetKind("Pod")
+	o.SetName(deployment.GetName() + "-pod")
+	o.SetNamespace(deployment.GetNamespace())
+	unstructured.RemoveNestedField(o.Object, "spec", "serviceAccountName")
+	return o
+}
+
+// refusedPod is the counter-check of the pods above: as root they are not let in.
+func refusedPod(t *testing.T, c *cluster.Cluster, deployment *unstructured.Unstructured) {
+	t.Helper()
+	root := pod(t, deployment)
+	if err := unstructured.SetNestedField(root.Object, int64(0), "spec", "securityContext", "runAsUser"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Create(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reason := answer.Refused(); !strings.Contains(reason, `violates PodSecurity "restricted`) {
+		t.Errorf("a pod of root: %q, want that PodSecurity refuses it", reason)
+	}
+}
+
+// faults wants the server's verdict on each fault to be the one that is written
+// down: both what it refuses and what it lets pass.
+func faults(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
+	for _, m := range manifests.Mutants() {
+		o := first(t, services, m.Kind)
+		o.SetNamespace(base)
+		answer, err := c.Create(t.Context(), m.Apply(o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := answer.Refused() + strings.Join(answer.Warnings, "\n")
+		if got := verdict(answer); got != m.Server || !strings.Contains(said, m.Says) {
+			t.Errorf("%s with %s: the server %s: %s; want that it %s: %s", m.Kind, m.Fault, got, said, m.Server, m.Says)
+		}
+		r.verdicts = append(r.verdicts, m)
+	}
+	deployment := first(t, services, "Deployment")
+	deployment.SetNamespace(base)
+	refusedPod(t, c, deployment)
+}
+
+func verdict(answer cluster.Answer) manifests.Verdict {
+	switch {
+	case answer.Refused() != "":
+		return manifests.Refuses
+	case len(answer.Warnings) > 0:
+		return manifests.Warns
+	default:
+		return manifests.Accepts
+	}
+}
+
+func first(t *testing.T, services []generated.Service, kind string) *unstructured.Unstructured {
+	t.Helper()
+	for _, s := range services {
+		for _, dir := range []string{"deploy/base", "observability"} {
+			objects, err := manifests.Build(filepath.Join(s.Dir, dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range objects {
+				if o.GetKind() == kind {
+					return o
+				}
+			}
+		}
+	}
+	t.Fatalf("no service has a %s", kind)
+	return nil
+}
+
+// kubectl types what a reader would.
+func kubectl(t *testing.T, c *cluster.Cluster, r *report, services []generated.Service) {
+	for _, s := range services {
+		overlay := filepath.Join(s.Dir, "deploy", "overlays", "dev")
+		out, err := c.Kubectl(t.Context(), "apply", "--kustomize", overlay, "--dry-run=server", "--validate=strict")
+		if err != nil || strings.Contains(out, "Warning") {
+			t.Errorf("%s: %v\n%s", s.Name, err, out)
+		}
+		r.kubectl++
+	}
+}
+
+// example is the example service with a database.
+func example(t *testing.T, services []generated.Service) generated.Service {
+	t.Helper()
+	for _, s := range services {
+		if s.Name == "example orders" {
+			return s
+		}
+	}
+	t.Fatal("no example orders")
+	return generated.Service{}
+}
+
+func selector(s generated.Service) string {
+	return fmt.Sprintf("%s=%s", generated.NameLabel, s.Spec.Service)
+}

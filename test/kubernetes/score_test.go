@@ -1,0 +1,139 @@
+package kubernetes
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/observability-first/scaffold/test/kubernetes/generated"
+)
+
+// scoreVersion is the release of kube-score. It is built by itself: its library
+// wants types that Kubernetes has removed.
+const scoreVersion = "v1.20.0"
+
+func buildScore(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "go", "install", "github.com/zegl/kube-score/cmd/kube-score@"+scoreVersion)
+	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return filepath.Join(dir, "kube-score")
+}
+
+// checkScore wants the written exceptions to be what kube-score says of
+// production: an answer to each, and none to what it does not say any more.
+func checkScore(t *testing.T, score string, s generated.Service) {
+	t.Helper()
+	for _, problem := range unanswered(findings(t, score, s), exceptions(t, s)) {
+		t.Error(problem)
+	}
+}
+
+// unanswered compares what is said with what is answered. A reason of a few
+// words is none.
+func unanswered(said map[string][]string, reasons map[string]string) (problems []string) {
+	if len(said) == 0 {
+		problems = append(problems, "kube-score says nothing, not even of the limit on CPU")
+	}
+	for _, check := range slices.Sorted(maps.Keys(said)) {
+		if len(reasons[check]) < 30 {
+			problems = append(problems, fmt.Sprintf("deploy/kube-score.md does not answer %s, which is said of %q", check, said[check]))
+		}
+	}
+	for _, check := range slices.Sorted(maps.Keys(reasons)) {
+		if _, still := said[check]; !still {
+			problems = append(problems, fmt.Sprintf("deploy/kube-score.md answers %s, which kube-score does not say", check))
+		}
+	}
+	return problems
+}
+
+func TestUnansweredFindings(t *testing.T) {
+	t.Parallel()
+	long := "because of what a careful reader would want to know"
+	got := unanswered(map[string][]string{"a": {"x"}, "b": {"x"}, "c": {"x"}}, map[string]string{"a": long, "b": "no", "d": long})
+	want := []string{
+		`deploy/kube-score.md does not answer b, which is said of ["x"]`,
+		`deploy/kube-score.md does not answer c, which is said of ["x"]`,
+		"deploy/kube-score.md answers d, which kube-score does not say",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if unanswered(nil, nil) == nil {
+		t.Error("a kube-score that looks at nothing passes")
+	}
+}
+
+// findings are the checks that a production overlay does not pass, with what is
+// said of whom.
+func findings(t *testing.T, score string, s generated.Service) map[string][]string {
+	t.Helper()
+	var documents bytes.Buffer
+	for _, o := range build(t, filepath.Join(s.Dir, "deploy", "overlays", "prod")) {
+		data, err := yaml.Marshal(o.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents.WriteString("---\n" + string(data))
+	}
+	cmd := exec.CommandContext(t.Context(), score, "score", "--kubernetes-version", "v1.37", "--output-format", "json", "-")
+	cmd.Stdin = &documents
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, _ := cmd.Output() // it fails where it finds something
+	var objects []struct {
+		Name   string `json:"object_name"`
+		Checks []struct {
+			Check struct {
+				ID string `json:"id"`
+			} `json:"check"`
+			Grade   int  `json:"grade"`
+			Skipped bool `json:"skipped"`
+		} `json:"checks"`
+	}
+	if err := json.Unmarshal(out, &objects); err != nil {
+		t.Fatalf("kube-score: %v\n%s%s", err, out, &stderr)
+	}
+	const passed = 10
+	said := map[string][]string{}
+	for _, o := range objects {
+		for _, c := range o.Checks {
+			if !c.Skipped && c.Grade < passed {
+				said[c.Check.ID] = append(said[c.Check.ID], o.Name)
+			}
+		}
+	}
+	return said
+}
+
+var exception = regexp.MustCompile(`(?m)^\| ([a-z-]+) \| (.+) \|$`)
+
+// exceptions are the reasons, by the check that they answer.
+func exceptions(t *testing.T, s generated.Service) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.Dir, "deploy", "kube-score.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[string]string{}
+	for _, row := range exception.FindAllStringSubmatch(string(text), -1) {
+		if row[1] != "check" {
+			reasons[row[1]] = row[2]
+		}
+	}
+	return reasons
+}
