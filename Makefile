@@ -20,7 +20,10 @@ TERRAFORM := test/terraform
 # What Kubernetes is told, judged with its own types and given to the real thing.
 KUBERNETES := test/kubernetes
 
-OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM) $(KUBERNETES)
+# What reads pipelines: linters, a runner and validators, half of them from npm.
+PIPELINES := test/pipelines
+
+OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -51,7 +54,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema images kubernetes proof-kubernetes
+.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +87,9 @@ mimir: ## give the rules to a real Grafana Mimir, with its own tool (downloads a
 
 compose: ## bring the observability stack up by the real Docker Compose, on an engine that only takes notes
 	$(call timed,compose,cd $(COMPOSE) && go test -count=1 ./...)
+
+pipelines: ## give pipelines to actionlint, GitLab's schema and a runner, Groovy, Renovate, Backstage; run ./ci on a played cluster
+	$(call timed,pipelines,DEPS=$(DEPS) .ci/pipelines-deps && cd $(PIPELINES) && go test -count=1 ./...)
 
 images: ## pack a service's image and list what is in it, held to BuildKit, a registry, the kernel and CycloneDX (as root: two minutes)
 	$(call timed,images,cd $(IMAGES) && go test -count=1 ./...)

@@ -32,6 +32,10 @@ type events interface {
 	openSLO() []part
 	// routed says whether the events carry semconv.LabelRoute.
 	routed() bool
+	// selectors are what is counted.
+	selectors() []selector
+	// watched are the queries of a gate, on the processes of one version.
+	watched(w watched) GateQueries
 }
 
 // scope is the part of a specification that stands in every query.

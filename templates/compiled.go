@@ -26,7 +26,9 @@ func (v view) compiled() ([]File, error) {
 	boards, errBoards := v.boardFiles(rules)
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
-		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)))
+		gate, err := gateFile(rules)
+		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)), gate)
+		errBoards = errors.Join(errBoards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)
 }
@@ -115,6 +117,12 @@ func ruleFiles(rules slo.Rules) []File {
 		files = append(files, managed("observability/rules/"+f.Name, f.Data))
 	}
 	return files
+}
+
+// gateFile is what ./ci deploy holds a new version against.
+func gateFile(rules slo.Rules) (File, error) {
+	data, err := indented(rules.Gate())
+	return managed("deploy/gate.json", data), err
 }
 
 // runbookFiles are the user's but for the facts, which follow the rules.

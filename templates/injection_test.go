@@ -147,7 +147,9 @@ func parses(t *testing.T, f templates.File) {
 	case strings.HasSuffix(base, ".rules.yaml"):
 		_, errs := rulefmt.Parse(f.Data, false, model.LegacyValidation, promql.NewParser(promql.Options{}), slog.New(slog.DiscardHandler))
 		err = errors.Join(errs...)
-	case strings.HasPrefix(f.Path, "deploy/"), strings.HasPrefix(f.Path, "observability/kubernetes/"):
+	case f.Path == "ci":
+		runs(t, f)
+	case f.Path == "catalog-info.yaml", strings.HasPrefix(f.Path, "deploy/"), strings.HasPrefix(f.Path, "observability/kubernetes/"):
 		err = objects(f.Data)
 	case strings.HasSuffix(base, ".yaml"), strings.HasSuffix(base, ".yml"):
 		err = oneDocument(f.Data)
@@ -173,6 +175,26 @@ func makes(t *testing.T, data []byte) {
 	out, err := exec.CommandContext(t.Context(), "make", "-C", dir, "-n", "help").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "awk") || strings.Contains(string(out), "reboot") {
 		t.Errorf("make: %v\n%s", err, out)
+	}
+}
+
+// runs lets bash read the script and list its stages.
+func runs(t *testing.T, f templates.File) {
+	t.Helper()
+	if f.Mode != 0o755 {
+		t.Errorf("%s has the mode %v", f.Path, f.Mode)
+	}
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Log("no bash here: ./ci is compared by line only")
+		return
+	}
+	name := filepath.Join(t.TempDir(), "ci")
+	if err := os.WriteFile(name, f.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "bash", name).CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "check  ") || strings.Contains(string(out), "reboot") {
+		t.Errorf("./ci: %v\n%s", err, out)
 	}
 }
 
@@ -309,7 +331,10 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 			delete(differing, name) // selectors and annotations: many lines, read by their parsers above
 		}
 	}
-	want := map[string]int{"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1, "deploy/base/servicemonitor.yaml": 1}
+	want := map[string]int{
+		"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1,
+		"deploy/base/servicemonitor.yaml": 1, "deploy/gate.json": 3, "catalog-info.yaml": 4,
+	}
 	if diff := cmp.Diff(want, differing); diff != "" {
 		t.Errorf("lines that differ (-want +got):\n%s", diff)
 	}

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"io/fs"
 	"slices"
 
 	"github.com/observability-first/scaffold/templates/spec"
@@ -14,6 +15,7 @@ type entry struct {
 	when     func(view) bool // nil means always
 	// environment is the one that an overlay is for.
 	environment string
+	mode        fs.FileMode // 0 means that nobody executes it
 }
 
 // entries is the layout of a service on one screen; design and README of a
@@ -55,7 +57,25 @@ func entries(v view) []entry {
 	}
 	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
 	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Managed, when: cloudRun})
-	return slices.Concat(files, manifests(), terraform())
+	return slices.Concat(files, manifests(), terraform(), pipelines(v))
+}
+
+// pipelines are ./ci and what calls it. The script is managed, since rolling out
+// and back has to be corrected everywhere at once; what a team wants otherwise
+// stands in the Makefile and the overlays. The files of the systems are merged:
+// runners, credentials and further jobs are each team's own.
+func pipelines(v view) []entry {
+	on := func(system string) func(view) bool {
+		return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
+	}
+	return []entry{
+		{path: "ci", template: "ci.tmpl", owner: Managed, mode: 0o755},
+		{path: ".github/workflows/" + v.Name + ".yml", template: "pipelines/github.yml.tmpl", owner: Merged, when: on(spec.PipelineGitHub)},
+		{path: ".gitlab-ci.yml", template: "pipelines/gitlab.yml.tmpl", owner: Merged, when: on(spec.PipelineGitLab)},
+		{path: "Jenkinsfile", template: "pipelines/Jenkinsfile.tmpl", owner: Merged, when: on(spec.PipelineJenkins)},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
+		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
+	}
 }
 
 // terraform is one module that knows the service, and one for each cloud.

@@ -54,6 +54,7 @@ func factors() []factor {
 		{"thresholds", choices("thresholds: [%s]", "", "200ms", "200ms, 1s", "5ms, 300ms, 20s")},
 		{"links", []choice{{"none", ""}, {"all", "links: {runbooks: 'https://r.test', grafana: 'https://g.test', repository: 'https://s.test', alertmanager: 'https://a.test', branch: trunk}"}}},
 		{"platforms", choices("deploy.platforms: %s", "[kubernetes]", "[]", "[kubernetes, cloud-run]")},
+		{"pipelines", choices("deploy.pipelines: %s", "[github]", "[]", "[jenkins, gitlab, github]")},
 		{"image", choices("deploy.image: %s", "tried", "'registry.test:5000/shop/tried'")},
 		{"resources", choices("deploy.resources: %s", "{cpu: 250m, memory: 256Mi}", "{cpu: 1.5, memory: 1Gi}")},
 		{"grace", choices("deploy.grace: %s", "{}", "{period: 2m}", "{drain: 1m}")},

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/json"
@@ -57,7 +58,7 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", e.path, err))
 			continue
 		}
-		out = append(out, File{Path: e.path, Mode: 0o644, Data: data, Owner: e.owner})
+		out = append(out, File{Path: e.path, Mode: cmp.Or(e.mode, 0o644), Data: data, Owner: e.owner})
 	}
 	more, err := v.compiled()
 	if err := errors.Join(append(errs, err)...); err != nil {

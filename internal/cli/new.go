@@ -52,6 +52,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
+	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+" (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
@@ -61,6 +62,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.BoolVar(&o.yes, "yes", false, "ask nothing")
 	offer(cmd, "pattern", spec.Patterns())
 	offer(cmd, "with", spec.ComponentNames())
+	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
 }
 
@@ -292,6 +294,7 @@ func (o *newOptions) replay() string {
 	add("module", c.Module)
 	add("pattern", c.Pattern)
 	add("with", strings.Join(c.Components, ","))
+	add("pipeline", strings.Join(c.Pipelines, ","))
 	add("owner", c.Owner)
 	add("resource", c.Resource)
 	add("plural", c.Plural)

@@ -55,7 +55,7 @@ type Service struct {
 func Services(ctx context.Context, root string) ([]Service, error) {
 	if listed, err := git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
 		var found []Service
-		for _, file := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
+		for file := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
 			if name := filepath.Join(root, filepath.FromSlash(file)); isFile(name) {
 				found = append(found, Service{Dir: path.Dir(file), Name: nameIn(name)})
 			}

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func builtIn() Service {
 func deployment() Deploy {
 	return Deploy{
 		Platforms: []string{PlatformKubernetes},
-		Pipelines: []string{"github"},
+		Pipelines: []string{PipelineGitHub},
 		Terraform: []string{},
 		Replicas:  Replicas{Min: 3, Max: 10},
 		Resources: Resources{CPU: "250m", Memory: "256Mi"},
@@ -203,6 +204,7 @@ type Choices struct {
 	Resource    string
 	Plural      string
 	Components  []string
+	Pipelines   []string // of [Pipelines]; none leaves it to the defaults
 }
 
 // New makes the first spec of a service over the built-in defaults; see
@@ -232,6 +234,16 @@ func (d Defaults) New(c Choices) (Service, error) {
 		s.Components = s.Components.with(name)
 	}
 	written := s.given(chosen)
+	if len(c.Pipelines) > 0 {
+		s.Deploy.Pipelines = c.Pipelines
+	}
+	for i, name := range c.Pipelines {
+		unknown.check(fmt.Sprintf("pipeline[%d]", i), checkOneOf("pipeline", name, Pipelines()))
+		if slices.Contains(c.Pipelines[:i], name) {
+			unknown.problemf(fmt.Sprintf("pipeline[%d]", i), "%s stands twice; leave one", name)
+		}
+		written[fmt.Sprintf("deploy.pipelines[%d]", i)] = true
+	}
 	derive(&s)
 	v := validator{s: s}
 	v.own()

@@ -106,8 +106,15 @@ func Environments() []string { return []string{"dev", "staging", "prod"} }
 // Platforms lists where a service can run.
 func Platforms() []string { return []string{PlatformKubernetes, PlatformCloudRun} }
 
+// The systems that pipelines can be written for.
+const (
+	PipelineGitHub  = "github"
+	PipelineGitLab  = "gitlab"
+	PipelineJenkins = "jenkins"
+)
+
 // Pipelines lists the systems that pipelines can be written for.
-func Pipelines() []string { return []string{"github", "gitlab", "jenkins"} }
+func Pipelines() []string { return []string{PipelineGitHub, PipelineGitLab, PipelineJenkins} }
 
 // Clouds lists the clouds that a Terraform module can be written for.
 func Clouds() []string { return []string{"aws", "gcp", "azure"} }

@@ -1,0 +1,296 @@
+package rollout_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/rollout"
+)
+
+// gate has queries that tell the test server what they ask for.
+func gate() rollout.Gate {
+	return rollout.Gate{
+		Service: "orders", Processes: `processes{v="$version",e="$environment"}[$window]`,
+		Objectives: []rollout.Objective{
+			{Name: "availability", Objective: "99.9", Threshold: 0.0144, Factor: 14.4, MinBadEvents: 5, Total: "requests[$window]", Bad: "failed[$window]"},
+			{Name: "latency", Objective: "99", Threshold: 0.144, Factor: 14.4, MinBadEvents: 5, Total: "answers", Good: "fast", Idle: "idle"},
+		},
+	}
+}
+
+// one is what Prometheus 3.5 answers to a query that gives one sample.
+func one(value string) string {
+	return `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795851600.123,"` + value + `"]}]}}`
+}
+
+const none = `{"status":"success","data":{"resultType":"vector","result":[]}}`
+
+// recorded answers by the first word of the query. A status other than 200
+// stands before the body.
+type recorded map[string]string
+
+// with is the good version but for some answers.
+func with(answers recorded) recorded {
+	all := recorded{"count": one("3"), "requests": one("2000"), "failed": one("2"), "answers": one("1990"), "fast": one("1978"), "idle": none}
+	for word, answer := range answers {
+		if word == "*" {
+			for other := range all {
+				all[other] = answer
+			}
+		}
+		all[word] = answer
+	}
+	return all
+}
+
+// prometheus answers with what was recorded, at the n-th look with the n-th of
+// the recordings and in the end with the last one.
+type prometheus struct {
+	mu      sync.Mutex
+	looks   []recorded
+	at      int
+	queries []string
+	tokens  map[string]bool
+}
+
+func (p *prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.URL.Path != "/prefix/api/v1/query" || r.Method != http.MethodPost {
+		http.Error(w, "404 page not found", http.StatusNotFound)
+		return
+	}
+	query := r.PostFormValue("query")
+	if strings.HasPrefix(query, "count") {
+		p.at++
+	}
+	p.queries = append(p.queries, query)
+	p.tokens[r.Header.Get("Authorization")] = true
+	word := query[:strings.IndexAny(query+"[", "([{")]
+	answer, ok := p.looks[min(p.at, len(p.looks))-1][word]
+	if !ok {
+		http.Error(w, "unexpected "+query, http.StatusTeapot)
+		return
+	}
+	status := http.StatusOK
+	if _, err := fmt.Sscanf(answer, "%d ", &status); err == nil {
+		_, answer, _ = strings.Cut(answer, " ")
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, answer)
+}
+
+// clock goes as far as somebody waits.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+func watch(t *testing.T, log io.Writer, looks ...recorded) (rollout.Watch, *prometheus, *clock) {
+	t.Helper()
+	p := &prometheus{looks: looks, tokens: map[string]bool{}}
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	c := &clock{time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)}
+	return rollout.Watch{
+		Gate: gate(), Environment: "prod", Version: "v2", For: 10 * time.Minute, Every: 30 * time.Second, MinEvents: rollout.MinEvents,
+		Ask: rollout.Prometheus{URL: server.URL + "/prefix/", Token: "s3cret"}, Clock: c, Log: log,
+	}, p, c
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	whole := 10 * time.Minute
+	retried := whole + time.Minute // the last look twice more
+	for name, tt := range map[string]struct {
+		looks  []recorded
+		want   rollout.Verdict
+		reason string
+		took   time.Duration
+	}{
+		"good":                         {[]recorded{with(nil)}, rollout.Healthy, "availability: 2 of 2000 events bad", whole},
+		"burning from the start":       {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("200"), "failed": one("20")})}, rollout.Burning, "20 of 200 events bad, 100.0 times what the objective of 99.9 % allows", time.Minute},
+		"burning, seen at the end":     {append(repeat(19, with(nil)), with(recorded{"failed": one("60")})), rollout.Burning, "60 of 2000", whole},
+		"slow":                         {append(repeat(19, with(nil)), with(recorded{"fast": one("1590")})), rollout.Burning, "latency: 400 of 1990", whole},
+		"a cold start that is over":    {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("2000"), "failed": one("10")})}, rollout.Healthy, "10 of 2000", whole},
+		"at the threshold":             {[]recorded{with(recorded{"requests": one("10000"), "failed": one("144")})}, rollout.Healthy, "", whole},
+		"four bad events":              {[]recorded{with(recorded{"requests": one("60"), "failed": one("4")})}, rollout.Healthy, "", whole},
+		"an estimate of five":          {append(repeat(19, with(nil)), with(recorded{"requests": one("60"), "failed": one("4.6")})), rollout.Burning, "", whole},
+		"all of a few requests":        {[]recorded{with(recorded{"requests": one("3"), "failed": one("3")}), with(recorded{"requests": one("6"), "failed": one("6")})}, rollout.Burning, "6 of 6", time.Minute},
+		"too few requests":             {[]recorded{with(recorded{"requests": one("49"), "failed": one("0"), "answers": one("49"), "fast": one("49")})}, rollout.Unknown, "too few to tell (50)", whole},
+		"no requests":                  {[]recorded{with(recorded{"requests": one("0"), "failed": one("0"), "answers": one("0"), "fast": one("0")})}, rollout.Unknown, "too few", whole},
+		"one objective without many":   {[]recorded{with(recorded{"answers": one("0"), "fast": one("0")})}, rollout.Healthy, "latency: 0 of 0 events bad, too few", whole},
+		"empty":                        {[]recorded{with(recorded{"*": none})}, rollout.Unknown, "no process of version v2 was seen in prod", whole},
+		"no failures to be seen":       {[]recorded{with(recorded{"failed": none})}, rollout.Unknown, "availability: no data for failed", whole},
+		"a bucket that is missing":     {[]recorded{with(recorded{"fast": none})}, rollout.Unknown, "latency: no data for fast", whole},
+		"a histogram that is not born": {[]recorded{with(recorded{"answers": none, "idle": one("2000")})}, rollout.Healthy, "latency: 0 of 0", whole},
+		"a histogram that is absent":   {[]recorded{with(recorded{"answers": none})}, rollout.Unknown, "latency: no data for idle", whole},
+		"more good than there were":    {[]recorded{with(recorded{"fast": one("1991")})}, rollout.Healthy, "latency: 0 of 1990", whole},
+		"no process, but numbers":      {[]recorded{with(recorded{"count": none})}, rollout.Unknown, "no process", whole},
+		"gone at the end":              {append(repeat(19, with(nil)), with(recorded{"*": none})), rollout.Unknown, "no process", whole},
+		"401":                          {[]recorded{with(recorded{"*": `401 {"status":"error"}`})}, rollout.Unknown, "401: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"403 of a proxy":               {[]recorded{with(recorded{"*": `403 <html>no</html>`})}, rollout.Unknown, "403: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"400":                          {[]recorded{with(recorded{"failed": `400 {"status":"error","errorType":"bad_data","error":"parse error"}`})}, rollout.Unknown, "400: parse error", 30 * time.Second},
+		"429":                          {[]recorded{with(recorded{"*": `429 too many outstanding requests`})}, rollout.Unknown, "429: too many", retried},
+		"429 that ends":                {append(repeat(20, with(recorded{"*": `429 slow down`})), with(nil)), rollout.Healthy, "", whole + 30*time.Second},
+		"500":                          {[]recorded{with(recorded{"*": `500 {"status":"error","errorType":"internal","error":"expanding series"}`})}, rollout.Unknown, "500: expanding series", retried},
+		"500 of one query":             {[]recorded{with(recorded{"failed": `500 x`})}, rollout.Unknown, "500", retried},
+		"503 for a while":              {append(repeat(5, with(recorded{"*": `503 starting`})), with(nil)), rollout.Healthy, "", whole},
+		"200 and an error":             {[]recorded{with(recorded{"failed": `{"status":"error","error":"query timed out"}`})}, rollout.Unknown, "query timed out", retried},
+		"garbage":                      {[]recorded{with(recorded{"*": `<html>Sign in</html>`})}, rollout.Unknown, "not its API: <html>Sign in", retried},
+		"nothing at all":               {[]recorded{with(recorded{"*": ``})}, rollout.Unknown, "not its API: nothing", retried},
+		"half an answer":               {[]recorded{with(recorded{"failed": one("1")[:40]})}, rollout.Unknown, "not its API", retried},
+		"another type":                 {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"matrix","result":[]}}`})}, rollout.Unknown, `type "matrix"`, retried},
+		"two series":                   {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}]}}`})}, rollout.Unknown, "2 series", retried},
+		"no number":                    {[]recorded{with(recorded{"failed": one("many")})}, rollout.Unknown, `"many", which is no number`, retried},
+		"a number and no text":         {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}}`})}, rollout.Unknown, "no text", retried},
+		"NaN":                          {[]recorded{with(recorded{"failed": one("NaN")})}, rollout.Unknown, "NaN", retried},
+		"infinite":                     {[]recorded{with(recorded{"requests": one("+Inf")})}, rollout.Unknown, "+Inf", retried},
+		"good, but only a part":        {[]recorded{with(recorded{"requests": warned("2000")})}, rollout.Unknown, "not all of it: store b is away", whole},
+		"bad, though only a part":      {append(repeat(19, with(nil)), with(recorded{"failed": warned("60")})), rollout.Burning, "60 of 2000", whole},
+		"a scalar":                     {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`})}, rollout.Healthy, "", whole},
+		"numbers that go down":         {[]recorded{with(recorded{"requests": one("400"), "failed": one("40")}), with(recorded{"requests": one("300"), "failed": one("30")})}, rollout.Burning, "30 of 300", whole},
+		"burning, then nobody to ask":  {append(repeat(1, with(recorded{"requests": one("100"), "failed": one("10")})), with(recorded{"*": `500 x`})), rollout.Unknown, "500", retried},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			w, p, c := watch(t, &log, tt.looks...)
+			start := c.now
+			got, reason := w.Run(t.Context())
+			if got != tt.want || !strings.Contains(reason, tt.reason) {
+				t.Errorf("%v: %s; want %v: %s\n%s", got, reason, tt.want, tt.reason, &log)
+			}
+			if took := c.now.Sub(start); took != tt.took {
+				t.Errorf("took %s, want %s", took, tt.took)
+			}
+			if len(p.tokens) != 1 || !p.tokens["Bearer s3cret"] {
+				t.Errorf("authorization %v", p.tokens)
+			}
+			if text := reason + log.String(); strings.Contains(text, "s3cret") {
+				t.Errorf("the token is told:\n%s", text)
+			}
+		})
+	}
+}
+
+func warned(value string) string {
+	return strings.TrimSuffix(one(value), "}") + `,"warnings":["store b is away"],"infos":["a hint"]}`
+}
+
+func repeat(n int, r recorded) []recorded {
+	var out []recorded
+	for range n {
+		out = append(out, r)
+	}
+	return out
+}
+
+func TestQueriesAreFilledIn(t *testing.T) {
+	t.Parallel()
+	w, p, _ := watch(t, io.Discard, with(nil))
+	w.Version = `v"2\`
+	w.Run(t.Context())
+	for i, want := range map[int]string{
+		0: `count(processes{v="v\"2\\",e="prod"}[30s])`, 1: "requests[30s]", 5: `count(processes{v="v\"2\\",e="prod"}[60s])`,
+		len(p.queries) - 4: "requests[600s]",
+	} {
+		if p.queries[i] != want {
+			t.Errorf("query %d: %s, want %s", i, p.queries[i], want)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	w, _, _ := watch(t, io.Discard, with(nil))
+	server := httptest.NewServer(nil)
+	server.Close()
+	for address, want := range map[string]string{
+		server.URL: "cannot be reached", "http://user:pass%zz@127.0.0.1:1": "address of Prometheus",
+		strings.Replace(server.URL, "http://", "http://user:hunter2@", 1): "cannot be reached",
+	} {
+		w.Ask = rollout.Prometheus{URL: address}
+		got, reason := w.Run(t.Context())
+		if got != rollout.Unknown || !strings.Contains(reason, want) || strings.Contains(reason, "hunter2") {
+			t.Errorf("%v: %s, want %s", got, reason, want)
+		}
+		if err := w.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("probe: %v, want %s", err, want)
+		}
+	}
+}
+
+func TestBrokenOff(t *testing.T) {
+	t.Parallel()
+	w, _, _ := watch(t, io.Discard, with(nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, reason := w.Run(ctx); got != rollout.Unknown || !strings.Contains(reason, "broken off") {
+		t.Errorf("%v: %s", got, reason)
+	}
+}
+
+func TestNothingToJudgeBy(t *testing.T) {
+	t.Parallel()
+	w, _, _ := watch(t, io.Discard, with(nil))
+	w.Gate.Objectives, w.Gate.LeftOut = nil, []string{"availability: it has no page"}
+	if got, reason := w.Run(t.Context()); got != rollout.Unknown || !strings.Contains(reason, "it has no page") {
+		t.Errorf("%v: %s", got, reason)
+	}
+	if err := w.Probe(t.Context()); err == nil {
+		t.Error("the probe finds nothing wrong")
+	}
+}
+
+func TestProbeWantsAnswersAndNoData(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answers recorded
+		ok      bool
+	}{
+		"a first release": {with(recorded{"*": none}), true}, "good": {with(nil), true},
+		"401": {with(recorded{"*": "401 x"}), false}, "a query that it refuses": {with(recorded{"fast": "400 x"}), false},
+	} {
+		w, _, _ := watch(t, io.Discard, tt.answers)
+		if err := w.Probe(t.Context()); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestReadGate(t *testing.T) {
+	t.Parallel()
+	const objective = `{"name":"a","objective":"99.9","threshold":0.01,"factor":14.4,"minBadEvents":5,"total":"t","bad":"b"}`
+	read := func(text string) error {
+		_, err := rollout.ReadGate(strings.NewReader(text))
+		return err
+	}
+	if err := read(`{"service":"orders","processes":"p","objectives":[` + objective + `],"leftOut":["x"]}`); err != nil {
+		t.Error(err)
+	}
+	for name, text := range map[string]string{
+		"no JSON": `x`, "an unknown key": `{"service":"orders","processes":"p","objectives":[],"more":1}`,
+		"no service":   `{"processes":"p","objectives":[]}`,
+		"a percentage": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, "0.01", "1.44", 1) + `]}`,
+		"no threshold": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, "0.01", "0", 1) + `]}`,
+		"no query":     `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `"b"`, `""`, 1) + `]}`,
+		"good and bad": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `"bad":`, `"good":"g","bad":`, 1) + `]}`,
+		"negative":     `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `5`, `-5`, 1) + `]}`,
+	} {
+		if read(text) == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package slo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/runtime/rollout"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const gateSpec = `apiVersion: scaffold.slo/v1
+service: orders
+owner: team-a
+runtime: true
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+  - {name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}
+`
+
+func gateOf(t *testing.T, text string) slo.Gate {
+	t.Helper()
+	s, err := slo.Parse("x.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := slo.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules.Gate()
+}
+
+// readGate is the gate as the runtime reads it.
+func readGate(t *testing.T, g slo.Gate) rollout.Gate {
+	t.Helper()
+	text, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := rollout.ReadGate(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return read
+}
+
+// The gate follows the objectives: what pages, at the factor at which it pages.
+func TestGateFollowsTheObjectives(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ slos, thresholds, leftOut string }{
+		"99.9":                     {"{name: a, objective: 99.9, indicator: {availability: {}}}", "0.0144", ""},
+		"99.5":                     {"{name: a, objective: 99.5, indicator: {availability: {}}}", "0.072", ""},
+		"seven days":               {"{name: a, objective: 99.9, window: 7d, indicator: {availability: {}}}", "0.00336", ""},
+		"the second page":          {"{name: a, objective: 90, indicator: {availability: {}}}", "0.6", ""},
+		"no page":                  {"{name: a, objective: 50, indicator: {availability: {}}}", "", "a: it has no page"},
+		"grouped":                  {"{name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}", "", "a: it is grouped"},
+		"counted by a gateway":     {`{name: a, objective: 99, indicator: {ratio: {total: 'routed_total{job="gateway"}', bad: 'routed_total{job="gateway",code=~"5.."}'}}}`, "", "label job"},
+		"counted by itself":        {`{name: a, objective: 99, indicator: {ratio: {total: 'orders_total', bad: 'orders_total{state="lost"}'}}}`, "0.144", ""},
+		"timed by a histogram":     {`{name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: checkout_seconds}}}`, "0.144", ""},
+		"two, of which one judges": {"{name: a, objective: 99.9, indicator: {availability: {}}}\n  - {name: b, objective: 50, indicator: {availability: {}}}", "0.0144", "b: it has no page"},
+	} {
+		g := gateOf(t, "apiVersion: scaffold.slo/v1\nservice: orders\nowner: a\nslos:\n  - "+tt.slos+"\n")
+		var thresholds []string
+		for _, o := range g.Objectives {
+			thresholds = append(thresholds, o.Threshold.String())
+		}
+		if got := strings.Join(thresholds, " "); got != tt.thresholds || !strings.Contains(strings.Join(g.LeftOut, " "), tt.leftOut) || (tt.leftOut == "") != (len(g.LeftOut) == 0) {
+			t.Errorf("%s: thresholds %q, left out %q", name, got, g.LeftOut)
+		}
+		readGate(t, g)
+	}
+}
+
+// world is a store that scrapes have filled, the engine of Prometheus over it,
+// and a clock that a watch moves.
+type world struct {
+	t     *testing.T
+	store *metricstore.Store
+	now   time.Time
+}
+
+const scrape = 15 * time.Second
+
+// begin is when the roll-out is over and the watch begins.
+func begin() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
+
+// process is one that is scraped from its start to its end, at moments that
+// count from the beginning of the watch.
+type process struct {
+	instance, version, environment string
+	start, end                     time.Duration
+	offset                         time.Duration // of its scrapes
+	// requests, failed and slow are counts at a moment; nil: none.
+	requests, failed, slow func(since time.Duration) float64
+	restart                time.Duration // when its counters begin again; 0: never
+	noHistogram, noBucket  bool
+}
+
+func (w *world) scrape(p process) {
+	w.t.Helper()
+	if p.environment == "" {
+		p.environment = "prod"
+	}
+	count := func(f func(time.Duration) float64, at time.Duration) float64 {
+		if f == nil {
+			return 0
+		}
+		if p.restart > 0 && at >= p.restart {
+			return f(at-p.start) - f(p.restart-p.start)
+		}
+		return f(at - p.start)
+	}
+	series := func(name string, more ...string) labels.Labels {
+		return labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.instance, "deployment_environment_name", p.environment}, more...)...)
+	}
+	request := func(outcome string) labels.Labels {
+		return series("http_server_requests_total", "http_request_method", "GET", "http_route", "/v1/orders", "outcome", outcome)
+	}
+	timed := []string{"http_request_method", "GET", "http_route", "/v1/orders", "outcome", "success", "http_response_status_code", "200"}
+	last := map[string]labels.Labels{}
+	write := func(l labels.Labels, at time.Duration, v float64) {
+		if err := w.store.Append(l, begin().Add(at).UnixMilli(), v); err != nil {
+			w.t.Fatal(err)
+		}
+		last[l.String()] = l
+	}
+	at := p.start + p.offset
+	for ; at <= p.end; at += scrape {
+		all, failed, slow := count(p.requests, at), count(p.failed, at), count(p.slow, at)
+		write(series("build_info", "version", p.version, "revision", "r"), at, 1)
+		write(request("success"), at, all-failed)
+		write(request("server_error"), at, failed)
+		write(request("shed"), at, 0)
+		write(request("client_error"), at, 0)
+		if p.noHistogram || all == 0 {
+			continue
+		}
+		write(series("http_server_request_duration_seconds_count", timed...), at, all-failed)
+		if !p.noBucket {
+			write(series("http_server_request_duration_seconds_bucket", append(timed, "le", "0.2")...), at, all-failed-slow)
+		}
+	}
+	for _, l := range last {
+		if err := w.store.MarkStale(l, begin().Add(at).UnixMilli()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) Now() time.Time { return w.now }
+
+func (w *world) Wait(ctx context.Context, d time.Duration) error {
+	w.now = w.now.Add(d)
+	return ctx.Err()
+}
+
+// serve answers as the HTTP API of Prometheus does.
+func (w *world) serve() string {
+	lab, err := rulelab.New(w.store, nil, rulelab.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		vector, err := lab.Query(r.Context(), r.PostFormValue("query"), w.now)
+		if err != nil {
+			out.WriteHeader(http.StatusUnprocessableEntity)
+			fmt.Fprintf(out, `{"status":"error","errorType":"execution","error":%q}`, err)
+			return
+		}
+		var samples []string
+		for _, s := range vector {
+			samples = append(samples, fmt.Sprintf(`{"metric":{},"value":[%d,%q]}`, w.now.Unix(), strconv.FormatFloat(s.F, 'f', -1, 64)))
+		}
+		fmt.Fprintf(out, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, strings.Join(samples, ","))
+	}))
+	w.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// each says that there are so many a second.
+func each(perSecond float64) func(time.Duration) float64 {
+	return func(since time.Duration) float64 { return float64(int(perSecond * since.Seconds())) }
+}
+
+// pods are three of one version, whose scrapes are five seconds apart.
+func pods(version string, start, end time.Duration, change func(*process)) []process {
+	var out []process
+	for i := range 3 {
+		p := process{
+			instance: fmt.Sprintf("10.0.%s.%d:9464", strings.TrimLeft(version, "v"), i), version: version, start: start, end: end,
+			offset: time.Duration(i) * 5 * time.Second, requests: each(2),
+		}
+		change(&p)
+		out = append(out, p)
+	}
+	return out
+}
+
+// The queries of a gate, asked on the engine of Prometheus over what scrapers of
+// a roll-out write.
+func TestGateOnTheRealEngine(t *testing.T) {
+	t.Parallel()
+	const (
+		whole = 10 * time.Minute
+		end   = time.Hour
+	)
+	good := func(*process) {}
+	fresh := func(change func(*process)) []process { return pods("v2", -time.Minute, end, change) }
+	for name, tt := range map[string]struct {
+		processes []process
+		want      rollout.Verdict
+		says      string
+		takes     time.Duration
+	}{
+		// 600 s at 2 a second in three processes.
+		"good":                            {fresh(good), rollout.Healthy, "3 processes; availability: 0 of 3600 events bad; latency: 0 of 3600", whole},
+		"failing":                         {fresh(func(p *process) { p.failed = each(0.2) }), rollout.Burning, "availability goes on burning", time.Minute},
+		"failing below the factor":        {fresh(func(p *process) { p.failed = each(0.02) }), rollout.Healthy, "availability: 36 of 3600", whole},
+		"failing above the factor":        {fresh(func(p *process) { p.failed = each(0.05) }), rollout.Burning, "availability goes on burning", time.Minute},
+		"slow":                            {fresh(func(p *process) { p.slow = each(1) }), rollout.Burning, "latency goes on burning", time.Minute},
+		"failed before the watch alone":   {fresh(func(p *process) { p.failed = func(time.Duration) float64 { return 60 } }), rollout.Healthy, "availability: 0 of", whole},
+		"an old version that fails":       {append(fresh(good), pods("v1", -end, time.Minute, func(p *process) { p.failed = each(2) })...), rollout.Healthy, "3 processes; availability: 0 of 3600", whole},
+		"another environment that fails":  {append(fresh(good), pods("v2", -end, end, func(p *process) { p.environment, p.instance, p.failed = "staging", "s"+p.instance, each(2) })...), rollout.Healthy, "3 processes; availability: 0 of 3600", whole},
+		"nothing was rolled out, history": {pods("v2", -end, end, func(p *process) { p.failed = func(s time.Duration) float64 { return min(1000, s.Seconds()) } }), rollout.Healthy, "availability: 0 of 3600", whole},
+		"no traffic":                      {fresh(func(p *process) { p.requests = nil }), rollout.Unknown, "availability: 0 of 0 events bad, too few", whole},
+		"not seen":                        {pods("v1", -end, end, good), rollout.Unknown, "no process of version v2", whole},
+		"no bucket at the threshold":      {fresh(func(p *process) { p.noBucket = true }), rollout.Unknown, "latency: no data", whole},
+		"all fail, so none is timed":      {fresh(func(p *process) { p.failed = p.requests }), rollout.Burning, "latency: 0 of 0", time.Minute},
+		// One begins while it is watched and fails before its first scrape: increase
+		// would not see that.
+		"first failures of a fresh process": {
+			append(fresh(good), process{instance: "late", version: "v2", start: whole - scrape, end: end, requests: each(2), failed: func(time.Duration) float64 { return 70 }}),
+			rollout.Burning, "4 processes; availability: 70 of 3", whole,
+		},
+		// What was counted before counters began again stays counted.
+		"processes that begin again": {
+			fresh(func(p *process) {
+				p.restart, p.failed = 8*time.Minute, func(s time.Duration) float64 { return max(0, min(5, s.Seconds()-300)) }
+			}),
+			rollout.Healthy, "availability: 15 of 3", whole,
+		},
+		"a process that is gone": {
+			append(fresh(good), process{instance: "gone", version: "v2", start: 7 * time.Minute, end: 8 * time.Minute, requests: each(2), failed: func(s time.Duration) float64 { return min(20, s.Seconds()) }}),
+			rollout.Healthy, "4 processes; availability: 2", whole,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{t: t, store: metricstore.New(), now: begin()}
+			for _, p := range tt.processes {
+				w.scrape(p)
+			}
+			var log strings.Builder
+			watch := rollout.Watch{
+				Gate: readGate(t, gateOf(t, gateSpec)), Environment: "prod", Version: "v2", For: whole, Every: 30 * time.Second,
+				MinEvents: rollout.MinEvents, Ask: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: &log,
+			}
+			got, reason := watch.Run(t.Context())
+			if took := w.now.Sub(begin()); got != tt.want || !strings.Contains(reason, tt.says) || took != tt.takes {
+				t.Errorf("%v after %s: %s; want %v after %s: %s\n%s", got, took, reason, tt.want, tt.takes, tt.says, &log)
+			}
+		})
+	}
+}
+
+// Nobody can slip a query of his own in by the name of a version.
+func TestGateQueriesHoldWhatIsFilledIn(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, store: metricstore.New(), now: begin()}
+	watch := rollout.Watch{
+		Gate: readGate(t, gateOf(t, gateSpec)), Environment: `prod"}) or vector(1) #`, Version: `v2"} or vector(100) or x{y="`, For: time.Minute,
+		Every: 30 * time.Second, MinEvents: 1, Ask: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: io.Discard,
+	}
+	if err := watch.Probe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got, reason := watch.Run(t.Context()); got != rollout.Unknown || !strings.Contains(reason, "no process") {
+		t.Errorf("%v: %s", got, reason)
+	}
+}

@@ -1,0 +1,82 @@
+package templates
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// stage is one of ./ci.
+type stage struct{ Name, Help string }
+
+// Stages are those of ./ci, in the order in which pipelines run them.
+func (v view) Stages() []stage {
+	stages := []stage{
+		{"check", "compare the repository with scaffold.yaml: files, names, routes"},
+		{"lint", "run the linters"},
+		{"test", "run every test, with the race detector"},
+		{"verify", "run the service and prove its boards, alerts and links"},
+		{"image", "build the image; PUSH=1 IMAGE=registry/name sends it"},
+		{"sbom", "list what is in the image, with licences"},
+	}
+	if v.DeploysToKubernetes() {
+		stages = append(stages,
+			stage{"deploy", "ENVIRONMENT: roll out, watch, and roll back what burns"},
+			stage{"rollback", "ENVIRONMENT [REVISION]: return to the version before"},
+		)
+	}
+	return stages
+}
+
+// DeploysToKubernetes says whether ./ci can roll out.
+func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
+
+// Environments are those that a version can be rolled out to.
+func (view) Environments() []string { return spec.Environments() }
+
+// CommandImport is the import path of the command that generated the service.
+func (v view) CommandImport() string { return path.Dir(v.RuntimeImport) + "/cmd/scaffold" }
+
+// CommandModule is the module of the command.
+func (v view) CommandModule() string { return path.Dir(v.RuntimeImport) }
+
+// ImageRegistry is the host that images are sent to, as the spec names it; empty
+// where each system knows a registry of its own.
+func (v view) ImageRegistry() string {
+	host, _, found := strings.Cut(v.Deploy.Image, "/")
+	if !found || !strings.ContainsAny(host, ".:") {
+		return ""
+	}
+	return host
+}
+
+// catalogLink is one of a catalog.
+type catalogLink struct{ Title, URL string }
+
+// CatalogLinks are the addresses that the spec names.
+func (v view) CatalogLinks() []catalogLink {
+	var links []catalogLink
+	for _, l := range []catalogLink{
+		{"Source", v.Links.Repository}, {"Grafana", v.Links.Grafana}, {"Runbooks", v.Links.Runbooks}, {"Alerts", v.Links.Alertmanager},
+	} {
+		if l.URL != "" {
+			links = append(links, l)
+		}
+	}
+	return links
+}
+
+// GitHubSlug is owner/name of the repository where GitHub has it.
+func (v view) GitHubSlug() string {
+	u, err := url.Parse(v.Links.Repository)
+	if err != nil || u.Host != "github.com" {
+		return ""
+	}
+	parts := strings.Split(strings.Trim(strings.TrimSuffix(u.Path, ".git"), "/"), "/")
+	if len(parts) < 2 {
+		return ""
+	}
+	return parts[0] + "/" + parts[1]
+}

@@ -1,0 +1,170 @@
+package pipelines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Each script in testdata/script does one thing with ./ci of a generated
+// service, on a cluster and with a Prometheus that are played. Beside the usual
+// commands there are
+//
+//	status N command ...      run the command, which must exit with N
+//	prometheus [query=value]  start a Prometheus; see there
+//	cluster word ...          make the cluster behave so; see kubectl_test.go
+func TestCI(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["everything"])
+	s.commit(t)
+	out, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	caches := strings.Fields(string(out))
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GOCACHE", caches[0])
+			env.Setenv("GOMODCACHE", caches[1])
+			env.Setenv("CLUSTER", filepath.Join(env.WorkDir, "cluster"))
+			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
+			env.Setenv("VERSION", "v2")
+			env.Setenv("BURN_WATCH", "1s")
+			env.Setenv("D1", "sha256:"+strings.Repeat("1", 64))
+			env.Setenv("D2", "sha256:"+strings.Repeat("2", 64))
+			return errors.Join(os.Mkdir(filepath.Join(env.WorkDir, "cluster"), 0o755), os.CopyFS(filepath.Join(env.WorkDir, "orders"), os.DirFS(s.dir)))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "prometheus": prometheusServer, "cluster": clusterDoes},
+	})
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command ...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func clusterDoes(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behaviour), []byte(strings.Join(args, " ")), 0o644))
+}
+
+// prometheusServer answers the questions of a gate: with three processes, 1000
+// requests and none bad, unless it is told otherwise.
+//
+//	processes=3 requests=1000 bad=0 fast=1000  a number, or none for no data
+//	status=401                                 every answer has it
+//	from=2                                     all that from the second look on, and good answers before
+//
+// With a neg it is an address where nobody listens.
+func prometheusServer(ts *testscript.TestScript, neg bool, args []string) {
+	told := map[string]string{}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		told[key] = value
+	}
+	from, err := strconv.Atoi("0" + told["from"])
+	ts.Check(err)
+	var looks atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.PostFormValue("query")
+		if strings.HasPrefix(query, "count(") {
+			looks.Add(1)
+		}
+		answers := told
+		if int(looks.Load()) < from {
+			answers = nil
+		}
+		if r.Header.Get("Authorization") != "Bearer t0ken" {
+			http.Error(w, "who are you", http.StatusUnauthorized)
+			return
+		}
+		if status, err := strconv.Atoi(answers["status"]); err == nil {
+			http.Error(w, "no", status)
+			return
+		}
+		key, number := question(query)
+		if told := answers[key]; told != "" {
+			number = told
+		}
+		sample := ""
+		if number != "none" {
+			sample = fmt.Sprintf(`{"metric":{},"value":[1795851600,%q]}`, number)
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
+	}))
+	ts.Defer(server.Close)
+	if neg {
+		server.Close()
+	}
+	ts.Setenv("PROMETHEUS_URL", server.URL)
+	ts.Setenv("PROMETHEUS_TOKEN", "t0ken")
+}
+
+// question is what a query of the gate asks for, and the answer to it of a good
+// version.
+func question(query string) (key, number string) {
+	switch {
+	case strings.HasPrefix(query, "count("):
+		return "processes", "3"
+	case strings.Contains(query, "_bucket"):
+		return "fast", "1000"
+	case strings.Contains(query, "server_error|shed"):
+		return "bad", "0"
+	}
+	return "requests", "1000"
+}
+
+// shellcheck finds what bash would do otherwise than it looks.
+func TestShellcheck(t *testing.T) {
+	t.Parallel()
+	check := func(text string) (string, error) {
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), need(t, "shellcheck"), "--enable=all", "--exclude=SC2250,SC2310,SC2311,SC2312", "-")
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	for name, v := range variants() {
+		text := generate(t, v).read(t, "ci")
+		if out, err := check(text); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if name != "everything" {
+			continue
+		}
+		for what, change := range map[string][2]string{
+			"a word that splits":      {`cd "$(dirname "${BASH_SOURCE[0]}")"`, `cd $(dirname ${BASH_SOURCE[0]})`},
+			"a variable of no use":    {"  local code=0\n", "  local code=0 cod=1\n"},
+			"an array without braces": {`${to[@]+"${to[@]}"}`, `$to[@]`},
+			"an if without its end":   {"esac\n", "\n"},
+		} {
+			if out, err := check(with(t, text, change[0], change[1])); err == nil {
+				t.Errorf("%s is found by nobody:\n%s", what, out)
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package pipelines
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const gitlabFile = ".gitlab-ci.yml"
+
+// gitlabOn makes the runner believe that it is on a branch, or with none on a
+// merge request.
+func gitlabOn(branch string) []string {
+	list := []string{"--variable", "CI_DEFAULT_BRANCH=main", "--variable", "CI_COMMIT_BRANCH=" + branch, "--variable", "CI_REGISTRY_IMAGE=registry.test/acme/orders"}
+	if branch == "" {
+		return append(list, "--variable", "CI_PIPELINE_SOURCE=merge_request_event")
+	}
+	return list
+}
+
+// commit makes the service a repository, as the runner wants.
+func (s service) commit(t *testing.T) {
+	t.Helper()
+	s.run(t, nil, "git", "init", "--quiet", "--initial-branch", "main")
+	s.run(t, nil, "git", "remote", "add", "origin", "git@gitlab.test:acme/orders.git")
+	s.run(t, nil, "git", "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+	s.run(t, nil, "git", "add", "--all")
+	s.run(t, nil, "git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "--message", "all")
+}
+
+// runner calls gitlab-ci-local, which first holds the file against the schema
+// that GitLab publishes.
+func (s service) runner(t *testing.T, environment []string, args ...string) (string, error) {
+	t.Helper()
+	all := append([]string{module(t, "gitlab-ci-local/dist/index.js"), "--home", t.TempDir(),
+		"--ignore-predefined-vars", "CI_DEFAULT_BRANCH,CI_COMMIT_BRANCH,CI_PIPELINE_SOURCE,CI_REGISTRY_IMAGE,CI_REGISTRY_USER,CI_REGISTRY_PASSWORD"}, args...)
+	return s.try(t, environment, node(t), all...)
+}
+
+// gitlabJob is one as the runner lists it.
+type gitlabJob struct {
+	Name         string `json:"name"`
+	Stage        string `json:"stage"`
+	When         string `json:"when"`
+	AllowFailure bool   `json:"allow_failure"`
+	Needs        []struct {
+		Job string `json:"job"`
+	} `json:"needs"`
+}
+
+func (s service) gitlabJobs(t *testing.T, branch string) []gitlabJob {
+	t.Helper()
+	out, err := s.runner(t, nil, append(gitlabOn(branch), "--list-json")...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var jobs []gitlabJob
+	_, list, _ := strings.Cut(out, "\n[\n") // what it says before is for people
+	if err := json.Unmarshal([]byte("["+list), &jobs); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return jobs
+}
+
+func TestGitLabFile(t *testing.T) {
+	t.Parallel()
+	for name, v := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := generate(t, v)
+			s.commit(t)
+			proposed, _ := expected(t, s)
+			stagesOf := func(branch string) (run, manual []string) {
+				for _, j := range s.gitlabJobs(t, branch) {
+					switch j.When {
+					case "never":
+					case "manual":
+						manual = append(manual, j.Name)
+					default:
+						run = append(run, j.Stage)
+					}
+				}
+				return run, manual
+			}
+			run, manual := stagesOf("")
+			compareStages(t, "a merge request", run, proposed)
+			compareStages(t, "a merge request, by hand,", manual, nil)
+			run, manual = stagesOf("main")
+			if !slices.Contains(s.stages(t), "deploy") {
+				compareStages(t, "the main branch", run, proposed)
+				compareStages(t, "the main branch, by hand,", manual, nil)
+				return
+			}
+			compareStages(t, "the main branch", run, append(proposed, "deploy"))
+			compareStages(t, "the main branch, by hand,", manual, []string{"prod", "rollback-dev", "rollback-staging", "rollback-prod"})
+		})
+	}
+}
+
+// The runner runs every job of the default branch, with programs that say what
+// they were called with in the place of those that are not here.
+func TestGitLabJobsRun(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["everything"])
+	tools := t.TempDir()
+	log := filepath.Join(tools, "log")
+	for _, name := range []string{"apt-get", "curl", "sha256sum", "install", "rm"} {
+		tool(t, tools, name, "cat >/dev/null </dev/null")
+	}
+	stub := "#!/usr/bin/env bash\nset -eu\necho \"$* PUSH=${PUSH:-} IMAGE=${IMAGE:-} USER=${REGISTRY_USER:-}\" >>" + log + "\n" +
+		"case $1 in image) mkdir -p bin && echo sha256:x >bin/image.digest ;; sbom) mkdir -p bin && touch bin/sbom.json bin/licences.txt ;; deploy) test -s bin/image.digest ;; esac\n"
+	if err := os.WriteFile(filepath.Join(s.dir, "ci"), []byte(stub), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.commit(t)
+	path := []string{"PATH=" + tools + ":" + os.Getenv("PATH")}
+	args := append(gitlabOn("main"), "--force-shell-executor", "--variable", "CI_REGISTRY_USER=robot", "--variable", "CI_REGISTRY_PASSWORD=p")
+	if out, err := s.runner(t, path, args...); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := s.runner(t, path, append(args, "prod", "rollback-prod")...); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	var called []string
+	for _, line := range lines {
+		stage, _, _ := strings.Cut(line, " PUSH=")
+		called = append(called, stage)
+	}
+	want := []string{"check", "lint", "test", "verify", "image", "sbom", "deploy staging", "deploy prod", "rollback prod"}
+	slices.Sort(called[len(called)-2:]) // the last two wait for nobody
+	compareStages(t, "the runner", called, want)
+	if line := lines[4]; line != "image PUSH=1 IMAGE=registry.test/acme/orders USER=robot" {
+		t.Errorf("image was built with %q", line)
+	}
+}
+
+// tool is a program that does next to nothing.
+func tool(t *testing.T, dir, name, body string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGitLabFileBroken(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["everything"])
+	s.commit(t)
+	text := s.read(t, gitlabFile)
+	if out, err := s.runner(t, nil, append(gitlabOn("main"), "--list")...); err != nil {
+		t.Fatalf("the file that is broken below is refused as it is: %v\n%s", err, out)
+	}
+	for name, change := range map[string][2]string{
+		"an unknown key":     {"resource_group: orders-prod", "resource_grup: orders-prod"},
+		"an unknown stage":   {"stage: verify", "stage: verified"},
+		"an unknown need":    {"needs: [build, staging]", "needs: [built, staging]"},
+		"a reserved name":    {"build:\n  stage: image\n", "image:\n  stage: image\n"},
+		"an unknown default": {"extends: .kubectl", "extends: .kubectls"},
+		"a value of no kind": {"when: manual", "when: by hand"},
+		"no script":          {"  script: ./ci lint\n", ""},
+		"no YAML":            {"stages: [check", "stages: [[check"},
+	} {
+		s.write(t, gitlabFile, with(t, text, change[0], change[1]))
+		if out, err := s.runner(t, nil, append(gitlabOn("main"), "--list")...); err == nil {
+			t.Errorf("%s is found by nobody:\n%s", name, out)
+		}
+	}
+}

