@@ -64,7 +64,7 @@ func (r *report) write(ctx context.Context, path string, c *cluster.Cluster) err
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What a real Kubernetes said
 
-Written by `+"`make proof-kubernetes`"+`; do not edit. Last run: %s, %s/%s, %d CPUs, %.0f s (%.0f s until the API server was ready).
+Written by `+"`make proof-kubernetes`"+`; do not edit. Last run: %s, %s/%s, %d CPUs, %.0f s, of which %.0f s to generate, build and start.
 
 etcd, kube-apiserver and kube-controller-manager are built from the Go proxy and run on loopback. No container runs: the
 test says which pods are ready, as a kubelet would. So images, probes and signals are not proven here, and neither are the
