@@ -2,6 +2,9 @@ module github.com/observability-first/scaffold/test/pipelines
 
 go 1.26.0
 
+// What npm installs.
+ignore ./node_modules
+
 require (
 	github.com/rhysd/actionlint v1.7.12
 	github.com/rogpeppe/go-internal v1.16.0
