@@ -38,7 +38,7 @@ func (c *compiler) alertIn(g *Group, a Alert, r Rule, t texts) {
 	if a.SLO >= 0 {
 		objective = c.spec.SLOs[a.SLO].Name
 	}
-	r.Annotations = c.annotations(t, r.Alert, objective)
+	r.Annotations = c.annotations(t, r.Alert, c.dashboardURL(a.Kind, objective))
 	g.Rules = append(g.Rules, r)
 	a.Name, a.Rule = r.Alert, r
 	c.alerts = append(c.alerts, a)
@@ -71,10 +71,10 @@ func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
 }
 
 // annotations completes the texts of an alert.
-func (c *compiler) annotations(t texts, alert, objective string) []Label {
+func (c *compiler) annotations(t texts, alert, board string) []Label {
 	set := []Label{{annotationSummary, t.summary}, {annotationDescription, t.description}}
-	if link := c.dashboardURL(objective); link != "" {
-		set = append(set, Label{annotationDashboard, link})
+	if board != "" {
+		set = append(set, Label{annotationDashboard, board})
 	}
 	if link := c.runbookURL(alert); link != "" {
 		set = append(set, Label{annotationRunbook, link})
@@ -110,14 +110,18 @@ func blobPath(repository string) string {
 }
 
 // dashboardURL opens the board that shows the alert, at its environment and the
-// last six hours: the objective's, or the overview of the service.
-func (c *compiler) dashboardURL(objective string) string {
+// last six hours: the objective's, the one on saturation, or the overview of the
+// service.
+func (c *compiler) dashboardURL(kind Kind, objective string) string {
 	if c.spec.Links.Grafana == "" {
 		return ""
 	}
 	board, variable := "overview", ""
-	if objective != "" {
+	switch {
+	case objective != "":
 		board, variable = "slo", "&var-slo="+objective
+	case kind.saturation():
+		board = "saturation"
 	}
 	return literal(strings.TrimRight(c.spec.Links.Grafana, "/")) + "/d/" + BoardUID(c.spec.Service, board) +
 		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variable + "&from=now-6h&to=now"

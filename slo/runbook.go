@@ -262,6 +262,9 @@ func (r Rules) links(a Alert) []link {
 	}
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
 		add("Overview board", base+"/d/"+BoardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
+		if a.Kind.saturation() {
+			add("Saturation board", base+"/d/"+BoardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
+		}
 		if a.Kind == KindBudgetBurn {
 			add("Objective board", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
 		}

@@ -17,6 +17,11 @@ func (c *compiler) saturationAlerts() {
 	c.memoryNearLimit()
 }
 
+// saturation says whether the alert is one of these.
+func (k Kind) saturation() bool {
+	return k == KindAtMaximum || k == KindCPUSaturated || k == KindMemoryNearLimit
+}
+
 // How long, and how much of it: longer than a burst or a roll-out, in which there
 // are more processes than usual. At nine tenths of its processors a Go process
 // lets goroutines wait (its scheduler's latency rises); at 95 % of GOMEMLIMIT
