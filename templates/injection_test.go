@@ -309,7 +309,7 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 			delete(differing, name) // selectors and annotations: many lines, read by their parsers above
 		}
 	}
-	want := map[string]int{"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1, "deploy/base/servicemonitor.yaml": 1}
+	want := map[string]int{"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1, "deploy/base/servicemonitor.yaml": 1, "deploy/collector.yaml": 1}
 	if diff := cmp.Diff(want, differing); diff != "" {
 		t.Errorf("lines that differ (-want +got):\n%s", diff)
 	}
