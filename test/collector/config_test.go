@@ -188,6 +188,9 @@ func (s service) scraped(t *testing.T, dir string) {
 	if time.Duration(job.ScrapeInterval) != s.scrape.interval || native != s.scrape.native || classic != s.scrape.classic {
 		t.Errorf("every %s, native %t, classic %t; want %+v", job.ScrapeInterval, native, classic, s.scrape)
 	}
+	if first := job.ScrapeProtocols[0]; native && first != "PrometheusProto" {
+		t.Errorf("%s is asked for first, which holds no native histograms", first)
+	}
 	if got := target(job.JobName, job.RelabelConfigs, nil); !maps.Equal(got, s.scrape.labels) {
 		t.Errorf("labels %v, want %v", got, s.scrape.labels)
 	}

@@ -197,14 +197,21 @@ func TestTracesAreChosenWhenTheyAreOver(t *testing.T) {
 	dir := generate(t, scaffold(t), service{telemetry: "{traceRatio: 0.2}", platforms: "[kubernetes]", thresholds: []string{"200ms", "1s"}})
 
 	wanted := map[string]trace{
-		"failed": {id: traceID(1), duration: time.Millisecond, failed: true},
-		"slow":   {id: traceID(2), duration: 200*time.Millisecond + 400*time.Microsecond},
-		"late":   {id: traceID(3), duration: time.Millisecond, mark: "late"},
-		"floor":  {id: traceID(4), duration: time.Millisecond, mark: "floor"},
+		"failed": {duration: time.Millisecond, failed: true},
+		"slow":   {duration: 200*time.Millisecond + 400*time.Microsecond},
+		"late":   {duration: time.Millisecond, mark: "late"},
+		"floor":  {duration: time.Millisecond, mark: "floor"},
 	}
+	// As many of each that the ratio cannot keep them all.
+	const each = 20
 	var traces []trace
-	for _, tr := range wanted {
-		traces = append(traces, tr)
+	reasons := map[pcommon.TraceID]string{}
+	for reason, tr := range wanted {
+		for range each {
+			tr.id = traceID(uint64(len(traces)))
+			reasons[tr.id] = reason
+			traces = append(traces, tr)
+		}
 	}
 	const fast = 1000
 	for n := range uint64(fast) {
@@ -218,11 +225,11 @@ func TestTracesAreChosenWhenTheyAreOver(t *testing.T) {
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for name, tr := range wanted {
-		if b.span[tr.id] != 2 {
-			t.Errorf("of the trace that %s is for, %d spans of 2 were kept", name, b.span[tr.id])
+	for id, reason := range reasons {
+		if b.span[id] != 2 {
+			t.Errorf("%d spans of 2 were kept of a trace that is %s", b.span[id], reason)
 		}
-		delete(b.span, tr.id)
+		delete(b.span, id)
 	}
 	// Three standard deviations of 1,000 draws are 38.
 	if kept := len(b.span); kept < 160 || kept > 240 {
