@@ -57,6 +57,9 @@ func entries(v view) []entry {
 	}
 	cloudRun := func(v view) bool { return v.Deploy.RunsOn(spec.PlatformCloudRun) }
 	files = append(files, entry{path: "deploy/cloud-run/service.yaml", template: "deploy/cloud-run/service.yaml.tmpl", owner: Managed, when: cloudRun})
+	// On every platform: who sends all traces needs somebody who chooses among them.
+	deployed := func(v view) bool { return len(v.Deploy.Platforms) > 0 }
+	files = append(files, entry{path: "deploy/collector.yaml", template: "deploy/collector.yaml.tmpl", owner: Managed, when: deployed})
 	return slices.Concat(files, manifests(), terraform(), pipelines(v))
 }
 

@@ -1,0 +1,286 @@
+package collector
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pipeline"
+)
+
+// service is a spec and what its collector has to do.
+type service struct {
+	telemetry, platforms string
+	thresholds           []string // of latency objectives
+	percent              float64  // that the last policy keeps
+	slowAbove            int64    // milliseconds; 0 without such a policy
+	scrape               *scrape  // nil when metrics are pushed
+}
+
+type scrape struct {
+	interval        time.Duration
+	native, classic bool
+	labels          map[string]string // of a target in the environment prod, beside instance
+}
+
+// inProd are the labels of a target unless the spec names others.
+func inProd() map[string]string {
+	return map[string]string{"job": "tried", "deployment_environment_name": "prod"}
+}
+
+// services hold every option that changes the file.
+func services() map[string]service {
+	const kubernetes = "[kubernetes]"
+	return map[string]service{
+		"as it comes": {
+			telemetry: "{}", platforms: kubernetes, thresholds: []string{"200ms"}, percent: 1, slowAbove: 199,
+			scrape: &scrape{interval: 15 * time.Second, classic: true, labels: inProd()},
+		},
+		"both kinds of histograms, every trace": {
+			telemetry: "{histograms: both, scrapeInterval: 5s, traceRatio: 1}", platforms: kubernetes, thresholds: []string{"1s", "2.5ms"}, percent: 100, slowAbove: 1,
+			scrape: &scrape{interval: 5 * time.Second, native: true, classic: true, labels: inProd()},
+		},
+		"native histograms, no objective on latency, none of the rest": {
+			telemetry: "{histograms: native, scrapeInterval: 1m, traceRatio: 0}", platforms: kubernetes, percent: 0,
+			scrape: &scrape{interval: time.Minute, native: true, labels: inProd()},
+		},
+		"labels that others would read": {
+			telemetry: `{environmentLabel: env, traceRatio: 0.07, selector: {job: "shop/$1 orders", cluster: 'a"b: ${env:HOME} $$ ${1}', empty: "#"}}`,
+			platforms: kubernetes, thresholds: []string{"3s", "300ms"}, percent: 7, slowAbove: 299,
+			scrape: &scrape{interval: 15 * time.Second, classic: true, labels: map[string]string{
+				"job": "shop/$1 orders", "cluster": `a"b: ${env:HOME} $$ ${1}`, "empty": "#", "env": "prod",
+			}},
+		},
+		"pushed metrics": {telemetry: "{metrics: push, traceRatio: 0.0001}", platforms: kubernetes, thresholds: []string{"10ms"}, percent: 0.01, slowAbove: 9},
+		"Cloud Run":      {telemetry: "{metrics: push}", platforms: "[cloud-run]", thresholds: []string{"200ms"}, percent: 1, slowAbove: 199},
+		"both platforms": {telemetry: "{metrics: push}", platforms: "[kubernetes, cloud-run]", thresholds: []string{"200ms"}, percent: 1, slowAbove: 199},
+	}
+}
+
+func (s service) yaml() string {
+	var b strings.Builder
+	b.WriteString("apiVersion: scaffold/v1\nservice: tried\nowner: team-a\nmodule: example.com/tried\nresource: order\ntelemetry: " + s.telemetry +
+		"\ndeploy: {platforms: " + s.platforms + "}\nslos:\n  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n")
+	for i, threshold := range s.thresholds {
+		b.WriteString("  - {name: latency-" + string(rune('a'+i)) + ", objective: 99, window: 30d, indicator: {latency: {threshold: " + threshold + "}}}\n")
+	}
+	return b.String()
+}
+
+// scaffold compiles the command once; all tests generate with it.
+func scaffold(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "scaffold")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/scaffold")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// generate writes the service and gives its folder.
+func generate(t *testing.T, scaffold string, s service) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "scaffold.yaml"), []byte(s.yaml()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runtime, err := filepath.Abs(filepath.Join("..", "..", "runtime"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), scaffold, "generate", dir, "--runtime", runtime).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, s.yaml())
+	}
+	return dir
+}
+
+// production is the source of the file that services are deployed with.
+func production(dir string) string {
+	return "file:" + filepath.Join(dir, "deploy", "collector.yaml")
+}
+
+// local is the source of the file beside the Compose stack.
+func local(dir string) string {
+	return "file:" + filepath.Join(dir, "observability", "collector.yaml")
+}
+
+func TestConfigurations(t *testing.T) {
+	t.Setenv("OTLP_ENDPOINT", "http://127.0.0.1:1")
+	command := scaffold(t)
+	for name, s := range services() {
+		t.Run(name, func(t *testing.T) {
+			dir := generate(t, command, s)
+			for _, source := range []string{production(dir), local(dir)} {
+				if err := validate(t.Context(), source); err != nil {
+					t.Errorf("%s: %v", source, err)
+				}
+			}
+			if err := starts(t, production(dir)); err != nil {
+				t.Error(err)
+			}
+			s.sampled(t, dir)
+			s.scraped(t, dir)
+		})
+	}
+	examples, err := filepath.Glob(filepath.Join("..", "..", "examples", "*", "deploy"))
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, deploy := range examples {
+		for _, source := range []string{production(filepath.Dir(deploy)), local(filepath.Dir(deploy))} {
+			if err := validate(t.Context(), source); err != nil {
+				t.Errorf("%s: %v", source, err)
+			}
+		}
+	}
+}
+
+// sampled holds the policies to the spec.
+func (s service) sampled(t *testing.T, dir string) {
+	t.Helper()
+	sampling := read(t, production(dir)).Processors[component.MustNewID("tail_sampling")].(*tailsamplingprocessor.Config)
+	var slow int64
+	var percent float64
+	var kinds []tailsamplingprocessor.PolicyType
+	for _, p := range sampling.PolicyCfgs {
+		kinds = append(kinds, p.Type)
+		slow += p.LatencyCfg.ThresholdMs
+		percent += p.ProbabilisticCfg.SamplingPercentage
+	}
+	want := []tailsamplingprocessor.PolicyType{tailsamplingprocessor.StatusCode, tailsamplingprocessor.Latency, tailsamplingprocessor.StringAttribute, tailsamplingprocessor.Probabilistic}
+	if len(s.thresholds) == 0 {
+		want = slices.Delete(want, 1, 2)
+	}
+	if !slices.Equal(kinds, want) || slow != s.slowAbove || percent != s.percent {
+		t.Errorf("policies %v, slow above %d ms, %v %% of the rest; want %v, %d ms, %v %%", kinds, slow, percent, want, s.slowAbove, s.percent)
+	}
+}
+
+// scraped holds the scrape to the spec, with Prometheus' own relabelling.
+func (s service) scraped(t *testing.T, dir string) {
+	t.Helper()
+	config := read(t, production(dir))
+	id := component.MustNewID("prometheus")
+	from := config.Service.Pipelines[pipeline.NewID(pipeline.SignalMetrics)].Receivers
+	if s.scrape == nil {
+		if _, ok := config.Receivers[id]; ok || !slices.Equal(from, []component.ID{component.MustNewID("otlp")}) {
+			t.Errorf("metrics are pushed, and come from %v", from)
+		}
+		return
+	}
+	if !slices.Equal(from, []component.ID{id}) {
+		t.Fatalf("metrics are scraped, and come from %v", from)
+	}
+	job := config.Receivers[id].(*prometheusreceiver.Config).PrometheusConfig.ScrapeConfigs[0]
+	native, classic := *job.ScrapeNativeHistograms, *job.AlwaysScrapeClassicHistograms
+	if time.Duration(job.ScrapeInterval) != s.scrape.interval || native != s.scrape.native || classic != s.scrape.classic {
+		t.Errorf("every %s, native %t, classic %t; want %+v", job.ScrapeInterval, native, classic, s.scrape)
+	}
+	if first := job.ScrapeProtocols[0]; native && first != "PrometheusProto" {
+		t.Errorf("%s is asked for first, which holds no native histograms", first)
+	}
+	if got := target(job.JobName, job.RelabelConfigs, nil); !maps.Equal(got, s.scrape.labels) {
+		t.Errorf("labels %v, want %v", got, s.scrape.labels)
+	}
+	for _, other := range []map[string]string{
+		{"__meta_kubernetes_pod_container_port_name": "http"},
+		{"__meta_kubernetes_pod_phase": "Succeeded"},
+		{"__meta_kubernetes_pod_phase": "Failed"},
+	} {
+		if got := target(job.JobName, job.RelabelConfigs, other); got != nil {
+			t.Errorf("%v is scraped, too, as %v", other, got)
+		}
+	}
+	if err := validate(t.Context(), production(dir), "yaml:service::pipelines::metrics::receivers: [otlp]"); err != nil {
+		t.Errorf("what the file says for those whose operator scrapes: %v", err)
+	}
+}
+
+// target gives the labels of a pod's admin port as discovery finds it, but for
+// what differs; nil when it is not scraped.
+func target(job string, rules []*relabel.Config, differing map[string]string) map[string]string {
+	found := map[string]string{
+		"job": job, "__address__": "10.0.0.1:9464",
+		"__meta_kubernetes_pod_container_port_name":               "admin",
+		"__meta_kubernetes_pod_phase":                             "Running",
+		"__meta_kubernetes_pod_label_deployment_environment_name": "prod",
+	}
+	maps.Copy(found, differing)
+	b := labels.NewBuilder(labels.FromMap(found))
+	if !relabel.ProcessBuilder(b, rules...) {
+		return nil
+	}
+	got := b.Labels().Map()
+	maps.DeleteFunc(got, func(name, _ string) bool { return strings.HasPrefix(name, "__") })
+	return got
+}
+
+// A file that nobody could run is refused, so that the test above says something.
+func TestBrokenConfigurationsAreRefused(t *testing.T) {
+	command := scaffold(t)
+	dir := generate(t, command, services()["as it comes"])
+	whole, err := os.ReadFile(filepath.Join(dir, "deploy", "collector.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ from, to, want string }{
+		"an unknown processor":            {"  batch:\n    timeout: 1s", "  batches:\n    timeout: 1s", `unknown type: "batches"`},
+		"a misspelt key of tail sampling": {"decision_wait:", "decision_waits:", "decision_waits"},
+		"a policy without a type":         {"        type: status_code\n", "", "unknown sampling policy type"},
+		"a policy of an unknown type":     {"type: latency", "type: latencies", "latencies"},
+		"a share that is no number":       {"sampling_percentage: 1", "sampling_percentage: some", "sampling_percentage"},
+		"a pipeline to nowhere":           {"batch], exporters: [otlp_http]", "batch], exporters: [otlp_http/elsewhere]", `otlp_http/elsewhere`},
+		"a pipeline from nowhere":         {"{receivers: [prometheus]", "{receivers: [prometheus/other]", "prometheus/other"},
+		"a limiter without a limit":       {"    limit_percentage: 80\n", "", "limit_percentage"},
+		"an unknown key of the queue":     {"sizer: bytes", "size_of: bytes", "size_of"},
+		"an unknown kind of discovery":    {"kubernetes_sd_configs", "kubernetis_sd_configs", "kubernetis_sd_configs"},
+		"a role that pods do not have":    {"- role: pod\n", "- role: pods\n", "pods"},
+		"an action that nobody knows":     {"action: keep", "action: keeps", "keeps"},
+		"an extension that is not there":  {"extensions: [health_check]", "extensions: [health]", "health"},
+		"a batch larger than its limit":   {"send_batch_max_size: 2048", "send_batch_max_size: 512", "send_batch_max_size"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTLP_ENDPOINT", "http://127.0.0.1:1")
+			if !strings.Contains(string(whole), tc.from) {
+				t.Fatalf("the file does not hold %q", tc.from)
+			}
+			file := filepath.Join(t.TempDir(), "broken.yaml")
+			if err := os.WriteFile(file, []byte(strings.Replace(string(whole), tc.from, tc.to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := validate(t.Context(), "file:"+file)
+			if err == nil {
+				err = starts(t, "file:"+file)
+			}
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want something about %s", err, tc.want)
+			}
+		})
+	}
+	t.Run("no address", func(t *testing.T) {
+		t.Setenv("OTLP_ENDPOINT", "")
+		if err := validate(t.Context(), production(dir)); err == nil || !strings.Contains(err.Error(), "at least one endpoint") {
+			t.Errorf("got %v, want a word on the address", err)
+		}
+	})
+	t.Run("an address for each signal", func(t *testing.T) {
+		for _, signal := range []string{"TRACES", "METRICS", "LOGS"} {
+			t.Setenv("OTLP_"+signal+"_ENDPOINT", "http://127.0.0.1:1/x")
+		}
+		if err := validate(t.Context(), production(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+}
