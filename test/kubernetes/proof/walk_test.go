@@ -91,8 +91,7 @@ func (w *walk) read(t *testing.T) {
 		"GIT_AUTHOR_NAME=reader", "GIT_AUTHOR_EMAIL=reader@acme.test", "GIT_COMMITTER_NAME=reader", "GIT_COMMITTER_EMAIL=reader@acme.test")
 }
 
-// try types a block in a folder and returns what it exited with. With a context
-// that outlives no test, none of its programs does.
+// try types a block in a folder and returns what it exited with.
 func (w *walk) try(t *testing.T, dir, name string, env ...string) (code int, out string) {
 	t.Helper()
 	block := w.blocks[name]
@@ -169,7 +168,7 @@ type ci struct {
 
 // rights are those of the pipeline.
 func (w *walk) rights(environment string) string {
-	return "KUBECONFIG=" + filepath.Join(w.service(), "deployer-"+environment)
+	return "KUBECONFIG=" + filepath.Join(w.service(), "bin", "deployer-"+environment)
 }
 
 // expect types it with the rights of the pipeline.
@@ -204,9 +203,16 @@ func (w *walk) staging(t *testing.T) {
 	t.Helper()
 	w.c.Kubelet(t, "orders-staging")
 	w.expect(t, ci{
-		what: "the first release", block: "deploy", environment: "staging", runs: older,
-		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, good)}, says: []string{"is healthy"},
+		what: "a first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to return to, so that it stays"},
 	})
+	w.expect(t, ci{
+		what: "unwatched", block: "deploy", environment: "staging", runs: newer,
+		env: []string{"IMAGE_DIGEST=" + newer, "BURN_WATCH=0"}, says: []string{"nobody asked how it does"},
+	})
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", w.service(), "status", "--porcelain").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("what a commit would take after all this, credentials perhaps: %v\n%s", err, out)
+	}
 }
 
 // prod is where things go wrong.
@@ -246,10 +252,10 @@ func (w *walk) prod(t *testing.T) {
 
 	// None of the versions that were taken back is the one before.
 	w.expect(t, ci{what: "rollback past them", block: "rollback", environment: "prod", runs: older, says: []string{older + ") runs now"}})
-	first, err := w.c.Kubectl(t.Context(), "get", "replicasets", "--namespace", "orders-prod", "--output",
+	history, err := w.c.Kubectl(t.Context(), "get", "replicasets", "--namespace", "orders-prod", "--output",
 		`jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}`)
-	if err != nil || len(strings.Fields(first)) != 2 {
-		t.Errorf("the history holds the revisions %q, want the two that were good: %v", first, err)
+	if err != nil || len(strings.Fields(history)) != 2 {
+		t.Errorf("the history holds the revisions %q, want the two that were good: %v", history, err)
 	}
 }
 
@@ -260,7 +266,7 @@ func (w *walk) withoutRights(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, nobody)
 	}
-	config, err := os.ReadFile(filepath.Join(w.service(), "deployer-prod"))
+	config, err := os.ReadFile(filepath.Join(w.service(), "bin", "deployer-prod"))
 	if err != nil {
 		t.Fatal(err)
 	}
