@@ -44,6 +44,7 @@ func TestCI(t *testing.T) {
 			env.Setenv("BURN_WATCH", "1s")
 			env.Setenv("D1", "sha256:"+strings.Repeat("1", 64))
 			env.Setenv("D2", "sha256:"+strings.Repeat("2", 64))
+			env.Setenv("D3", "sha256:"+strings.Repeat("3", 64))
 			return errors.Join(os.Mkdir(filepath.Join(env.WorkDir, "cluster"), 0o755), os.CopyFS(filepath.Join(env.WorkDir, "orders"), os.DirFS(s.dir)))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "prometheus": prometheusServer, "cluster": clusterDoes},

@@ -37,6 +37,7 @@ type revision struct {
 //	no        the user may not change Deployments
 //	refuses   the API server refuses the release, also when it is only asked
 //	breaks    it refuses the release when it was half applied
+//	keeps     the user may not delete ReplicaSets
 //	never     pods of new images do not become ready
 //	broken    no pods become ready
 const behaviour = "does"
@@ -115,6 +116,8 @@ func (c *cluster) answer(args []string) error {
 		return c.show(*text["output"], c.replicaSets())
 	case call == "rollout status deployment/orders":
 		return c.status(*text["timeout"])
+	case strings.HasPrefix(call, "delete replicaset "):
+		return c.forget(strings.TrimPrefix(call, "delete replicaset "))
 	case call == "rollout undo deployment/orders":
 		return c.undo(*text["to-revision"])
 	case call == "get pods" && *text["output"] == "name":
@@ -249,6 +252,22 @@ func (c *cluster) undo(to string) error {
 	return nil
 }
 
+func replicaSet(r revision) string { return fmt.Sprintf("orders-hash%d", r.Number) }
+
+// forget deletes the pods of an old revision, and so the revision.
+func (c *cluster) forget(name string) error {
+	if c.does("keeps") {
+		return fmt.Errorf("Error from server (Forbidden): replicasets.apps %q is forbidden", name)
+	}
+	at := slices.IndexFunc(c.Revisions, func(r revision) bool { return replicaSet(r) == name })
+	if at < 0 || at == len(c.Revisions)-1 {
+		return fmt.Errorf("replicaset %q is not an old one of orders", name)
+	}
+	c.Revisions = slices.Delete(c.Revisions, at, at+1)
+	fmt.Printf("replicaset.apps %q deleted\n", name)
+	return nil
+}
+
 const revisionKey = "deployment.kubernetes.io/revision"
 
 func (c *cluster) deployment() map[string]any {
@@ -268,9 +287,16 @@ func (c *cluster) replicaSets() map[string]any {
 	items := []any{}
 	for _, r := range slices.Backward(c.Revisions) {
 		items = append(items, map[string]any{"metadata": map[string]any{
-			"annotations": map[string]any{revisionKey: strconv.Itoa(r.Number)}, "labels": map[string]any{"pod-template-hash": fmt.Sprintf("hash%d", r.Number)},
+			"name": replicaSet(r), "annotations": map[string]any{revisionKey: strconv.Itoa(r.Number)},
+			"labels":          map[string]any{"pod-template-hash": fmt.Sprintf("hash%d", r.Number)},
+			"ownerReferences": []any{map[string]any{"kind": "Deployment", "name": "orders"}},
 		}})
 	}
+	// Of another Deployment of the namespace: nobody may touch it.
+	items = append(items, map[string]any{"metadata": map[string]any{
+		"name": "canary-1", "annotations": map[string]any{revisionKey: "2"}, "labels": map[string]any{"pod-template-hash": "canary"},
+		"ownerReferences": []any{map[string]any{"kind": "Deployment", "name": "canary"}},
+	}})
 	return map[string]any{"items": items}
 }
 

@@ -113,20 +113,34 @@ func checkout() (string, error) {
 	return "", err
 }
 
-// Services builds the command and generates a service for each row, and adds
-// the examples of the repository.
-func Services(tb testing.TB) []Service {
+// Checkout is the root of the repository.
+func Checkout(tb testing.TB) string {
 	tb.Helper()
 	root, err := checkout()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return root
+}
+
+// Command builds the scaffold of this checkout and returns where it lies.
+func Command(tb testing.TB) string {
+	tb.Helper()
 	scaffold := filepath.Join(tb.TempDir(), "scaffold")
 	build := exec.CommandContext(tb.Context(), "go", "build", "-o", scaffold, "./cmd/scaffold")
-	build.Dir = root
+	build.Dir = Checkout(tb)
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)
 	}
+	return scaffold
+}
+
+// Services builds the command and generates a service for each row, and adds
+// the examples of the repository.
+func Services(tb testing.TB) []Service {
+	tb.Helper()
+	root := Checkout(tb)
+	scaffold := Command(tb)
 	services := examples(tb, root)
 	var group errgroup.Group
 	for i, row := range rows() {
@@ -143,7 +157,7 @@ func Services(tb testing.TB) []Service {
 			return nil
 		})
 	}
-	err = group.Wait()
+	err := group.Wait()
 	for i := range services {
 		spec, specErr := readSpec(services[i].Dir)
 		services[i].Spec, err = spec, errors.Join(err, specErr)

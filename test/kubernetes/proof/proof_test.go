@@ -42,6 +42,7 @@ func TestProof(t *testing.T) {
 	r.part(t, "kubectl", func(t *testing.T) { kubectl(t, c, r, services) })
 	r.part(t, "rolled", func(t *testing.T) { rolled(t, c, r, services) })
 	r.part(t, "dropping", func(t *testing.T) { dropping(t, c, services) })
+	r.part(t, "walked", func(t *testing.T) { walked(t, r) })
 	if err := r.write(t.Context(), *document, c); err != nil {
 		t.Fatal(err)
 	}

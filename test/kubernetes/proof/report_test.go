@@ -29,6 +29,7 @@ type report struct {
 	verdicts          []manifests.Mutant
 	roll, stuck       cluster.Watched
 	evictions         []int
+	walked            []string // what became of each ./ci
 }
 
 type part struct {
@@ -52,6 +53,7 @@ func (r *report) claims() map[string]string {
 		"kubectl":  fmt.Sprintf("`kubectl apply -k deploy/overlays/dev --dry-run=server --validate=strict` of %d services", r.kubectl),
 		"rolled": fmt.Sprintf(`a roll-out of examples/orders to a new image: between %d and %d pods took traffic in %d changes, the minimum is 3, to which the autoscaler had brought them; evictions answered %v; then an image that never becomes ready, which 'kubectl rollout status' gives up on and 'kubectl rollout undo' takes back: never fewer than %d`,
 			r.roll.Fewest, r.roll.Most, r.roll.Changes, r.evictions, r.stuck.Fewest),
+		"walked":   fmt.Sprintf("a reader of docs/deploy.md with an empty cluster types what it says, from `scaffold new` to `./ci deploy` and `./ci rollback` with the rights of its pipeline and a played Prometheus; exit codes: %s; never fewer than 3 pods in between", strings.Join(r.walked, ", ")),
 		"dropping": "the counter-check: with `maxUnavailable: 1` the same watch sees fewer than the minimum",
 	}
 }

@@ -1,0 +1,339 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/observability-first/scaffold/test/kubernetes/cluster"
+	"github.com/observability-first/scaffold/test/kubernetes/crd"
+	"github.com/observability-first/scaffold/test/kubernetes/generated"
+)
+
+// walk does what docs/deploy.md says, with its own lines: each part of it is a
+// fenced block that a comment gives a name.
+type walk struct {
+	c       *cluster.Cluster
+	dir     string // where the service is made
+	env     []string
+	blocks  map[string]string
+	done    map[string]bool
+	outcome []string // of each ./ci, for the report
+}
+
+var blockPattern = regexp.MustCompile("(?s)<!-- walk: ([a-z]+) -->\n```[a-z]+\n(.*?)```")
+
+// The images, as they are called by what becomes of them.
+const (
+	older  = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	newer  = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+	faulty = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+)
+
+// walked is a reader with an empty cluster: from scaffold new to a service that
+// is watched, and back.
+func walked(t *testing.T, r *report) {
+	w := &walk{c: cluster.New(t), dir: t.TempDir(), blocks: map[string]string{}, done: map[string]bool{}}
+	definitions, err := crd.Definitions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.c.Install(t, definitions)
+	w.read(t)
+	w.make(t)
+	for _, environment := range []string{"staging", "prod"} {
+		w.prepare(t, environment)
+	}
+	w.staging(t)
+	w.prod(t)
+	for name := range w.blocks {
+		if !w.done[name] {
+			t.Errorf("nobody has done what docs/deploy.md says under %q", name)
+		}
+	}
+	r.walked = w.outcome
+}
+
+func (w *walk) read(t *testing.T) {
+	t.Helper()
+	root := generated.Checkout(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "deploy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range blockPattern.FindAllStringSubmatch(string(text), -1) {
+		w.blocks[m[1]] = m[2]
+	}
+	if marked := strings.Count(string(text), "<!-- walk:"); marked != len(w.blocks) {
+		t.Fatalf("docs/deploy.md marks %d blocks, of which %d can be read", marked, len(w.blocks))
+	}
+	for _, pair := range w.c.Environ() {
+		if !strings.HasPrefix(pair, "PATH=") {
+			w.env = append(w.env, pair)
+			continue
+		}
+		w.env = append(w.env, "PATH="+filepath.Dir(generated.Command(t))+string(os.PathListSeparator)+strings.TrimPrefix(pair, "PATH="))
+	}
+	w.env = append(w.env, "SCAFFOLD_RUNTIME="+filepath.Join(root, "runtime"), "POSTGRES_URL=postgres://orders:secret@db.acme.test/orders",
+		"GIT_AUTHOR_NAME=reader", "GIT_AUTHOR_EMAIL=reader@acme.test", "GIT_COMMITTER_NAME=reader", "GIT_COMMITTER_EMAIL=reader@acme.test")
+}
+
+// try types a block in a folder and returns what it exited with.
+func (w *walk) try(t *testing.T, dir, name string, env ...string) (code int, out string) {
+	t.Helper()
+	block := w.blocks[name]
+	if block == "" {
+		t.Fatalf("docs/deploy.md has no block %q", name)
+	}
+	w.done[name] = true
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", block)
+	cmd.Dir, cmd.Env = dir, append(append([]string{}, w.env...), env...)
+	text, err := cmd.CombinedOutput()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return cmd.ProcessState.ExitCode(), string(text)
+}
+
+func (w *walk) service() string { return filepath.Join(w.dir, "orders") }
+
+// types wants the block to succeed.
+func (w *walk) types(t *testing.T, dir, name string, env ...string) string {
+	t.Helper()
+	code, out := w.try(t, dir, name, env...)
+	if code != 0 {
+		t.Fatalf("%s: exit code %d\n%s\n%s", name, code, w.blocks[name], out)
+	}
+	return out
+}
+
+func (w *walk) make(t *testing.T) {
+	t.Helper()
+	w.types(t, w.dir, "new")
+	spec := filepath.Join(w.service(), "scaffold.yaml")
+	text, err := os.ReadFile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.done["spec"] = true
+	if err := os.WriteFile(spec, append(text, w.blocks["spec"]...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.types(t, w.dir, "generate")
+}
+
+func environment(name string) string { return "ENVIRONMENT=" + name }
+
+// prepare makes an environment, and wants the server to take what goes there.
+func (w *walk) prepare(t *testing.T, name string) {
+	t.Helper()
+	for _, block := range []string{"namespace", "secrets", "deployer", "kubeconfig", "look"} {
+		out := w.types(t, w.service(), block, environment(name))
+		if strings.Contains(out, "Warning:") {
+			t.Errorf("%s of %s: %s", block, name, out)
+		}
+	}
+	out, err := w.c.Kubectl(t.Context(), "get", "secret", "orders-postgres", "--namespace", "orders-"+name, "--output", "jsonpath={.data.url}")
+	if want := "cG9zdGdyZXM6Ly9vcmRlcnM6c2VjcmV0QGRiLmFjbWUudGVzdC9vcmRlcnM="; err != nil || out != want {
+		t.Errorf("the address of the database in %s is %q: %v", name, out, err)
+	}
+	w.c.Must(t, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": "default", "namespace": "orders-" + name},
+	}})
+}
+
+// ci is one ./ci deploy or rollback, and what has to come of it.
+type ci struct {
+	what, block, environment string
+	env                      []string
+	code                     int
+	says                     []string
+	runs                     string // digest; empty when nothing was ever deployed
+}
+
+// rights are those of the pipeline.
+func (w *walk) rights(environment string) string {
+	return "KUBECONFIG=" + filepath.Join(w.service(), "bin", "deployer-"+environment)
+}
+
+// expect types it with the rights of the pipeline.
+func (w *walk) expect(t *testing.T, step ci) {
+	t.Helper()
+	env := append([]string{
+		environment(step.environment), w.rights(step.environment),
+		"BURN_WATCH=1s", "ROLLOUT_TIMEOUT=1m", "VERSION=v1",
+	}, step.env...)
+	code, out := w.try(t, w.service(), step.block, env...)
+	if code != step.code {
+		t.Fatalf("%s: exit code %d, want %d\n%s", step.what, code, step.code, out)
+	}
+	for _, want := range step.says {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s does not say %q:\n%s", step.what, want, out)
+		}
+	}
+	image, err := w.c.Kubectl(t.Context(), "get", "deployment", "orders", "--namespace", "orders-"+step.environment,
+		"--ignore-not-found", "--output", "jsonpath={.spec.template.spec.containers[*].image}")
+	want := ""
+	if step.runs != "" {
+		want = "registry.acme.test/shop/orders@" + step.runs
+	}
+	if err != nil || image != want {
+		t.Fatalf("%s: %q runs, want %q: %v\n%s", step.what, image, want, err, out)
+	}
+	w.outcome = append(w.outcome, fmt.Sprintf("%s: %d", step.what, code))
+}
+
+func (w *walk) staging(t *testing.T) {
+	t.Helper()
+	w.c.Kubelet(t, "orders-staging")
+	w.expect(t, ci{
+		what: "a first release without traffic", block: "deploy", environment: "staging", code: 4, runs: older,
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to return to, so that it stays"},
+	})
+	w.expect(t, ci{
+		what: "unwatched", block: "deploy", environment: "staging", runs: newer,
+		env: []string{"IMAGE_DIGEST=" + newer, "BURN_WATCH=0"}, says: []string{"nobody asked how it does"},
+	})
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", w.service(), "status", "--porcelain").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("what a commit would take after all this, credentials perhaps: %v\n%s", err, out)
+	}
+}
+
+// prod is where things go wrong.
+func (w *walk) prod(t *testing.T) {
+	t.Helper()
+	kubelet := w.c.Kubelet(t, "orders-prod")
+	step := func(what, digest string, answers func(look int, query string) string, code int, runs string, says ...string) {
+		t.Helper()
+		w.expect(t, ci{
+			what: what, block: "deploy", environment: "prod", code: code, runs: runs, says: says,
+			env: []string{"IMAGE_DIGEST=" + digest, prometheus(t, answers)},
+		})
+	}
+	w.withoutRights(t)
+	w.expect(t, ci{
+		what: "no Prometheus", block: "deploy", environment: "prod", code: 4,
+		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, nil)}, says: []string{"cannot be reached", "nothing was changed"},
+	})
+	step("good", older, good, 0, older, "revision 1", "is healthy")
+	step("good, over another", newer, good, 0, newer, "is healthy")
+	w.types(t, w.service(), "history", environment("prod"), w.rights("prod"))
+	w.expect(t, ci{what: "rollback", block: "rollback", environment: "prod", runs: newer, says: []string{newer + ") runs now"}})
+
+	end := w.c.WatchPods(t, "orders-prod", generated.NameLabel+"=orders")
+	step("burning", faulty, burning, 3, newer, "burns an error budget", "50 of 1000 events bad", newer+") runs now")
+	step("empty", faulty, empty, 4, newer, "no process of version v1 was seen in prod", newer+") runs now")
+	step("Prometheus gone in the midst", faulty, gone, 4, newer, "answers with 503", newer+") runs now")
+	kubelet.Says(func(pod corev1.Pod) bool { return !strings.Contains(pod.Spec.Containers[0].Image, faulty) })
+	w.expect(t, ci{
+		what: "never ready", block: "deploy", environment: "prod", code: 1, runs: newer,
+		env:  []string{"IMAGE_DIGEST=" + faulty, "ROLLOUT_TIMEOUT=5s", prometheus(t, good)},
+		says: []string{"version v1 does not become ready; rolling back", "--- pods", newer + ") runs now"},
+	})
+	if seen := end(); seen.Fewest < 3 {
+		t.Errorf("%d pods took traffic while releases went wrong, want 3", seen.Fewest)
+	}
+
+	// None of the versions that were taken back is the one before.
+	w.expect(t, ci{what: "rollback past them", block: "rollback", environment: "prod", runs: older, says: []string{older + ") runs now"}})
+	history, err := w.c.Kubectl(t.Context(), "get", "replicasets", "--namespace", "orders-prod", "--output",
+		`jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}`)
+	if err != nil || len(strings.Fields(history)) != 2 {
+		t.Errorf("the history holds the revisions %q, want the two that were good: %v", history, err)
+	}
+}
+
+// withoutRights tries with no cluster, and as somebody who may not.
+func (w *walk) withoutRights(t *testing.T) {
+	t.Helper()
+	nobody, err := w.c.Kubectl(t.Context(), "create", "token", "default", "--namespace", "orders-prod")
+	if err != nil {
+		t.Fatalf("%v: %s", err, nobody)
+	}
+	config, err := os.ReadFile(filepath.Join(w.service(), "bin", "deployer-prod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := regexp.MustCompile(`token: .*`).ReplaceAllString(string(config), "token: "+strings.TrimSpace(nobody))
+	for what, credentials := range map[string][]string{
+		"kubectl says 'no'": {"KUBECONFIG_CONTENT=" + token},
+		"was refused":       {"KUBECONFIG=" + os.DevNull},
+	} {
+		w.expect(t, ci{
+			what: "without rights", block: "deploy", environment: "prod", code: 1, says: []string{what, "nothing was changed"},
+			env: append(credentials, "IMAGE_DIGEST="+older, prometheus(t, good)),
+		})
+	}
+}
+
+// prometheus plays one: the answers are those to the questions of a gate, by the
+// look at which they are asked; the first is that of the probe. Without answers
+// nobody listens.
+func prometheus(t *testing.T, answers func(look int, query string) string) string {
+	t.Helper()
+	var looks atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.PostFormValue("query")
+		look := int(looks.Load())
+		if strings.HasPrefix(query, "count(") {
+			look = int(looks.Add(1))
+		}
+		number := answers(look, query)
+		if number == "" {
+			http.Error(w, "on the way out", http.StatusServiceUnavailable)
+			return
+		}
+		sample := ""
+		if number != "none" {
+			sample = fmt.Sprintf(`{"metric":{},"value":[1795851600,%q]}`, number)
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
+	}))
+	t.Cleanup(server.Close)
+	if answers == nil {
+		server.Close()
+	}
+	return "PROMETHEUS_URL=" + server.URL
+}
+
+func good(_ int, query string) string {
+	switch {
+	case strings.HasPrefix(query, "count("):
+		return "3"
+	case strings.Contains(query, "server_error|shed"):
+		return "0"
+	}
+	return "1000"
+}
+
+func burning(_ int, query string) string {
+	if strings.Contains(query, "server_error|shed") {
+		return "50"
+	}
+	return good(0, query)
+}
+
+func empty(int, string) string { return "none" }
+
+func gone(look int, query string) string {
+	if look > 1 {
+		return ""
+	}
+	return good(look, query)
+}
