@@ -33,6 +33,12 @@ func (v view) Stages() []stage {
 // DeploysToKubernetes says whether ./ci can roll out.
 func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 
+// Below is the path, which is one in the service, from the root of the repository.
+func (v view) Below(name string) string { return path.Join(v.Deploy.Folder, name) }
+
+// WorkflowPath is where GitHub finds the pipeline, from the root of the repository.
+func (v view) WorkflowPath() string { return workflowPath(v) }
+
 // Environments are those that a version can be rolled out to.
 func (view) Environments() []string { return spec.Environments() }
 
