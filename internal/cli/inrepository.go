@@ -172,14 +172,27 @@ func (t Target) repositoryChanges() *repositoryChanges {
 	return &repositoryChanges{Directory: filepath.ToSlash(t.AtRoot.Dir), Files: t.AtRoot.Plan.Changes}
 }
 
-// planOwners finds out how the forge learns who reviews changes of the service.
-func planOwners(ctx context.Context, t Target) (repository.Owners, error) {
+// sharedEdits are the lines of a new service in files of the whole repository.
+type sharedEdits struct{ owners, gitlab repository.Edit }
+
+// planShared finds out how forges learn who reviews changes of the service, and
+// where its jobs are.
+func planShared(ctx context.Context, t Target) (s sharedEdits, err error) {
 	if t.AtRoot == nil {
-		return repository.Owners{}, nil
+		return sharedEdits{}, nil
 	}
-	reads := slices.Contains(t.Service.Deploy.Pipelines, spec.PipelineGitHub)
-	return repository.PlanOwners(t.AtRoot.Dir, t.Service.Deploy.Folder, t.Service.Owner, organisation(ctx, t.AtRoot.Dir), reads)
+	root, deploy := t.AtRoot.Dir, t.Service.Deploy
+	reads := slices.Contains(deploy.Pipelines, spec.PipelineGitHub)
+	if s.owners, err = repository.PlanOwners(root, deploy.Folder, t.Service.Owner, organisation(ctx, root), reads); err != nil {
+		return sharedEdits{}, err
+	}
+	if slices.Contains(deploy.Pipelines, spec.PipelineGitLab) {
+		s.gitlab, err = repository.PlanInclude(root, deploy.Folder, templates.AllStages())
+	}
+	return s, err
 }
+
+func (s sharedEdits) write() error { return errors.Join(s.owners.Write(), s.gitlab.Write()) }
 
 // organisation is who owns the repository on its forge, empty when no remote
 // says so.
@@ -238,32 +251,40 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	return root, nil
 }
 
-// createdOwners is the line that a forge finds reviewers by.
-type createdOwners struct {
+// createdEdit is a line in a file that all services of a repository share.
+type createdEdit struct {
 	File string `json:"file,omitempty"` // below the root; empty when the line is left to people
 	Line string `json:"line"`
 	Left string `json:"left,omitempty"` // why it is
 }
 
-func describeOwners(o repository.Owners) *createdOwners {
-	if o.Line == "" {
+func describeEdit(e repository.Edit) *createdEdit {
+	if e.Line == "" {
 		return nil
 	}
-	return &createdOwners{File: o.File, Line: o.Line, Left: o.Left}
+	return &createdEdit{File: e.File, Line: e.Line, Left: e.Left}
 }
 
-// printOwners tells what becomes of the line in CODEOWNERS, and of Renovate.
-func (g *globals) printOwners(t Target, o repository.Owners) {
+// printShared tells what becomes of the lines in shared files, and of Renovate.
+func (g *globals) printShared(t Target, s sharedEdits) {
 	if t.AtRoot == nil {
 		return
 	}
 	if other := otherRenovate(t.AtRoot.Dir); other != "" {
 		g.printf("Renovate follows %s, so that there is no renovate.json of ours.\n\n", t.AtRoot.named(other))
 	}
-	switch {
-	case o.Left != "":
-		g.printf("Nobody is asked to review it, since %s. The line for CODEOWNERS:\n\n  %s\n\n", o.Left, o.Line)
-	case o.File != "":
-		g.printf("Who reviews it: %s in %s\n\n", o.Line, t.AtRoot.named(o.File))
+	for _, edit := range []struct {
+		repository.Edit
+		what, missing, file string
+	}{
+		{s.owners, "Who reviews it", "Nobody is asked to review it", "CODEOWNERS"},
+		{s.gitlab, "Where GitLab finds its jobs", "GitLab does not find its jobs", ".gitlab-ci.yml"},
+	} {
+		switch {
+		case edit.Left != "":
+			g.printf("%s, since %s. The line for %s:\n\n  %s\n\n", edit.missing, edit.Left, edit.file, edit.Line)
+		case edit.File != "":
+			g.printf("%s: %s in %s\n\n", edit.what, edit.Line, t.AtRoot.named(edit.File))
+		}
 	}
 }

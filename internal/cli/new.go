@@ -77,9 +77,10 @@ type created struct {
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
 	// Repository tells of the root of the repository that the service is a folder
-	// of, and Owners of the line in its CODEOWNERS.
+	// of, Owners of the line in its CODEOWNERS, and GitLab of that in its .gitlab-ci.yml.
 	Repository *repositoryChanges `json:"repository,omitempty"`
-	Owners     *createdOwners     `json:"codeOwners,omitempty"`
+	Owners     *createdEdit       `json:"codeOwners,omitempty"`
+	GitLab     *createdEdit       `json:"gitlab,omitempty"`
 	Next       []string           `json:"next"`   // commands to type now
 	Replay     string             `json:"replay"` // the command that makes the same service without questions
 }
@@ -119,7 +120,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if conflicts := t.conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
-	owners, err := planOwners(ctx, t)
+	shared, err := planShared(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -127,11 +128,11 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 		if err := g.apply(ctx, w, t); err != nil {
 			return err
 		}
-		if err := owners.Write(); err != nil {
-			return fmt.Errorf("the service in %s is written, but not its line in CODEOWNERS: %w", o.dir, err)
+		if err := shared.write(); err != nil {
+			return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
 		}
 	}
-	g.printCreated(t, owners, o, assumed)
+	g.printCreated(t, shared, o, assumed)
 	return nil
 }
 
@@ -255,21 +256,21 @@ func asUsage(cmd *cobra.Command, err error) error {
 	return err
 }
 
-func (g *globals) printCreated(t Target, owners repository.Owners, o *newOptions, assumed []string) {
+func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assumed []string) {
 	next := []string{"make run", "make test"}
 	if filepath.Clean(t.Dir) != "." {
 		next = append([]string{"cd " + quote(t.Dir)}, next...)
 	}
 	if g.emit(created{
 		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
-		Files: t.Plan.Changes, Repository: t.repositoryChanges(), Owners: describeOwners(owners), Next: next, Replay: o.replay(),
+		Files: t.Plan.Changes, Repository: t.repositoryChanges(), Owners: describeEdit(shared.owners), GitLab: describeEdit(shared.gitlab), Next: next, Replay: o.replay(),
 	}) {
 		return
 	}
 	if o.dryRun {
 		g.printChanges(t.Plan.Changes)
 		g.printChanges(t.rootChanges())
-		g.printOwners(t, owners)
+		g.printShared(t, shared)
 		g.printf("Nothing was written: this was a dry run.\n")
 		return
 	}
@@ -280,7 +281,7 @@ func (g *globals) printCreated(t Target, owners repository.Owners, o *newOptions
 			g.printf("Kept your %s.\n\n", c.Path)
 		}
 	}
-	g.printOwners(t, owners)
+	g.printShared(t, shared)
 	for _, command := range next {
 		g.printf("  %s\n", command)
 	}

@@ -20,12 +20,12 @@ var ownersFiles = []string{newOwnersFile, "CODEOWNERS", "docs/CODEOWNERS", ".git
 // newOwnersFile is the one to begin, which GitHub alone reads.
 const newOwnersFile = ".github/CODEOWNERS"
 
-// Owners is the line by which a forge knows who reviews changes of a folder, and
-// what becomes of it.
-type Owners struct {
-	File   string // below the root, to which the line is appended; empty when nothing is
+// Edit is a line in a file at the root of a repository that belongs to all of
+// its services, and what becomes of the line.
+type Edit struct {
+	File   string // below the root, to which the line is added; empty when nothing is
 	Create bool   // the file does not exist yet
-	Line   string // of the folder, for people to complete when Left says so
+	Line   string // for people to add, and to complete, when Left says so
 	Left   string // why the line was left to people; empty when it was not
 
 	root string
@@ -37,15 +37,15 @@ type Owners struct {
 // PlanOwners finds out what giving the folder an owner takes. The owner is that
 // of a spec, any text; the organisation is that of the forge, if it is known. A
 // file is begun only where create says that the forge would read it.
-func PlanOwners(root, folder, owner, organisation string, create bool) (Owners, error) {
+func PlanOwners(root, folder, owner, organisation string, create bool) (Edit, error) {
 	name, known := codeOwner(owner, organisation)
-	o := Owners{root: root, Line: "/" + folder + "/ " + name, mode: 0o644}
-	file, err := o.find()
+	o := Edit{root: root, Line: "/" + folder + "/ " + name, mode: 0o644}
+	file, err := o.find(ownersFiles...)
 	switch {
 	case err != nil:
-		return Owners{}, err
+		return Edit{}, err
 	case owns(o.was, folder):
-		return Owners{}, nil
+		return Edit{}, nil
 	case !known:
 		o.Left = "the forge's name of " + oneLine(owner) + " is not known"
 	case file == "" && !create:
@@ -64,9 +64,10 @@ func PlanOwners(root, folder, owner, organisation string, create bool) (Owners, 
 	return o, nil
 }
 
-// find reads the file that the forge would, if there is one.
-func (o *Owners) find() (string, error) {
-	for _, file := range ownersFiles {
+// find reads the first of the files that there is, which is the one that the
+// forge reads.
+func (o *Edit) find(files ...string) (string, error) {
+	for _, file := range files {
 		name := filepath.Join(o.root, filepath.FromSlash(file))
 		info, err := os.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -84,9 +85,9 @@ func (o *Owners) find() (string, error) {
 	return "", nil
 }
 
-// Write appends the line. Nothing else in the file changes, and a file that
+// Write adds the line. Nothing else in the file changes, and a file that
 // changed since it was looked at is left alone.
-func (o Owners) Write() (err error) {
+func (o Edit) Write() (err error) {
 	if o.File == "" {
 		return nil
 	}
@@ -100,7 +101,7 @@ func (o Owners) Write() (err error) {
 		return err
 	}
 	if !bytes.Equal(now, o.was) || (err == nil) == o.Create {
-		return fmt.Errorf("%s changed while scaffold ran; append %q yourself", o.File, o.Line)
+		return fmt.Errorf("%s changed while scaffold ran; add %q yourself", o.File, o.Line)
 	}
 	if err := root.MkdirAll(path.Dir(o.File), 0o755); err != nil {
 		return err

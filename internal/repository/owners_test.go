@@ -100,7 +100,7 @@ func TestOwnersThatChangeMeanwhileAreLeftAlone(t *testing.T) {
 		if err := os.WriteFile(name, []byte("* @meanwhile\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.Write(); err == nil || !strings.Contains(err.Error(), `append "/services/orders/ @ann" yourself`) {
+		if err := o.Write(); err == nil || !strings.Contains(err.Error(), `add "/services/orders/ @ann" yourself`) {
 			t.Errorf("got %v", err)
 		}
 		if got := read(t, root, ".github/CODEOWNERS"); got != "* @meanwhile\n" {
