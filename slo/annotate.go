@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +94,7 @@ func (c *compiler) runbookURL(alert string) string {
 	links := c.spec.Links
 	base := strings.TrimRight(links.Runbooks, "/")
 	if base == "" && links.Repository != "" && c.spec.Runtime {
-		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + runbookFolder
+		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Folder, runbookFolder)
 	}
 	if base == "" {
 		return ""

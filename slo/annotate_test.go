@@ -176,6 +176,20 @@ func TestGitLabLinksAreSpelledItsWay(t *testing.T) {
 	}
 }
 
+func TestRunbooksAreLinkedInTheFolderOfTheService(t *testing.T) {
+	t.Parallel()
+	s := mustCompile(t, minimal+"runtime: true\nlinks: {repository: 'https://github.com/acme/shop'}\n").Spec
+	s.Folder = "services/orders"
+	rules, err := slo.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "https://github.com/acme/shop/blob/main/services/orders/observability/runbooks/OrdersDown.md"
+	if got := annotation(rule(t, rules, "OrdersDown"), "runbook_url"); got != want {
+		t.Errorf("runbook is %s, want %s", got, want)
+	}
+}
+
 // hostile holds what breaks YAML, Go templates, PromQL, Markdown and shells.
 const hostile = "a'b\"c`d: {{ $labels.x }} }} {{ \"end\" | oops }} # - [x](y) %s %q \\ \n\tline <!-- scaffold:facts:end --> $(reboot) {"
 

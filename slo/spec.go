@@ -47,11 +47,15 @@ type Spec struct {
 	Runtime bool `yaml:"runtime"`
 	// ConnectionPool says that a service on the runtime has a connection pool of
 	// it, on which there is an alert then.
-	ConnectionPool bool        `yaml:"connectionPool"`
-	Links          Links       `yaml:"links"`
-	Alerting       Alerting    `yaml:"alerting"`
-	Replicas       Replicas    `yaml:"replicas"`
-	SLOs           []Objective `yaml:"slos"`
+	ConnectionPool bool  `yaml:"connectionPool"`
+	Links          Links `yaml:"links"`
+	// Folder is where a service on the runtime lies below the root of its
+	// repository, in which its runbooks are linked; empty is the root. A file of
+	// objectives cannot say it, since it has no such service.
+	Folder   string      `yaml:"-"`
+	Alerting Alerting    `yaml:"alerting"`
+	Replicas Replicas    `yaml:"replicas"`
+	SLOs     []Objective `yaml:"slos"`
 
 	// parsed remembers what selectors say, by their text: an author may change
 	// any field after [Parse], and what was not changed is not parsed again.

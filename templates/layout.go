@@ -68,17 +68,31 @@ func entries(v view) []entry {
 // stands in the Makefile and the overlays. The files of the systems are merged:
 // runners, credentials and further jobs are each team's own.
 func pipelines(v view) []entry {
-	on := func(system string) func(view) bool {
-		return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
-	}
+	alone := func(v view) bool { return v.Deploy.Folder == "" }
 	return []entry{
 		{path: "ci", template: "ci.tmpl", owner: Managed, mode: 0o755},
-		{path: ".github/workflows/" + v.Name + ".yml", template: "pipelines/github.yml.tmpl", owner: Merged, when: on(spec.PipelineGitHub)},
+		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Merged, when: func(v view) bool { return alone(v) && on(spec.PipelineGitHub)(v) }},
 		{path: ".gitlab-ci.yml", template: "pipelines/gitlab.yml.tmpl", owner: Merged, when: on(spec.PipelineGitLab)},
 		{path: "Jenkinsfile", template: "pipelines/Jenkinsfile.tmpl", owner: Merged, when: on(spec.PipelineJenkins)},
-		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours, when: alone},
 		{path: "catalog-info.yaml", template: "catalog-info.yaml.tmpl", owner: Merged},
 	}
+}
+
+// atRoot are the files of a service in a folder that have to lie at the root of
+// its repository, since nobody looks for them elsewhere. The workflow is managed:
+// what is each team's own stands in a workflow beside it.
+func atRoot(v view) []entry {
+	return []entry{
+		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Managed, when: on(spec.PipelineGitHub)},
+		{path: "renovate.json", template: "renovate.json.tmpl", owner: Yours},
+	}
+}
+
+func workflowPath(v view) string { return ".github/workflows/" + v.Name + ".yml" }
+
+func on(system string) func(view) bool {
+	return func(v view) bool { return slices.Contains(v.Deploy.Pipelines, system) }
 }
 
 // terraform is one module that knows the service, and one for each cloud.

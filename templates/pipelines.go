@@ -33,6 +33,42 @@ func (v view) Stages() []stage {
 // DeploysToKubernetes says whether ./ci can roll out.
 func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 
+// Below is the path, which is one in the service, from the root of the repository.
+func (v view) Below(name string) string { return path.Join(v.Deploy.Folder, name) }
+
+// CI is how ./ci is called from the root of the repository. It works in its own
+// folder, wherever it is called from.
+func (v view) CI() string { return "./" + v.Below("ci") }
+
+// AllStages are those that any service of a repository can have.
+func (v view) AllStages() []string { return AllStages() }
+
+// AllStages are those of pipelines, in their order. Files of GitLab that are
+// included together have to name the same: the last list counts for all.
+func AllStages() []string {
+	return []string{"check", "lint", "test", "verify", "image", "sbom", "deploy", "rollback"}
+}
+
+// Job is the name of a job: in a repository with others the service comes first.
+func (v view) Job(name string) string {
+	if v.Deploy.Folder == "" {
+		return name
+	}
+	return v.Name + ":" + name
+}
+
+// GitLabEnvironment is the name that GitLab has for one: newer deployments to an
+// environment put off older ones, so that services share none.
+func (v view) GitLabEnvironment(name string) string {
+	if v.Deploy.Folder == "" {
+		return name
+	}
+	return v.Name + "/" + name
+}
+
+// WorkflowPath is where GitHub finds the pipeline, from the root of the repository.
+func (v view) WorkflowPath() string { return workflowPath(v) }
+
 // Environments are those that a version can be rolled out to.
 func (view) Environments() []string { return spec.Environments() }
 

@@ -46,9 +46,37 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := v.files(entries(v))
+	more, compileErr := v.compiled()
+	if err := errors.Join(err, compileErr); err != nil {
+		return nil, err
+	}
+	return NewTree(append(out, more...)...)
+}
+
+// RenderRepository returns the files of the service that belong at the root of
+// its repository, with paths from there. There are none when the service is the
+// repository.
+func RenderRepository(service spec.Service, opts RenderOptions) (Tree, error) {
+	if service.Deploy.Folder == "" {
+		return nil, nil
+	}
+	v, err := newView(service, opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := v.files(atRoot(v))
+	if err != nil {
+		return nil, err
+	}
+	return NewTree(out...)
+}
+
+// files renders those entries that the service has.
+func (v view) files(entries []entry) ([]File, error) {
 	var out []File
 	var errs []error
-	for _, e := range entries(v) {
+	for _, e := range entries {
 		if e.when != nil && !e.when(v) {
 			continue
 		}
@@ -60,11 +88,7 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 		}
 		out = append(out, File{Path: e.path, Mode: cmp.Or(e.mode, 0o644), Data: data, Owner: e.owner})
 	}
-	more, err := v.compiled()
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	return NewTree(append(out, more...)...)
+	return out, errors.Join(errs...)
 }
 
 // render executes one template. Go files are formatted, which also proves that

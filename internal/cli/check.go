@@ -174,5 +174,11 @@ func (drift) Run(_ context.Context, t Target) ([]Finding, error) {
 	for _, d := range t.Plan.Drift() {
 		found = append(found, Finding{Path: d.Path, Message: d.Reason + "; run scaffold generate"})
 	}
+	if t.AtRoot == nil {
+		return found, nil
+	}
+	for _, d := range t.AtRoot.Plan.Drift() {
+		found = append(found, Finding{Path: t.fromService(d.Path), Message: d.Reason + "; run scaffold generate"})
+	}
 	return found, nil
 }

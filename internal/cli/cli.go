@@ -45,6 +45,9 @@ type Factory struct {
 	Build   Build
 	// Render turns a spec into the files of its service, without its state.
 	Render func(spec.Service, templates.RenderOptions) (templates.Tree, error)
+	// RenderRepository gives the files that the service has at the root of its
+	// repository. Nil leaves them out.
+	RenderRepository func(spec.Service, templates.RenderOptions) (templates.Tree, error)
 	// TemplatesDigest names the embedded templates in the service's manifest.
 	TemplatesDigest func() (string, error)
 	// Prompt asks the user; it is called only when Streams.Terminal is set.
@@ -88,7 +91,8 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 		Render: render,
 		Ask:    AskService,
 
-		TemplatesDigest: templates.Digest,
+		RenderRepository: templates.RenderRepository,
+		TemplatesDigest:  templates.Digest,
 		Checks: []Check{
 			namesCheck{}, lintCheck{}, signalsCheck{AskService}, variablesCheck{AskService}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
 		},
@@ -132,6 +136,11 @@ func runtimeImport() string { return modulePath() + "/runtime" }
 
 // openWorkspace opens the folder of a service, which need not exist yet.
 func (f Factory) openWorkspace(dir string) (*workspace.Workspace, error) {
+	return f.openState(dir, workspace.DefaultState)
+}
+
+// openState opens a folder whose state lies in that place below it.
+func (f Factory) openState(dir, state string) (*workspace.Workspace, error) {
 	layer := workspace.Layer{Name: "scaffold", Version: f.Build.Version}
 	if f.TemplatesDigest != nil {
 		var err error
@@ -143,6 +152,7 @@ func (f Factory) openWorkspace(dir string) (*workspace.Workspace, error) {
 		Generator: f.Build.Version,
 		Command:   modulePath() + "/cmd/scaffold",
 		Layers:    []workspace.Layer{layer},
+		State:     state,
 	})
 }
 

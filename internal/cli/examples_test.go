@@ -65,7 +65,7 @@ func generate(t *testing.T, dir string, args []string) {
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
 	f.Getenv = func(string) string { return "" }
-	args = append(slices.Clone(args), "--dir", dir, "--runtime", "../../runtime")
+	args = append(slices.Clone(args), "--dir", dir, "--folder", ".", "--runtime", "../../runtime")
 	if code := cli.Main(t.Context(), args, f); code != cli.ExitDone {
 		t.Fatalf("scaffold %s: status %d\n%s", strings.Join(args, " "), code, errs.String())
 	}

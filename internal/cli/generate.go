@@ -46,6 +46,8 @@ type generated struct {
 	Directory string             `json:"directory"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
+	// Repository tells of the root of the repository that the service is a folder of.
+	Repository *repositoryChanges `json:"repository,omitempty"`
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
@@ -54,11 +56,11 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if conflicts := t.Plan.Conflicts(); len(conflicts) > 0 {
+	if conflicts := t.conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
 	if !o.dryRun {
-		if err := w.Apply(ctx, t.Plan); err != nil {
+		if err := g.apply(ctx, w, t); err != nil {
 			return err
 		}
 	}
@@ -68,13 +70,14 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			return err
 		}
 	}
-	if g.emit(generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes}) {
+	if g.emit(generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: t.repositoryChanges()}) {
 		return nil
 	}
 	g.printChanges(plan.Changes)
+	g.printChanges(t.rootChanges())
 	switch {
-	case plan.Empty():
-		g.printf("%s is up to date: %s.\n", t.Service.Name, plural(len(t.Tree), "file"))
+	case plan.Empty() && (t.AtRoot == nil || t.AtRoot.Plan.Empty()):
+		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), t.andAtRoot(func(at *AtRoot) int { return len(at.Tree) }))
 	case o.dryRun:
 		g.printf("Nothing was written: this was a dry run.\n")
 	}

@@ -23,6 +23,7 @@ type newOptions struct {
 	dir      string
 	defaults string
 	runtime  string
+	folder   string
 	dryRun   bool
 	yes      bool
 	given    func(flag string) bool // by flag or variable
@@ -54,6 +55,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
 	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+" (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
+	f.StringVar(&o.folder, "folder", "", "folder of the service below the root of its repository; . when it is one of its own (default: from git)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
 	f.StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation")
@@ -74,8 +76,13 @@ type created struct {
 	Resource  string             `json:"resource"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
-	Next      []string           `json:"next"`   // commands to type now
-	Replay    string             `json:"replay"` // the command that makes the same service without questions
+	// Repository tells of the root of the repository that the service is a folder
+	// of, Owners of the line in its CODEOWNERS, and GitLab of that in its .gitlab-ci.yml.
+	Repository *repositoryChanges `json:"repository,omitempty"`
+	Owners     *createdEdit       `json:"codeOwners,omitempty"`
+	GitLab     *createdEdit       `json:"gitlab,omitempty"`
+	Next       []string           `json:"next"`   // commands to type now
+	Replay     string             `json:"replay"` // the command that makes the same service without questions
 }
 
 func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
@@ -87,6 +94,10 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	root, err := o.place(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := defaults.New(o.choices)
 	if err != nil {
 		return badChoices(err)
@@ -94,7 +105,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err := workspace.Fresh(o.dir); err != nil {
 		return err
 	}
-	if err := alone(ctx, o.dir, s.Name); err != nil {
+	if err := alone(ctx, o.dir, root, s.Name); err != nil {
 		return err
 	}
 	w, err := g.openWorkspace(o.dir)
@@ -106,22 +117,29 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if conflicts := t.Plan.Conflicts(); len(conflicts) > 0 {
+	if conflicts := t.conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
+	shared, err := planShared(ctx, t)
+	if err != nil {
+		return err
+	}
 	if !o.dryRun {
-		if err := w.Apply(ctx, t.Plan); err != nil {
+		if err := g.apply(ctx, w, t); err != nil {
 			return err
 		}
+		if err := shared.write(); err != nil {
+			return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
+		}
 	}
-	g.printCreated(t, o, assumed)
+	g.printCreated(t, shared, o, assumed)
 	return nil
 }
 
 // alone says why there is no place for a service of that name: it would lie in
 // another one, or the repository has one of the same name, whose rules and
 // boards would be taken for each other.
-func alone(ctx context.Context, dir, name string) error {
+func alone(ctx context.Context, dir, root, name string) error {
 	at, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -130,8 +148,7 @@ func alone(ctx context.Context, dir, name string) error {
 		return fmt.Errorf("%s lies in the service of %s; a service holds no other, so choose a folder beside it with --dir",
 			dir, nearer(filepath.Join(around, spec.FileName)))
 	}
-	root, kept := repository.Root(at)
-	if !kept || repository.Ignored(ctx, root, at) {
+	if root == "" {
 		return nil
 	}
 	services, err := repository.Services(ctx, root)
@@ -222,6 +239,8 @@ func badChoices(err error) error {
 			flags[i].Path = "NAME"
 		case "components":
 			flags[i].Path = "--with"
+		case "deploy.folder":
+			flags[i].Path = "--folder"
 		default:
 			flags[i].Path = "--" + key
 		}
@@ -237,28 +256,32 @@ func asUsage(cmd *cobra.Command, err error) error {
 	return err
 }
 
-func (g *globals) printCreated(t Target, o *newOptions, assumed []string) {
+func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assumed []string) {
 	next := []string{"make run", "make test"}
 	if filepath.Clean(t.Dir) != "." {
 		next = append([]string{"cd " + quote(t.Dir)}, next...)
 	}
 	if g.emit(created{
 		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
-		Files: t.Plan.Changes, Next: next, Replay: o.replay(),
+		Files: t.Plan.Changes, Repository: t.repositoryChanges(), Owners: describeEdit(shared.owners), GitLab: describeEdit(shared.gitlab), Next: next, Replay: o.replay(),
 	}) {
 		return
 	}
 	if o.dryRun {
 		g.printChanges(t.Plan.Changes)
+		g.printChanges(t.rootChanges())
+		g.printShared(t, shared)
 		g.printf("Nothing was written: this was a dry run.\n")
 		return
 	}
-	g.printf("Made %s in %s: %s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"))
-	for _, c := range t.Plan.Changes {
+	written := t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })
+	g.printf("Made %s in %s: %s%s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
+	for _, c := range slices.Concat(t.Plan.Changes, t.rootChanges()) {
 		if c.Action == workspace.Keep {
 			g.printf("Kept your %s.\n\n", c.Path)
 		}
 	}
+	g.printShared(t, shared)
 	for _, command := range next {
 		g.printf("  %s\n", command)
 	}
@@ -291,6 +314,7 @@ func (o *newOptions) replay() string {
 	if o.dir != c.Name {
 		add("dir", o.dir)
 	}
+	add("folder", o.folder)
 	add("module", c.Module)
 	add("pattern", c.Pattern)
 	add("with", strings.Join(c.Components, ","))

@@ -24,6 +24,7 @@ type Target struct {
 	Service spec.Service
 	Tree    templates.Tree
 	Plan    workspace.Plan
+	AtRoot  *AtRoot // nil when the service is its repository
 }
 
 // serviceFlags are the flags of commands that work on an existing service.
@@ -141,7 +142,10 @@ func (g *globals) plan(w *workspace.Workspace, t Target, defaults spec.Defaults,
 	if t.Tree, err = keepPrinted(t.Tree, t.Dir); err != nil {
 		return Target{}, err
 	}
-	t.Plan, err = w.Plan(t.Tree)
+	if t.Plan, err = w.Plan(t.Tree); err != nil {
+		return Target{}, err
+	}
+	t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
 	return t, err
 }
 

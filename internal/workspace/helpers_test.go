@@ -152,3 +152,6 @@ func equal(t *testing.T, want, got any) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// recordPath is where the manifest of a service lies.
+const recordPath = DefaultState + "/manifest.json"

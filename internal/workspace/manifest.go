@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	stateDir = ".scaffold"
-	// ManifestPath is the record of what scaffold wrote.
-	ManifestPath = stateDir + "/manifest.json"
+	// DefaultState is where the state of a service lies in its folder.
+	DefaultState = ".scaffold"
 	// schemaVersion is raised when an older scaffold would misread the manifest.
 	schemaVersion = 1
 )
@@ -99,13 +98,17 @@ func encodeLines[T any](b *bytes.Buffer, key string, items []T) error {
 	return nil
 }
 
+// manifestPath is the record of what scaffold wrote.
+func (o Options) manifestPath() string { return cmp.Or(o.State, DefaultState) + "/manifest.json" }
+
 func (w *Workspace) readManifest() (manifest, error) {
-	d, err := w.read(ManifestPath)
+	name := w.opts.manifestPath()
+	d, err := w.read(name)
 	switch {
 	case err != nil:
 		return manifest{}, err
 	case d.obstacle != "":
-		return manifest{}, fmt.Errorf("%s: %s; move it away", ManifestPath, d.obstacle)
+		return manifest{}, fmt.Errorf("%s: %s; move it away", name, d.obstacle)
 	case !d.exists:
 		return manifest{}, nil
 	}
@@ -120,19 +123,19 @@ func decodeManifest(data []byte, opts Options) (manifest, error) {
 		Generator string `json:"generator"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return manifest{}, damaged(data, err)
+		return manifest{}, damaged(opts.manifestPath(), data, err)
 	}
 	if head.Schema > schemaVersion || newer(head.Generator, opts.Generator) {
-		return manifest{}, &NewerStateError{State: head.Generator, Own: opts.Generator, Command: opts.Command}
+		return manifest{}, &NewerStateError{Manifest: opts.manifestPath(), State: head.Generator, Own: opts.Generator, Command: opts.Command}
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	var m manifest
 	if err := dec.Decode(&m); err != nil {
-		return manifest{}, damaged(data, err)
+		return manifest{}, damaged(opts.manifestPath(), data, err)
 	}
 	if err := m.check(); err != nil {
-		return manifest{}, damaged(data, err)
+		return manifest{}, damaged(opts.manifestPath(), data, err)
 	}
 	return m, nil
 }
@@ -156,14 +159,14 @@ func (m manifest) check() error {
 }
 
 // damaged explains what is most often the reason: a merge in git.
-func damaged(data []byte, err error) error {
+func damaged(name string, data []byte, err error) error {
 	line := 0
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 	}
-	place := ManifestPath
+	place := name
 	if line > 0 {
-		place = fmt.Sprintf("%s:%d", ManifestPath, line)
+		place = fmt.Sprintf("%s:%d", name, line)
 	}
 	return fmt.Errorf("%s: %w; take one side of the merge in git and run scaffold generate", place, err)
 }
@@ -176,6 +179,7 @@ func newer(state, own string) bool {
 
 // NewerStateError says that a newer scaffold wrote the service's state.
 type NewerStateError struct {
+	Manifest   string // path of the record
 	State, Own string // versions
 	Command    string // import path of the scaffold command
 }
@@ -187,5 +191,5 @@ func (e *NewerStateError) Error() string {
 		version = "latest"
 	}
 	return fmt.Sprintf("%s was written by scaffold %s and this is %s; install it with `go install %s@%s`",
-		ManifestPath, e.State, e.Own, e.Command, version)
+		e.Manifest, e.State, e.Own, e.Command, version)
 }

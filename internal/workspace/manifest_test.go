@@ -19,7 +19,7 @@ func TestTheManifestHasOneSortedLineForEachFile(t *testing.T) {
 	script := file("yours", "run.sh", "x\r\n")
 	script.Mode = 0o755
 	apply(t, dir, tree(t, script, file("managed", "a/b.go", "x\n"), file("merged", "Makefile", "x\n"), file("block", "r.md", facts("x"))))
-	got, err := os.ReadFile(filepath.Join(dir, ManifestPath))
+	got, err := os.ReadFile(filepath.Join(dir, recordPath))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestAManifestThatMakesNoSenseIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			put(t, dir, ManifestPath, tt.manifest)
+			put(t, dir, recordPath, tt.manifest)
 			if _, err := Open(dir, options("v0.1.0")); err == nil || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
@@ -85,7 +85,7 @@ func TestStateOfANewerScaffoldIsRefusedByNameOfTheVersion(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			put(t, dir, ManifestPath, tt.state)
+			put(t, dir, recordPath, tt.state)
 			w, err := Open(dir, options(tt.own))
 			if tt.want == "" {
 				if err != nil {
@@ -110,7 +110,7 @@ func FuzzManifest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeManifest(data, options("v0.1.0"))
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), ManifestPath) {
+			if !strings.HasPrefix(err.Error(), recordPath) {
 				t.Errorf("%v does not name the file", err)
 			}
 			return
@@ -162,7 +162,7 @@ func FuzzDecodeManifest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decodeManifest(data, options("v0.1.0"))
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), ManifestPath) {
+			if !strings.HasPrefix(err.Error(), recordPath) {
 				t.Errorf("the error does not name the file: %v", err)
 			}
 			return

@@ -99,7 +99,7 @@ func (p Plan) Then(second Plan) Plan {
 func (w *Workspace) Plan(next templates.Tree) (Plan, error) {
 	p := planner{w: w}
 	for _, f := range next {
-		if f.Path == ManifestPath || strings.HasPrefix(f.Path, stateDir+"/base/") {
+		if f.Path == w.opts.manifestPath() || strings.HasPrefix(f.Path, w.opts.State+"/base/") {
 			return Plan{}, fmt.Errorf("%s: the path is kept for scaffold's own state", f.Path)
 		}
 		if err := p.file(f); err != nil {
@@ -291,16 +291,16 @@ func (p *planner) gone(e entry) error {
 	if !owned(e.Owner) {
 		return nil
 	}
-	base, err := p.w.read(basePath(e.Path))
+	base, err := p.w.read(p.w.basePath(e.Path))
 	if err == nil && base.exists {
-		p.removes = append(p.removes, write{path: basePath(e.Path), was: base})
+		p.removes = append(p.removes, write{path: p.w.basePath(e.Path), was: base})
 	}
 	return err
 }
 
 // base keeps the pristine copy of a merged file.
 func (p *planner) base(c candidate) error {
-	name := basePath(c.Path)
+	name := p.w.basePath(c.Path)
 	d, err := p.w.read(name)
 	if err != nil {
 		return err
@@ -328,14 +328,14 @@ func (p *planner) manifest() error {
 	if err != nil {
 		return err
 	}
-	d, err := p.w.read(ManifestPath)
+	d, err := p.w.read(p.w.opts.manifestPath())
 	if err != nil || bytes.Equal(d.data, data) {
 		return err
 	}
 	if d.obstacle != "" {
-		return fmt.Errorf("%s: %s; move it away", ManifestPath, d.obstacle)
+		return fmt.Errorf("%s: %s; move it away", p.w.opts.manifestPath(), d.obstacle)
 	}
-	p.writes = append(p.writes, write{path: ManifestPath, data: data, mode: 0o644, was: d})
+	p.writes = append(p.writes, write{path: p.w.opts.manifestPath(), data: data, mode: 0o644, was: d})
 	return nil
 }
 

@@ -298,7 +298,7 @@ func TestPlanningChangesNothing(t *testing.T) {
 
 func TestTheStateOfScaffoldIsNoFileOfTheTree(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{ManifestPath, ".scaffold/base/x.base"} {
+	for _, path := range []string{recordPath, ".scaffold/base/x.base"} {
 		if _, err := open(t, t.TempDir()).Plan(tree(t, file("managed", path, ""))); err == nil ||
 			err.Error() != path+": the path is kept for scaffold's own state" {
 			t.Errorf("got %v", err)

@@ -13,6 +13,7 @@ package workspace
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -31,6 +32,10 @@ type Options struct {
 	Generator string  // version of scaffold, as in v0.1.0; "devel" in a checkout
 	Command   string  // import path of the scaffold command, for the advice to install a newer one
 	Layers    []Layer // template layers, the embedded one first
+	// State is where the state lies in the folder, with forward slashes; default
+	// .scaffold. Trees that share a folder, as those of several services share the
+	// root of a repository, have a state each.
+	State string
 }
 
 // Layer is one source of templates. The embedded one is named scaffold; an
@@ -56,6 +61,7 @@ type Workspace struct {
 // that a newer scaffold wrote is refused with the command that installs it.
 // The caller closes the workspace.
 func Open(dir string, opts Options) (*Workspace, error) {
+	opts.State = cmp.Or(opts.State, DefaultState)
 	w := &Workspace{dir: dir, opts: opts}
 	root, err := os.OpenRoot(dir)
 	switch {
@@ -155,7 +161,7 @@ func sameMode(a, b fs.FileMode) bool {
 }
 
 // basePath is where the pristine copy of a merged file stands.
-func basePath(name string) string { return stateDir + "/base/" + name + ".base" }
+func (w *Workspace) basePath(name string) string { return w.opts.State + "/base/" + name + ".base" }
 
 // owned says whether scaffold keeps a pristine copy of the file.
 func owned(o templates.Owner) bool { return o == templates.Merged }

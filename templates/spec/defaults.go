@@ -128,7 +128,7 @@ func ParseDefaults(name string, src []byte) (Defaults, error) {
 
 // ownKeys are the keys that say what one service is.
 func ownKeys() []string {
-	return []string{"service", "description", "module", "pattern", "resource", "plural", "components"}
+	return []string{"service", "description", "module", "pattern", "resource", "plural", "components", "deploy.folder"}
 }
 
 // Source returns the file that was parsed, for keeping a copy beside the spec.
@@ -205,6 +205,7 @@ type Choices struct {
 	Plural      string
 	Components  []string
 	Pipelines   []string // of [Pipelines]; none leaves it to the defaults
+	Folder      string   // below the root of the repository; none when the service is the repository
 }
 
 // New makes the first spec of a service over the built-in defaults; see
@@ -244,9 +245,14 @@ func (d Defaults) New(c Choices) (Service, error) {
 		}
 		written[fmt.Sprintf("deploy.pipelines[%d]", i)] = true
 	}
+	if c.Folder != "" {
+		s.Deploy.Folder = c.Folder
+		written["deploy.folder"] = true
+	}
 	derive(&s)
 	v := validator{s: s}
 	v.own()
+	v.check("deploy.folder", CheckFolder(c.Folder))
 	if err := append(v.problems, unknown.problems...).Err(); err != nil {
 		return Service{}, err
 	}

@@ -33,6 +33,7 @@ func (s Service) SLO() slo.Spec {
 		Runtime:          true,
 		ConnectionPool:   s.HasPostgres(),
 		Links:            s.Links,
+		Folder:           s.Deploy.Folder,
 		Alerting:         s.Alerting,
 		Replicas:         slo.Replicas(s.Deploy.Replicas),
 		SLOs:             s.SLOs,

@@ -40,7 +40,7 @@ module: example.com/orders
 ` + twoSLOs},
 		{"everything", spec.Choices{
 			Name: "orders", Description: "Takes orders.", Owner: "team-checkout", Module: "github.com/acme/orders",
-			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"},
+			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"}, Folder: "services/orders",
 		}, `# yaml-language-server: $schema=.scaffold/schema.json
 apiVersion: scaffold/v1
 service: orders
@@ -52,6 +52,8 @@ resource: basket
 plural: baskets
 components:
   postgres: {}
+deploy:
+  folder: services/orders
 ` + twoSLOs},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -98,6 +98,7 @@ telemetry:
 links: {repository: "https://git.acme.io/orders", branch: trunk, runbooks: "https://run.acme.io", grafana: "http://grafana:3000", alertmanager: "https://am.acme.io/x"}
 alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}}
 deploy:
+  folder: services/orders
   platforms: [cloud-run]
   pipelines: [gitlab, jenkins]
   terraform: [gcp]
@@ -129,6 +130,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 			Severities: slo.Severities{Page: "p1", Ticket: "p3"},
 		},
 		Deploy: spec.Deploy{
+			Folder:    "services/orders",
 			Platforms: []string{"cloud-run"}, Pipelines: []string{"gitlab", "jenkins"}, Terraform: []string{"gcp"},
 			Image: "registry.acme.io:5000/shop/orders", Replicas: spec.Replicas{Min: 1, Max: 1},
 			Resources: spec.Resources{CPU: "1.5", Memory: "1Gi"},
@@ -228,6 +230,12 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 			`scaffold.yaml:5:17: links.branch: "my branch" is not the name of a branch; write one such as main`},
 		{"no severity", minimal + "alerting: {severities: {page: ''}}",
 			"scaffold.yaml:5:31: alerting.severities.page: the value is empty; write the severity that your Alertmanager routes"},
+		{"a folder outside of the repository", minimal + "deploy: {folder: ../orders}",
+			`scaffold.yaml:5:18: deploy.folder: "../orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a folder that a filter reads as a pattern", minimal + "deploy: {folder: 'services/*'}",
+			`scaffold.yaml:5:18: deploy.folder: "services/*" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a folder of git", minimal + "deploy: {folder: .git/orders}",
+			`scaffold.yaml:5:18: deploy.folder: ".git/orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
 		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
 		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},

@@ -73,6 +73,8 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"http: {port: '8080'}", "telemetry: {traceRatio: 2}", "telemetry: {histograms: x}", "telemetry: {metrics: x}", "telemetry: {selector: {a-b: c}}",
 		"telemetry: {selector: {a: ''}}", "telemetry: {environmentLabel: a-b}", "telemetry: {scrapeInterval: soon}", "links: {grafana: 'ftp://x'}",
 		"alerting: {severities: {page: ''}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",
+		"deploy: {folder: ../x}", "deploy: {folder: /x}", "deploy: {folder: a//b}", "deploy: {folder: a/./b}", "deploy: {folder: .git/x}", "deploy: {folder: 'a b'}",
+		"deploy: {folder: 'a*'}", "deploy: {folder: a/}", "deploy: {folder: -a}", "deploy: {folder: [a]}",
 		"deploy: {platforms: [moon]}", "deploy: {pipelines: [github, github]}", "deploy: {terraform: [ibm]}", "deploy: {image: 'a:b'}",
 		"deploy: {resources: {cpu: 250}, replicas: {min: x}}", "deploy: {resources: {cpu: 1s}}", "deploy: {resources: {memory: 1MB}}",
 		"deploy: {grace: {drain: soon}}", "deploy: {autoscale: {source: moon}}", "deploy: {autoscale: {cpu: 0}}", "deploy: {autoscale: {inFlight: 0}}",

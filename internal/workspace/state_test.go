@@ -1,0 +1,59 @@
+package workspace
+
+import (
+	"testing"
+
+	"github.com/observability-first/scaffold/templates"
+)
+
+// Two trees with a state each share one folder: neither takes the other's files
+// for its own or for its leftovers.
+func TestTreesThatShareAFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := func(state string) *Workspace {
+		opts := options("v0.1.0")
+		opts.State = state
+		w, err := Open(dir, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = w.Close() })
+		return w
+	}
+	bring := func(state string, next templates.Tree) Plan {
+		w := at(state)
+		p, err := w.Plan(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Apply(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	one, two := "services/a/.scaffold/repository", "services/b/.scaffold/repository"
+	bring(one, tree(t, file("managed", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
+	bring(two, tree(t, file("managed", ".github/workflows/b.yml", "1\n")))
+	for _, name := range []string{one + "/manifest.json", one + "/base/shared.txt.base", two + "/manifest.json"} {
+		if _, ok := snapshot(t, dir)[name]; !ok {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	if _, ok := snapshot(t, dir)[recordPath]; ok {
+		t.Error("a state was written that belongs to nobody")
+	}
+
+	put(t, dir, ".github/workflows/a.yml", "mine\n")
+	p := bring(two, tree(t, file("managed", ".github/workflows/b.yml", "2\n")))
+	equal(t, []Change{{Path: ".github/workflows/b.yml", Owner: templates.Managed, Action: Update}}, p.Changes)
+	p = bring(one, tree(t, file("managed", ".github/workflows/a.yml", "1\n"), file("merged", "shared.txt", "1\n")))
+	equal(t, 1, p.Count(Rewrite))
+	bring(one, tree(t))
+	if _, ok := snapshot(t, dir)[".github/workflows/b.yml"]; !ok {
+		t.Error("the file of the other tree is gone")
+	}
+	if _, err := at(one).Plan(tree(t, file("managed", one+"/manifest.json", ""))); err == nil {
+		t.Error("a tree may write into its own state")
+	}
+}
