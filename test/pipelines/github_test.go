@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,7 +40,12 @@ func lint(t *testing.T, text string) []string {
 type workflow struct {
 	Permissions *map[string]string `yaml:"permissions"`
 	On          map[string]any     `yaml:"on"`
-	Jobs        map[string]job     `yaml:"jobs"`
+	Defaults    struct {
+		Run struct {
+			Folder string `yaml:"working-directory"`
+		} `yaml:"run"`
+	} `yaml:"defaults"`
+	Jobs map[string]job `yaml:"jobs"`
 }
 
 type job struct {
@@ -68,7 +76,7 @@ func (l *oneOrMany) UnmarshalYAML(n *yaml.Node) error {
 var pinned = regexp.MustCompile(`uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 
 // harden is what actionlint does not look for: rights, pins and bounds.
-func harden(text string) []string {
+func harden(text, folder string) []string {
 	var found []string
 	var w workflow
 	dec := yaml.NewDecoder(strings.NewReader(text))
@@ -90,12 +98,12 @@ func harden(text string) []string {
 		}
 	}
 	for name, j := range w.Jobs {
-		found = append(found, hardenJob(name, j)...)
+		found = append(found, hardenJob(name, j, folder)...)
 	}
 	return found
 }
 
-func hardenJob(name string, j job) []string {
+func hardenJob(name string, j job, folder string) []string {
 	var found []string
 	problem := func(format string, args ...any) { found = append(found, "job "+name+": "+fmt.Sprintf(format, args...)) }
 	if j.Permissions == nil {
@@ -117,11 +125,71 @@ func hardenJob(name string, j job) []string {
 		if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {
 			problem("it leaves the token to whatever runs next")
 		}
-		if strings.HasPrefix(s.Uses, "actions/setup-go@") && s.With["go-version-file"] != "go.mod" {
+		if strings.HasPrefix(s.Uses, "actions/setup-go@") && s.With["go-version-file"] != path.Join(folder, "go.mod") {
 			problem("its Go is not that of go.mod")
 		}
 	}
 	return found
+}
+
+// confined is what lets a workflow of one folder work on it and no other.
+func confined(text, folder string) []string {
+	if folder == "" {
+		return nil
+	}
+	var found []string
+	var w workflow
+	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+		return []string{err.Error()}
+	}
+	if w.Defaults.Run.Folder != folder {
+		found = append(found, "it works in "+w.Defaults.Run.Folder)
+	}
+	for _, event := range []string{"push", "pull_request"} {
+		filter, _ := w.On[event].(map[string]any)
+		if got := fmt.Sprint(filter["paths"]); got != "["+folder+"/** "+workflowFile+"]" {
+			found = append(found, "a "+event+" of "+got+" runs it")
+		}
+	}
+	for name, j := range w.Jobs {
+		for _, s := range j.Steps {
+			for _, key := range []string{"cache-dependency-path", "path"} {
+				files, _ := s.With[key].(string)
+				for file := range strings.Lines(files) {
+					if !strings.HasPrefix(file, folder+"/") {
+						found = append(found, "job "+name+": "+s.Uses+" takes "+file)
+					}
+				}
+			}
+			if image := s.Env["IMAGE"]; image != "" && !strings.HasSuffix(image, "/orders") {
+				found = append(found, "job "+name+": "+image+" is the image of every service")
+			}
+		}
+	}
+	return found
+}
+
+// A workflow of a folder that reaches others is refused by the same checks.
+func TestGitHubWorkflowOfAFolderBroken(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["in a folder"])
+	text := s.atRoot().read(t, workflowFile)
+	if _, err := os.Stat(filepath.Join(s.dir, ".github")); err == nil {
+		t.Error("there is a workflow in the folder, which nobody reads")
+	}
+	for name, change := range map[string][2]string{
+		"no filter":            {"    paths: [\"services/orders/**\", \".github/workflows/orders.yml\"]\n", ""},
+		"another folder":       {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
+		"Go of the root":       {"go-version-file: services/orders/go.mod", "go-version-file: go.mod"},
+		"a cache of the root":  {"cache-dependency-path: services/orders/go.sum", "cache-dependency-path: go.sum"},
+		"files of the root":    {"            services/orders/bin/licences.txt", "            bin/licences.txt"},
+		"the image of another": {"/${{ github.repository }}/orders", "/${{ github.repository }}"},
+	} {
+		broken := with(t, text, change[0], change[1])
+		if len(harden(broken, s.folder)) == 0 && len(confined(broken, s.folder)) == 0 {
+			t.Errorf("%s is found by nobody", name)
+		}
+	}
 }
 
 // called are the stages that an event runs, in the order of the jobs.
@@ -173,8 +241,8 @@ func TestGitHubWorkflow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := generate(t, v)
-			text := s.read(t, workflowFile)
-			if found := append(lint(t, text), harden(text)...); len(found) > 0 {
+			text := s.atRoot().read(t, workflowFile)
+			if found := slices.Concat(lint(t, text), harden(text, s.folder), confined(text, s.folder)); len(found) > 0 {
 				t.Errorf("found:\n%s\nin:\n%s", strings.Join(found, "\n"), text)
 			}
 			var w workflow
@@ -233,7 +301,7 @@ func TestGitHubWorkflowBroken(t *testing.T) {
 		"two roll-outs at once":     {"    concurrency:\n      group: orders-staging\n      cancel-in-progress: false\n", ""},
 	} {
 		broken := with(t, text, change[0], change[1])
-		if len(lint(t, broken)) == 0 && len(harden(broken)) == 0 {
+		if len(lint(t, broken)) == 0 && len(harden(broken, "")) == 0 {
 			t.Errorf("%s is found by nobody", name)
 		}
 	}

@@ -31,6 +31,36 @@ func (s service) commit(t *testing.T) {
 	s.run(t, nil, "git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "--message", "all")
 }
 
+// included commits the whole repository, whose root includes the jobs of the
+// service where that is one folder of it, and returns it.
+func (s service) included(t *testing.T) service {
+	t.Helper()
+	root := s.atRoot()
+	if s.folder != "" {
+		root.write(t, gitlabFile, "include:\n  - local: "+s.folder+"/"+gitlabFile+"\n")
+	}
+	root.commit(t)
+	root.changed(t)
+	return root
+}
+
+// changed makes the runner believe that all of the repository is new: it takes
+// what differs from origin/main for the change.
+func (s service) changed(t *testing.T) {
+	t.Helper()
+	tree := strings.TrimSpace(s.run(t, nil, "git", "hash-object", "-t", "tree", "/dev/null"))
+	empty := s.run(t, nil, "git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit-tree", "-m", "empty", tree)
+	s.run(t, nil, "git", "update-ref", "refs/remotes/origin/main", strings.TrimSpace(empty))
+}
+
+// job is the name that the service gives to a job.
+func (s service) job(name string) string {
+	if s.folder == "" {
+		return name
+	}
+	return "orders:" + name
+}
+
 // runner calls gitlab-ci-local, which first holds the file against the schema
 // that GitLab publishes.
 func (s service) runner(t *testing.T, environment []string, args ...string) (string, error) {
@@ -71,10 +101,10 @@ func TestGitLabFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := generate(t, v)
-			s.commit(t)
 			proposed, _ := expected(t, s)
+			whole := s.included(t)
 			stagesOf := func(branch string) (run, manual []string) {
-				for _, j := range s.gitlabJobs(t, branch) {
+				for _, j := range whole.gitlabJobs(t, branch) {
 					switch j.When {
 					case "never":
 					case "manual":
@@ -95,7 +125,11 @@ func TestGitLabFile(t *testing.T) {
 				return
 			}
 			compareStages(t, "the main branch", run, append(proposed, "deploy"))
-			compareStages(t, "the main branch, by hand,", manual, []string{"prod", "rollback-dev", "rollback-staging", "rollback-prod"})
+			byHand := []string{"prod", "rollback-dev", "rollback-staging", "rollback-prod"}
+			for i := range byHand {
+				byHand[i] = s.job(byHand[i])
+			}
+			compareStages(t, "the main branch, by hand,", manual, byHand)
 		})
 	}
 }
@@ -104,24 +138,30 @@ func TestGitLabFile(t *testing.T) {
 // they were called with in the place of those that are not here.
 func TestGitLabJobsRun(t *testing.T) {
 	t.Parallel()
-	s := generate(t, variants()["everything"])
+	for _, name := range []string{"everything"} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); gitlabJobsRun(t, generate(t, variants()[name])) })
+	}
+}
+
+func gitlabJobsRun(t *testing.T, s service) {
+	t.Helper()
 	tools := t.TempDir()
 	log := filepath.Join(tools, "log")
 	for _, name := range []string{"apt-get", "curl", "sha256sum", "install", "rm"} {
 		tool(t, tools, name, "cat >/dev/null </dev/null")
 	}
-	stub := "#!/usr/bin/env bash\nset -eu\necho \"$* PUSH=${PUSH:-} IMAGE=${IMAGE:-} USER=${REGISTRY_USER:-}\" >>" + log + "\n" +
+	stub := "#!/usr/bin/env bash\nset -eu\ncd \"$(dirname \"$0\")\"\necho \"$* PUSH=${PUSH:-} IMAGE=${IMAGE:-} USER=${REGISTRY_USER:-}\" >>" + log + "\n" +
 		"case $1 in image) mkdir -p bin && echo sha256:x >bin/image.digest ;; sbom) mkdir -p bin && touch bin/sbom.json bin/licences.txt ;; deploy) test -s bin/image.digest ;; esac\n"
 	if err := os.WriteFile(filepath.Join(s.dir, "ci"), []byte(stub), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.commit(t)
+	whole := s.included(t)
 	path := []string{"PATH=" + tools + ":" + os.Getenv("PATH")}
 	args := append(gitlabOn("main"), "--force-shell-executor", "--variable", "CI_REGISTRY_USER=robot", "--variable", "CI_REGISTRY_PASSWORD=p")
-	if out, err := s.runner(t, path, args...); err != nil {
+	if out, err := whole.runner(t, path, args...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := s.runner(t, path, append(args, "prod", "rollback-prod")...); err != nil {
+	if out, err := s.runner(t, path, append(args, s.job("prod"), s.job("rollback-prod"))...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	data, err := os.ReadFile(log)
@@ -137,7 +177,11 @@ func TestGitLabJobsRun(t *testing.T) {
 	want := []string{"check", "lint", "test", "verify", "image", "sbom", "deploy staging", "deploy prod", "rollback prod"}
 	slices.Sort(called[len(called)-2:]) // the last two wait for nobody
 	compareStages(t, "the runner", called, want)
-	if line := lines[4]; line != "image PUSH=1 IMAGE=registry.test/acme/orders USER=robot" {
+	image := "registry.test/acme/orders"
+	if s.folder != "" {
+		image += "/orders" // each service of a repository has its own
+	}
+	if line := lines[4]; line != "image PUSH=1 IMAGE="+image+" USER=robot" {
 		t.Errorf("image was built with %q", line)
 	}
 }
@@ -173,4 +217,44 @@ func TestGitLabFileBroken(t *testing.T) {
 			t.Errorf("%s is found by nobody:\n%s", name, out)
 		}
 	}
+}
+
+// Services that are included together keep to their own jobs, and each file has
+// the stages of all.
+func TestGitLabFilesOfTwoServices(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["in a folder"])
+	other := generate(t, variant{components: "{}", platforms: "[]", image: "stock", links: "{}", folder: "services/stock", name: "stock"})
+	root := s.atRoot()
+	if err := os.CopyFS(filepath.Join(root.dir, "services", "stock"), os.DirFS(other.dir)); err != nil {
+		t.Fatal(err)
+	}
+	root.write(t, gitlabFile, "include:\n  - local: services/orders/.gitlab-ci.yml\n  - local: services/stock/.gitlab-ci.yml\n")
+	root.commit(t)
+	root.changed(t)
+	names := root.running(t)
+	for _, want := range []string{"orders:check", "stock:check", "orders:sbom", "stock:sbom", "orders:staging"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("there is no job %s in %v", want, names)
+		}
+	}
+	// From here on the change is one of a single service.
+	root.run(t, nil, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
+	root.write(t, "services/stock/README.md", "changed\n")
+	names = root.running(t)
+	if !slices.Contains(names, "stock:check") || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "orders:") }) {
+		t.Errorf("a change of stock runs %v", names)
+	}
+}
+
+// running are the jobs of the main branch that run.
+func (s service) running(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, j := range s.gitlabJobs(t, "main") {
+		if j.When != "never" {
+			names = append(names, j.Name)
+		}
+	}
+	return names
 }

@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func TestJenkinsfile(t *testing.T) {
 				}
 				var got []string
 				for _, shell := range shells {
-					got = append(got, strings.TrimPrefix(strings.TrimPrefix(shell, "PUSH=1 "), "./ci "))
+					got = append(got, strings.TrimPrefix(strings.TrimPrefix(shell, "PUSH=1 "), "./"+path.Join(s.folder, "ci")+" "))
 					if strings.HasPrefix(shell, "PUSH=1 ") != (strings.HasSuffix(shell, "image") && slices.Contains(variables, "BRANCH_IS_PRIMARY=true")) {
 						t.Errorf("with %v: %s", variables, shell)
 					}
@@ -67,6 +68,29 @@ func TestJenkinsfile(t *testing.T) {
 			play(released, "input Roll this version out to prod?", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true")
 			play([]string{`rollback "$ROLLBACK"`}, "file kubeconfig-prod", "BRANCH_NAME=main", "BRANCH_IS_PRIMARY=true", "ROLLBACK=prod")
 		})
+	}
+}
+
+// Only what may have broken the service runs its stages; a build that could not
+// know is one of those.
+func TestJenkinsfileOfAFolder(t *testing.T) {
+	t.Parallel()
+	s := generate(t, variants()["in a folder"])
+	for _, tt := range []struct {
+		name      string
+		variables []string
+		runs      bool
+	}{
+		{"the first build of a branch", nil, true},
+		{"a change of the service", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders/go.mod"}, true},
+		{"a change of another", []string{"PREVIOUS=SUCCESS", "CHANGED=services/orders-old/go.mod"}, false},
+		{"a change of another after a failure", []string{"PREVIOUS=FAILURE", "CHANGED=services/stock/go.mod"}, true},
+		{"a person", []string{"PREVIOUS=SUCCESS", "CAUSE=UserIdCause"}, true},
+	} {
+		shells, out, err := s.pipeline(t, append(tt.variables, "BRANCH_NAME=PR-1")...)
+		if err != nil || (len(shells) > 0) != tt.runs {
+			t.Errorf("%s: %v, %v; want runs %v\n%s", tt.name, shells, err, tt.runs, out)
+		}
 	}
 }
 

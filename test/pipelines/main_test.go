@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,19 @@ var scaffold = sync.OnceValues(func() (string, error) {
 })
 
 // service is a generated one.
-type service struct{ dir string }
+type service struct {
+	dir    string
+	folder string // below the root of its repository; empty when it is one
+}
+
+// atRoot is the service as seen from the root of its repository.
+func (s service) atRoot() service {
+	s.dir = strings.TrimSuffix(s.dir, filepath.FromSlash("/"+s.folder))
+	return s
+}
 
 // variant is what a spec can say that pipelines follow.
-type variant struct{ components, platforms, image, links string }
+type variant struct{ components, platforms, image, links, folder, name string }
 
 // variants are those in which the files differ.
 func variants() map[string]variant {
@@ -81,6 +91,7 @@ func variants() map[string]variant {
 		"everything":    {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}"},
 		"a registry":    {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
 		"a private one": {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
+		"in a folder":   {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", folder: "services/orders"},
 		"no platform":   {components: "{}", platforms: "[]", image: "orders", links: "{}"},
 	}
 }
@@ -96,15 +107,15 @@ func generate(t *testing.T, v variant) service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := service{dir: filepath.Join(t.TempDir(), "orders")}
+	s := service{dir: filepath.Join(t.TempDir(), "orders", filepath.FromSlash(v.folder)), folder: v.folder}
 	spec := fmt.Sprintf(`apiVersion: scaffold/v1
-service: orders
+service: %s
 owner: team-checkout
 module: github.com/acme/orders
 components: %s
 links: %s
-deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s}
-`, v.components, v.links, v.platforms, v.image)
+deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s, folder: %q}
+`, cmp.Or(v.name, "orders"), v.components, v.links, v.platforms, v.image, v.folder)
 	s.write(t, "scaffold.yaml", spec)
 	s.run(t, nil, command, "generate", "--runtime", runtime)
 	return s

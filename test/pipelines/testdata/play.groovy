@@ -82,6 +82,11 @@ class When extends Block {
   void beforeInput(boolean value) { early = value }
   void environment(Map of) { results << (env[of.name] == of.value) }
   void expression(Closure body) { results << (run(body) as boolean) }
+  void anyOf(Closure body) { def w = new When(env: env, params: params); w.run(body); assert w.results.size() > 1; results << w.results.any() }
+  // CHANGED is a file of the change, CAUSE what began the build, PREVIOUS the result of the one before.
+  void changeset(String pattern) { assert pattern.endsWith('/**'); results << (env.CHANGED ?: '').startsWith(pattern - '**') }
+  void triggeredBy(String cause) { results << (env.CAUSE == cause) }
+  Map getCurrentBuild() { [previousBuild: env.PREVIOUS ? [result: env.PREVIOUS] : null] }
   void not(Closure body) { def w = new When(env: env, params: params); w.run(body); results << !w.all() }
 }
 
