@@ -26,6 +26,7 @@ func entries(v view) []entry {
 		domain   = "internal/" + v.One().Package() + "/" + v.One().Package()
 		postgres = func(v view) bool { return v.HasPostgres() }
 		memory   = func(v view) bool { return !v.HasPostgres() }
+		module   = func(v view) bool { return v.ModuleFolder == "" }
 	)
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
@@ -47,8 +48,8 @@ func entries(v view) []entry {
 		{path: "README.md", template: "README.md.tmpl", owner: Merged},
 		{path: "Makefile", template: "Makefile.tmpl", owner: Merged},
 		{path: "Dockerfile", template: "Dockerfile.tmpl", owner: Merged},
-		{path: "go.mod", template: "gomod.tmpl", owner: Merged},
-		{path: "go.sum", template: "gosum.tmpl", owner: Merged},
+		{path: "go.mod", template: "gomod.tmpl", owner: Merged, when: module},
+		{path: "go.sum", template: "gosum.tmpl", owner: Merged, when: module},
 		{path: ".gitignore", template: "gitignore.tmpl", owner: Merged},
 		{path: ".gitattributes", template: "gitattributes.tmpl", owner: Merged},
 		{path: ".dockerignore", template: "dockerignore.tmpl", owner: Merged},

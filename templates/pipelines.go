@@ -36,6 +36,11 @@ func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformK
 // Below is the path, which is one in the service, from the root of the repository.
 func (v view) Below(name string) string { return path.Join(v.Deploy.Folder, name) }
 
+// OfModule is a file of the module, from the root of the repository.
+func (v view) OfModule(name string) string {
+	return path.Join(strings.TrimSuffix(v.Deploy.Folder, v.ModuleFolder), name) // cuts nothing where it is one of its own
+}
+
 // CI is how ./ci is called from the root of the repository. It works in its own
 // folder, wherever it is called from.
 func (v view) CI() string { return "./" + v.Below("ci") }

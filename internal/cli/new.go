@@ -24,6 +24,7 @@ type newOptions struct {
 	defaults string
 	runtime  string
 	folder   string
+	inModule bool
 	dryRun   bool
 	yes      bool
 	given    func(flag string) bool // by flag or variable
@@ -59,6 +60,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
 	f.StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation")
+	f.BoolVar(&o.inModule, "in-module", false, "make it a part of the Go module above, without a go.mod of its own")
 	f.StringVar(&o.runtime, "runtime", "", "folder of the runtime, for a scaffold built in a checkout")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be written")
 	f.BoolVar(&o.yes, "yes", false, "ask nothing")
@@ -98,6 +100,10 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	module, err := o.joinModule(root)
+	if err != nil {
+		return err
+	}
 	s, err := defaults.New(o.choices)
 	if err != nil {
 		return badChoices(err)
@@ -124,6 +130,10 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	require, err := g.requireCommands(s, o.dir, module, o.runtime)
+	if err != nil {
+		return err
+	}
 	if !o.dryRun {
 		if err := g.apply(ctx, w, t); err != nil {
 			return err
@@ -132,7 +142,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 			return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
 		}
 	}
-	g.printCreated(t, shared, o, assumed)
+	g.printCreated(t, shared, o, assumed, require)
 	return nil
 }
 
@@ -223,7 +233,7 @@ func (o *newOptions) questions() []Question {
 		{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &o.choices.Owner, Check: spec.CheckOwner},
 		{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &o.choices.Components},
 	}
-	return slices.DeleteFunc(all, func(q Question) bool { return o.given(q.Flag) })
+	return slices.DeleteFunc(all, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
 }
 
 // badChoices names flags where the spec has keys.
@@ -256,9 +266,14 @@ func asUsage(cmd *cobra.Command, err error) error {
 	return err
 }
 
-func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assumed []string) {
+// printCreated tells what was made and what to type next: first what the module
+// above has to be told, if the service is a part of one.
+func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assumed, require []string) {
 	next := []string{"make run", "make test"}
-	if filepath.Clean(t.Dir) != "." {
+	switch {
+	case len(require) > 0:
+		next = slices.Concat(require, []string{"cd " + quote(t.Service.ModuleFolder)}, next)
+	case filepath.Clean(t.Dir) != ".":
 		next = append([]string{"cd " + quote(t.Dir)}, next...)
 	}
 	if g.emit(created{
@@ -286,7 +301,7 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 		g.printf("  %s\n", command)
 	}
 	g.printf("\n")
-	if slices.Contains(assumed, "module") {
+	if slices.Contains(assumed, "module") && !o.inModule {
 		g.printf("Its module is %s, for want of a git remote; --module sets another.\n", t.Service.Module)
 	}
 	if slices.Contains(assumed, "owner") {
@@ -315,7 +330,11 @@ func (o *newOptions) replay() string {
 		add("dir", o.dir)
 	}
 	add("folder", o.folder)
-	add("module", c.Module)
+	if o.inModule {
+		command = append(command, "--in-module")
+	} else {
+		add("module", c.Module)
+	}
 	add("pattern", c.Pattern)
 	add("with", strings.Join(c.Components, ","))
 	add("pipeline", strings.Join(c.Pipelines, ","))

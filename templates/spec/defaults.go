@@ -128,7 +128,7 @@ func ParseDefaults(name string, src []byte) (Defaults, error) {
 
 // ownKeys are the keys that say what one service is.
 func ownKeys() []string {
-	return []string{"service", "description", "module", "pattern", "resource", "plural", "components", "deploy.folder"}
+	return []string{"service", "description", "module", "moduleFolder", "pattern", "resource", "plural", "components", "deploy.folder"}
 }
 
 // Source returns the file that was parsed, for keeping a copy beside the spec.
@@ -206,6 +206,8 @@ type Choices struct {
 	Components  []string
 	Pipelines   []string // of [Pipelines]; none leaves it to the defaults
 	Folder      string   // below the root of the repository; none when the service is the repository
+	// ModuleFolder is the folder below the module that the service is a part of.
+	ModuleFolder string
 }
 
 // New makes the first spec of a service over the built-in defaults; see
@@ -294,6 +296,7 @@ func choose(s *Service, c Choices) map[string]bool {
 		{"description", c.Description, &s.Description},
 		{"owner", c.Owner, &s.Owner},
 		{"module", c.Module, &s.Module},
+		{"moduleFolder", c.ModuleFolder, &s.ModuleFolder},
 		{"pattern", c.Pattern, &s.Pattern},
 		{"resource", c.Resource, &s.Resource},
 		{"plural", c.Plural, &s.Plural},

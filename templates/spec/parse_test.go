@@ -82,6 +82,7 @@ func TestEachKeyReachesItsField(t *testing.T) {
 	t.Parallel()
 	got := parse(t, minimal+`
 description: Takes orders.
+moduleFolder: orders
 pattern: service
 resource: purchase-order
 plural: purchase-orders
@@ -113,7 +114,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 `)
 	want := spec.Service{
 		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
-		Module: "github.com/acme/orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
+		Module: "github.com/acme/orders", ModuleFolder: "orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
 		Components: spec.Components{Postgres: &spec.Postgres{}},
 		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
 		Admin:      spec.Admin{Addr: ":9465"},
@@ -239,6 +240,12 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
 		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
+		{"a folder that the module does not end in", minimal + "moduleFolder: services/orders\ndeploy: {folder: services/orders}",
+			`scaffold.yaml:5:15: moduleFolder: the module "github.com/acme/orders" does not end in services/orders; write the import path of the folder as the module`},
+		{"a module outside of the repository", minimal + "moduleFolder: orders",
+			`scaffold.yaml:5:15: moduleFolder: orders is not the end of deploy.folder, which is ""; the module lies within the repository`},
+		{"a module above", minimal + "moduleFolder: ../orders",
+			`scaffold.yaml:5:15: moduleFolder: "../orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
 		{"an unknown platform", minimal + "deploy: {platforms: [kubernets]}",
 			`scaffold.yaml:5:22: deploy.platforms[0]: unknown platform "kubernets"; did you mean "kubernetes"?`},
 		{"a platform that nobody can scrape", minimal + "deploy: {platforms: [kubernetes, cloud-run]}",

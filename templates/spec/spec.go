@@ -25,18 +25,21 @@ const FileName = "scaffold.yaml"
 // Service is a valid spec with every default filled in. The keys are public:
 // renaming one is a major version.
 type Service struct {
-	APIVersion  string     `yaml:"apiVersion"`
-	Name        string     `yaml:"service"`     // DNS label, at most [MaxNameLength] long
-	Description string     `yaml:"description"` // any text
-	Owner       string     `yaml:"owner"`       // the team that is paged; any text
-	Module      string     `yaml:"module"`      // Go module path
-	Pattern     string     `yaml:"pattern"`     // one of [Patterns]
-	Resource    string     `yaml:"resource"`    // singular noun, words joined by hyphens
-	Plural      string     `yaml:"plural"`      // plural of Resource
-	Components  Components `yaml:"components"`
-	HTTP        HTTP       `yaml:"http"`
-	Admin       Admin      `yaml:"admin"`
-	Telemetry   Telemetry  `yaml:"telemetry"`
+	APIVersion  string `yaml:"apiVersion"`
+	Name        string `yaml:"service"`     // DNS label, at most [MaxNameLength] long
+	Description string `yaml:"description"` // any text
+	Owner       string `yaml:"owner"`       // the team that is paged; any text
+	Module      string `yaml:"module"`      // Go module path; of a part of a module the import path
+	// ModuleFolder is where the service lies below the module that it is a part
+	// of, with forward slashes. Empty: it is a module of its own.
+	ModuleFolder string     `yaml:"moduleFolder"`
+	Pattern      string     `yaml:"pattern"`  // one of [Patterns]
+	Resource     string     `yaml:"resource"` // singular noun, words joined by hyphens
+	Plural       string     `yaml:"plural"`   // plural of Resource
+	Components   Components `yaml:"components"`
+	HTTP         HTTP       `yaml:"http"`
+	Admin        Admin      `yaml:"admin"`
+	Telemetry    Telemetry  `yaml:"telemetry"`
 	// Links are the addresses that alerts and boards point to. An empty one
 	// leaves out what it would link; no address is ever made up.
 	Links    slo.Links       `yaml:"links"`
