@@ -138,7 +138,7 @@ func TestGitLabFile(t *testing.T) {
 // they were called with in the place of those that are not here.
 func TestGitLabJobsRun(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"everything"} {
+	for _, name := range []string{"everything", "in a folder"} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); gitlabJobsRun(t, generate(t, variants()[name])) })
 	}
 }
@@ -161,7 +161,7 @@ func gitlabJobsRun(t *testing.T, s service) {
 	if out, err := whole.runner(t, path, args...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := s.runner(t, path, append(args, s.job("prod"), s.job("rollback-prod"))...); err != nil {
+	if out, err := whole.runner(t, path, append(args, s.job("prod"), s.job("rollback-prod"))...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	data, err := os.ReadFile(log)
