@@ -63,11 +63,8 @@ func upFrom(folder string) string {
 }
 
 // planRoot renders what belongs at the root of the repository and compares it
-// with the disk. Without a folder there is nothing.
+// with the disk.
 func (g *globals) planRoot(dir string, s spec.Service, options templates.RenderOptions) (at *AtRoot, err error) {
-	if s.Deploy.Folder == "" || g.RenderRepository == nil {
-		return nil, nil
-	}
 	root, err := rootAbove(dir, s.Deploy.Folder)
 	if err != nil {
 		return nil, fmt.Errorf("%s: deploy.folder: %w", filepath.ToSlash(filepath.Join(dir, spec.FileName)), err)
@@ -233,7 +230,7 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 		return root, nil
 	case o.folder != "":
 		o.choices.Folder = o.folder
-		if spec.CheckFolder(o.folder) != nil {
+		if valid := spec.CheckFolder(o.folder) == nil; !valid {
 			return root, nil // it is reported with what else is wrong
 		}
 		if _, err := rootAbove(o.dir, o.folder); err != nil {

@@ -145,7 +145,9 @@ func (g *globals) plan(w *workspace.Workspace, t Target, defaults spec.Defaults,
 	if t.Plan, err = w.Plan(t.Tree); err != nil {
 		return Target{}, err
 	}
-	t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
+	if t.Service.Deploy.Folder != "" && g.RenderRepository != nil {
+		t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
+	}
 	return t, err
 }
 

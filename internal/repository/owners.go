@@ -87,7 +87,7 @@ func (o *Edit) find(files ...string) (string, error) {
 
 // Write adds the line. Nothing else in the file changes, and a file that
 // changed since it was looked at is left alone.
-func (o Edit) Write() (err error) {
+func (o *Edit) Write() (err error) {
 	if o.File == "" {
 		return nil
 	}
