@@ -73,8 +73,11 @@ func TestOneCore(t *testing.T) {
 		return goodput(capacity, true, load) >= 2*goodput(capacity, false, load)
 	}
 	for _, load := range []float64{2, 4} {
-		if !helps(load) && !helps(load) && !helps(load) {
-			t.Errorf("at %gx goodput with the limiter was never twice of what it is without", load)
+		for tries := 1; !helps(load); tries++ {
+			if tries == 3 {
+				t.Errorf("at %gx goodput with the limiter was never twice of what it is without", load)
+				break
+			}
 		}
 	}
 }
