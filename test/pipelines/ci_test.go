@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,6 +37,7 @@ func TestCI(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", withoutScaffold(env.Getenv("PATH")))
 			env.Setenv("GOCACHE", caches[0])
 			env.Setenv("GOMODCACHE", caches[1])
 			env.Setenv("CLUSTER", filepath.Join(env.WorkDir, "cluster"))
@@ -49,6 +51,16 @@ func TestCI(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "prometheus": prometheusServer, "cluster": clusterDoes},
 	})
+}
+
+// withoutScaffold leaves out folders with a scaffold that somebody installed:
+// scripts bring their own.
+func withoutScaffold(path string) string {
+	folders := slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool {
+		_, err := os.Stat(filepath.Join(folder, "scaffold"))
+		return err == nil
+	})
+	return strings.Join(folders, string(filepath.ListSeparator))
 }
 
 func status(ts *testscript.TestScript, neg bool, args []string) {
