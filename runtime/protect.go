@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -15,8 +16,10 @@ import (
 // one.
 func (s *Service) protected(h http.Handler) http.Handler {
 	guarded := s.limiter.Wrap(h, func(w http.ResponseWriter, r *http.Request, err error) {
-		if _, refused := errors.AsType[overload.Reason](err); refused {
+		if !errors.Is(err, context.DeadlineExceeded) { // which the handler was asked about
 			findRoute(h, r)
+		}
+		if _, refused := errors.AsType[overload.Reason](err); refused {
 			httpserver.MarkShed(r.Context())
 			w.Header().Set("Retry-After", overload.RetryAfter())
 		}

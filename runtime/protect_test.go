@@ -168,7 +168,7 @@ func TestARequestWithADeadlineKeepsItsRoute(t *testing.T) {
 func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ value, want string }{
-		"OVERLOAD_QUEUE_WAIT":        {"0s", "1ms to 1m"},
+		"OVERLOAD_QUEUE_WAIT":        {"2m", "0s to 1m"},
 		"OVERLOAD_QUEUE":             {"0", "1 or more"},
 		"OVERLOAD_MIN_LIMIT":         {"5000", "OVERLOAD_MAX_LIMIT=1000"},
 		"OVERLOAD_MEMORY_SHED_RATIO": {"80", "0 to 1"},
@@ -177,7 +177,7 @@ func TestWrongLimitsAreAProblemOfTheConfiguration(t *testing.T) {
 		"OVERLOAD_INITIAL_LIMIT":     {"2000", "4 to 1000"},
 		"OVERLOAD_MEMORY_RATIO":      {"-0.1", "0 to 1"},
 		"OVERLOAD_MAX_LIMIT":         {"-5", "1 or more"},
-		"OVERLOAD_ENABLED":           {"perhaps", "true or false"},
+		"OVERLOAD_MODE":              {"perhaps", "enforce, observe or off"},
 	} {
 		status, _, stderr := execute(t, nil, map[string]string{name: tc.value}, simple)
 		if status != 64 || !strings.Contains(stderr, name) || !strings.Contains(stderr, tc.want) {

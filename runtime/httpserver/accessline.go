@@ -45,7 +45,7 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 		slog.Int(keyStatus, e.status),
 		slog.String(keyOutcome, e.outcome),
 		slog.Float64(keyDuration, took.Seconds()),
-		slog.Int64(keyRequestSize, x.bodySize.Load()),
+		slog.Int64(keyRequestSize, x.body.size()),
 		slog.Int64(keyBytes, x.recorder.bytes),
 		slog.String(keyPeer, peer(x.request)),
 		slog.String(keyID, x.id[0]),

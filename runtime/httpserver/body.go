@@ -2,29 +2,124 @@ package httpserver
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// requestBody counts what the handler reads and refuses what is over the limit.
-type requestBody struct{ x *exchange }
+const (
+	// A request body has bodyGrace to arrive, and a second more for each bodyRate of
+	// bytes that did, up to the deadline of the request. Both are the defaults of
+	// Kestrel (ASP.NET Core, MinRequestBodyDataRate).
+	bodyGrace = 5 * time.Second
+	bodyRate  = 240 // bytes a second
 
-// Read implements [io.Reader].
-func (b requestBody) Read(p []byte) (int, error) {
-	x := b.x
-	limit := x.observer.config.BodyLimit
-	if room := limit - x.bodySize.Load(); int64(len(p)) > room && !x.bounded {
+	// lingering is how long the rest of a body that no handler read may take to
+	// arrive, so that a client that sends its whole request first gets the response: what
+	// net/http grants for the same reason (rstAvoidanceDelay).
+	lingering = 500 * time.Millisecond
+)
+
+// requestBody counts what the handler reads, and rejects what is over the limit or
+// arrives too slowly. A nil one is the body of a request that has none.
+type requestBody struct {
+	exchange *exchange
+	source   io.ReadCloser
+	bytes    atomic.Int64
+	bounded  bool      // net/http counts the rest of it
+	readBy   time.Time // when the next bytes have to have arrived
+	arrived  atomic.Bool
+	failure  atomic.Pointer[error] // that the client caused
+}
+
+// size is how much of the body was read.
+func (b *requestBody) size() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.bytes.Load()
+}
+
+// failed is the error of reading the body that the client caused, nil without one.
+func (b *requestBody) failed() error {
+	if b == nil || b.failure.Load() == nil {
+		return nil
+	}
+	return *b.failure.Load()
+}
+
+// Read implements [io.Reader]. An error that the client caused is a fault of the client's,
+// whatever the handler makes of it.
+func (b *requestBody) Read(p []byte) (int, error) {
+	observer := b.exchange.observer
+	limit := observer.config.BodyLimit
+	if room := limit - b.bytes.Load(); int64(len(p)) > room && !b.bounded {
 		// Only net/http's own reader can make it close the connection of a sender
 		// that would go on and on, so the end of the room is left to it. It wants
 		// the writer as net/http made it.
-		x.bounded = true
-		x.body = http.MaxBytesReader(x.recorder.ResponseWriter, x.body, room)
+		b.bounded = true
+		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
 	}
-	n, err := x.body.Read(p)
-	x.bodySize.Add(int64(n))
-	if err != nil && x.bounded {
+	b.limitRead()
+	observer.waiting.Add(1)
+	n, err := b.source.Read(p)
+	observer.waiting.Add(-1)
+	b.bytes.Add(int64(n))
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF):
+		b.arrived.Store(true)
+		return n, err
+	case b.bounded:
 		err = withLimit(err, limit)
 	}
-	return n, err
+	return n, b.fail(err)
+}
+
+// limitRead sets the time by which the next bytes have to arrive. Few reads move it.
+func (b *requestBody) limitRead() {
+	x := b.exchange
+	if x.endless.Load() {
+		return
+	}
+	arrived := min(b.bytes.Load(), 1<<30) // a request lasts no hour
+	by := x.started.Add(bodyGrace + time.Duration(arrived)*time.Second/bodyRate)
+	if end, limited := x.Deadline(); limited && end.Before(by) {
+		by = end
+	}
+	if by.Sub(b.readBy) < time.Second {
+		return
+	}
+	b.readBy = by
+	// Writers of tests have no deadlines; those of net/http do.
+	_ = http.NewResponseController(x.recorder.ResponseWriter).SetReadDeadline(by)
+}
+
+// fail records an error of reading.
+func (b *requestBody) fail(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		b.exchange.observer.metrics.slow(semconv.SlowRequestBody)
+	}
+	err = bodyError(err)
+	if _, clients := errors.AsType[*fault.Fault](err); clients {
+		b.failure.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// leave bounds the time that net/http waits for a body which the handler has not read
+// when it answers.
+func (b *requestBody) leave() {
+	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.request.ProtoMajor != 1 {
+		return
+	}
+	_ = http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
 }
 
 // withLimit names the whole limit where net/http knows the rest of it.
@@ -36,4 +131,4 @@ func withLimit(err error, limit int64) error {
 }
 
 // Close implements [io.Closer].
-func (b requestBody) Close() error { return b.x.body.Close() }
+func (b *requestBody) Close() error { return b.source.Close() }

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	goruntime "runtime"
@@ -19,8 +18,8 @@ import (
 )
 
 // exchange is one request while it is answered. It is the one thing that
-// observing allocates: the request's context (context.go), the span of a request
-// that is not sampled (span.go), the writer (writer.go) and the body (body.go)
+// observing a request without a body allocates: the request's context (context.go), the
+// span of a request that is not sampled (span.go) and the writer (writer.go)
 // are parts of it. It is never reused, because contexts outlive their requests.
 type exchange struct {
 	observer  *Observer
@@ -44,10 +43,7 @@ type exchange struct {
 	routing atomic.Pointer[chi.Context]
 	pooled  bool // routing goes back when the request ends
 
-	// The body; see requestBody.
-	body     io.ReadCloser
-	bodySize atomic.Int64
-	bounded  bool // net/http counts the rest of it
+	body *requestBody // nil without one
 
 	// What the handler told.
 	shed    atomic.Bool
@@ -73,8 +69,8 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Rout
 
 	x.request = r.WithContext(x)
 	if x.request.Body != nil && x.request.Body != http.NoBody {
-		x.body = x.request.Body
-		x.request.Body = requestBody{x}
+		x.body = &requestBody{exchange: x, source: x.request.Body}
+		x.request.Body = x.body
 	}
 	return x
 }
@@ -89,7 +85,10 @@ func (x *exchange) foresee(r *http.Request) {
 		return
 	}
 	x.recorder.streams = called.kind == streamProcedure
-	x.endless.Store(x.recorder.streams || strings.HasPrefix(first(r.Header, "Content-Type"), connectStream))
+	if x.recorder.streams || strings.HasPrefix(first(r.Header, "Content-Type"), connectStream) {
+		x.endless.Store(true)
+		x.recorder.liftDeadlines()
+	}
 }
 
 // first is Get for a name that is canonical already, without making it so again.
@@ -136,6 +135,7 @@ func (x *exchange) end(recovered any) {
 		rpcCode:   x.rpcCode(s),
 		cause:     cause,
 		writeErr:  x.recorder.err,
+		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))

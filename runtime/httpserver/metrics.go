@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
@@ -18,6 +19,19 @@ type metrics struct {
 	streams   *prometheus.HistogramVec
 	panics    *prometheus.CounterVec
 	active    prometheus.Gauge
+	cut       *prometheus.CounterVec
+}
+
+// slow counts a client that was too slow.
+func (m *metrics) slow(reason string) { m.cut.WithLabelValues(reason).Inc() }
+
+// inFlight is the number of requests that are being answered.
+func (m *metrics) inFlight() int64 {
+	var now dto.Metric
+	if err := m.active.Write(&now); err != nil {
+		return 0 // a gauge without labels is always written
+	}
+	return int64(now.GetGauge().GetValue())
 }
 
 // streamBounds are the bounds of the stream histogram, in seconds: a stream is
@@ -26,7 +40,7 @@ func streamBounds() []float64 { return []float64{1, 10, 60, 300, 900, 3600, 1440
 
 func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 	m := &metrics{}
-	var errs [5]error
+	var errs [6]error
 	m.requests, errs[0] = r.Counter(semconv.HTTPServerRequests,
 		"Requests that were answered, by what they mean to availability.",
 		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelOutcome)
@@ -39,10 +53,15 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 		"Handlers that panicked.", semconv.LabelRoute)
 	active, err := r.Gauge(semconv.HTTPServerActiveRequests, "Requests that are being answered.")
 	errs[4] = err
+	m.cut, errs[5] = r.Counter(semconv.HTTPServerSlowClients,
+		"Requests that were ended because their client was too slow.", semconv.LabelReason)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	m.active = active.WithLabelValues()
+	for _, reason := range []string{semconv.SlowRequestBody, semconv.SlowResponse} {
+		m.cut.WithLabelValues(reason)
+	}
 	return m, nil
 }
 

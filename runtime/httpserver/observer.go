@@ -35,9 +35,11 @@ type Observer struct {
 	routings  sync.Pool     // of *chi.Context
 	scratches sync.Pool     // of *scratch
 
-	draining atomic.Bool // answers ask the caller to close
-	stopping atomic.Bool // connections are being cut
-	doubled  sync.Once   // warned about a second instrumentation
+	waiting  atomic.Int64 // requests that wait for their client
+	draining atomic.Bool  // answers ask the caller to close
+	crowded  func() bool  // whether there are too many connections to keep; nil for never
+	stopping atomic.Bool  // connections are being cut
+	doubled  sync.Once    // warned about a second instrumentation
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -89,6 +91,12 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 	}
 	return &observed{observer: o, next: withFaults(next), router: router}, nil
 }
+
+// closes reports whether responses ask their clients to close the connection.
+func (o *Observer) closes() bool { return o.draining.Load() || o.crowded != nil && o.crowded() }
+
+// onlySlowClients reports whether every request in flight waits for its client.
+func (o *Observer) onlySlowClients() bool { return o.metrics.inFlight() <= o.waiting.Load() }
 
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }

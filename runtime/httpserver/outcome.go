@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 
+	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -25,6 +27,7 @@ type facts struct {
 	rpcCode   string // of a procedure whose status does not tell; empty for success
 	cause     error  // of the request's context; nil when it is alive
 	writeErr  error  // of writing the answer
+	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
 }
 
@@ -33,7 +36,10 @@ type facts struct {
 //   - a handler that panics is a server_error, whatever status went out;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
-//     recorded as 499, unless we cut the connection ourselves;
+//     recorded as 499, unless we cut the connection ourselves; so is one that did
+//     not read the answer in time;
+//   - a 5xx whose handler could not read the request is a client_error, recorded with
+//     the status of what the client did wrong;
 //   - an answer that is shorter than announced, a 5xx, or an answer that our own
 //     deadline prevented (504) is a server_error;
 //   - a 4xx is a client_error;
@@ -51,6 +57,8 @@ func (f facts) outcome() ending {
 		return ending{status, semconv.OutcomeShed, "shed"}
 	case f.callerLeft():
 		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
+	case f.bodyErr != nil && (f.status == 0 || status >= http.StatusInternalServerError):
+		return ending{fault.Of(f.bodyErr).Code.Status(), semconv.OutcomeClientError, ""}
 	case f.truncated:
 		return ending{status, semconv.OutcomeServerError, "truncated"}
 	case f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded):
@@ -69,6 +77,9 @@ func (f facts) outcome() ending {
 // answer is missing, failed or could not be written. An answer that was complete
 // before the caller left stays what it was.
 func (f facts) callerLeft() bool {
+	if errors.Is(f.writeErr, os.ErrDeadlineExceeded) {
+		return true
+	}
 	if f.stopping || !errors.Is(f.cause, context.Canceled) {
 		return false
 	}

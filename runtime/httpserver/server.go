@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 )
 
 // maxHeaderBytes bounds the header of a request. 64 KiB holds any cookie that a
@@ -18,8 +19,21 @@ const maxHeaderBytes = 64 << 10
 type Server struct {
 	observer *Observer
 	http     *http.Server
-	listener net.Listener
+	listener *listener
 }
+
+const (
+	// writeGrace is the time to write a response that is made at the last moment, such
+	// as the one that says that there was no time.
+	writeGrace = 5 * time.Second
+	// freshWait is how long a stop waits for the first request of a connection.
+	freshWait = time.Second
+	// slowWait is how long a stop waits when only slow clients are left: what a body has
+	// to arrive.
+	slowWait = bodyGrace
+	// stopPoll is the time between two looks at who is left.
+	stopPoll = 20 * time.Millisecond
+)
 
 // New returns a server that answers every request with next, observed.
 func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
@@ -36,6 +50,9 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 			Handler:           handler,
 			Protocols:         protocols,
 			ReadHeaderTimeout: o.config.HeaderTimeout,
+			ReadTimeout:       o.config.RequestTimeout,
+			WriteTimeout:      o.config.RequestTimeout + writeGrace,
+			ConnState:         observeState,
 			IdleTimeout:       o.config.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
@@ -65,7 +82,8 @@ func (s *Server) Listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR=%s: %w; set HTTP_ADDR to a free address", s.observer.config.Addr, err)
 	}
-	s.listener = l
+	s.listener = newListener(l.(*net.TCPListener), s.observer.config.maxConnections())
+	s.observer.crowded = s.listener.crowded
 	return nil
 }
 
@@ -79,10 +97,11 @@ func (s *Server) Addr() net.Addr {
 
 // Serve answers requests until Shutdown or Close.
 func (s *Server) Serve() error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := s.http.Serve(s.listener)
+	if errors.Is(err, http.ErrServerClosed) || s.observer.draining.Load() && errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Drain makes every answer from now on ask its caller to close the connection.
@@ -90,14 +109,65 @@ func (s *Server) Serve() error {
 // connections at once, while balancers still believe in them.
 func (s *Server) Drain() { s.observer.draining.Store(true) }
 
-// Shutdown closes the listener and waits for requests in flight. When the
-// context ends first, their connections are cut, and they count as our failures.
+// Shutdown closes the listener and waits for requests in flight, the first ones of
+// connections that the kernel has accepted included. When the context ends first, their
+// connections are cut, and they count as our failures. Requests that wait for a slow client
+// are cut earlier, and are no failure of ours.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
-	err := s.http.Shutdown(ctx)
+	if s.listener != nil {
+		s.listener.finish()
+		s.awaitFresh(ctx)
+	}
+	patient, cut := context.WithCancel(ctx)
+	defer cut()
+	go s.cutSlowClients(patient, cut)
+	err := s.http.Shutdown(patient)
 	if err == nil {
 		return nil
 	}
+	if s.observer.onlySlowClients() {
+		return s.http.Close()
+	}
 	s.observer.stopping.Store(true)
 	return errors.Join(fmt.Errorf("requests were still in flight: %w", err), s.http.Close())
+}
+
+// awaitFresh waits until each connection has sent its first request: net/http drops
+// one that it reads once it shuts down.
+func (s *Server) awaitFresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	defer cancel()
+	poll := time.NewTicker(stopPoll)
+	defer poll.Stop()
+	for s.listener.fresh.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+}
+
+// cutSlowClients ends a stop that has waited for nothing but slow clients for slowWait,
+// or half of its time if that is less.
+func (s *Server) cutSlowClients(ctx context.Context, cut context.CancelFunc) {
+	patience := slowWait
+	if end, limited := ctx.Deadline(); limited {
+		patience = min(patience, time.Until(end)/2)
+	}
+	poll := time.NewTicker(stopPoll)
+	defer poll.Stop()
+	last := time.Now() // when a request was in flight that waits for us
+	for time.Since(last) < patience {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-poll.C:
+			if !s.observer.onlySlowClients() {
+				last = now
+			}
+		}
+	}
+	cut()
 }

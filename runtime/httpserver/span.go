@@ -172,7 +172,7 @@ func (x *exchange) appendAttributes(list []attribute.KeyValue, s *series, e endi
 	if x.callersID {
 		list = append(list, attribute.String(keyID, x.id[0])) // else it is the trace id
 	}
-	if size := x.bodySize.Load(); size > 0 {
+	if size := x.body.size(); size > 0 {
 		list = append(list, otelsemconv.HTTPRequestBodySize(int(size)))
 	}
 	if s.key.route != semconv.RouteUnmatched {

@@ -2,11 +2,17 @@ package httpserver
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // recorder notes what goes out. It has the optional interfaces of the writer
@@ -19,10 +25,22 @@ type recorder struct {
 	err      error // the first failed write
 	hijacked bool
 	streams  bool    // the answer is a stream, whose length is not a latency
-	onStream func()  // of who wants to know when that begins
 	frames   *frames // of a procedure whose status does not tell
 	exchange *exchange
+
+	onLeave  func() // see OnLeave
+	left     atomic.Bool
+	patience *time.Timer   // of a write that may block
+	writeBy  time.Duration // deadline of writes to a stream, since the start of the request
 }
+
+const (
+	// writeBuffer is what net/http keeps of a response before it writes to the
+	// connection (bufferBeforeChunkingSize).
+	writeBuffer = 2048
+	// blockedAfter is how long a write may block until its client counts as slow.
+	blockedAfter = 50 * time.Millisecond
+)
 
 // wrap returns the recorder in the form that fits the writer: connections of
 // HTTP/1 can be hijacked and take files without copying; those of HTTP/2 cannot,
@@ -52,9 +70,10 @@ func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
 		// An upgrade has a Connection header of its own, without which it is none.
-		if status != http.StatusSwitchingProtocols && r.exchange.observer.draining.Load() {
+		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
 			r.Header().Set("Connection", "close")
 		}
+		r.exchange.body.leave()
 		contentType := first(r.Header(), "Content-Type")
 		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
 			r.frames = framesOf(contentType)
@@ -69,11 +88,12 @@ func (r *recorder) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (r *recorder) Write(b []byte) (int, error) {
 	r.ensureHeader()
+	watched := r.watch(int64(len(b)))
 	n, err := r.ResponseWriter.Write(b)
+	r.written(watched, int64(n), err)
 	if r.frames != nil {
 		r.frames.write(b[:n])
 	}
-	r.count(int64(n), err)
 	return n, err
 }
 
@@ -83,8 +103,9 @@ func (r *recorder) WriteString(s string) (int, error) {
 	if r.frames != nil {
 		return r.Write([]byte(s))
 	}
+	watched := r.watch(int64(len(s)))
 	n, err := io.WriteString(r.ResponseWriter, s)
-	r.count(int64(n), err)
+	r.written(watched, int64(n), err)
 	return n, err
 }
 
@@ -94,11 +115,65 @@ func (r *recorder) ensureHeader() {
 	}
 }
 
-func (r *recorder) count(n int64, err error) {
-	r.bytes += n
-	if err != nil && r.err == nil {
-		r.err = err
+// watch prepares a write of n bytes. One that may reach the connection is watched:
+// while it blocks, the request waits for its client and not for us.
+func (r *recorder) watch(n int64) (watched bool) {
+	if r.streams {
+		r.limitWrite()
+		return false
 	}
+	if r.bytes+n <= writeBuffer {
+		return false
+	}
+	if r.patience == nil {
+		r.patience = time.AfterFunc(blockedAfter, r.blocked)
+	} else {
+		r.patience.Reset(blockedAfter)
+	}
+	return true
+}
+
+// blocked runs beside the write that blocks.
+func (r *recorder) blocked() {
+	r.exchange.observer.waiting.Add(1)
+	r.leave()
+}
+
+// written notes what a write did.
+func (r *recorder) written(watched bool, n int64, err error) {
+	if watched && !r.patience.Stop() {
+		r.exchange.observer.waiting.Add(-1)
+	}
+	r.bytes += n
+	if err == nil || r.err != nil {
+		return
+	}
+	r.err = err
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		r.exchange.observer.metrics.slow(semconv.SlowResponse)
+	}
+}
+
+// limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
+// a deadline would end a stream that is merely silent.
+func (r *recorder) limitWrite() {
+	if r.exchange.request.ProtoMajor != 1 || r.hijacked {
+		return
+	}
+	x := r.exchange
+	by := time.Since(x.started) + x.observer.config.RequestTimeout
+	if by-r.writeBy < time.Second {
+		return
+	}
+	r.writeBy = by
+	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(x.started.Add(by))
+}
+
+// liftDeadlines takes the server's deadlines from a stream.
+func (r *recorder) liftDeadlines() {
+	control := http.NewResponseController(r.ResponseWriter)
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // truncated says whether fewer bytes went out than Content-Length announced.
@@ -120,20 +195,32 @@ func (r *recorder) beginStream() {
 	}
 	r.streams = true
 	r.exchange.lift()
-	if r.onStream != nil {
-		r.onStream()
+	if !r.hijacked { // net/http has lifted them
+		r.liftDeadlines()
+	}
+	r.leave()
+}
+
+// OnLeave has f called, once, when the response no longer depends on the service: it
+// turns out to be a stream (an upgraded connection, server-sent events, a stream of
+// connect), or its client does not read it. For a procedure that is declared to be a
+// stream, f is called at once. It serves those who count requests in flight, and calls f
+// from another goroutine where a write blocks.
+func (r *recorder) OnLeave(f func()) {
+	r.onLeave = f
+	if r.streams {
+		r.leave()
 	}
 }
 
-// OnStream has f called when the answer turns out to be a stream: an upgraded
-// connection, server-sent events, a stream of connect; at once for a procedure that is
-// declared to be one. It is for one who counts requests in flight.
-func (r *recorder) OnStream(f func()) {
-	if r.streams {
-		f()
-		return
+// Leave prevents the call of OnLeave, and reports false when it was made or is being
+// made.
+func (r *recorder) Leave() bool { return r.left.CompareAndSwap(false, true) }
+
+func (r *recorder) leave() {
+	if r.onLeave != nil && r.left.CompareAndSwap(false, true) {
+		r.onLeave()
 	}
-	r.onStream = f
 }
 
 // Streams says whether the answer is a stream.
@@ -146,15 +233,17 @@ type flushRecorder struct{ *recorder }
 
 // Flush implements [http.Flusher].
 func (r flushRecorder) Flush() {
-	r.ensureHeader()
-	r.ResponseWriter.(http.Flusher).Flush()
+	_ = r.FlushError()
 }
 
 // FlushError is what http.ResponseController asks for, to learn that the caller
 // is gone.
 func (r flushRecorder) FlushError() error {
 	r.ensureHeader()
-	return http.NewResponseController(r.ResponseWriter).Flush()
+	watched := r.watch(writeBuffer + 1)
+	err := http.NewResponseController(r.ResponseWriter).Flush()
+	r.written(watched, 0, err)
+	return err
 }
 
 type http2Recorder struct{ flushRecorder }
@@ -185,8 +274,9 @@ func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	if r.frames != nil {
 		return io.Copy(struct{ io.Writer }{r.recorder}, src)
 	}
+	watched := r.watch(writeBuffer + 1)
 	n, err := r.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
-	r.count(n, err)
+	r.written(watched, n, err)
 	return n, err
 }
 

@@ -59,7 +59,7 @@ func TestTwiceTheMemoryEndsInShedding(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `echo $$ >"$1" && exec "$0"`, childBinary(t), procs)
 		p := startCommand(t, cmd, childPlan{
 			Takes: takes, Holds: holds,
-			Limiter: Config{Enabled: true, InitialLimit: 2000, MaxLimit: 2000, MemoryRatio: 0.9, MemoryShedRatio: shedRatio},
+			Limiter: Config{InitialLimit: 16, MaxLimit: 2000, MemoryRatio: 0.9, MemoryShedRatio: shedRatio}, Grown: 2000,
 		})
 		a := offer(t.Context(), p.url, rate, 4*time.Second, 5*time.Second, false)
 		r, alive := p.end(t)

@@ -47,6 +47,7 @@ type childPlan struct {
 	Spins   int           // rounds that it computes
 	Holds   int           // bytes that it keeps while it does
 	Full    bool          // every request is refused
+	Grown   int           // what the limit has grown to; its initial value when 0
 }
 
 // childReport is what the server saw.
@@ -93,7 +94,10 @@ func beChild(text string) error {
 	}
 	if c.plan.Full {
 		c.limiter.memory.from, c.limiter.memory.share = [priorities]float64{}, func() float64 { return 1 }
-		c.limiter.config.MinLimit = 0
+		c.limiter.config.InitialLimit = 0
+	}
+	if c.plan.Grown > 0 {
+		c.limiter.rule.limit = float64(c.plan.Grown)
 	}
 	c.pool = make(chan struct{}, c.plan.Workers)
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")

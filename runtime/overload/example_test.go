@@ -14,7 +14,7 @@ import (
 // request is and how long its caller waits.
 func ExampleLimiter_Wrap() {
 	limiter, err := overload.New(overload.Options{
-		Config:  overload.Config{Enabled: true, TrustedPriority: true},
+		Config:  overload.Config{TrustedPriority: true},
 		Metrics: telemetry.NewRegistry(telemetry.Classic),
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func ExampleLimiter_Wrap() {
 // The same for work that does not arrive by HTTP.
 func ExampleLimiter_Acquire() {
 	limiter, err := overload.New(overload.Options{
-		Config: overload.Config{Enabled: true}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+		Config: overload.Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -18,7 +18,7 @@ type failedKey struct{}
 // nine of ten requests fail at once instead.
 func failing(t *testing.T, told bool) (limiter *Limiter, offer func(seconds int, broken bool)) {
 	t.Helper()
-	opts := Options{Config: Config{Enabled: true}, Metrics: telemetry.NewRegistry(telemetry.Classic)}
+	opts := Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)}
 	if told {
 		opts.Failed = func(ctx context.Context) bool { return *ctx.Value(failedKey{}).(*bool) }
 	}

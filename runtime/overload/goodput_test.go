@@ -35,7 +35,9 @@ type scenario struct {
 	span     time.Duration                 // counted
 	capacity float64                       // in the counted span; 1 when 0
 	patience time.Duration                 // simPatience when 0
-	told     bool                          // callers say how long they wait
+	told     bool                          // clients say how long they wait
+	leaves   bool                          // clients that have waited so long leave
+	timeout  time.Duration                 // deadline of every request, as of HTTP_REQUEST_TIMEOUT; none when 0
 	priority func(*rand.Rand) Priority     // Default when nil
 	config   Config
 }
@@ -64,7 +66,6 @@ func steady(load float64) func(time.Duration) float64 {
 
 func simLimiter(t *testing.T, cfg Config) *Limiter {
 	t.Helper()
-	cfg.Enabled = true
 	l, err := New(Options{Config: cfg, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,9 @@ func simulate(t *testing.T, sc scenario, seed uint64) result {
 	}
 	if sc.patience == 0 {
 		sc.patience = simPatience
+	}
+	if sc.config.QueueWait == 0 && sc.timeout == 0 && !sc.told {
+		sc.config.QueueWait = simPatience / 2 // the limiter is told nothing else
 	}
 	var out result
 	synctest.Test(t, func(t *testing.T) {
@@ -148,10 +152,19 @@ func (s *simulation) run() result {
 func (s *simulation) request(takes time.Duration, p Priority) {
 	began := time.Now()
 	ctx := context.Background()
+	var cancel context.CancelFunc
 	if s.told {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.patience)
 		defer cancel()
+	}
+	if s.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	if s.leaves {
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer time.AfterFunc(s.patience, cancel).Stop()
 	}
 	permit, err := s.limiter.Acquire(ctx, p)
 	if err == nil {
@@ -253,6 +266,21 @@ func TestGoodputUnderOverload(t *testing.T) {
 			wantGoodput(t, r)
 			wantP99(t, r)
 		})
+	}
+}
+
+// Behind httpserver every request has a deadline of 30 s, whatever its client's
+// patience. Then the queue has to fill, or clients to leave, before waits become brief; the goodput
+// that this costs at first is not counted.
+func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
+	t.Parallel()
+	for _, leaves := range []bool{true, false} {
+		for _, load := range []float64{1.5, 2, 5, 10} {
+			eachSeed(t, scenario{
+				name: fmt.Sprintf("leaves=%t,load=%g", leaves, load), load: steady(load),
+				timeout: 30 * time.Second, leaves: leaves, warm: 9 * time.Second, span: 6 * time.Second,
+			}, wantGoodput)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // Refuse answers a request that was not let in. The error is a [Fault] because of
-// a [Reason], the context's when the caller left while it waited, or
+// a [Reason], a [fault.Fault] for a body that could not be read, the context's when the caller left while it waited, or
 // [context.DeadlineExceeded] when the handler said nothing until the caller's
 // deadline.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -25,19 +25,24 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 //
 // A request that is answered with a stream, whether it asked for one or not, is
 // let in like the others, and leaves its place when the stream begins: it lasts as
-// long as it lasts. Writers that tell of streams, as those of httpserver do, are
-// asked; any other is wrapped, for one allocation.
+// long as it lasts. So does one whose client does not read the response. Writers that report this, as
+// those of httpserver do, are asked; any other is wrapped, for one allocation.
+//
+// Slow clients hold no place. A body of up to 64 KiB is read before its request takes one,
+// within 16 MiB for all such bodies. A larger one, or one of unknown size over HTTP/2, takes a permit of its own
+// (16 MiB of announced size at a time) until its last byte has arrived. Both rely on the read deadline of the
+// server; httpserver sets it.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
 func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
-	if !l.config.Enabled {
+	if l.config.Mode == ModeOff {
 		return next
 	}
 	if refuse == nil {
 		refuse = refusePlainly
 	}
 	g := &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
-	for r := ReasonLimit; r <= ReasonScheduler; r++ {
+	for r := ReasonLimit; r <= ReasonBodies; r++ {
 		g.faults[r.index()] = Fault(r)
 	}
 	return g
@@ -68,24 +73,80 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve passes the request on when it is let in.
 func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
-	permit, err := g.limiter.Acquire(ctx, p)
-	if err != nil {
-		if reason, refused := err.(Reason); refused { //nolint:errorlint // Acquire wraps nothing
-			err = g.faults[reason.index()]
-		}
-		g.refuse(w, r, err)
+	w, answer := watched(w)
+	if !hasBody(r) || answer.Streams() {
+		g.serveArrived(ctx, other, w, answer, r, p)
 		return
 	}
-	w, answer := watched(w)
-	answer.OnStream(g.leave)
+	if isSmall(r) {
+		reserved, complete, err := g.limiter.bodies.buffer(r)
+		defer g.limiter.bodies.buffered.Add(-reserved)
+		if err != nil {
+			g.refuse(w, r, unreadable(err))
+			return
+		}
+		if complete {
+			g.serveArrived(ctx, other, w, answer, r, p)
+			return
+		}
+	}
+	g.serveArriving(ctx, other, w, answer, r, p)
+}
+
+// serveArrived passes on a request that waits for nothing from its client.
+func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+	permit, err := g.limiter.Acquire(ctx, p)
+	if err != nil {
+		g.reject(w, r, err)
+		return
+	}
+	answer.OnLeave(g.leave)
 	returned := false
 	defer func() {
-		if !answer.Streams() {
+		if answer.Leave() {
 			g.settle(ctx, permit, returned)
 		}
 	}()
 	g.work(ctx, other, w, r, p)
 	returned = true
+}
+
+// serveArriving passes on a request whose body is still to come. It has to wait its turn like the
+// others, and gives its place back until the body has arrived.
+func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+	permit, err := g.limiter.Acquire(ctx, p)
+	if err != nil {
+		g.reject(w, r, err)
+		return
+	}
+	permit.Forget()
+	body, err := g.limiter.receive(ctx, r, p)
+	if err != nil {
+		g.reject(w, r, err)
+		return
+	}
+	r.Body = body
+	answer.OnLeave(func() {
+		if permit, arrived := body.leave(); arrived {
+			permit.Forget()
+		}
+	})
+	returned := false
+	defer func() {
+		if permit, arrived := body.leave(); arrived {
+			g.settle(ctx, permit, returned)
+		}
+	}()
+	g.work(ctx, other, w, r, p)
+	returned = true
+}
+
+// reject answers a request that was not admitted.
+func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
+	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
+		err = g.faults[reason.index()]
+	}
+	g.refuse(w, r, err)
 }
 
 // settle gives the permit back. A failure teaches nothing: its time is that of

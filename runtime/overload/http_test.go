@@ -51,7 +51,7 @@ func TestARefusalSaysWhenToComeBack(t *testing.T) {
 		if s := w.Header().Get("Retry-After"); s != "1" && s != "2" && s != "3" {
 			t.Errorf("Retry-After: %q", s)
 		}
-		if waited := time.Since(began); waited != 50*time.Millisecond {
+		if waited := time.Since(began); waited != untoldPatience {
 			t.Errorf("it waited %s, not as long as it may", waited)
 		}
 	})
@@ -255,7 +255,7 @@ func TestACallerThatLeavesIsNotShed(t *testing.T) {
 		if l.queue.length != 0 {
 			t.Errorf("%d still wait", l.queue.length)
 		}
-		for r := ReasonLimit; r <= ReasonScheduler; r++ {
+		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			wantShed(t, l, Default, r, 0)
 		}
 	})
@@ -264,7 +264,7 @@ func TestACallerThatLeavesIsNotShed(t *testing.T) {
 func TestSwitchedOffItIsNotThere(t *testing.T) {
 	t.Parallel()
 	l := full(t, Config{})
-	l.config.Enabled = false
+	l.config.Mode = ModeOff
 	next := http.NotFoundHandler()
 	if got := get(l.Wrap(next, nil)); got.Code != http.StatusNotFound {
 		t.Errorf("the answer is %d", got.Code)

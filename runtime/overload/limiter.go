@@ -3,9 +3,11 @@ package overload
 import (
 	"context"
 	"errors"
+	goruntime "runtime"
 	"sync"
 	"time"
 
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -25,9 +27,10 @@ type Options struct {
 
 // Limiter decides who is worked on. It is safe for concurrent use.
 type Limiter struct {
-	config Config
-	failed func(context.Context) bool
-	shed   shedCounters
+	config    Config
+	failed    func(context.Context) bool
+	shed      shedCounters
+	wouldShed shedCounters // in ModeObserve
 
 	mu       sync.Mutex
 	memory   memory
@@ -35,6 +38,8 @@ type Limiter struct {
 	rule     rule
 	queue    queue
 	inFlight int
+
+	bodies *bodies
 }
 
 // New returns a limiter and declares its metrics. It starts nothing.
@@ -50,10 +55,19 @@ func New(opts Options) (*Limiter, error) {
 	if failed == nil {
 		failed = func(context.Context) bool { return false }
 	}
-	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), queue: newQueue(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg)}
+	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg), bodies: newBodies()}
 	var err error
-	l.shed, err = l.declare(opts.Metrics)
-	return l, err
+	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."); err != nil {
+		return nil, err
+	}
+	l.wouldShed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadWouldShed, "Requests that would have been rejected if OVERLOAD_MODE were enforce.")
+	if err != nil {
+		return nil, err
+	}
+	if err := l.declareGauges(opts.Metrics); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Permit is a request that is being worked on. Give it back with Release.
@@ -66,8 +80,11 @@ type Permit struct {
 // not: a [Reason], or the context's error when its caller left while it waited.
 // The context's deadline is that of the request.
 func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
-	if !l.config.Enabled {
+	switch l.config.Mode {
+	case ModeOff:
 		return Permit{}, nil
+	case ModeObserve:
+		return l.observe(ctx, p), nil
 	}
 	deadline, _ := ctx.Deadline()
 	now := time.Now()
@@ -78,7 +95,11 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	}
 	if l.inFlight < l.rule.allowed() && l.queue.empty() {
 		l.admit()
+		yield := l.sched.late(now)
 		l.mu.Unlock()
+		if yield {
+			goruntime.Gosched()
+		}
 		return Permit{l, now}, nil
 	}
 	l.rule.crowded()
@@ -95,19 +116,50 @@ func (l *Limiter) hopeless(now, deadline time.Time, p Priority) Reason {
 	switch {
 	case !deadline.IsZero() && !now.Before(deadline):
 		return ReasonDeadline
-	case l.memory.short(now, p) && l.inFlight >= l.config.MinLimit:
-		// Below the floor everybody is let in: a process that leaks must not
-		// refuse for ever instead of being restarted.
+	case l.memory.short(now, p) && l.inFlight >= l.config.InitialLimit:
+		// Below the initial limit every request is admitted: it is not the number of
+		// requests that uses the memory, and a process that leaks must not reject for
+		// ever instead of being restarted.
 		return ReasonMemory
-	case l.sched.late(now, p):
-		return ReasonScheduler
 	}
 	return admitted
+}
+
+// observe admits a request and counts it when it would have been rejected. What is in
+// flight above the limit is what the queue would hold.
+func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
+	deadline, _ := ctx.Deadline()
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	reason := l.hopeless(now, deadline, p)
+	if waiting := l.inFlight - l.rule.allowed(); reason == admitted && waiting >= 0 {
+		l.rule.crowded()
+		l.queue.overload.visit(now)
+		if patience := l.patience(now, deadline); waiting >= l.room(now, patience) {
+			l.queue.overload.reject(now, patience)
+			reason = ReasonQueueFull
+		}
+	}
+	if reason != admitted {
+		l.wouldShed[p.index()][reason.index()].Inc()
+	}
+	l.admit()
+	return Permit{l, now}
 }
 
 func (l *Limiter) admit() {
 	l.inFlight++
 	l.rule.begun(l.inFlight)
+}
+
+// enter admits a request whose work has begun already.
+func (l *Limiter) enter() Permit {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admit()
+	return Permit{l, now}
 }
 
 // Release says that the work is over. Late means that its deadline passed

@@ -31,7 +31,7 @@ func wantShed(t *testing.T, l *Limiter, p Priority, r Reason, want float64) {
 func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	t.Parallel()
 	reg := telemetry.NewRegistry(telemetry.Classic)
-	if _, err := New(Options{Config: Config{Enabled: true}, Metrics: reg}); err != nil {
+	if _, err := New(Options{Config: Config{}, Metrics: reg}); err != nil {
 		t.Fatal(err)
 	}
 	var want strings.Builder
@@ -48,12 +48,16 @@ runtime_overload_limit 64
 # HELP runtime_overload_queued Requests that wait to be begun.
 # TYPE runtime_overload_queued gauge
 runtime_overload_queued 0
-# HELP runtime_overload_shed_total Requests that were refused to protect the others.
-# TYPE runtime_overload_shed_total counter
 `)
-	for _, p := range []string{semconv.PriorityCritical, semconv.PriorityDefault, semconv.PrioritySheddable} {
-		for _, r := range []string{semconv.ShedDeadline, semconv.ShedLimit, semconv.ShedMemory, semconv.ShedQueueFull, semconv.ShedScheduler} {
-			fmt.Fprintf(&want, "runtime_overload_shed_total{priority=%q,reason=%q} 0\n", p, r)
+	for _, counter := range []struct{ name, help string }{
+		{semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."},
+		{semconv.RuntimeOverloadWouldShed, "Requests that would have been rejected if OVERLOAD_MODE were enforce."},
+	} {
+		fmt.Fprintf(&want, "# HELP %s %s\n# TYPE %[1]s counter\n", counter.name, counter.help)
+		for _, p := range []string{semconv.PriorityCritical, semconv.PriorityDefault, semconv.PrioritySheddable} {
+			for _, r := range []string{semconv.ShedDeadline, semconv.ShedLimit, semconv.ShedMemory, semconv.ShedQueueFull, semconv.ShedBodies} {
+				fmt.Fprintf(&want, "%s{priority=%q,reason=%q} 0\n", counter.name, p, r)
+			}
 		}
 	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want.String())); err != nil {
@@ -65,7 +69,7 @@ func TestGaugesShowWhatHappens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reg := telemetry.NewRegistry(telemetry.Classic)
-		l, err := New(Options{Config: Config{Enabled: true, MinLimit: 2, InitialLimit: 3}, Metrics: reg})
+		l, err := New(Options{Config: Config{MinLimit: 2, InitialLimit: 3}, Metrics: reg})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,14 +196,15 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 		{0.69, nil}, {0.71, []Priority{Sheddable}}, {0.81, []Priority{Sheddable, Default}}, {0.91, []Priority{Sheddable, Default, Critical}},
 	} {
 		l, err := New(Options{
-			Config: Config{Enabled: true, MinLimit: 1, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+			Config: Config{MinLimit: 1, InitialLimit: 1, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
 			Memory: func() float64 { return tc.used },
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.rule.limit = 10 // as it has become
 		if _, err := l.Acquire(t.Context(), Sheddable); err != nil {
-			t.Errorf("at %.2f below the floor: %v", tc.used, err)
+			t.Errorf("at %.2f below the initial limit: %v", tc.used, err)
 		}
 		for p := Sheddable; p <= Critical; p++ {
 			_, err := l.Acquire(t.Context(), p)
@@ -222,7 +227,7 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
 	t.Parallel()
 	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
-		m := newMemory(Config{Enabled: true, MemoryShedRatio: start}, func() float64 { return 0 })
+		m := newMemory(Config{MemoryShedRatio: start}, func() float64 { return 0 })
 		for p := Sheddable; p <= Critical; p++ {
 			if m.short(time.Now(), p) {
 				t.Errorf("from %g on: a %s request was refused with nothing in use", start, p)
@@ -243,7 +248,7 @@ func TestMemoryIsLookedAtNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0
 		l, err := New(Options{
-			Config: Config{Enabled: true, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+			Config: Config{MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
 			Memory: func() float64 { looks++; return 0 },
 		})
 		if err != nil {
@@ -272,7 +277,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"OVERLOAD_INITIAL_LIMIT=500":                         {Config{InitialLimit: 500, MaxLimit: 100}, "write 4 to 100"},
 		"OVERLOAD_MIN_LIMIT=-1":                              {Config{MinLimit: -1}, "1 or more"},
 		"OVERLOAD_QUEUE=-1":                                  {Config{Queue: -1}, "1 or more"},
-		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "1ms or more"},
+		"OVERLOAD_QUEUE_WAIT=-1s":                            {Config{QueueWait: -time.Second}, "0s or more"},
 		"OVERLOAD_MEMORY_SHED_RATIO=80":                      {Config{MemoryShedRatio: 80}, "0 to 1"}, // would refuse the critical first
 		"OVERLOAD_MEMORY_SHED_RATIO=-1":                      {Config{MemoryShedRatio: -1}, "0 to 1"},
 		"OVERLOAD_MEMORY_SHED_RATIO=NaN":                     {Config{MemoryShedRatio: math.NaN()}, "0 to 1"},
@@ -295,16 +300,17 @@ func TestConfigIsChecked(t *testing.T) {
 // telling is a writer that tells of what is written to it, as httpserver's do.
 type telling struct{ http.ResponseWriter }
 
-func (telling) OnStream(func()) {}
-func (telling) Streams() bool   { return false }
-func (telling) Begun() bool     { return true }
+func (telling) OnLeave(func()) {}
+func (telling) Leave() bool    { return true }
+func (telling) Streams() bool  { return false }
+func (telling) Begun() bool    { return true }
 
 // A clock that is too coarse for a fast handler, or a test in virtual time, sees
 // requests that take no time. They must not end in a limit that is no number.
 func TestRequestsThatTakeNoTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, err := New(Options{Config: Config{Enabled: true, MinLimit: 1, InitialLimit: 1}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+		l, err := New(Options{Config: Config{MinLimit: 1, InitialLimit: 1}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +369,7 @@ func TestTheLimiterAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAcquire(b *testing.B) {
-	l, err := New(Options{Config: Config{Enabled: true, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+	l, err := New(Options{Config: Config{MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -378,7 +384,7 @@ func BenchmarkAcquire(b *testing.B) {
 }
 
 func BenchmarkRefuse(b *testing.B) {
-	l, err := New(Options{Config: Config{Enabled: true}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
+	l, err := New(Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 	if err != nil {
 		b.Fatal(err)
 	}

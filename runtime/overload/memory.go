@@ -34,7 +34,7 @@ func newMemory(c Config, share func() float64) memory {
 		share = newMemoryInUse()
 	}
 	start, step := c.MemoryShedRatio, (1-c.MemoryShedRatio)/2
-	if start == 0 || !c.Enabled {
+	if start == 0 || c.Mode == ModeOff {
 		start, step = math.Inf(1), 0
 	}
 	return memory{share: share, from: [priorities]float64{start - min(step, start/2), start, start + step}}

@@ -7,23 +7,26 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// shedCounters are the refusals by priority and reason, found without hashing.
+// shedCounters are rejections by priority and reason, found without hashing.
 type shedCounters [priorities][reasons]prometheus.Counter
 
-// declare makes the limiter readable. Gauges are read when somebody scrapes, so
-// that requests do not pay for them.
-func (l *Limiter) declare(reg *telemetry.Registry) (shedCounters, error) {
+func declareShed(reg *telemetry.Registry, name, help string) (shedCounters, error) {
 	var shed shedCounters
-	vec, err := reg.Counter(semconv.RuntimeOverloadShed, "Requests that were refused to protect the others.",
-		semconv.LabelPriority, semconv.LabelReason)
+	vec, err := reg.Counter(name, help, semconv.LabelPriority, semconv.LabelReason)
 	if err != nil {
 		return shed, err
 	}
 	for p := Sheddable; p <= Critical; p++ {
-		for r := ReasonLimit; r <= ReasonScheduler; r++ {
+		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			shed[p.index()][r.index()] = vec.WithLabelValues(p.String(), r.Label())
 		}
 	}
+	return shed, nil
+}
+
+// declareGauges makes the state of the limiter readable. Gauges are read when
+// a scrape asks for them, so that requests do not pay for them.
+func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 	for _, g := range []struct {
 		name, help string
 		read       func() float64
@@ -39,14 +42,14 @@ func (l *Limiter) declare(reg *telemetry.Registry) (shedCounters, error) {
 			return g.read()
 		}
 		if err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, read)); err != nil {
-			return shed, err
+			return err
 		}
 	}
-	return shed, nil
+	return nil
 }
 
 func (l *Limiter) atFloor() float64 {
-	if l.config.Enabled && int(l.rule.limit) <= l.config.MinLimit && l.config.MinLimit < l.config.InitialLimit {
+	if l.config.Mode == ModeEnforce && int(l.rule.limit) <= l.config.MinLimit && l.config.MinLimit < l.config.InitialLimit {
 		return 1
 	}
 	return 0

@@ -103,8 +103,9 @@ func (r *rule) forgotten(now time.Time) {
 	}
 }
 
-// learn takes from a probe how long requests take without a queue, and says
-// whether that is news.
+// learn takes from a probe how long requests take without a queue, and reports whether
+// another one should follow soon: when that is news, or when half the limit explains
+// only a part of the latency, as one window of few requests may show by chance.
 func (r *rule) learn(w window) (found bool) {
 	mean, old := w.mean(), r.unqueued
 	if w.mostlyLate() {
@@ -114,5 +115,5 @@ func (r *rule) learn(w window) (found bool) {
 		r.unqueued = mean
 	}
 	r.fastest = w.fastest
-	return r.unqueued < 0.9*old || r.unqueued > 1.1*old
+	return r.unqueued < 0.9*old || r.unqueued > 1.1*old || mean > tolerance*r.unqueued
 }

@@ -22,18 +22,18 @@ func TestARealServerHoldsItsGoodput(t *testing.T) {
 		patience = 200 * time.Millisecond
 		last     = 3 * time.Second
 	)
-	goodput := func(enabled bool) float64 {
-		p := startChild(t, childPlan{Limiter: Config{Enabled: enabled}, Workers: workers, Takes: takes})
+	goodput := func(mode Mode) float64 {
+		p := startChild(t, childPlan{Limiter: Config{Mode: mode}, Workers: workers, Takes: takes})
 		a := offer(t.Context(), p.url, 3*capacity, last, patience, false)
 		r, ok := p.end(t)
 		if !ok {
 			t.Fatal("the server died")
 		}
 		share := float64(a.good) / (capacity * last.Seconds())
-		t.Logf("limiter %t: goodput %.0f %% of the capacity; %s; limit %d", enabled, 100*share, a, r.Limit)
+		t.Logf("mode %s: goodput %.0f %% of the capacity; %s; limit %d", mode, 100*share, a, r.Limit)
 		return share
 	}
-	with, without := goodput(true), goodput(false)
+	with, without := goodput(ModeEnforce), goodput(ModeOff)
 	if with < 0.7 || with < 3*without {
 		t.Errorf("goodput is %.2f of the capacity with the limiter and %.2f without", with, without)
 	}
@@ -49,19 +49,24 @@ func TestOneCore(t *testing.T) {
 	}
 	const (
 		patience = 100 * time.Millisecond
+		settled  = 5 * time.Second // as in TestAStepIsSettledInFiveSeconds
 		last     = 2 * time.Second
 		spins    = 2_000_000
 	)
-	goodput := func(capacity float64, enabled bool, load float64) float64 {
-		p := startChild(t, childPlan{Spins: spins, Limiter: Config{Enabled: enabled}}, "GOMAXPROCS=1")
+	goodput := func(capacity float64, mode Mode, load float64) float64 {
+		p := startChild(t, childPlan{Spins: spins, Limiter: Config{Mode: mode}}, "GOMAXPROCS=1")
+		for began := time.Now(); time.Since(began) < time.Second; { // a service that was well before
+			offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false)
+		}
+		offer(t.Context(), p.url, load*capacity, settled, patience, false)
 		a := offer(t.Context(), p.url, load*capacity, last, patience, false)
 		r, ok := p.end(t)
 		if !ok {
 			t.Fatal("the server died")
 		}
 		share := float64(a.good) / (capacity * last.Seconds())
-		t.Logf("limiter %t, load %g: goodput %.0f %% of the capacity; %s; age of the served %.0f ms, scheduler p99 %.0f ms",
-			enabled, load, 100*share, a, 1e3*r.ServedAge, 1e3*r.SchedulerP99)
+		t.Logf("mode %s, load %g: goodput %.0f %% of the capacity; %s; age of the served %.0f ms, scheduler p99 %.0f ms, limit %d",
+			mode, load, 100*share, a, 1e3*r.ServedAge, 1e3*r.SchedulerP99, r.Limit)
 		return share
 	}
 	// Whoever else computes on this machine takes the one core away from either
@@ -70,7 +75,7 @@ func TestOneCore(t *testing.T) {
 	helps := func(load float64) bool {
 		capacity := capacityOf(t, childPlan{Spins: spins})
 		t.Logf("one request after the other: %.0f/s", capacity)
-		return goodput(capacity, true, load) >= 2*goodput(capacity, false, load)
+		return goodput(capacity, ModeEnforce, load) >= 2*goodput(capacity, ModeOff, load)
 	}
 	for _, load := range []float64{2, 4} {
 		for tries := 1; !helps(load); tries++ {
@@ -105,7 +110,7 @@ func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
 	}
 	const requests = 400
 	cost := func(full bool) float64 {
-		p := startChild(t, childPlan{Spins: 500_000, Full: full, Limiter: Config{Enabled: true, MinLimit: 8, MemoryShedRatio: 0.8}})
+		p := startChild(t, childPlan{Spins: 500_000, Full: full, Limiter: Config{MinLimit: 8, MemoryShedRatio: 0.8}})
 		transport := &http.Transport{}
 		defer transport.CloseIdleConnections()
 		for range requests {

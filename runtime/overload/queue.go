@@ -1,6 +1,7 @@
 package overload
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -8,36 +9,139 @@ import (
 )
 
 const (
-	// standing is how many of the longest waits a queue may be there before it is no
-	// burst any more but the load itself. With the default wait that is CoDel's
-	// interval of 100 ms (RFC 8289, 4.3).
-	standing = 2
-	// calmAgain is how long nobody may have waited for the next queue to be a burst.
+	// patienceShare is the part of the time until its deadline that a request may
+	// spend in the queue. The other half is for its own work.
+	patienceShare = 2
+	// untoldPatience is the maximum time in the queue where a request has no
+	// deadline and no OVERLOAD_QUEUE_WAIT is set.
+	untoldPatience = time.Second
+	// briefWait is the maximum time in the queue of an overloaded service: the target
+	// of CoDel (RFC 8289, 4.3). It keeps workers busy and adds latency for nothing
+	// beyond that.
+	briefWait = 5 * time.Millisecond
+	// calmAgain is the time without a queue after which a service is no longer
+	// overloaded: the interval of CoDel (RFC 8289, 4.3).
 	calmAgain = 100 * time.Millisecond
-	// standingWait is the longest wait in such a queue; CoDel's target. It keeps
-	// workers busy and costs latency for nothing beyond that.
-	standingWait = 5 * time.Millisecond
+
+	// longestBurst is how long requests may be rejected before the service is
+	// overloaded: a second, or as long as they may wait if that is less.
+	longestBurst = time.Second
+	// firstSpell is how long a service is taken for overloaded at first, and
+	// longestSpell at most. Clients that come back at once look like a load that does not
+	// end, so that only an attempt with longer waits can tell. For probation after a
+	// spell, requests may wait a probationShare of it; an attempt that fails then costs a few per cent of
+	// the goodput.
+	firstSpell     = time.Second
+	longestSpell   = time.Minute
+	probation      = time.Second
+	probationShare = 32
+
+	// Clients that leave the queue show that it is longer than they wait, once they
+	// are more than lateShare of at least leftSamples within leftWindow.
+	leftWindow  = time.Second
+	leftSamples = 50
 )
 
 // waiter is a request in the queue. Its fate is sent once.
 type waiter struct {
 	priority Priority
+	came     time.Time
 	until    time.Time // when it has waited long enough
 	place    *list.Element
-	fate     chan Permit // closed, with reason set, when it is refused
+	fate     chan Permit // closed, with reason set, when it is rejected
 	reason   Reason
 }
 
-// queue holds those who wait, by priority, oldest first.
+// queue holds the requests that wait, by priority, oldest first.
 type queue struct {
-	waiting [priorities]list.List
-	length  int
-	burst   time.Duration // how long a burst may last
-	since   time.Time     // when the burst began
-	busy    time.Time     // when somebody last waited
+	waiting  [priorities]list.List
+	length   int
+	overload overloaded
 }
 
-func newQueue(c Config) queue { return queue{burst: standing * c.QueueWait} }
+// overloaded is the judgement that more arrives than can be done in time. It begins once
+// requests have been rejected for longer than a burst lasts or enough clients have left, and not
+// when a queue has merely existed for some time: as many clients as the queue holds, each with one
+// request at a time, fill it for ever and miss no deadline.
+type overloaded struct {
+	until time.Time     // end of the spell; zero when not overloaded
+	ended time.Time     // when the last spell ended
+	spell time.Duration // length of the last one
+	busy  time.Time     // when a request last wanted to wait
+
+	rejecting time.Time // since when requests are rejected
+	rejected  time.Time // when one last was
+
+	counted     time.Time // since when begun and left are counted
+	begun, left int       // requests that were begun from the queue, and whose clients left it
+}
+
+// patience is how long a request may wait that may otherwise wait so long.
+func (o *overloaded) patience(now time.Time, calm time.Duration) time.Duration {
+	switch {
+	case o.now(now):
+		return min(calm, briefWait)
+	case o.onProbation(now):
+		return min(calm, o.spell/probationShare)
+	}
+	return calm
+}
+
+func (o *overloaded) onProbation(now time.Time) bool {
+	return o.until.IsZero() && now.Sub(o.ended) < probation
+}
+
+// now reports whether the service is overloaded, and ends a spell that is over.
+func (o *overloaded) now(now time.Time) bool {
+	if !o.until.IsZero() && (!now.Before(o.until) || now.Sub(o.busy) > calmAgain) {
+		o.until, o.ended = time.Time{}, now
+	}
+	return !o.until.IsZero()
+}
+
+// visit notes that a request wants to wait.
+func (o *overloaded) visit(now time.Time) {
+	o.now(now)
+	o.busy = now
+}
+
+// reject notes that a request of that patience was rejected.
+func (o *overloaded) reject(now time.Time, patience time.Duration) {
+	if now.Sub(o.rejected) > calmAgain {
+		o.rejecting = now
+	}
+	o.rejected = now
+	if o.onProbation(now) || now.Sub(o.rejecting) >= min(patience, longestBurst) {
+		o.begin(now)
+	}
+}
+
+// begin starts a spell, twice as long as one that ended a short time before.
+func (o *overloaded) begin(now time.Time) {
+	if !o.until.IsZero() {
+		return
+	}
+	if now.Sub(o.ended) > longestSpell {
+		o.spell = 0
+	}
+	o.spell = min(longestSpell, cmp.Or(2*o.spell, firstSpell))
+	o.until = now.Add(o.spell)
+}
+
+// gone notes that a client left the queue, or that its request was begun.
+func (o *overloaded) gone(now time.Time, left bool) {
+	if now.Sub(o.counted) > leftWindow {
+		o.counted, o.begun, o.left = now, 0, 0
+	}
+	if !left {
+		o.begun++
+		return
+	}
+	o.left++
+	if all := o.begun + o.left; all >= leftSamples && float64(o.left) > lateShare*float64(all) {
+		o.begin(now)
+	}
+}
 
 func (q *queue) empty() bool { return q.length == 0 }
 
@@ -45,17 +149,6 @@ func (q *queue) push(w *waiter) {
 	w.place = q.waiting[w.priority.index()].PushBack(w)
 	q.length++
 }
-
-// visit notes that somebody wants to wait.
-func (q *queue) visit(now time.Time) {
-	if q.length == 0 && now.Sub(q.busy) > calmAgain {
-		q.since = now
-	}
-	q.busy = now
-}
-
-// stands says whether the queue is the load itself.
-func (q *queue) stands(now time.Time) bool { return now.Sub(q.since) > q.burst }
 
 func (q *queue) remove(w *waiter) {
 	q.waiting[w.priority.index()].Remove(w.place)
@@ -84,10 +177,11 @@ func (q *queue) lesser(p Priority) *waiter {
 }
 
 // enqueue gives a request a place in the queue, at the cost of a less important
-// one when there is no room, or says why not.
+// one when there is no room, or gives the reason of its rejection.
 func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason) {
-	l.queue.visit(now)
-	until, expired := now.Add(l.config.QueueWait), admitted
+	l.queue.overload.visit(now)
+	patience := l.patience(now, deadline)
+	until, expired := now.Add(patience), admitted
 	if !deadline.IsZero() {
 		latest := deadline.Add(-seconds(l.rule.fastest))
 		if !now.Before(latest) {
@@ -97,29 +191,38 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 			until, expired = latest, ReasonDeadline
 		}
 	}
-	if l.queue.length >= l.room(now) {
+	if l.queue.length >= l.room(now, patience) {
+		l.queue.overload.reject(now, patience)
 		victim := l.queue.lesser(p)
 		if victim == nil {
 			return nil, ReasonQueueFull
 		}
 		l.turnAway(victim, ReasonQueueFull)
 	}
-	w := &waiter{priority: p, until: until, reason: expired, fate: make(chan Permit, 1)}
+	w := &waiter{priority: p, came: now, until: until, reason: expired, fate: make(chan Permit, 1)}
 	l.queue.push(w)
 	return w, admitted
 }
 
-// room is how many may wait: as many as get their turn in the time that they may
-// wait, at the rate at which requests end.
-func (l *Limiter) room(now time.Time) int {
-	wait := l.config.QueueWait
-	if l.queue.stands(now) {
-		wait = min(wait, standingWait)
+// patience is the maximum time in the queue of a request.
+func (l *Limiter) patience(now, deadline time.Time) time.Duration {
+	switch {
+	case l.config.QueueWait > 0:
+		return l.config.QueueWait
+	case deadline.IsZero():
+		return untoldPatience
 	}
+	return deadline.Sub(now) / patienceShare
+}
+
+// room is the number of requests that may wait: as many as are begun within the
+// patience of the next one.
+func (l *Limiter) room(now time.Time, patience time.Duration) int {
+	patience = l.queue.overload.patience(now, patience)
 	if l.rule.recent == 0 {
-		return l.config.Queue // nobody knows the rate yet
+		return l.config.Queue // the capacity is not known yet
 	}
-	turns := wait.Seconds() / l.rule.recent * float64(l.rule.allowed())
+	turns := patience.Seconds() * l.rule.capacity()
 	return max(1, int(min(turns, float64(l.config.Queue))))
 }
 
@@ -131,10 +234,12 @@ func (l *Limiter) dispatch(now time.Time) {
 			return
 		}
 		if !now.Before(w.until) {
+			l.queue.overload.reject(now, w.until.Sub(w.came))
 			l.turnAway(w, w.expired())
 			continue
 		}
 		l.queue.remove(w)
+		l.queue.overload.gone(now, false)
 		l.admit()
 		w.fate <- Permit{l, now}
 	}
@@ -171,8 +276,14 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 		return l.decided(w, permit, ok)
 	}
 	l.queue.remove(w)
+	left := errors.Is(ctx.Err(), context.Canceled)
+	if now := time.Now(); left {
+		l.queue.overload.gone(now, true)
+	} else {
+		l.queue.overload.reject(now, w.until.Sub(w.came))
+	}
 	l.mu.Unlock()
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if left {
 		return Permit{}, ctx.Err()
 	}
 	return Permit{}, l.refused(w.priority, w.expired())

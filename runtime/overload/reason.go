@@ -12,10 +12,10 @@ const (
 	ReasonQueueFull        // so many wait that it was not worth waiting
 	ReasonDeadline         // its caller would have given up before the answer
 	ReasonMemory           // the process is short of memory
-	ReasonScheduler        // it waited for a processor too long to be begun
+	ReasonBodies           // too many large bodies are being received
 )
 
-const reasons = int(ReasonScheduler)
+const reasons = int(ReasonBodies)
 
 // index is the place in a table of all reasons.
 func (r Reason) index() int { return int(r) - 1 }
@@ -29,8 +29,8 @@ func (r Reason) Label() string {
 		return semconv.ShedDeadline
 	case ReasonMemory:
 		return semconv.ShedMemory
-	case ReasonScheduler:
-		return semconv.ShedScheduler
+	case ReasonBodies:
+		return semconv.ShedBodies
 	case ReasonLimit, admitted:
 	}
 	return semconv.ShedLimit
@@ -43,7 +43,9 @@ func (r Reason) Error() string {
 		return "the answer would come after the caller's deadline"
 	case ReasonMemory:
 		return "the service is short of memory"
-	case ReasonLimit, ReasonQueueFull, ReasonScheduler, admitted:
+	case ReasonBodies:
+		return "the service receives as many large request bodies as it can"
+	case ReasonLimit, ReasonQueueFull, admitted:
 	}
 	return "the service has more to do than it can"
 }

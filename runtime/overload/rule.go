@@ -13,6 +13,10 @@ const (
 	// steepest is the least gradient of one window, as in gradient2: with the
 	// smoothing, a limit falls by a tenth a window at most.
 	steepest = 0.5
+	// hurry is the share of a new limit that is so far off that the gradient is the
+	// steepest: a slow service has few windows a second, and would take many seconds for the way
+	// from the initial limit.
+	hurry = 0.5
 	// headroom is added to every new limit, as gradient2's queue. It is what lets
 	// a limit grow at all.
 	headroom = 4.0
@@ -32,6 +36,9 @@ const (
 	// drift is the weight of one window in the latency without a queue, while
 	// there is none: five seconds to follow a service that became slower.
 	drift = 1.0 / 50
+
+	// rateWeight is the weight of one window in the rate at which requests end.
+	rateWeight = 0.1
 
 	// lateShare is the share of requests that end past their deadline above which
 	// the limit does not grow: steady timeouts look like a steady latency.
@@ -54,6 +61,7 @@ type rule struct {
 	unqueued float64 // seconds that a request takes without a queue; 0 when unknown
 	fastest  float64 // seconds that the fastest of the last window took
 	recent   float64 // seconds that the mean one took
+	rate     float64 // requests that ended, a second, over some ten windows
 
 	window window
 	probe  probe
@@ -81,6 +89,11 @@ func (r *rule) allowed() int {
 	}
 	return int(r.limit)
 }
+
+// capacity is the number of requests a second that can be done: as many as have ended of late,
+// or as end when the limit is used up at the latency of late. The first is too low
+// while few arrive, and the second after the limit was lowered.
+func (r *rule) capacity() float64 { return max(r.rate, float64(r.allowed())/r.recent) }
 
 // begun notes how many are in flight after one was admitted.
 func (r *rule) begun(inFlight int) { r.window.busiest = max(r.window.busiest, inFlight) }
@@ -131,6 +144,7 @@ func (w *window) mostlyLate() bool { return float64(w.late) > lateShare*float64(
 func (r *rule) turn(w window, now time.Time) {
 	mean := w.mean()
 	r.recent, r.fastest = mean, w.fastest
+	r.rate += (float64(w.count)/now.Sub(w.began).Seconds() - r.rate) * rateWeight
 	switch {
 	case r.unqueued == 0:
 		r.unqueued = mean
@@ -155,8 +169,11 @@ func (r *rule) turn(w window, now time.Time) {
 // move applies gradient2 to a limit that is in use; of one that is not, latency
 // says nothing.
 func (r *rule) move(w window, mean float64) {
-	gradient := max(steepest, min(1, tolerance*r.unqueued/mean))
+	gradient, weight := max(steepest, min(1, tolerance*r.unqueued/mean)), smoothing
 	grow := headroom
+	if gradient == steepest {
+		weight = hurry
+	}
 	switch {
 	case w.mostlyLate():
 		gradient, grow = min(gradient, 0.9), 0
@@ -164,5 +181,5 @@ func (r *rule) move(w window, mean float64) {
 		grow = max(headroom, r.limit/2)
 	}
 	next := r.limit*gradient + grow
-	r.limit = min(r.high, max(r.low, r.limit+(next-r.limit)*smoothing))
+	r.limit = min(r.high, max(r.low, r.limit+(next-r.limit)*weight))
 }

@@ -6,61 +6,59 @@ import (
 )
 
 const (
-	// schedulerEvery is how often the scheduler is looked at.
+	// schedulerEvery is the time between two readings of the scheduler.
 	schedulerEvery = 10 * time.Millisecond
-	// schedulerSamples is how many waits make a judgement, of which Go notes one in
-	// eight, and how many requests: where few come, it is not they who wait in line,
-	// and refusing them would help nobody.
+	// schedulerSamples is how many waits make a judgement. Go records one in eight.
 	schedulerSamples = 8
-	// schedulerStale is when waits that were few are too old to say anything.
+	// schedulerStale is the age at which fewer waits than that are forgotten.
 	schedulerStale = 200 * time.Millisecond
 	// schedulerShare is the share of goroutines that waited less. Half of what runs
 	// in a server never waits, since it was woken by what ran before it; those that
-	// were woken by the network stand in the line, and they are in the upper tenth.
+	// were woken by the network are in the upper tenth.
 	schedulerShare = 0.9
+	// schedulerLate is the wait from which requests yield. A yield costs some 200 ns,
+	// and may wake a thread that finds nothing to do; a service whose goroutines run at
+	// once has no use for it.
+	schedulerLate = time.Millisecond
 )
 
-// scheduler knows how long goroutines that could run wait for a processor: the
-// time that a request spends before the first line of ours, where no limit of
-// requests that are worked on can see it. The limiter's lock guards it.
+// scheduler reports how long goroutines that could run wait for a CPU. The limiter's
+// lock guards it.
+//
+// A handler that computes for a few milliseconds is not interrupted: Go preempts
+// after 10 ms. On a saturated CPU one request then runs from its first line to its last before the
+// next one is read, so that never more than one is in flight, and the queue is the
+// scheduler's, where no limit sees it. A request that yields once it has been admitted lets the
+// others arrive and be counted; then the queue is the limiter's.
 type scheduler struct {
-	read    func() *metrics.Float64Histogram // nil: not looked at
-	longest time.Duration                    // for the default priority
-	looked  time.Time
-	since   time.Time // of counts
-	came    int       // requests since then
-	counts  []uint64  // as they were at since
-	wait    time.Duration
+	read   func() *metrics.Float64Histogram // nil: not looked at
+	looked time.Time
+	since  time.Time // of counts
+	counts []uint64  // as they were at since
+	wait   time.Duration
 }
 
 func newScheduler(c Config) scheduler {
-	if !c.Enabled {
+	if c.Mode == ModeOff {
 		return scheduler{}
 	}
 	samples := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
-	return scheduler{longest: c.QueueWait, read: func() *metrics.Float64Histogram {
+	return scheduler{read: func() *metrics.Float64Histogram {
 		metrics.Read(samples)
 		return samples[0].Value.Float64Histogram()
 	}}
 }
 
-// late says whether a request of that priority has waited too long by now,
-// judged by how long goroutines have waited of late. The important may have
-// waited twice as long.
-func (s *scheduler) late(now time.Time, p Priority) bool {
+// late reports whether goroutines have waited long of late.
+func (s *scheduler) late(now time.Time) bool {
 	if s.read == nil {
 		return false
 	}
-	s.came++
 	if now.Sub(s.looked) >= schedulerEvery {
 		s.looked = now
 		s.look(now)
 	}
-	longest := s.longest
-	if p == Critical {
-		longest *= 2
-	}
-	return s.wait > longest
+	return s.wait > schedulerLate
 }
 
 // look takes the quantile of the waits since the last judgement.
@@ -77,7 +75,7 @@ func (s *scheduler) look(now time.Time) {
 	}
 	stale := now.Sub(s.since) > schedulerStale
 	switch {
-	case total >= schedulerSamples && s.came >= schedulerSamples && !stale:
+	case total >= schedulerSamples && !stale:
 		s.wait = s.quantile(h, total)
 	case stale:
 		s.wait = 0
@@ -89,7 +87,7 @@ func (s *scheduler) look(now time.Time) {
 
 func (s *scheduler) begin(h *metrics.Float64Histogram, now time.Time) {
 	copy(s.counts, h.Counts)
-	s.since, s.came = now, 0
+	s.since = now
 }
 
 func (s *scheduler) quantile(h *metrics.Float64Histogram, total uint64) time.Duration {

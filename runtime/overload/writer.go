@@ -10,9 +10,12 @@ import (
 
 // answer is a writer that tells of what is written to it.
 type answer interface {
-	// OnStream has f called, once, when the answer turns out to be a stream.
-	OnStream(f func())
-	Streams() bool // whether it did
+	// OnLeave has f called, once, when the response no longer depends on the service:
+	// it turns out to be a stream, or its client does not read it.
+	OnLeave(f func())
+	// Leave prevents that call, and reports false when it was made or is being made.
+	Leave() bool
+	Streams() bool // whether the response is a stream
 	Begun() bool   // whether the header is on its way
 }
 
@@ -31,13 +34,16 @@ func watched(w http.ResponseWriter) (http.ResponseWriter, answer) {
 type watcher struct {
 	http.ResponseWriter
 
-	begun    bool
-	streams  bool
-	onStream func()
+	begun   bool
+	streams bool
+	onLeave func()
 }
 
-// OnStream implements [answer].
-func (w *watcher) OnStream(f func()) { w.onStream = f }
+// OnLeave implements [answer].
+func (w *watcher) OnLeave(f func()) { w.onLeave = f }
+
+// Leave implements [answer].
+func (w *watcher) Leave() bool { return !w.streams }
 
 // Streams implements [answer].
 func (w *watcher) Streams() bool { return w.streams }
@@ -72,8 +78,8 @@ func (w *watcher) begin(status int) {
 	}
 	w.begun = true
 	w.streams = status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))
-	if w.streams && w.onStream != nil {
-		w.onStream()
+	if w.streams && w.onLeave != nil {
+		w.onLeave()
 	}
 }
 

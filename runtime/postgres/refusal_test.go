@@ -71,7 +71,7 @@ func TestAllocationsOfARefusalAreAFifthOfThoseOfARow(t *testing.T) { //nolint:pa
 	g.exec(t, "INSERT INTO users VALUES ('7', 'Ada', 'ada@example.com')")
 	memory := 0.0
 	l, err := overload.New(overload.Options{
-		Config:  overload.Config{Enabled: true, MinLimit: 1, MemoryShedRatio: 0.8},
+		Config:  overload.Config{MinLimit: 1, InitialLimit: 1, MemoryShedRatio: 0.8},
 		Metrics: g.host.telemetry.Metrics(), Failed: httpserver.Failed, Memory: func() float64 { return memory },
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func TestAllocationsOfARefusalAreAFifthOfThoseOfARow(t *testing.T) { //nolint:pa
 	}
 	h := limited(t, g.host, l, oneRow(g.DB))
 	served := spentOn(t, h, http.StatusOK)
-	if _, err := l.Acquire(t.Context(), overload.Default); err != nil { // below the floor nobody is refused
+	if _, err := l.Acquire(t.Context(), overload.Default); err != nil { // below the initial limit no request is rejected
 		t.Fatal(err)
 	}
 	memory = 1

@@ -88,7 +88,13 @@ const (
 	ShedQueueFull     = "queue_full" // so many wait that it was not worth waiting
 	ShedDeadline      = "deadline"   // its caller would have given up before the answer
 	ShedMemory        = "memory"     // the process is short of memory
-	ShedScheduler     = "scheduler"  // it waited for a processor too long to be begun
+	ShedBodies        = "bodies"     // too many large request bodies are being received
+)
+
+// Values of [LabelReason] in [HTTPServerSlowClients].
+const (
+	SlowRequestBody = "request_body" // the body did not arrive in time
+	SlowResponse    = "response"     // the response was not read in time
 )
 
 // Values of [LabelSignal] in [RuntimeTelemetryDropped].

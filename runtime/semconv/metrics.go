@@ -17,6 +17,9 @@ const (
 	HTTPServerStreamDuration = "http_server_stream_duration_seconds"
 	// HTTPServerPanics counts handlers that panicked, by method and route.
 	HTTPServerPanics = "http_server_panics_total"
+	// HTTPServerSlowClients counts requests that were ended because their client sent the
+	// request or read the response too slowly, by reason.
+	HTTPServerSlowClients = "http_server_slow_clients_total"
 )
 
 // Metrics of the HTTP client.
@@ -109,6 +112,10 @@ const (
 	// RuntimeOverloadShed counts requests that were refused to protect the
 	// others, by priority and reason. All combinations exist from the start.
 	RuntimeOverloadShed = "runtime_overload_shed_total"
+	// RuntimeOverloadWouldShed counts requests that were admitted because
+	// OVERLOAD_MODE is observe, and would have been rejected otherwise, by priority and
+	// reason.
+	RuntimeOverloadWouldShed = "runtime_overload_would_shed_total"
 	// RuntimeOverloadAtFloor is 1 while the limit is as low as it may get:
 	// whatever makes the service slow, a lower limit will not cure it.
 	RuntimeOverloadAtFloor = "runtime_overload_at_floor"

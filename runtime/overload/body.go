@@ -1,0 +1,183 @@
+package overload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/observability-first/scaffold/runtime/fault"
+)
+
+const (
+	// smallBody is the size up to which a request body is read before its request takes a
+	// place: larger than nearly all JSON that a client writes.
+	smallBody = 64 << 10
+	// firstBuffer is what a small body gets at first. It grows as bytes arrive, so that
+	// a client has to send what it makes the service keep.
+	firstBuffer = 4 << 10
+	// bodyBudget bounds the memory of small bodies together, and the size of large
+	// ones that are received at a time: an eighth of 128 MiB for each.
+	bodyBudget = 16 << 20
+	// unknownBody is the size of a body that announces none: the default of
+	// HTTP_BODY_LIMIT.
+	unknownBody = 1 << 20
+)
+
+// bodies keeps clients that send slowly from holding places: only a request whose body
+// has arrived counts as in flight.
+type bodies struct {
+	buffered  atomic.Int64 // bytes of small bodies
+	receiving *semaphore.Weighted
+}
+
+func newBodies() *bodies { return &bodies{receiving: semaphore.NewWeighted(bodyBudget)} }
+
+// errNoBuffer means that small bodies use all memory that they may use.
+var errNoBuffer = errors.New("no memory for another small body")
+
+// body is the rest of a request body, behind the bytes that were read of it.
+type body struct {
+	io.Reader
+	io.Closer
+}
+
+// buffer reads a small body into memory, and returns the bytes that it reserved. A body
+// that turns out to be large keeps what was read in front of its rest.
+func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err error) {
+	var data []byte
+	for err == nil {
+		if len(data) == cap(data) {
+			if len(data) >= smallBody {
+				break
+			}
+			grown := max(firstBuffer, 2*cap(data))
+			if r.ContentLength > 0 && r.ContentLength < int64(grown) {
+				grown = int(r.ContentLength)
+			}
+			if b.buffered.Add(int64(grown-cap(data))) > bodyBudget {
+				b.buffered.Add(int64(cap(data) - grown))
+				err = errNoBuffer
+				break
+			}
+			reserved += int64(grown - cap(data))
+			data = append(make([]byte, 0, grown), data...)
+		}
+		var n int
+		n, err = r.Body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		r.Body = body{bytes.NewReader(data), r.Body}
+		return reserved, true, nil
+	case err == nil || errors.Is(err, errNoBuffer):
+		r.Body = body{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
+		return reserved, false, nil
+	}
+	return reserved, false, err
+}
+
+// isSmall reports whether the body of the request may be read before its handler runs. That
+// of HTTP/2 without a length may be one half of a conversation, and a client that expects
+// to be asked for its body wants the handler's opinion first.
+func isSmall(r *http.Request) bool {
+	if len(r.Header["Expect"]) > 0 {
+		return false
+	}
+	return r.ContentLength > 0 && r.ContentLength <= smallBody || r.ContentLength < 0 && r.ProtoMajor == 1
+}
+
+// unreadable is an error of reading a body, for the client. Whatever it is, the client
+// sent the body, so that it is no failure of the service.
+func unreadable(err error) error {
+	if f := fault.Of(err); f.Code != fault.CodeInternal {
+		return f
+	}
+	return fault.New(fault.CodeMalformed, "the request body cannot be read; send all of it").Because(err)
+}
+
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
+// arrival is a large body that arrives while its handler runs. Until the last byte its
+// request counts as a body that is received, and from then on as a request in flight.
+type arrival struct {
+	io.ReadCloser
+	limiter *Limiter
+	weight  int64
+
+	mu      sync.Mutex // a handler may read in another goroutine than the one that it returns in
+	arrived bool
+	left    bool
+	permit  Permit
+}
+
+// receive takes a permit for a large body, waiting as long as a request may wait.
+func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*arrival, error) {
+	a := &arrival{ReadCloser: r.Body, limiter: l, weight: min(r.ContentLength, bodyBudget)}
+	if r.ContentLength < 0 {
+		a.weight = unknownBody
+	}
+	if l.bodies.receiving.TryAcquire(a.weight) {
+		return a, nil
+	}
+	if l.config.Mode == ModeObserve {
+		l.wouldShed[p.index()][ReasonBodies.index()].Inc()
+		a.weight = 0
+		return a, nil
+	}
+	deadline, _ := ctx.Deadline()
+	waiting, cancel := context.WithTimeout(ctx, l.patience(time.Now(), deadline))
+	defer cancel()
+	if err := l.bodies.receiving.Acquire(waiting, a.weight); err == nil {
+		return a, nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err()
+	}
+	return nil, l.refused(p, ReasonBodies)
+}
+
+// Read implements [io.Reader].
+func (a *arrival) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err != nil {
+		a.arrive()
+	}
+	return n, err
+}
+
+// arrive makes the request one in flight. It is not rejected any more: its work has begun.
+func (a *arrival) arrive() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.arrived || a.left {
+		return
+	}
+	a.arrived = true
+	a.limiter.bodies.receiving.Release(a.weight)
+	a.permit = a.limiter.enter()
+}
+
+// leave gives back whatever the request holds, and returns the permit if there is one to
+// learn from.
+func (a *arrival) leave() (Permit, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left {
+		return Permit{}, false
+	}
+	a.left = true
+	if !a.arrived {
+		a.limiter.bodies.receiving.Release(a.weight)
+	}
+	return a.permit, a.arrived
+}

@@ -1,0 +1,152 @@
+package overload
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// inFlightNow reads what the limiter counts.
+func inFlightNow(l *Limiter) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inFlight
+}
+
+// post is a request with a body of that announced length; -1 announces none.
+func post(body io.Reader, length int64) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(body))
+	r.ContentLength = length
+	return r
+}
+
+// A body takes a place only once it has arrived, whatever its size; the handler reads
+// all of it, and everything is given back.
+func TestABodyTakesAPlaceOnceItHasArrived(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		size   int
+		length int64
+		proto  int
+	}{
+		"small":                        {1000, 1000, 1},
+		"as large as a small one is":   {smallBody, smallBody, 1},
+		"large":                        {smallBody + 1, smallBody + 1, 1},
+		"small and chunked":            {1000, -1, 1},
+		"large and chunked":            {3 * smallBody, -1, 1},
+		"of unknown length, by HTTP/2": {1000, -1, 2},
+		"larger than the budget":       {bodyBudget + 1, bodyBudget + 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := simLimiter(t, Config{})
+			sent, arriving := io.Pipe()
+			want := bytes.Repeat([]byte("x"), tc.size)
+			go func() {
+				_, _ = arriving.Write(want[:tc.size-1])
+				if n := inFlightNow(l); n != 0 {
+					t.Errorf("%d requests are in flight while the body arrives", n)
+				}
+				_, _ = arriving.Write(want[tc.size-1:])
+				_ = arriving.Close()
+			}()
+			r := post(sent, tc.length)
+			r.ProtoMajor = tc.proto
+			l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				got, err := io.ReadAll(r.Body)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("the handler reads %d bytes and %v", len(got), err)
+				}
+				if n := inFlightNow(l); n != 1 {
+					t.Errorf("%d requests are in flight once the body has arrived", n)
+				}
+			}), nil).ServeHTTP(httptest.NewRecorder(), r)
+			if n := inFlightNow(l); n != 0 {
+				t.Errorf("%d requests are still in flight", n)
+			}
+			if n := l.bodies.buffered.Load(); n != 0 {
+				t.Errorf("%d bytes are still reserved", n)
+			}
+			if !l.bodies.receiving.TryAcquire(bodyBudget) {
+				t.Error("a body permit was not given back")
+			}
+		})
+	}
+}
+
+// A body that breaks off is answered before it takes a place; the handler is not asked.
+func TestABrokenBodyIsRejectedWithoutAPlace(t *testing.T) {
+	t.Parallel()
+	l := full(t, Config{})
+	w := httptest.NewRecorder()
+	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("connection reset")))
+	l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }), nil).
+		ServeHTTP(w, post(broken, 1000))
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+// Small bodies that find no memory count as large ones, and large ones that find no
+// permit are rejected; in ModeObserve they are only counted.
+func TestBodiesBeyondTheirBudgetAreRejected(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{ModeEnforce, ModeObserve} {
+		synctest.Test(t, func(t *testing.T) {
+			l := simLimiter(t, Config{Mode: mode, QueueWait: time.Second})
+			l.bodies.buffered.Store(bodyBudget)
+			l.bodies.receiving.TryAcquire(bodyBudget - 5000)
+			h := l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }), nil)
+			status := func(size int) int {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, post(strings.NewReader(strings.Repeat("x", size)), int64(size)))
+				return w.Code
+			}
+			if got := status(5000); got != http.StatusOK {
+				t.Errorf("%s: with a permit left, status %d", mode, got)
+			}
+			want := http.StatusServiceUnavailable
+			if mode == ModeObserve {
+				want = http.StatusOK
+			}
+			if got := status(5001); got != want {
+				t.Errorf("%s: without a permit, status %d", mode, got)
+			}
+			counter := l.shed
+			if mode == ModeObserve {
+				counter = l.wouldShed
+			}
+			if n := testutil.ToFloat64(counter[Default.index()][ReasonBodies.index()]); n != 1 {
+				t.Errorf("%s: %g are counted", mode, n)
+			}
+			if l.bodies.buffered.Load() != bodyBudget || !l.bodies.receiving.TryAcquire(5000) || inFlightNow(l) != 0 {
+				t.Errorf("%s: something was not given back", mode)
+			}
+		})
+	}
+}
+
+// A handler that answers without reading gives the permit back, and so does one that
+// answers with a stream.
+func TestAHandlerThatReadsNoBodyGivesItsPermitBack(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"text/plain", "text/event-stream"} {
+		l := simLimiter(t, Config{})
+		l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(http.StatusTeapot)
+		}), nil).ServeHTTP(httptest.NewRecorder(), post(strings.NewReader("x"), 1<<20))
+		if !l.bodies.receiving.TryAcquire(bodyBudget) || inFlightNow(l) != 0 {
+			t.Errorf("%s: something was not given back", contentType)
+		}
+	}
+}

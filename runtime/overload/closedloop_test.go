@@ -1,0 +1,140 @@
+package overload
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// closedLoop is a number of clients that each send one request after the other to
+// a server of so many CPUs, which other processes take away now and then.
+type closedLoop struct {
+	clients int
+	cpus    int
+	takes   time.Duration // CPU time of a request
+	timeout time.Duration // deadline of a request
+	stolen  time.Duration // longest time that another process keeps a CPU
+}
+
+// run returns the rejections, and the longest time that a request took.
+func (c closedLoop) run(t *testing.T, l *Limiter) (rejected int64, longest time.Duration) {
+	t.Helper()
+	const requests = 20_000
+	random := rand.New(rand.NewPCG(1, 7))
+	var mu sync.Mutex
+	pause := func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.stolen == 0 || random.IntN(100) > 0 {
+			return 0
+		}
+		return time.Duration(random.Int64N(int64(c.stolen)))
+	}
+	cpus := make(chan struct{}, c.cpus)
+	var left, bad, slowest atomic.Int64
+	left.Store(requests)
+	var clients sync.WaitGroup
+	for range c.clients {
+		clients.Go(func() {
+			for left.Add(-1) >= 0 {
+				ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
+				began := time.Now()
+				permit, err := l.Acquire(ctx, Default)
+				if err != nil {
+					bad.Add(1)
+					time.Sleep(time.Millisecond) // nobody spins in virtual time
+				} else {
+					cpus <- struct{}{}
+					time.Sleep(c.takes + pause())
+					<-cpus
+					permit.Release(ctx.Err() != nil)
+				}
+				cancel()
+				slowest.Store(max(slowest.Load(), int64(time.Since(began))))
+			}
+		})
+	}
+	clients.Wait()
+	return bad.Load(), time.Duration(slowest.Load())
+}
+
+// As long as every request meets its deadline without a limit, none is rejected
+// with one: whatever the number of clients, and whoever else uses the CPU.
+func TestNoRequestIsRejectedThatWouldMeetItsDeadline(t *testing.T) {
+	t.Parallel()
+	for _, clients := range []int{1, 2, 8, 64, 500} {
+		for _, cpus := range []int{1, 2, 16} {
+			for _, stolen := range []time.Duration{0, 300 * time.Millisecond} {
+				for _, timeout := range []time.Duration{30 * time.Second, 4 * time.Second} {
+					c := closedLoop{clients: clients, cpus: cpus, takes: time.Millisecond, timeout: timeout, stolen: stolen}
+					t.Run(fmt.Sprintf("clients=%d,cpus=%d,stolen=%s,timeout=%s", clients, cpus, stolen, timeout), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							_, bare := c.run(t, simLimiter(t, Config{Mode: ModeOff}))
+							if bare > timeout/2 {
+								t.Skipf("without a limit a request takes %s", bare)
+							}
+							rejected, limited := c.run(t, simLimiter(t, Config{}))
+							t.Logf("slowest request: %s without a limit, %s with one", bare, limited)
+							if rejected != 0 {
+								t.Errorf("%d requests were rejected", rejected)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// After a stall longer than any request may wait, the clients that come back at once are taken for
+// an overload. That ends within two minutes.
+func TestAStallIsNotTakenForOverloadForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{})
+		c := closedLoop{clients: 64, cpus: 1, takes: time.Millisecond, timeout: time.Second}
+		l.queue.overload.begin(time.Now())
+		for began := time.Now(); ; {
+			if rejected, _ := c.run(t, l); rejected == 0 {
+				return
+			}
+			if time.Since(began) > 2*time.Minute {
+				t.Fatal("requests are still rejected")
+			}
+		}
+	})
+}
+
+// ModeObserve admits every request at once, and counts under overload what would have
+// been rejected, and nothing below capacity.
+func TestObserveRejectsNothing(t *testing.T) {
+	t.Parallel()
+	for _, load := range []float64{0.7, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			l := simLimiter(t, Config{Mode: ModeObserve, QueueWait: simPatience / 2})
+			s := &simulation{
+				scenario: scenario{load: steady(load), slow: steady(1), span: 5 * time.Second, capacity: 1, patience: simPatience},
+				limiter:  l, random: rand.New(rand.NewPCG(1, 7)), begun: time.Now(), work: make(chan job, 1<<20),
+			}
+			if r := s.run(); r.shed != 0 {
+				t.Errorf("at %g of the capacity %.2f %% are rejected", load, 100*r.shed)
+			}
+			would := testutil.ToFloat64(l.wouldShed[Default.index()][ReasonQueueFull.index()])
+			if (would > 0) != (load > 1) {
+				t.Errorf("at %g of the capacity %g would be rejected", load, would)
+			}
+			wantShed(t, l, Default, ReasonQueueFull, 0)
+			if l.inFlight != 0 {
+				t.Errorf("%d requests are still in flight", l.inFlight)
+			}
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package runtime_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+// page is a response that fills every buffer between a service and a client that does
+// not read, when it is asked for often enough.
+var page = strings.Repeat("x", 200<<10)
+
+// attacked is a service with a route that is read, one that takes a body, and one that
+// answers with a page.
+func attacked(ctx context.Context, svc *runtime.Service) error {
+	router := httpserver.NewRouter()
+	router.Get("/ordinary", func(http.ResponseWriter, *http.Request) {})
+	router.Get("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) })
+	router.Post("/orders", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			w.WriteHeader(http.StatusInternalServerError) // as a careless handler does
+		}
+	})
+	svc.Handle(router)
+	return svc.Run(ctx)
+}
+
+// ordinary sends so many ordinary requests from 16 clients and returns those that were not
+// answered with 200.
+func ordinary(t *testing.T, url string, requests int) (failed int64) {
+	t.Helper()
+	var left, bad atomic.Int64
+	left.Store(int64(requests))
+	var clients sync.WaitGroup
+	for range 16 {
+		clients.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			for left.Add(-1) >= 0 {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/ordinary", http.NoBody)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res, err := transport.RoundTrip(req)
+				if err != nil {
+					bad.Add(1)
+					continue
+				}
+				_ = res.Body.Close()
+				if res.StatusCode != http.StatusOK {
+					bad.Add(1)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	return bad.Load()
+}
+
+// slowBody sends a head and then one byte each interval, until the service ends the
+// connection, and returns the status of the response and how long it took to be cut.
+func slowBody(t *testing.T, addr, head, drop string, every time.Duration) (status string, took time.Duration) {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return "", 0
+	}
+	defer conn.Close()
+	began := time.Now()
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Error(err)
+		return "", 0
+	}
+	answer := make(chan string, 1)
+	go func() {
+		r := bufio.NewReader(conn)
+		line, _ := r.ReadString('\n')
+		_, _ = io.Copy(io.Discard, r) // until it is closed
+		answer <- line
+	}()
+	drip := time.NewTicker(every)
+	defer drip.Stop()
+	for {
+		select {
+		case line := <-answer:
+			return strings.TrimSpace(line), time.Since(began)
+		case <-drip.C:
+			_, _ = io.WriteString(conn, drop)
+		}
+	}
+}
+
+// 300 connections that send one byte every 0.4 s take no place from anybody: all ordinary
+// requests are answered, and each attacker is cut within the request timeout and counted.
+func TestSlowBodiesTakeNoPlaces(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]string{
+		"small":              "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
+		"small and chunked":  "POST /orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"large":              "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n",
+		"expecting to go on": "POST /orders HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const attackers, timeout = 300, 8 * time.Second
+			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, fmt.Sprintf("HTTP_REQUEST_TIMEOUT=%s", timeout))
+			addr := strings.TrimPrefix(svc.URL, "http://")
+			drop := "x"
+			if strings.Contains(head, "chunked") {
+				drop = "1\r\nx\r\n"
+			}
+			var attack sync.WaitGroup
+			var slowest atomic.Int64
+			var shed atomic.Int64
+			for range attackers {
+				attack.Go(func() {
+					status, took := slowBody(t, addr, head, drop, 400*time.Millisecond)
+					if int64(took) > slowest.Load() {
+						slowest.Store(int64(took))
+					}
+					if strings.Contains(status, "503") {
+						shed.Add(1)
+					}
+				})
+			}
+			if failed := ordinary(t, svc.URL, 5000); failed != 0 {
+				t.Errorf("%d of 5,000 ordinary requests failed", failed)
+			}
+			attack.Wait()
+			if took := time.Duration(slowest.Load()); took > timeout+2*time.Second {
+				t.Errorf("an attacker was cut after %s, with a request timeout of %s", took, timeout)
+			}
+			// Large bodies beyond their permits are shed; every other attacker is too slow.
+			svc.WaitMetric(semconv.HTTPServerSlowClients, map[string]string{semconv.LabelReason: semconv.SlowRequestBody}, float64(attackers-shed.Load()))
+			if n, ok := svc.Metric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: "/orders", semconv.LabelOutcome: semconv.OutcomeServerError}); !ok || n != 0 {
+				t.Errorf("%g attackers count as server_error (known: %t)", n, ok)
+			}
+		})
+	}
+}
+
+// A body that no handler wants is answered, and its connection is closed.
+func TestAnUnreadBodyIsAnsweredAndClosed(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"enforce", "off"} {
+		svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "OVERLOAD_MODE="+mode)
+		status, took := slowBody(t, strings.TrimPrefix(svc.URL, "http://"),
+			"POST /nope HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 500*time.Millisecond)
+		if !strings.HasPrefix(status, "HTTP/1.1 40") || took > 7*time.Second {
+			t.Errorf("mode %s: %q after %s", mode, status, took)
+		}
+	}
+}
+
+// 80 connections that ask for 400 pages each and read none hold no place, and do not
+// keep the service from stopping in time and without an error.
+func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
+	t.Parallel()
+	const attackers, pipelined = 80, 400
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "STOP_TIMEOUT=4s")
+	request := strings.Repeat("GET /page HTTP/1.1\r\nHost: a\r\n\r\n", pipelined)
+	for range attackers {
+		conn, err := (&net.Dialer{Control: tinyReceiveBuffer}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		go func() { _, _ = io.WriteString(conn, request) }()
+	}
+	svc.WaitMetric(semconv.HTTPServerActiveRequests, nil, attackers) // every one of them is blocked
+	svc.WaitMetric(semconv.RuntimeOverloadInFlight, nil, 0)          // and gave its place back
+	if failed := ordinary(t, svc.URL, 60); failed != 0 {
+		t.Errorf("%d of 60 ordinary requests failed", failed)
+	}
+	began := time.Now()
+	if status := svc.Stop(); status != 0 {
+		t.Errorf("status %d: %s", status, svc.Stderr())
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the stop took %s with a budget of 4s", took)
+	}
+}
+
+func tinyReceiveBuffer(_, _ string, c syscall.RawConn) error {
+	var failed error
+	if err := c.Control(func(fd uintptr) {
+		failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1)
+	}); err != nil {
+		return err
+	}
+	return failed
+}
+
+// 200 callers that open a connection for each request go on after readiness has
+// failed. A balancer sends no request once the drain delay is over, and those before are all
+// answered.
+func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
+	t.Parallel()
+	const callers, delay = 200, time.Second
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, fmt.Sprintf("DRAIN_DELAY=%s", delay))
+	stop, underWay := make(chan struct{}), make(chan struct{})
+	var stopped atomic.Int64 // when the service was told to stop, in nanoseconds
+	var answered, lost, late atomic.Int64
+	var clients sync.WaitGroup
+	for range callers {
+		clients.Go(func() {
+			transport := &http.Transport{DisableKeepAlives: true}
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, svc.URL+"/ordinary", http.NoBody)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				began := time.Now()
+				res, err := transport.RoundTrip(req)
+				at := stopped.Load()
+				switch {
+				case err == nil && res.StatusCode == http.StatusOK:
+					_ = res.Body.Close()
+					if answered.Add(1) == 10*callers {
+						close(underWay)
+					}
+				case at == 0 || began.UnixNano() < at+int64(delay):
+					lost.Add(1)
+					t.Logf("a request that began %s after the stop: %v", time.Duration(began.UnixNano()-at), err)
+				default:
+					late.Add(1)
+					return // refused, as a balancer would never see it
+				}
+			}
+		})
+	}
+	<-underWay
+	stopped.Store(time.Now().UnixNano())
+	if status := svc.Stop(); status != 0 {
+		t.Errorf("status %d: %s", status, svc.Stderr())
+	}
+	close(stop)
+	clients.Wait()
+	t.Logf("%d answered, %d refused after the delay", answered.Load(), late.Load())
+	if lost.Load() != 0 {
+		t.Errorf("%d requests that a balancer would have sent were lost", lost.Load())
+	}
+}
