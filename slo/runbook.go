@@ -110,7 +110,7 @@ type page struct {
 	Silence                           string
 	Alertmanager                      bool // its address is known
 	NeedsEnvironment                  bool // the alert may have none
-	Page, Runtime                     bool
+	Page, Runtime, ConnectionPool     bool
 	BeginMarker, EndMarker            string
 }
 
@@ -125,7 +125,7 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
 		Checks: r.checks(a), Links: r.links(a), Drills: r.drillLines(a), Silence: r.silence(a),
 		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
-		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime,
+		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
 	book := Runbook{Alert: a.Name}

@@ -53,7 +53,11 @@ func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		if err != nil {
 			found = append(found, Finding{Path: dir, Message: err.Error()})
 		}
-		o := overlay{deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
+		config, err := readOptional(t.Dir, path.Join(dir, configFile))
+		if err != nil {
+			return nil, err
+		}
+		o := overlay{service: t.Service, config: config, deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
 		for _, f := range o.findings() {
 			f.Path = path.Join(dir, f.Path)
 			found = append(found, f)
@@ -64,13 +68,15 @@ func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 
 // overlay is the changes of one overlay and what they change.
 type overlay struct {
+	service spec.Service
+	config  []byte // the file config.env; nil without one
 	deploy  spec.Deploy
 	scrape  time.Duration
 	changes []kustomization.Change
 }
 
 func (o overlay) findings() []Finding {
-	return slices.Concat(o.replicas(), o.grace(), o.intervals())
+	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections())
 }
 
 // last is the change that stands in the end for a value of an object.

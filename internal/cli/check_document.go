@@ -49,7 +49,7 @@ Beside the rules below, ` + "`check`" + ` of a service compares files with what 
 answers with what was generated (` + "`signals`" + `), the variables that its files set with those that it reads (` + "`variables`" + `), the Go
 versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
 of the objectives left out (` + "`rules`" + `), and holds the overlays of ` + "`deploy/overlays`" + ` to the spec (` + "`deploy`" + `): bounds of the
-autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval.
+autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval, the connections of all instances.
 
 ## Files of any origin
 

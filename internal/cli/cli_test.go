@@ -94,7 +94,7 @@ func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"owner: team a\n", "module: github.com/acme/orders\n", "  postgres: {}\n"} {
+	for _, want := range []string{"owner: team a\n", "module: github.com/acme/orders\n", "  postgres:\n    connections: 97\n"} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}

@@ -29,6 +29,7 @@ type Change struct {
 	Value   string // as written; empty for what is taken away
 	File    string // relative to the overlay
 	Line    int    // in the file, from 1
+	Column  int    // in the line, from 1, in bytes
 }
 
 // Changes returns the values that the overlay in the folder sets: by patches, in
@@ -60,21 +61,19 @@ func Changes(overlay fs.FS) ([]Change, error) {
 	}
 	var changes []Change
 	if k.Namespace.Value != "" {
-		changes = append(changes, Change{Pointer: "/namespace", Value: k.Namespace.Value, File: FileName, Line: k.Namespace.Line})
+		changes = append(changes, Change{Pointer: "/namespace", Value: k.Namespace.Value, File: FileName, Line: k.Namespace.Line, Column: k.Namespace.Column})
 	}
 	for _, r := range k.Replicas {
 		changes = append(changes, Change{
-			Kind: "Deployment", Pointer: "/replicas/" + r.Name, Value: r.Count.Value, File: FileName, Line: r.Count.Line,
+			Kind: "Deployment", Pointer: "/replicas/" + r.Name, Value: r.Count.Value, File: FileName, Line: r.Count.Line, Column: r.Count.Column,
 		})
 	}
 	var errs []error
 	for _, p := range k.Patches {
-		file, text, first := FileName, []byte(p.Patch.Value), p.Patch.Line
-		if p.Patch.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
-			first-- // the text begins in the line of its key
-		}
+		file, text := FileName, []byte(p.Patch.Value)
+		first, indent := origin(string(src), p.Patch)
 		if p.Path != "" {
-			file, first = path.Clean(p.Path), 0
+			file, first, indent = path.Clean(p.Path), 0, 0
 			if text, err = fs.ReadFile(overlay, file); err != nil {
 				errs = append(errs, err)
 				continue
@@ -85,11 +84,34 @@ func Changes(overlay fs.FS) ([]Change, error) {
 			errs = append(errs, fmt.Errorf("%s: a patch that begins in line %d: %w", file, first+1, err))
 		}
 		for _, c := range found {
-			c.File, c.Line = file, c.Line+first
+			c.File, c.Line, c.Column = file, c.Line+first, c.Column+indent
 			changes = append(changes, c)
 		}
 	}
 	return changes, errors.Join(errs...)
+}
+
+// origin is what to add to a line and a column of the text of a patch to get
+// those in the file that the text stands in.
+func origin(src string, text yaml.Node) (lines, columns int) {
+	switch {
+	case text.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		inFile := strings.Join(strings.Split(src, "\n")[text.Line:], "\n")
+		return text.Line, indentation(inFile) - indentation(text.Value)
+	case text.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		return text.Line - 1, text.Column // behind the quote
+	}
+	return text.Line - 1, text.Column - 1
+}
+
+// indentation is that of the first line with text.
+func indentation(text string) int {
+	for line := range strings.Lines(text) {
+		if trimmed := strings.TrimLeft(line, " "); strings.TrimSpace(trimmed) != "" {
+			return len(line) - len(trimmed)
+		}
+	}
+	return 0
 }
 
 // patch reads either form: a list of operations (RFC 6902), or parts of objects
@@ -132,7 +154,7 @@ func operations(list *yaml.Node, kind string) ([]Change, error) {
 		case op == nil || at == nil:
 			return changes, fmt.Errorf("line %d: an operation needs op and path", operation.Line)
 		case op.Value == "remove":
-			changes = append(changes, Change{Kind: kind, Pointer: at.Value, Line: at.Line})
+			changes = append(changes, Change{Kind: kind, Pointer: at.Value, Line: at.Line, Column: at.Column})
 		case !slices.Contains([]string{"add", "replace"}, op.Value):
 		case value == nil:
 			return changes, fmt.Errorf("line %d: %s needs a value", operation.Line, op.Value)
@@ -148,7 +170,7 @@ func leaves(n *yaml.Node, kind, pointer string) []Change {
 	var changes []Change
 	switch n.Kind {
 	case yaml.ScalarNode:
-		return []Change{{Kind: kind, Pointer: pointer, Value: n.Value, Line: n.Line}}
+		return []Change{{Kind: kind, Pointer: pointer, Value: n.Value, Line: n.Line, Column: n.Column}}
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
 			changes = append(changes, leaves(item, kind, pointer+"/"+strconv.Itoa(i))...)

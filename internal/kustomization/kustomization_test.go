@@ -60,18 +60,18 @@ func TestEachValueIsFoundWhereItIsSet(t *testing.T) {
 	}
 	const pod = "/spec/template/spec"
 	want := []kustomization.Change{
-		{Pointer: "/namespace", Value: "orders-prod", File: "kustomization.yaml", Line: 1},
-		{Kind: "Deployment", Pointer: "/replicas/orders", Value: "4", File: "kustomization.yaml", Line: 4},
-		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/minReplicas", Value: "12", File: "kustomization.yaml", Line: 11},
-		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/behavior", File: "kustomization.yaml", Line: 15},
-		{Kind: "Deployment", Pointer: "/kind", Value: "Deployment", File: "stop.yaml", Line: 1},
-		{Kind: "Deployment", Pointer: "/metadata/name", Value: "orders", File: "stop.yaml", Line: 2},
-		{Kind: "Deployment", Pointer: pod + "/terminationGracePeriodSeconds", Value: "20", File: "stop.yaml", Line: 6},
-		{Kind: "Deployment", Pointer: pod + "/containers/0/name", Value: "orders", File: "stop.yaml", Line: 8},
-		{Kind: "Deployment", Pointer: pod + "/containers/0/lifecycle/preStop/sleep/seconds", Value: "3", File: "stop.yaml", Line: 9},
-		{Kind: "ServiceMonitor", Pointer: "/kind", Value: "ServiceMonitor", File: "stop.yaml", Line: 11},
-		{Kind: "ServiceMonitor", Pointer: "/spec/endpoints/0/interval", Value: "1m", File: "stop.yaml", Line: 12},
-		{Kind: "Service", Pointer: "/metadata/annotations/a~1b", Value: "c", File: "kustomization.yaml", Line: 18},
+		{Pointer: "/namespace", Value: "orders-prod", File: "kustomization.yaml", Line: 1, Column: 12},
+		{Kind: "Deployment", Pointer: "/replicas/orders", Value: "4", File: "kustomization.yaml", Line: 4, Column: 27},
+		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/minReplicas", Value: "12", File: "kustomization.yaml", Line: 11, Column: 16},
+		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/behavior", File: "kustomization.yaml", Line: 15, Column: 28},
+		{Kind: "Deployment", Pointer: "/kind", Value: "Deployment", File: "stop.yaml", Line: 1, Column: 7},
+		{Kind: "Deployment", Pointer: "/metadata/name", Value: "orders", File: "stop.yaml", Line: 2, Column: 18},
+		{Kind: "Deployment", Pointer: pod + "/terminationGracePeriodSeconds", Value: "20", File: "stop.yaml", Line: 6, Column: 38},
+		{Kind: "Deployment", Pointer: pod + "/containers/0/name", Value: "orders", File: "stop.yaml", Line: 8, Column: 17},
+		{Kind: "Deployment", Pointer: pod + "/containers/0/lifecycle/preStop/sleep/seconds", Value: "3", File: "stop.yaml", Line: 9, Column: 50},
+		{Kind: "ServiceMonitor", Pointer: "/kind", Value: "ServiceMonitor", File: "stop.yaml", Line: 11, Column: 7},
+		{Kind: "ServiceMonitor", Pointer: "/spec/endpoints/0/interval", Value: "1m", File: "stop.yaml", Line: 12, Column: 31},
+		{Kind: "Service", Pointer: "/metadata/annotations/a~1b", Value: "c", File: "kustomization.yaml", Line: 18, Column: 66},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

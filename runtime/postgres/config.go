@@ -46,8 +46,9 @@ func (u *URL) UnmarshalText(text []byte) error {
 // of package config; a zero field means the tag's default.
 type Config struct {
 	URL URL `env:"URL" required:"true" secret:"true" help:"connection string, as in postgres://orders:secret@db:5432/orders"`
-	// MaxConns times the replicas must stay below the server's max_connections,
-	// which is 100 unless somebody raised it: ten replicas of ten at most.
+	// MaxConns times the instances, those that a rollout adds included, must stay
+	// within what the server grants: 97 unless somebody changed it, which is
+	// max_connections of 100 less superuser_reserved_connections of 3.
 	MaxConns int32 `env:"MAX_CONNS" default:"10" min:"1" max:"10000" help:"connections in the pool; times the replicas, less than the server's max_connections"`
 	// AcquireTimeout is how long a call waits for a connection.
 	AcquireTimeout time.Duration `env:"ACQUIRE_TIMEOUT" default:"1s" min:"1ms" help:"longest wait for a connection from the pool"`

@@ -7,6 +7,12 @@
 // connect and disconnect. Nothing connects before the service runs. Spans come
 // from otelpgx and carry the statement, never its arguments.
 //
+// The service becomes ready when the database has every migration of the binary.
+// Until then /readyz answers 503 and names those that are pending; the command
+// migrate of any process applies them, or the start itself with
+// POSTGRES_MIGRATE=true. A schema that is newer than the binary is no obstacle:
+// a rollback meets one. After the start the schema is not checked again.
+//
 // When the database goes away, a call fails after at most the acquire timeout,
 // with a fault of the code unavailable because there is no connection, or after
 // the query timeout, with context.DeadlineExceeded because there is no answer.

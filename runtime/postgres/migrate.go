@@ -34,13 +34,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 	conn.Tracer = nil
 	plain := stdlib.OpenDB(*conn)
 	defer plain.Close() //nolint:errcheck // nothing is left to be written
-	provider, err := goose.NewProvider(goose.DialectPostgres, plain, db.migrations,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
-	if errors.Is(err, goose.ErrNoMigrations) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	provider, err := db.provider(plain, goose.WithSessionLocker(locker))
+	if provider == nil || err != nil {
+		return err
 	}
 	results, err := provider.Up(ctx)
 	db.report(ctx, results)

@@ -48,16 +48,21 @@ type DB struct {
 	duration   *prometheus.HistogramVec
 	collector  *collector
 	pool       atomic.Pointer[pgxpool.Pool]
+
+	service  string      // name on every signal; that of the binary unless OTEL_SERVICE_NAME differs
+	current  atomic.Bool // each migration was found applied once
+	reported string      // what was logged last of pending migrations; only the health check uses it
 }
 
 // New declares a database of the host: its metrics, its health check, the
 // command migrate when there are migrations, and the hooks that open and close
-// it. Nothing connects before the host starts. Migrations are files such as
+// it. The service is not ready before each migration was applied, by itself or
+// by another process. Nothing connects before the host starts. Migrations are files such as
 // 0001_orders.sql in the format of goose, in the root of the file system; nil
 // means none. A service has one DB.
 func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	tel := host.Telemetry()
-	db := &DB{cfg: cfg.withDefaults(), migrations: migrations, logger: tel.Logger()}
+	db := &DB{cfg: cfg.withDefaults(), migrations: migrations, logger: tel.Logger(), service: tel.Service()}
 	var err error
 	if db.poolConfig, err = db.cfg.pool(); err != nil {
 		return nil, err
@@ -68,7 +73,7 @@ func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	}
 	host.OnStart("postgres", db.start)
 	host.OnStop("postgres", db.stop)
-	host.Check("postgres", db.Ping)
+	host.Check("postgres", db.check)
 	if migrations != nil {
 		host.Command("migrate", "bring the database schema up to date", db.Migrate)
 	}

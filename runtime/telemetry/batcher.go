@@ -32,10 +32,9 @@ type batcher[T any] struct {
 	drop   func(reason string, n int)
 	period time.Duration
 
-	// An export may be under way when shutdown arrives. Its context, the parent
-	// of all exports until then, ends with the context given to shutdown.
-	running context.Context
-	cancel  context.CancelFunc
+	// cancel ends the context of an export that is in flight when shutdown runs
+	// out of time. start sets it; it is nil before.
+	cancel context.CancelFunc
 
 	startOnce sync.Once
 	stopOnce  sync.Once
@@ -45,10 +44,7 @@ type batcher[T any] struct {
 }
 
 func newBatcher[T any](period time.Duration, export func(context.Context, []T) error, drop func(string, int)) *batcher[T] {
-	running, cancel := context.WithCancel(context.Background()) //nolint:gosec // shutdown calls it
 	return &batcher[T]{
-		running: running,
-		cancel:  cancel,
 		queue:   make(chan T, queueSize),
 		export:  export,
 		drop:    drop,
@@ -92,7 +88,13 @@ func (b *batcher[T]) abandon() {
 	}
 }
 
-func (b *batcher[T]) start() { b.startOnce.Do(func() { go b.run() }) }
+func (b *batcher[T]) start() {
+	b.startOnce.Do(func() {
+		running, cancel := context.WithCancel(context.Background())
+		b.cancel = cancel
+		go b.run(running, cancel)
+	})
+}
 
 // flush exports what is queued now, or returns when the context ends.
 func (b *batcher[T]) flush(ctx context.Context) error {
@@ -123,7 +125,6 @@ func (b *batcher[T]) shutdown(ctx context.Context) error {
 		return nil
 	}
 	b.stopOnce.Do(func() { b.stop <- ctx })
-	defer b.cancel()
 	select {
 	case <-b.done:
 		return nil
@@ -139,7 +140,10 @@ func (b *batcher[T]) shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (b *batcher[T]) run() {
+// run exports until shutdown. The context is the parent of all exports before
+// that, and ends with the goroutine.
+func (b *batcher[T]) run(running context.Context, cancel context.CancelFunc) {
+	defer cancel()
 	defer b.abandon() // what came in between the last look and the close
 	defer close(b.done)
 	batch := make([]T, 0, batchSize)
@@ -149,12 +153,12 @@ func (b *batcher[T]) run() {
 		select {
 		case item := <-b.queue:
 			if batch = append(batch, item); len(batch) == batchSize {
-				batch = b.send(b.running, batch)
+				batch = b.send(running, batch)
 			}
 		case <-ticker.C:
-			batch = b.send(b.running, batch)
+			batch = b.send(running, batch)
 		case answer := <-b.flushes:
-			batch = b.drain(b.running, batch)
+			batch = b.drain(running, batch)
 			close(answer)
 		case ctx := <-b.stop:
 			b.drain(ctx, batch)

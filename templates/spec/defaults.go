@@ -164,6 +164,9 @@ func (d Defaults) Parse(name string, src []byte) (Service, error) {
 		return Service{}, err
 	}
 	doc.Decode(&s)
+	if p := s.Components.Postgres; p != nil && !doc.Has(connectionsKey) {
+		p.Connections = DefaultConnections
+	}
 	derive(&s)
 	v := validator{doc: doc, s: s}
 	v.apiVersion()

@@ -57,11 +57,12 @@ func (s Service) EffectiveYAML() []byte {
 const header = "# yaml-language-server: $schema=.scaffold/schema.json\n"
 
 // YAML returns the file that holds what the spec itself said, without the
-// defaults. It is for a new file: commands that edit an existing one change
-// single nodes, so that comments stay.
+// defaults, and the connections of its database, which everybody should weigh.
+// It is for a new file: commands that edit an existing one change single nodes,
+// so that comments stay.
 func (s Service) YAML() []byte {
 	node := nodeOf(reflect.ValueOf(s), "", nodeOptions{
-		keep: func(path string) bool { return s.origin(path) == FromSpec },
+		keep: func(path string) bool { return s.origin(path) == FromSpec || path == connectionsKey },
 	})
 	return append([]byte(header), encode(node)...)
 }

@@ -20,7 +20,8 @@ func ExampleNew() {
 	// owner: team-checkout
 	// module: example.com/orders
 	// components:
-	//   postgres: {}
+	//   postgres:
+	//     connections: 97
 	// slos:
 	//   - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}
 	//   - {name: latency, objective: 99, window: 30d, indicator: {latency: {threshold: 200ms}}}

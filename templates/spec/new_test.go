@@ -51,7 +51,8 @@ pattern: service
 resource: basket
 plural: baskets
 components:
-  postgres: {}
+  postgres:
+    connections: 97
 deploy:
   folder: services/orders
 ` + twoSLOs},

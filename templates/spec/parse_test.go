@@ -86,7 +86,7 @@ moduleFolder: orders
 pattern: service
 resource: purchase-order
 plural: purchase-orders
-components: {postgres: }
+components: {postgres: {connections: 400}}
 http: {port: 8081, trustedParent: true}
 admin: {addr: ":9465"}
 telemetry:
@@ -115,7 +115,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 	want := spec.Service{
 		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
 		Module: "github.com/acme/orders", ModuleFolder: "orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
-		Components: spec.Components{Postgres: &spec.Postgres{}},
+		Components: spec.Components{Postgres: &spec.Postgres{Connections: 400}},
 		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
 		Admin:      spec.Admin{Addr: ":9465"},
 		Telemetry: spec.Telemetry{
@@ -192,7 +192,7 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"an unknown component", minimal + "components: {postgers: {}}",
 			`scaffold.yaml:5:14: components.postgers: unknown key; did you mean "postgres"?`},
 		{"an option of a component", minimal + "components: {postgres: {size: 1}}",
-			"scaffold.yaml:5:25: components.postgres.size: unknown key; no keys are known here"},
+			"scaffold.yaml:5:25: components.postgres.size: unknown key; known here: connections"},
 		{"a keyword as the resource", minimal + "resource: type", `scaffold.yaml:5:11: resource: "type" is a keyword of Go; choose another noun`},
 		{"a predeclared name", minimal + "resource: error", `scaffold.yaml:5:11: resource: "error" is predeclared in Go; choose another noun`},
 		{"a package of ours", minimal + "resource: store",
@@ -238,6 +238,16 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"a folder of git", minimal + "deploy: {folder: .git/orders}",
 			`scaffold.yaml:5:18: deploy.folder: ".git/orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
 		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
+		{"a budget of nothing", minimal + "components: {postgres: {connections: 0}}",
+			"scaffold.yaml:5:38: components.postgres.connections: 0 is not a number of connections; use 1 to 262143"},
+		{"fewer connections than instances", minimal + "components: {postgres: {connections: 13}}",
+			"scaffold.yaml:5:38: components.postgres.connections: 13 connections are too few for 13 instances (10 + 3 during a rollout) and a migration; " +
+				"write 14 or more if the database allows it, or lower deploy.replicas.max"},
+		{"more instances than connections", minimal + "components: {postgres: {}}\ndeploy: {replicas: {max: 80}}",
+			"scaffold.yaml:6:26: deploy.replicas.max: 97 connections are too few for 100 instances (80 + 20 during a rollout) and a migration; " +
+				"write 101 or more if the database allows it, or lower deploy.replicas.max"},
+		{"more instances than a machine can count", minimal + "components: {postgres: {}}\ndeploy: {replicas: {max: 9223372036854775807}}",
+			"scaffold.yaml:6:26: deploy.replicas.max: 9223372036854775807 instances are more than PostgreSQL can have connections for; use less than 262143"},
 		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
 		{"a folder that the module does not end in", minimal + "moduleFolder: services/orders\ndeploy: {folder: services/orders}",

@@ -56,9 +56,12 @@ type Components struct {
 	Postgres *Postgres `yaml:"postgres"`
 }
 
-// Postgres is a PostgreSQL database. It has no options yet that a spec could
-// hold: connections are configured in the environment.
-type Postgres struct{}
+// Postgres is a PostgreSQL database.
+type Postgres struct {
+	// Connections is what the database allows to all instances of the service
+	// together, in each environment. The pool of each instance follows from it.
+	Connections int `yaml:"connections"` // default: [DefaultConnections]
+}
 
 // HTTP is the listener that serves requests.
 type HTTP struct {
@@ -116,7 +119,7 @@ func (c Components) Names() []string {
 // accepted.
 func (c Components) with(name string) Components {
 	if name == "postgres" {
-		c.Postgres = &Postgres{}
+		c.Postgres = &Postgres{Connections: DefaultConnections}
 	}
 	return c
 }

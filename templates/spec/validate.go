@@ -55,6 +55,7 @@ func (v *validator) own() {
 	v.check("owner", CheckOwner(v.s.Owner))
 	v.check("module", CheckModule(v.s.Module))
 	v.moduleFolder()
+	v.connections()
 	v.check("pattern", CheckPattern(v.s.Pattern))
 	if err := CheckResource(v.s.Resource); err != nil {
 		v.check("resource", err)

@@ -23,7 +23,7 @@ func main() {
 
 // run wires the service; what it starts stops in the reverse order.
 func run(ctx context.Context, svc *runtime.Service) error {
-	var cfg struct{ Postgres postgres.Config }
+	cfg := struct{ Postgres postgres.Config }{postgres.Config{MaxConns: poolSize}}
 	if err := svc.Load(&cfg); err != nil {
 		return err
 	}

@@ -9,6 +9,12 @@ import (
 // The runtime library must be one that this file was generated for.
 const _ = runtime.GeneratedFor1
 
+// poolSize is how many connections one instance holds at most, so that all of
+// them stay within components.postgres.connections:
+// (97 - 1 for a migration) / (10 replicas + 3 during a rollout).
+// POSTGRES_MAX_CONNS overrides it.
+const poolSize = 7
+
 // defaults are the values of scaffold.yaml that the binary needs. The
 // environment overrides each; "orders config" lists them.
 func defaults() runtime.Defaults {
