@@ -38,6 +38,8 @@ type Observer struct {
 	draining atomic.Bool // answers ask the caller to close
 	stopping atomic.Bool // connections are being cut
 	doubled  sync.Once   // warned about a second instrumentation
+	unknown  sync.Once   // warned about a successful request without a route
+	crowded  sync.Once   // warned about too many routes of SetRoute
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -67,8 +69,9 @@ func NewObserver(opts Options) (*Observer, error) {
 }
 
 // Wrap returns next with every request observed. The routes of a chi router are
-// declared from its own list; use [Routes] for handlers that have none, and
-// [Procedures] for those of connect-go.
+// declared from its own list; use [Routes] and [SetRoute] for handlers that have
+// none, and [Procedures] for those of connect-go. A handler in front of a router
+// shows it with a method Unwrap() http.Handler.
 //
 // A nil handler and one that Wrap returned already are errors.
 func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, error) {
@@ -78,16 +81,16 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 	if _, twice := next.(*observed); twice {
 		return nil, errors.New("the handler is observed already: wrap it once, or every request counts twice")
 	}
-	router, _ := next.(chi.Routes)
-	if router != nil {
-		o.table.walk(router, "")
+	router, mounts := routerOf(next), map[string]bool{}
+	if routes, ok := router.(chi.Routes); ok {
+		o.table.walk(routes, "", mounts)
 	}
 	for _, option := range options {
 		if err := option(o.table); err != nil {
 			return nil, err
 		}
 	}
-	return &observed{observer: o, next: withFaults(next), router: router}, nil
+	return &observed{observer: o, next: withFaults(next), router: router, mounts: mounts}, nil
 }
 
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
@@ -97,12 +100,13 @@ func (o *Observer) Routes() []string { return o.table.list() }
 type observed struct {
 	observer *Observer
 	next     http.Handler
-	router   chi.Routes // nil when next is none of chi's
+	router   http.Handler    // chi.Routes or *http.ServeMux; nil when next is neither
+	mounts   map[string]bool // patterns of the chi routers that are mounted in router
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.observer.begin(w, r, h.router)
-	defer func() { x.end(recover()) }()
+	defer func() { x.end(recover(), h) }()
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }
