@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -149,10 +150,7 @@ func (x *exchange) resolve(router http.Handler, recorded string) string {
 
 // match finds the pattern of a request in a chi router and those mounted in it.
 func (o *Observer) match(router chi.Routes, r *http.Request) string {
-	path := r.URL.RawPath
-	if path == "" {
-		path = r.URL.Path
-	}
+	path := requestPath(r)
 	routing := o.routings.Get().(*chi.Context)
 	defer o.routings.Put(routing)
 	for _, method := range [2]string{r.Method, getFor(r.Method)} {
@@ -162,6 +160,59 @@ func (o *Observer) match(router chi.Routes, r *http.Request) string {
 		}
 	}
 	return ""
+}
+
+// requestPath is the path as chi matches it: escaped where it was sent escaped.
+func requestPath(r *http.Request) string {
+	if r.URL.RawPath != "" {
+		return r.URL.RawPath
+	}
+	return r.URL.Path
+}
+
+// routePath is the path that a router has to match: what is left below a mount, or
+// after a middleware of chi's changed it, and else the request's.
+func routePath(r *http.Request) string {
+	if routing := chi.RouteContext(r.Context()); routing != nil && routing.RoutePath != "" {
+		return routing.RoutePath
+	}
+	return requestPath(r)
+}
+
+// serveHead makes the router look for a route for GET where it has none for HEAD.
+// The request stays one for HEAD, so net/http leaves the body out. (GetHead of chi's
+// middleware asks the outermost router also where this one is mounted.)
+func serveHead(router *chi.Mux) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead && !router.Match(chi.NewRouteContext(), http.MethodHead, routePath(r)) {
+				chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// allowed lists the methods that are served at the request's path. Routers that are
+// mounted in this one inherit its handler, so the whole path is matched first.
+func allowed(router *chi.Mux, r *http.Request) []string {
+	for _, path := range []string{requestPath(r), routePath(r)} {
+		if methods := matching(router, path); len(methods) > 0 {
+			return methods
+		}
+	}
+	return nil
+}
+
+func matching(router *chi.Mux, path string) []string {
+	var found []string
+	for _, method := range methods() {
+		if router.Match(chi.NewRouteContext(), method, path) ||
+			method == http.MethodHead && slices.Contains(found, http.MethodGet) {
+			found = append(found, method)
+		}
+	}
+	return found
 }
 
 // getFor is the method whose handler serves requests of the given one, too, or "".
@@ -193,6 +244,14 @@ func isWildcard(route string) bool { return strings.HasSuffix(route, "/*") }
 // nothing for the method.
 func (x *exchange) notFound() bool {
 	return x.recorder.status == http.StatusNotFound || x.recorder.status == http.StatusMethodNotAllowed
+}
+
+// methods are the methods of RFC 9110 and PATCH. GET is before HEAD.
+func methods() []string {
+	return []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
+	}
 }
 
 // methodLabel is the method as it is counted: a caller cannot invent series.

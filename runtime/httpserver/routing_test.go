@@ -2,6 +2,7 @@ package httpserver_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -252,4 +253,84 @@ func TestSuccessfulUnmatchedRequestIsWarnedAboutOnce(t *testing.T) {
 			t.Errorf("the warning does not have %s:\n%s", part, said)
 		}
 	}
+}
+
+// A response to a method that is not served lists those that are.
+func TestMethodNotAllowed(t *testing.T) {
+	t.Parallel()
+	router := httpserver.NewRouter()
+	router.Get("/orders", respond(http.StatusOK))
+	router.Post("/orders", respond(http.StatusCreated))
+	router.Delete("/orders/{id}", respond(http.StatusNoContent))
+	nested := chi.NewRouter()
+	nested.Put("/{id}", respond(http.StatusNoContent))
+	router.Mount("/items", nested)
+	stripped := httpserver.NewRouter()
+	stripped.Post("/orders", respond(http.StatusNoContent))
+	router.Mount("/v2", http.StripPrefix("/v2", stripped))
+	deep := httpserver.NewRouter()
+	deep.Patch("/{id}", respond(http.StatusNoContent))
+	outer := chi.NewRouter()
+	outer.Mount("/api", deep)
+	router.Mount("/outer", outer)
+	p := newPass(t, telemetry.Sampling{}, router)
+	for name, tc := range map[string]struct{ method, path, allow string }{
+		"a route":                    {http.MethodDelete, "/orders", "GET, HEAD, POST"},
+		"a route without GET":        {http.MethodGet, "/orders/7", "DELETE"},
+		"HEAD without GET":           {http.MethodHead, "/orders/7", "DELETE"},
+		"a method nobody knows":      {"BREW", "/orders", "GET, HEAD, POST"},
+		"a mounted router":           {http.MethodGet, "/items/7", "PUT"},
+		"a mount without its prefix": {http.MethodGet, "/v2/orders", "POST"},
+		"a mount below another":      {http.MethodGet, "/outer/api/7", "PATCH"},
+		"an escaped path":            {http.MethodGet, "/items/a%2Fb", "PUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			res := p.serve(httptest.NewRequest(tc.method, tc.path, http.NoBody))
+			if res.Code != http.StatusMethodNotAllowed || res.Header().Get("Allow") != tc.allow {
+				t.Errorf("%d with Allow %q, want 405 with %q", res.Code, res.Header().Get("Allow"), tc.allow)
+			}
+			if res.Header().Get("Content-Type") != httpserver.ProblemType {
+				t.Errorf("Content-Type %q", res.Header().Get("Content-Type"))
+			}
+		})
+	}
+}
+
+// A route for GET serves HEAD, without a body on the wire, and counts it for the same
+// route. A handler for HEAD goes before it.
+func TestHeadOfAGetRoute(t *testing.T) {
+	t.Parallel()
+	special := func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Special", "yes") }
+	body := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "an order") }
+	build := func() *chi.Mux {
+		r := httpserver.NewRouter()
+		r.Get("/orders/{id}", body)
+		r.Get("/special", body)
+		r.Head("/special", special)
+		return r
+	}
+	router, plain := build(), chi.NewRouter()
+	router.Mount("/nested", build())
+	plain.Mount("/plain", build())
+	router.Mount("/deep", plain)
+	svc := serve(t, router, nil)
+	for path, tc := range map[string]struct{ route, special string }{
+		"/orders/7":            {"/orders/{id}", ""},
+		"/special":             {"/special", "yes"},
+		"/nested/orders/7":     {"/nested/orders/{id}", ""},
+		"/nested/special":      {"/nested/special", "yes"},
+		"/deep/plain/orders/7": {"/deep/plain/orders/{id}", ""},
+		"/deep/plain/special":  {"/deep/plain/special", "yes"},
+	} {
+		res, text := do(t, http.MethodHead, svc.URL+path, "")
+		if res.StatusCode != http.StatusOK || text != "" || res.Header.Get("X-Special") != tc.special {
+			t.Errorf("%s: %d %q with X-Special %q, want 200 without a body and %q", path, res.StatusCode, text, res.Header.Get("X-Special"), tc.special)
+		}
+		counted(t, svc, http.MethodHead, tc.route, semconv.OutcomeSuccess, 1)
+	}
+	if res, _ := do(t, http.MethodHead, svc.URL+"/nope", ""); res.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown path: %d", res.StatusCode)
+	}
+	counted(t, svc, http.MethodHead, semconv.RouteUnmatched, semconv.OutcomeClientError, 1)
 }
