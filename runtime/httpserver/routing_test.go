@@ -7,12 +7,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -333,4 +335,30 @@ func TestHeadOfAGetRoute(t *testing.T) {
 		t.Errorf("an unknown path: %d", res.StatusCode)
 	}
 	counted(t, svc, http.MethodHead, semconv.RouteUnmatched, semconv.OutcomeClientError, 1)
+}
+
+// A stream has no end, and a client of HEAD waits for none: its handler is told to
+// return when the stream begins, and the connection serves the next request.
+func TestHeadOfAStreamEnds(t *testing.T) {
+	t.Parallel()
+	router := httpserver.NewRouter()
+	returned := make(chan struct{})
+	router.Get("/events", func(w http.ResponseWriter, r *http.Request) {
+		defer close(returned)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	router.Get("/orders", respond(http.StatusOK))
+	svc := serve(t, router, nil)
+	if res, _ := do(t, http.MethodHead, svc.URL+"/events", ""); res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+	select {
+	case <-returned:
+	case <-time.After(servicetest.Patience):
+		t.Fatal("the handler waits for a client that has its response")
+	}
+	counted(t, svc, http.MethodHead, "/events", semconv.OutcomeSuccess, 1)
+	svc.WaitMetric(semconv.HTTPServerStreamDuration, map[string]string{semconv.LabelRoute: "/events"}, 1)
 }
