@@ -90,7 +90,7 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 			return nil, err
 		}
 	}
-	return &observed{observer: o, next: withFaults(next), router: router, mounts: mounts}, nil
+	return &observed{observer: o, next: withFaults(next), router: router, mounts: mounts, declared: o.table.declared()}, nil
 }
 
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
@@ -102,6 +102,7 @@ type observed struct {
 	next     http.Handler
 	router   http.Handler    // chi.Routes or *http.ServeMux; nil when next is neither
 	mounts   map[string]bool // patterns of the chi routers that are mounted in router
+	declared declaredRoutes  // what is known where router is nil
 }
 
 // ServeHTTP implements [http.Handler].

@@ -24,6 +24,7 @@ type routeTable struct {
 	// procedures says whether any is declared, so that a path is looked up only then.
 	procedures atomic.Bool
 
+	noted     []routeKey      // of Routes; guarded by mu
 	set       map[string]bool // undeclared routes of SetRoute; guarded by mu
 	setIsFull atomic.Bool
 }
@@ -50,6 +51,13 @@ func newRouteTable(m *metrics) *routeTable {
 // declare makes the counters of one route exist at zero.
 func (t *routeTable) declare(method, route string) {
 	t.add(routeKey{method, route}, plain)
+}
+
+// note keeps a declared route to be matched.
+func (t *routeTable) note(key routeKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.noted = append(t.noted, key)
 }
 
 // declareProcedure declares a route that is one path.

@@ -104,7 +104,7 @@ func (x *exchange) series(h *observed) *series {
 	}
 	route := x.recorded()
 	if route == "" || h.mounts[route] {
-		route = x.resolve(h.router, route)
+		route = x.resolve(h, route)
 	}
 	s := t.lookup(method, route)
 	switch {
@@ -128,24 +128,62 @@ func (x *exchange) recorded() string {
 
 // resolve returns the pattern that the router would choose, or the recorded one when
 // it finds none below that: a middleware may have changed the path.
-func (x *exchange) resolve(router http.Handler, recorded string) string {
-	route := ""
-	switch router := router.(type) {
+func (x *exchange) resolve(h *observed, recorded string) string {
+	var route string
+	switch router := h.router.(type) {
 	case chi.Routes:
 		route = x.observer.match(router, x.request)
 	case *http.ServeMux:
 		_, pattern := router.Handler(x.request)
 		route = fromPattern(pattern)
 	default:
-		// A declared route without parameters is its path.
-		if path := normalize(x.request.URL.Path); x.observer.table.lookup(methodLabel(x.request.Method), path) != nil {
-			route = path
-		}
+		route = h.declared.names[x.observer.match(h.declared.router, x.request)]
 	}
 	if !strings.HasPrefix(route, strings.TrimSuffix(recorded, "*")) {
 		return recorded
 	}
 	return route
+}
+
+// declaredRoutes match requests against the routes of [Routes], for handlers whose
+// router cannot be seen.
+type declaredRoutes struct {
+	router *chi.Mux          // that handles nothing
+	names  map[string]string // routes as they were declared, by chi's pattern
+}
+
+// declared returns the routes that were declared so far. A pattern that means nothing
+// to chi has its series and is left out here: only its router can match it.
+func (t *routeTable) declared() declaredRoutes {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := declaredRoutes{router: chi.NewRouter(), names: map[string]string{}}
+	for _, key := range t.noted {
+		d.add(key)
+	}
+	return d
+}
+
+func (d declaredRoutes) add(key routeKey) {
+	defer func() { _ = recover() }() // chi panics at what it cannot read
+	pattern := chiPattern(key.route)
+	d.router.Method(key.method, pattern, http.NotFoundHandler())
+	d.names[pattern] = key.route
+}
+
+// chiPattern spells the parameters of the common routers as chi does: ":id" of gin and
+// echo, "*path" of gin, "{path...}" of http.ServeMux.
+func chiPattern(route string) string {
+	segments := strings.Split(route, "/")
+	for i, s := range segments {
+		switch {
+		case strings.HasPrefix(s, ":"):
+			segments[i] = "{" + s[1:] + "}"
+		case strings.HasPrefix(s, "*"), strings.HasSuffix(s, "...}"):
+			segments[i] = "*"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // match finds the pattern of a request in a chi router and those mounted in it.

@@ -42,6 +42,10 @@ func copying(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(r.Context())) })
 }
 
+func declare(patterns ...string) []httpserver.Option {
+	return []httpserver.Option{httpserver.Routes(patterns...)}
+}
+
 // admin is a router with a middleware, to be mounted.
 func admin(middleware ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
@@ -100,7 +104,16 @@ func TestRouteOfWhatMiddlewareAnswered(t *testing.T) {
 		"a mounted handler without its prefix":           {handler: mounted("/ui", http.StripPrefix("/ui", respond(unavailable))), path: "/ui/page", route: "/ui/*"},
 		"a chi router behind middleware":                 {handler: copying(mounted("/admin", admin())), path: "/admin/users/7", route: "/admin/users/{id}", outcome: semconv.OutcomeSuccess},
 		"a chi router behind middleware that responds":   {handler: copying(mounted("/admin", admin(denied(unavailable)))), path: "/admin/users/7", route: "/admin/*"},
-		"a declared path":                                {handler: denied(unavailable)(nil), options: []httpserver.Option{httpserver.Routes("GET /ping")}, path: "/ping", route: "/ping"},
+		"a declared path":                                {handler: denied(unavailable)(nil), options: declare("GET /ping"), path: "/ping", route: "/ping"},
+		"a declared pattern of ServeMux":                 {handler: respond(unavailable), options: declare("GET /a/{id}", "GET /b/{path...}"), path: "/b/c/d", route: "/b/{path...}"},
+		"a declared ServeMux behind middleware":          {handler: copying(muxOf("GET /a/{id}", respond(unavailable))), options: declare("GET /a/{id}"), path: "/a/7", route: "/a/{id}"},
+		"a declared root":                                {handler: respond(unavailable), options: declare("GET /{$}"), path: "/", route: "/"},
+		"a declared pattern of gin":                      {handler: respond(unavailable), options: declare("GET /a/:id", "GET /b/*path"), path: "/a/7", route: "/a/:id"},
+		"a declared wildcard of gin":                     {handler: respond(unavailable), options: declare("GET /a/:id", "GET /b/*path"), path: "/b/c/d", route: "/b/*path"},
+		"a declared pattern of gorilla":                  {handler: respond(unavailable), options: declare("GET /a/{id:[0-9]+}"), path: "/a/7", route: "/a/{id:[0-9]+}"},
+		"a pattern that does not match":                  {handler: respond(unavailable), options: declare("GET /a/{id:[0-9]+}", "GET /{a}/{a}"), path: "/a/b", route: semconv.RouteUnmatched},
+		"HEAD of a declared route":                       {handler: respond(unavailable), options: declare("GET /a/:id"), method: "HEAD", path: "/a/7", route: "/a/:id"},
+		"another method of a declared one":               {handler: respond(unavailable), options: declare("GET /a/:id"), method: "POST", path: "/a/7", route: semconv.RouteUnmatched},
 		"a path that was not found stays unmatched":      {handler: mounted("/admin", admin()), path: "/admin/nope", route: semconv.RouteUnmatched, outcome: semconv.OutcomeClientError},
 		"a method that is not allowed stays unmatched":   {handler: mounted("/admin", admin()), method: "DELETE", path: "/admin/users/7", route: semconv.RouteUnmatched, outcome: semconv.OutcomeClientError},
 		"not found in a mounted handler stays unmatched": {handler: mounted("/ui", http.NewServeMux()), path: "/ui/nope", route: semconv.RouteUnmatched, outcome: semconv.OutcomeClientError},
@@ -182,7 +195,7 @@ func TestSetRoute(t *testing.T) {
 		route   string
 	}{
 		"a route is counted":                   {handler: setting("/orders/:id"), route: "/orders/:id"},
-		"a declared route is counted":          {handler: setting("/orders/:id"), options: []httpserver.Option{httpserver.Routes("GET /orders/:id")}, route: "/orders/:id"},
+		"a declared route is counted":          {handler: setting("/orders/:id"), options: declare("GET /orders/:id"), route: "/orders/:id"},
 		"method and host of a pattern are cut": {handler: setting("GET example.com/orders/{id}"), route: "/orders/{id}"},
 		"a copy of the request will do":        {handler: copying(setting("/orders/:id")), route: "/orders/:id"},
 		"it is closer than the mount":          {handler: mounted("/", setting("/orders/:id")), route: "/orders/:id"},

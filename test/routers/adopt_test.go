@@ -178,6 +178,23 @@ func TestRoutersWithoutTheLine(t *testing.T) {
 	}
 }
 
+// Declared routes are matched without the line, too, so that requests count that are
+// rejected before the router.
+func TestRoutersWithDeclaredRoutes(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, runtime.Info{Name: "orders"}, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		r := gin.New()
+		r.GET("/v1/orders/:id", getOrderGin)
+		svc.Handle(authorizeGorilla(r), httpserver.Routes("GET /v1/orders/:id"))
+		return svc.Run(ctx)
+	})
+	get(t, svc.URL+"/v1/orders/7")
+	get(t, svc.URL+"/v1/orders/7", "X-Deny", "yes")
+	for _, outcome := range []string{semconv.OutcomeSuccess, semconv.OutcomeServerError} {
+		svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: "/v1/orders/:id", semconv.LabelOutcome: outcome}, 1)
+	}
+}
+
 func get(t *testing.T, url string, header ...string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
