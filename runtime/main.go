@@ -134,8 +134,8 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 	return root
 }
 
-// notify subscribes to the signals that stop the service. SIGHUP says that the
-// terminal was closed; nohup has it ignored, and so it stays. notify also takes SIGPIPE,
+// notify subscribes to the signals that stop the service. SIGHUP means that
+// the terminal was closed; under nohup it stays ignored. notify also takes SIGPIPE,
 // without looking at it: Go's default ends a process whose standard output was
 // closed, as happens when a log collector restarts.
 func (p Process) notify() (signals <-chan os.Signal, release func()) {

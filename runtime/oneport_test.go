@@ -88,8 +88,8 @@ func TestOnePortAnswersProbesAndNoMore(t *testing.T) {
 	}
 }
 
-// A probe takes GET and HEAD on the port of the requests too, and says so.
-func TestProbesOnOnePortSayWhatTheyTake(t *testing.T) {
+// Probes on the port of the requests list their methods when they respond 405.
+func TestProbesOnOnePortSendAllow(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_ADDR=off", "OTEL_METRICS_EXPORTER=otlp")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, svc.URL+"/livez", http.NoBody)

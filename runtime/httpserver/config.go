@@ -80,9 +80,9 @@ type Option func(*routeTable) error
 
 // Routes declares routes, as in "GET /v1/orders/{id}", of a handler that cannot
 // list its own, such as http.ServeMux. Declared routes have their series from
-// the start, so that a first failure is seen, and requests that are answered before
-// the router count for them. Parameters are written as in http.ServeMux, chi,
-// gorilla/mux, gin or echo.
+// the start, so that a first failure is seen, and requests that get their response
+// before the router count for them. Parameters are written as in http.ServeMux,
+// chi, gorilla/mux, gin or echo.
 func Routes(patterns ...string) Option {
 	return func(t *routeTable) error {
 		var problems []error

@@ -22,8 +22,9 @@
 // have chosen. Where only a mounted handler knows its routes, its requests count for
 // its prefix, as in "/admin/*".
 //
-// A request with both Content-Length and Transfer-Encoding is answered by its chunks
-// and its connection stays open. RFC 9112, section 6.1, wants it closed; net/http
-// removes Content-Length before a handler can see that. A proxy in front of the
-// service that believes Content-Length is a hole; the common ones reject such requests.
+// The length of a request with both Content-Length and Transfer-Encoding is that of
+// its chunks, and its connection stays open. RFC 9112, section 6.1, requires closing
+// it, but net/http removes Content-Length before a handler runs. Do not put a proxy in
+// front of the service that uses Content-Length there; the common ones reject such
+// requests.
 package httpserver

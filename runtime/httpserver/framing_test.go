@@ -15,11 +15,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Requests whose length can be read in two ways hide no other request. net/http lets
-// Transfer-Encoding decide, as RFC 9112 wants it (section 6.3), and rejects what is
-// ambiguous beyond that. It does not close the connection after a request with both
-// headers, which section 6.1 wants: it removes Content-Length before a handler sees
-// the request, so nothing above the connection can.
+// Requests whose length can be read in two ways hide no other request. In net/http
+// Transfer-Encoding overrides Content-Length, as RFC 9112 requires (section 6.3), and
+// other ambiguous requests are rejected. The connection is not closed after a request
+// with both headers, which section 6.1 requires: net/http removes Content-Length before
+// a handler runs.
 func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
 	t.Parallel()
 	const hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"

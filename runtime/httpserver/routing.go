@@ -87,7 +87,7 @@ func routerOf(h http.Handler) http.Handler {
 	}
 }
 
-// series returns the series for a request that was answered: of the route that the
+// series returns the series for a request that has its response: of the route that the
 // router recorded, or of the one that it would have chosen where a middleware or the
 // limiter responded before it. The latter is looked up only then.
 //
@@ -278,8 +278,7 @@ func (s *series) isUndeclared() bool { return s == nil || s.kind == seen }
 
 func isWildcard(route string) bool { return strings.HasSuffix(route, "/*") }
 
-// notFound reports whether the response says that there is nothing at the path, or
-// nothing for the method.
+// notFound reports whether the response is 404 or 405.
 func (x *exchange) notFound() bool {
 	return x.recorder.status == http.StatusNotFound || x.recorder.status == http.StatusMethodNotAllowed
 }
@@ -292,7 +291,7 @@ func methods() []string {
 	}
 }
 
-// methodLabel is the method as it is counted: a caller cannot invent series.
+// methodLabel is the method as it is counted, so that a client cannot invent series.
 func methodLabel(method string) string {
 	if isKnown(method) {
 		return method

@@ -69,7 +69,7 @@ func muxOf(pattern string, h http.Handler) *http.ServeMux {
 
 // What middleware responds counts for the route that the router would have chosen,
 // or for the prefix of the mounted handler.
-func TestRouteOfWhatMiddlewareAnswered(t *testing.T) {
+func TestRouteOfMiddlewareResponses(t *testing.T) {
 	t.Parallel()
 	const unavailable = http.StatusServiceUnavailable
 	rooted := httpserver.NewRouter()
@@ -201,7 +201,7 @@ func TestSetRoute(t *testing.T) {
 		"it is closer than the mount":          {handler: mounted("/", setting("/orders/:id")), route: "/orders/:id"},
 		"no route is unmatched":                {handler: setting(""), route: semconv.RouteUnmatched},
 		"a route without a slash is unmatched": {handler: setting("orders"), route: semconv.RouteUnmatched},
-		"ServeMux behind middleware tells its own": {handler: copying(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		"ServeMux behind middleware": {handler: copying(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			muxOf("GET /orders/{id}", respond(http.StatusOK)).ServeHTTP(w, r)
 			httpserver.SetRoute(r.Context(), r.Pattern)
 		})), route: "/orders/{id}"},
@@ -293,7 +293,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		"a route":                    {http.MethodDelete, "/orders", "GET, HEAD, POST"},
 		"a route without GET":        {http.MethodGet, "/orders/7", "DELETE"},
 		"HEAD without GET":           {http.MethodHead, "/orders/7", "DELETE"},
-		"a method nobody knows":      {"BREW", "/orders", "GET, HEAD, POST"},
+		"an unknown method":          {"BREW", "/orders", "GET, HEAD, POST"},
 		"a mounted router":           {http.MethodGet, "/items/7", "PUT"},
 		"a mount without its prefix": {http.MethodGet, "/v2/orders", "POST"},
 		"a mount below another":      {http.MethodGet, "/outer/api/7", "PATCH"},

@@ -26,7 +26,7 @@ const (
 	// errorKinds bounds the memory; messages are constants in good code.
 	errorKinds = 256
 	// deliveryPeriod is the least time between two lines about telemetry that a
-	// backend did not take: the drops are counted, a line says why.
+	// backend did not take. All drops are counted; a line gives the reason.
 	deliveryPeriod = time.Minute
 )
 

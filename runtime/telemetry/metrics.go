@@ -90,7 +90,7 @@ func (t *Telemetry) newMetricExporter() (sdkmetric.Exporter, error) {
 	return otlpmetrichttp.New(ctx, options...)
 }
 
-// countingExporter counts pushes that did not arrive, and says why.
+// countingExporter counts and logs pushes that did not arrive.
 type countingExporter struct {
 	sdkmetric.Exporter
 	drop func(reason string, n int)

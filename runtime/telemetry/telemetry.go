@@ -201,7 +201,7 @@ func telling[T any](t *Telemetry, signal string, export func(context.Context, []
 }
 
 // warnUndelivered logs why a signal was not delivered, once a minute at most. The
-// next line says how many were left out.
+// next line has the number of failures in between.
 func (t *Telemetry) warnUndelivered(signal string, err error) {
 	write, missed := t.deliveryWarnings.take(signal)
 	if !write {
