@@ -24,7 +24,10 @@ KUBERNETES := test/kubernetes
 # What reads pipelines: linters, a runner and validators, half of them from npm.
 PIPELINES := test/pipelines
 
-OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES)
+# The routers of others on the runtime.
+ROUTERS := test/routers
+
+OTHERS := $(RUNBOOKS) $(COMPOSE) $(IMAGES) $(MIMIR) $(COLLECTOR) $(TERRAFORM) $(KUBERNETES) $(PIPELINES) $(ROUTERS)
 
 EXAMPLES := $(sort $(dir $(wildcard examples/*/go.mod)))
 
@@ -59,7 +62,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes collector
+.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +104,9 @@ pipelines: ## give pipelines to actionlint, GitLab's schema and a runner, Groovy
 
 images: ## pack a service's image and list what is in it, held to BuildKit, a registry, the kernel and CycloneDX (as root: two minutes)
 	$(call timed,images,cd $(IMAGES) && go test -count=1 ./...)
+
+routers: ## run gin, echo and gorilla/mux on the runtime, each with the line of runtime/README.md (downloads them)
+	$(call timed,routers,cd $(ROUTERS) && go test -race -count=1 ./...)
 
 terraform: ## format, validate and test the generated Terraform modules by Terraform (or OpenTofu, which it then compiles: minutes)
 	$(call timed,terraform,cd $(TERRAFORM) && go test -count=1 -timeout 20m ./...)

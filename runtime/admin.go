@@ -36,9 +36,17 @@ func (c adminConfig) off() bool { return c.Addr == adminOff }
 // Bounds of a change made on the admin listener: it ends by itself, because the
 // one who made it has gone back to bed.
 const (
-	changeFor    = 10 * time.Minute
-	longestFor   = time.Hour
-	headerWithin = 5 * time.Second
+	changeFor  = 10 * time.Minute
+	longestFor = time.Hour
+)
+
+// Bounds of the connections of the admin listener. Scrapes come every minute at the
+// least (the default of Prometheus) and have to end before the next one.
+const (
+	headerWithin  = 5 * time.Second
+	requestWithin = time.Minute
+	idleFor       = 2 * time.Minute
+	adminHeader   = 16 << 10 // bytes
 )
 
 // adminServer serves probes and metrics to anyone who reaches it, and profiles,
@@ -47,6 +55,7 @@ type adminServer struct {
 	service  *Service
 	http     *http.Server
 	listener net.Listener
+	within   time.Duration // for a request and its response; profiles may take their seconds on top
 	profile  chan struct{} // holds a token while a CPU profile runs
 
 	level, sampling temporary
@@ -75,7 +84,7 @@ func (t *temporary) change(last time.Duration, there, back func()) {
 }
 
 func newAdminServer(s *Service) *adminServer {
-	a := &adminServer{service: s, profile: make(chan struct{}, 1)}
+	a := &adminServer{service: s, within: requestWithin, profile: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /livez", s.health.Livez())
 	mux.Handle("GET /readyz", s.health.Readyz())
@@ -89,8 +98,10 @@ func newAdminServer(s *Service) *adminServer {
 	mux.Handle("PUT /loglevel", a.guarded(http.HandlerFunc(a.putLevel)))
 	mux.Handle("PUT /sampling", a.guarded(http.HandlerFunc(a.putSampling)))
 	a.http = &http.Server{
-		Handler:           mux,
+		Handler:           a.bounded(mux),
 		ReadHeaderTimeout: headerWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    adminHeader,
 		ErrorLog:          slog.NewLogLogger(s.Logger().Handler(), slog.LevelWarn),
 	}
 	return a
@@ -132,28 +143,69 @@ func (a *adminServer) Close(ctx context.Context) error {
 	return nil
 }
 
-// guarded lets through a bearer token, or a peer on this machine whose request
-// was not made by a foreign web page. The Host and Origin checks stop pages that
-// point a name of theirs at this machine.
-func (a *adminServer) guarded(next http.Handler) http.Handler {
+// bounded ends a request that takes too long, on the side of the client.
+// Timeouts of the server would end profiles, too.
+func (a *adminServer) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a.holdsToken(r) || fromThisMachine(r) {
-			next.ServeHTTP(w, r)
+		if err := endBy(w, time.Now().Add(a.within)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		http.Error(w, "not from here: ask from this machine (kubectl port-forward, ssh), or send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusForbidden)
+		next.ServeHTTP(w, r)
 	})
 }
 
-func (a *adminServer) holdsToken(r *http.Request) bool {
-	want := a.service.settings.Admin.Token.Reveal()
-	got, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return want != "" && isBearer && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+// endBy sets the deadlines of the connection for the request and its response.
+func endBy(w http.ResponseWriter, deadline time.Time) error {
+	c := http.NewResponseController(w)
+	return errors.Join(c.SetReadDeadline(deadline), c.SetWriteDeadline(deadline))
 }
 
+// profiling is how long the profile or trace of a request lasts, where that is not
+// the default.
+func profiling(r *http.Request) time.Duration {
+	seconds, err := strconv.ParseFloat(r.URL.Query().Get("seconds"), 64)
+	if err != nil || !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, longestFor.Seconds()) * float64(time.Second))
+}
+
+// guarded lets through a bearer token, or a peer on this machine whose request
+// was not made by a foreign web page and was not forwarded. A request with a token
+// that is wrong is rejected wherever it comes from.
+func (a *adminServer) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization := r.Header.Values("Authorization")
+		switch {
+		case len(authorization) > 0 && !a.isToken(authorization):
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			http.Error(w, "wrong token: send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusUnauthorized)
+		case len(authorization) == 0 && !fromThisMachine(r):
+			http.Error(w, "not from here: ask from this machine (kubectl port-forward, ssh) and past any proxy, or send \"Authorization: Bearer\" with ADMIN_TOKEN", http.StatusForbidden)
+		default:
+			if err := endBy(w, time.Now().Add(a.within+profiling(r))); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// isToken compares the values of an Authorization header with the token.
+func (a *adminServer) isToken(values []string) bool {
+	want := a.service.settings.Admin.Token.Reveal()
+	scheme, got, _ := strings.Cut(values[0], " ")
+	return want != "" && len(values) == 1 && strings.EqualFold(scheme, "Bearer") &&
+		subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+}
+
+// fromThisMachine reports whether a loopback peer sent the request for itself. The
+// Host and Origin checks stop pages that point a name of theirs at this machine.
 func fromThisMachine(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() || !isLocalHost(r.Host) {
+	if err != nil || !peer.Addr().Unmap().IsLoopback() || !isLocalHost(r.Host) || isForwarded(r.Header) {
 		return false
 	}
 	origin := r.Header.Get("Origin")
@@ -162,6 +214,22 @@ func fromThisMachine(r *http.Request) bool {
 	}
 	u, err := url.Parse(origin)
 	return err == nil && isLocalHost(u.Host)
+}
+
+// isForwarded reports whether a proxy says that it sends the request for another
+// peer: by RFC 7239, RFC 9110 (Via) or a header of one of the common proxies.
+func isForwarded(h http.Header) bool {
+	for name := range h {
+		switch name {
+		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Original-Host",
+			"X-Envoy-External-Address", "X-Proxyuser-Ip", "True-Client-Ip", "Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip":
+			return true
+		}
+		if strings.HasPrefix(name, "X-Forwarded") {
+			return true
+		}
+	}
+	return false
 }
 
 func isLocalHost(hostport string) bool {

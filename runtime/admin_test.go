@@ -18,8 +18,8 @@ func TestAdminGuard(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_TOKEN=s3cret")
 	for name, tc := range map[string]struct {
-		method, path, host, origin, token string
-		want                              int
+		method, path, host, origin, token, header string
+		want                                      int
 	}{
 		"probes are open":                       {path: "/readyz", host: "10.1.2.3:9464", want: 200},
 		"metrics are open":                      {path: "/metrics", host: "orders.svc:9464", want: 200},
@@ -27,7 +27,20 @@ func TestAdminGuard(t *testing.T) {
 		"a name that points here is foreign":    {path: "/debug/pprof/", host: "evil.example", want: 403},
 		"a page from elsewhere is foreign":      {path: "/debug/pprof/", origin: "https://evil.example", want: 403},
 		"a token opens from anywhere":           {path: "/debug/pprof/", host: "evil.example", token: "s3cret", want: 200},
-		"another token does not":                {path: "/debug/pprof/", host: "evil.example", token: "guess", want: 403},
+		"another token does not":                {path: "/debug/pprof/", host: "evil.example", token: "guess", want: 401},
+		"a wrong token is rejected from here":   {path: "/debug/pprof/", token: "guess", want: 401},
+		"so is an empty one":                    {path: "/debug/pprof/", header: "Authorization: Bearer ", want: 401},
+		"so is another scheme":                  {path: "/debug/pprof/", header: "Authorization: Basic czNjcmV0", want: 401},
+		"the scheme has no case":                {path: "/debug/pprof/", header: "Authorization: bearer s3cret", want: 200},
+		"Forwarded means a proxy":               {path: "/debug/pprof/", header: "Forwarded: for=192.0.2.60", want: 403},
+		"X-Forwarded-For means a proxy":         {path: "/debug/pprof/", header: "X-Forwarded-For: 192.0.2.60", want: 403},
+		"X-Forwarded-Host means a proxy":        {path: "/debug/pprof/", header: "x-forwarded-host: admin.example", want: 403},
+		"X-Forwarded-Proto means a proxy":       {path: "/debug/pprof/", header: "X-Forwarded-Proto: https", want: 403},
+		"X-Real-Ip means a proxy":               {path: "/debug/pprof/", header: "X-Real-IP: 127.0.0.1", want: 403},
+		"Via means a proxy":                     {path: "/debug/pprof/", header: "Via: 1.1 proxy", want: 403},
+		"an empty header means a proxy too":     {method: "PUT", path: "/loglevel?level=debug", header: "X-Forwarded-For: ", want: 403},
+		"a token passes through a proxy":        {path: "/debug/pprof/", token: "s3cret", header: "X-Forwarded-For: 192.0.2.60", want: 200},
+		"probes pass through a proxy":           {path: "/readyz", header: "X-Forwarded-For: 192.0.2.60", want: 200},
 		"the level can be changed":              {method: "PUT", path: "/loglevel?level=debug&for=1m", want: 200},
 		"the level is checked":                  {method: "PUT", path: "/loglevel?level=loud", want: 400},
 		"a change does not last for ever":       {method: "PUT", path: "/loglevel?level=debug&for=48h", want: 400},
@@ -50,6 +63,9 @@ func TestAdminGuard(t *testing.T) {
 			}
 			if tc.token != "" {
 				req.Header.Set("Authorization", "Bearer "+tc.token)
+			}
+			if name, value, found := strings.Cut(tc.header, ": "); found {
+				req.Header.Set(name, value)
 			}
 			res, err := http.DefaultClient.Do(req)
 			if err != nil {

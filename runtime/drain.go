@@ -204,14 +204,16 @@ func (s *stopping) finishWorkers() error {
 	return nil
 }
 
-// flush gets half of what is left, so that closing gets its share too.
+// flush gets the reserve of the budget, or half of what is left when that is less, so
+// that a backend that never responds does not hold up the exit, and closing gets its
+// share too.
 func (s *stopping) flush() error {
-	ctx := s.ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
+	share := s.settings.Lifecycle.StopTimeout / reserve
+	if deadline, ok := s.ctx.Deadline(); ok {
+		share = min(share, time.Until(deadline)/2)
 	}
+	ctx, cancel := context.WithTimeout(s.ctx, share)
+	defer cancel()
 	return s.telemetry.Shutdown(ctx)
 }
 

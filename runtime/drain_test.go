@@ -277,3 +277,20 @@ func TestZeroAndNegativeDurations(t *testing.T) {
 		t.Errorf("status %d, said %s", status, stderr)
 	}
 }
+
+// A backend that accepts connections and never responds gets its share of the stop
+// and no more, however much of the budget is left.
+func TestASilentCollectorGetsItsShareOfTheStop(t *testing.T) {
+	t.Parallel()
+	url, _ := openHanging(t, overHTTP)
+	const budget = 15 * time.Second // a share of 3 s; half of what is left would be 7.5 s
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, sending(overHTTP, url, url, budget)...)
+	load(t, svc.URL+"/orders", 10)
+	if status := svc.Stop(); status != 0 {
+		t.Errorf("status %d: %s", status, svc.Stderr())
+	}
+	line := svc.WaitLog(func(l servicetest.Line) bool { return l["phase"] == "flush" })
+	if took := line["duration_seconds"].(float64); took > 6 || line["error"] == nil {
+		t.Errorf("the flush took %v s of a budget of %s, want at most a fifth and a moment: %v", took, budget, line)
+	}
+}

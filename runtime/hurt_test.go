@@ -738,3 +738,33 @@ func TestAClosedStdoutCannotHurt(t *testing.T) {
 	load(t, p.api+"/orders", 50)
 	p.stop(t)
 }
+
+// Whatever is unreachable is logged once a minute for each signal, however often it
+// is tried.
+func TestUnreachableBackendsAreLoggedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	url, _ := openAbsent(t, overHTTP)
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, sending(overHTTP, url, url, hurtBudget)...)
+	load(t, svc.URL+"/orders", 20)
+	for _, signal := range everything {
+		eventually(t, "failures of "+signal, func() bool {
+			load(t, svc.URL+"/orders", 1)
+			n, _ := svc.Metric(semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: signal, semconv.LabelReason: semconv.DropExportFailed})
+			return n >= 3
+		})
+	}
+	lines := map[any]int{}
+	for _, l := range svc.Logs() {
+		if strings.Contains(l["msg"].(string), "not delivered") {
+			lines[l["signal"]]++
+		}
+	}
+	for _, signal := range everything {
+		if lines[signal] != 1 {
+			t.Errorf("%d lines about %s, want 1", lines[signal], signal)
+		}
+	}
+	if len(lines) != len(everything) {
+		t.Errorf("lines %v, want one for each of %v", lines, everything)
+	}
+}

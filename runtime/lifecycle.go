@@ -29,8 +29,8 @@ import (
 //  2. delay: DRAIN_DELAY, for balancers to notice;
 //  3. requests: the listener closes; requests and tracked work in flight end;
 //  4. workers: their context ends;
-//  5. flush: all signals at the same time; what does not get through is a
-//     warning and a count, and no failure;
+//  5. flush: all signals at the same time, for a fifth of the budget at most;
+//     what does not get through is a warning and a count, and no failure;
 //  6. close: OnStop hooks in reverse.
 //
 // The admin listener closes last. A second signal skips the waiting of the

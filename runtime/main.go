@@ -30,8 +30,8 @@ type Process struct {
 	LookupEnv func(string) (string, bool) // nil finds nothing
 	Stdout    io.Writer
 	Stderr    io.Writer
-	// Signals tell the service to stop; nil means SIGINT and SIGTERM of this
-	// process.
+	// Signals tell the service to stop; nil means SIGINT, SIGTERM and SIGHUP of
+	// this process.
 	Signals <-chan os.Signal
 	// Started is called once with the bound addresses, after the start hooks;
 	// it may be nil. http is nil for a service without a handler, admin with
@@ -134,7 +134,8 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 	return root
 }
 
-// notify subscribes to the signals that stop the service. It also takes SIGPIPE,
+// notify subscribes to the signals that stop the service. SIGHUP means that
+// the terminal was closed; under nohup it stays ignored. notify also takes SIGPIPE,
 // without looking at it: Go's default ends a process whose standard output was
 // closed, as happens when a log collector restarts.
 func (p Process) notify() (signals <-chan os.Signal, release func()) {
@@ -143,6 +144,9 @@ func (p Process) notify() (signals <-chan os.Signal, release func()) {
 	}
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(c, syscall.SIGHUP)
+	}
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	return c, func() { signal.Stop(c); signal.Stop(pipe) }

@@ -29,6 +29,9 @@ func statusOnly(probe http.Handler) http.Handler {
 		answer := memoryWriter{header: http.Header{}, status: http.StatusOK}
 		probe.ServeHTTP(&answer, r)
 		w.Header().Set("Cache-Control", "no-store")
+		if allow := answer.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+		}
 		w.WriteHeader(answer.status)
 	})
 }

@@ -88,6 +88,24 @@ func TestOnePortAnswersProbesAndNoMore(t *testing.T) {
 	}
 }
 
+// Probes on the port of the requests list their methods when they respond 405.
+func TestProbesOnOnePortSendAllow(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_ADDR=off", "OTEL_METRICS_EXPORTER=otlp")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, svc.URL+"/livez", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("%d with Allow %q, want 405 with GET, HEAD", res.StatusCode, res.Header.Get("Allow"))
+	}
+}
+
 func TestOnePortWithoutPushedMetricsWarns(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_ADDR=off")

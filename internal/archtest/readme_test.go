@@ -24,7 +24,7 @@ const runtimeReadme = "../../runtime/README.md"
 func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 	t.Parallel()
 	tested := map[string]string{}
-	for _, path := range []string{"../../runtime/adopt_test.go", "../../test/bench/adopt_test.go"} {
+	for _, path := range []string{"../../runtime/adopt_test.go", "../../test/bench/adopt_test.go", "../../test/routers/adopt_test.go"} {
 		src, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 	if all := strings.Count(readme, "```go"); len(blocks) == 0 || len(blocks) != all {
 		t.Errorf("%d of %d Go blocks say which tested functions they show", len(blocks), all)
 	}
-	readersNames := regexp.MustCompile(`\b(main|run|orders)(?:Before)?(?:Chi|Mux|Connect)\b`)
+	readersNames := regexp.MustCompile(`\b(main|run|orders|authorize|getOrder)(?:Before)?(?:Chi|Mux|Connect|Gin|Echo|Gorilla)\b`)
 	for _, block := range blocks {
 		shown := functions(t, "README.md", []byte("package p\n\n"+block[2]))
 		names := strings.Fields(block[1])

@@ -15,6 +15,10 @@ import (
 // dependency.
 const startInterval = 500 * time.Millisecond
 
+// pendingWarning is the least time between two log lines about a check that has not
+// succeeded yet.
+const pendingWarning = time.Minute
+
 // jitter is the share of an interval by which waits differ.
 const jitter = 0.1
 
@@ -41,6 +45,7 @@ type check struct {
 	lastErr error
 	last    time.Time
 	took    time.Duration
+	warned  time.Time // that it has not succeeded yet
 }
 
 // loop runs one check until the context ends, never twice at the same time.
@@ -117,11 +122,19 @@ func (m *Monitor) record(c *check, err error, took time.Duration) {
 	c.lastErr, c.last, c.took = err, time.Now(), took
 	c.settle(err == nil, m.cfg)
 	after := c.state()
+	waiting := after == pending && c.last.Sub(c.warned) >= pendingWarning
+	if waiting {
+		c.warned = c.last
+	}
 	m.publish()
 	m.mu.Unlock()
 
-	if after != before {
+	switch {
+	case after != before:
 		m.tell(c.name, before, after, time.Since(since), err)
+	case waiting:
+		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "not ready: a health check has not succeeded yet",
+			slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
 	}
 }
 

@@ -140,8 +140,13 @@ func TestStartWaitsForHooksAndEveryCheck(t *testing.T) {
 		f.expect(t, 503, 503, "starting")
 		f.start(t)
 		f.expect(t, 503, 503, "starting")
-		after(time.Minute)
+		after(time.Minute + time.Second)
 		f.expect(t, 503, 503, "starting")
+		// One line at once and one a minute later: the process is well and not ready.
+		const waiting = `level=WARN msg="not ready: a health check has not succeeded yet" check=postgres pending_seconds=`
+		if n := strings.Count(f.log.String(), waiting); n != 2 || !strings.Contains(f.log.String(), `error="connection refused"`) {
+			t.Errorf("%d lines about the check that fails, want 2:\n%s", n, f.log.String())
+		}
 		if calls := db.calls.Load(); calls < 100 {
 			t.Errorf("got %d checks in the first minute, want one every half second", calls)
 		}

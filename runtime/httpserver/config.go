@@ -81,7 +81,9 @@ type Option func(*routeTable) error
 
 // Routes declares routes, as in "GET /v1/orders/{id}", of a handler that cannot
 // list its own, such as http.ServeMux. Declared routes have their series from
-// the start, so that a first failure is seen.
+// the start, so that a first failure is seen, and requests that get their response
+// before the router count for them. Parameters are written as in http.ServeMux,
+// chi, gorilla/mux, gin or echo.
 func Routes(patterns ...string) Option {
 	return func(t *routeTable) error {
 		var problems []error
@@ -92,6 +94,7 @@ func Routes(patterns ...string) Option {
 				continue
 			}
 			t.declare(method, route)
+			t.note(routeKey{method, route})
 		}
 		return errors.Join(problems...)
 	}
@@ -104,7 +107,7 @@ func splitPattern(p string) (method, route string, err error) {
 	if !ok || !strings.HasPrefix(route, "/") || !isKnown(method) {
 		return "", "", fmt.Errorf("route %q: write a method and a path, as in %q", p, "GET /v1/orders/{id}")
 	}
-	return method, normalize(route), nil
+	return method, fromPattern(route), nil
 }
 
 // isKnown says whether the method is one of RFC 9110 or PATCH. Every other one is

@@ -15,6 +15,16 @@
 //
 // Routes are the patterns that a router was given, never paths. Everything that
 // matches no known route is one series, whatever an attacker asks for. [Routes]
-// declares those of a handler that cannot list its own, [Procedures] those that
-// are called by RPC.
+// declares those of a handler that cannot list its own, [SetRoute] passes on what a
+// router keeps to itself, [Procedures] declares those that are called by RPC.
+//
+// A request that a middleware responds to counts for the route that the router would
+// have chosen. Where only a mounted handler knows its routes, its requests count for
+// its prefix, as in "/admin/*".
+//
+// The length of a request with both Content-Length and Transfer-Encoding is that of
+// its chunks, and its connection stays open. RFC 9112, section 6.1, requires closing
+// it, but net/http removes Content-Length before a handler runs. Do not put a proxy in
+// front of the service that uses Content-Length there; the common ones reject such
+// requests.
 package httpserver

@@ -41,7 +41,8 @@ type exchange struct {
 	arming  sync.Mutex
 	armed   atomic.Pointer[deadline]
 	routing atomic.Pointer[chi.Context]
-	pooled  bool // routing goes back when the request ends
+	pooled  bool                   // routing goes back when the request ends
+	chosen  atomic.Pointer[series] // by SetRoute
 
 	body *requestBody // nil without one
 
@@ -58,7 +59,7 @@ type panicked struct {
 	cutOff bool // the connection must not be used again
 }
 
-func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router chi.Routes) *exchange {
+func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Handler) *exchange {
 	o.metrics.active.Inc()
 	x := &exchange{observer: o, started: time.Now()}
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
@@ -102,23 +103,24 @@ func first(h http.Header, canonical string) string {
 // beginRouting gives chi a routing context of ours, which can be read after it
 // returned. Contexts are reused as chi reuses them, and only where it would:
 // a handler between us and the router may outlive the request.
-func (x *exchange) beginRouting(router chi.Routes) {
-	if router == nil {
+func (x *exchange) beginRouting(router http.Handler) {
+	routes, ok := router.(chi.Routes)
+	if !ok {
 		return
 	}
 	routing := x.observer.routings.Get().(*chi.Context)
 	routing.Reset()
-	routing.Routes = router
+	routing.Routes = routes
 	x.routing.Store(routing)
 	x.pooled = true
 }
 
 // end settles the answer, observes it and, where the connection must be cut,
 // goes on panicking as net/http wants it.
-func (x *exchange) end(recovered any) {
+func (x *exchange) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Dec()
 	defer x.release()
-	s := x.observer.table.find(x.request, x.routing.Load())
+	s := x.series(h)
 	if recovered != nil {
 		x.panicked(recovered, s)
 	}
@@ -139,6 +141,7 @@ func (x *exchange) end(recovered any) {
 		stopping:  x.observer.stopping.Load(),
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
+	x.warnUnmatched(s, e)
 	x.endRouting()
 	if x.panic != nil && x.panic.cutOff {
 		panic(http.ErrAbortHandler)

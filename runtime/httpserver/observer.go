@@ -37,9 +37,11 @@ type Observer struct {
 
 	waiting  atomic.Int64 // requests that wait for their client
 	draining atomic.Bool  // answers ask the caller to close
-	crowded  func() bool  // whether there are too many connections to keep; nil for never
+	full     func() bool  // whether there are too many connections to keep; nil for never
 	stopping atomic.Bool  // connections are being cut
 	doubled  sync.Once    // warned about a second instrumentation
+	unknown  sync.Once    // warned about a successful request without a route
+	crowded  sync.Once    // warned about too many routes of SetRoute
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -69,8 +71,9 @@ func NewObserver(opts Options) (*Observer, error) {
 }
 
 // Wrap returns next with every request observed. The routes of a chi router are
-// declared from its own list; use [Routes] for handlers that have none, and
-// [Procedures] for those of connect-go.
+// declared from its own list; use [Routes] and [SetRoute] for handlers that have
+// none, and [Procedures] for those of connect-go. A handler in front of a router
+// shows it with a method Unwrap() http.Handler.
 //
 // A nil handler and one that Wrap returned already are errors.
 func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, error) {
@@ -80,20 +83,20 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 	if _, twice := next.(*observed); twice {
 		return nil, errors.New("the handler is observed already: wrap it once, or every request counts twice")
 	}
-	router, _ := next.(chi.Routes)
-	if router != nil {
-		o.table.walk(router, "")
+	router, mounts := routerOf(next), map[string]bool{}
+	if routes, ok := router.(chi.Routes); ok {
+		o.table.walk(routes, "", mounts)
 	}
 	for _, option := range options {
 		if err := option(o.table); err != nil {
 			return nil, err
 		}
 	}
-	return &observed{observer: o, next: withFaults(next), router: router}, nil
+	return &observed{observer: o, next: withFaults(next), router: router, mounts: mounts, declared: o.table.declared()}, nil
 }
 
 // closes reports whether responses ask their clients to close the connection.
-func (o *Observer) closes() bool { return o.draining.Load() || o.crowded != nil && o.crowded() }
+func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
 // onlySlowClients reports whether every request in flight waits for its client.
 func (o *Observer) onlySlowClients() bool { return o.metrics.inFlight() <= o.waiting.Load() }
@@ -105,12 +108,14 @@ func (o *Observer) Routes() []string { return o.table.list() }
 type observed struct {
 	observer *Observer
 	next     http.Handler
-	router   chi.Routes // nil when next is none of chi's
+	router   http.Handler    // chi.Routes or *http.ServeMux; nil when next is neither
+	mounts   map[string]bool // patterns of the chi routers that are mounted in router
+	declared declaredRoutes  // what is known where router is nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.observer.begin(w, r, h.router)
-	defer func() { x.end(recover()) }()
+	defer func() { x.end(recover(), h) }()
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -51,14 +52,18 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType is the media type of the answer, whatever the caller accepts.
 func (*Problem) ContentType(string) string { return ProblemType }
 
-// NewRouter returns a chi router whose own answers, for paths and methods that
-// it does not know, are problems too.
+// NewRouter returns a chi router whose own responses, for paths and methods that
+// it does not know, are problems too. Routes for GET also serve HEAD (RFC 9110,
+// section 9.1), unless they have a handler for it.
 func NewRouter() *chi.Mux {
 	router := chi.NewRouter()
+	router.Use(serveHead(router))
 	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, fault.NotFound("nothing is served at this path"))
 	})
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		// RFC 9110, section 15.5.6. chi shows what it found to its own handler alone.
+		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
 		p := NewProblem(r.Context(), fault.New(fault.CodeUnsupported, "%s is not served at this path", r.Method))
 		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
 		p.write(w)

@@ -79,7 +79,7 @@ const grpcStatus = "Grpc-Status"
 // rpcCode is the code with which a procedure ended, or "" for success and for
 // what is no procedure.
 func (x *exchange) rpcCode(s *series) string {
-	if s.kind == plain {
+	if s.kind < procedure {
 		return ""
 	}
 	if f := x.recorder.frames; f != nil && f.ended {

@@ -23,6 +23,10 @@ type routeTable struct {
 	routes atomic.Pointer[map[routeKey]*series]
 	// procedures says whether any is declared, so that a path is looked up only then.
 	procedures atomic.Bool
+
+	noted     []routeKey      // of Routes; guarded by mu
+	set       map[string]bool // undeclared routes of SetRoute; guarded by mu
+	setIsFull atomic.Bool
 }
 
 type routeKey struct{ method, route string }
@@ -32,20 +36,28 @@ type routeKey struct{ method, route string }
 type kind uint8
 
 const (
-	plain           kind = iota
-	procedure            // the route is a path, called by RPC
-	streamProcedure      // the same, and takes or gives a stream
+	seen kind = iota // not declared, but found while serving
+	plain
+	procedure       // the route is a path, called by RPC
+	streamProcedure // the same, and takes or gives a stream
 )
 
 func newRouteTable(m *metrics) *routeTable {
-	t := &routeTable{metrics: m}
+	t := &routeTable{metrics: m, set: map[string]bool{}}
 	t.routes.Store(&map[routeKey]*series{})
 	return t
 }
 
 // declare makes the counters of one route exist at zero.
-func (t *routeTable) declare(method, route string) *series {
-	return t.add(routeKey{method, route}, plain)
+func (t *routeTable) declare(method, route string) {
+	t.add(routeKey{method, route}, plain)
+}
+
+// note keeps a declared route to be matched.
+func (t *routeTable) note(key routeKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.noted = append(t.noted, key)
 }
 
 // declareProcedure declares a route that is one path.
@@ -82,52 +94,25 @@ func (t *routeTable) list() []string {
 	return out
 }
 
-// find returns the series for a request that was answered. Routes of a router
-// that matched but did not list itself (http.ServeMux) are added when they are
-// first seen: their number is bounded by the program.
-func (t *routeTable) find(r *http.Request, routed *chi.Context) *series {
-	method := r.Method
-	if !isKnown(method) {
-		method = semconv.MethodOther
-	}
-	if s := t.procedure(r); s != nil {
-		return s
-	}
-	known := *t.routes.Load()
-	if route := normalize(routed.RoutePattern()); route != "" {
-		if s, ok := known[routeKey{method, route}]; ok {
-			return s
-		}
-	}
-	if route := fromPattern(r.Pattern); route != "" && (routed == nil || len(routed.RoutePatterns) == 0) {
-		if s, ok := known[routeKey{method, route}]; ok {
-			return s
-		}
-		return t.declare(method, route)
-	}
-	if s, ok := known[routeKey{method, semconv.RouteUnmatched}]; ok {
-		return s
-	}
-	return t.declare(method, semconv.RouteUnmatched)
-}
-
 // procedure returns the series of the procedure that the request calls, or nil.
 func (t *routeTable) procedure(r *http.Request) *series {
 	if !t.procedures.Load() {
 		return nil
 	}
-	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.kind != plain {
+	if s := (*t.routes.Load())[routeKey{r.Method, r.URL.Path}]; s != nil && s.kind >= procedure {
 		return s
 	}
 	return nil
 }
 
-// walk declares every route that a chi router lists.
-func (t *routeTable) walk(router chi.Routes, prefix string) {
+// walk declares every route that a chi router lists, and notes the patterns of the
+// routers that are mounted in it.
+func (t *routeTable) walk(router chi.Routes, prefix string, mounts map[string]bool) {
 	for _, route := range router.Routes() {
 		full := strings.ReplaceAll(prefix+route.Pattern, "/*/", "/")
 		if route.SubRoutes != nil {
-			t.walk(route.SubRoutes, strings.TrimSuffix(full, "/*"))
+			mounts[normalize(full)] = true
+			t.walk(route.SubRoutes, strings.TrimSuffix(full, "/*"), mounts)
 			continue
 		}
 		if isMount(route) {
@@ -135,7 +120,7 @@ func (t *routeTable) walk(router chi.Routes, prefix string) {
 		}
 		for method := range route.Handlers {
 			if method != anyMethod && serves(route, method) {
-				t.declare(method, normalize(full))
+				t.declare(methodLabel(method), normalize(full))
 			}
 		}
 	}
@@ -144,8 +129,8 @@ func (t *routeTable) walk(router chi.Routes, prefix string) {
 // anyMethod is chi's name for a handler registered without a method.
 const anyMethod = "*"
 
-// isMount says whether the route is a foreign handler mounted below a path: it
-// does not tell its routes, and a wildcard would hide them in one series.
+// isMount reports whether the route is a handler of another kind mounted below a
+// path. It cannot list its methods, so its series exist from its first request on.
 func isMount(route chi.Route) bool {
 	_, isAny := route.Handlers[anyMethod]
 	return isAny && strings.HasSuffix(route.Pattern, anyMethod)

@@ -83,7 +83,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		return fmt.Errorf("HTTP_ADDR=%s: %w; set HTTP_ADDR to a free address", s.observer.config.Addr, err)
 	}
 	s.listener = newListener(l.(*net.TCPListener), s.observer.config.maxConnections())
-	s.observer.crowded = s.listener.crowded
+	s.observer.full = s.listener.crowded
 	return nil
 }
 

@@ -195,6 +195,9 @@ func (r *recorder) beginStream() {
 	}
 	r.streams = true
 	r.exchange.lift()
+	if r.exchange.request.Method == http.MethodHead {
+		r.exchange.arm().cancel() // the client has its response, and waits for no stream
+	}
 	if !r.hijacked { // net/http has lifted them
 		r.liftDeadlines()
 	}

@@ -25,6 +25,9 @@ const (
 	errorPeriod = 10 * time.Second
 	// errorKinds bounds the memory; messages are constants in good code.
 	errorKinds = 256
+	// deliveryPeriod is the least time between two lines about telemetry that a
+	// backend did not take. All drops are counted; a line gives the reason.
+	deliveryPeriod = time.Minute
 )
 
 // Keys that the runtime adds to log lines.
@@ -36,8 +39,9 @@ const (
 )
 
 func (t *Telemetry) initLogs() error {
-	counts := newErrorCounts(t.opts.Now, t.suppressed)
+	counts := newErrorCounts(t.opts.Now, t.suppressed, errorBurst, errorPeriod)
 	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
+	t.deliveryWarnings = newErrorCounts(t.opts.Now, t.suppressed, 1, deliveryPeriod)
 	t.lines = newLines(t.output, counts)
 	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.output, &slog.HandlerOptions{Level: t.level})))
 	if t.opts.Config.exportsLogs() {
@@ -192,6 +196,8 @@ func (h *suppressor) WithGroup(name string) slog.Handler {
 type errorCounts struct {
 	now        func() time.Time
 	suppressed prometheus.Counter
+	burst      int // lines in a period
+	period     time.Duration
 
 	mu    sync.Mutex
 	kinds map[string]*errorCount
@@ -203,8 +209,8 @@ type errorCount struct {
 	missed  int
 }
 
-func newErrorCounts(now func() time.Time, suppressed prometheus.Counter) *errorCounts {
-	return &errorCounts{now: now, suppressed: suppressed, kinds: map[string]*errorCount{}}
+func newErrorCounts(now func() time.Time, suppressed prometheus.Counter, burst int, period time.Duration) *errorCounts {
+	return &errorCounts{now: now, suppressed: suppressed, burst: burst, period: period, kinds: map[string]*errorCount{}}
 }
 
 // take says whether to write the line and how many like it were left out in the
@@ -221,11 +227,11 @@ func (c *errorCounts) take(kind string) (write bool, missed int) {
 		count = &errorCount{since: now}
 		c.kinds[kind] = count
 	}
-	if now.Sub(count.since) >= errorPeriod {
+	if now.Sub(count.since) >= c.period {
 		missed = count.missed
 		*count = errorCount{since: now}
 	}
-	if count.written >= errorBurst {
+	if count.written >= c.burst {
 		count.missed++
 		c.suppressed.Inc()
 		return false, 0

@@ -42,7 +42,7 @@ func (t *Telemetry) initMetrics() error {
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	t.signals = append(t.signals, t.pushSignal(countingExporter{exporter, t.dropper(semconv.SignalMetrics)}))
+	t.signals = append(t.signals, t.pushSignal(countingExporter{exporter, t.dropper(semconv.SignalMetrics), t.warnUndelivered}))
 	return nil
 }
 
@@ -90,10 +90,11 @@ func (t *Telemetry) newMetricExporter() (sdkmetric.Exporter, error) {
 	return otlpmetrichttp.New(ctx, options...)
 }
 
-// countingExporter counts pushes that did not arrive.
+// countingExporter counts and logs pushes that did not arrive.
 type countingExporter struct {
 	sdkmetric.Exporter
 	drop func(reason string, n int)
+	warn func(signal string, err error)
 }
 
 // Export implements [sdkmetric.Exporter].
@@ -107,7 +108,8 @@ func (e countingExporter) Export(ctx context.Context, m *metricdata.ResourceMetr
 		n = 1 // a push, however large
 	}
 	e.drop(reason, n)
-	return err
+	e.warn(semconv.SignalMetrics, err)
+	return loggedError{err}
 }
 
 // points is the number of data points of one push.

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -62,7 +63,7 @@ func (t *Telemetry) initProfiles() {
 // startProfiling does what pyroscope.Start does, with uploads of ours between the
 // profiler and its queue.
 func (t *Telemetry) startProfiling(u *uploads) (*pyroscope.Session, error) {
-	c, log := t.opts.Config, profilerLog{t.logger, u}
+	c, log := t.opts.Config, profilerLog{t, u}
 	var err error
 	u.Remote, err = remote.NewRemote(remote.Config{
 		Address:           c.PyroscopeAddress,
@@ -203,8 +204,8 @@ func (u *uploads) Do(r *http.Request) (*http.Response, error) {
 // profilerLog keeps the profiler's chatter at debug level; its errors are
 // warnings, because the service itself is well.
 type profilerLog struct {
-	log     *slog.Logger
-	uploads *uploads
+	telemetry *Telemetry
+	uploads   *uploads
 }
 
 // profilesFull is what the profiler says, and nothing else, when its own queue
@@ -213,12 +214,12 @@ const profilesFull = "remote upload queue is full"
 
 func (l profilerLog) Infof(format string, args ...any) { l.Debugf(format, args...) }
 func (l profilerLog) Debugf(format string, args ...any) {
-	l.log.Debug("profiler", slog.String("detail", fmt.Sprintf(format, args...)))
+	l.telemetry.logger.Debug("profiler", slog.String("detail", fmt.Sprintf(format, args...)))
 }
 
 func (l profilerLog) Errorf(format string, args ...any) {
 	if strings.HasPrefix(format, profilesFull) {
 		l.uploads.failed(semconv.DropQueueFull)
 	}
-	l.log.Warn("profiles were not delivered", slog.String("error", strings.TrimSpace(fmt.Sprintf(format, args...))))
+	l.telemetry.warnUndelivered(semconv.SignalProfiles, errors.New(strings.TrimSpace(fmt.Sprintf(format, args...))))
 }

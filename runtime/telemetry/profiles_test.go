@@ -26,7 +26,7 @@ func TestProfilesThatFindNoPlaceAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	queue := queueOf(t, tel)
-	log := profilerLog{tel.logger, queue}
+	log := profilerLog{tel, queue}
 	const room, uploads = 20, 50 // the queue's, and nobody takes from it
 	for range uploads {
 		queue.Upload(&upstream.UploadJob{})
@@ -45,7 +45,7 @@ func queueOf(t *testing.T, tel *Telemetry) *uploads {
 	t.Helper()
 	u := &uploads{client: http.DefaultClient, drop: tel.dropper(semconv.SignalProfiles)}
 	var err error
-	if u.Remote, err = remote.NewRemote(remote.Config{Address: "http://127.0.0.1:9", Threads: 1, Logger: profilerLog{tel.logger, u}, HTTPClient: u}); err != nil {
+	if u.Remote, err = remote.NewRemote(remote.Config{Address: "http://127.0.0.1:9", Threads: 1, Logger: profilerLog{tel, u}, HTTPClient: u}); err != nil {
 		t.Fatal(err)
 	}
 	return u

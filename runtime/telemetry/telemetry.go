@@ -62,6 +62,8 @@ type Telemetry struct {
 	suppressed prometheus.Counter
 	lateSpans  prometheus.Counter
 
+	deliveryWarnings *errorCounts // by signal
+
 	signals []signal
 }
 
@@ -187,16 +189,36 @@ func (t *Telemetry) declareProcess() error {
 }
 
 // telling logs why a batch was not delivered. That it was lost is counted where
-// the batch is dropped; identical lines are limited like all others.
+// the batch is dropped.
 func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
 	return func(ctx context.Context, batch []T) error {
 		err := export(ctx, batch)
 		if err != nil {
-			t.logger.Warn("telemetry was not delivered", slog.String("signal", signal), slog.Any("error", err))
+			t.warnUndelivered(signal, err)
 		}
 		return err
 	}
 }
+
+// warnUndelivered logs why a signal was not delivered, once a minute at most. The
+// next line has the number of failures in between.
+func (t *Telemetry) warnUndelivered(signal string, err error) {
+	write, missed := t.deliveryWarnings.take(signal)
+	if !write {
+		return
+	}
+	attributes := []slog.Attr{slog.String("signal", signal), slog.Any("error", err)}
+	if missed > 0 {
+		attributes = append(attributes, slog.Int(keySuppressed, missed))
+	}
+	t.logger.LogAttrs(context.Background(), slog.LevelWarn, "telemetry was not delivered", attributes...)
+}
+
+// loggedError is an error of an exporter that warnUndelivered has seen, and that the
+// SDK hands to its error handler all the same.
+type loggedError struct{ error }
+
+func (e loggedError) Unwrap() error { return e.error }
 
 // Start starts the exporters. It returns without waiting for any backend.
 //
@@ -247,7 +269,9 @@ func (t *Telemetry) SetGlobals() {
 	otel.SetTracerProvider(t.tracers)
 	otel.SetTextMapPropagator(t.propagator)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		t.logger.Warn("telemetry was not delivered", slog.Any("error", err))
+		if _, logged := errors.AsType[loggedError](err); !logged {
+			t.logger.Warn("telemetry was not delivered", slog.Any("error", err))
+		}
 	}))
 }
 
