@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -80,6 +81,13 @@ func wrongFields(errs []error) []fault.Field {
 		}
 	}
 	return fields
+}
+
+// digest identifies a request by its decoded body, so that white space and the
+// order of members make no difference.
+func digest(body any) ([sha256.Size]byte, error) {
+	text, err := json.Marshal(body)
+	return sha256.Sum256(text), err
 }
 
 // etag spells a version for the ETag header.

@@ -44,7 +44,11 @@ type createAnswer struct {
 }
 
 func (h handlers) create(ctx context.Context, in *createInput) (*createAnswer, error) {
-	created, err := h.orders.Create(ctx, in.Body.Name, in.IdempotencyKey)
+	hash, err := digest(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	created, err := h.orders.Create(ctx, in.Body.Name, order.Key{Value: in.IdempotencyKey, Request: hash})
 	if err != nil {
 		return nil, err
 	}
