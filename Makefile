@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
 # Every module of the repository. Examples are generated, the rest is ours.
-MODULES := . runtime test/demo test/drain
+MODULES := . runtime test/demo test/drain test/hostile
 
 # Tests against the programs of others, which nobody else should have to download.
 RUNBOOKS := test/runbooks

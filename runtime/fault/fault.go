@@ -26,6 +26,7 @@ const (
 	CodeUnauthenticated    Code = "unauthenticated"     // 401: say who you are
 	CodeForbidden          Code = "forbidden"           // 403: you may not
 	CodeNotFound           Code = "not_found"           // 404: there is no such thing
+	CodeTimeout            Code = "request_timeout"     // 408: the request did not arrive in time
 	CodeConflict           Code = "conflict"            // 409: it clashes with what is there
 	CodePreconditionFailed Code = "precondition_failed" // 412: it changed since you read it
 	CodeTooLarge           Code = "too_large"           // 413: the body is over the limit
@@ -52,6 +53,8 @@ func (c Code) Status() int {
 		return http.StatusForbidden
 	case CodeNotFound:
 		return http.StatusNotFound
+	case CodeTimeout:
+		return http.StatusRequestTimeout
 	case CodeConflict:
 		return http.StatusConflict
 	case CodePreconditionFailed:
@@ -92,7 +95,7 @@ func CodeOf(status int) Code {
 
 func codes() []Code {
 	return []Code{
-		CodeInvalid, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeConflict,
+		CodeInvalid, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeTimeout, CodeConflict,
 		CodePreconditionFailed, CodeTooLarge, CodeUnsupported, CodePreconditionNeeded, CodeExhausted,
 		CodeCanceled, CodeInternal, CodeUnavailable, CodeDeadlineExceeded,
 	}

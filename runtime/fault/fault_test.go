@@ -53,7 +53,7 @@ func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
 	t.Parallel()
 	for _, code := range []fault.Code{
 		fault.CodeInvalid, fault.CodeMalformed, fault.CodeUnauthenticated, fault.CodeForbidden, fault.CodeNotFound,
-		fault.CodeConflict, fault.CodePreconditionFailed, fault.CodeTooLarge, fault.CodeUnsupported,
+		fault.CodeTimeout, fault.CodeConflict, fault.CodePreconditionFailed, fault.CodeTooLarge, fault.CodeUnsupported,
 		fault.CodePreconditionNeeded, fault.CodeExhausted, fault.CodeCanceled, fault.CodeInternal,
 		fault.CodeUnavailable, fault.CodeDeadlineExceeded,
 	} {

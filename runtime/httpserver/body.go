@@ -24,7 +24,7 @@ func (b requestBody) Read(p []byte) (int, error) {
 	if err != nil && x.bounded {
 		err = withLimit(err, limit)
 	}
-	return n, err
+	return n, bodyError(err)
 }
 
 // withLimit names the whole limit where net/http knows the rest of it.

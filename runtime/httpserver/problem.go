@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -19,7 +20,16 @@ type Problem struct {
 	Code      fault.Code    `json:"code"`
 	RequestID string        `json:"request_id,omitempty"`
 	Errors    []fault.Field `json:"errors,omitempty"`
+	// MoreErrors is the number of errors beyond the first 20.
+	MoreErrors int `json:"more_errors,omitempty"`
 }
+
+// A body of 1 MiB can hold 70,000 wrong fields or one name of 1 MiB. Their list in
+// the response is bounded; 20 are more than a person reads.
+const (
+	maxErrors   = 20
+	maxLocation = 200 // bytes
+)
 
 // ProblemType is the media type of a Problem.
 const ProblemType = "application/problem+json"
@@ -33,13 +43,25 @@ func NewProblem(ctx context.Context, err error) *Problem {
 		Status: f.Code.Status(),
 		Detail: f.Message,
 		Code:   f.Code,
-		Errors: f.Fields,
 	}
+	p.list(f.Fields)
 	if x := exchangeOf(ctx); x != nil {
 		p.RequestID = x.id[0]
 		x.failure.Store(&err)
 	}
 	return p
+}
+
+// list sets the errors, as many and as long as a response may hold.
+func (p *Problem) list(fields []fault.Field) {
+	shown := min(len(fields), maxErrors)
+	p.MoreErrors = len(fields) - shown
+	for _, field := range fields[:shown] {
+		if len(field.Location) > maxLocation {
+			field.Location = strings.ToValidUTF8(field.Location[:maxLocation], "") + "..."
+		}
+		p.Errors = append(p.Errors, field)
+	}
 }
 
 // Error makes a Problem an error.

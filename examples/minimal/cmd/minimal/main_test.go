@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-func start(t *testing.T, env ...string) *servicetest.Service {
+func start(t testing.TB, env ...string) *servicetest.Service {
 	t.Helper()
 	return servicetest.Start(t, runtime.Info{Name: "minimal", Version: "test"}, defaults(), run, env...)
 }
@@ -131,6 +131,9 @@ func TestWrongRequests(t *testing.T) {
 		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, http.StatusUnprocessableEntity},
 		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, http.StatusUnprocessableEntity},
 		"no JSON":                   {http.MethodPost, all, `{"name":`, http.StatusBadRequest},
+		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, http.StatusUnprocessableEntity},
+		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, http.StatusBadRequest},
+		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, http.StatusUnprocessableEntity},
 		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, http.StatusRequestEntityTooLarge},
 		"an id that is none":        {http.MethodGet, all + "/7", "", http.StatusUnprocessableEntity},
 		"an id of nothing":          {http.MethodGet, missing, "", http.StatusNotFound},

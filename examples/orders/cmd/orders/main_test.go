@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-func start(t *testing.T, env ...string) *servicetest.Service {
+func start(t testing.TB, env ...string) *servicetest.Service {
 	t.Helper()
 	env = append([]string{"POSTGRES_URL=" + postgrestest.Start(t).URL, "POSTGRES_MIGRATE=true"}, env...)
 	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
@@ -134,6 +134,9 @@ func TestWrongRequests(t *testing.T) {
 		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, http.StatusUnprocessableEntity},
 		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, http.StatusUnprocessableEntity},
 		"no JSON":                   {http.MethodPost, all, `{"name":`, http.StatusBadRequest},
+		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, http.StatusUnprocessableEntity},
+		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, http.StatusBadRequest},
+		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, http.StatusUnprocessableEntity},
 		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, http.StatusRequestEntityTooLarge},
 		"an id that is none":        {http.MethodGet, all + "/7", "", http.StatusUnprocessableEntity},
 		"an id of nothing":          {http.MethodGet, missing, "", http.StatusNotFound},

@@ -3,6 +3,8 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ import (
 // huma asks these functions for every error that an answer is made of. It has
 // none for one API alone (v2.37), so they are set before any is made.
 func init() {
+	huma.ValidateStrictCasing = true // Name is not name
 	huma.NewErrorWithContext = problem
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return problem(nil, status, message, errs...)
@@ -31,7 +34,18 @@ func config() huma.Config {
 	c.DocsPath = ""    // no page that loads scripts from elsewhere
 	c.SchemasPath = "" // the document holds the schemas
 	c.CreateHooks = nil
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	return c
+}
+
+// unmarshal decodes a body. Its errors are read by callers, who know no Go types.
+func unmarshal(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s: the %s does not fit", mismatch.Field, mismatch.Value)
+	}
+	return err
 }
 
 // document serves the API's own description.

@@ -33,7 +33,7 @@ type orderAnswer struct {
 type handlers struct{ orders *order.Service }
 
 type createInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Requests with the same key create one order"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Requests with the same key create one order"`
 	Body           orderFields
 }
 

@@ -16,6 +16,7 @@ import (
 // Routes is every route of the service.
 func Routes(orders *order.Service) http.Handler {
 	router := httpserver.NewRouter()
+	router.Use(httpserver.StrictJSON)
 	api := humachi.New(router, config())
 	h := handlers{orders}
 

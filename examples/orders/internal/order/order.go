@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -131,6 +132,8 @@ func KeyReused() error {
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch n := utf8.RuneCountInString(name); {
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
+		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "the name holds a control character"})
 	case n == 0:
 		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "a name is needed"})
 	case n > MaxName:

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/postgres"
 
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
@@ -54,18 +55,17 @@ func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key)
 	if inserted.RowsAffected() == 1 {
 		return item, nil
 	}
-	current, err := s.createdBefore(ctx, key)
-	if errors.Is(err, pgx.ErrNoRows) { // the key expired in between
-		return s.createOnce(ctx, item, key)
-	}
-	return current, err
+	return s.createdBefore(ctx, key)
 }
 
 // createdBefore returns the order that an earlier request with the key created.
 func (s *Store) createdBefore(ctx context.Context, key order.Key) (item order.Order, err error) {
 	var hash []byte
 	err = s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &item)
-	if err == nil && !bytes.Equal(hash, key.Request[:]) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
+		return item, fault.Conflict("the idempotency key has just expired; send the request again")
+	case err == nil && !bytes.Equal(hash, key.Request[:]):
 		return order.Order{}, order.KeyReused()
 	}
 	return item, err
