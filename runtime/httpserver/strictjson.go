@@ -19,11 +19,15 @@ import (
 // bytes: 100 MB for a body of 1 MiB, but 3 MB for 10,000 values.
 const maxJSONItems = 10_000
 
+// maxJSONName bounds one name in bytes. Decoders and validators copy an unknown name
+// several times to report it: 12 MB for one of 1 MiB.
+const maxJSONName = 1000
+
 // StrictJSON returns a handler that answers malformed JSON bodies itself, so that
 // next reads only bodies with one meaning: one value in valid UTF-8, without
 // duplicate names in an object, without numbers that float64 cannot hold, and with
-// at most 10,000 names and values. Bodies of other content types pass unread. A
-// route for larger documents needs a router without it.
+// at most 10,000 names and values, no name longer than 1,000 bytes. Bodies of other
+// content types pass unread. A route for larger documents needs a router without it.
 func StrictJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody || !isJSON(r.Header.Get("Content-Type")) {
@@ -43,9 +47,10 @@ func StrictJSON(next http.Handler) http.Handler {
 	})
 }
 
-// bufferedBody is a body that was read from the connection before.
+// bufferedBody is a body that was read from the connection before. Its WriteTo
+// copies it without growing the destination step by step.
 type bufferedBody struct {
-	io.Reader
+	*bytes.Reader
 	io.Closer
 }
 
@@ -61,6 +66,7 @@ func isJSON(contentType string) bool {
 func checkJSON(text []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
 	for items, complete := 0, false; ; complete = decoder.StackDepth() == 0 {
+		start := decoder.InputOffset()
 		token, err := decoder.ReadToken()
 		switch {
 		case errors.Is(err, io.EOF) && complete:
@@ -73,6 +79,10 @@ func checkJSON(text []byte) error {
 		switch token.Kind() {
 		case jsontext.KindEndObject, jsontext.KindEndArray:
 			continue
+		case jsontext.KindString:
+			if decoder.InputOffset()-start > maxJSONName && isName(decoder) && len(token.String()) > maxJSONName {
+				return fault.New(fault.CodeTooLarge, "the request body holds a JSON name longer than %d bytes", maxJSONName)
+			}
 		case jsontext.KindNumber:
 			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
 				return malformedJSON(errNumberRange, decoder)
@@ -82,6 +92,12 @@ func checkJSON(text []byte) error {
 			return fault.New(fault.CodeTooLarge, "the request body holds more than %d JSON names and values", maxJSONItems)
 		}
 	}
+}
+
+// isName reports whether the string that was just read is a name and not a value.
+func isName(decoder *jsontext.Decoder) bool {
+	kind, length := decoder.StackIndex(decoder.StackDepth())
+	return kind == jsontext.KindBeginObject && length%2 == 1
 }
 
 var (

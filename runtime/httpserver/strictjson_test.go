@@ -39,6 +39,8 @@ func TestStrictJSONPassesBodiesWithOneMeaning(t *testing.T) {
 		"an object":                        {"application/json", ` {"a":[1,{"b":"\u00e9"}],"c":null} `},
 		"the same name in two objects":     {"application/json; charset=utf-8", `[{"a":1},{"a":2}]`},
 		"names that differ in case":        {"application/problem+json", `{"a":1,"A":2}`},
+		"a name of 1,000 bytes":            {"application/json", `{  "` + strings.Repeat("a", 1000) + `":1}`},
+		"a long value":                     {"application/json", `["` + strings.Repeat("a", 2000) + `",{"a":"` + strings.Repeat("a", 2000) + `"}]`},
 		"a scalar":                         {"", `7`},
 		"no body, which the handler sees":  {"application/json", ""},
 		"as many items as allowed":         {"application/json", "[" + strings.Repeat("0,", 9_998) + "0]"},
@@ -85,9 +87,14 @@ func TestStrictJSONNamesTheFieldThatIsWrong(t *testing.T) {
 
 func TestStrictJSONBoundsNamesAndValues(t *testing.T) {
 	t.Parallel()
-	rec, p := post(t, "application/json", "["+strings.Repeat("{},", 10_000)+"{}]")
-	if rec.Code != http.StatusRequestEntityTooLarge || p.Code != fault.CodeTooLarge {
-		t.Errorf("got %d %+v, want 413", rec.Code, p)
+	for name, body := range map[string]string{
+		"too many values": "[" + strings.Repeat("{},", 10_000) + "{}]",
+		"too long a name": `{"a":{"` + strings.Repeat("a", 1001) + `":1}}`,
+	} {
+		rec, p := post(t, "application/json", body)
+		if rec.Code != http.StatusRequestEntityTooLarge || p.Code != fault.CodeTooLarge {
+			t.Errorf("%s: got %d %+v, want 413", name, rec.Code, p)
+		}
 	}
 }
 

@@ -70,6 +70,7 @@ func operation(id, route string, status int, summary string) huma.Operation {
 		Path:          path,
 		Summary:       summary,
 		DefaultStatus: status,
+		MaxBodyBytes:  -1, // HTTP_BODY_LIMIT bounds every body
 	}
 }
 
