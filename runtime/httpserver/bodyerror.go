@@ -15,7 +15,7 @@ import (
 // net/http has no type for a broken chunk or a bad trailer, so every error that is
 // not known to be ours is the client's.
 func bodyError(err error) error {
-	if err == nil || err == io.EOF || ours(err) {
+	if err == nil || err == io.EOF || ours(err) { //nolint:errorlint // an error that wraps io.EOF is not the end of the body
 		return err
 	}
 	if f := fault.Of(err); f.Code != fault.CodeInternal { // over the limit, or a fault already
