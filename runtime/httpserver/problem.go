@@ -24,11 +24,12 @@ type Problem struct {
 	MoreErrors int `json:"more_errors,omitempty"`
 }
 
-// A body of 1 MiB can hold 70,000 wrong fields or one name of 1 MiB. Their list in
-// the response is bounded; 20 are more than a person reads.
+// A body of 1 MiB can hold 70,000 wrong fields, or one name or number of 1 MiB. Their
+// list in the response is bounded; 20 are more than a person reads.
 const (
 	maxErrors   = 20
 	maxLocation = 200 // bytes
+	maxMessage  = 500 // bytes
 )
 
 // ProblemType is the media type of a Problem.
@@ -57,11 +58,16 @@ func (p *Problem) list(fields []fault.Field) {
 	shown := min(len(fields), maxErrors)
 	p.MoreErrors = len(fields) - shown
 	for _, field := range fields[:shown] {
-		if len(field.Location) > maxLocation {
-			field.Location = strings.ToValidUTF8(field.Location[:maxLocation], "") + "..."
-		}
-		p.Errors = append(p.Errors, field)
+		p.Errors = append(p.Errors, fault.Field{Location: clip(field.Location, maxLocation), Message: clip(field.Message, maxMessage)})
 	}
+}
+
+// clip shortens a text to a number of bytes.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "..."
 }
 
 // Error makes a Problem an error.

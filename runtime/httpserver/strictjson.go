@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,20 @@ func StrictJSON(next http.Handler) http.Handler {
 type bufferedBody struct {
 	*bytes.Reader
 	io.Closer
+}
+
+// UnmarshalJSON is [json.Unmarshal] for bodies that StrictJSON passed. Where it
+// names a Go type, the error of UnmarshalJSON names the field.
+func UnmarshalJSON(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return err
+	case mismatch.Field == "":
+		return fmt.Errorf("the %s does not fit", mismatch.Value)
+	}
+	return fmt.Errorf("%s: the %s does not fit", mismatch.Field, mismatch.Value)
 }
 
 // isJSON reports whether huma decodes bodies of the content type as JSON. It does

@@ -98,13 +98,36 @@ func TestStrictJSONBoundsNamesAndValues(t *testing.T) {
 	}
 }
 
+func TestUnmarshalJSONNamesNoGoType(t *testing.T) {
+	t.Parallel()
+	var body struct {
+		Items []struct {
+			Count int32 `json:"count"`
+		} `json:"items"`
+	}
+	for text, want := range map[string]string{
+		`{"items":[{"count":7}]}`:    "",
+		`{"items":[{"count":1e30}]}`: "items.count: the number 1e30 does not fit",
+		`7`:                          "the number does not fit",
+		`{`:                          "unexpected end of JSON input",
+	} {
+		got := ""
+		if err := httpserver.UnmarshalJSON([]byte(text), &body); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestProblemsListTwentyErrorsAndCountTheRest(t *testing.T) {
 	t.Parallel()
 	fields := make([]fault.Field, 70_000)
-	fields[0].Location = "body." + strings.Repeat("a", 1<<20)
+	fields[0] = fault.Field{Location: "body." + strings.Repeat("a", 1<<20), Message: strings.Repeat("é", 1<<20)}
 	p := httpserver.NewProblem(t.Context(), fault.Invalid("wrong", fields...))
-	if len(p.Errors) != 20 || p.MoreErrors != 69_980 || len(p.Errors[0].Location) > 256 {
-		t.Errorf("got %d errors, %d more, and a location of %d bytes", len(p.Errors), p.MoreErrors, len(p.Errors[0].Location))
+	if len(p.Errors) != 20 || p.MoreErrors != 69_980 || len(p.Errors[0].Location)+len(p.Errors[0].Message) > 1000 {
+		t.Errorf("got %d errors, %d more, and a location of %d bytes with a message of %d", len(p.Errors), p.MoreErrors, len(p.Errors[0].Location), len(p.Errors[0].Message))
 	}
 	if p := httpserver.NewProblem(t.Context(), fault.Invalid("wrong", fields[1:21]...)); len(p.Errors) != 20 || p.MoreErrors != 0 {
 		t.Errorf("of 20 errors %d are listed, %d not", len(p.Errors), p.MoreErrors)

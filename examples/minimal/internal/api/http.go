@@ -3,8 +3,6 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,18 +32,9 @@ func config() huma.Config {
 	c.DocsPath = ""    // no page that loads scripts from elsewhere
 	c.SchemasPath = "" // the document holds the schemas
 	c.CreateHooks = nil
-	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: httpserver.UnmarshalJSON}
 	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	return c
-}
-
-// unmarshal decodes a body. Its errors are read by callers, who know no Go types.
-func unmarshal(data []byte, v any) error {
-	err := json.Unmarshal(data, v)
-	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s: the %s does not fit", mismatch.Field, mismatch.Value)
-	}
-	return err
 }
 
 // document serves the API's own description.
