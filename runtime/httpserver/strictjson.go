@@ -26,9 +26,11 @@ const maxJSONName = 1000
 
 // StrictJSON returns a handler that answers malformed JSON bodies itself, so that
 // next reads only bodies with one meaning: one value in valid UTF-8, without
-// duplicate names in an object, without numbers that float64 cannot hold, and with
-// at most 10,000 names and values, no name longer than 1,000 bytes. Bodies of other
-// content types pass unread. A route for larger documents needs a router without it.
+// duplicate names in an object, without numbers that float64 cannot hold. A body has
+// at most 10,000 names and values, and a name at most 1,000 bytes; a route for larger
+// documents does without StrictJSON. Bodies of other content types pass unread.
+//
+// Apply it with chi's With. Use also reads the bodies of unmatched routes.
 func StrictJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody || !isJSON(r.Header.Get("Content-Type")) {
