@@ -1,3 +1,5 @@
+//go:build !race
+
 package hostile
 
 import (
@@ -18,7 +20,7 @@ import (
 // even when nothing is collected.
 const maxAllocated = 10_000_000
 
-func TestLargeBodiesTakeLittleMemory(t *testing.T) { //nolint:paralleltest // counts the bytes that the process allocates
+func TestAllocationsOfLargeBodies(t *testing.T) { //nolint:paralleltest // counts the bytes that the process allocates
 	const size = 1<<20 - 100
 	members := func(n int, value string) string {
 		var b strings.Builder
