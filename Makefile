@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
 # Every module of the repository. Examples are generated, the rest is ours.
-MODULES := . runtime test/demo test/drain
+MODULES := . runtime test/demo test/drain test/hostile
 
 # Tests against the programs of others, which nobody else should have to download.
 RUNBOOKS := test/runbooks
@@ -76,7 +76,7 @@ install: ## put the scaffold command where the shell finds it
 test: deps ## every test of every module, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
 		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); \
-		echo "== gates on allocations without the race detector"; (cd runtime && go test -count=1 -run '^TestAllocations' ./...))
+		echo "== gates on allocations without the race detector"; for m in runtime test/hostile; do (cd $$m && go test -count=1 -run '^TestAllocations' ./...); done)
 
 test-quick: ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)

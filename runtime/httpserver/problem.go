@@ -20,7 +20,17 @@ type Problem struct {
 	Code      fault.Code    `json:"code"`
 	RequestID string        `json:"request_id,omitempty"`
 	Errors    []fault.Field `json:"errors,omitempty"`
+	// MoreErrors is the number of errors beyond the first 20.
+	MoreErrors int `json:"more_errors,omitempty"`
 }
+
+// A body of 1 MiB can hold 70,000 wrong fields, or one name or number of 1 MiB. Their
+// list in the response is bounded; 20 are more than a person reads.
+const (
+	maxErrors   = 20
+	maxLocation = 200 // bytes
+	maxMessage  = 500 // bytes
+)
 
 // ProblemType is the media type of a Problem.
 const ProblemType = "application/problem+json"
@@ -34,13 +44,30 @@ func NewProblem(ctx context.Context, err error) *Problem {
 		Status: f.Code.Status(),
 		Detail: f.Message,
 		Code:   f.Code,
-		Errors: f.Fields,
 	}
+	p.list(f.Fields)
 	if x := exchangeOf(ctx); x != nil {
 		p.RequestID = x.id[0]
 		x.failure.Store(&err)
 	}
 	return p
+}
+
+// list sets the errors, as many and as long as a response may hold.
+func (p *Problem) list(fields []fault.Field) {
+	shown := min(len(fields), maxErrors)
+	p.MoreErrors = len(fields) - shown
+	for _, field := range fields[:shown] {
+		p.Errors = append(p.Errors, fault.Field{Location: clip(field.Location, maxLocation), Message: clip(field.Message, maxMessage)})
+	}
+}
+
+// clip shortens a text to a number of bytes.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "..."
 }
 
 // Error makes a Problem an error.

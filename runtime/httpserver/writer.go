@@ -154,6 +154,16 @@ func (r *recorder) written(watched bool, n int64, err error) {
 	}
 }
 
+// SetReadDeadline is what [http.ResponseController] calls. Once the body has arrived,
+// net/http reads on to notice a client that leaves, and a deadline would end the request
+// as if it had. Frameworks set one before they read a body, which has been read for them by then.
+func (r *recorder) SetReadDeadline(by time.Time) error {
+	if body := r.exchange.body; body == nil || body.arrived.Load() {
+		return nil
+	}
+	return http.NewResponseController(r.ResponseWriter).SetReadDeadline(by)
+}
+
 // limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
 // a deadline would end a stream that is merely silent.
 func (r *recorder) limitWrite() {

@@ -93,3 +93,10 @@ func repeatable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "40001" || pg.Code == "40P01")
 }
+
+// unstorable reports text with a character that the encoding of the database does
+// not have: character_not_in_repertoire or untranslatable_character.
+func unstorable(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "22021" || pg.Code == "22P05")
+}

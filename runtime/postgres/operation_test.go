@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -72,5 +73,38 @@ func TestErrorType(t *testing.T) {
 				t.Errorf("%v gave %q, want %q", err, got, want)
 			}
 		}
+	}
+}
+
+// Text that the database cannot store came with the request; otherwise callers
+// could spend the error budget.
+func TestTextThatCannotBeStoredIsTheCallersError(t *testing.T) {
+	t.Parallel()
+	g := open(t, Config{URL: database(t)})
+	g.exec(t, "CREATE TABLE words (word text, document jsonb)")
+	for name, run := range map[string]func() error{
+		"a NUL": func() error {
+			_, err := g.Exec(t.Context(), "INSERT INTO words (word) VALUES ($1)", "a\x00b")
+			return err
+		},
+		"invalid UTF-8": func() error {
+			return g.QueryRow(t.Context(), "SELECT word FROM words WHERE word = $1", "\xff").Scan(new(string))
+		},
+		"a NUL in JSON": func() error {
+			_, err := g.Exec(t.Context(), "INSERT INTO words (document) VALUES ($1)", `"\u0000"`)
+			return err
+		},
+		"in a transaction": func() error {
+			return g.InTx(t.Context(), pgx.TxOptions{}, func(tx pgx.Tx) error {
+				_, err := tx.Exec(t.Context(), "INSERT INTO words (word) VALUES ($1)", "a\x00b")
+				return err
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fault.Of(run()); got.Code != fault.CodeInvalid {
+				t.Errorf("got %v, want invalid", got)
+			}
+		})
 	}
 }

@@ -41,7 +41,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows
 	if err != nil {
 		return rows, err
 	}
-	return watchedRows{rows, func(err error) error { return db.tellLoss(ctx, err) }}, nil
+	return watchedRows{rows, func(err error) error { return db.explain(ctx, err) }}, nil
 }
 
 // QueryRow runs a statement that returns one row. Scan it: the connection is in
@@ -117,7 +117,7 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 	var acquired outcome
 	err := run(context.WithValue(ctx, outcomeKey{}, &acquired), pool)
 	if acquired.err == nil {
-		return db.tellLoss(ctx, err)
+		return db.explain(ctx, err)
 	}
 	if ctx.Err() != nil {
 		return acquired.err
@@ -126,23 +126,30 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 		fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, acquired.err))
 }
 
-// tellLoss makes the loss of the connection a fault that may be shown. Other
-// errors, and those of a caller that no longer waits, stay what they are.
-func (db *DB) tellLoss(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || !lost(err) {
+// explain turns a lost connection and text that the database cannot store into
+// faults that may be shown. Other errors, faults, and errors of a caller that no
+// longer waits are returned unchanged.
+func (db *DB) explain(ctx context.Context, err error) error {
+	if _, known := errors.AsType[*fault.Fault](err); err == nil || known || ctx.Err() != nil {
 		return err
 	}
-	return fault.Unavailable("the database does not answer").Because(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+	switch {
+	case lost(err):
+		return fault.Unavailable("the database does not answer").Because(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+	case unstorable(err):
+		return fault.Invalid("the request holds a character that cannot be stored; send valid UTF-8 without NUL").Because(err)
+	}
+	return err
 }
 
-// watchedRows tell of a connection that was lost while they were read.
+// watchedRows explain the error that ended them.
 type watchedRows struct {
 	pgx.Rows
-	tell func(error) error
+	explain func(error) error
 }
 
 // Err implements [pgx.Rows].
-func (r watchedRows) Err() error { return r.tell(r.Rows.Err()) }
+func (r watchedRows) Err() error { return r.explain(r.Rows.Err()) }
 
 // failedBatch is the results of a batch that was never sent.
 type failedBatch struct{ err error }

@@ -54,7 +54,7 @@ func (db *DB) once(ctx context.Context, opts pgx.TxOptions, fn func(pgx.Tx) erro
 		}
 	}()
 	if err := fn(tx); err != nil {
-		return err
+		return db.explain(ctx, err)
 	}
-	return tx.Commit(ctx)
+	return db.explain(ctx, tx.Commit(ctx))
 }

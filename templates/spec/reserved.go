@@ -34,8 +34,9 @@ func generatedNames() []string {
 		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
 		"routes", "run", "defaults", "version", "init", "storetest",
 		// What the test of package templates found by trying.
-		"after", "answer", "ask", "body", "cfg", "changed", "code", "columns", "create", "ctx", "current", "db", "document", "err",
-		"etag", "found", "fresh", "id", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
+		"after", "answer", "ask", "body", "c", "cfg", "changed", "code", "columns", "create", "creation", "ctx", "current", "db",
+		"digest", "document", "err",
+		"etag", "found", "fresh", "h", "hash", "id", "in", "inserted", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
 		"operation", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
 	}
 }
@@ -46,7 +47,7 @@ func importedNames() []string {
 	return []string{
 		// standard library
 		"bytes", "cmp", "context", "embed", "errors", "fmt", "http", "httptest", "io", "json", "log", "maps", "math",
-		"net", "os", "rand", "reflect", "regexp", "runtime", "slices", "slog", "sort", "sql", "strconv", "strings",
+		"net", "os", "rand", "reflect", "regexp", "runtime", "sha256", "slices", "slog", "sort", "sql", "strconv", "strings",
 		"sync", "testing", "time", "url",
 		// modules
 		"chi", "huma", "humachi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",

@@ -1,12 +1,21 @@
 -- +goose Up
 CREATE TABLE orders (
-    id              uuid PRIMARY KEY,
-    name            text NOT NULL,
-    created_at      timestamptz NOT NULL,
-    updated_at      timestamptz NOT NULL,
-    version         bigint NOT NULL,
-    idempotency_key text UNIQUE
+    id         uuid PRIMARY KEY,
+    name       text NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    version    bigint NOT NULL
 );
 
+-- One row for each Idempotency-Key until it expires.
+CREATE TABLE order_idempotency_keys (
+    key          text PRIMARY KEY,
+    request_hash bytea NOT NULL,
+    created      jsonb NOT NULL, -- the order as it was created
+    expires_at   timestamptz NOT NULL
+);
+CREATE INDEX ON order_idempotency_keys (expires_at);
+
 -- +goose Down
+DROP TABLE order_idempotency_keys;
 DROP TABLE orders;

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-func start(t *testing.T, env ...string) *servicetest.Service {
+func start(t testing.TB, env ...string) *servicetest.Service {
 	t.Helper()
 	return servicetest.Start(t, runtime.Info{Name: "minimal", Version: "test"}, defaults(), run, env...)
 }
@@ -62,11 +63,17 @@ func TestOrderLifecycle(t *testing.T) {
 		t.Fatalf("create: %+v", created)
 	}
 	one := svc.URL + created.header.Get("Location")
-	if again := ask(t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1"); again.body["id"] != created.body["id"] {
-		t.Errorf("the same key created another order: %+v", again)
+	repeat := func(after string) {
+		t.Helper()
+		again := ask(t, http.MethodPost, all, `{ "name": "first" }`, "Idempotency-Key", "k1")
+		if again.status != http.StatusCreated || !maps.Equal(again.body, created.body) ||
+			again.header.Get("Location") != created.header.Get("Location") || again.header.Get("ETag") != created.header.Get("ETag") {
+			t.Errorf("the request repeated after %s: got %+v, want %+v", after, again, created)
+		}
 	}
-	if other := ask(t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusConflict {
-		t.Errorf("a used key with another body: got %d, want 409", other.status)
+	repeat("create")
+	if other := ask(t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusUnprocessableEntity {
+		t.Errorf("a used key with another body: got %d, want 422", other.status)
 	}
 	if got := ask(t, http.MethodGet, one, ""); got.status != http.StatusOK || got.header.Get("ETag") != `"1"` {
 		t.Errorf("get: %+v", got)
@@ -74,12 +81,14 @@ func TestOrderLifecycle(t *testing.T) {
 	if updated := ask(t, http.MethodPut, one, `{"name":"second"}`, "If-Match", `"1"`); updated.status != http.StatusOK || updated.header.Get("ETag") != `"2"` {
 		t.Errorf("update: %+v", updated)
 	}
+	repeat("update")
 	if stale := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", `"1"`); stale.status != http.StatusPreconditionFailed {
 		t.Errorf("an old version was overwritten: %+v", stale)
 	}
 	if deleted := ask(t, http.MethodDelete, one, ""); deleted.status != http.StatusNoContent {
 		t.Errorf("delete: %+v", deleted)
 	}
+	repeat("delete")
 	if gone := ask(t, http.MethodGet, one, ""); gone.status != http.StatusNotFound {
 		t.Errorf("get after delete: %+v", gone)
 	}
@@ -122,6 +131,9 @@ func TestWrongRequests(t *testing.T) {
 		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, http.StatusUnprocessableEntity},
 		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, http.StatusUnprocessableEntity},
 		"no JSON":                   {http.MethodPost, all, `{"name":`, http.StatusBadRequest},
+		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, http.StatusUnprocessableEntity},
+		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, http.StatusBadRequest},
+		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, http.StatusUnprocessableEntity},
 		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, http.StatusRequestEntityTooLarge},
 		"an id that is none":        {http.MethodGet, all + "/7", "", http.StatusUnprocessableEntity},
 		"an id of nothing":          {http.MethodGet, missing, "", http.StatusNotFound},

@@ -33,7 +33,7 @@ type orderAnswer struct {
 type handlers struct{ orders *order.Service }
 
 type createInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Requests with the same key create one order"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Requests with the same key create one order"`
 	Body           orderFields
 }
 
@@ -44,7 +44,11 @@ type createAnswer struct {
 }
 
 func (h handlers) create(ctx context.Context, in *createInput) (*createAnswer, error) {
-	created, err := h.orders.Create(ctx, in.Body.Name, in.IdempotencyKey)
+	hash, err := digest(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	created, err := h.orders.Create(ctx, in.Body.Name, order.Key{Value: in.IdempotencyKey, Request: hash})
 	if err != nil {
 		return nil, err
 	}

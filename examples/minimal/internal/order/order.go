@@ -4,8 +4,10 @@ package order
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -25,13 +27,24 @@ type Order struct {
 	Version   int64 // from 1, rises with each change
 }
 
+// KeyLifetime is how long the store remembers a key: longer than any caller
+// retries one request. Stripe keeps the keys of its API as long.
+const KeyLifetime = 24 * time.Hour
+
+// Key makes a create request safe to send again. The zero Key does not.
+type Key struct {
+	Value   string            // Idempotency-Key header
+	Request [sha256.Size]byte // hash of the request body
+	Expires time.Time         // set by [Service.Create]
+}
+
 // Store keeps orders. One that is not there is a fault.NotFound, and a
 // change of a version that is no longer the current one a
 // fault.PreconditionFailed. Implementations are safe for concurrent use.
 type Store interface {
-	// Create keeps a new order. When the key is not empty and was used before, it
-	// keeps nothing and returns the order that was created then.
-	Create(ctx context.Context, order Order, key string) (Order, error)
+	// Create stores a new order. When the key was used before, it stores nothing and
+	// returns the order as it was created then, or [KeyReused] for another request.
+	Create(ctx context.Context, order Order, key Key) (Order, error)
 	Get(ctx context.Context, id uuid.UUID) (Order, error)
 	// List returns up to limit orders that were created after the given one, oldest
 	// first; uuid.Nil starts at the beginning.
@@ -51,9 +64,9 @@ type Service struct {
 // NewService returns a Service that keeps its orders in the store.
 func NewService(store Store) *Service { return &Service{store: store, now: time.Now} }
 
-// Create makes an order. Calls with the same non-empty key make one order, so that a
-// caller who got no answer can ask again.
-func (s *Service) Create(ctx context.Context, name, key string) (Order, error) {
+// Create creates an order. Requests with the same key create one order and
+// all return it as it was created, even when it has been changed or deleted since.
+func (s *Service) Create(ctx context.Context, name string, key Key) (Order, error) {
 	name, err := validName(name)
 	if err != nil {
 		return Order{}, err
@@ -64,14 +77,8 @@ func (s *Service) Create(ctx context.Context, name, key string) (Order, error) {
 	}
 	// Microseconds are what a database keeps; a caller sees one time everywhere.
 	now := s.now().UTC().Truncate(time.Microsecond)
-	created, err := s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}, key)
-	if err != nil {
-		return Order{}, err
-	}
-	if created.ID != id && created.Name != name {
-		return Order{}, fault.Conflict("the idempotency key was used for another order; use a new one")
-	}
-	return created, nil
+	key.Expires = now.Add(KeyLifetime)
+	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}, key)
 }
 
 // Get returns one order.
@@ -116,9 +123,17 @@ func Changed(id uuid.UUID) error {
 	return fault.PreconditionFailed("order %s has changed since you read it; read it again", id)
 }
 
+// KeyReused is the fault of a key that was used for another request.
+func KeyReused() error {
+	return fault.Invalid("the idempotency key was used for another request",
+		fault.Field{Location: "header.Idempotency-Key", Message: "send a new key with a new request"})
+}
+
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch n := utf8.RuneCountInString(name); {
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
+		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "the name holds a control character"})
 	case n == 0:
 		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "a name is needed"})
 	case n > MaxName:

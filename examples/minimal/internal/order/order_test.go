@@ -16,6 +16,9 @@ func TestValidName(t *testing.T) {
 		"letters count, not bytes":    {given: strings.Repeat("é", MaxName), want: strings.Repeat("é", MaxName)},
 		"nothing is no name":          {given: "", wrong: true},
 		"blanks are no name":          {given: " \t", wrong: true},
+		"NUL cannot be stored":        {given: "a\x00b", wrong: true},
+		"a line break is rejected":    {given: "a\nb", wrong: true},
+		"invalid UTF-8 is rejected":   {given: "a\xff", wrong: true},
 		"one letter more is too many": {given: strings.Repeat("é", MaxName+1), wrong: true},
 	} {
 		t.Run(name, func(t *testing.T) {

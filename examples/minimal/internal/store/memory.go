@@ -7,36 +7,65 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 )
 
+// MaxKeys bounds the memory that idempotency keys take, 10 MB with the longest
+// keys and names. The oldest key is forgotten first.
+const MaxKeys = 10_000
+
 // Memory is a [order.Store] without a database. It is safe for concurrent use.
 type Memory struct {
 	mu    sync.RWMutex
 	byID  map[uuid.UUID]order.Order
-	byKey map[string]uuid.UUID // idempotency keys
+	byKey map[string]creation
+	keys  []string // of byKey, oldest first
+}
+
+// creation is what the first request with a key created.
+type creation struct {
+	key  order.Key
+	item order.Order
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{byID: map[uuid.UUID]order.Order{}, byKey: map[string]uuid.UUID{}}
+	return &Memory{byID: map[uuid.UUID]order.Order{}, byKey: map[string]creation{}}
 }
 
 // Create implements [order.Store].
-func (m *Memory) Create(_ context.Context, item order.Order, key string) (order.Order, error) {
+func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (order.Order, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if first, used := m.byID[m.byKey[key]]; used && key != "" {
-		return first, nil
+	if key.Value != "" {
+		m.forgetKeys(time.Now())
+		if first, used := m.byKey[key.Value]; used {
+			return first.repeated(key)
+		}
+		m.byKey[key.Value] = creation{key, item}
+		m.keys = append(m.keys, key.Value)
 	}
 	m.byID[item.ID] = item
-	if key != "" {
-		m.byKey[key] = item.ID
-	}
 	return item, nil
+}
+
+func (c creation) repeated(key order.Key) (order.Order, error) {
+	if key.Request != c.key.Request {
+		return order.Order{}, order.KeyReused()
+	}
+	return c.item, nil
+}
+
+// forgetKeys drops expired keys, and the oldest one when there is room for no other.
+func (m *Memory) forgetKeys(now time.Time) {
+	for len(m.keys) > 0 && (len(m.keys) == MaxKeys || !now.Before(m.byKey[m.keys[0]].key.Expires)) {
+		delete(m.byKey, m.keys[0])
+		m.keys = m.keys[1:]
+	}
 }
 
 // Get implements [order.Store].

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 // huma asks these functions for every error that an answer is made of. It has
 // none for one API alone (v2.37), so they are set before any is made.
 func init() {
+	huma.ValidateStrictCasing = true // Name is not name
 	huma.NewErrorWithContext = problem
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return problem(nil, status, message, errs...)
@@ -30,6 +32,8 @@ func config() huma.Config {
 	c.DocsPath = ""    // no page that loads scripts from elsewhere
 	c.SchemasPath = "" // the document holds the schemas
 	c.CreateHooks = nil
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: httpserver.UnmarshalJSON}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	return c
 }
 
@@ -55,6 +59,7 @@ func operation(id, route string, status int, summary string) huma.Operation {
 		Path:          path,
 		Summary:       summary,
 		DefaultStatus: status,
+		MaxBodyBytes:  -1, // HTTP_BODY_LIMIT bounds every body
 	}
 }
 
@@ -80,6 +85,13 @@ func wrongFields(errs []error) []fault.Field {
 		}
 	}
 	return fields
+}
+
+// digest identifies a request by its decoded body, so that white space and the
+// order of members make no difference.
+func digest(body any) ([sha256.Size]byte, error) {
+	text, err := json.Marshal(body)
+	return sha256.Sum256(text), err
 }
 
 // etag spells a version for the ETag header.

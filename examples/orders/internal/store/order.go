@@ -2,12 +2,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/postgres"
 
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
@@ -22,29 +24,62 @@ func New(db *postgres.DB) *Store { return &Store{db} }
 const columns = "id, name, created_at, updated_at, version"
 
 // Create implements [order.Store].
-func (s *Store) Create(ctx context.Context, item order.Order, key string) (order.Order, error) {
-	rows, err := s.db.Query(ctx, `
-		INSERT INTO orders (id, name, created_at, updated_at, version, idempotency_key)
-		VALUES ($1, $2, $3, $4, $5, NULLIF($6, ''))
-		ON CONFLICT (idempotency_key) DO NOTHING
-		RETURNING `+columns,
-		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version, key)
-	if err != nil {
-		return order.Order{}, err
+func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
+	if key.Value != "" {
+		return s.createOnce(ctx, item, key)
 	}
-	created, err := pgx.CollectExactlyOneRow(rows, scan)
-	if errors.Is(err, pgx.ErrNoRows) { // the key was used before
-		return s.byKey(ctx, key)
-	}
-	return created, err
+	_, err := s.db.Exec(ctx, `INSERT INTO orders (`+columns+`) VALUES ($1, $2, $3, $4, $5)`,
+		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version)
+	return item, err
 }
 
-func (s *Store) byKey(ctx context.Context, key string) (order.Order, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE idempotency_key = $1`, key)
+// createOnce stores row and key in one statement, so that neither exists without
+// the other. A parallel request with the key waits in it for the first to end.
+func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
+	if err := s.deleteExpiredKeys(ctx); err != nil {
+		return order.Order{}, err
+	}
+	inserted, err := s.db.Exec(ctx, `
+		WITH unused AS (
+			INSERT INTO order_idempotency_keys (key, request_hash, created, expires_at)
+			VALUES ($6, $7, $8, $9)
+			ON CONFLICT (key) DO NOTHING
+			RETURNING key
+		)
+		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM unused`,
+		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version,
+		key.Value, key.Request[:], item, key.Expires)
 	if err != nil {
 		return order.Order{}, err
 	}
-	return pgx.CollectExactlyOneRow(rows, scan)
+	if inserted.RowsAffected() == 1 {
+		return item, nil
+	}
+	return s.createdBefore(ctx, key)
+}
+
+// createdBefore returns the order that an earlier request with the key created.
+func (s *Store) createdBefore(ctx context.Context, key order.Key) (item order.Order, err error) {
+	var hash []byte
+	err = s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &item)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
+		return item, fault.Conflict("the idempotency key has just expired; send the request again")
+	case err == nil && !bytes.Equal(hash, key.Request[:]):
+		return order.Order{}, order.KeyReused()
+	}
+	return item, err
+}
+
+// deleteExpiredKeys runs before each insert of a key. It deletes up to 100, more
+// than are inserted, so that the table shrinks to the keys of the last day.
+func (s *Store) deleteExpiredKeys(ctx context.Context) error {
+	_, err := s.db.Exec(ctx, `
+		DELETE FROM order_idempotency_keys WHERE key IN (
+			SELECT key FROM order_idempotency_keys WHERE expires_at <= now()
+			ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+		)`)
+	return err
 }
 
 // Get implements [order.Store].

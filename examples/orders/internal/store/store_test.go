@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
@@ -30,6 +31,10 @@ func fresh(t *testing.T, name string) order.Order {
 	return order.Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}
 }
 
+func keyOf(key, body string) order.Key {
+	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Expires: time.Now().Add(time.Hour)}
+}
+
 func code(err error) fault.Code {
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
 		return f.Code
@@ -40,22 +45,86 @@ func code(err error) fault.Code {
 func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	s, want := open(t), fresh(t, "kept")
-	created, err := s.Create(t.Context(), want, "key")
+	created, err := s.Create(t.Context(), want, keyOf("", ""))
 	if err != nil || created != want {
 		t.Fatalf("create: got %+v, %v; want %+v", created, err, want)
 	}
 	if got, err := s.Get(t.Context(), want.ID); err != nil || got != want {
 		t.Errorf("get: got %+v, %v; want %+v", got, err, want)
 	}
-	if again, err := s.Create(t.Context(), fresh(t, "kept"), "key"); err != nil || again != want {
-		t.Errorf("create with a used key: got %+v, %v; want the first", again, err)
+}
+
+func TestStoreCreatesOnceForEachKey(t *testing.T) {
+	t.Parallel()
+	s, first, key := open(t), fresh(t, "first"), keyOf("key", "first")
+	repeat := func(after string) {
+		t.Helper()
+		if again, err := s.Create(t.Context(), fresh(t, "first"), key); err != nil || again != first {
+			t.Errorf("repeated after %s: got %+v, %v; want %+v", after, again, err, first)
+		}
+	}
+	if _, err := s.Create(t.Context(), first, key); err != nil {
+		t.Fatal(err)
+	}
+	repeat("create")
+	second := first
+	second.Name, second.Version = "second", 2
+	if err := s.Update(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	repeat("update")
+	if err := s.Delete(t.Context(), first.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	repeat("delete")
+	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != fault.CodeInvalid {
+		t.Errorf("another request with the key: %v, want invalid", err)
+	}
+	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 0 {
+		t.Errorf("repeated requests created %+v, %v", all, err)
+	}
+}
+
+func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
+	t.Parallel()
+	s, key := open(t), keyOf("key", "first")
+	created := make(chan uuid.UUID)
+	const requests = 16
+	for range requests {
+		item := fresh(t, "first")
+		go func() {
+			got, err := s.Create(t.Context(), item, key)
+			if err != nil {
+				t.Errorf("create: %v", err)
+			}
+			created <- got.ID
+		}()
+	}
+	ids := map[uuid.UUID]bool{}
+	for range requests {
+		ids[<-created] = true
+	}
+	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 1 || len(ids) != 1 || !ids[all[0].ID] {
+		t.Errorf("%d requests with one key returned %d ids and stored %+v, %v; want one", requests, len(ids), all, err)
+	}
+}
+
+func TestStoreForgetsExpiredKeys(t *testing.T) {
+	t.Parallel()
+	s, key := open(t), keyOf("key", "body")
+	key.Expires = time.Now().Add(-time.Second)
+	for range 2 {
+		item := fresh(t, "kept")
+		if got, err := s.Create(t.Context(), item, key); err != nil || got != item {
+			t.Errorf("create with an expired key: got %+v, %v; want %+v", got, err, item)
+		}
 	}
 }
 
 func TestStoreRefusesOldVersions(t *testing.T) {
 	t.Parallel()
 	s, first := open(t), fresh(t, "first")
-	if _, err := s.Create(t.Context(), first, ""); err != nil {
+	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
 		t.Fatal(err)
 	}
 	second := first
@@ -86,7 +155,7 @@ func TestStoreListsInOrderOfCreation(t *testing.T) {
 	var ids []uuid.UUID
 	for _, name := range []string{"a", "b", "c"} {
 		item := fresh(t, name)
-		if _, err := s.Create(t.Context(), item, ""); err != nil {
+		if _, err := s.Create(t.Context(), item, keyOf("", "")); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, item.ID)

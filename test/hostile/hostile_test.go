@@ -1,0 +1,200 @@
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/postgres"
+	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+
+	"github.com/observability-first/scaffold/examples/orders/internal/api"
+	"github.com/observability-first/scaffold/examples/orders/internal/order"
+	"github.com/observability-first/scaffold/examples/orders/internal/store"
+	"github.com/observability-first/scaffold/examples/orders/migrations"
+)
+
+// run wires the service as cmd/orders does; nothing can import a main package.
+func run(ctx context.Context, svc *runtime.Service) error {
+	var cfg struct{ Postgres postgres.Config }
+	if err := svc.Load(&cfg); err != nil {
+		return err
+	}
+	db, err := postgres.New(svc, cfg.Postgres, migrations.FS)
+	if err != nil {
+		return err
+	}
+	svc.Handle(api.Routes(order.NewService(store.New(db))))
+	return svc.Run(ctx)
+}
+
+// target is a running service.
+type target struct{ *servicetest.Service }
+
+// fuzzing lets a target use what was started with its *testing.F, which does not
+// accept these calls from a target.
+type fuzzing struct {
+	testing.TB
+
+	ctx context.Context
+}
+
+func (fuzzing) Helper()                    {}
+func (f fuzzing) Context() context.Context { return f.ctx }
+
+func start(tb testing.TB) target {
+	tb.Helper()
+	return target{servicetest.Start(fuzzing{tb, tb.Context()}, runtime.Info{Name: "orders", Version: "test"}, runtime.Defaults{}, run,
+		"POSTGRES_URL="+postgrestest.Start(tb).URL, "POSTGRES_MIGRATE=true", "OTEL_TRACES_SAMPLER=always_off")}
+}
+
+// halfCloseAfter is how long a complete request has for its response. A half-close
+// before that cancels the request; one after it ends a request that is incomplete.
+const halfCloseAfter = 200 * time.Millisecond
+
+// attack sends bytes that should be requests. None may count as server_error:
+// callers could spend the error budget.
+func (s target) attack(t *testing.T, raw string) {
+	t.Helper()
+	response := s.send(t, raw)
+	if failed, _ := s.Metric("http_server_requests_total", map[string]string{"outcome": "server_error"}); failed > 0 {
+		t.Fatalf("%.2000q counts as server_error; the response is\n%s", raw, response)
+	}
+}
+
+func (s target) send(t *testing.T, raw string) string {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	// The service may respond and close the connection before it has read everything.
+	_, _ = io.WriteString(conn, raw)
+	_ = conn.SetReadDeadline(time.Now().Add(halfCloseAfter))
+	response := make([]byte, 1)
+	n, _ := conn.Read(response)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	_ = conn.SetReadDeadline(time.Now().Add(servicetest.Patience))
+	rest, _ := io.ReadAll(conn)
+	response = append(response[:n], rest...)
+	return string(response)
+}
+
+// create is a request that creates an order, as bytes.
+func create(header, body string) string {
+	return "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + header + "\r\n" + body
+}
+
+// withLength is a create request with a key and a complete body.
+func withLength(key, body string) string {
+	return create(fmt.Sprintf("Idempotency-Key: %s\r\nContent-Length: %d\r\n", key, len(body)), body)
+}
+
+const chunked = "Transfer-Encoding: chunked\r\n"
+
+func TestMalformedRequestsNameTheField(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for name, tc := range map[string]struct {
+		request string
+		status  int
+		field   string
+	}{
+		"NUL in a value":             {withLength("", `{"name":"a\u0000b"}`), 422, "body.name"},
+		"invalid UTF-8 in a value":   {withLength("", "{\"name\":\"\xff\"}"), 400, "body.name"},
+		"duplicate name":             {withLength("", `{"name":"a","name":"b"}`), 400, "body.name"},
+		"name in another case":       {withLength("", `{"Name":"a"}`), 422, "body.Name"},
+		"number beyond float64":      {withLength("", `{"name":1e400}`), 400, "body.name"},
+		"JSON that ends early":       {withLength("", `{"name":`), 400, "body.name"},
+		"invalid UTF-8 in the key":   {withLength("k\xff", `{"name":"a"}`), 422, "header.Idempotency-Key"},
+		"key that is too long":       {withLength(strings.Repeat("k", 201), `{"name":"a"}`), 422, "header.Idempotency-Key"},
+		"bad chunk size":             {create(chunked, "zz\r\n{\r\n0\r\n\r\n"), 400, ""},
+		"no CRLF after a chunk":      {create(chunked, "c\r\n{\"name\":\"a\"}0\r\n\r\n"), 400, ""},
+		"chunks that end early":      {create(chunked, "e\r\n{\"na"), 400, ""},
+		"body shorter than its size": {create("Content-Length: 1000\r\n", `{"name":"a`), 400, ""},
+		"the same with another type": {strings.Replace(create("Content-Length: 1000\r\n", `{"n`), "application/json", "text/plain", 1), 400, ""},
+		"unknown path, body unread":  {strings.Replace(create("Content-Length: 1000\r\n", "{"), "/v1/orders", "/nope", 1), 404, ""},
+		"unknown method":             {strings.Replace(withLength("", "{"), "POST", "PATCH", 1), 405, ""},
+		"body over the limit":        {create("Content-Length: 2097152\r\n", strings.Repeat(" ", 2<<20)), 413, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			response := s.send(t, tc.request)
+			if !strings.HasPrefix(response, fmt.Sprintf("HTTP/1.1 %d ", tc.status)) || !strings.Contains(response, "application/problem+json") {
+				t.Errorf("got %s\nwant a problem with status %d", response, tc.status)
+			}
+			if tc.field != "" && !strings.Contains(response, `"location":"`+tc.field+`"`) {
+				t.Errorf("got %s\nwant the field %s", response, tc.field)
+			}
+		})
+	}
+}
+
+func FuzzMalformedHTTP(f *testing.F) {
+	for _, raw := range []string{
+		"GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v1/orders?limit=2&cursor=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v1/orders?limit=99999999999999999999 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v1/orders/%00 HTTP/1.1\r\nHost: x\r\nAccept: x/y\r\n\r\n",
+		"DELETE /v1/orders/0198c5f0-0000-7000-8000-000000000000 HTTP/1.1\r\nHost: x\r\nIf-Match: \"\xff\"\r\n\r\n",
+		"PUT /v1/orders/0198c5f0-0000-7000-8000-000000000000 HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\nContent-Length: 9\r\n\r\n{\"name\":1",
+		"PUT /v1/orders/0198c5f0-0000-7000-8000-000000000000 HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\nContent-Length: 12\r\n\r\n{\"name\":\"a\"}",
+		create(chunked, "c\r\n{\"name\":\"a\"}\r\n0\r\n\r\n"),
+		create(chunked, "zz\r\n{\r\n0\r\n\r\n"),
+		create(chunked, "c\r\n{\"name\":\"a\"}0\r\n\r\n"),
+		create(chunked, "c\r\n{\"name\":\"a\"}\r\n0\r\nbad trailer\r\n\r\n"),
+		create(chunked, "ffffffffffffffff\r\n{\r\n"),
+		create(chunked, "e\r\n{\"na"),
+		create(chunked+"Content-Length: 3\r\n", "0\r\n\r\n"),
+		create("Content-Length: 1000\r\n", `{"name":"a`),
+		create("Content-Length: 1000\r\n", ""),
+		create("Content-Length: 2097152\r\n", "{}"),
+		strings.Replace(create("Content-Length: 1000\r\n", `{"name":"a`), "application/json", "text/plain", 1),
+		strings.Replace(create(chunked, "zz\r\n"), "application/json", "x+y;\xff", 1),
+		create("Expect: 100-continue\r\nContent-Length: 12\r\n", `{"name":"a"}`),
+		create("Content-Encoding: gzip\r\nContent-Length: 2\r\n", "\x1f\x8b"),
+	} {
+		f.Add(raw)
+	}
+	s := start(f)
+	f.Fuzz(func(t *testing.T, raw string) { s.attack(t, raw) })
+}
+
+func FuzzMalformedJSON(f *testing.F) {
+	for _, request := range [][2]string{
+		{"", `{"name":"a"}`},
+		{"k\xff", `{"name":"a"}`},
+		{"k\x01", `{"name":"a"}`},
+		{strings.Repeat("k", 201), `{"name":"a"}`},
+		{"k", `{"name":"a\u0000b"}`},
+		{"k", "{\"name\":\"a\xffb\"}"},
+		{"k", `{"name":"\ud800"}`},
+		{"k", `{"name":"a","name":"b"}`},
+		{"k", `{"name":1e400}`},
+		{"k", `{"Name":"a"}`},
+		{"k", `{"name":"a","` + strings.Repeat("a", 300) + `":1}`},
+		{"k", `{"name":null}`},
+		{"k", `{}{}`},
+		{"k", `{"name":`},
+		{"k", "\ufeff{}"},
+		{"k", strings.Repeat("[", 20_000)},
+		{"k", strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000)},
+		{"k", "[" + strings.Repeat("{},", 20_000) + "{}]"},
+	} {
+		f.Add(request[0], request[1])
+	}
+	s := start(f)
+	f.Fuzz(func(t *testing.T, key, body string) {
+		s.attack(t, withLength(strings.NewReplacer("\r", "", "\n", "").Replace(key), body))
+	})
+}

@@ -1,0 +1,69 @@
+//go:build !race
+
+package hostile
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	goruntime "runtime"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/examples/orders/internal/api"
+	"github.com/observability-first/scaffold/examples/orders/internal/order"
+)
+
+// maxAllocated bounds what a body of 1 MiB makes a request allocate, garbage
+// included. The manifest gives the service 256 MiB: 24 such requests in parallel fit
+// even when nothing is collected.
+const maxAllocated = 10_000_000
+
+func TestAllocationsOfLargeBodies(t *testing.T) { //nolint:paralleltest // counts the bytes that the process allocates
+	const size = 1<<20 - 100
+	members := func(n int, value string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"k%06d":%s,`, i, value)
+		}
+		return "{" + b.String() + `"name":"a"}`
+	}
+	handler := api.Routes(order.NewService(nil)) // no request reaches the store
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+		more   string
+	}{
+		"70,000 unknown names":  {members(70_000, "0"), http.StatusRequestEntityTooLarge, ""},
+		"as many as may pass":   {members(4_990, `"`+strings.Repeat("x", 190)+`"`), http.StatusUnprocessableEntity, `"more_errors":4970`},
+		"objects in objects":    {`{"name":` + strings.Repeat(`{"a":`, 4_990) + "0" + strings.Repeat("}", 4_991), http.StatusUnprocessableEntity, ""},
+		"350,000 empty objects": {"[" + strings.Repeat("{},", size/3) + "{}]", http.StatusRequestEntityTooLarge, ""},
+		"a long value":          {`{"name":"` + strings.Repeat("x", size) + `"}`, http.StatusUnprocessableEntity, ""},
+		"a long escaped value":  {`{"name":"` + strings.Repeat(`\u0041`, size/6) + `"}`, http.StatusUnprocessableEntity, ""},
+		"a long name":           {`{"name":"a","` + strings.Repeat("x", size) + `":1}`, http.StatusRequestEntityTooLarge, ""},
+		"a long number":         {`{"name":` + strings.Repeat("1", size) + `}`, http.StatusBadRequest, ""},
+		"JSON that ends early":  {`{"name":"` + strings.Repeat("x", size), http.StatusBadRequest, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rec *httptest.ResponseRecorder
+			var before, after goruntime.MemStats
+			allocated := uint64(math.MaxUint64)
+			for range 3 { // other work of the process allocates, too
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(tc.body))
+				rec = httptest.NewRecorder()
+				goruntime.ReadMemStats(&before)
+				handler.ServeHTTP(rec, r)
+				goruntime.ReadMemStats(&after)
+				allocated = min(allocated, after.TotalAlloc-before.TotalAlloc)
+			}
+			t.Logf("%d bytes allocated for a body of %d and a response of %d", allocated, len(tc.body), rec.Body.Len())
+			if rec.Code != tc.status || rec.Body.Len() > 10_000 || !strings.Contains(rec.Body.String(), tc.more) {
+				t.Errorf("got %d and %d bytes, want %d with %q:\n%.500s", rec.Code, rec.Body.Len(), tc.status, tc.more, rec.Body)
+			}
+			if allocated > maxAllocated {
+				t.Errorf("the request allocates %d bytes, want at most %d", allocated, maxAllocated)
+			}
+		})
+	}
+}
