@@ -13,14 +13,22 @@ func (s Scope) overloadRow() Row {
 	limit.limit = []string{refID(2)}
 	shed := s.Rate("Requests refused", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
 		says("Requests refused to protect the others, by priority and reason.",
-			"critical means that nothing less important is left to refuse; memory and scheduler mean that more requests would end the process.",
+			"critical means that nothing less important is left to refuse; memory means that more requests would end the process; bodies, that many clients send large ones.",
 			"Start more processes if the load is real, else find what became slow.").leads(s.board(boardOverview, "Overview at this time"))
+	would := s.Rate("Requests that would be rejected", s.Metric(semconv.RuntimeOverloadWouldShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
+		says("Requests that OVERLOAD_MODE=observe admitted and enforce would have rejected, by priority and reason.",
+			"Zero with enforce. Above zero with observe: what enforce would do to this traffic.",
+			"If the clients can repeat these requests later, set OVERLOAD_MODE=enforce.")
+	slow := s.Rate("Slow clients", s.Metric(semconv.HTTPServerSlowClients), PerSecond, semconv.LabelReason).
+		says("Requests ended because their client was too slow: its body did not arrive (request_body), or it did not read the response (response).",
+			"A few are mobile clients. Many at once are an attack: they hold no place, but each takes a connection.",
+			"Find the client address in the log lines with status 408 or 499, and block it in front of the service.")
 	floor := Panel{
 		Title: "Limit at its floor", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}},
 		Targets: []Target{{Expr: s.Metric(semconv.RuntimeOverloadAtFloor).Expr().Max(semconv.LabelInstance), Legend: Legend(semconv.LabelInstance)}},
 	}.says("When the limit was as low as it may be: red.", "A lower limit would not cure it: something that every request needs is slow.",
 		"Dependencies, then the scheduler below.")
-	return Row{Title: "Overload", Panels: []Panel{limit, shed, floor}}
+	return Row{Title: "Overload", Panels: []Panel{limit, shed, floor, would, slow}}
 }
 
 // selfRow is what the runtime gave up of its own.

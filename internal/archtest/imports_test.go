@@ -174,7 +174,7 @@ func TestTheCommandStaysLight(t *testing.T) {
 
 // runtimeModules is how many modules every service compiles because of the
 // runtime. It grows only on purpose: change the number and say why in the commit.
-const runtimeModules = 60
+const runtimeModules = 61
 
 func TestRuntimeStaysLean(t *testing.T) {
 	t.Parallel()
