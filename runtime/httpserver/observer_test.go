@@ -463,3 +463,27 @@ type stopSignal struct{}
 
 func (stopSignal) Signal()        {}
 func (stopSignal) String() string { return "stop" }
+
+// Frameworks set a read deadline before they read a body. One that has arrived already
+// is no reason to cancel the request when that deadline passes.
+func TestAReadDeadlineAfterTheBodyCancelsNothing(t *testing.T) {
+	t.Parallel()
+	router := httpserver.NewRouter()
+	router.Post("/read", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			t.Error(err)
+		}
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-r.Context().Done():
+			t.Error("the request was canceled")
+		case <-time.After(200 * time.Millisecond):
+		}
+	})
+	svc := serve(t, router, nil)
+	if res, _ := do(t, http.MethodPost, svc.URL+"/read", "body"); res.StatusCode != http.StatusOK {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
