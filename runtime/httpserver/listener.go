@@ -22,11 +22,11 @@ const (
 	// mostConnections is the bound without a memory limit: above what one process
 	// may open on most machines.
 	mostConnections = 65_536
-	// crowdedShare is the part of the bound from which responses close their connections, so
-	// that idle ones leave room for new ones.
+	// crowdedShare is the part of the bound from which responses close their
+	// connections, so that idle ones leave room for new ones.
 	crowdedShare = 0.75
-	// acceptLast is how long a listener that closes still accepts: the kernel has
-	// completed handshakes that nobody has taken yet.
+	// acceptLast is how long a listener that closes still accepts connections whose
+	// handshake the kernel has completed.
 	acceptLast = 20 * time.Millisecond
 )
 
@@ -39,8 +39,8 @@ func (c Config) maxConnections() int {
 	return cmp.Or(c.MaxConnections, derived)
 }
 
-// listener bounds the number of open connections, and loses none when it closes. At the bound new
-// ones wait in the kernel.
+// listener bounds the number of open connections, and loses none when it closes. At
+// the bound, new ones wait in the kernel.
 type listener struct {
 	*net.TCPListener
 	slots chan struct{} // one for each open connection
@@ -87,7 +87,8 @@ func (l *listener) Close() error {
 	return err
 }
 
-// finish closes the listener once it has accepted every connection whose handshake is complete.
+// finish closes the listener once it has accepted every connection whose handshake is
+// complete.
 func (l *listener) finish() {
 	l.closing.Store(true)
 	_ = l.SetDeadline(time.Now().Add(acceptLast))

@@ -16,22 +16,23 @@ import (
 )
 
 const (
-	// smallBody is the size up to which a request body is read before its request takes a
-	// place: larger than nearly all JSON that a client writes.
+	// smallBody is the size up to which a request body is read before its request
+	// takes a place: larger than nearly all JSON that a client writes.
 	smallBody = 64 << 10
 	// firstBuffer is what a small body gets at first. It grows as bytes arrive, so that
 	// a client has to send what it makes the service keep.
 	firstBuffer = 4 << 10
-	// bodyBudget bounds the memory of small bodies together, and the size of large
-	// ones that are received at a time: an eighth of 128 MiB for each.
+	// bodyBudget bounds the memory of all small bodies together, and the announced
+	// size of the large ones that are received at a time. Twice this is an eighth of
+	// the 256 MiB that a generated manifest allows.
 	bodyBudget = 16 << 20
 	// unknownBody is the size of a body that announces none: the default of
 	// HTTP_BODY_LIMIT.
 	unknownBody = 1 << 20
 )
 
-// bodies keeps clients that send slowly from holding places: only a request whose body
-// has arrived counts as in flight.
+// bodies keeps clients that send slowly from holding places: a request counts as in
+// flight only once its body has arrived.
 type bodies struct {
 	buffered  atomic.Int64 // bytes of small bodies
 	receiving *semaphore.Weighted
@@ -48,8 +49,9 @@ type body struct {
 	io.Closer
 }
 
-// buffer reads a small body into memory, and returns the bytes that it reserved. A body
-// that turns out to be large keeps what was read in front of its rest.
+// buffer reads a small body into memory, and returns the bytes that it reserved. It is
+// not complete when the body turns out to be large or no memory is left; the request
+// then has a body of what was read and of the rest.
 func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err error) {
 	var data []byte
 	for err == nil {
@@ -84,9 +86,9 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 	return reserved, false, err
 }
 
-// isSmall reports whether the body of the request may be read before its handler runs. That
-// of HTTP/2 without a length may be one half of a conversation, and a client that expects
-// to be asked for its body wants the handler's opinion first.
+// isSmall reports whether the body may be read before its handler runs. A body without
+// a length over HTTP/2 may be one half of a conversation, and a client that sent Expect
+// wants to know the handler's opinion first.
 func isSmall(r *http.Request) bool {
 	if len(r.Header["Expect"]) > 0 {
 		return false
@@ -107,14 +109,14 @@ func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
-// arrival is a large body that arrives while its handler runs. Until the last byte its
-// request counts as a body that is received, and from then on as a request in flight.
+// arrival is a large body that arrives while its handler runs. Until its last byte the
+// request holds a body permit, and from then on it counts as in flight.
 type arrival struct {
 	io.ReadCloser
 	limiter *Limiter
 	weight  int64
 
-	mu      sync.Mutex // a handler may read in another goroutine than the one that it returns in
+	mu      sync.Mutex // handlers may read in another goroutine
 	arrived bool
 	left    bool
 	permit  Permit
@@ -155,7 +157,8 @@ func (a *arrival) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// arrive makes the request one in flight. It is not rejected any more: its work has begun.
+// arrive counts the request as in flight. It is not rejected any more, because its work
+// has begun.
 func (a *arrival) arrive() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -167,8 +170,8 @@ func (a *arrival) arrive() {
 	a.permit = a.limiter.enter()
 }
 
-// leave gives back whatever the request holds, and returns the permit if there is one to
-// learn from.
+// leave gives a body permit back. It returns the permit of a request in flight instead,
+// for the caller to give back.
 func (a *arrival) leave() (Permit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

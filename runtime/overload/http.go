@@ -14,9 +14,9 @@ import (
 )
 
 // Refuse answers a request that was not let in. The error is a [Fault] because of
-// a [Reason], a [fault.Fault] for a body that could not be read, the context's when the caller left while it waited, or
-// [context.DeadlineExceeded] when the handler said nothing until the caller's
-// deadline.
+// a [Reason], a [fault.Fault] for a body that could not be read, the context's when
+// the client left while the request waited, or [context.DeadlineExceeded] when the
+// handler did not respond until the client's deadline.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 // Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
@@ -25,13 +25,14 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 //
 // A request that is answered with a stream, whether it asked for one or not, is
 // let in like the others, and leaves its place when the stream begins: it lasts as
-// long as it lasts. So does one whose client does not read the response. Writers that report this, as
-// those of httpserver do, are asked; any other is wrapped, for one allocation.
+// long as it lasts. A request whose client does not read the response leaves it, too.
+// Writers that report both, such as those of httpserver, are asked; any other is
+// wrapped, for one allocation.
 //
-// Slow clients hold no place. A body of up to 64 KiB is read before its request takes one,
-// within 16 MiB for all such bodies. A larger one, or one of unknown size over HTTP/2, takes a permit of its own
-// (16 MiB of announced size at a time) until its last byte has arrived. Both rely on the read deadline of the
-// server; httpserver sets it.
+// Slow clients hold no place. A body of up to 64 KiB is read before its request takes
+// one, within 16 MiB for all such bodies. A larger one, or one of unknown size over
+// HTTP/2, takes a body permit (16 MiB of announced size at a time) until its last byte
+// has arrived. Both rely on the read deadlines of the server; httpserver sets them.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
 func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
@@ -111,8 +112,8 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 	returned = true
 }
 
-// serveArriving passes on a request whose body is still to come. It has to wait its turn like the
-// others, and gives its place back until the body has arrived.
+// serveArriving passes on a request whose body is still to come. It has to wait its
+// turn like the others, and gives its place back until the body has arrived.
 func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {

@@ -27,17 +27,17 @@ const (
 	// overloaded: a second, or as long as they may wait if that is less.
 	longestBurst = time.Second
 	// firstSpell is how long a service is taken for overloaded at first, and
-	// longestSpell at most. Clients that come back at once look like a load that does not
-	// end, so that only an attempt with longer waits can tell. For probation after a
-	// spell, requests may wait a probationShare of it; an attempt that fails then costs a few per cent of
-	// the goodput.
+	// longestSpell at most. Clients that come back at once look like a load that does
+	// not end, so that only an attempt with longer waits can tell. For the time of
+	// probation after a spell, requests may wait a probationShare of it: an attempt
+	// that fails costs a few per cent of the goodput.
 	firstSpell     = time.Second
 	longestSpell   = time.Minute
 	probation      = time.Second
 	probationShare = 32
 
-	// Clients that leave the queue show that it is longer than they wait, once they
-	// are more than lateShare of at least leftSamples within leftWindow.
+	// Clients that leave show that the queue is longer than they wait, once they are
+	// more than lateShare of at least leftSamples within leftWindow.
 	leftWindow  = time.Second
 	leftSamples = 50
 )
@@ -59,10 +59,10 @@ type queue struct {
 	overload overloaded
 }
 
-// overloaded is the judgement that more arrives than can be done in time. It begins once
-// requests have been rejected for longer than a burst lasts or enough clients have left, and not
-// when a queue has merely existed for some time: as many clients as the queue holds, each with one
-// request at a time, fill it for ever and miss no deadline.
+// overloaded is the judgement that more arrives than can be done in time. It begins
+// once requests have been rejected for longer than a burst lasts or enough clients have
+// left, and not when a queue has merely existed for some time: as many clients as the
+// queue holds, each with one request at a time, fill it for ever and miss no deadline.
 type overloaded struct {
 	until time.Time     // end of the spell; zero when not overloaded
 	ended time.Time     // when the last spell ended
@@ -73,7 +73,7 @@ type overloaded struct {
 	rejected  time.Time // when one last was
 
 	counted     time.Time // since when begun and left are counted
-	begun, left int       // requests that were begun from the queue, and whose clients left it
+	begun, left int       // requests begun from the queue, and those whose clients left it
 }
 
 // patience is how long a request may wait that may otherwise wait so long.

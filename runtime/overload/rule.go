@@ -13,9 +13,8 @@ const (
 	// steepest is the least gradient of one window, as in gradient2: with the
 	// smoothing, a limit falls by a tenth a window at most.
 	steepest = 0.5
-	// hurry is the share of a new limit that is so far off that the gradient is the
-	// steepest: a slow service has few windows a second, and would take many seconds for the way
-	// from the initial limit.
+	// hurry is the same where the gradient is the steepest: a slow service has few
+	// windows a second, and would need many seconds to leave the initial limit.
 	hurry = 0.5
 	// headroom is added to every new limit, as gradient2's queue. It is what lets
 	// a limit grow at all.
@@ -90,9 +89,9 @@ func (r *rule) allowed() int {
 	return int(r.limit)
 }
 
-// capacity is the number of requests a second that can be done: as many as have ended of late,
-// or as end when the limit is used up at the latency of late. The first is too low
-// while few arrive, and the second after the limit was lowered.
+// capacity is the number of requests a second that can be done: as many as have ended
+// of late, or as would end if the limit were used up. The first is too low while few
+// arrive, and the second after the limit was lowered.
 func (r *rule) capacity() float64 { return max(r.rate, float64(r.allowed())/r.recent) }
 
 // begun notes how many are in flight after one was admitted.
