@@ -118,8 +118,8 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const attackers, timeout = 300, 8 * time.Second
-			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, fmt.Sprintf("HTTP_REQUEST_TIMEOUT=%s", timeout))
+			const attackers, timeout = 300, 30 * time.Second // the default
+			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked)
 			addr := strings.TrimPrefix(svc.URL, "http://")
 			drop := "x"
 			if strings.Contains(head, "chunked") {
@@ -143,7 +143,7 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 				t.Errorf("%d of 5,000 ordinary requests failed", failed)
 			}
 			attack.Wait()
-			if took := time.Duration(slowest.Load()); took > timeout+2*time.Second {
+			if took := time.Duration(slowest.Load()); took > timeout-timeout/4 { // 5 s where the machine is idle
 				t.Errorf("an attacker was cut after %s, with a request timeout of %s", took, timeout)
 			}
 			// Large bodies beyond their permits are shed; every other attacker is too slow.
@@ -173,7 +173,7 @@ func TestAnUnreadBodyIsAnsweredAndClosed(t *testing.T) {
 func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	t.Parallel()
 	const attackers, pipelined = 80, 400
-	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "STOP_TIMEOUT=4s")
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "STOP_TIMEOUT=40s")
 	request := strings.Repeat("GET /page HTTP/1.1\r\nHost: a\r\n\r\n", pipelined)
 	for range attackers {
 		conn, err := (&net.Dialer{Control: tinyReceiveBuffer}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
@@ -192,8 +192,8 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	if status := svc.Stop(); status != 0 {
 		t.Errorf("status %d: %s", status, svc.Stderr())
 	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the stop took %s with a budget of 4s", took)
+	if took := time.Since(began); took > 20*time.Second { // 5 s where the machine is idle
+		t.Errorf("the stop took %s with a budget of 40s", took)
 	}
 }
 

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -31,6 +32,10 @@ func TestOutcome(t *testing.T) {
 		"half an answer because the caller left":         {facts{status: 200, cause: context.Canceled, truncated: true}, ending{499, semconv.OutcomeClientError, ""}},
 		"a complete answer stays what it was":            {facts{status: 200, cause: context.Canceled}, ending{200, semconv.OutcomeSuccess, ""}},
 		"a connection that we cut is ours":               {facts{status: 500, cause: context.Canceled, stopping: true}, ending{500, semconv.OutcomeServerError, "500"}},
+		"a 5xx because the body broke off is a 400":      {facts{status: 500, bodyErr: bodyError(broken)}, ending{400, semconv.OutcomeClientError, ""}},
+		"a 5xx because the body was late is a 408":       {facts{status: 500, bodyErr: bodyError(os.ErrDeadlineExceeded)}, ending{408, semconv.OutcomeClientError, ""}},
+		"a handler may make good of a broken body":       {facts{status: 200, bodyErr: bodyError(broken)}, ending{200, semconv.OutcomeSuccess, ""}},
+		"an answer that is not read in time is a 499":    {facts{status: 200, cause: context.DeadlineExceeded, writeErr: os.ErrDeadlineExceeded}, ending{499, semconv.OutcomeClientError, ""}},
 		"a panic counts although the caller left before": {facts{panicked: true, cause: context.Canceled}, ending{500, semconv.OutcomeServerError, "panic"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (c closedLoop) run(t *testing.T, l *Limiter) (rejected int64, longest time.
 				permit, err := l.Acquire(ctx, Default)
 				if err != nil {
 					bad.Add(1)
-					time.Sleep(time.Millisecond) // nobody spins in virtual time
+					time.Sleep(100 * time.Millisecond) // nobody spins in virtual time
 				} else {
 					cpus <- struct{}{}
 					time.Sleep(c.takes + pause())
@@ -100,7 +100,7 @@ func TestAStallIsNotTakenForOverloadForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := simLimiter(t, Config{})
-		c := closedLoop{clients: 64, cpus: 1, takes: time.Millisecond, timeout: time.Second}
+		c := closedLoop{clients: 500, cpus: 1, takes: time.Millisecond, timeout: 4 * time.Second}
 		l.queue.overload.begin(time.Now())
 		for began := time.Now(); ; {
 			if rejected, _ := c.run(t, l); rejected == 0 {

@@ -222,6 +222,26 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	}
 }
 
+// Below the initial limit it is not requests that use the memory.
+func TestShortOfMemoryNothingIsRejectedBelowTheInitialLimit(t *testing.T) {
+	t.Parallel()
+	l, err := New(Options{
+		Config: Config{InitialLimit: 10, MemoryShedRatio: 0.8}, Metrics: telemetry.NewRegistry(telemetry.Classic),
+		Memory: func() float64 { return 1 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if _, err := l.Acquire(t.Context(), Sheddable); err != nil {
+			t.Errorf("with %d in flight: %v", i, err)
+		}
+	}
+	if _, err := l.Acquire(t.Context(), Critical); !errors.Is(err, ReasonMemory) {
+		t.Errorf("at the initial limit: %v", err)
+	}
+}
+
 // Wherever shedding begins, a process that uses no memory refuses nobody, and the
 // unimportant go before the others.
 func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
