@@ -154,16 +154,6 @@ func (r *recorder) written(watched bool, n int64, err error) {
 	}
 }
 
-// SetReadDeadline is what [http.ResponseController] calls. Once the body has arrived,
-// net/http reads on to notice a client that leaves, and a deadline would end the request
-// as if it had. Frameworks set one before they read a body, which has been read for them by then.
-func (r *recorder) SetReadDeadline(by time.Time) error {
-	if body := r.exchange.body; body == nil || body.arrived.Load() {
-		return nil
-	}
-	return http.NewResponseController(r.ResponseWriter).SetReadDeadline(by)
-}
-
 // limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
 // a deadline would end a stream that is merely silent.
 func (r *recorder) limitWrite() {
@@ -279,6 +269,16 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		r.beginStream()
 	}
 	return conn, buf, err
+}
+
+// SetReadDeadline is what [http.ResponseController] calls. Once the body has arrived,
+// net/http reads on to notice a client that leaves, and a deadline would end the request
+// as if it had. Frameworks set one before they read a body, which has been read for them by then.
+func (r http1Recorder) SetReadDeadline(by time.Time) error {
+	if body := r.exchange.body; body == nil || body.arrived.Load() {
+		return nil
+	}
+	return http.NewResponseController(r.ResponseWriter).SetReadDeadline(by)
 }
 
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
