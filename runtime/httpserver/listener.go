@@ -68,7 +68,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
-	c, err := l.AcceptTCP()
+	c, err := l.acceptLate()
 	if err == nil {
 		l.open.Add(1)
 		return &connection{TCPConn: c, listener: l}, nil
@@ -79,6 +79,17 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	return nil, err
+}
+
+// acceptLate is AcceptTCP, which does not look for connections once the deadline of a
+// listener that closes has passed. The process may have had no CPU until then.
+func (l *listener) acceptLate() (*net.TCPConn, error) {
+	c, err := l.AcceptTCP()
+	if !l.closing.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return c, err
+	}
+	_ = l.SetDeadline(time.Now().Add(acceptLast))
+	return l.AcceptTCP()
 }
 
 // Close implements [net.Listener].

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"math"
 	"net"
+	goruntime "runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func listen(t *testing.T, most int) *listener {
@@ -110,23 +112,33 @@ func TestTheListenerIsCrowdedAboveThreeQuarters(t *testing.T) {
 func TestFinishAcceptsWhatTheKernelHolds(t *testing.T) {
 	t.Parallel()
 	const waiting = 20
-	l := listen(t, 100)
-	connect(t, l, waiting)
-	go l.finish()
-	accepted := 0
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				t.Errorf("Accept ended with %v", err)
+	for name, finish := range map[string]func(*listener){
+		"in time": func(l *listener) {
+			go l.finish()
+			for !l.closing.Load() {
+				goruntime.Gosched()
 			}
-			break
-		}
-		accepted++
-		_ = c.Close()
-	}
-	if accepted != waiting {
-		t.Errorf("%d of %d connections were accepted", accepted, waiting)
+		},
+		"after the process had no CPU": func(l *listener) {
+			l.closing.Store(true)
+			_ = l.SetDeadline(time.Now().Add(-time.Second))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := listen(t, 2*waiting)
+			connect(t, l, waiting)
+			finish(l)
+			accepted := 0
+			c, err := l.Accept()
+			for ; err == nil; c, err = l.Accept() {
+				accepted++
+				_ = c.Close()
+			}
+			if accepted != waiting || !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%d of %d connections were accepted, then %v", accepted, waiting, err)
+			}
+		})
 	}
 }
 
