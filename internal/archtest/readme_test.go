@@ -16,7 +16,10 @@ import (
 	"testing"
 )
 
-const runtimeReadme = "../../runtime/README.md"
+const (
+	runtimeReadme = "../../runtime/README.md"
+	benchmarks    = "../../docs/benchmarks.md"
+)
 
 // Each Go block of the README is made of functions of tested files, which the
 // comment before it names. There they need names of their own, as in runChi; a
@@ -31,7 +34,7 @@ func TestRuntimeReadmeShowsTestedCode(t *testing.T) {
 		}
 		maps.Copy(tested, functions(t, path, src))
 	}
-	readme := readRuntimeReadme(t)
+	readme := readText(t, runtimeReadme)
 	blocks := regexp.MustCompile("(?s)<!-- tested as ([^\n]+) -->\n```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
 	if all := strings.Count(readme, "```go"); len(blocks) == 0 || len(blocks) != all {
 		t.Errorf("%d of %d Go blocks say which tested functions they show", len(blocks), all)
@@ -75,33 +78,52 @@ func functions(t *testing.T, path string, src []byte) map[string]string {
 	return found
 }
 
-// Every test, benchmark and target that the README names exists.
-func TestRuntimeReadmeNamesWhatExists(t *testing.T) {
+// Every test, benchmark and target that a document names exists.
+func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
-	readme := readRuntimeReadme(t)
-	known := testsBelow(t, "../../runtime", "../../test")
-	for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Example)[A-Z]\w+`).FindAllString(readme, -1) {
-		if !known(name) {
-			t.Errorf("the README names %s, which does not exist", name)
-		}
-	}
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile("`make ([a-z-]+)").FindAllStringSubmatch(readme, -1) {
-		if !bytes.Contains(makefile, []byte("\n"+m[1]+":")) {
-			t.Errorf("the README names the target %s, which does not exist", m[1])
+	inRuntime := testsBelow(t, "../../runtime", "../../test")
+	inAll := testsBelow(t, "../../cmd", "../../dashboards", "../../internal", "../../runtime", "../../slo", "../../templates", "../../test")
+	for path, known := range map[string]func(string) bool{runtimeReadme: inRuntime, benchmarks: inAll} {
+		text := readText(t, path)
+		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Example)[A-Z]\w+`).FindAllString(text, -1) {
+			if !known(name) {
+				t.Errorf("%s names %s, which does not exist", path, name)
+			}
+		}
+		for _, m := range regexp.MustCompile("`make ([a-z-]+)").FindAllStringSubmatch(text, -1) {
+			if !bytes.Contains(makefile, []byte("\n"+m[1]+":")) {
+				t.Errorf("%s names the target %s, which does not exist", path, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`-(?:run|bench) '?\^?(\w+)`).FindAllStringSubmatch(text, -1) {
+			if !known(m[1]) {
+				t.Errorf("%s runs %s, which no test is called", path, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`cd ([a-z/]+) && go test`).FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
+				t.Error(err)
+			}
 		}
 	}
-	for _, m := range regexp.MustCompile(`-(?:run|bench) '?\^?(\w+)`).FindAllStringSubmatch(readme, -1) {
-		if !known(m[1]) {
-			t.Errorf("the README runs %s, which no test is called", m[1])
-		}
+}
+
+// Both documents state the same figures of the runtime.
+func TestRuntimeFiguresAreTheSameInBothDocuments(t *testing.T) {
+	t.Parallel()
+	_, figures, found := strings.Cut(readText(t, runtimeReadme), "\n## Numbers\n")
+	rows := regexp.MustCompile(`(?m)^\| .* \|$`).FindAllString(figures, -1)
+	if !found || len(rows) < 10 {
+		t.Fatalf("the README has %d rows of figures", len(rows))
 	}
-	for _, m := range regexp.MustCompile(`cd ([a-z/]+) && go test`).FindAllStringSubmatch(readme, -1) {
-		if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
-			t.Error(err)
+	all := readText(t, benchmarks)
+	for _, row := range rows[1:] { // the columns have other names
+		if !strings.Contains(all, row+"\n") {
+			t.Errorf("docs/benchmarks.md does not have this row of runtime/README.md:\n%s", row)
 		}
 	}
 }
@@ -130,9 +152,9 @@ func testsBelow(t *testing.T, roots ...string) func(string) bool {
 	}
 }
 
-func readRuntimeReadme(t *testing.T) string {
+func readText(t *testing.T, path string) string {
 	t.Helper()
-	b, err := os.ReadFile(runtimeReadme)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,9 @@ type metrics struct {
 	panics    *prometheus.CounterVec
 	active    prometheus.Gauge
 	cut       *prometheus.CounterVec
+
+	connections    atomic.Int64 // open
+	maxConnections atomic.Int64 // 0 before Listen
 }
 
 // slow counts a client that was too slow.
@@ -40,7 +43,7 @@ func streamBounds() []float64 { return []float64{1, 10, 60, 300, 900, 3600, 1440
 
 func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 	m := &metrics{}
-	var errs [6]error
+	var errs [8]error
 	m.requests, errs[0] = r.Counter(semconv.HTTPServerRequests,
 		"Requests that were answered, by what they mean to availability.",
 		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelOutcome)
@@ -55,6 +58,8 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 	errs[4] = err
 	m.cut, errs[5] = r.Counter(semconv.HTTPServerSlowClients,
 		"Requests that were ended because their client was too slow.", semconv.LabelReason)
+	errs[6] = r.Register(gauge(semconv.HTTPServerOpenConnections, "Open connections.", &m.connections))
+	errs[7] = r.Register(gauge(semconv.HTTPServerOpenConnectionsMax, "Maximum number of open connections.", &m.maxConnections))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -63,6 +68,11 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 		m.cut.WithLabelValues(reason)
 	}
 	return m, nil
+}
+
+// gauge shows a number that others write.
+func gauge(name, help string, n *atomic.Int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(n.Load()) })
 }
 
 // exemplarInterval is the least time between two exemplars of one series. A

@@ -82,7 +82,9 @@ func (s *Server) Listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR=%s: %w; set HTTP_ADDR to a free address", s.observer.config.Addr, err)
 	}
-	s.listener = newListener(l.(*net.TCPListener), s.observer.config.maxConnections())
+	most, m := s.observer.config.maxConnections(), s.observer.metrics
+	m.maxConnections.Store(int64(most))
+	s.listener = newListener(l.(*net.TCPListener), most, &m.connections)
 	s.observer.full = s.listener.crowded
 	return nil
 }

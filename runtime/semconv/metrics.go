@@ -20,6 +20,11 @@ const (
 	// HTTPServerSlowClients counts requests that were ended because their client sent the
 	// request or read the response too slowly, by reason.
 	HTTPServerSlowClients = "http_server_slow_clients_total"
+	// HTTPServerOpenConnections is the number of open connections, idle or not. The convention has the
+	// name for clients only (http.client.open_connections).
+	HTTPServerOpenConnections = "http_server_open_connections"
+	// HTTPServerOpenConnectionsMax is their maximum number, 0 for a process that does not listen.
+	HTTPServerOpenConnectionsMax = "http_server_open_connections_max"
 )
 
 // Metrics of the HTTP client.

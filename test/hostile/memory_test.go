@@ -3,7 +3,6 @@
 package hostile
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -21,30 +20,8 @@ import (
 const maxAllocated = 10_000_000
 
 func TestAllocationsOfLargeBodies(t *testing.T) { //nolint:paralleltest // counts the bytes that the process allocates
-	const size = 1<<20 - 100
-	members := func(n int, value string) string {
-		var b strings.Builder
-		for i := range n {
-			fmt.Fprintf(&b, `"k%06d":%s,`, i, value)
-		}
-		return "{" + b.String() + `"name":"a"}`
-	}
 	handler := api.Routes(order.NewService(nil)) // no request reaches the store
-	for name, tc := range map[string]struct {
-		body   string
-		status int
-		more   string
-	}{
-		"70,000 unknown names":  {members(70_000, "0"), http.StatusRequestEntityTooLarge, ""},
-		"as many as may pass":   {members(4_990, `"`+strings.Repeat("x", 190)+`"`), http.StatusUnprocessableEntity, `"more_errors":4970`},
-		"objects in objects":    {`{"name":` + strings.Repeat(`{"a":`, 4_990) + "0" + strings.Repeat("}", 4_991), http.StatusUnprocessableEntity, ""},
-		"350,000 empty objects": {"[" + strings.Repeat("{},", size/3) + "{}]", http.StatusRequestEntityTooLarge, ""},
-		"a long value":          {`{"name":"` + strings.Repeat("x", size) + `"}`, http.StatusUnprocessableEntity, ""},
-		"a long escaped value":  {`{"name":"` + strings.Repeat(`\u0041`, size/6) + `"}`, http.StatusUnprocessableEntity, ""},
-		"a long name":           {`{"name":"a","` + strings.Repeat("x", size) + `":1}`, http.StatusRequestEntityTooLarge, ""},
-		"a long number":         {`{"name":` + strings.Repeat("1", size) + `}`, http.StatusBadRequest, ""},
-		"JSON that ends early":  {`{"name":"` + strings.Repeat("x", size), http.StatusBadRequest, ""},
-	} {
+	for name, tc := range largeBodies() {
 		t.Run(name, func(t *testing.T) {
 			var rec *httptest.ResponseRecorder
 			var before, after goruntime.MemStats

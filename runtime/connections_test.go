@@ -1,0 +1,189 @@
+//go:build unix
+
+package runtime_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+	"github.com/observability-first/scaffold/runtime/servicetest/cgroup"
+)
+
+// keeper opens a connection, sends one request and keeps the connection.
+func keeper(t *testing.T, addr string) (conn net.Conn, res *http.Response, err error) {
+	t.Helper()
+	conn, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+		return conn, nil, err
+	}
+	if _, err := io.WriteString(conn, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		return conn, nil, err
+	}
+	r := bufio.NewReaderSize(conn, 512)
+	if res, err = http.ReadResponse(r, nil); err != nil {
+		return conn, nil, err
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || !res.Close {
+		return conn, res, err
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return conn, res, fmt.Errorf("Connection: close is followed by %d bytes and %w", n, err)
+	}
+	return conn, res, nil
+}
+
+// metricOf reads a metric without labels of a child.
+func (p *child) metricOf(t *testing.T, name string) float64 {
+	t.Helper()
+	res, err := http.Get(p.adminURL + "/metrics")
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer res.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(res.Body)
+	if err != nil || families[name] == nil {
+		t.Errorf("metric %s: %v", name, err)
+		return 0
+	}
+	return families[name].GetMetric()[0].GetGauge().GetValue()
+}
+
+// peakRSS is the most memory that the process had in use, as in VmHWM of Linux.
+func (p *child) peakRSS(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := bytes.Cut(text, []byte("VmHWM:"))
+	line, _, _ := bytes.Cut(after, []byte("\n"))
+	return string(bytes.TrimSpace(line))
+}
+
+// childBinary is this test binary without the race detector, which multiplies memory.
+func childBinary(t *testing.T) string {
+	t.Helper()
+	if !raceEnabled {
+		return os.Args[0]
+	}
+	path := filepath.Join(t.TempDir(), "child")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go test -c: %v\n%s", err, out)
+	}
+	return path
+}
+
+// 9,000 clients that keep their connections do not bring a service over the memory limit of
+// its container: from three quarters of the bound on, responses close their connections, and
+// the next client is answered.
+func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestIdleConnectionsStayWithinTheMemoryLimit: opens 9,000 connections")
+	}
+	const (
+		container = 256 << 20 // of the generated manifest
+		clients   = 9000
+		bound     = container * 9 / 10 / 4 / (32 << 10) // OVERLOAD_MEMORY_RATIO, a quarter, the cost of a connection
+	)
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < clients+500 {
+		t.Skipf("%s: NOT RUN, a process may open %d files (%v); raise ulimit -n to %d", t.Name(), files.Cur, err, clients+500)
+	}
+	limited := cgroup.NewMemory(t, container)
+	p := startChild(t, childPlan{Role: roleServe, Limited: true}, limited.Command(t.Context(), childBinary(t)))
+	addr := strings.TrimPrefix(p.url, "http://")
+	if got := p.metricOf(t, semconv.HTTPServerOpenConnectionsMax); got != bound {
+		t.Fatalf("%g connections may be open, want %d", got, bound)
+	}
+	var left, kept, closed, most atomic.Int64
+	left.Store(clients)
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			for n := left.Add(-1); n >= 0; n = left.Add(-1) {
+				conn, res, err := keeper(t, addr)
+				if conn != nil {
+					t.Cleanup(func() { _ = conn.Close() })
+				}
+				switch {
+				case err != nil || res.StatusCode != http.StatusOK:
+					t.Errorf("a client got no response: %v", err)
+					left.Store(0)
+				case res.Close:
+					closed.Add(1)
+				default:
+					kept.Add(1)
+				}
+				if n%100 == 0 {
+					most.Store(max(most.Load(), int64(p.metricOf(t, semconv.HTTPServerOpenConnections))))
+				}
+			}
+		})
+	}
+	all.Wait()
+	peak, err := limited.Peak()
+	t.Logf("%d connections were kept and %d closed; at most %d of %d were open; peak: %d bytes of %d in the cgroup (%v), RSS %s",
+		kept.Load(), closed.Load(), most.Load(), bound, peak, container, err, p.peakRSS(t))
+	if kept.Load() < bound/2 || kept.Load() > bound || kept.Load()+closed.Load() != clients {
+		t.Errorf("of %d connections %d were kept and %d closed", clients, kept.Load(), closed.Load())
+	}
+	if most.Load() < bound/2 || most.Load() > bound {
+		t.Errorf("%d connections were open, the bound is %d", most.Load(), bound)
+	}
+	if peak >= container {
+		t.Errorf("the memory limit of %d bytes was reached", container)
+	}
+	later := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: matrixDeadline}
+	if code := get(later, p.url+"/orders/1"); code != http.StatusOK {
+		t.Errorf("a later client got %d", code)
+	}
+	if err := p.end(); err != nil {
+		t.Errorf("the service ended with %v", err)
+	}
+}
+
+// Connections that send nothing fill the bound until the header timeout, and then the
+// next client is answered.
+func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
+	t.Parallel()
+	const bound, silent = 4, 12
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "HTTP_HEADER_TIMEOUT=300ms", fmt.Sprintf("HTTP_MAX_CONNECTIONS=%d", bound))
+	svc.WaitMetric(semconv.HTTPServerOpenConnectionsMax, nil, bound)
+	for range silent {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, bound)
+	next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
+	if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
+		t.Errorf("the next client got %d", code)
+	}
+	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, 0)
+}

@@ -1,0 +1,73 @@
+// Package cgroup limits the memory of processes that tests start, as a container does.
+package cgroup
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Memory is a cgroup with a memory limit.
+type Memory struct{ dir, peak string }
+
+// version names the files of one version of cgroups.
+type version struct{ root, limit, peak string }
+
+func versions() []version {
+	return []version{
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"}, // v1
+		{"/sys/fs/cgroup", "memory.max", "memory.peak"},                                 // v2
+	}
+}
+
+// NewMemory makes a cgroup with a limit in bytes, which is removed at the end of the test. It
+// skips the test where this needs privileges that the test does not have, and says so.
+func NewMemory(tb testing.TB, limit int64) *Memory {
+	tb.Helper()
+	name := fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	var reasons []error
+	for _, v := range versions() {
+		m := &Memory{filepath.Join(v.root, name), v.peak}
+		if err := m.create(tb, v, limit); err != nil {
+			reasons = append(reasons, err)
+			continue
+		}
+		return m
+	}
+	tb.Skipf("%s: NOT RUN, no memory cgroup can be made here: %v", tb.Name(), reasons)
+	return nil
+}
+
+func (m *Memory) create(tb testing.TB, v version, limit int64) error {
+	tb.Helper()
+	if _, err := os.Stat(filepath.Join(v.root, "cgroup.procs")); err != nil {
+		return err
+	}
+	if err := os.Mkdir(m.dir, 0o755); err != nil {
+		return err
+	}
+	tb.Cleanup(func() { _ = os.Remove(m.dir) })
+	return os.WriteFile(filepath.Join(m.dir, v.limit), []byte(strconv.FormatInt(limit, 10)), 0o600)
+}
+
+// Command returns a command that runs the program in the cgroup.
+func (m *Memory) Command(ctx context.Context, program string) *exec.Cmd {
+	// The shell joins the cgroup and becomes the program.
+	return exec.CommandContext(ctx, "/bin/sh", "-c", `echo $$ >"$1" && exec "$0"`, program, filepath.Join(m.dir, "cgroup.procs"))
+}
+
+// Peak returns the most memory that was in use, in bytes. It includes files that were read and
+// could be dropped. Linux before 5.19 does not report it with cgroups v2.
+func (m *Memory) Peak() (int64, error) {
+	text, err := os.ReadFile(filepath.Join(m.dir, m.peak))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
