@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -177,8 +176,11 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "STOP_TIMEOUT=40s")
 	request := strings.Repeat("GET /page HTTP/1.1\r\nHost: a\r\n\r\n", pipelined)
 	for range attackers {
-		conn, err := (&net.Dialer{Control: tinyReceiveBuffer}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).SetReadBuffer(1); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
@@ -196,16 +198,6 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Second { // 5 s where the machine is idle
 		t.Errorf("the stop took %s with a budget of 40s", took)
 	}
-}
-
-func tinyReceiveBuffer(_, _ string, c syscall.RawConn) error {
-	var failed error
-	if err := c.Control(func(fd uintptr) {
-		failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1)
-	}); err != nil {
-		return err
-	}
-	return failed
 }
 
 // 200 callers that open a connection for each request go on after readiness has
