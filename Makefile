@@ -75,7 +75,7 @@ install: ## put the scaffold command where the shell finds it
 
 test: deps ## every test of every module, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
-		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); \
+		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); (cd runtime && go test -count=1 ./overload); \
 		echo "== gates on allocations without the race detector"; for m in runtime test/hostile; do (cd $$m && go test -count=1 -run '^TestAllocations' ./...); done)
 
 test-quick: ## what needs only Go; lists by name what it did not run

@@ -173,7 +173,7 @@ func (r *running) startedAttrs() []any {
 	attrs := []any{
 		slog.String("service", r.Name()), slog.String("version", r.telemetry.Version()),
 		slog.String("owner", r.defaults.Owner), slog.Int("pid", os.Getpid()),
-		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)),
+		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)), slog.String("overload_mode", string(r.settings.Overload.Mode)),
 	}
 	if r.admin != nil {
 		attrs = append(attrs, slog.String("admin_addr", r.admin.Addr().String()))

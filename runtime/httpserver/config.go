@@ -30,7 +30,7 @@ type Config struct {
 	RequestTimeout time.Duration `env:"HTTP_REQUEST_TIMEOUT" default:"30s" min:"1ms" help:"maximum time for one request, its body included; streams are exempt"`
 	HeaderTimeout  time.Duration `env:"HTTP_HEADER_TIMEOUT" default:"5s" min:"1ms" help:"longest time to read the header of a request"`
 	IdleTimeout    time.Duration `env:"HTTP_IDLE_TIMEOUT" default:"2m" min:"1s" help:"how long an idle connection is kept"`
-	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections; 0 takes a quarter of the memory limit at 32 KiB each"`
+	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections; 0: as many as fit into a quarter of GOMEMLIMIT at 32 KiB each, 64 to 65536, or 65536 without a limit"`
 	BodyLimit      int64         `env:"HTTP_BODY_LIMIT" default:"1048576" min:"0" help:"largest request body in bytes"`
 	AccessLog      string        `env:"ACCESS_LOG" default:"notable" oneof:"notable,all,off" help:"which requests get a log line: notable (failed, shed, slow or sampled), all, off"`
 	TrustedParent  bool          `env:"HTTP_TRUSTED_PARENT" help:"let a caller's sampled flag decide; only behind one's own services"`

@@ -12,8 +12,8 @@ import (
 // Requests that need twice the memory that there is: without the limiter the
 // kernel kills the server, with it some are refused and the server lives.
 func TestTwiceTheMemoryEndsInShedding(t *testing.T) {
-	if testing.Short() {
-		t.Skip("TestTwiceTheMemoryEndsInShedding: loads a real process for ten seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("TestTwiceTheMemoryEndsInShedding: loads a real process for ten seconds; make test runs it without the race detector")
 	}
 	const (
 		memory = 96 << 20

@@ -24,7 +24,7 @@ type Config struct {
 	TrustedPriority bool `env:"TRUSTED_PRIORITY" help:"believe X-Request-Priority: critical; only behind one's own services, others may only make themselves less important"`
 
 	MemoryRatio     float64 `env:"MEMORY_RATIO" default:"0.9" min:"0" max:"1" help:"share of the container's memory that becomes GOMEMLIMIT when that is not set; 0 leaves it alone"`
-	MemoryShedRatio float64 `env:"MEMORY_SHED_RATIO" default:"0.8" min:"0" max:"1" help:"share of GOMEMLIMIT that is in use when requests are refused; 0 never refuses for memory"`
+	MemoryShedRatio float64 `env:"MEMORY_SHED_RATIO" default:"0.8" min:"0" max:"1" help:"share of GOMEMLIMIT above which requests are rejected while OVERLOAD_INITIAL_LIMIT are in flight; 0 never rejects for memory"`
 }
 
 // Mode is what the limiter does with a request that would miss its deadline.
@@ -69,7 +69,7 @@ func (c Config) check() error {
 	if c.MaxLimit > mostLimit {
 		complain("OVERLOAD_MAX_LIMIT=%d: write %d or less", c.MaxLimit, mostLimit)
 	}
-	if c.InitialLimit < c.MinLimit || c.InitialLimit > c.MaxLimit {
+	if c.MinLimit <= c.MaxLimit && (c.InitialLimit < c.MinLimit || c.InitialLimit > c.MaxLimit) {
 		complain("OVERLOAD_INITIAL_LIMIT=%d: write %d to %d, which are OVERLOAD_MIN_LIMIT and OVERLOAD_MAX_LIMIT",
 			c.InitialLimit, c.MinLimit, c.MaxLimit)
 	}

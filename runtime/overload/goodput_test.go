@@ -210,9 +210,10 @@ func (s *simulation) summary() result {
 	return r
 }
 
-// seeds are five; the worst of them counts.
+// seeds are five; the worst of them counts. `make test` runs them without the race
+// detector, which gets one.
 func seeds() []uint64 {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		return []uint64{7}
 	}
 	return []uint64{1, 7, 42, 1001, 20261125}
@@ -275,7 +276,7 @@ func TestGoodputUnderOverload(t *testing.T) {
 func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
 	t.Parallel()
 	for _, leaves := range []bool{true, false} {
-		for _, load := range []float64{1.5, 2, 5, 10} {
+		for _, load := range []float64{1.5, 5} {
 			eachSeed(t, scenario{
 				name: fmt.Sprintf("leaves=%t,load=%g", leaves, load), load: steady(load),
 				timeout: 30 * time.Second, leaves: leaves, warm: 9 * time.Second, span: 6 * time.Second,

@@ -12,8 +12,8 @@ import (
 // do: with the limiter the pool's capacity is goodput, without it nearly nothing
 // is.
 func TestARealServerHoldsItsGoodput(t *testing.T) {
-	if testing.Short() {
-		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("TestARealServerHoldsItsGoodput: loads a real process for six seconds; make test runs it without the race detector")
 	}
 	const (
 		workers  = 8
@@ -44,8 +44,8 @@ func TestARealServerHoldsItsGoodput(t *testing.T) {
 // long goroutines wait for a processor does. What else was tried is in
 // docs/adr/011-overload.md.
 func TestOneCore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("TestOneCore: loads a real process for a quarter of a minute")
+	if testing.Short() || raceEnabled {
+		t.Skip("TestOneCore: loads a real process for a quarter of a minute; make test runs it without the race detector")
 	}
 	const (
 		patience = 100 * time.Millisecond
@@ -105,8 +105,8 @@ func capacityOf(t *testing.T, plan childPlan) float64 {
 // A refusal must cost so much less than an answer that refusing helps. Compared
 // is the processor time of the same process for the same number of requests.
 func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("TestARefusalCostsAFifthOfAnAnswer: loads a real process for a few seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("TestARefusalCostsAFifthOfAnAnswer: loads a real process for a few seconds; make test runs it without the race detector")
 	}
 	const requests = 400
 	cost := func(full bool) float64 {

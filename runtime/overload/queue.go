@@ -219,11 +219,11 @@ func (l *Limiter) patience(now, deadline time.Time) time.Duration {
 // patience of the next one.
 func (l *Limiter) room(now time.Time, patience time.Duration) int {
 	patience = l.queue.overload.patience(now, patience)
-	if l.rule.recent == 0 {
-		return l.config.Queue // the capacity is not known yet
+	capacity, known := l.rule.capacity()
+	if !known {
+		return l.config.Queue
 	}
-	turns := patience.Seconds() * l.rule.capacity()
-	return max(1, int(min(turns, float64(l.config.Queue))))
+	return max(1, int(min(patience.Seconds()*capacity, float64(l.config.Queue))))
 }
 
 // dispatch begins as many of those who wait as there is room for.

@@ -36,7 +36,8 @@ const (
 	// there is none: five seconds to follow a service that became slower.
 	drift = 1.0 / 50
 
-	// rateWeight is the weight of one window in the rate at which requests end.
+	// rateWeight is the weight of one window in the rate at which requests end, where it
+	// lowers that rate.
 	rateWeight = 0.1
 
 	// lateShare is the share of requests that end past their deadline above which
@@ -60,7 +61,8 @@ type rule struct {
 	unqueued float64 // seconds that a request takes without a queue; 0 when unknown
 	fastest  float64 // seconds that the fastest of the last window took
 	recent   float64 // seconds that the mean one took
-	rate     float64 // requests that ended, a second, over some ten windows
+	rate     float64 // requests that ended, a second, in the better ones of some ten windows
+	windows  int     // that were judged
 
 	window window
 	probe  probe
@@ -91,8 +93,14 @@ func (r *rule) allowed() int {
 
 // capacity is the number of requests a second that can be done: as many as have ended
 // of late, or as would end if the limit were used up. The first is too low while few
-// arrive, and the second after the limit was lowered.
-func (r *rule) capacity() float64 { return max(r.rate, float64(r.allowed())/r.recent) }
+// arrive, and the second after the limit was lowered. It is not known before some windows
+// were judged: one may hold a stall.
+func (r *rule) capacity() (perSecond float64, known bool) {
+	if r.windows < 1/rateWeight {
+		return 0, false
+	}
+	return max(r.rate, float64(r.allowed())/r.recent), true
+}
 
 // begun notes how many are in flight after one was admitted.
 func (r *rule) begun(inFlight int) { r.window.busiest = max(r.window.busiest, inFlight) }
@@ -143,7 +151,9 @@ func (w *window) mostlyLate() bool { return float64(w.late) > lateShare*float64(
 func (r *rule) turn(w window, now time.Time) {
 	mean := w.mean()
 	r.recent, r.fastest = mean, w.fastest
-	r.rate += (float64(w.count)/now.Sub(w.began).Seconds() - r.rate) * rateWeight
+	r.windows++
+	rate := float64(w.count) / now.Sub(w.began).Seconds()
+	r.rate = max(rate, r.rate+(rate-r.rate)*rateWeight)
 	switch {
 	case r.unqueued == 0:
 		r.unqueued = mean

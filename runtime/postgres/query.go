@@ -126,8 +126,8 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 		fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, acquired.err))
 }
 
-// explain turns a lost connection and text that the database cannot store into
-// faults that may be shown. Other errors, faults, and errors of a caller that no
+// explain turns a lost connection, a schema whose migrations are pending, and text that
+// the database cannot store into faults that may be shown. Other errors, faults, and errors of a caller that no
 // longer waits are returned unchanged.
 func (db *DB) explain(ctx context.Context, err error) error {
 	if _, known := errors.AsType[*fault.Fault](err); err == nil || known || ctx.Err() != nil {
@@ -136,6 +136,8 @@ func (db *DB) explain(ctx context.Context, err error) error {
 	switch {
 	case lost(err):
 		return fault.Unavailable("the database does not answer").Because(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+	case db.migrations != nil && !db.current.Load() && undefined(err):
+		return fault.Unavailable("the database schema is not up to date").Because(err)
 	case unstorable(err):
 		return fault.Invalid("the request holds a character that cannot be stored; send valid UTF-8 without NUL").Because(err)
 	}

@@ -19,6 +19,12 @@ import (
 // insufficientPrivilege is PostgreSQL's SQLSTATE for a right that is missing.
 const insufficientPrivilege = "42501"
 
+// undefined reports a statement that names a table or column that does not exist.
+func undefined(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "42P01" || pg.Code == "42703")
+}
+
 // namedMigrations is how many pending migrations a message names: with the file
 // names that people give them, what a probe shows of an error.
 const namedMigrations = 3

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -155,5 +156,28 @@ func TestManyPendingMigrationsAreNotAllNamed(t *testing.T) {
 	want := `5 migrations are pending; run "orders migrate" or set POSTGRES_MIGRATE=true: 1_a.sql, 2_b.sql, 3_c.sql and 2 more`
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A request that arrives while migrations are pending is told that the service is not
+// ready, and not that it failed.
+func TestAStatementBeforeTheMigrationsIsUnavailable(t *testing.T) {
+	t.Parallel()
+	g := declare(t, Config{URL: database(t)}, migrations(twoMigrations()))
+	if err := g.host.start(t); err != nil {
+		t.Fatal(err)
+	}
+	_, err := g.Exec(t.Context(), "INSERT INTO words VALUES ('a')")
+	if code := fault.Of(err).Code; code != fault.CodeUnavailable {
+		t.Errorf("got %v with code %s", err, code)
+	}
+	if err := g.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.host.checks["postgres"](t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Exec(t.Context(), "INSERT INTO nowhere VALUES ('a')"); fault.Of(err).Code != fault.CodeInternal {
+		t.Errorf("a mistake of the program became %v", fault.Of(err).Code)
 	}
 }
