@@ -114,7 +114,8 @@ func (s *Service) build() error {
 		return err
 	}
 	s.limiter, err = overload.New(overload.Options{
-		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(), Failed: httpserver.Failed,
+		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(),
+		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Failed: httpserver.Failed,
 	})
 	if err != nil {
 		return usageError{err}

@@ -29,6 +29,11 @@ func attacked(ctx context.Context, svc *runtime.Service) error {
 	router := httpserver.NewRouter()
 	router.Get("/ordinary", func(http.ResponseWriter, *http.Request) {})
 	router.Get("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) })
+	router.Get("/framework", func(w http.ResponseWriter, _ *http.Request) { // as huma does
+		if _, err := io.WriteString(w, page); err != nil {
+			panic(fmt.Sprintf("error marshaling response: %s", err))
+		}
+	})
 	router.Post("/orders", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err != nil {
 			w.WriteHeader(http.StatusInternalServerError) // as a careless handler does
@@ -197,6 +202,41 @@ func TestSlowReadersTakeNoPlacesAndDoNotHoldUpAStop(t *testing.T) {
 	}
 	if took := time.Since(began); took > 20*time.Second { // 5 s where the machine is idle
 		t.Errorf("the stop took %s with a budget of 40s", took)
+	}
+}
+
+// A framework that panics because its client is gone makes no failure of the service.
+func TestAResetConnectionIsNoPanic(t *testing.T) {
+	t.Parallel()
+	const clients = 20
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked)
+	for range clients {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp := conn.(*net.TCPConn)
+		_ = tcp.SetReadBuffer(1)
+		_ = tcp.SetLinger(0) // Close sends RST
+		if _, err := io.WriteString(conn, strings.Repeat("GET /framework HTTP/1.1\r\nHost: a\r\n\r\n", 50)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != nil { // the response is under way
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
+	svc.WaitMetric(semconv.HTTPServerActiveRequests, nil, 0)
+	of := map[string]string{semconv.LabelRoute: "/framework", semconv.LabelOutcome: semconv.OutcomeServerError}
+	if n, ok := svc.Metric(semconv.HTTPServerRequests, of); !ok || n != 0 {
+		t.Errorf("%g requests of clients that are gone are server_error", n)
+	}
+	of[semconv.LabelOutcome] = semconv.OutcomeClientError
+	if n, _ := svc.Metric(semconv.HTTPServerRequests, of); n == 0 {
+		t.Error("no request is a client_error: nothing was tested")
+	}
+	if n, _ := svc.Metric(semconv.HTTPServerPanics, nil); n != 0 {
+		t.Errorf("%g panics are counted", n)
 	}
 }
 

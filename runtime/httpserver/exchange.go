@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	goruntime "runtime"
@@ -47,9 +48,10 @@ type exchange struct {
 	body *requestBody // nil without one
 
 	// What the handler told.
-	shed    atomic.Bool
-	failure atomic.Pointer[error] // what the answer was made of, for log and span
-	panic   *panicked
+	shed      atomic.Bool
+	impatient atomic.Bool           // the client's deadline is shorter than the latency objective
+	failure   atomic.Pointer[error] // what the answer was made of, for log and span
+	panic     *panicked
 }
 
 // panicked is a panic of the handler.
@@ -121,6 +123,9 @@ func (x *exchange) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Dec()
 	defer x.release()
 	s := x.series(h)
+	if x.isUnwritten(recovered) {
+		recovered, x.panic = nil, &panicked{value: recovered, cutOff: true}
+	}
 	if recovered != nil {
 		x.panicked(recovered, s)
 	}
@@ -139,6 +144,7 @@ func (x *exchange) end(recovered any, h *observed) {
 		writeErr:  x.recorder.err,
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
+		impatient: x.impatient.Load(),
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
 	x.warnUnmatched(s, e)
@@ -187,10 +193,25 @@ func (x *exchange) panicked(recovered any, s *series) {
 	}
 }
 
+// isUnwritten reports a panic about a response that could not be written. Frameworks, such
+// as huma, have no other way to end a handler whose client is gone.
+func (x *exchange) isUnwritten(recovered any) bool {
+	return recovered != nil && x.recorder.err != nil && strings.Contains(fmt.Sprint(recovered), x.recorder.err.Error())
+}
+
 // isAbort says whether the handler itself asked for the connection to be cut.
 func isAbort(recovered any) bool {
 	err, ok := recovered.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
+}
+
+// NoteTimeout records how long the client of this context's request waits, by its own word. A
+// client that waits for less than the latency objective causes the 504 or the
+// rejection that it gets: it is a client_error.
+func NoteTimeout(ctx context.Context, timeout time.Duration) {
+	if x := exchangeOf(ctx); x != nil && timeout < x.observer.opts.SlowAfter {
+		x.impatient.Store(true)
+	}
 }
 
 // MarkShed says that the request of this context was refused to protect the

@@ -29,11 +29,14 @@ type facts struct {
 	writeErr  error  // of writing the answer
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
+	impatient bool   // the client's own deadline is shorter than the latency objective
 }
 
 // Outcome decides what a request means. In this order:
 //
 //   - a handler that panics is a server_error, whatever status went out;
+//   - a request whose client waits for less than the latency objective, and was told
+//     so, is a client_error;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
 //     recorded as 499, unless we cut the connection ourselves; so is one that did
@@ -53,6 +56,8 @@ func (f facts) outcome() ending {
 	switch {
 	case f.panicked:
 		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
+	case f.impatient && (f.shed || status == http.StatusGatewayTimeout || f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded)):
+		return ending{http.StatusGatewayTimeout, semconv.OutcomeClientError, ""}
 	case f.shed:
 		return ending{status, semconv.OutcomeShed, "shed"}
 	case f.callerLeft():
@@ -77,11 +82,18 @@ func (f facts) outcome() ending {
 // answer is missing, failed or could not be written. An answer that was complete
 // before the caller left stays what it was.
 func (f facts) callerLeft() bool {
-	if errors.Is(f.writeErr, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(f.writeErr, os.ErrDeadlineExceeded):
+		return true
+	case f.stopping:
+		return false
+	case f.writeErr != nil && !misused(f.writeErr):
 		return true
 	}
-	if f.stopping || !errors.Is(f.cause, context.Canceled) {
-		return false
-	}
-	return f.status == 0 || f.status >= http.StatusInternalServerError || f.writeErr != nil || f.truncated
+	return errors.Is(f.cause, context.Canceled) && (f.status == 0 || f.status >= http.StatusInternalServerError || f.truncated)
+}
+
+// misused reports an error of writing that the handler caused.
+func misused(err error) bool {
+	return errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed) || errors.Is(err, http.ErrHijacked)
 }

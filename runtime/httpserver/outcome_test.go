@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"testing"
 
@@ -36,6 +37,11 @@ func TestOutcome(t *testing.T) {
 		"a 5xx because the body was late is a 408":       {facts{status: 500, bodyErr: bodyError(os.ErrDeadlineExceeded)}, ending{408, semconv.OutcomeClientError, ""}},
 		"a handler may make good of a broken body":       {facts{status: 200, bodyErr: bodyError(broken)}, ending{200, semconv.OutcomeSuccess, ""}},
 		"an answer that is not read in time is a 499":    {facts{status: 200, cause: context.DeadlineExceeded, writeErr: os.ErrDeadlineExceeded}, ending{499, semconv.OutcomeClientError, ""}},
+		"a write that failed for a late client is not":   {facts{status: 200, cause: context.DeadlineExceeded, writeErr: broken}, ending{499, semconv.OutcomeClientError, ""}},
+		"a write beyond Content-Length is the handler's": {facts{status: 500, writeErr: http.ErrContentLength}, ending{500, semconv.OutcomeServerError, "500"}},
+		"a 504 for an impatient client is its own":       {facts{status: 504, impatient: true}, ending{504, semconv.OutcomeClientError, ""}},
+		"a rejection of an impatient client is its own":  {facts{status: 503, shed: true, impatient: true}, ending{504, semconv.OutcomeClientError, ""}},
+		"another failure for an impatient client is not": {facts{status: 500, impatient: true}, ending{500, semconv.OutcomeServerError, "500"}},
 		"a panic counts although the caller left before": {facts{panicked: true, cause: context.Canceled}, ending{500, semconv.OutcomeServerError, "panic"}},
 	} {
 		t.Run(name, func(t *testing.T) {

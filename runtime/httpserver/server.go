@@ -23,6 +23,9 @@ type Server struct {
 }
 
 const (
+	// maxStreams bounds the requests of one HTTP/2 connection: as few as RFC 9113, 6.5.2,
+	// recommends, since each may hold a response that its client does not read.
+	maxStreams = 100
 	// writeGrace is the time to write a response that is made at the last moment, such
 	// as the one that says that there was no time.
 	writeGrace = 5 * time.Second
@@ -49,6 +52,7 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 		http: &http.Server{
 			Handler:           handler,
 			Protocols:         protocols,
+			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 			ReadHeaderTimeout: o.config.HeaderTimeout,
 			ReadTimeout:       o.config.RequestTimeout,
 			WriteTimeout:      o.config.RequestTimeout + writeGrace,

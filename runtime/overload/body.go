@@ -2,6 +2,7 @@ package overload
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -26,19 +27,24 @@ const (
 	// size of the large ones that are received at a time. Twice this is an eighth of
 	// the 256 MiB that a generated manifest allows.
 	bodyBudget = 16 << 20
-	// unknownBody is the size of a body that announces none: the default of
-	// HTTP_BODY_LIMIT.
-	unknownBody = 1 << 20
+	// defaultBodyLimit is that of HTTP_BODY_LIMIT.
+	defaultBodyLimit = 1 << 20
+	// bodyWait is the maximum time that a large body waits for a permit: what a body
+	// that is received has to arrive, so that neither holds up a stop for longer.
+	bodyWait = 5 * time.Second
 )
 
 // bodies keeps clients that send slowly from holding places: a request counts as in
 // flight only once its body has arrived.
 type bodies struct {
+	limit     int64        // size of the largest one
 	buffered  atomic.Int64 // bytes of small bodies
 	receiving *semaphore.Weighted
 }
 
-func newBodies() *bodies { return &bodies{receiving: semaphore.NewWeighted(bodyBudget)} }
+func newBodies(limit int64) *bodies {
+	return &bodies{limit: cmp.Or(limit, defaultBodyLimit), receiving: semaphore.NewWeighted(bodyBudget)}
+}
 
 // errNoBuffer means that small bodies use all memory that they may use.
 var errNoBuffer = errors.New("no memory for another small body")
@@ -109,24 +115,30 @@ func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
-// arrival is a large body that arrives while its handler runs. Until its last byte the
-// request holds a body permit, and from then on it counts as in flight.
+// arrival is a large body that arrives while its handler runs. The request holds a body
+// permit until the last byte, and is in flight except while the handler waits for
+// the body.
 type arrival struct {
 	io.ReadCloser
 	limiter *Limiter
 	weight  int64
 
 	mu      sync.Mutex // handlers may read in another goroutine
-	arrived bool
-	left    bool
+	arrived bool       // and the body permit was given back
+	reading bool       // and the place was given back
+	away    bool       // for good
+	ended   bool
 	permit  Permit
 }
 
-// receive takes a permit for a large body, waiting as long as a request may wait.
+// receive takes a permit for a large body, waiting for bodyWait at most.
 func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*arrival, error) {
+	if r.ContentLength > l.bodies.limit {
+		return nil, &http.MaxBytesError{Limit: l.bodies.limit}
+	}
 	a := &arrival{ReadCloser: r.Body, limiter: l, weight: min(r.ContentLength, bodyBudget)}
 	if r.ContentLength < 0 {
-		a.weight = unknownBody
+		a.weight = min(l.bodies.limit, bodyBudget)
 	}
 	if l.bodies.receiving.TryAcquire(a.weight) {
 		return a, nil
@@ -137,7 +149,7 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 		return a, nil
 	}
 	deadline, _ := ctx.Deadline()
-	waiting, cancel := context.WithTimeout(ctx, l.patience(time.Now(), deadline))
+	waiting, cancel := context.WithTimeout(ctx, min(bodyWait, l.patience(time.Now(), deadline)))
 	defer cancel()
 	if err := l.bodies.receiving.Acquire(waiting, a.weight); err == nil {
 		return a, nil
@@ -150,37 +162,68 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 
 // Read implements [io.Reader].
 func (a *arrival) Read(p []byte) (int, error) {
+	a.pause()
 	n, err := a.ReadCloser.Read(p)
+	a.resume()
 	if err != nil {
-		a.arrive()
+		a.release()
 	}
 	return n, err
 }
 
-// arrive counts the request as in flight. It is not rejected any more, because its work
-// has begun.
-func (a *arrival) arrive() {
+// pause gives the place back while the handler waits for its client.
+func (a *arrival) pause() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.arrived || a.left {
+	if a.arrived || a.away || a.ended {
 		return
 	}
-	a.arrived = true
-	a.limiter.bodies.receiving.Release(a.weight)
-	a.permit = a.limiter.enter()
+	a.reading = true
+	a.permit.Forget()
 }
 
-// leave gives a body permit back. It returns the permit of a request in flight instead,
-// for the caller to give back.
-func (a *arrival) leave() (Permit, bool) {
+// resume makes the request one in flight again. It is not rejected, because its work has
+// begun.
+func (a *arrival) resume() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.left {
-		return Permit{}, false
+	if a.reading && !a.away && !a.ended {
+		a.permit = a.limiter.enter()
 	}
-	a.left = true
+	a.reading = false
+}
+
+// release gives the body permit back.
+func (a *arrival) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if !a.arrived {
+		a.arrived = true
 		a.limiter.bodies.receiving.Release(a.weight)
 	}
-	return a.permit, a.arrived
+}
+
+// goAway gives the place back for good.
+func (a *arrival) goAway() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended || a.away {
+		return
+	}
+	a.away = true
+	if a.reading {
+		a.limiter.enter()
+	}
+	a.limiter.goAway()
+}
+
+// end is called when the handler has returned. It returns the permit of a request in flight.
+func (a *arrival) end() (Permit, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = true
+	if a.away {
+		a.limiter.back()
+	}
+	return a.permit, !a.away && !a.reading
 }

@@ -2,11 +2,13 @@ package overload
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -49,12 +51,16 @@ func TestABodyTakesAPlaceOnceItHasArrived(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := simLimiter(t, Config{})
+			l.bodies.limit = 2 * bodyBudget
 			sent, arriving := io.Pipe()
 			want := bytes.Repeat([]byte("x"), tc.size)
 			go func() {
 				_, _ = arriving.Write(want[:tc.size-1])
-				if n := inFlightNow(l); n != 0 {
-					t.Errorf("%d requests are in flight while the body arrives", n)
+				for deadline := time.Now().Add(10 * time.Second); inFlightNow(l) != 0; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Error("the request is in flight while it waits for its body")
+						break
+					}
 				}
 				_, _ = arriving.Write(want[tc.size-1:])
 				_ = arriving.Close()
@@ -149,4 +155,100 @@ func TestAHandlerThatReadsNoBodyGivesItsPermitBack(t *testing.T) {
 			t.Errorf("%s: something was not given back", contentType)
 		}
 	}
+}
+
+// Whether its body was read or not, a request whose handler works is in flight.
+func TestAHandlerThatReadsNoBodyIsInFlight(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if n := inFlightNow(l); n != 1 {
+			t.Errorf("%d requests are in flight before the body is read", n)
+		}
+		if _, err := r.Body.Read(make([]byte, 10)); err != nil {
+			t.Error(err)
+		}
+		if n := inFlightNow(l); n != 1 {
+			t.Errorf("%d requests are in flight between two reads", n)
+		}
+	}), nil).ServeHTTP(httptest.NewRecorder(), post(strings.NewReader(strings.Repeat("x", 100_000)), 100_000))
+}
+
+// A body that announces more than the server reads is rejected before it takes a
+// permit, and one that finds none waits no longer than a slow body may take.
+func TestALargeBodyIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{})
+		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }), nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, post(strings.NewReader(""), defaultBodyLimit+1))
+		if w.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("status %d", w.Code)
+		}
+		l.bodies.receiving.TryAcquire(bodyBudget)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, post(strings.NewReader(""), 100_000).WithContext(ctx))
+		if waited := time.Since(began); w.Code != http.StatusServiceUnavailable || waited != bodyWait {
+			t.Errorf("status %d after %s", w.Code, waited)
+		}
+	})
+}
+
+// A stream, or a response that its client does not read, holds no place and still
+// uses memory.
+func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{InitialLimit: 4, MemoryShedRatio: 0.8})
+	l.memory.share = func() float64 { return 1 }
+	h := l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		if inFlightNow(l) != 0 || l.away != 1 {
+			t.Errorf("%d in flight, %d away", l.inFlight, l.away)
+		}
+		l.away = 4
+		if _, err := l.Acquire(t.Context(), Default); !errors.Is(err, ReasonMemory) {
+			t.Errorf("with four requests away: %v", err)
+		}
+		l.away = 1
+	}), nil)
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if inFlightNow(l) != 0 || l.away != 0 {
+		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	}
+}
+
+// Clients that wait for less time than any request takes do not make the limiter think
+// that the service is slow.
+func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{})
+		one := func(takes time.Duration, late bool) {
+			if permit, err := l.Acquire(t.Context(), Default); err == nil {
+				time.Sleep(takes)
+				permit.Release(late)
+			}
+		}
+		for range 100 {
+			one(10*time.Millisecond, false)
+		}
+		before := l.rule.allowed()
+		var clients sync.WaitGroup
+		for range 64 {
+			clients.Go(func() {
+				for range 200 {
+					one(time.Millisecond, true)
+				}
+			})
+		}
+		clients.Wait()
+		if after := l.rule.allowed(); after < before {
+			t.Errorf("the limit fell from %d to %d", before, after)
+		}
+	})
 }

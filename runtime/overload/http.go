@@ -42,7 +42,7 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 	if refuse == nil {
 		refuse = refusePlainly
 	}
-	g := &guard{limiter: l, next: next, refuse: refuse, leave: Permit{limiter: l}.Forget}
+	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
 	for r := ReasonLimit; r <= ReasonBodies; r++ {
 		g.faults[r.index()] = Fault(r)
 	}
@@ -54,7 +54,7 @@ type guard struct {
 	limiter *Limiter
 	next    http.Handler
 	refuse  Refuse
-	leave   func()         // gives back the place of a stream
+	leave   func()         // gives back a place whose request goes on
 	faults  [reasons]error // by reason; a refusal is to be cheap
 }
 
@@ -66,6 +66,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		priority = ParsePriority(text, g.limiter.config.TrustedPriority)
 	}
 	if timeout, sent := Timeout(r.Header); sent && !isStream(r) {
+		g.limiter.timeout(r.Context(), timeout)
 		g.serveWithin(timeout, w, r, priority)
 		return
 	}
@@ -106,35 +107,34 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 	defer func() {
 		if answer.Leave() {
 			g.settle(ctx, permit, returned)
+		} else {
+			g.limiter.back()
 		}
 	}()
 	g.work(ctx, other, w, r, p)
 	returned = true
 }
 
-// serveArriving passes on a request whose body is still to come. It has to wait its
-// turn like the others, and gives its place back until the body has arrived.
+// serveArriving passes on a request whose body is still to come. It holds a body permit
+// until then, and its place while the handler does not wait for the body.
 func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
-	permit, err := g.limiter.Acquire(ctx, p)
-	if err != nil {
-		g.reject(w, r, err)
-		return
-	}
-	permit.Forget()
 	body, err := g.limiter.receive(ctx, r, p)
 	if err != nil {
 		g.reject(w, r, err)
 		return
 	}
+	defer body.release()
+	permit, err := g.limiter.Acquire(ctx, p)
+	if err != nil {
+		g.reject(w, r, err)
+		return
+	}
+	body.permit = permit
 	r.Body = body
-	answer.OnLeave(func() {
-		if permit, arrived := body.leave(); arrived {
-			permit.Forget()
-		}
-	})
+	answer.OnLeave(body.goAway)
 	returned := false
 	defer func() {
-		if permit, arrived := body.leave(); arrived {
+		if permit, holds := body.end(); holds {
 			g.settle(ctx, permit, returned)
 		}
 	}()

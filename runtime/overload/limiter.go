@@ -18,6 +18,11 @@ type Options struct {
 	// Memory is the share of the memory limit that is in use; read from Go when
 	// nil. It is called a hundred times a second at the most.
 	Memory func() float64
+	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
+	// when 0. A request that announces more is rejected before it takes a body permit.
+	BodyLimit int64
+	// Timeout is told the timeout that a client sent with a request; nil for nobody.
+	Timeout func(context.Context, time.Duration)
 	// Failed says whether the request of that context has been answered with a
 	// failure of ours; nil when nobody knows. What failed says nothing about how
 	// fast the service works: a dependency that is refused at once would look like
@@ -38,8 +43,10 @@ type Limiter struct {
 	rule     rule
 	queue    queue
 	inFlight int
+	away     int // requests that are served and hold no place
 
-	bodies *bodies
+	bodies  *bodies
+	timeout func(context.Context, time.Duration)
 }
 
 // New returns a limiter and declares its metrics. It starts nothing.
@@ -52,10 +59,13 @@ func New(opts Options) (*Limiter, error) {
 		return nil, err
 	}
 	failed := opts.Failed
+	if opts.Timeout == nil {
+		opts.Timeout = func(context.Context, time.Duration) {}
+	}
 	if failed == nil {
 		failed = func(context.Context) bool { return false }
 	}
-	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg), bodies: newBodies()}
+	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), timeout: opts.Timeout}
 	var err error
 	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."); err != nil {
 		return nil, err
@@ -116,7 +126,7 @@ func (l *Limiter) hopeless(now, deadline time.Time, p Priority) Reason {
 	switch {
 	case !deadline.IsZero() && !now.Before(deadline):
 		return ReasonDeadline
-	case l.memory.short(now, p) && l.inFlight >= l.config.InitialLimit:
+	case l.memory.short(now, p) && l.inFlight+l.away >= l.config.InitialLimit:
 		// Below the initial limit every request is admitted: it is not the number of
 		// requests that uses the memory, and a process that leaks must not reject for
 		// ever instead of being restarted.
@@ -162,6 +172,25 @@ func (l *Limiter) enter() Permit {
 	return Permit{l, now}
 }
 
+// goAway gives a place back whose request goes on: it streams, or its client does not
+// read. It still uses memory.
+func (l *Limiter) goAway() {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.away++
+	l.rule.forgotten(now)
+	l.dispatch(now)
+}
+
+// back ends a request that went away.
+func (l *Limiter) back() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away--
+}
+
 // Release says that the work is over. Late means that its deadline passed
 // before: how long it took then says how patient the caller was, not how fast
 // the service is.
@@ -173,7 +202,11 @@ func (p Permit) Release(late bool) {
 	now := time.Now()
 	l.mu.Lock()
 	l.inFlight--
-	l.rule.ended(p.admitted, now, late, l.inFlight)
+	if late && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
+		l.rule.forgotten(now) // no request is done in so little time: its client is impatient
+	} else {
+		l.rule.ended(p.admitted, now, late, l.inFlight)
+	}
 	l.dispatch(now)
 	l.mu.Unlock()
 }
