@@ -115,7 +115,7 @@ func (s *Service) build() error {
 	}
 	s.limiter, err = overload.New(overload.Options{
 		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(),
-		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Failed: httpserver.Failed,
+		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
 	})
 	if err != nil {
 		return usageError{err}

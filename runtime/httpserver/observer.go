@@ -35,13 +35,14 @@ type Observer struct {
 	routings  sync.Pool     // of *chi.Context
 	scratches sync.Pool     // of *scratch
 
-	waiting  atomic.Int64 // requests that wait for their client
-	draining atomic.Bool  // answers ask the caller to close
-	full     func() bool  // whether there are too many connections to keep; nil for never
-	stopping atomic.Bool  // connections are being cut
-	doubled  sync.Once    // warned about a second instrumentation
-	unknown  sync.Once    // warned about a successful request without a route
-	crowded  sync.Once    // warned about too many routes of SetRoute
+	slowReaders slowReaders
+	waiting     atomic.Int64 // requests that wait for their client
+	draining    atomic.Bool  // answers ask the caller to close
+	full        func() bool  // whether there are too many connections to keep; nil for never
+	stopping    atomic.Bool  // connections are being cut
+	doubled     sync.Once    // warned about a second instrumentation
+	unknown     sync.Once    // warned about a successful request without a route
+	crowded     sync.Once    // warned about too many routes of SetRoute
 }
 
 // NewObserver declares the server's metrics. It starts nothing.

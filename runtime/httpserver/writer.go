@@ -28,10 +28,11 @@ type recorder struct {
 	frames   *frames // of a procedure whose status does not tell
 	exchange *exchange
 
-	onLeave  func() // see OnLeave
-	left     atomic.Bool
-	patience *time.Timer   // of a write that may block
-	writeBy  time.Duration // deadline of writes to a stream, since the start of the request
+	onLeave   func() // see OnLeave
+	left      atomic.Bool
+	patience  *time.Timer   // of a write that may block
+	unblocked int           // see slowReaders, whose lock guards it
+	writeBy   time.Duration // deadline of writes to a stream, since the start of the request
 }
 
 const (
@@ -135,13 +136,16 @@ func (r *recorder) watch(n int64) (watched bool) {
 
 // blocked runs beside the write that blocks.
 func (r *recorder) blocked() {
-	r.exchange.observer.waiting.Add(1)
-	r.leave()
+	o := r.exchange.observer
+	if o.slowReaders.add(r) {
+		o.waiting.Add(1)
+		r.leave()
+	}
 }
 
 // written notes what a write did.
 func (r *recorder) written(watched bool, n int64, err error) {
-	if watched && !r.patience.Stop() {
+	if watched && !r.patience.Stop() && r.exchange.observer.slowReaders.remove(r) {
 		r.exchange.observer.waiting.Add(-1)
 	}
 	r.bytes += n

@@ -21,6 +21,9 @@ type Options struct {
 	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
 	// when 0. A request that announces more is rejected before it takes a body permit.
 	BodyLimit int64
+	// Relieve is called about once a second while requests are rejected for memory; it may
+	// free what slow clients hold. It is nil when there is nothing to free.
+	Relieve func()
 	// Timeout is told the timeout that a client sent with a request; nil for nobody.
 	Timeout func(context.Context, time.Duration)
 	// Failed says whether the request of that context has been answered with a
@@ -59,13 +62,16 @@ func New(opts Options) (*Limiter, error) {
 		return nil, err
 	}
 	failed := opts.Failed
+	if opts.Relieve == nil {
+		opts.Relieve = func() {}
+	}
 	if opts.Timeout == nil {
 		opts.Timeout = func(context.Context, time.Duration) {}
 	}
 	if failed == nil {
 		failed = func(context.Context) bool { return false }
 	}
-	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), timeout: opts.Timeout}
+	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory, opts.Relieve), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), timeout: opts.Timeout}
 	var err error
 	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."); err != nil {
 		return nil, err

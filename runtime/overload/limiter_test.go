@@ -247,7 +247,7 @@ func TestShortOfMemoryNothingIsRejectedBelowTheInitialLimit(t *testing.T) {
 func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
 	t.Parallel()
 	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
-		m := newMemory(Config{MemoryShedRatio: start}, func() float64 { return 0 })
+		m := newMemory(Config{MemoryShedRatio: start}, func() float64 { return 0 }, func() {})
 		for p := Sheddable; p <= Critical; p++ {
 			if m.short(time.Now(), p) {
 				t.Errorf("from %g on: a %s request was refused with nothing in use", start, p)

@@ -11,25 +11,26 @@ const (
 	// memoryEvery is how often memory is looked at: between two looks, a service
 	// that answers 10,000 requests a second begins a hundred.
 	memoryEvery = 10 * time.Millisecond
-	// collectEvery is how often a service that refuses for memory collects garbage
-	// by itself. What is alive is known by the collector only, and a service that
+	// collectEvery is how often a service that rejects for memory relieves itself and collects
+	// garbage. What is alive is known by the collector only, and a service that
 	// does nothing allocates nothing and never collects: it would refuse for ever.
 	collectEvery = time.Second
 )
 
 // memory is how much of the memory limit is in use. The limiter's lock guards it.
 type memory struct {
-	share  func() float64
-	from   [priorities]float64 // share from which that priority is refused
-	looked time.Time
-	used   float64
-	full   time.Time // since when somebody is refused, or the last collection
+	share   func() float64
+	relieve func()
+	from    [priorities]float64 // share from which that priority is refused
+	looked  time.Time
+	used    float64
+	full    time.Time // since when somebody is refused, or the last collection
 }
 
 // newMemory spreads the refusal: half-way to the limit from where it begins, the
 // important are refused too, and the unimportant are as far below, but no lower than
 // half-way to nothing.
-func newMemory(c Config, share func() float64) memory {
+func newMemory(c Config, share func() float64, relieve func()) memory {
 	if share == nil {
 		share = newMemoryInUse()
 	}
@@ -37,7 +38,7 @@ func newMemory(c Config, share func() float64) memory {
 	if start == 0 || c.Mode == ModeOff {
 		start, step = math.Inf(1), 0
 	}
-	return memory{share: share, from: [priorities]float64{start - min(step, start/2), start, start + step}}
+	return memory{share: share, relieve: relieve, from: [priorities]float64{start - min(step, start/2), start, start + step}}
 }
 
 // short says whether a request of that priority is refused for memory.
@@ -62,7 +63,10 @@ func (m *memory) collect(now time.Time) {
 		m.full = now
 	case now.Sub(m.full) >= collectEvery:
 		m.full = now
-		go goruntime.GC()
+		go func() {
+			m.relieve()
+			goruntime.GC()
+		}()
 	}
 }
 
