@@ -136,9 +136,7 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 			for range attackers {
 				attack.Go(func() {
 					status, took := slowBody(t, addr, head, drop, 400*time.Millisecond)
-					if int64(took) > slowest.Load() {
-						slowest.Store(int64(took))
-					}
+					raise(&slowest, int64(took))
 					if strings.Contains(status, "503") {
 						shed.Add(1)
 					}
@@ -157,6 +155,12 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 				t.Errorf("%g attackers count as server_error (known: %t)", n, ok)
 			}
 		})
+	}
+}
+
+// raise makes a number at least v.
+func raise(n *atomic.Int64, v int64) {
+	for old := n.Load(); v > old && !n.CompareAndSwap(old, v); old = n.Load() {
 	}
 }
 
@@ -294,5 +298,78 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 	t.Logf("%d answered, %d refused after the delay", answered.Load(), late.Load())
 	if lost.Load() != 0 {
 		t.Errorf("%d requests that a balancer would have sent were lost", lost.Load())
+	}
+}
+
+// A handler that ignores its deadline is answered for, however late it is: its client still
+// waits, and has not been slow.
+func TestALateResponseReachesItsClient(t *testing.T) {
+	t.Parallel()
+	router := httpserver.NewRouter()
+	for path, body := range map[string]string{"/small": "x", "/large": page} {
+		router.Get(path, func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(7 * time.Second) // beyond the request timeout and the time to write
+			_, _ = io.WriteString(w, body)
+		})
+	}
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		svc.Handle(router)
+		return svc.Run(ctx)
+	}, "HTTP_REQUEST_TIMEOUT=1s")
+	var clients sync.WaitGroup
+	for _, path := range []string{"/small", "/large"} {
+		clients.Go(func() {
+			res, err := http.Get(svc.URL + path)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				return
+			}
+			defer res.Body.Close()
+			if body, err := io.ReadAll(res.Body); err != nil || len(body) == 0 {
+				t.Errorf("%s: %d bytes, %v", path, len(body), err)
+			}
+		})
+	}
+	clients.Wait()
+	if n, _ := svc.Metric(semconv.HTTPServerSlowClients, nil); n != 0 {
+		t.Errorf("%g clients are counted as slow", n)
+	}
+}
+
+// A response that waits for its source is in flight: the client is not what is slow.
+func TestASlowSourceKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	router := httpserver.NewRouter()
+	router.Get("/proxy", func(w http.ResponseWriter, _ *http.Request) {
+		source, upstream := io.Pipe()
+		go func() {
+			_, _ = io.WriteString(upstream, "x")
+			close(entered)
+			<-release
+			_ = upstream.Close()
+		}()
+		_, _ = io.Copy(w, source)
+	})
+	svc := servicetest.Start(t, info, runtime.Defaults{}, func(ctx context.Context, svc *runtime.Service) error {
+		svc.Handle(router)
+		return svc.Run(ctx)
+	})
+	answered := make(chan error, 1)
+	go func() {
+		res, err := http.Get(svc.URL + "/proxy")
+		if err == nil {
+			err = res.Body.Close()
+		}
+		answered <- err
+	}()
+	<-entered
+	time.Sleep(200 * time.Millisecond) // four times what a write may block
+	if n, _ := svc.Metric(semconv.RuntimeOverloadInFlight, nil); n != 1 {
+		t.Errorf("%g requests are in flight", n)
+	}
+	close(release)
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }

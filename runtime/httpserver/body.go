@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// A request body has bodyGrace to arrive, and a second more for each bodyRate of
-	// bytes that did, up to the deadline of the request. Both are the defaults of
-	// Kestrel (ASP.NET Core, MinRequestBodyDataRate).
+	// A request body has bodyGrace from the first read, and a second more for each
+	// bodyRate of bytes that arrived, up to the deadline of the request. Both are the
+	// defaults of Kestrel (ASP.NET Core, MinRequestBodyDataRate).
 	bodyGrace = 5 * time.Second
 	bodyRate  = 240 // bytes a second
 
@@ -32,6 +32,7 @@ type requestBody struct {
 	source   io.ReadCloser
 	bytes    atomic.Int64
 	bounded  bool      // net/http counts the rest of it
+	first    time.Time // when the first read began
 	readBy   time.Time // when the next bytes have to have arrived
 	arrived  atomic.Bool
 	failure  atomic.Pointer[error] // that the client caused
@@ -88,8 +89,11 @@ func (b *requestBody) limitRead() {
 	if x.endless.Load() {
 		return
 	}
-	arrived := min(b.bytes.Load(), 1<<30) // a request lasts no hour
-	by := x.started.Add(bodyGrace + time.Duration(arrived)*time.Second/bodyRate)
+	if b.first.IsZero() {
+		b.first = time.Now()
+	}
+	arrived := min(b.bytes.Load(), 1<<30) // so that the product fits into a Duration
+	by := b.first.Add(bodyGrace + time.Duration(arrived)*time.Second/bodyRate)
 	if end, limited := x.Deadline(); limited && end.Before(by) {
 		by = end
 	}
@@ -116,7 +120,7 @@ func (b *requestBody) fail(err error) error {
 // leave bounds the time that net/http waits for a body which the handler has not read
 // when it answers.
 func (b *requestBody) leave() {
-	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.request.ProtoMajor != 1 {
+	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
 		return
 	}
 	_ = http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))

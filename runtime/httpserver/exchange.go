@@ -62,7 +62,7 @@ type panicked struct {
 }
 
 func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Handler) *exchange {
-	o.metrics.active.Inc()
+	o.metrics.active.Add(1)
 	x := &exchange{observer: o, started: time.Now()}
 	x.recorder.ResponseWriter, x.recorder.exchange = w, x
 	x.foresee(r)
@@ -120,8 +120,9 @@ func (x *exchange) beginRouting(router http.Handler) {
 // end settles the answer, observes it and, where the connection must be cut,
 // goes on panicking as net/http wants it.
 func (x *exchange) end(recovered any, h *observed) {
-	defer x.observer.metrics.active.Dec()
+	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
+	x.recorder.endWrite()
 	s := x.series(h)
 	if x.isUnwritten(recovered) {
 		recovered, x.panic = nil, &panicked{value: recovered, cutOff: true}
@@ -145,6 +146,7 @@ func (x *exchange) end(recovered any, h *observed) {
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
 		impatient: x.impatient.Load(),
+		late:      x.recorder.begun > x.observer.config.RequestTimeout+writeGrace && x.request.ProtoMajor != 1,
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
 	x.warnUnmatched(s, e)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
@@ -18,24 +17,15 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 	streams   *prometheus.HistogramVec
 	panics    *prometheus.CounterVec
-	active    prometheus.Gauge
 	cut       *prometheus.CounterVec
 
+	active         atomic.Int64 // requests that are being answered
 	connections    atomic.Int64 // open
 	maxConnections atomic.Int64 // 0 before Listen
 }
 
 // slow counts a client that was too slow.
 func (m *metrics) slow(reason string) { m.cut.WithLabelValues(reason).Inc() }
-
-// inFlight is the number of requests that are being answered.
-func (m *metrics) inFlight() int64 {
-	var now dto.Metric
-	if err := m.active.Write(&now); err != nil {
-		return 0 // a gauge without labels is always written
-	}
-	return int64(now.GetGauge().GetValue())
-}
 
 // streamBounds are the bounds of the stream histogram, in seconds: a stream is
 // expected to last from a blink to a working day.
@@ -54,8 +44,7 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 		"Length of event streams and upgraded connections.", streamBounds(), semconv.LabelRoute)
 	m.panics, errs[3] = r.Counter(semconv.HTTPServerPanics,
 		"Handlers that panicked.", semconv.LabelRoute)
-	active, err := r.Gauge(semconv.HTTPServerActiveRequests, "Requests that are being answered.")
-	errs[4] = err
+	errs[4] = r.Register(gauge(semconv.HTTPServerActiveRequests, "Requests that are being answered.", &m.active))
 	m.cut, errs[5] = r.Counter(semconv.HTTPServerSlowClients,
 		"Requests that were ended because their client was too slow.", semconv.LabelReason)
 	errs[6] = r.Register(gauge(semconv.HTTPServerOpenConnections, "Open connections.", &m.connections))
@@ -63,7 +52,6 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	m.active = active.WithLabelValues()
 	for _, reason := range []string{semconv.SlowRequestBody, semconv.SlowResponse} {
 		m.cut.WithLabelValues(reason)
 	}

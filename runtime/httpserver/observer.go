@@ -100,7 +100,7 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
 // onlySlowClients reports whether every request in flight waits for its client.
-func (o *Observer) onlySlowClients() bool { return o.metrics.inFlight() <= o.waiting.Load() }
+func (o *Observer) onlySlowClients() bool { return o.metrics.active.Load() <= o.waiting.Load() }
 
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }

@@ -29,6 +29,7 @@ type facts struct {
 	writeErr  error  // of writing the answer
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
+	late      bool   // the answer began when nothing could be written any more
 	impatient bool   // the client's own deadline is shorter than the latency objective
 }
 
@@ -60,6 +61,8 @@ func (f facts) outcome() ending {
 		return ending{http.StatusGatewayTimeout, semconv.OutcomeClientError, ""}
 	case f.shed:
 		return ending{status, semconv.OutcomeShed, "shed"}
+	case f.late:
+		return ending{http.StatusGatewayTimeout, semconv.OutcomeServerError, "timeout"}
 	case f.callerLeft():
 		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
 	case f.bodyErr != nil && (f.status == 0 || status >= http.StatusInternalServerError):

@@ -164,14 +164,14 @@ func (s *Server) cutSlowClients(ctx context.Context, cut context.CancelFunc) {
 	}
 	poll := time.NewTicker(stopPoll)
 	defer poll.Stop()
-	last := time.Now() // when a request was in flight that waits for us
+	last := time.Now() // when a request that does not wait for its client was last in flight
 	for time.Since(last) < patience {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-poll.C:
+		case <-poll.C:
 			if !s.observer.onlySlowClients() {
-				last = now
+				last = time.Now()
 			}
 		}
 	}

@@ -21,8 +21,8 @@ type slowReaders struct {
 func (s *slowReaders) add(r *recorder) (added bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.unblocked > 0 {
-		r.unblocked--
+	if r.slow.unblocked > 0 {
+		r.slow.unblocked--
 		return false
 	}
 	if s.blocked == nil {
@@ -37,7 +37,7 @@ func (s *slowReaders) remove(r *recorder) (removed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.blocked[r]; !known {
-		r.unblocked++
+		r.slow.unblocked++
 		return false
 	}
 	delete(s.blocked, r)

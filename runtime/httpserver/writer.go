@@ -22,15 +22,24 @@ type recorder struct {
 	http.ResponseWriter
 	status   int
 	bytes    int64
-	err      error // the first failed write
-	hijacked bool
-	streams  bool    // the answer is a stream, whose length is not a latency
+	err      error   // the first failed write
 	frames   *frames // of a procedure whose status does not tell
 	exchange *exchange
+	begun    time.Duration // from the start of the request to the header
+	onLeave  func()        // see OnLeave
+	slow     *slowWrite    // nil until a write may block
 
-	onLeave   func() // see OnLeave
-	left      atomic.Bool
-	patience  *time.Timer   // of a write that may block
+	left     atomic.Bool
+	hijacked bool
+	streams  bool // the answer is a stream, whose length is not a latency
+	watching bool // a write that may block has begun
+	duplex   bool // the handler reads on while it writes
+	claimed  bool // see Claim
+}
+
+// slowWrite is what writes that may block need.
+type slowWrite struct {
+	patience  *time.Timer   // fires when one blocks
 	unblocked int           // see slowReaders, whose lock guards it
 	writeBy   time.Duration // deadline of writes to a stream, since the start of the request
 }
@@ -75,6 +84,7 @@ func (r *recorder) WriteHeader(status int) {
 			r.Header().Set("Connection", "close")
 		}
 		r.exchange.body.leave()
+		r.begin()
 		contentType := first(r.Header(), "Content-Type")
 		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
 			r.frames = framesOf(contentType)
@@ -89,9 +99,9 @@ func (r *recorder) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (r *recorder) Write(b []byte) (int, error) {
 	r.ensureHeader()
-	watched := r.watch(int64(len(b)))
+	r.watch(int64(len(b)))
 	n, err := r.ResponseWriter.Write(b)
-	r.written(watched, int64(n), err)
+	r.written(int64(n), err)
 	if r.frames != nil {
 		r.frames.write(b[:n])
 	}
@@ -104,9 +114,9 @@ func (r *recorder) WriteString(s string) (int, error) {
 	if r.frames != nil {
 		return r.Write([]byte(s))
 	}
-	watched := r.watch(int64(len(s)))
+	r.watch(int64(len(s)))
 	n, err := io.WriteString(r.ResponseWriter, s)
-	r.written(watched, int64(n), err)
+	r.written(int64(n), err)
 	return n, err
 }
 
@@ -118,20 +128,48 @@ func (r *recorder) ensureHeader() {
 
 // watch prepares a write of n bytes. One that may reach the connection is watched:
 // while it blocks, the request waits for its client and not for us.
-func (r *recorder) watch(n int64) (watched bool) {
+func (r *recorder) watch(n int64) {
 	if r.streams {
 		r.limitWrite()
-		return false
+		return
 	}
 	if r.bytes+n <= writeBuffer {
-		return false
+		return
 	}
-	if r.patience == nil {
-		r.patience = time.AfterFunc(blockedAfter, r.blocked)
+	r.watching = true
+	if slow := r.slowly(); slow.patience == nil {
+		slow.patience = time.AfterFunc(blockedAfter, r.blocked)
 	} else {
-		r.patience.Reset(blockedAfter)
+		slow.patience.Reset(blockedAfter)
 	}
-	return true
+}
+
+func (r *recorder) slowly() *slowWrite {
+	if r.slow == nil {
+		r.slow = &slowWrite{}
+	}
+	return r.slow
+}
+
+// begin gives a response that comes after the deadline of the request the time to be
+// written: the handler ignored the deadline, and the client still waits.
+func (r *recorder) begin() {
+	x := r.exchange
+	r.begun = time.Since(x.started)
+	if r.begun > x.observer.config.RequestTimeout && x.request.ProtoMajor == 1 {
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(writeGrace))
+	}
+}
+
+// endWrite ends the watch over a write, also over one that a panic ended.
+func (r *recorder) endWrite() {
+	if !r.watching {
+		return
+	}
+	r.watching = false
+	if !r.slow.patience.Stop() && r.exchange.observer.slowReaders.remove(r) {
+		r.exchange.observer.waiting.Add(-1)
+	}
 }
 
 // blocked runs beside the write that blocks.
@@ -144,10 +182,8 @@ func (r *recorder) blocked() {
 }
 
 // written notes what a write did.
-func (r *recorder) written(watched bool, n int64, err error) {
-	if watched && !r.patience.Stop() && r.exchange.observer.slowReaders.remove(r) {
-		r.exchange.observer.waiting.Add(-1)
-	}
+func (r *recorder) written(n int64, err error) {
+	r.endWrite()
 	r.bytes += n
 	if err == nil || r.err != nil {
 		return
@@ -165,11 +201,11 @@ func (r *recorder) limitWrite() {
 		return
 	}
 	x := r.exchange
-	by := time.Since(x.started) + x.observer.config.RequestTimeout
-	if by-r.writeBy < time.Second {
+	slow, by := r.slowly(), time.Since(x.started)+x.observer.config.RequestTimeout
+	if by-slow.writeBy < min(time.Second, x.observer.config.RequestTimeout/4) {
 		return
 	}
-	r.writeBy = by
+	slow.writeBy = by
 	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(x.started.Add(by))
 }
 
@@ -220,6 +256,13 @@ func (r *recorder) OnLeave(f func()) {
 	}
 }
 
+// Claim reports true to the first limiter that asks. Each request has one OnLeave.
+func (r *recorder) Claim() bool {
+	first := !r.claimed
+	r.claimed = true
+	return first
+}
+
 // Leave prevents the call of OnLeave, and reports false when it was made or is being
 // made.
 func (r *recorder) Leave() bool { return r.left.CompareAndSwap(false, true) }
@@ -247,9 +290,9 @@ func (r flushRecorder) Flush() {
 // is gone.
 func (r flushRecorder) FlushError() error {
 	r.ensureHeader()
-	watched := r.watch(writeBuffer + 1)
+	r.watch(writeBuffer + 1)
 	err := http.NewResponseController(r.ResponseWriter).Flush()
-	r.written(watched, 0, err)
+	r.written(0, err)
 	return err
 }
 
@@ -288,13 +331,29 @@ func (r http1Recorder) SetReadDeadline(by time.Time) error {
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.ensureHeader()
-	if r.frames != nil {
+	if r.frames != nil || !isFile(src) { // each write is watched, and not what src does
 		return io.Copy(struct{ io.Writer }{r.recorder}, src)
 	}
-	watched := r.watch(writeBuffer + 1)
+	r.watch(writeBuffer + 1)
 	n, err := r.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
-	r.written(watched, n, err)
+	r.written(n, err)
 	return n, err
+}
+
+// isFile reports a source that the kernel copies from: a file, or a part of one as
+// [http.ServeContent] has it.
+func isFile(src io.Reader) bool {
+	if limited, ok := src.(*io.LimitedReader); ok {
+		src = limited.R
+	}
+	_, file := src.(*os.File)
+	return file
+}
+
+// EnableFullDuplex is what [http.ResponseController] calls.
+func (r http1Recorder) EnableFullDuplex() error {
+	r.duplex = true
+	return http.NewResponseController(r.ResponseWriter).EnableFullDuplex()
 }
 
 // Media types of answers that are streams by definition.

@@ -66,8 +66,8 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 				break
 			}
 			grown := max(firstBuffer, 2*cap(data))
-			if r.ContentLength > 0 && r.ContentLength < int64(grown) {
-				grown = int(r.ContentLength)
+			if r.ContentLength > int64(cap(data)) {
+				grown = min(grown, int(r.ContentLength))
 			}
 			if b.buffered.Add(int64(grown-cap(data))) > bodyBudget {
 				b.buffered.Add(int64(cap(data) - grown))

@@ -252,3 +252,39 @@ func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {
 		}
 	})
 }
+
+// A middleware in front may make a body longer than its Content-Length says.
+func TestABodyMayBeLongerThanAnnounced(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got, err := io.ReadAll(r.Body); len(got) != 10_000 || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	}), nil).ServeHTTP(httptest.NewRecorder(), post(iotest.HalfReader(strings.NewReader(strings.Repeat("x", 10_000))), 100))
+}
+
+// Two limiters in front of one handler each give their places back.
+func TestTwoLimitersGiveTheirPlacesBack(t *testing.T) {
+	t.Parallel()
+	outer, inner := simLimiter(t, Config{}), simLimiter(t, Config{})
+	h := outer.Wrap(inner.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil), nil)
+	for range 3 {
+		h.ServeHTTP(&reporter{ResponseWriter: httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	}
+	if inFlightNow(outer) != 0 || inFlightNow(inner) != 0 {
+		t.Errorf("%d and %d requests are still in flight", inFlightNow(outer), inFlightNow(inner))
+	}
+}
+
+// reporter is a writer such as that of httpserver.
+type reporter struct {
+	http.ResponseWriter
+	claimed, left bool
+}
+
+func (*reporter) OnLeave(func()) {}
+func (*reporter) Streams() bool  { return false }
+func (*reporter) Begun() bool    { return false }
+func (r *reporter) Claim() bool  { first := !r.claimed; r.claimed = true; return first }
+func (r *reporter) Leave() bool  { first := !r.left; r.left = true; return first }

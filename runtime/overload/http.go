@@ -26,8 +26,8 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // A request that is answered with a stream, whether it asked for one or not, is
 // let in like the others, and leaves its place when the stream begins: it lasts as
 // long as it lasts. A request whose client does not read the response leaves it, too.
-// Writers that report both, such as those of httpserver, are asked; any other is
-// wrapped, for one allocation.
+// Writers that report both, such as those of httpserver, are asked. Any other is
+// wrapped, for one allocation; then only streams are noticed.
 //
 // Slow clients hold no place. A body of up to 64 KiB is read before its request takes
 // one, within 16 MiB for all such bodies. A larger one, or one of unknown size over
@@ -65,17 +65,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if text, sent := single(r.Header, semconv.HeaderPriority); sent {
 		priority = ParsePriority(text, g.limiter.config.TrustedPriority)
 	}
+	w, answer := watched(w)
 	if timeout, sent := Timeout(r.Header); sent && !isStream(r) {
 		g.limiter.timeout(r.Context(), timeout)
-		g.serveWithin(timeout, w, r, priority)
+		g.serveWithin(timeout, w, answer, r, priority)
 		return
 	}
-	g.serve(r.Context(), false, w, r, priority)
+	g.serve(r.Context(), false, w, answer, r, priority)
 }
 
 // serve passes the request on when it is let in.
-func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, r *http.Request, p Priority) {
-	w, answer := watched(w)
+func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	if !hasBody(r) || answer.Streams() {
 		g.serveArrived(ctx, other, w, answer, r, p)
 		return
@@ -179,11 +179,10 @@ func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *
 
 // serveWithin serves with the caller's deadline. A handler that gave up at it
 // without a word is answered for: an empty 200 would be a lie.
-func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, r *http.Request, p Priority) {
+func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	w, answer := watched(w)
-	g.serve(ctx, true, w, r, p)
+	g.serve(ctx, true, w, answer, r, p)
 	if !answer.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.refuse(w, r, context.DeadlineExceeded)
 	}

@@ -322,6 +322,7 @@ type telling struct{ http.ResponseWriter }
 
 func (telling) OnLeave(func()) {}
 func (telling) Leave() bool    { return true }
+func (telling) Claim() bool    { return true }
 func (telling) Streams() bool  { return false }
 func (telling) Begun() bool    { return true }
 

@@ -15,6 +15,8 @@ type answer interface {
 	OnLeave(f func())
 	// Leave prevents that call, and reports false when it was made or is being made.
 	Leave() bool
+	// Claim reports false when another limiter asks this writer already.
+	Claim() bool
 	Streams() bool // whether the response is a stream
 	Begun() bool   // whether the header is on its way
 }
@@ -22,7 +24,7 @@ type answer interface {
 // watched returns the writer as it is when it tells of itself, else behind one that
 // does.
 func watched(w http.ResponseWriter) (http.ResponseWriter, answer) {
-	if a, tells := w.(answer); tells {
+	if a, tells := w.(answer); tells && a.Claim() {
 		return w, a
 	}
 	a := &watcher{ResponseWriter: w}
@@ -41,6 +43,9 @@ type watcher struct {
 
 // OnLeave implements [answer].
 func (w *watcher) OnLeave(f func()) { w.onLeave = f }
+
+// Claim implements [answer].
+func (*watcher) Claim() bool { return false }
 
 // Leave implements [answer].
 func (w *watcher) Leave() bool { return !w.streams }
