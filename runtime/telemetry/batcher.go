@@ -45,6 +45,7 @@ type batcher[T any] struct {
 
 func newBatcher[T any](period time.Duration, export func(context.Context, []T) error, drop func(string, int)) *batcher[T] {
 	return &batcher[T]{
+		cancel:  func() {}, // until it has started
 		queue:   make(chan T, queueSize),
 		export:  export,
 		drop:    drop,
