@@ -32,7 +32,7 @@ type factor struct {
 
 func factors() []factor {
 	return []factor{
-		{"postgres", []string{"components: {}", "components: {postgres: {}}"}},
+		{"postgres", []string{"components: {}", "components: {postgres: {connections: 300}}"}}, // enough for 200 replicas and the surge of a rollout
 		{"source", []string{"autoscale: {source: cpu, cpu: 60}", "autoscale: {source: adapter, inFlight: 8}", `autoscale: {source: keda, prometheus: "http://prometheus.observed:9090/a?b=c"}`}},
 		{"gateway", []string{"gateway: {}", "gateway: {host: orders.acme.test, name: public, namespace: edge}"}},
 		{"metrics", []string{"metrics: scrape", "metrics: push"}},
