@@ -34,7 +34,7 @@ const (
 	firstSpell     = time.Second
 	longestSpell   = time.Minute
 	probation      = time.Second
-	probationShare = 32
+	probationShare = 64
 
 	// Clients that leave show that the queue is longer than they wait, once they are
 	// more than lateShare of at least leftSamples within leftWindow.

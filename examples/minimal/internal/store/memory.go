@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // MaxKeys bounds the memory that idempotency keys take, 10 MB with the longest
-// keys and names. The oldest key is forgotten first.
+// keys and names. The key that expires first is forgotten first.
 const MaxKeys = 10_000
 
 // Memory is a [order.Store] without a database. It is safe for concurrent use.
@@ -23,7 +24,7 @@ type Memory struct {
 	mu    sync.RWMutex
 	byID  map[uuid.UUID]order.Order
 	byKey map[string]creation
-	keys  []string // of byKey, oldest first
+	keys  []string // of byKey, the first to expire first
 }
 
 // creation is what the first request with a key created.
@@ -46,8 +47,7 @@ func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (ord
 		if first, used := m.byKey[key.Value]; used {
 			return first.repeated(key)
 		}
-		m.byKey[key.Value] = creation{key, item}
-		m.keys = append(m.keys, key.Value)
+		m.remember(creation{key, item})
 	}
 	m.byID[item.ID] = item
 	return item, nil
@@ -60,7 +60,15 @@ func (c creation) repeated(key order.Key) (order.Order, error) {
 	return c.item, nil
 }
 
-// forgetKeys drops expired keys, and the oldest one when there is room for no other.
+// remember inserts the key behind those that expire before it. Parallel requests
+// do not arrive in that order.
+func (m *Memory) remember(c creation) {
+	at := sort.Search(len(m.keys), func(i int) bool { return m.byKey[m.keys[i]].key.Expires.After(c.key.Expires) })
+	m.keys = slices.Insert(m.keys, at, c.key.Value)
+	m.byKey[c.key.Value] = c
+}
+
+// forgetKeys drops expired keys, and the first to expire when there is room for no other.
 func (m *Memory) forgetKeys(now time.Time) {
 	for len(m.keys) > 0 && (len(m.keys) == MaxKeys || !now.Before(m.byKey[m.keys[0]].key.Expires)) {
 		delete(m.byKey, m.keys[0])

@@ -35,15 +35,18 @@ func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (or
 
 // createOnce stores row and key in one statement, so that neither exists without
 // the other. A parallel request with the key waits in it for the first to end.
+// An expired key is replaced, because the cleanup may not have reached it.
 func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
 	if err := s.deleteExpiredKeys(ctx); err != nil {
 		return order.Order{}, err
 	}
 	inserted, err := s.db.Exec(ctx, `
 		WITH unused AS (
-			INSERT INTO order_idempotency_keys (key, request_hash, created, expires_at)
+			INSERT INTO order_idempotency_keys AS used (key, request_hash, created, expires_at)
 			VALUES ($6, $7, $8, $9)
-			ON CONFLICT (key) DO NOTHING
+			ON CONFLICT (key) DO UPDATE
+			SET request_hash = excluded.request_hash, created = excluded.created, expires_at = excluded.expires_at
+			WHERE used.expires_at <= now()
 			RETURNING key
 		)
 		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM unused`,

@@ -87,7 +87,22 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 
 func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
 	t.Parallel()
-	s, key := open(t), keyOf("key", "first")
+	createInParallel(t, open(t), keyOf("key", "first"), uuid.Nil)
+}
+
+func TestStoreCreatesOnceForParallelRequestsWithAnExpiredKey(t *testing.T) {
+	t.Parallel()
+	s, before, key := openCrowded(t), fresh(t, "before"), keyOf("key", "first")
+	key.Expires = time.Now().Add(-time.Second)
+	if _, err := s.Create(t.Context(), before, key); err != nil {
+		t.Fatal(err)
+	}
+	createInParallel(t, s, keyOf("key", "first"), before.ID)
+}
+
+// createInParallel wants all requests together to create one order after the id.
+func createInParallel(t *testing.T, s order.Store, key order.Key, after uuid.UUID) {
+	t.Helper()
 	created := make(chan uuid.UUID)
 	const requests = 16
 	for range requests {
@@ -104,20 +119,45 @@ func TestStoreCreatesOnceForParallelRequests(t *testing.T) {
 	for range requests {
 		ids[<-created] = true
 	}
-	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 1 || len(ids) != 1 || !ids[all[0].ID] {
+	if all, err := s.List(t.Context(), after, 10); err != nil || len(all) != 1 || len(ids) != 1 || !ids[all[0].ID] {
 		t.Errorf("%d requests with one key returned %d ids and stored %+v, %v; want one", requests, len(ids), all, err)
 	}
 }
 
-func TestStoreForgetsExpiredKeys(t *testing.T) {
+// openCrowded returns a store with older keys, which a cleanup of expired keys
+// meets before those of the test.
+func openCrowded(t *testing.T) order.Store {
+	t.Helper()
+	db := storetest.Open(t, migrations.FS)
+	// Each request deletes 100: these are more than all requests of a test delete.
+	_, err := db.Exec(t.Context(), `
+		INSERT INTO order_idempotency_keys (key, request_hash, created, expires_at)
+		SELECT 'older ' || n, '', '{}', now() - interval '1 day' FROM generate_series(1, 10000) AS n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.New(db)
+}
+
+func TestStoreTreatsExpiredKeysAsUnused(t *testing.T) {
 	t.Parallel()
-	s, key := open(t), keyOf("key", "body")
-	key.Expires = time.Now().Add(-time.Second)
-	for range 2 {
-		item := fresh(t, "kept")
-		if got, err := s.Create(t.Context(), item, key); err != nil || got != item {
-			t.Errorf("create with an expired key: got %+v, %v; want %+v", got, err, item)
-		}
+	for name, newStore := range map[string]func(*testing.T) order.Store{"alone": open, "among others": openCrowded} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, key := newStore(t), keyOf("key", "body")
+			key.Expires = time.Now().Add(-time.Second)
+			create := func(item, want order.Order, k order.Key) {
+				t.Helper()
+				if got, err := s.Create(t.Context(), item, k); err != nil || got != want {
+					t.Errorf("create: got %+v, %v; want %+v", got, err, want)
+				}
+			}
+			first, second, third := fresh(t, "first"), fresh(t, "second"), fresh(t, "third")
+			create(first, first, key)
+			create(second, second, key)
+			create(third, third, keyOf("key", "another body"))
+			create(fresh(t, "repeated"), third, keyOf("key", "another body"))
+		})
 	}
 }
 
