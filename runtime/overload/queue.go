@@ -82,7 +82,7 @@ func (o *overloaded) patience(now time.Time, calm time.Duration) time.Duration {
 	case o.now(now):
 		return min(calm, briefWait)
 	case o.onProbation(now):
-		return min(calm, o.spell/probationShare)
+		return min(calm/2, o.spell/probationShare)
 	}
 	return calm
 }

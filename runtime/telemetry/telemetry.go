@@ -270,7 +270,7 @@ func (t *Telemetry) SetGlobals() {
 	otel.SetTextMapPropagator(t.propagator)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		if _, logged := errors.AsType[loggedError](err); !logged {
-			t.logger.Warn("telemetry was not delivered", slog.Any("error", err))
+			t.warnUndelivered("unknown", err)
 		}
 	}))
 }
