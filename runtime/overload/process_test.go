@@ -21,9 +21,11 @@ func TestARealServerHoldsItsGoodput(t *testing.T) {
 		capacity = workers / 0.020
 		patience = 200 * time.Millisecond
 		last     = 3 * time.Second
+		settled  = 5 * time.Second // as in TestAStepIsSettledInFiveSeconds
 	)
 	goodput := func(mode Mode) float64 {
 		p := startChild(t, childPlan{Limiter: Config{Mode: mode}, Workers: workers, Takes: takes})
+		offer(t.Context(), p.url, 3*capacity, settled, patience, false)
 		a := offer(t.Context(), p.url, 3*capacity, last, patience, false)
 		r, ok := p.end(t)
 		if !ok {
