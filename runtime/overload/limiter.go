@@ -21,8 +21,9 @@ type Options struct {
 	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
 	// when 0. A request that announces more is rejected before it takes a body permit.
 	BodyLimit int64
-	// Relieve is called about once a second while requests are rejected for memory; it may
-	// free what slow clients hold. It is nil when there is nothing to free.
+	// Relieve is called once a second while requests are rejected for memory, after the
+	// first second; it may free what slow clients hold. Memory in use alone does not cause
+	// a call. It is nil when there is nothing to free.
 	Relieve func()
 	// Timeout is told the timeout that a client sent with a request; nil for nobody.
 	Timeout func(context.Context, time.Duration)
@@ -105,7 +106,10 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	deadline, _ := ctx.Deadline()
 	now := time.Now()
 	l.mu.Lock()
-	if reason := l.hopeless(now, deadline, p); reason != admitted {
+	if reason := l.earlyRejection(now, deadline, p); reason != admitted {
+		if reason == ReasonMemory {
+			l.memory.reject(now)
+		}
 		l.mu.Unlock()
 		return Permit{}, l.refused(p, reason)
 	}
@@ -127,8 +131,8 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	return l.await(ctx, w)
 }
 
-// hopeless says why a request is not even worth a place in the queue.
-func (l *Limiter) hopeless(now, deadline time.Time, p Priority) Reason {
+// earlyRejection returns the reason to reject a request before it is queued.
+func (l *Limiter) earlyRejection(now, deadline time.Time, p Priority) Reason {
 	switch {
 	case !deadline.IsZero() && !now.Before(deadline):
 		return ReasonDeadline
@@ -148,7 +152,7 @@ func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	reason := l.hopeless(now, deadline, p)
+	reason := l.earlyRejection(now, deadline, p)
 	if waiting := l.inFlight - l.rule.allowed(); reason == admitted && waiting >= 0 {
 		l.rule.crowded()
 		l.queue.overload.visit(now)

@@ -11,20 +11,21 @@ const (
 	// memoryEvery is how often memory is looked at: between two looks, a service
 	// that answers 10,000 requests a second begins a hundred.
 	memoryEvery = 10 * time.Millisecond
-	// collectEvery is how often a service that rejects for memory relieves itself and collects
-	// garbage. What is alive is known by the collector only, and a service that
-	// does nothing allocates nothing and never collects: it would refuse for ever.
-	collectEvery = time.Second
+	// freeEvery is how often a service that rejects requests for memory frees what slow
+	// clients hold and collects garbage. Only the collector knows what is alive, and a
+	// service that rejects every request allocates nothing and never collects: it would
+	// reject for ever.
+	freeEvery = time.Second
 )
 
 // memory is how much of the memory limit is in use. The limiter's lock guards it.
 type memory struct {
-	share   func() float64
-	relieve func()
-	from    [priorities]float64 // share from which that priority is refused
-	looked  time.Time
-	used    float64
-	full    time.Time // since when somebody is refused, or the last collection
+	share     func() float64
+	relieve   func()
+	from      [priorities]float64 // share from which that priority is rejected
+	looked    time.Time
+	used      float64
+	rejecting time.Time // since when requests are rejected, or when memory was last freed
 }
 
 // newMemory spreads the refusal: half-way to the limit from where it begins, the
@@ -41,7 +42,7 @@ func newMemory(c Config, share func() float64, relieve func()) memory {
 	return memory{share: share, relieve: relieve, from: [priorities]float64{start - min(step, start/2), start, start + step}}
 }
 
-// short says whether a request of that priority is refused for memory.
+// short reports whether memory is short for requests of that priority.
 func (m *memory) short(now time.Time, p Priority) bool {
 	if math.IsInf(m.from[0], 1) {
 		return false
@@ -49,20 +50,20 @@ func (m *memory) short(now time.Time, p Priority) bool {
 	if now.Sub(m.looked) >= memoryEvery {
 		m.looked = now
 		m.used = m.share()
-		m.collect(now)
+		if m.used < m.from[0] {
+			m.rejecting = time.Time{}
+		}
 	}
 	return m.used >= m.from[p.index()]
 }
 
-// collect sees to it that the end of a shortage is noticed.
-func (m *memory) collect(now time.Time) {
+// reject notes that a request was rejected for memory, and frees memory when it is time.
+func (m *memory) reject(now time.Time) {
 	switch {
-	case m.used < m.from[0]:
-		m.full = time.Time{}
-	case m.full.IsZero():
-		m.full = now
-	case now.Sub(m.full) >= collectEvery:
-		m.full = now
+	case m.rejecting.IsZero():
+		m.rejecting = now
+	case now.Sub(m.rejecting) >= freeEvery:
+		m.rejecting = now
 		go func() {
 			m.relieve()
 			goruntime.GC()
