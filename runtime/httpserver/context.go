@@ -82,8 +82,8 @@ func (x *exchange) causeAt(now time.Time) error {
 	return context.Cause(x)
 }
 
-// lift takes the deadline away: the answer is a stream, and lasts as long as it
-// lasts. One that passed already stays passed.
+// lift takes the deadline away: the response is a stream, whose length is no latency.
+// A deadline that passed already stays passed.
 func (x *exchange) lift() {
 	x.arming.Lock()
 	defer x.arming.Unlock()

@@ -24,8 +24,8 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // waited for; both end up in the context, and so in what the handler calls.
 //
 // A request that is answered with a stream, whether it asked for one or not, is
-// let in like the others, and leaves its place when the stream begins: it lasts as
-// long as it lasts. A request whose client does not read the response leaves it, too.
+// let in like the others, and leaves its place when the stream begins: its length is
+// no latency. A request whose client does not read the response leaves it, too.
 // Writers that report both, such as those of httpserver, are asked. Any other is
 // wrapped, for one allocation; then only streams are noticed.
 //

@@ -221,9 +221,9 @@ func (p Permit) Release(late bool) {
 	l.mu.Unlock()
 }
 
-// Forget gives the permit back without learning from it: for a stream, which was
-// let in like everybody and lasts as long as it lasts, and for a failure, which
-// may be over before any work was done.
+// Forget gives the permit back without learning from it: for a failure, which may be
+// over before any work was done, and while the handler waits for its client to send the
+// body, whose time is no latency.
 func (p Permit) Forget() {
 	l := p.limiter
 	if l == nil {

@@ -20,7 +20,8 @@ const (
 	// beyond that.
 	briefWait = 5 * time.Millisecond
 	// calmAgain is the time without a queue after which a service is no longer
-	// overloaded: the interval of CoDel (RFC 8289, 4.3).
+	// overloaded, and the time without a rejection after which the next one begins a new
+	// run of them: the interval of CoDel (RFC 8289, 4.3).
 	calmAgain = 100 * time.Millisecond
 
 	// longestBurst is how long requests may be rejected before the service is
@@ -42,14 +43,14 @@ const (
 	leftSamples = 50
 )
 
-// waiter is a request in the queue. Its fate is sent once.
+// waiter is a request in the queue. Its decision is sent once.
 type waiter struct {
 	priority Priority
 	came     time.Time
 	until    time.Time // when it has waited long enough
 	place    *list.Element
-	fate     chan Permit // closed, with reason set, when it is rejected
-	reason   Reason
+	decision chan Permit // closed when it is rejected
+	reason   Reason      // of its rejection; until then, the one for when it has waited long enough
 }
 
 // queue holds the requests that wait, by priority, oldest first.
@@ -76,23 +77,23 @@ type overloaded struct {
 	begun, left int       // requests begun from the queue, and those whose clients left it
 }
 
-// patience is how long a request may wait that may otherwise wait so long.
-func (o *overloaded) patience(now time.Time, calm time.Duration) time.Duration {
+// maxWait is the maximum time in the queue of a request of that patience.
+func (o *overloaded) maxWait(now time.Time, patience time.Duration) time.Duration {
 	switch {
-	case o.now(now):
-		return min(calm, briefWait)
+	case o.active(now):
+		return min(patience, briefWait)
 	case o.onProbation(now):
-		return min(calm/2, o.spell/probationShare)
+		return min(patience/2, o.spell/probationShare)
 	}
-	return calm
+	return patience
 }
 
 func (o *overloaded) onProbation(now time.Time) bool {
 	return o.until.IsZero() && now.Sub(o.ended) < probation
 }
 
-// now reports whether the service is overloaded, and ends a spell that is over.
-func (o *overloaded) now(now time.Time) bool {
+// active reports whether the service is overloaded, and ends a spell that is over.
+func (o *overloaded) active(now time.Time) bool {
 	if !o.until.IsZero() && (!now.Before(o.until) || now.Sub(o.busy) > calmAgain) {
 		o.until, o.ended = time.Time{}, now
 	}
@@ -101,7 +102,7 @@ func (o *overloaded) now(now time.Time) bool {
 
 // visit notes that a request wants to wait.
 func (o *overloaded) visit(now time.Time) {
-	o.now(now)
+	o.active(now)
 	o.busy = now
 }
 
@@ -128,8 +129,8 @@ func (o *overloaded) begin(now time.Time) {
 	o.until = now.Add(o.spell)
 }
 
-// gone notes that a client left the queue, or that its request was begun.
-func (o *overloaded) gone(now time.Time, left bool) {
+// dequeued notes that a client left the queue, or that its request was begun.
+func (o *overloaded) dequeued(now time.Time, left bool) {
 	if now.Sub(o.counted) > leftWindow {
 		o.counted, o.begun, o.left = now, 0, 0
 	}
@@ -181,7 +182,7 @@ func (q *queue) lesser(p Priority) *waiter {
 func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason) {
 	l.queue.overload.visit(now)
 	patience := l.patience(now, deadline)
-	until, expired := now.Add(patience), admitted
+	until, expired := now.Add(patience), ReasonLimit
 	if !deadline.IsZero() {
 		latest := deadline.Add(-seconds(l.rule.fastest))
 		if !now.Before(latest) {
@@ -199,7 +200,7 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 		l.turnAway(victim, ReasonQueueFull)
 	}
-	w := &waiter{priority: p, came: now, until: until, reason: expired, fate: make(chan Permit, 1)}
+	w := &waiter{priority: p, came: now, until: until, reason: expired, decision: make(chan Permit, 1)}
 	l.queue.push(w)
 	return w, admitted
 }
@@ -218,7 +219,7 @@ func (l *Limiter) patience(now, deadline time.Time) time.Duration {
 // room is the number of requests that may wait: as many as are begun within the
 // patience of the next one.
 func (l *Limiter) room(now time.Time, patience time.Duration) int {
-	patience = l.queue.overload.patience(now, patience)
+	patience = l.queue.overload.maxWait(now, patience)
 	capacity, known := l.rule.capacity()
 	if !known {
 		return l.config.Queue
@@ -235,36 +236,28 @@ func (l *Limiter) dispatch(now time.Time) {
 		}
 		if !now.Before(w.until) {
 			l.queue.overload.reject(now, w.until.Sub(w.came))
-			l.turnAway(w, w.expired())
+			l.turnAway(w, w.reason)
 			continue
 		}
 		l.queue.remove(w)
-		l.queue.overload.gone(now, false)
+		l.queue.overload.dequeued(now, false)
 		l.admit()
-		w.fate <- Permit{l, now}
+		w.decision <- Permit{l, now}
 	}
-}
-
-// expired is why a request that has waited long enough is refused.
-func (w *waiter) expired() Reason {
-	if w.reason == admitted {
-		return ReasonLimit
-	}
-	return w.reason
 }
 
 func (l *Limiter) turnAway(w *waiter, r Reason) {
 	l.queue.remove(w)
 	w.reason = r
-	close(w.fate)
+	close(w.decision)
 }
 
-// await waits for the fate of a request in the queue.
+// await waits for the decision on a request in the queue.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	timer := time.NewTimer(time.Until(w.until))
 	defer timer.Stop()
 	select {
-	case permit, ok := <-w.fate:
+	case permit, ok := <-w.decision:
 		return l.decided(w, permit, ok)
 	case <-ctx.Done():
 	case <-timer.C:
@@ -272,13 +265,13 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	l.mu.Lock()
 	if w.place == nil { // decided in the meantime
 		l.mu.Unlock()
-		permit, ok := <-w.fate
+		permit, ok := <-w.decision
 		return l.decided(w, permit, ok)
 	}
 	l.queue.remove(w)
 	left := errors.Is(ctx.Err(), context.Canceled)
 	if now := time.Now(); left {
-		l.queue.overload.gone(now, true)
+		l.queue.overload.dequeued(now, true)
 	} else {
 		l.queue.overload.reject(now, w.until.Sub(w.came))
 	}
@@ -286,7 +279,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	if left {
 		return Permit{}, ctx.Err()
 	}
-	return Permit{}, l.refused(w.priority, w.expired())
+	return Permit{}, l.refused(w.priority, w.reason)
 }
 
 func (l *Limiter) decided(w *waiter, permit Permit, ok bool) (Permit, error) {

@@ -26,10 +26,10 @@ const (
 // lock guards it.
 //
 // A handler that computes for a few milliseconds is not interrupted: Go preempts
-// after 10 ms. On a saturated CPU one request then runs from its first line to its last before the
-// next one is read, so that never more than one is in flight, and the queue is the
-// scheduler's, where no limit sees it. A request that yields once it has been admitted lets the
-// others arrive and be counted; then the queue is the limiter's.
+// after 10 ms. On a saturated CPU one request then runs from its first line to its
+// last before the next one is read, so that never more than one is in flight, and the
+// queue is the scheduler's, where no limit sees it. A request that yields once it has
+// been admitted lets the others arrive and be counted; then the queue is the limiter's.
 type scheduler struct {
 	read   func() *metrics.Float64Histogram // nil: not looked at
 	looked time.Time

@@ -88,12 +88,6 @@ func (w *watcher) begin(status int) {
 	}
 }
 
-func (w *watcher) beginUnlessBegun() {
-	if !w.begun {
-		w.begin(http.StatusOK)
-	}
-}
-
 // lasts says whether an answer of this type is a stream.
 func lasts(contentType string) bool {
 	return strings.HasPrefix(contentType, "text/event-stream") || strings.HasPrefix(contentType, "application/connect+")
@@ -110,7 +104,7 @@ func (w *watcher) WriteHeader(status int) {
 
 // Write implements [http.ResponseWriter].
 func (w *watcher) Write(b []byte) (int, error) {
-	w.beginUnlessBegun()
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(b)
 }
 
@@ -121,7 +115,7 @@ func (w flushWatcher) Flush() { _ = w.FlushError() }
 
 // FlushError is what [http.ResponseController] prefers.
 func (w flushWatcher) FlushError() error {
-	w.beginUnlessBegun()
+	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -138,7 +132,7 @@ func (w http1Watcher) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (w http1Watcher) ReadFrom(src io.Reader) (int64, error) {
-	w.beginUnlessBegun()
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
 }
 
