@@ -143,3 +143,63 @@ func TestObserveRejectsNothing(t *testing.T) {
 		})
 	}
 }
+
+// A client that sends a short timeout is rejected while others wait longer and are
+// served. That neither begins an overload nor prolongs one: the others are not rejected.
+func TestImpatientClientsCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, overloaded := range []bool{false, true} {
+		for _, timeout := range []time.Duration{22 * time.Millisecond, 100 * time.Millisecond, 140 * time.Millisecond} {
+			t.Run(fmt.Sprintf("overloaded=%t,timeout=%s", overloaded, timeout), func(t *testing.T) {
+				t.Parallel()
+				if overloaded && raceEnabled {
+					t.Skip("half a minute of requests takes too long with the race detector")
+				}
+				synctest.Test(t, func(t *testing.T) {
+					l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+					c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
+					stop := impatientClient(t, l, timeout)
+					if overloaded {
+						l.queue.overload.begin(time.Now())
+						for began := time.Now(); time.Since(began) < 30*time.Second; {
+							c.run(t, l)
+						}
+					}
+					if rejected, _ := c.run(t, l); rejected != 0 {
+						t.Errorf("%d requests of other clients were rejected", rejected)
+					}
+					if rejected := stop(); rejected == 0 {
+						t.Error("no request of the impatient client was rejected")
+					}
+				})
+			})
+		}
+	}
+}
+
+// impatientClient sends one request after the other with that timeout. It returns a
+// function that stops it and returns the number of its requests that were rejected.
+func impatientClient(t *testing.T, l *Limiter, timeout time.Duration) (stop func() (rejected int)) {
+	t.Helper()
+	var client sync.WaitGroup
+	stopped, cancel := context.WithCancel(t.Context())
+	rejected := 0
+	client.Go(func() {
+		for stopped.Err() == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			permit, err := l.Acquire(ctx, Default)
+			if err != nil {
+				rejected++
+			} else {
+				permit.Release(true)
+			}
+			cancel()
+			time.Sleep(time.Millisecond)
+		}
+	})
+	return func() int {
+		cancel()
+		client.Wait()
+		return rejected
+	}
+}

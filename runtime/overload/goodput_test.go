@@ -285,6 +285,17 @@ func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
 	}
 }
 
+// Clients that send a timeout, as Envoy does for all of them, are as impatient as they say.
+// That their requests are rejected counts towards an overload all the same.
+func TestGoodputUnderOverloadOfClientsThatSendATimeout(t *testing.T) {
+	t.Parallel()
+	for _, load := range []float64{1.5, 5} {
+		eachSeed(t, scenario{
+			name: fmt.Sprintf("load=%g", load), load: steady(load), told: true, warm: 5 * time.Second, span: 6 * time.Second,
+		}, wantGoodput)
+	}
+}
+
 // A service that can do it refuses nobody, from the first request on.
 func TestNothingIsShedBelowCapacity(t *testing.T) {
 	t.Parallel()

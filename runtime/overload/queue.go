@@ -25,7 +25,7 @@ const (
 	calmAgain = 100 * time.Millisecond
 
 	// longestBurst is how long requests may be rejected before the service is
-	// overloaded: a second, or as long as they may wait if that is less.
+	// overloaded: a second, or OVERLOAD_QUEUE_WAIT if that is less.
 	longestBurst = time.Second
 	// firstSpell is how long a service is taken for overloaded at first, and
 	// longestSpell at most. Clients that come back at once look like a load that does
@@ -73,8 +73,10 @@ type overloaded struct {
 	rejecting time.Time // since when requests are rejected
 	rejected  time.Time // when one last was
 
-	counted     time.Time // since when begun and left are counted
-	begun, left int       // requests begun from the queue, and those whose clients left it
+	counted     time.Time     // since when begun and left are counted
+	begun, left int           // requests begun from the queue, and those whose clients left it
+	longest     time.Duration // maximum time in the queue of those begun
+	before      time.Duration // the same in the window before
 }
 
 // maxWait is the maximum time in the queue of a request of that patience.
@@ -107,14 +109,26 @@ func (o *overloaded) visit(now time.Time) {
 }
 
 // reject notes that a request of that patience was rejected.
-func (o *overloaded) reject(now time.Time, patience time.Duration) {
+func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
+	if o.impatient(now, patience, burst) {
+		return
+	}
 	if now.Sub(o.rejected) > calmAgain {
 		o.rejecting = now
 	}
 	o.rejected = now
-	if o.onProbation(now) || now.Sub(o.rejecting) >= min(patience, longestBurst) {
+	if o.onProbation(now) || now.Sub(o.rejecting) >= burst {
 		o.begin(now)
 	}
+}
+
+// impatient reports whether a request of that patience may be rejected without an overload:
+// others may wait longer, and are begun.
+func (o *overloaded) impatient(now time.Time, patience, burst time.Duration) bool {
+	if o.onProbation(now) {
+		return patience < min(burst, 2*o.spell/probationShare)
+	}
+	return patience < max(o.longest, o.before)
 }
 
 // begin starts a spell, twice as long as one that ended a short time before.
@@ -130,12 +144,14 @@ func (o *overloaded) begin(now time.Time) {
 }
 
 // dequeued notes that a client left the queue, or that its request was begun.
-func (o *overloaded) dequeued(now time.Time, left bool) {
+func (o *overloaded) dequeued(now, came time.Time, left bool) {
 	if now.Sub(o.counted) > leftWindow {
 		o.counted, o.begun, o.left = now, 0, 0
+		o.before, o.longest = o.longest, 0
 	}
 	if !left {
 		o.begun++
+		o.longest = max(o.longest, now.Sub(came))
 		return
 	}
 	o.left++
@@ -193,7 +209,7 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 	}
 	if l.queue.length >= l.room(now, patience) {
-		l.queue.overload.reject(now, patience)
+		l.unserved(now, patience)
 		victim := l.queue.lesser(p)
 		if victim == nil {
 			return nil, ReasonQueueFull
@@ -235,15 +251,21 @@ func (l *Limiter) dispatch(now time.Time) {
 			return
 		}
 		if !now.Before(w.until) {
-			l.queue.overload.reject(now, w.until.Sub(w.came))
+			l.unserved(now, w.until.Sub(w.came))
 			l.turnAway(w, w.reason)
 			continue
 		}
 		l.queue.remove(w)
-		l.queue.overload.dequeued(now, false)
+		l.queue.overload.dequeued(now, w.came, false)
 		l.admit()
 		w.decision <- Permit{l, now}
 	}
+}
+
+// unserved notes that a request of that patience is rejected.
+func (l *Limiter) unserved(now time.Time, patience time.Duration) {
+	burst := min(longestBurst, cmp.Or(l.config.QueueWait, longestBurst))
+	l.queue.overload.reject(now, patience, burst)
 }
 
 func (l *Limiter) turnAway(w *waiter, r Reason) {
@@ -271,9 +293,9 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	l.queue.remove(w)
 	left := errors.Is(ctx.Err(), context.Canceled)
 	if now := time.Now(); left {
-		l.queue.overload.dequeued(now, true)
+		l.queue.overload.dequeued(now, w.came, true)
 	} else {
-		l.queue.overload.reject(now, w.until.Sub(w.came))
+		l.unserved(now, w.until.Sub(w.came))
 	}
 	l.mu.Unlock()
 	if left {
