@@ -134,7 +134,7 @@ type arrival struct {
 // receive takes a permit for a large body, waiting for bodyWait at most.
 func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*arrival, error) {
 	if r.ContentLength > l.bodies.limit {
-		return nil, &http.MaxBytesError{Limit: l.bodies.limit}
+		return nil, unreadable(&http.MaxBytesError{Limit: l.bodies.limit})
 	}
 	a := &arrival{ReadCloser: r.Body, limiter: l, weight: min(r.ContentLength, bodyBudget)}
 	if r.ContentLength < 0 {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/observability-first/scaffold/runtime/fault"
 )
 
 // inFlightNow reads what the limiter counts.
@@ -180,11 +182,16 @@ func TestALargeBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := simLimiter(t, Config{})
-		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }), nil)
+		var refused error
+		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }),
+			func(w http.ResponseWriter, r *http.Request, err error) {
+				refused = err
+				refusePlainly(w, r, err)
+			})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, post(strings.NewReader(""), defaultBodyLimit+1))
-		if w.Code != http.StatusRequestEntityTooLarge {
-			t.Errorf("status %d", w.Code)
+		if _, ok := refused.(*fault.Fault); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Refuse documents it
+			t.Errorf("status %d, the error is %T", w.Code, refused)
 		}
 		l.bodies.receiving.TryAcquire(bodyBudget)
 		began := time.Now()

@@ -14,9 +14,9 @@ import (
 )
 
 // Refuse answers a request that was not let in. The error is a [Fault] because of
-// a [Reason], a [fault.Fault] for a body that could not be read, the context's when
-// the client left while the request waited, or [context.DeadlineExceeded] when the
-// handler did not respond until the client's deadline.
+// a [Reason], a [fault.Fault] for a body that is too large or could not be read, the
+// context's when the client left while the request waited, or
+// [context.DeadlineExceeded] when the handler did not respond until the client's deadline.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 
 // Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
