@@ -122,13 +122,15 @@ type arrival struct {
 	io.ReadCloser
 	limiter *Limiter
 	weight  int64
+	length  int64 // that was announced; -1 when none was
 
-	mu      sync.Mutex // handlers may read in another goroutine
-	arrived bool       // and the body permit was given back
-	reading bool       // and the place was given back
-	away    bool       // for good
-	ended   bool
-	permit  Permit
+	mu       sync.Mutex // handlers may read in other goroutines
+	received int64
+	released bool // the body permit was given back
+	reads    int  // that wait for the client; the place was given back by the first
+	away     bool // the place was given back for good
+	ended    bool
+	permit   Permit
 }
 
 // receive takes a permit for a large body, waiting for bodyWait at most.
@@ -136,7 +138,7 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 	if r.ContentLength > l.bodies.limit {
 		return nil, unreadable(&http.MaxBytesError{Limit: l.bodies.limit})
 	}
-	a := &arrival{ReadCloser: r.Body, limiter: l, weight: min(r.ContentLength, bodyBudget)}
+	a := &arrival{ReadCloser: r.Body, limiter: l, weight: min(r.ContentLength, bodyBudget), length: r.ContentLength}
 	if r.ContentLength < 0 {
 		a.weight = min(l.bodies.limit, bodyBudget)
 	}
@@ -162,48 +164,61 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 
 // Read implements [io.Reader].
 func (a *arrival) Read(p []byte) (int, error) {
-	a.pause()
+	paused := a.pause()
 	n, err := a.ReadCloser.Read(p)
-	a.resume()
-	if err != nil {
-		a.release()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if paused {
+		a.resumeLocked()
+	}
+	a.received += int64(n)
+	// Over HTTP/2 the end of the body may come long after its last byte.
+	if err != nil || a.length >= 0 && a.received >= a.length {
+		a.releaseLocked()
 	}
 	return n, err
 }
 
-// pause gives the place back while the handler waits for its client.
-func (a *arrival) pause() {
+// pause gives the place back while the handler waits for its client, and reports whether
+// the read has to be ended with resumeLocked.
+func (a *arrival) pause() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.arrived || a.away || a.ended {
-		return
+	if a.released || a.away || a.ended {
+		return false
 	}
-	a.reading = true
-	a.permit.Forget()
+	a.reads++
+	if a.reads == 1 {
+		a.permit.Forget()
+	}
+	return true
 }
 
-// resume makes the request one in flight again. It is not rejected, because its work has
-// begun.
-func (a *arrival) resume() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.reading && !a.away && !a.ended {
+// resumeLocked makes the request one in flight again once no read waits. It is not rejected,
+// because its work has begun.
+func (a *arrival) resumeLocked() {
+	a.reads--
+	if a.reads == 0 && !a.away && !a.ended {
 		a.permit = a.limiter.enter()
 	}
-	a.reading = false
 }
 
 // release gives the body permit back.
 func (a *arrival) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.arrived {
-		a.arrived = true
+	a.releaseLocked()
+}
+
+func (a *arrival) releaseLocked() {
+	if !a.released {
+		a.released = true
 		a.limiter.bodies.receiving.Release(a.weight)
 	}
 }
 
-// goAway gives the place back for good.
+// goAway gives the place back for good, and the body permit: the response has begun, and
+// may last for as long as its client likes.
 func (a *arrival) goAway() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -211,10 +226,11 @@ func (a *arrival) goAway() {
 		return
 	}
 	a.away = true
-	if a.reading {
+	if a.reads > 0 {
 		a.limiter.enter()
 	}
 	a.limiter.goAway()
+	a.releaseLocked()
 }
 
 // end is called when the handler has returned. It returns the permit of a request in flight.
@@ -225,5 +241,5 @@ func (a *arrival) end() (Permit, bool) {
 	if a.away {
 		a.limiter.back()
 	}
-	return a.permit, !a.away && !a.reading
+	return a.permit, !a.away && a.reads == 0
 }

@@ -229,6 +229,85 @@ func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
 	}
 }
 
+// Over HTTP/2 a stream may end long after its last byte: the permit is back once as many
+// bytes have arrived as were announced, whatever the handler does then.
+func TestABodyThatHasArrivedHoldsNoPermit(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	r := post(strings.NewReader(strings.Repeat("x", 100_000)), 100_000)
+	r.ProtoMajor = 2
+	l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, 100_000)); err != nil {
+			t.Error(err)
+		}
+		if !l.bodies.receiving.TryAcquire(bodyBudget) {
+			t.Fatal("the permit is still held")
+		}
+		l.bodies.receiving.Release(bodyBudget)
+	}), nil).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// A response that is a stream may last for hours. It holds no body permit, whether the
+// body has arrived or not.
+func TestAStreamHoldsNoBodyPermit(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	r := post(strings.NewReader("{}"), -1)
+	r.ProtoMajor = 2
+	l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		if !l.bodies.receiving.TryAcquire(bodyBudget) {
+			t.Fatal("the permit is still held")
+		}
+		l.bodies.receiving.Release(bodyBudget)
+		if got, err := io.ReadAll(r.Body); string(got) != "{}" || err != nil {
+			t.Errorf("the handler reads %q and %v", got, err)
+		}
+	}), nil).ServeHTTP(httptest.NewRecorder(), r)
+	if inFlightNow(l) != 0 || l.away != 0 {
+		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	}
+}
+
+// stepwise is a body each of whose reads waits for a step.
+type stepwise struct{ begun, steps chan struct{} }
+
+func (b stepwise) Read([]byte) (int, error) {
+	b.begun <- struct{}{}
+	<-b.steps
+	return 1, nil
+}
+
+// Reads in parallel give one place back, and take it again once the last of them has ended.
+func TestParallelReadsGiveOnePlaceBack(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	b := stepwise{make(chan struct{}), make(chan struct{})}
+	l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var reads sync.WaitGroup
+		for range 3 {
+			reads.Go(func() { _, _ = r.Body.Read(make([]byte, 1)) })
+		}
+		for range 3 {
+			<-b.begun
+		}
+		if n := inFlightNow(l); n != 0 {
+			t.Errorf("%d requests are in flight while three reads wait", n)
+		}
+		for range 3 {
+			b.steps <- struct{}{}
+		}
+		reads.Wait()
+		if n := inFlightNow(l); n != 1 {
+			t.Errorf("%d requests are in flight after the reads", n)
+		}
+	}), nil).ServeHTTP(httptest.NewRecorder(), post(b, 100_000))
+	if n := inFlightNow(l); n != 0 {
+		t.Errorf("%d requests are still in flight", n)
+	}
+}
+
 // Clients that wait for less time than any request takes do not make the limiter think
 // that the service is slow.
 func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {

@@ -32,7 +32,7 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // Slow clients hold no place. A body of up to 64 KiB is read before its request takes
 // one, within 16 MiB for all such bodies. A larger one, or one of unknown size over
 // HTTP/2, takes a body permit (16 MiB of announced size at a time) until its last byte
-// has arrived. Both rely on the read deadlines of the server; httpserver sets them.
+// has arrived or the request leaves its place. Both rely on the read deadlines of the server; httpserver sets them.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
 func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
