@@ -65,10 +65,7 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 			if len(data) >= smallBody {
 				break
 			}
-			grown := max(firstBuffer, 2*cap(data))
-			if r.ContentLength > int64(cap(data)) {
-				grown = min(grown, int(r.ContentLength))
-			}
+			grown := grownBuffer(cap(data), r.ContentLength)
 			if b.buffered.Add(int64(grown-cap(data))) > bodyBudget {
 				b.buffered.Add(int64(cap(data) - grown))
 				err = errNoBuffer
@@ -90,6 +87,16 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 		return reserved, false, nil
 	}
 	return reserved, false, err
+}
+
+// grownBuffer is the next size of a buffer for a body of that announced length. The last
+// one has room for the end of the body, which may be a read of its own.
+func grownBuffer(size int, length int64) int {
+	grown := max(firstBuffer, 2*size)
+	if int64(size) <= length && length <= int64(grown) {
+		return int(length) + 1
+	}
+	return grown
 }
 
 // isSmall reports whether the body may be read before its handler runs. A body without

@@ -308,6 +308,19 @@ func TestParallelReadsGiveOnePlaceBack(t *testing.T) {
 	}
 }
 
+// A small body of announced length takes one byte more than that, to see its end in the
+// same buffer, also where the last byte and the end are two reads, as over HTTP/2.
+func TestASmallBodyTakesWhatItAnnounces(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int64{1, 1000, firstBuffer, 2 * firstBuffer, 3 * firstBuffer, smallBody} {
+		l := simLimiter(t, Config{})
+		reserved, complete, err := l.bodies.buffer(post(strings.NewReader(strings.Repeat("x", int(size))), size))
+		if reserved != size+1 || !complete || err != nil {
+			t.Errorf("%d bytes: %d are reserved, complete: %t, %v", size, reserved, complete, err)
+		}
+	}
+}
+
 // Clients that wait for less time than any request takes do not make the limiter think
 // that the service is slow.
 func TestImpatientClientsDoNotLowerTheLimit(t *testing.T) {
