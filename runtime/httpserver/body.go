@@ -34,6 +34,7 @@ type requestBody struct {
 	bounded  bool      // net/http counts the rest of it
 	first    time.Time // when the first read began
 	readBy   time.Time // when the next bytes have to have arrived
+	timer    blockedTimer
 	arrived  atomic.Bool
 	failure  atomic.Pointer[error] // that the client caused
 }
@@ -67,9 +68,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
 	}
 	b.limitRead()
-	observer.waiting.Add(1)
+	b.timer.start(b)
 	n, err := b.source.Read(p)
-	observer.waiting.Add(-1)
+	b.timer.stop(b.exchange.resume)
 	b.bytes.Add(int64(n))
 	switch {
 	case err == nil:
@@ -82,6 +83,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	return n, b.fail(err)
 }
+
+// noteBlocked runs while the read goes on.
+func (b *requestBody) noteBlocked() { b.timer.block(b.exchange.wait) }
 
 // limitRead sets the time by which the next bytes have to arrive. Few reads move it.
 func (b *requestBody) limitRead() {
@@ -117,9 +121,9 @@ func (b *requestBody) fail(err error) error {
 	return err
 }
 
-// leave bounds the time that net/http waits for a body which the handler has not read
+// limitRest bounds the time that net/http waits for a body which the handler has not read
 // when it answers.
-func (b *requestBody) leave() {
+func (b *requestBody) limitRest() {
 	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
 		return
 	}

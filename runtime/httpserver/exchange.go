@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	goruntime "runtime"
 	"strings"
@@ -45,7 +46,8 @@ type exchange struct {
 	pooled  bool                   // routing goes back when the request ends
 	chosen  atomic.Pointer[series] // by SetRoute
 
-	body *requestBody // nil without one
+	body  *requestBody // nil without one
+	waits atomic.Int32 // reads and writes that wait for the client
 
 	// What the handler told.
 	shed      atomic.Bool
@@ -123,6 +125,7 @@ func (x *exchange) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
 	x.recorder.endWrite()
+	x.endWaits()
 	s := x.series(h)
 	if x.isUnwritten(recovered) {
 		recovered, x.panic = nil, &panicked{value: recovered, cutOff: true}
@@ -153,6 +156,29 @@ func (x *exchange) end(recovered any, h *observed) {
 	x.endRouting()
 	if x.panic != nil && x.panic.cutOff {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// wait notes that a read or a write waits for the client. However many do, it is one
+// request that waits.
+func (x *exchange) wait() {
+	if x.waits.Add(1) == 1 {
+		x.observer.waiting.Add(1)
+	}
+}
+
+// resume notes that one which waited has ended.
+func (x *exchange) resume() {
+	if x.waits.Add(-1) == 0 {
+		x.observer.waiting.Add(-1)
+	}
+}
+
+// endWaits ends the count of a request that is over. A read of its body on another
+// goroutine may go on for a moment.
+func (x *exchange) endWaits() {
+	if x.waits.Swap(math.MinInt32/2) > 0 {
+		x.observer.waiting.Add(-1)
 	}
 }
 
