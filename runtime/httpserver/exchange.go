@@ -127,7 +127,8 @@ func (x *exchange) end(recovered any, h *observed) {
 	x.recorder.endWrite()
 	x.endWaits()
 	s := x.series(h)
-	if x.isUnwritten(recovered) {
+	unwritten := x.isUnwritten(recovered)
+	if unwritten {
 		recovered, x.panic = nil, &panicked{value: recovered, cutOff: true}
 	}
 	if recovered != nil {
@@ -141,7 +142,7 @@ func (x *exchange) end(recovered any, h *observed) {
 	e := facts{
 		status:    x.recorder.status,
 		panicked:  recovered != nil,
-		truncated: x.recorder.truncated(x.request.Method),
+		truncated: unwritten || x.recorder.truncated(x.request.Method),
 		shed:      x.shed.Load(),
 		rpcCode:   x.rpcCode(s),
 		cause:     cause,
@@ -221,10 +222,18 @@ func (x *exchange) panicked(recovered any, s *series) {
 	}
 }
 
-// isUnwritten reports a panic about a response that could not be written. Frameworks, such
-// as huma, have no other way to end a handler whose client is gone.
+// isUnwritten reports a panic about a response that could not be written. Frameworks and
+// proxies, such as huma and httputil.ReverseProxy, have no other way to end a handler whose
+// client is gone.
 func (x *exchange) isUnwritten(recovered any) bool {
-	return recovered != nil && x.recorder.err != nil && strings.Contains(fmt.Sprint(recovered), x.recorder.err.Error())
+	err := x.recorder.err
+	switch {
+	case recovered == nil || misused(err):
+		return false
+	case isAbort(recovered):
+		return err != nil || errors.Is(x.causeAt(time.Now()), context.Canceled)
+	}
+	return err != nil && strings.Contains(fmt.Sprint(recovered), err.Error())
 }
 
 // isAbort says whether the handler itself asked for the connection to be cut.
