@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,10 +34,13 @@ type requestBody struct {
 	bytes    atomic.Int64
 	bounded  bool      // net/http counts the rest of it
 	first    time.Time // when the first read began
-	readBy   time.Time // when the next bytes have to have arrived
 	timer    blockedTimer
 	arrived  atomic.Bool
 	failure  atomic.Pointer[error] // that the client caused
+
+	deadlines sync.Mutex // a handler may set one while it reads
+	readBy    time.Time  // when the next bytes have to have arrived; zero for a stream
+	own       time.Time  // the handler's; zero without one
 }
 
 // size is how much of the body was read.
@@ -101,12 +105,44 @@ func (b *requestBody) limitRead() {
 	if end, limited := x.Deadline(); limited && end.Before(by) {
 		by = end
 	}
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
 	if by.Sub(b.readBy) < time.Second {
 		return
 	}
 	b.readBy = by
-	// Writers of tests have no deadlines; those of net/http do.
-	_ = http.NewResponseController(x.recorder.ResponseWriter).SetReadDeadline(by)
+	_ = b.endBy(by) // writers of tests have no deadlines; those of net/http do
+}
+
+// setDeadline sets the handler's own deadline, or none. It shortens the time of the body and
+// does not extend it, because frameworks set one for every request. A body that has arrived
+// needs none: net/http reads on to notice a client that leaves, and a deadline would end the
+// request as if it had.
+func (b *requestBody) setDeadline(own time.Time) error {
+	if b == nil || b.arrived.Load() {
+		return nil
+	}
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	b.own = own
+	return b.endBy(b.readBy)
+}
+
+// lift leaves the body of a stream no deadline but the handler's.
+func (b *requestBody) lift() {
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	b.readBy = time.Time{}
+	_ = b.endBy(b.readBy)
+}
+
+// endBy ends reads at the given time, zero for never, or at the handler's own deadline if
+// that is earlier.
+func (b *requestBody) endBy(by time.Time) error {
+	if !b.own.IsZero() && (by.IsZero() || b.own.Before(by)) {
+		by = b.own
+	}
+	return http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(by)
 }
 
 // fail records an error of reading.
@@ -127,7 +163,9 @@ func (b *requestBody) limitRest() {
 	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
 		return
 	}
-	_ = http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	_ = b.endBy(time.Now().Add(lingering))
 }
 
 // withLimit names the whole limit where net/http knows the rest of it.

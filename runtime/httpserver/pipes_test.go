@@ -347,3 +347,85 @@ func TestTheKernelCopiesFiles(t *testing.T) {
 		}
 	}
 }
+
+// A handler's own read deadline ends its body, unless the server's is earlier.
+func TestReadDeadlinesOfHandlers(t *testing.T) {
+	t.Parallel()
+	const server = bodyGrace
+	for name, tc := range map[string]struct {
+		set  func(http.ResponseWriter)
+		want time.Duration
+	}{
+		"none":                     {func(http.ResponseWriter) {}, server},
+		"before the server's":      {func(w http.ResponseWriter) { readWithin(t, w, 500*time.Millisecond) }, 500 * time.Millisecond},
+		"after the server's":       {func(w http.ResponseWriter) { readWithin(t, w, time.Hour) }, server},
+		"moved":                    {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 2*time.Second) }, 2 * time.Second},
+		"removed":                  {func(w http.ResponseWriter) { readWithin(t, w, time.Second); readWithin(t, w, 0) }, server},
+		"while it reads":           {func(w http.ResponseWriter) { time.AfterFunc(time.Second, func() { readWithin(t, w, time.Second) }) }, 2 * time.Second},
+		"of a stream":              {func(w http.ResponseWriter) { readWithin(t, w, 9*time.Second); beginStream(w) }, 9 * time.Second},
+		"of a stream that goes on": {func(w http.ResponseWriter) { beginStream(w); readWithin(t, w, 9*time.Second) }, 9 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				took := make(chan time.Duration, 1)
+				_, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					began := time.Now()
+					tc.set(w)
+					if _, err := io.Copy(io.Discard, r.Body); err == nil {
+						t.Error("the body arrived")
+					}
+					took <- time.Since(began)
+				}))
+				conn := dial()
+				go func() { _, _ = io.Copy(io.Discard, conn) }()
+				_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+				if got := <-took; got.Round(100*time.Millisecond) != tc.want {
+					t.Errorf("the read ended after %s, want %s", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// readWithin sets a read deadline as a handler does, none for 0.
+func readWithin(t *testing.T, w http.ResponseWriter, d time.Duration) {
+	t.Helper()
+	var by time.Time
+	if d != 0 {
+		by = time.Now().Add(d)
+	}
+	if err := http.NewResponseController(w).SetReadDeadline(by); err != nil {
+		t.Error(err)
+	}
+}
+
+// beginStream begins a response during which the handler reads on.
+func beginStream(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).EnableFullDuplex()
+	w.Header().Set("Content-Type", eventStream)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// A read deadline does not end a request whose body has arrived.
+func TestReadDeadlinesEndWithTheBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		_, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			readWithin(t, w, time.Second)
+			_, _ = io.Copy(io.Discard, r.Body)
+			select {
+			case <-time.After(2 * bodyGrace):
+			case <-r.Context().Done():
+			}
+			ended <- r.Context().Err()
+		}))
+		conn := dial()
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+		if err := <-ended; err != nil {
+			t.Errorf("the request ended with %v", err)
+		}
+	})
+}

@@ -215,8 +215,12 @@ func (r *recorder) limitWrite() {
 // liftDeadlines takes the server's deadlines from a stream.
 func (r *recorder) liftDeadlines() {
 	control := http.NewResponseController(r.ResponseWriter)
-	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Time{})
+	if r.exchange.body == nil {
+		_ = control.SetReadDeadline(time.Time{})
+		return
+	}
+	r.exchange.body.lift()
 }
 
 // truncated says whether fewer bytes went out than Content-Length announced.
@@ -302,6 +306,9 @@ func (r flushRecorder) FlushError() error {
 
 type http2Recorder struct{ flushRecorder }
 
+// SetReadDeadline is what [http.ResponseController] calls.
+func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+
 // Push implements [http.Pusher].
 func (r http2Recorder) Push(target string, opts *http.PushOptions) error {
 	return r.ResponseWriter.(http.Pusher).Push(target, opts)
@@ -322,15 +329,8 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// SetReadDeadline is what [http.ResponseController] calls. Once the body has arrived,
-// net/http reads on to notice a client that leaves, and a deadline would end the request
-// as if it had. Frameworks set one before they read a body, which has been read for them by then.
-func (r http1Recorder) SetReadDeadline(by time.Time) error {
-	if body := r.exchange.body; body == nil || body.arrived.Load() {
-		return nil
-	}
-	return http.NewResponseController(r.ResponseWriter).SetReadDeadline(by)
-}
+// SetReadDeadline is what [http.ResponseController] calls.
+func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
 
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
