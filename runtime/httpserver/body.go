@@ -15,8 +15,9 @@ import (
 
 const (
 	// A request body has bodyGrace from the first read, and a second more for each
-	// bodyRate of bytes that arrived, up to the deadline of the request. Both are the
-	// defaults of Kestrel (ASP.NET Core, MinRequestBodyDataRate).
+	// bodyRate of bytes that arrived, up to the deadline of the request, or to an earlier one
+	// that the handler sets with http.ResponseController. Both are the defaults of Kestrel
+	// (ASP.NET Core, MinRequestBodyDataRate).
 	bodyGrace = 5 * time.Second
 	bodyRate  = 240 // bytes a second
 

@@ -260,9 +260,9 @@ func MarkShed(ctx context.Context) {
 	}
 }
 
-// Failed says whether the request of this context has been answered with a status
-// of ours to answer for, 500 and above. Ask it on the
-// handler's goroutine once the handler has returned. Of a context of other origin nothing is known.
+// Failed reports whether the request of this context has been answered with a status of
+// 500 or above. Call it on the handler's goroutine once the handler has returned. It is
+// false for a context of other origin.
 func Failed(ctx context.Context) bool {
 	x := exchangeOf(ctx)
 	return x != nil && x.recorder.status >= http.StatusInternalServerError
