@@ -146,7 +146,7 @@ func testsBelow(t *testing.T, roots ...string) func(string) bool {
 			t.Fatal(err)
 		}
 	}
-	names := regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Example)\w*)`).FindAllString(all.String(), -1)
+	names := regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Example)\w*)\(`).FindAllString(all.String(), -1)
 	return func(part string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, part) })
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 
 const (
 	// A request body has bodyGrace from the first read, and a second more for each
-	// bodyRate of bytes that arrived, up to the deadline of the request. Both are the
-	// defaults of Kestrel (ASP.NET Core, MinRequestBodyDataRate).
+	// bodyRate of bytes that arrived, up to the deadline of the request, or to an earlier one
+	// that the handler sets with http.ResponseController. Both are the defaults of Kestrel
+	// (ASP.NET Core, MinRequestBodyDataRate).
 	bodyGrace = 5 * time.Second
 	bodyRate  = 240 // bytes a second
 
@@ -33,9 +35,13 @@ type requestBody struct {
 	bytes    atomic.Int64
 	bounded  bool      // net/http counts the rest of it
 	first    time.Time // when the first read began
-	readBy   time.Time // when the next bytes have to have arrived
+	timer    blockedTimer
 	arrived  atomic.Bool
 	failure  atomic.Pointer[error] // that the client caused
+
+	deadlines sync.Mutex // a handler may set one while it reads
+	readBy    time.Time  // when the next bytes have to have arrived; zero for a stream
+	own       time.Time  // the handler's; zero without one
 }
 
 // size is how much of the body was read.
@@ -67,9 +73,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
 	}
 	b.limitRead()
-	observer.waiting.Add(1)
+	b.timer.start(b)
 	n, err := b.source.Read(p)
-	observer.waiting.Add(-1)
+	b.timer.stop(b.exchange.resume)
 	b.bytes.Add(int64(n))
 	switch {
 	case err == nil:
@@ -82,6 +88,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	return n, b.fail(err)
 }
+
+// noteBlocked runs while the read goes on.
+func (b *requestBody) noteBlocked() { b.timer.block(b.exchange.wait) }
 
 // limitRead sets the time by which the next bytes have to arrive. Few reads move it.
 func (b *requestBody) limitRead() {
@@ -97,12 +106,44 @@ func (b *requestBody) limitRead() {
 	if end, limited := x.Deadline(); limited && end.Before(by) {
 		by = end
 	}
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
 	if by.Sub(b.readBy) < time.Second {
 		return
 	}
 	b.readBy = by
-	// Writers of tests have no deadlines; those of net/http do.
-	_ = http.NewResponseController(x.recorder.ResponseWriter).SetReadDeadline(by)
+	_ = b.endBy(by) // writers of tests have no deadlines; those of net/http do
+}
+
+// setDeadline sets the handler's own deadline, or none. It shortens the time of the body and
+// does not extend it, because frameworks set one for every request. A body that has arrived
+// needs none: net/http reads on to notice a client that leaves, and a deadline would end the
+// request as if it had.
+func (b *requestBody) setDeadline(own time.Time) error {
+	if b == nil || b.arrived.Load() {
+		return nil
+	}
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	b.own = own
+	return b.endBy(b.readBy)
+}
+
+// lift leaves the body of a stream no deadline but the handler's.
+func (b *requestBody) lift() {
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	b.readBy = time.Time{}
+	_ = b.endBy(b.readBy)
+}
+
+// endBy ends reads at the given time, zero for never, or at the handler's own deadline if
+// that is earlier.
+func (b *requestBody) endBy(by time.Time) error {
+	if !b.own.IsZero() && (by.IsZero() || b.own.Before(by)) {
+		by = b.own
+	}
+	return http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(by)
 }
 
 // fail records an error of reading.
@@ -117,13 +158,15 @@ func (b *requestBody) fail(err error) error {
 	return err
 }
 
-// leave bounds the time that net/http waits for a body which the handler has not read
+// limitRest bounds the time that net/http waits for a body which the handler has not read
 // when it answers.
-func (b *requestBody) leave() {
+func (b *requestBody) limitRest() {
 	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
 		return
 	}
-	_ = http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
+	b.deadlines.Lock()
+	defer b.deadlines.Unlock()
+	_ = b.endBy(time.Now().Add(lingering))
 }
 
 // withLimit names the whole limit where net/http knows the rest of it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	goruntime "runtime"
 	"strings"
@@ -45,7 +46,8 @@ type exchange struct {
 	pooled  bool                   // routing goes back when the request ends
 	chosen  atomic.Pointer[series] // by SetRoute
 
-	body *requestBody // nil without one
+	body  *requestBody // nil without one
+	waits atomic.Int32 // reads and writes that wait for the client
 
 	// What the handler told.
 	shed      atomic.Bool
@@ -123,8 +125,10 @@ func (x *exchange) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
 	x.recorder.endWrite()
+	x.endWaits()
 	s := x.series(h)
-	if x.isUnwritten(recovered) {
+	unwritten := x.isUnwritten(recovered)
+	if unwritten {
 		recovered, x.panic = nil, &panicked{value: recovered, cutOff: true}
 	}
 	if recovered != nil {
@@ -138,7 +142,7 @@ func (x *exchange) end(recovered any, h *observed) {
 	e := facts{
 		status:    x.recorder.status,
 		panicked:  recovered != nil,
-		truncated: x.recorder.truncated(x.request.Method),
+		truncated: unwritten || x.recorder.truncated(x.request.Method),
 		shed:      x.shed.Load(),
 		rpcCode:   x.rpcCode(s),
 		cause:     cause,
@@ -153,6 +157,29 @@ func (x *exchange) end(recovered any, h *observed) {
 	x.endRouting()
 	if x.panic != nil && x.panic.cutOff {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// wait notes that a read or a write waits for the client. However many do, it is one
+// request that waits.
+func (x *exchange) wait() {
+	if x.waits.Add(1) == 1 {
+		x.observer.waiting.Add(1)
+	}
+}
+
+// resume notes that one which waited has ended.
+func (x *exchange) resume() {
+	if x.waits.Add(-1) == 0 {
+		x.observer.waiting.Add(-1)
+	}
+}
+
+// endWaits ends the count of a request that is over. A read of its body on another
+// goroutine may go on for a moment.
+func (x *exchange) endWaits() {
+	if x.waits.Swap(math.MinInt32/2) > 0 {
+		x.observer.waiting.Add(-1)
 	}
 }
 
@@ -195,10 +222,18 @@ func (x *exchange) panicked(recovered any, s *series) {
 	}
 }
 
-// isUnwritten reports a panic about a response that could not be written. Frameworks, such
-// as huma, have no other way to end a handler whose client is gone.
+// isUnwritten reports a panic about a response that could not be written. Frameworks and
+// proxies, such as huma and httputil.ReverseProxy, have no other way to end a handler whose
+// client is gone.
 func (x *exchange) isUnwritten(recovered any) bool {
-	return recovered != nil && x.recorder.err != nil && strings.Contains(fmt.Sprint(recovered), x.recorder.err.Error())
+	err := x.recorder.err
+	switch {
+	case recovered == nil || misused(err):
+		return false
+	case isAbort(recovered):
+		return err != nil || errors.Is(x.causeAt(time.Now()), context.Canceled)
+	}
+	return err != nil && strings.Contains(fmt.Sprint(recovered), err.Error())
 }
 
 // isAbort says whether the handler itself asked for the connection to be cut.
@@ -225,9 +260,9 @@ func MarkShed(ctx context.Context) {
 	}
 }
 
-// Failed says whether the request of this context has been answered with a status
-// of ours to answer for, 500 and above. Ask it on the
-// handler's goroutine once the handler has returned. Of a context of other origin nothing is known.
+// Failed reports whether the request of this context has been answered with a status of
+// 500 or above. Call it on the handler's goroutine once the handler has returned. It is
+// false for a context of other origin.
 func Failed(ctx context.Context) bool {
 	x := exchangeOf(ctx)
 	return x != nil && x.recorder.status >= http.StatusInternalServerError

@@ -143,7 +143,7 @@ func observeState(conn net.Conn, state http.ConnState) {
 		c.listener.fresh.Add(1)
 		return
 	}
-	if c.fresh.Load() && c.fresh.CompareAndSwap(true, false) {
+	if c.fresh.CompareAndSwap(true, false) {
 		c.listener.fresh.Add(-1)
 	}
 }

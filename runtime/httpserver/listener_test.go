@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -45,39 +46,42 @@ func accept(t *testing.T, l *listener) net.Conn {
 	return c
 }
 
+// In a bubble of synctest, Wait returns once Accept waits for room. Without the bound it
+// would accept the connection that the kernel holds.
 func TestConnectionsBeyondTheBoundWait(t *testing.T) {
 	t.Parallel()
-	const most = 3
-	l := listen(t, most)
-	connect(t, l, most+1)
-	first := accept(t, l)
-	for range most - 1 {
-		accept(t, l)
-	}
-	var room atomic.Bool
-	started, accepted := make(chan struct{}), make(chan error, 1)
-	go func() {
-		close(started)
-		c, err := l.Accept()
-		if !room.Load() {
-			err = errors.Join(err, errors.New("a connection was accepted at the bound"))
+	synctest.Test(t, func(t *testing.T) {
+		const most = 3
+		l := listen(t, most)
+		connect(t, l, most+1)
+		first := accept(t, l)
+		for range most - 1 {
+			accept(t, l)
 		}
-		if c != nil {
-			_ = c.Close()
+		accepted := make(chan error, 1)
+		go func() {
+			c, err := l.Accept()
+			if c != nil {
+				_ = c.Close()
+			}
+			accepted <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-accepted:
+			t.Fatalf("Accept returned %v at the bound", err)
+		default:
 		}
-		accepted <- err
-	}()
-	<-started
-	room.Store(true)
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-accepted; err != nil {
-		t.Error(err)
-	}
-	if got := l.open.Load(); got != most-1 {
-		t.Errorf("%d connections are open, want %d", got, most-1)
-	}
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-accepted; err != nil {
+			t.Error(err)
+		}
+		if got := l.open.Load(); got != most-1 {
+			t.Errorf("%d connections are open, want %d", got, most-1)
+		}
+	})
 }
 
 // net/http closes some connections twice.

@@ -36,8 +36,8 @@ type facts struct {
 // Outcome decides what a request means. In this order:
 //
 //   - a handler that panics is a server_error, whatever status went out;
-//   - a request whose client waits for less than the latency objective, and was told
-//     so, is a client_error;
+//   - a rejection or a 504 for a client that waits for less than the latency objective
+//     is a client_error;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
 //     recorded as 499, unless we cut the connection ourselves; so is one that did
@@ -51,14 +51,18 @@ type facts struct {
 //     rest is success.
 func (f facts) outcome() ending {
 	status := f.status
-	if status == 0 {
+	timedOut := status == 0 && errors.Is(f.cause, context.DeadlineExceeded)
+	switch {
+	case timedOut:
+		status = http.StatusGatewayTimeout
+	case status == 0:
 		status = http.StatusOK
 	}
 	switch {
 	case f.panicked:
 		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
-	case f.impatient && (f.shed || status == http.StatusGatewayTimeout || f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded)):
-		return ending{http.StatusGatewayTimeout, semconv.OutcomeClientError, ""}
+	case f.impatient && (f.shed || status == http.StatusGatewayTimeout):
+		return ending{status, semconv.OutcomeClientError, ""}
 	case f.shed:
 		return ending{status, semconv.OutcomeShed, "shed"}
 	case f.late:
@@ -69,8 +73,8 @@ func (f facts) outcome() ending {
 		return ending{fault.Of(f.bodyErr).Code.Status(), semconv.OutcomeClientError, ""}
 	case f.truncated:
 		return ending{status, semconv.OutcomeServerError, "truncated"}
-	case f.status == 0 && errors.Is(f.cause, context.DeadlineExceeded):
-		return ending{http.StatusGatewayTimeout, semconv.OutcomeServerError, "timeout"}
+	case timedOut:
+		return ending{status, semconv.OutcomeServerError, "timeout"}
 	case status >= http.StatusInternalServerError:
 		return ending{status, semconv.OutcomeServerError, strconv.Itoa(status)}
 	case status >= http.StatusBadRequest:

@@ -27,7 +27,8 @@ const (
 	// recommends, since each may hold a response that its client does not read.
 	maxStreams = 100
 	// writeGrace is the time to write a response that is made at the last moment, such
-	// as the one that says that there was no time.
+	// as the one that says that there was no time, and the time that an HTTP/2 connection
+	// may take no byte. There net/http ends a response by a frame, which has to be written.
 	writeGrace = 5 * time.Second
 	// freshWait is how long a stop waits for the first request of a connection.
 	freshWait = time.Second
@@ -52,7 +53,7 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 		http: &http.Server{
 			Handler:           handler,
 			Protocols:         protocols,
-			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeGrace},
 			ReadHeaderTimeout: o.config.HeaderTimeout,
 			ReadTimeout:       o.config.RequestTimeout,
 			WriteTimeout:      o.config.RequestTimeout + writeGrace,

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// cutAfter is how long a write must have blocked to be ended when memory is short. A
-// lost packet is sent again within a second.
+// cutAfter is how long a write of up to writeChunk must have blocked to be ended when
+// memory is short. A lost packet is sent again within a second.
 const cutAfter = time.Second
 
 // slowReaders are the responses that their clients do not read: a write of each is
@@ -17,36 +17,24 @@ type slowReaders struct {
 	blocked map[*recorder]time.Time // since when
 }
 
-// add notes that a write is blocked, unless it has ended in the meantime.
-func (s *slowReaders) add(r *recorder) (added bool) {
+func (s *slowReaders) add(r *recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.slow.unblocked > 0 {
-		r.slow.unblocked--
-		return false
-	}
 	if s.blocked == nil {
 		s.blocked = map[*recorder]time.Time{}
 	}
 	s.blocked[r] = time.Now()
-	return true
 }
 
-// remove notes that a write which add knows, or will hear of, has ended.
-func (s *slowReaders) remove(r *recorder) (removed bool) {
+func (s *slowReaders) remove(r *recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.blocked[r]; !known {
-		r.slow.unblocked++
-		return false
-	}
 	delete(s.blocked, r)
-	return true
 }
 
-// CutSlowReaders ends the responses that their clients have not read for a second. It
-// frees the memory that they hold, where otherwise requests of other clients would be
-// rejected.
+// CutSlowReaders ends the responses of which their clients have not read 64 KiB within a
+// second. It frees the memory that they hold, where otherwise requests of other clients
+// would be rejected.
 func (o *Observer) CutSlowReaders() {
 	s, now := &o.slowReaders, time.Now()
 	s.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -62,4 +63,38 @@ func TestSlowReadersAreCutWhenMemoryIsShort(t *testing.T) {
 			t.Fatal("the response is still being written")
 		}
 	}
+}
+
+// A client that reads nothing of an HTTP/2 connection is cut. net/http ends a stream by a
+// frame of its own, which cannot leave once the kernel takes no more bytes.
+func TestHTTP2ConnectionsThatAreNotReadAreCut(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	router := httpserver.NewRouter()
+	router.Get("/", func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, strings.Repeat("x", 64<<20))
+		ended <- err
+	})
+	svc := serve(t, router, nil, "HTTP_REQUEST_TIMEOUT=1h")
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	const settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x7f\xff\xff\xff" // a stream has the largest window
+	const window = "\x00\x00\x04\x08\x00\x00\x00\x00\x00" + "\x7f\xff\x00\x00"           // and so has the connection
+	const headers = "\x00\x00\x06\x01\x05\x00\x00\x00\x01" + "\x82\x86\x84\x41\x01a"     // GET http://a/
+	if _, err := io.WriteString(conn, preface+settings+window+headers); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("the response was written although nobody read it")
+		}
+	case <-time.After(time.Minute): // 5 s after the kernel took the last byte
+		t.Fatal("the response is still being written")
+	}
+	counted(t, svc, "GET", "/", semconv.OutcomeClientError, 1)
 }

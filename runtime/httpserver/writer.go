@@ -39,18 +39,13 @@ type recorder struct {
 
 // slowWrite is what writes that may block need.
 type slowWrite struct {
-	patience  *time.Timer   // fires when one blocks
-	unblocked int           // see slowReaders, whose lock guards it
-	writeBy   time.Duration // deadline of writes to a stream, since the start of the request
+	timer   blockedTimer
+	writeBy time.Duration // deadline of writes to a stream, since the start of the request
 }
 
-const (
-	// writeBuffer is what net/http keeps of a response before it writes to the
-	// connection (bufferBeforeChunkingSize).
-	writeBuffer = 2048
-	// blockedAfter is how long a write may block until its client counts as slow.
-	blockedAfter = 50 * time.Millisecond
-)
+// writeBuffer is what net/http keeps of a response before it writes to the connection
+// (bufferBeforeChunkingSize).
+const writeBuffer = 2048
 
 // wrap returns the recorder in the form that fits the writer: connections of
 // HTTP/1 can be hijacked and take files without copying; those of HTTP/2 cannot,
@@ -83,7 +78,7 @@ func (r *recorder) WriteHeader(status int) {
 		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
 			r.Header().Set("Connection", "close")
 		}
-		r.exchange.body.leave()
+		r.exchange.body.limitRest()
 		r.begin()
 		contentType := first(r.Header(), "Content-Type")
 		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
@@ -98,13 +93,18 @@ func (r *recorder) WriteHeader(status int) {
 
 // Write implements [http.ResponseWriter].
 func (r *recorder) Write(b []byte) (int, error) {
+	n, err := inChunks(r, b, r.write)
+	if r.frames != nil {
+		r.frames.write(b[:n])
+	}
+	return n, err
+}
+
+func (r *recorder) write(b []byte) (int, error) {
 	r.ensureHeader()
 	r.watch(int64(len(b)))
 	n, err := r.ResponseWriter.Write(b)
 	r.written(int64(n), err)
-	if r.frames != nil {
-		r.frames.write(b[:n])
-	}
 	return n, err
 }
 
@@ -114,6 +114,10 @@ func (r *recorder) WriteString(s string) (int, error) {
 	if r.frames != nil {
 		return r.Write([]byte(s))
 	}
+	return inChunks(r, s, r.writeString)
+}
+
+func (r *recorder) writeString(s string) (int, error) {
 	r.watch(int64(len(s)))
 	n, err := io.WriteString(r.ResponseWriter, s)
 	r.written(int64(n), err)
@@ -137,11 +141,7 @@ func (r *recorder) watch(n int64) {
 		return
 	}
 	r.watching = true
-	if slow := r.slowly(); slow.patience == nil {
-		slow.patience = time.AfterFunc(blockedAfter, r.blocked)
-	} else {
-		slow.patience.Reset(blockedAfter)
-	}
+	r.slowly().timer.start(r)
 }
 
 func (r *recorder) slowly() *slowWrite {
@@ -167,17 +167,20 @@ func (r *recorder) endWrite() {
 		return
 	}
 	r.watching = false
-	if !r.slow.patience.Stop() && r.exchange.observer.slowReaders.remove(r) {
-		r.exchange.observer.waiting.Add(-1)
-	}
+	r.slow.timer.stop(func() {
+		r.exchange.observer.slowReaders.remove(r)
+		r.exchange.resume()
+	})
 }
 
-// blocked runs beside the write that blocks.
-func (r *recorder) blocked() {
-	o := r.exchange.observer
-	if o.slowReaders.add(r) {
-		o.waiting.Add(1)
-		r.leave()
+// noteBlocked runs while the write goes on.
+func (r *recorder) noteBlocked() {
+	blocked := r.slow.timer.block(func() {
+		r.exchange.observer.slowReaders.add(r)
+		r.exchange.wait()
+	})
+	if blocked {
+		r.giveUpPlace()
 	}
 }
 
@@ -212,8 +215,12 @@ func (r *recorder) limitWrite() {
 // liftDeadlines takes the server's deadlines from a stream.
 func (r *recorder) liftDeadlines() {
 	control := http.NewResponseController(r.ResponseWriter)
-	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Time{})
+	if r.exchange.body == nil {
+		_ = control.SetReadDeadline(time.Time{})
+		return
+	}
+	r.exchange.body.lift()
 }
 
 // truncated says whether fewer bytes went out than Content-Length announced.
@@ -241,7 +248,7 @@ func (r *recorder) beginStream() {
 	if !r.hijacked { // net/http has lifted them
 		r.liftDeadlines()
 	}
-	r.leave()
+	r.giveUpPlace()
 }
 
 // OnLeave has f called, once, when the response no longer depends on the service: it
@@ -252,7 +259,7 @@ func (r *recorder) beginStream() {
 func (r *recorder) OnLeave(f func()) {
 	r.onLeave = f
 	if r.streams {
-		r.leave()
+		r.giveUpPlace()
 	}
 }
 
@@ -263,11 +270,12 @@ func (r *recorder) Claim() bool {
 	return first
 }
 
-// Leave prevents the call of OnLeave, and reports false when it was made or is being
+// Keep prevents the call of OnLeave, and reports false when it was made or is being
 // made.
-func (r *recorder) Leave() bool { return r.left.CompareAndSwap(false, true) }
+func (r *recorder) Keep() bool { return r.left.CompareAndSwap(false, true) }
 
-func (r *recorder) leave() {
+// giveUpPlace makes the call of OnLeave, unless Keep prevents it.
+func (r *recorder) giveUpPlace() {
 	if r.onLeave != nil && r.left.CompareAndSwap(false, true) {
 		r.onLeave()
 	}
@@ -298,6 +306,9 @@ func (r flushRecorder) FlushError() error {
 
 type http2Recorder struct{ flushRecorder }
 
+// SetReadDeadline is what [http.ResponseController] calls.
+func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+
 // Push implements [http.Pusher].
 func (r http2Recorder) Push(target string, opts *http.PushOptions) error {
 	return r.ResponseWriter.(http.Pusher).Push(target, opts)
@@ -318,15 +329,8 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buf, err
 }
 
-// SetReadDeadline is what [http.ResponseController] calls. Once the body has arrived,
-// net/http reads on to notice a client that leaves, and a deadline would end the request
-// as if it had. Frameworks set one before they read a body, which has been read for them by then.
-func (r http1Recorder) SetReadDeadline(by time.Time) error {
-	if body := r.exchange.body; body == nil || body.arrived.Load() {
-		return nil
-	}
-	return http.NewResponseController(r.ResponseWriter).SetReadDeadline(by)
-}
+// SetReadDeadline is what [http.ResponseController] calls.
+func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
 
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
@@ -334,20 +338,7 @@ func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {
 	if r.frames != nil || !isFile(src) { // each write is watched, and not what src does
 		return io.Copy(struct{ io.Writer }{r.recorder}, src)
 	}
-	r.watch(writeBuffer + 1)
-	n, err := r.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
-	r.written(n, err)
-	return n, err
-}
-
-// isFile reports a source that the kernel copies from: a file, or a part of one as
-// [http.ServeContent] has it.
-func isFile(src io.Reader) bool {
-	if limited, ok := src.(*io.LimitedReader); ok {
-		src = limited.R
-	}
-	_, file := src.(*os.File)
-	return file
+	return r.readFile(src)
 }
 
 // EnableFullDuplex is what [http.ResponseController] calls.

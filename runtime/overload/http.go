@@ -105,7 +105,7 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 	answer.OnLeave(g.leave)
 	returned := false
 	defer func() {
-		if answer.Leave() {
+		if answer.Keep() {
 			g.settle(ctx, permit, returned)
 		} else {
 			g.limiter.back()

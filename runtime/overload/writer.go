@@ -13,8 +13,8 @@ type answer interface {
 	// OnLeave has f called, once, when the response no longer depends on the service:
 	// it turns out to be a stream, or its client does not read it.
 	OnLeave(f func())
-	// Leave prevents that call, and reports false when it was made or is being made.
-	Leave() bool
+	// Keep prevents that call, and reports false when it was made or is being made.
+	Keep() bool
 	// Claim reports false when another limiter asks this writer already.
 	Claim() bool
 	Streams() bool // whether the response is a stream
@@ -47,8 +47,8 @@ func (w *watcher) OnLeave(f func()) { w.onLeave = f }
 // Claim implements [answer].
 func (*watcher) Claim() bool { return false }
 
-// Leave implements [answer].
-func (w *watcher) Leave() bool { return !w.streams }
+// Keep implements [answer].
+func (w *watcher) Keep() bool { return !w.streams }
 
 // Streams implements [answer].
 func (w *watcher) Streams() bool { return w.streams }

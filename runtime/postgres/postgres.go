@@ -49,9 +49,8 @@ type DB struct {
 	collector  *collector
 	pool       atomic.Pointer[pgxpool.Pool]
 
-	service  string      // name on every signal; that of the binary unless OTEL_SERVICE_NAME differs
-	current  atomic.Bool // each migration was found applied once
-	reported string      // what was logged last of pending migrations; only the health check uses it
+	service string      // name on every signal; that of the binary unless OTEL_SERVICE_NAME differs
+	current atomic.Bool // each migration was found applied once
 }
 
 // New declares a database of the host: its metrics, its health check, the

@@ -127,8 +127,8 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 }
 
 // explain turns a lost connection, a schema whose migrations are pending, and text that
-// the database cannot store into faults that may be shown. Other errors, faults, and errors of a caller that no
-// longer waits are returned unchanged.
+// the database cannot store into faults that may be shown. Other errors, faults, and
+// errors of a caller that no longer waits are returned unchanged.
 func (db *DB) explain(ctx context.Context, err error) error {
 	if _, known := errors.AsType[*fault.Fault](err); err == nil || known || ctx.Err() != nil {
 		return err

@@ -65,12 +65,7 @@ func (db *DB) check(ctx context.Context) error {
 		db.current.Store(true)
 		return nil
 	}
-	pending := pendingError{db.service, files}
-	if text := pending.Error(); text != db.reported {
-		db.reported = text
-		db.logger.LogAttrs(ctx, slog.LevelWarn, "not ready, migrations are pending", slog.String("server", db.where()), slog.Any("error", pending))
-	}
-	return pending
+	return pendingError{db.service, files}
 }
 
 // pending lists the files of the migrations that the database lacks. What it has

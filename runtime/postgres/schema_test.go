@@ -45,8 +45,8 @@ func TestPendingMigrationsGateTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending(`1 migration is pending; run "orders migrate" or set POSTGRES_MIGRATE=true: 0002_index.sql`)
-	if log := g.host.log.String(); strings.Count(log, "not ready, migrations are pending") != 2 || strings.Count(log, "0001_words.sql") != 1 {
-		t.Errorf("got log %s, want one line for each change", log)
+	if log := g.host.log.String(); strings.Contains(log, "pending") {
+		t.Errorf("got log %s; the health checks log what they return", log)
 	}
 
 	if err := declare(t, Config{URL: url}, migrations(twoMigrations())).Migrate(t.Context()); err != nil {

@@ -33,7 +33,7 @@ type batcher[T any] struct {
 	period time.Duration
 
 	// cancel ends the context of an export that is in flight when shutdown runs
-	// out of time. start sets it; it is nil before.
+	// out of time. start sets it; before that it does nothing.
 	cancel context.CancelFunc
 
 	startOnce sync.Once
@@ -45,7 +45,7 @@ type batcher[T any] struct {
 
 func newBatcher[T any](period time.Duration, export func(context.Context, []T) error, drop func(string, int)) *batcher[T] {
 	return &batcher[T]{
-		cancel:  func() {}, // until it has started
+		cancel:  func() {},
 		queue:   make(chan T, queueSize),
 		export:  export,
 		drop:    drop,

@@ -43,7 +43,7 @@ func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (ord
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if key.Value != "" {
-		m.forgetKeys(time.Now())
+		m.forgetExpired(time.Now())
 		if first, used := m.byKey[key.Value]; used {
 			return first.repeated(key)
 		}
@@ -63,17 +63,24 @@ func (c creation) repeated(key order.Key) (order.Order, error) {
 // remember inserts the key behind those that expire before it. Parallel requests
 // do not arrive in that order.
 func (m *Memory) remember(c creation) {
+	if len(m.keys) == MaxKeys {
+		m.forgetFirst()
+	}
 	at := sort.Search(len(m.keys), func(i int) bool { return m.byKey[m.keys[i]].key.Expires.After(c.key.Expires) })
 	m.keys = slices.Insert(m.keys, at, c.key.Value)
 	m.byKey[c.key.Value] = c
 }
 
-// forgetKeys drops expired keys, and the first to expire when there is room for no other.
-func (m *Memory) forgetKeys(now time.Time) {
-	for len(m.keys) > 0 && (len(m.keys) == MaxKeys || !now.Before(m.byKey[m.keys[0]].key.Expires)) {
-		delete(m.byKey, m.keys[0])
-		m.keys = m.keys[1:]
+func (m *Memory) forgetExpired(now time.Time) {
+	for len(m.keys) > 0 && !now.Before(m.byKey[m.keys[0]].key.Expires) {
+		m.forgetFirst()
 	}
+}
+
+// forgetFirst drops the key that expires first.
+func (m *Memory) forgetFirst() {
+	delete(m.byKey, m.keys[0])
+	m.keys = m.keys[1:]
 }
 
 // Get implements [order.Store].

@@ -156,6 +156,25 @@ func TestStoreTreatsExpiredKeysAsUnused(t *testing.T) {
 	}
 }
 
+// A repeated request needs no room for its key, so that no key is forgotten for it.
+func TestMemoryKeepsItsKeysWhenRequestsAreRepeated(t *testing.T) {
+	t.Parallel()
+	s, first := open(t), fresh(t, "first")
+	if _, err := s.Create(t.Context(), first, keyOf("0", "first")); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < store.MaxKeys; i++ {
+		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first")); err != nil || got != first {
+			t.Errorf("create with the oldest key: got %+v, %v; want %+v", got, err, first)
+		}
+	}
+}
+
 func TestMemoryForgetsTheOldestOfTooManyKeys(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -1,0 +1,55 @@
+package httpserver
+
+import (
+	"sync"
+	"time"
+)
+
+// blockedAfter is how long a read from a client or a write to it may block until the
+// client counts as slow.
+const blockedAfter = 50 * time.Millisecond
+
+// blockedTimer notices that a read or a write blocks.
+type blockedTimer struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	started time.Time // the read or write under way; zero without one
+	blocked bool      // it has blocked for blockedAfter
+}
+
+// start begins to measure a read or write. When it has blocked for blockedAfter,
+// noteBlocked is called on a goroutine of its own; it calls block.
+func (t *blockedTimer) start(operation interface{ noteBlocked() }) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.started = time.Now()
+	if t.timer == nil {
+		t.timer = time.AfterFunc(blockedAfter, operation.noteBlocked)
+		return
+	}
+	t.timer.Reset(blockedAfter)
+}
+
+// block calls count and reports true, unless what blocked has ended in the meantime.
+func (t *blockedTimer) block(count func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.started.IsZero() || time.Since(t.started) < blockedAfter {
+		return false
+	}
+	t.blocked = true
+	count()
+	return true
+}
+
+// stop ends the measurement, and calls discount if block has called count.
+func (t *blockedTimer) stop(discount func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timer.Stop()
+	t.started = time.Time{}
+	if t.blocked {
+		t.blocked = false
+		discount()
+	}
+}
