@@ -386,4 +386,4 @@ func (*reporter) OnLeave(func()) {}
 func (*reporter) Streams() bool  { return false }
 func (*reporter) Begun() bool    { return false }
 func (r *reporter) Claim() bool  { first := !r.claimed; r.claimed = true; return first }
-func (r *reporter) Keep() bool  { first := !r.left; r.left = true; return first }
+func (r *reporter) Keep() bool   { first := !r.left; r.left = true; return first }

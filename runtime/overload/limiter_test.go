@@ -362,7 +362,7 @@ func TestConfigIsChecked(t *testing.T) {
 type telling struct{ http.ResponseWriter }
 
 func (telling) OnLeave(func()) {}
-func (telling) Keep() bool    { return true }
+func (telling) Keep() bool     { return true }
 func (telling) Claim() bool    { return true }
 func (telling) Streams() bool  { return false }
 func (telling) Begun() bool    { return true }
