@@ -63,13 +63,15 @@ func (v view) signals() (Signals, error) {
 		"DELETE " + all + "/{id}", "GET /openapi.json", "GET " + all, "GET " + all + "/{id}", "POST " + all, "PUT " + all + "/{id}",
 	}
 	slices.Sort(s.Routes)
+	native := v.Telemetry.Histograms == "native"
+	s.Metrics = slices.DeleteFunc(s.Metrics, func(m Metric) bool { return native && m.Name == semconv.HTTPServerRoutedRequestDuration })
 	for i, m := range s.Metrics {
-		if m.Name == semconv.HTTPServerRequestDuration {
+		if m.Name == semconv.HTTPServerRequestDuration || m.Name == semconv.HTTPServerRoutedRequestDuration {
 			s.Metrics[i].Bounds = append(semconv.DurationBuckets(), v.thresholds()...)
 			slices.Sort(s.Metrics[i].Bounds)
 			s.Metrics[i].Bounds = slices.Compact(s.Metrics[i].Bounds)
 		}
-		if v.Telemetry.Histograms == "native" {
+		if native {
 			s.Metrics[i].Bounds = nil
 		}
 	}

@@ -23,6 +23,14 @@ const (
 	AccessOff = "off"
 )
 
+// Config.Histograms says how many histograms of durations there are.
+const (
+	// HistogramsByRoute has one for each method, route, status and outcome.
+	HistogramsByRoute = "route"
+	// HistogramsByService has one for each outcome, for services of hundreds of routes.
+	HistogramsByService = "service"
+)
+
 // Config is what the environment decides about the server. The tags are those
 // of package config.
 type Config struct {
@@ -33,6 +41,7 @@ type Config struct {
 	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections; 0: as many as fit into a quarter of GOMEMLIMIT at 32 KiB each, 64 to 65536, or 65536 without a limit"`
 	BodyLimit      int64         `env:"HTTP_BODY_LIMIT" default:"1048576" min:"0" help:"largest request body in bytes"`
 	AccessLog      string        `env:"ACCESS_LOG" default:"notable" oneof:"notable,all,off" help:"which requests get a log line: notable (failed, shed, slow or sampled), all, off"`
+	Histograms     string        `env:"HTTP_HISTOGRAMS" default:"route" oneof:"route,service" help:"duration histograms: route (one for each method, route and status) or service (one for each outcome)"`
 	TrustedParent  bool          `env:"HTTP_TRUSTED_PARENT" help:"let a caller's sampled flag decide; only behind one's own services"`
 }
 
@@ -65,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.AccessLog == "" {
 		c.AccessLog = AccessNotable
+	}
+	if c.Histograms == "" {
+		c.Histograms = HistogramsByRoute
 	}
 	return c
 }

@@ -2,6 +2,8 @@ package httpserver
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +17,11 @@ import (
 type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
-	streams   *prometheus.HistogramVec
-	panics    *prometheus.CounterVec
-	cut       *prometheus.CounterVec
+	// byRoute says whether durations tell routes apart and are exposed.
+	byRoute bool
+	streams *prometheus.HistogramVec
+	panics  *prometheus.CounterVec
+	cut     *prometheus.CounterVec
 
 	active         atomic.Int64 // requests that are being answered
 	connections    atomic.Int64 // open
@@ -31,15 +35,13 @@ func (m *metrics) slow(reason string) { m.cut.WithLabelValues(reason).Inc() }
 // expected to last from a blink to a working day.
 func streamBounds() []float64 { return []float64{1, 10, 60, 300, 900, 3600, 14400, 28800} }
 
-func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
-	m := &metrics{}
+func newMetrics(r *telemetry.Registry, extra []float64, histograms string) (*metrics, error) {
+	m := &metrics{byRoute: histograms == HistogramsByRoute}
 	var errs [8]error
 	m.requests, errs[0] = r.Counter(semconv.HTTPServerRequests,
 		"Requests that were answered, by what they mean to availability.",
 		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelOutcome)
-	m.durations, errs[1] = r.Histogram(semconv.HTTPServerRequestDuration,
-		"Time to answer a request; streams are left out.", bounds(extra),
-		semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, semconv.LabelOutcome)
+	m.durations, errs[1] = m.newDurations(r, bounds(extra))
 	m.streams, errs[2] = r.Histogram(semconv.HTTPServerStreamDuration,
 		"Length of event streams and upgraded connections.", streamBounds(), semconv.LabelRoute)
 	m.panics, errs[3] = r.Counter(semconv.HTTPServerPanics,
@@ -56,6 +58,26 @@ func newMetrics(r *telemetry.Registry, extra []float64) (*metrics, error) {
 		m.cut.WithLabelValues(reason)
 	}
 	return m, nil
+}
+
+func (m *metrics) newDurations(r *telemetry.Registry, bounds []float64) (*prometheus.HistogramVec, error) {
+	names := []string{semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, semconv.LabelOutcome}
+	switch {
+	case m.byRoute:
+		return r.Histogram(semconv.HTTPServerRequestDuration, "Time to answer a request; streams are left out.", bounds, names...)
+	case r.Histograms() == telemetry.Native:
+		return nil, fmt.Errorf("HTTP_HISTOGRAMS=%s needs histograms with buckets, and those of this service are native: set it to %s", HistogramsByService, HistogramsByRoute)
+	}
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: semconv.HTTPServerRequestDuration, Buckets: bounds}, names), nil
+}
+
+// duration is the histogram of one kind of response. Known routes share it unless it
+// tells them apart.
+func (m *metrics) duration(key routeKey, status int, outcome string) prometheus.Observer {
+	if !m.byRoute && key.route != semconv.RouteUnmatched {
+		return m.durations.WithLabelValues("", "", "", outcome)
+	}
+	return m.durations.WithLabelValues(key.method, key.route, strconv.Itoa(status), outcome)
 }
 
 // gauge shows a number that others write.

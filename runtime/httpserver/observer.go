@@ -50,13 +50,18 @@ func NewObserver(opts Options) (*Observer, error) {
 	if opts.Telemetry == nil {
 		return nil, errors.New("Options.Telemetry is nil: make one with telemetry.New, it may export nothing")
 	}
-	m, err := newMetrics(opts.Telemetry.Metrics(), opts.Bounds)
+	opts.Config = opts.Config.withDefaults()
+	m, err := newMetrics(opts.Telemetry.Metrics(), opts.Bounds, opts.Config.Histograms)
 	if err != nil {
+		return nil, err
+	}
+	table := newRouteTable(m)
+	if err := opts.Telemetry.Metrics().Register(newRouted(table, bounds(opts.Bounds), opts.Telemetry.Metrics().Histograms() == telemetry.Native)); err != nil {
 		return nil, err
 	}
 	return &Observer{
 		opts:      opts,
-		config:    opts.Config.withDefaults(),
+		config:    opts.Config,
 		telemetry: opts.Telemetry,
 		log:       opts.Telemetry.Logger(),
 		tracer:    opts.Telemetry.TracerProvider().Tracer(scope),
@@ -64,7 +69,7 @@ func NewObserver(opts Options) (*Observer, error) {
 		spanKey:   findSpanKey(),
 		callers:   newCallers(opts.Telemetry.Propagator()),
 		metrics:   m,
-		table:     newRouteTable(m),
+		table:     table,
 		never:     make(chan struct{}),
 		routings:  sync.Pool{New: func() any { return chi.NewRouteContext() }},
 		scratches: sync.Pool{New: func() any { return newScratch() }},

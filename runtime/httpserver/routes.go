@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -233,7 +232,7 @@ func (s *series) duration(status int, outcome string) *duration {
 	if d := findDuration(have, status, outcome); d != nil {
 		return d
 	}
-	observer := s.metrics.durations.WithLabelValues(s.key.method, s.key.route, strconv.Itoa(status), outcome)
+	observer := s.metrics.duration(s.key, status, outcome)
 	d := &duration{status: status, outcome: outcome, observer: observer, exemplar: observer.(prometheus.ExemplarObserver)}
 	next := append(slices.Clone(have), d)
 	s.durations.Store(&next)

@@ -6,10 +6,17 @@ const (
 	// Every registered method and route exists at zero from the start, so that
 	// the first failure of a fresh process is an increase that a rate can see.
 	HTTPServerRequests = "http_server_requests_total"
+	// HTTPServerRoutedRequests counts finished requests on known routes by outcome: the sum of
+	// [HTTPServerRequests] without unmatched ones. Rules for the whole service read it,
+	// because it has the same number of series for any number of routes.
+	HTTPServerRoutedRequests = "http_server_routed_requests_total"
 	// HTTPServerRequestDuration is the histogram of the time from the first byte
 	// read to the handler's return, in seconds. Streams are not in it: their
 	// length says nothing about how fast the service answers.
 	HTTPServerRequestDuration = "http_server_request_duration_seconds"
+	// HTTPServerRoutedRequestDuration is the sum of [HTTPServerRequestDuration] over
+	// known routes, by outcome.
+	HTTPServerRoutedRequestDuration = "http_server_routed_request_duration_seconds"
 	// HTTPServerActiveRequests is the number of requests in flight.
 	HTTPServerActiveRequests = "http_server_active_requests"
 	// HTTPServerStreamDuration is the histogram of the length of event streams

@@ -78,6 +78,9 @@ func NewRegistry(mode HistogramMode) *Registry {
 	return r
 }
 
+// Histograms is the form of the registry's histograms.
+func (r *Registry) Histograms() HistogramMode { return r.mode }
+
 // Counter declares a counter. The name ends in _total. A counter without
 // labels exists at zero from now on; give the others their zeros by calling
 // WithLabelValues once for each combination that is known beforehand.
