@@ -43,8 +43,8 @@ type compiler struct {
 }
 
 func (c *compiler) compile() Rules {
-	c.page = c.group(TierPage, pageInterval(c.spec.ScrapeInterval))
-	c.ticket = c.group(TierTicket, ticketInterval(c.spec.ScrapeInterval))
+	c.page = c.group(TierPage, pageInterval)
+	c.ticket = c.group(TierTicket, ticketInterval)
 	c.living = c.group(TierAlive, aliveInterval)
 	c.aliveRecords()
 	objectives := make([]resolved, len(c.spec.SLOs))
@@ -52,7 +52,6 @@ func (c *compiler) compile() Rules {
 		objectives[i] = c.resolve(i)
 		c.tiles(objectives[i])
 	}
-	c.ticketTiles()
 	c.sums()
 	c.period()
 	c.meta(objectives)
@@ -73,12 +72,7 @@ func (c *compiler) compile() Rules {
 func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
 	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
-	switch tier {
-	case TierTicket:
-		// One more, so that the page group has recorded the tiles of that time
-		// even where it is evaluated at the same moment.
-		offset *= 2
-	case TierAlive:
+	if tier == TierAlive {
 		offset, rules = 0, perService // no tile is cut short by a sample that comes late
 	}
 	return Group{
@@ -114,7 +108,7 @@ func (c *compiler) resolve(i int) resolved {
 	o := c.spec.SLOs[i]
 	id := c.spec.Service + "-" + o.Name
 	return resolved{
-		Objective: o, index: i, id: id, events: c.scope.events(o.Indicator), budget: o.Target.budget(),
+		Objective: o, index: i, id: id, events: c.scope.events(o), budget: o.Target.budget(),
 		by:      append([]string{c.spec.EnvironmentLabel}, o.GroupBy...),
 		grouped: len(o.GroupBy) > 0,
 		labels:  labelSet(Label{labelSlothID, id}, Label{labelSlothService, c.spec.Service}, Label{labelSlothSLO, o.Name}),
@@ -123,7 +117,7 @@ func (c *compiler) resolve(i int) resolved {
 
 func (c *compiler) tiling(o resolved, tier Tier) tiling {
 	return tiling{
-		scrape: c.spec.ScrapeInterval, every: c.tier(tier).Interval,
+		scope: c.scope, scrape: c.spec.ScrapeInterval, every: c.tier(tier).Interval,
 		by: o.by, service: c.spec.Service, objective: o.id,
 	}
 }
@@ -137,11 +131,11 @@ func (c *compiler) record(tier Tier, name, expr string, labels ...Label) {
 // carry the objective's labels, which every ratio and alert inherits. Totals
 // carry none: several objectives may share one.
 func (c *compiler) tiles(o resolved) {
+	c.count(o, TierTicket)
 	if !o.grouped {
 		c.count(o, TierPage)
 		return
 	}
-	c.count(o, TierTicket)
 	c.ticket.Limit += groupLimit
 	c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
 		o.Name, strings.Join(o.GroupBy, ", ")))
@@ -168,22 +162,6 @@ func (c *compiler) count(o resolved, tier Tier) {
 	if !twice {
 		c.written[string(tier)+t.id(bad)] = o.ref(t.bad())
 	}
-}
-
-// ticketTiles adds the ticket tiles of everything that has page tiles, as sums of
-// those. Counted anew over their longer range they would be wrong for fresh
-// processes: a delta is extrapolated by half a scrape, which the short range of
-// a page tile takes out exactly and a longer one does not.
-func (c *compiler) ticketTiles() {
-	if !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
-		return
-	}
-	page, ticket := tiling{every: c.page.Interval}, tiling{every: c.ticket.Interval}
-	sum := func(record string) string {
-		return "sum_over_time(" + c.ofService(record) + "[" + window(c.ticket.Interval) + "])"
-	}
-	c.record(TierTicket, ticket.bad(), sum(page.bad()))
-	c.record(TierTicket, ticket.total(), sum(page.total()))
 }
 
 // windows are the windows that a tier records from its tiles. Six hours come
@@ -225,12 +203,8 @@ func (c *compiler) sum(tier Tier, w time.Duration, more string) {
 		return strings.TrimSuffix(c.ofService(record), "}") + more + "}"
 	}
 	name := window(w)
-	scale := ""
-	if covered := spanned(w, t.every); covered != w {
-		scale = fmt.Sprintf(" * %d / %d", w/time.Second, covered/time.Second)
-	}
-	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])"+scale)
-	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])"+scale)
+	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])")
+	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])")
 	c.record(tier, recordRatio+name, ratio(of(recordBad+name), of(recordTotal+name)), Label{labelSlothWindow, name})
 }
 

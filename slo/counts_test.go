@@ -29,7 +29,7 @@ func TestCountsWithoutRecordingsAreThoseOfTheService(t *testing.T) {
 	add := func(environment, metric, outcome string, rate float64, more ...string) {
 		t.Helper()
 		l := map[string]string{
-			"__name__": metric, "job": "orders", "instance": environment, "http_route": "/v1/orders",
+			"__name__": metric, "job": "orders", "instance": environment,
 			"deployment_environment_name": environment, "outcome": outcome,
 		}
 		for i := 0; i < len(more); i += 2 {
@@ -40,11 +40,11 @@ func TestCountsWithoutRecordingsAreThoseOfTheService(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	add("prod", semconv.HTTPServerRequests, semconv.OutcomeSuccess, 9)
-	add("prod", semconv.HTTPServerRequests, semconv.OutcomeServerError, 1)
-	add("prod", semconv.HTTPServerRequestDuration+"_count", semconv.OutcomeSuccess, 9)
-	add("prod", semconv.HTTPServerRequestDuration+"_bucket", semconv.OutcomeSuccess, 6, "le", "1.0")
-	add("staging", semconv.HTTPServerRequests, semconv.OutcomeServerError, 100)
+	add("prod", semconv.HTTPServerRoutedRequests, semconv.OutcomeSuccess, 9)
+	add("prod", semconv.HTTPServerRoutedRequests, semconv.OutcomeServerError, 1)
+	add("prod", semconv.HTTPServerRoutedRequestDuration+"_count", semconv.OutcomeSuccess, 9)
+	add("prod", semconv.HTTPServerRoutedRequestDuration+"_bucket", semconv.OutcomeSuccess, 6, "le", "1.0")
+	add("staging", semconv.HTTPServerRoutedRequests, semconv.OutcomeServerError, 100)
 
 	for _, want := range []struct {
 		query string

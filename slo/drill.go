@@ -56,18 +56,9 @@ func (r Rules) drill(a *Alert, share float64) Drill {
 	}
 	if d.Fires {
 		d.FiresAfter = scaled(a.Burn.Long, threshold/share)
-		d.ResolvesAfter = scaled(r.short(a), 1-threshold/share)
+		d.ResolvesAfter = scaled(a.Burn.Short, 1-threshold/share)
 	}
 	return d
-}
-
-// short is how much time the short window of a burn alert really covers.
-func (r Rules) short(a *Alert) time.Duration {
-	every := pageInterval(r.Spec.ScrapeInterval)
-	if a.Tier == TierTicket {
-		every = ticketInterval(r.Spec.ScrapeInterval)
-	}
-	return spanned(a.Burn.Short, every)
 }
 
 func scaled(d time.Duration, by float64) time.Duration {
@@ -75,14 +66,9 @@ func scaled(d time.Duration, by float64) time.Duration {
 }
 
 // Lag is what lies between an event and the evaluation that can count it: the
-// next scrape and the offset that waits for it. Tickets wait for a page tile, of
-// which theirs are sums, as well.
+// next scrape and the offset that waits for it.
 func (r Rules) Lag(tier Tier) time.Duration {
-	lag := r.Spec.ScrapeInterval
-	if tier == TierTicket {
-		lag += pageInterval(r.Spec.ScrapeInterval)
-	}
-	return lag + r.group(tier).QueryOffset
+	return r.Spec.ScrapeInterval + r.group(tier).QueryOffset
 }
 
 // Evaluation is the time between two evaluations of the alerts of a tier. An

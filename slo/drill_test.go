@@ -53,7 +53,7 @@ func TestDelayIsTheOffsetAScrapeAndAnEvaluation(t *testing.T) {
 	if got, want := rules.Delay(slo.TierPage), time.Minute; got != want {
 		t.Errorf("page delay %s, want %s", got, want)
 	}
-	if got, want := rules.Delay(slo.TierTicket), 195*time.Second; got != want {
+	if got, want := rules.Delay(slo.TierTicket), 150*time.Second; got != want {
 		t.Errorf("ticket delay %s, want %s", got, want)
 	}
 }

@@ -42,11 +42,15 @@ type events interface {
 type scope struct {
 	matchers    []*labels.Matcher
 	environment string
+	presence    string // metric that exists as long as a process reports
 	parsed      selectors
 }
 
 func newScope(s Spec) scope {
-	sc := scope{environment: s.EnvironmentLabel, parsed: s.parsed}
+	sc := scope{environment: s.EnvironmentLabel, presence: semconv.Up, parsed: s.parsed}
+	if s.Metrics == MetricsPush {
+		sc.presence = semconv.TargetInfo
+	}
 	for name, value := range s.Selector {
 		sc.matchers = append(sc.matchers, labels.MustNewMatcher(labels.MatchEqual, name, value))
 	}
@@ -56,6 +60,14 @@ func newScope(s Spec) scope {
 // metric selects one metric of the service.
 func (sc scope) metric(name string, more ...*labels.Matcher) selector {
 	return selector{metric: name}.with(sc.matchers...).with(more...)
+}
+
+// ofTarget selects a metric of the targets that a series comes from. Its author may
+// have named another job than that of the service.
+func (sc scope) ofTarget(metric string, series selector) selector {
+	return selector{metric: metric}.with(slices.DeleteFunc(slices.Clone(series.matchers), func(m *labels.Matcher) bool {
+		return !slices.ContainsFunc(sc.matchers, func(own *labels.Matcher) bool { return own.Name == m.Name })
+	})...)
 }
 
 // own selects what the author wrote, as it stands and within the service.
@@ -71,19 +83,13 @@ func (sc scope) own(text string) (written, within selector) {
 }
 
 // events resolves an indicator. This is the one place that knows the kinds.
-func (sc scope) events(in Indicator) events {
-	matched := labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelRoute, semconv.RouteUnmatched)
-	requests := sc.metric(semconv.HTTPServerRequests, matched)
+func (sc scope) events(o Objective) events {
+	in := o.Indicator
 	switch {
 	case in.Availability != nil:
-		bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
-		return countedEvents{name: "requests", badName: "requests", total: requests, bad: requests.with(bad), hasRoutes: true}.withGood()
+		return sc.availability(o)
 	case in.Latency != nil && in.Latency.Histogram == "":
-		success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
-		return timedEvents{
-			name: "latency", histogram: sc.metric(semconv.HTTPServerRequestDuration, matched, success),
-			bound: bound(semconv.HTTPServerRequestDuration, in.Latency.Threshold), idle: &requests, hasRoutes: true,
-		}
+		return sc.latency(o)
 	case in.Latency != nil:
 		written, histogram := sc.own(in.Latency.Histogram)
 		return timedEvents{
@@ -99,6 +105,49 @@ func (sc scope) events(in Indicator) events {
 			total:   total, bad: bad,
 		}.withGood()
 	}
+}
+
+// availability reads the counter of the whole service unless routes are told apart:
+// it has a few series for any number of routes.
+func (sc scope) availability(o Objective) events {
+	name, routes := sc.onRoutes("requests", semconv.HTTPServerRequests, o)
+	bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
+	total := routes
+	if !o.byRoute() {
+		total = sc.metric(semconv.HTTPServerRoutedRequests)
+	}
+	return countedEvents{name: name, badName: name, total: total, bad: total.with(bad), byRoute: new(routes.with(bad))}.withGood()
+}
+
+func (sc scope) latency(o Objective) events {
+	name, routes := sc.onRoutes("latency", semconv.HTTPServerRequestDuration, o)
+	_, requests := sc.onRoutes("requests", semconv.HTTPServerRequests, o)
+	success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
+	e := timedEvents{
+		name: name, histogram: routes.with(success), byRoute: new(routes.with(success)),
+		bound: bound(semconv.HTTPServerRequestDuration, o.Indicator.Latency.Threshold), idle: &requests,
+	}
+	if !o.byRoute() {
+		e.histogram, e.idle = sc.metric(semconv.HTTPServerRoutedRequestDuration, success), nil
+	}
+	return e
+}
+
+// onRoutes selects a metric on the routes of an objective, and says so in the name.
+func (sc scope) onRoutes(name, metric string, o Objective) (string, selector) {
+	route := labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelRoute, semconv.RouteUnmatched)
+	if o.Route != "" {
+		route = labels.MustNewMatcher(labels.MatchEqual, semconv.LabelRoute, o.Route)
+	}
+	sel := sc.metric(metric, route)
+	if o.Method != "" {
+		name += " " + o.Method
+		sel = sel.with(labels.MustNewMatcher(labels.MatchEqual, semconv.LabelMethod, o.Method))
+	}
+	if o.Route != "" {
+		name += " " + o.Route
+	}
+	return name, sel
 }
 
 func rate(by string, s selector) string { return "sum by (" + by + ") (rate(" + s.String() + "[5m]))" }
@@ -119,36 +168,25 @@ type countedEvents struct {
 	total, bad    selector
 	// good selects the events that are not bad, where one selector can say so. It
 	// is for its text alone: what tells them apart is written and not compiled.
-	good      *selector
-	apart     *labels.Matcher // as in bad
-	hasRoutes bool
+	good    *selector
+	apart   *labels.Matcher // as in bad
+	byRoute *selector       // bad events that tell routes apart; nil where none do
 }
 
 func (e countedEvents) names() (total, bad string) { return e.name, e.badName }
-func (e countedEvents) routed() bool               { return e.hasRoutes }
+func (e countedEvents) routed() bool               { return e.byRoute != nil }
 
 func (e countedEvents) badRate(by string, within ...*labels.Matcher) string {
-	return rate(by, e.bad.with(within...))
+	return rate(by, e.byRoute.with(within...))
 }
 
 func (e countedEvents) tiles(t tiling) []tile {
-	bad := tile{record: t.bad(), expr: t.counted(e.bad)}
-	total := tile{record: t.total()}
-	if e.good == nil {
-		total.expr = t.counted(e.total)
-		bad.expr += " or " + t.on() + "0 * " + ref(total.record, t.id(e.name))
-		return []tile{total, bad}
+	total := tile{record: t.total(), expr: t.counted(e.total)}
+	if e.byRoute == nil {
+		total.expr += t.idle()
 	}
-	// The good events and the bad tile make the total: each bad event is then in
-	// both or in neither, and no ratio is above one.
-	bad.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.good.String() + ")"
-	//
-	// A service may fail from its first request, before a good one could be
-	// counted. The bad tile is the total then, without the labels of its
-	// objective: under them it would be a second total beside the later ones.
-	counted := ofObjective(bad.record, t.objective)
-	total.expr = t.increase(*e.good) + " + " + t.on() + counted + " or " + t.on() + t.sumBy() + "(" + counted + ")"
-	return []tile{bad, total}
+	bad := t.counted(e.bad) + " or " + t.on() + "0 * " + ref(total.record, t.id(e.name))
+	return []tile{total, {record: t.bad(), expr: bad}}
 }
 
 // withGood finds the selector of the events that are not bad, where the bad ones
@@ -179,33 +217,36 @@ type timedEvents struct {
 	bound     float64
 	// idle selects a counter that exists before the first observation, when the
 	// histogram is born with it.
-	idle      *selector
-	hasRoutes bool
+	idle    *selector
+	byRoute *selector // the histogram that tells routes apart; nil where none does
 }
 
 func (e timedEvents) names() (total, bad string) {
 	return e.name, e.name + "-" + strconv.FormatFloat(e.bound, 'g', -1, 64)
 }
-func (e timedEvents) routed() bool { return e.hasRoutes }
+func (e timedEvents) routed() bool { return e.byRoute != nil }
 
 func (e timedEvents) series(suffix string, more ...*labels.Matcher) selector {
 	return selector{metric: e.histogram.metric + suffix, matchers: e.histogram.matchers}.with(more...)
 }
 
 func (e timedEvents) badRate(by string, within ...*labels.Matcher) string {
-	return rate(by, e.series("_count", within...)) + " - " + rate(by, e.series("_bucket", within...).with(atMost(e.bound)))
+	byRoute := timedEvents{histogram: *e.byRoute}
+	return rate(by, byRoute.series("_count", within...)) + " - " + rate(by, byRoute.series("_bucket", within...).with(atMost(e.bound)))
 }
 
 func (e timedEvents) tiles(t tiling) []tile {
 	total := tile{record: t.total(), expr: t.counted(e.series("_count"))}
-	if e.idle != nil {
+	switch {
+	case e.idle != nil:
 		total.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.idle.String() + ")"
+	case e.byRoute == nil:
+		total.expr += t.idle()
 	}
 	// Without the bucket there is no bad tile while there are events, and the
 	// alert on missing data says so: silence would hide a wrong threshold.
 	all := ref(total.record, t.id(e.name))
-	good := "(" + t.counted(e.series("_bucket", atMost(e.bound))) + ")"
-	bad := "clamp_min(" + all + " - " + t.on() + good + ", 0) or " + t.on() + "(" + all + " == 0)"
+	bad := all + " - " + t.on() + t.counted(e.series("_bucket", atMost(e.bound))) + " or " + t.on() + "(" + all + " == 0)"
 	return []tile{total, {record: t.bad(), expr: bad}}
 }
 

@@ -132,7 +132,7 @@ func (e countedEvents) selectors() []selector { return []selector{e.total, e.bad
 
 func (e countedEvents) watched(w watched) GateQueries {
 	q := GateQueries{Total: w.since(e.total), Bad: w.since(e.bad)}
-	if !e.hasRoutes {
+	if e.byRoute == nil {
 		// A counter of the service's own may be born with its first bad event;
 		// those of the runtime exist from the start.
 		q.Bad += " or 0 * " + q.Total

@@ -127,9 +127,9 @@ func (w *world) scrape(p process) {
 		return labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.instance, "deployment_environment_name", p.environment}, more...)...)
 	}
 	request := func(outcome string) labels.Labels {
-		return series("http_server_requests_total", "http_request_method", "GET", "http_route", "/v1/orders", "outcome", outcome)
+		return series("http_server_routed_requests_total", "outcome", outcome)
 	}
-	timed := []string{"http_request_method", "GET", "http_route", "/v1/orders", "outcome", "success", "http_response_status_code", "200"}
+	timed := []string{"outcome", "success"}
 	last := map[string]labels.Labels{}
 	write := func(l labels.Labels, at time.Duration, v float64) {
 		if err := w.store.Append(l, begin().Add(at).UnixMilli(), v); err != nil {
@@ -145,12 +145,12 @@ func (w *world) scrape(p process) {
 		write(request("server_error"), at, failed)
 		write(request("shed"), at, 0)
 		write(request("client_error"), at, 0)
-		if p.noHistogram || all == 0 {
+		if p.noHistogram {
 			continue
 		}
-		write(series("http_server_request_duration_seconds_count", timed...), at, all-failed)
+		write(series("http_server_routed_request_duration_seconds_count", timed...), at, all-failed)
 		if !p.noBucket {
-			write(series("http_server_request_duration_seconds_bucket", append(timed, "le", "0.2")...), at, all-failed-slow)
+			write(series("http_server_routed_request_duration_seconds_bucket", append(timed, "le", "0.2")...), at, all-failed-slow)
 		}
 	}
 	for _, l := range last {

@@ -25,6 +25,10 @@ type Objective struct {
 	Target      Percent   `yaml:"objective"`   // share of good events
 	Window      Window    `yaml:"window"`      // one of [Windows]; default [DefaultWindow]
 	Indicator   Indicator `yaml:"indicator"`
+	// Route and Method restrict availability and latency to one route, written as the
+	// router has it (/v1/orders/{id}), to one method, or to both. Empty means any.
+	Route  string `yaml:"route"`
+	Method string `yaml:"method"`
 	// GroupBy keeps a budget for each value of these labels, such as http_route,
 	// at most [MaxGroupLabels]. The alerts of a grouped objective are tickets.
 	GroupBy []string `yaml:"groupBy"`
@@ -52,6 +56,9 @@ func (o Objective) minBadEvents() int {
 	return *o.MinBadEvents
 }
 
+// byRoute reports whether the objective needs counters that tell routes apart.
+func (o Objective) byRoute() bool { return o.Route != "" || o.Method != "" || len(o.GroupBy) > 0 }
+
 // Indicator says which events count and which of them are bad. Exactly one
 // field is set.
 type Indicator struct {
@@ -60,7 +67,13 @@ type Indicator struct {
 	Ratio        *Ratio        `yaml:"ratio"`
 }
 
-// Availability counts requests on matched routes. Those that ended as
+// Custom reports whether the events are counted by metrics of the service's own, which
+// may not exist before the first event, and not by those of the runtime.
+func (in Indicator) Custom() bool {
+	return in.Ratio != nil || in.Latency != nil && in.Latency.Histogram != ""
+}
+
+// Availability counts requests on known routes. Those that ended as
 // server_error or were shed are bad. Its metric is the runtime's own.
 type Availability struct{}
 

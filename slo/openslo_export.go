@@ -21,7 +21,7 @@ func ExportOpenSLO(s Spec) (data []byte, dropped []string, err error) {
 		if i > 0 {
 			y.raw("---\n")
 		}
-		y.openSLO(s, o, sc.events(o.Indicator))
+		y.openSLO(s, o, sc.events(o))
 		dropped = append(dropped, o.notInOpenSLO(fmt.Sprintf("slos[%d]", i))...)
 	}
 	return y.Bytes(), append(dropped, s.notInOpenSLO()...), nil

@@ -58,37 +58,9 @@ func window(d time.Duration) string {
 	return model.Duration(d).String()
 }
 
-// interval is the first of the steps that holds two scrapes: a tile that spans
-// fewer has nothing to compare.
-func interval(scrape time.Duration, steps ...time.Duration) time.Duration {
-	for _, step := range steps {
-		if step >= 2*scrape {
-			return step
-		}
-	}
-	return steps[len(steps)-1]
-}
-
-// pageInterval is how long a page tile is, and how often the group runs. Two
-// scrapes at least, so that one that is lost leaves something to compare; and a
-// whole number of scrapes of 10, 15, 20, 30, 40 and 60 s, because only then do
-// neighbouring tiles count each event exactly once.
-func pageInterval(scrape time.Duration) time.Duration {
-	return interval(scrape, 30*time.Second, time.Minute, 2*time.Minute)
-}
-
-// ticketInterval is a whole number of page tiles, which ticket tiles are sums
-// of. It stays below the five minutes that an instant query looks back.
-func ticketInterval(scrape time.Duration) time.Duration {
-	return max(2*time.Minute, 2*pageInterval(scrape))
-}
-
-// spanned is how much time the tiles of a window cover. Sums are evaluated at
-// the moment of a tile, so a window that is no whole number of tiles holds one
-// more: at two-minute tiles, five minutes hold those of six.
-func spanned(w, every time.Duration) time.Duration {
-	if rest := w % every; rest > 0 {
-		w += every - rest
-	}
-	return w
-}
+// Intervals of the groups, and lengths of their tiles. Both stay below the five
+// minutes that an instant query looks back.
+const (
+	pageInterval   = 30 * time.Second
+	ticketInterval = 2 * time.Minute
+)

@@ -51,7 +51,7 @@ func (r Rules) testFile(g Group) []byte {
 	y.raw(header)
 	y.raw("rule_files:\n- " + r.fileName(g) + "\nevaluation_interval: " + window(g.Interval) + "\ntests:\n")
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
-	c.page, c.ticket = c.group(TierPage, pageInterval(r.Spec.ScrapeInterval)), c.group(TierTicket, ticketInterval(r.Spec.ScrapeInterval))
+	c.page, c.ticket = c.group(TierPage, pageInterval), c.group(TierTicket, ticketInterval)
 	if g.Tier == TierAlive {
 		r.testAlive(y, c)
 		return y.Bytes()
@@ -82,7 +82,7 @@ func (r Rules) testObjective(y *yamlWriter, c *compiler, g Group, o resolved) {
 		return
 	}
 	y.raw("- name: " + o.Name + " counts every event and its alerts fire in time\n")
-	y.raw("  interval: " + window(run.spacing()) + "\n  input_series:\n")
+	y.raw("  interval: " + window(run.Spec.ScrapeInterval) + "\n  input_series:\n")
 	for _, s := range series {
 		y.series(s[0], s[1])
 	}
@@ -114,7 +114,7 @@ type testRun struct {
 
 // measure makes the outage last until each alert fired and found enough events.
 func (t *testRun) measure() {
-	t.outage = 10 * t.group.Interval
+	t.outage = max(10*t.group.Interval, t.whole())
 	for _, a := range t.alerts {
 		d := t.drill(&a, 1)
 		t.outage = max(t.outage, t.fires(d))
@@ -129,55 +129,8 @@ func (t *testRun) fires(d Drill) time.Duration {
 	return (d.FiresAfter + t.Delay(t.group.Tier)).Truncate(t.group.Interval) + t.group.Interval
 }
 
-// sumsTiles says whether the group sums the page group's tiles, which the test
-// then gives as they were recorded, instead of counting events.
-func (t *testRun) sumsTiles() bool {
-	return t.group.Tier == TierTicket && !t.objective.grouped
-}
-
-// spacing is the time between two samples of the test's series.
-func (t *testRun) spacing() time.Duration {
-	if t.sumsTiles() {
-		return pageInterval(t.Spec.ScrapeInterval)
-	}
-	return t.Spec.ScrapeInterval
-}
-
-// tiles lists the page tiles of the test with their values.
-func (t *testRun) tiles() [][2]string {
-	every := t.spacing()
-	before, during := int64(t.healthy/every), int64(t.outage/every)
-	count := t.rate * int64(every/time.Second)
-	page := t.compiler.tiling(t.objective, TierPage)
-	id := t.compiler.totalTile(t.objective)
-	var out [][2]string
-	for _, environment := range []string{"production", "staging"} {
-		bad := int64(0)
-		if environment == "production" {
-			bad = count
-		}
-		common := []Label{{labelService, t.Spec.Service}, {labelTile, id}, {t.Spec.EnvironmentLabel, environment}}
-		out = append(out,
-			[2]string{page.total() + matchers(common), fmt.Sprintf("%d+0x%d", count, before+during+1)},
-			[2]string{page.bad() + matchers(append(common, t.objective.labels...)), fmt.Sprintf("0+0x%d %d+0x%d", before, bad, during)})
-	}
-	return out
-}
-
-// matchers writes labels as a series does.
-func matchers(of []Label) string {
-	pairs := make([]string, len(of))
-	for i, l := range of {
-		pairs[i] = l.Name + "=" + strconv.Quote(l.Value)
-	}
-	return "{" + strings.Join(pairs, ",") + "}"
-}
-
 // series lists each series of the test with its values.
 func (t *testRun) series() [][2]string {
-	if t.sumsTiles() {
-		return t.tiles()
-	}
 	var out [][2]string
 	seen := map[string]bool{}
 	scrape := t.Spec.ScrapeInterval
@@ -208,12 +161,25 @@ func (t *testRun) series() [][2]string {
 	return out
 }
 
+// whole is the shortest time that is a whole number of tiles and of scrapes.
+func (t *testRun) whole() time.Duration {
+	whole := t.group.Interval
+	for whole%t.Spec.ScrapeInterval != 0 {
+		whole += t.group.Interval
+	}
+	return whole
+}
+
 // expect writes what the rules must say.
 func (t *testRun) expect(y *yamlWriter) {
 	tiling := t.compiler.tiling(t.objective, t.group.Tier)
-	count := float64(t.rate) * t.group.Interval.Seconds()
+	count := float64(t.rate) * t.whole().Seconds()
 	in := func(series string) string {
-		return fmt.Sprintf("round(sum(%s,%s=\"production\"}), 0.001)", strings.TrimSuffix(series, "}"), t.Spec.EnvironmentLabel)
+		series = fmt.Sprintf("%s,%s=\"production\"}", strings.TrimSuffix(series, "}"), t.Spec.EnvironmentLabel)
+		if t.whole() > t.group.Interval {
+			series = "sum_over_time(" + series + "[" + window(t.whole()) + "] offset " + window(t.group.QueryOffset) + ")"
+		}
+		return "sum(" + series + ")"
 	}
 	total := in(ref(tiling.total(), t.compiler.totalTile(t.objective)))
 	bad := in(t.objective.ref(tiling.bad()))

@@ -90,6 +90,13 @@ func collect(node parser.Node, grouping []string, use func(metric string, labels
 		if !n.Without {
 			grouping = n.Grouping
 		}
+	case *parser.BinaryExpr:
+		if n.Op == parser.LAND || n.Op == parser.LUNLESS {
+			// The right side only says which of the left stay.
+			collect(n.LHS, grouping, use)
+			collect(n.RHS, n.VectorMatching.MatchingLabels, use)
+			return
+		}
 	}
 	for child := range parser.ChildrenIter(node) {
 		collect(child, grouping, use)

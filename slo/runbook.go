@@ -211,7 +211,7 @@ func (r Rules) resolvesWhen(a Alert) string {
 		return "It resolves by itself within minutes once the first query above gives what is expected."
 	}
 	return fmt.Sprintf("It resolves by itself when the last %s are good again: at most %s after the errors stop.",
-		window(a.Burn.Short), window(r.short(&a)+r.Delay(a.Tier)))
+		window(a.Burn.Short), window(a.Burn.Short+r.Delay(a.Tier)))
 }
 
 // percent writes the threshold of a burn alert for people.

@@ -24,12 +24,7 @@ const minCoverage = "0.95"
 
 // presence is the series that exists as long as a process reports: up, which
 // the scraper writes, or target_info where metrics are pushed.
-func (c *compiler) presence() selector {
-	if c.spec.Metrics == MetricsPush {
-		return c.scope.metric(semconv.TargetInfo)
-	}
-	return c.scope.metric(semconv.Up)
-}
+func (c *compiler) presence() selector { return c.scope.metric(c.scope.presence) }
 
 func (c *compiler) onEnvironment() string { return "on (" + c.spec.EnvironmentLabel + ") " }
 
@@ -66,15 +61,27 @@ func (c *compiler) noData(o resolved) {
 	if c.spec.Metrics == MetricsScrape {
 		present += " == 1"
 	}
+	running := c.by("group", present)
+	expr := running + " unless " + c.onEnvironment() + o.ref(t.bad())
+	if o.Indicator.Custom() {
+		// What counts nothing for a day may be idle, or may not exist at all.
+		idle := running + " unless " + c.onEnvironment() + "(" + ref(recordTotal+"1d", c.totalTile(o)) + " > 0) and " +
+			c.onEnvironment() + c.presence().String() + " offset 1d"
+		if o.grouped {
+			expr = idle
+		} else {
+			expr += " or " + idle
+		}
+	}
 	check := "count by (" + c.spec.EnvironmentLabel + ", " + labelTile + ") (" + c.ofService(t.bad()) + ")"
 	c.alert(Alert{
 		Kind: KindNoData, Tier: TierTicket, SLO: o.index,
 		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
 	}, Rule{
-		Alert: "NoData", Expr: c.by("group", present) + " unless " + c.onEnvironment() + o.ref(t.bad()), For: noDataFor,
+		Alert: "NoData", Expr: expr, For: noDataFor,
 		Labels: c.alertLabels(TierTicket, append([]Label{{labelSLO, o.Name}}, o.labels...)...),
 	}, texts{
-		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has had no data for " + window(noDataFor),
+		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
 		description: "The service runs, but what the objective counts does not exist: nothing would page for it.",
 	})
 }

@@ -25,7 +25,7 @@ func (r Rules) Flows(objective string, labels map[string]string) []Flow {
 			continue
 		}
 		var out []Flow
-		for _, f := range scope.events(o.Indicator).flows() {
+		for _, f := range scope.events(o).flows() {
 			text, ok := f.selector.example(labels)
 			if !ok {
 				return nil

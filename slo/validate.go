@@ -203,8 +203,27 @@ func (o Objective) validate(r *checker, path string) {
 		r.Problemf(path+".minBadEvents", "%d is negative; write 0 to switch the guard off", n)
 	}
 	o.validateGroup(r, path+".groupBy")
+	o.validateRoute(r, path)
 	o.Indicator.validate(r, path+".indicator")
 }
+
+func (o Objective) validateRoute(r *checker, path string) {
+	for _, key := range []struct{ name, value string }{{".route", o.Route}, {".method", o.Method}} {
+		if key.value != "" && o.Indicator.Custom() {
+			r.Problemf(path+key.name, "is only for requests that the runtime counts; write the label into the selector of the indicator")
+		}
+	}
+	if o.Route != "" && !strings.HasPrefix(o.Route, "/") {
+		r.Problemf(path+".route", "%q does not begin with a slash; write the route as the router has it, such as /v1/orders/{id}", o.Route)
+	}
+	validateText(r, path+".route", o.Route)
+	if methods := methods(); o.Method != "" && !slices.Contains(methods, o.Method) {
+		r.Problemf(path+".method", "%q is not a method that the runtime counts by name; write %s%s", o.Method, known(methods), diag.DidYouMean(strings.ToUpper(o.Method), methods))
+	}
+}
+
+// methods are those that the runtime counts by name and that routes are made for.
+func methods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} }
 
 func known[T ~string](values []T) string {
 	words := make([]string, len(values))

@@ -2,6 +2,7 @@ package slo
 
 import (
 	"bytes"
+	"github.com/prometheus/prometheus/promql/parser"
 	"io"
 	"maps"
 	"slices"
@@ -162,6 +163,34 @@ func (g Group) size() int {
 	return n
 }
 
+// longestLine is what the printer of Prometheus leaves on one line.
+const longestLine = 100
+
+// expr writes a query as the printer of Prometheus lays it out: on one line where it
+// fits, else as a block.
+func (y *yamlWriter) expr(query, indent string) {
+	pretty := query
+	if len(query) > longestLine {
+		if expr, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil { // a test parses every query
+			pretty = expr.Pretty(0)
+		}
+	}
+	if !strings.Contains(pretty, "\n") {
+		y.scalar(pretty)
+		y.raw("\n")
+		return
+	}
+	if pretty[0] == ' ' {
+		y.raw("|2-\n") // where the first line is not the outermost, YAML wants to know the indentation
+	} else {
+		y.raw("|-\n")
+	}
+	for line := range strings.Lines(pretty) {
+		y.raw(indent + line)
+	}
+	y.raw("\n")
+}
+
 func (y *yamlWriter) rule(r Rule, indent string) {
 	inner := indent + "  "
 	if r.Alert != "" {
@@ -171,8 +200,7 @@ func (y *yamlWriter) rule(r Rule, indent string) {
 	}
 	y.scalar(r.Name())
 	y.raw("\n" + inner + "expr: ")
-	y.scalar(r.Expr)
-	y.raw("\n")
+	y.expr(r.Expr, inner+"  ")
 	if r.For > 0 {
 		y.raw(inner + "for: " + window(r.For) + "\n")
 	}

@@ -66,7 +66,7 @@ func (c *counted) Write(p []byte) (int, error) {
 }
 
 // BenchmarkSLO compiles 1,000 objectives from a file to standard output with the
-// real program. The bars are 0.2 CPU seconds, 64 MB and 6.8 kB for each
+// real program. The bars are 1.2 CPU seconds, 80 MB and 12 kB for each
 // (docs/benchmarks.md).
 func BenchmarkSLO(b *testing.B) {
 	const n = 1000

@@ -112,10 +112,6 @@ func generatedExclusions() []lint.Exclusion {
 	const ticket = "observability/rules/*.ticket.rules.yaml"
 	return []lint.Exclusion{
 		{
-			Rule: "rule-dependency", File: ticket, Record: "slo:*:increase*",
-			Reason: "Tiles of the ticket tier are sums of the page tier's, so that raw counters are read once; a ticket may be half a minute late.",
-		},
-		{
 			Rule: "record-unused", File: ticket, Record: "slo:time_period:days",
 			Reason: "The boards that sloth publishes read it.",
 		},

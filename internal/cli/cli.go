@@ -94,7 +94,7 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 		RenderRepository: templates.RenderRepository,
 		TemplatesDigest:  templates.Digest,
 		Checks: []Check{
-			namesCheck{}, lintCheck{}, signalsCheck{AskService}, variablesCheck{AskService}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
+			namesCheck{}, routesCheck{}, lintCheck{}, signalsCheck{AskService}, variablesCheck{AskService}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
 		},
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {
 			return ask(ctx, s, q, os.Getenv("ACCESSIBLE") != "")

@@ -73,6 +73,9 @@ func (d Drill) tickets(ctx context.Context, r *record) error {
 		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeMismatch && d.pushed() {
 			continue
 		}
+		if t.kind == slo.KindNoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
+			t.lasts, t.within = 26*time.Hour, 25*time.Hour // nights are idle
+		}
 		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
 			return err
 		}
@@ -81,9 +84,9 @@ func (d Drill) tickets(ctx context.Context, r *record) error {
 }
 
 func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
-	from := 26*time.Hour + intoTheMinute
-	if t.kind != slo.KindTilesMissing {
-		from = 90*time.Minute + intoTheMinute
+	from := 90*time.Minute + intoTheMinute
+	if t.lasts > 2*time.Hour { // it compares with the day before
+		from = 26*time.Hour + intoTheMinute
 	}
 	to := from + t.lasts
 	w := d.newWorld(to + t.after + time.Hour)

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -64,7 +65,7 @@ type world struct {
 	routes []string // that traffic spreads over
 	count  int
 	series int             // counters of events
-	made   map[string]bool // those counters, and the metrics of a process
+	made   map[string]bool // series of counters
 }
 
 // newWorld has one route: tiles sum over routes before anything else happens.
@@ -101,16 +102,27 @@ func (w *world) add(p process) error {
 	return w.addState(p, first)
 }
 
-// addRequests makes the counter of requests that every service on the runtime
-// has from its start, where no objective counts it.
+// addRequests makes the counters of requests that every service on the runtime has
+// from its start, on the routes of its objectives where these do not count them.
 func (w *world) addRequests(p process, first time.Duration) error {
-	if !w.drill.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 || w.made[p.name+semconv.HTTPServerRequests] {
+	if !w.drill.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 {
 		return nil
 	}
-	l := w.labelsOf(p)
-	l[model.MetricNameLabel], l[semconv.LabelOutcome] = semconv.HTTPServerRequests, semconv.OutcomeSuccess
-	l[semconv.LabelMethod], l[semconv.LabelRoute], _ = strings.Cut(w.routes[0], " ")
-	return w.generate(p, first, l, p.alive, func(time.Duration) float64 { return 0 })
+	for _, o := range w.drill.Rules.Spec.SLOs {
+		l := w.labelsOf(p)
+		l[model.MetricNameLabel], l[semconv.LabelOutcome] = semconv.HTTPServerRequests, semconv.OutcomeSuccess
+		method, route, _ := strings.Cut(w.routes[0], " ")
+		l[semconv.LabelMethod], l[semconv.LabelRoute] = cmp.Or(o.Method, method), cmp.Or(o.Route, route)
+		key := labels.FromMap(l).String()
+		if w.made[key] {
+			continue
+		}
+		w.made[key] = true
+		if err := w.generate(p, first, l, p.alive, func(time.Duration) float64 { return 0 }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addTraffic spreads the events of one objective over the routes.
@@ -136,7 +148,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 			if w.made[key] {
 				continue
 			}
-			w.made[key], w.made[p.name+f.Series[model.MetricNameLabel]] = true, true
+			w.made[key] = true
 			grown := func(t time.Duration) float64 {
 				n := 0.0
 				if f.Good {
@@ -148,7 +160,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 				return math.Floor(n/float64(len(w.routes)) + 1e-9)
 			}
 			exists := p.alive
-			if p.unborn && (f.Bad && !f.Good || w.drill.Rules.Spec.Runtime && !strings.HasSuffix(f.Series[model.MetricNameLabel], "_total")) {
+			if p.unborn && (f.Bad && !f.Good || o.Indicator.Custom() || strings.HasPrefix(f.Series[model.MetricNameLabel], semconv.HTTPServerRequestDuration)) {
 				exists = func(t time.Duration) bool { return p.alive(t) && grown(t) > 0 }
 			}
 			if err := w.generate(p, first, f.Series, exists, grown); err != nil {

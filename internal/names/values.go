@@ -16,17 +16,24 @@ import (
 // have, where the convention lists them all. Nil when it does not.
 func valuesOf(metric, label string) []string {
 	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
-		if base := strings.TrimSuffix(metric, suffix); base == semconv.HTTPServerRequestDuration {
+		if base := strings.TrimSuffix(metric, suffix); slices.Contains(withOutcomes(), base) {
 			metric = base
 		}
 	}
 	switch {
-	case label == semconv.LabelOutcome && (metric == semconv.HTTPServerRequests || metric == semconv.HTTPServerRequestDuration):
+	case label == semconv.LabelOutcome && slices.Contains(withOutcomes(), metric):
 		return semconv.Outcomes()
 	case label == semconv.LabelPoolState && metric == semconv.DBClientConnectionCount:
 		return []string{semconv.ConnectionStateIdle, semconv.ConnectionStateInUse}
 	}
 	return nil
+}
+
+func withOutcomes() []string {
+	return []string{
+		semconv.HTTPServerRequests, semconv.HTTPServerRoutedRequests,
+		semconv.HTTPServerRequestDuration, semconv.HTTPServerRoutedRequestDuration,
+	}
 }
 
 // checkValue wants a label to be compared with what it can be.

@@ -16,15 +16,25 @@ import (
 const maxSamplesPerSecond = 200
 
 // TestRuleCostOnTheReferenceFleet counts what the engine reads for one
-// availability objective, its alerts and the service's own, on 20 routes, 3
-// replicas and 3 outcomes, scraped each 15 s.
+// availability objective, its alerts and the service's own, on 3 replicas and
+// 4 outcomes, scraped each 15 s. The number of routes must not matter.
 func TestRuleCostOnTheReferenceFleet(t *testing.T) {
 	t.Parallel()
+	for _, routes := range []int{10, 20, 100, 500} {
+		t.Run(fmt.Sprint(routes, " routes"), func(t *testing.T) {
+			t.Parallel()
+			costOn(t, routes)
+		})
+	}
+}
+
+func costOn(t *testing.T, routes int) {
+	t.Helper()
 	const end = 31 * day
 	scrape := 15 * time.Second
 	rules := compile(t, specOf(scrape, "replicas: {min: 3}"))
 	w := newWorld(t, scrape, end)
-	referenceFleet(w)
+	referenceFleet(w, routes)
 	// The tiles of a month and what reads its own past, then an hour as it runs.
 	tiles := w.lab(rules, rulelab.Options{Only: isWindow})
 	check(t, tiles.Backfill(t.Context(), at(0), at(end-time.Hour)))
@@ -54,16 +64,20 @@ func hasClockHour(name string) bool {
 	return name == "slo:bad:increase_clock_hour" || name == "slo:total:increase_clock_hour"
 }
 
-func referenceFleet(w *world) {
-	rates := map[string]float64{semconv.OutcomeSuccess: 9.97, semconv.OutcomeClientError: 0.02, semconv.OutcomeServerError: 0.0005}
+func referenceFleet(w *world, routes int) {
+	rates := map[string]float64{
+		semconv.OutcomeSuccess: 199.4, semconv.OutcomeClientError: 0.4, semconv.OutcomeServerError: 0.01, semconv.OutcomeShed: 0,
+	}
+	always := func(time.Duration) bool { return true }
 	for replica := range 3 {
 		p := pod{env: "production", name: fmt.Sprint("i", replica), unreported: true}
 		w.add(p)
-		for route := range 20 {
-			for outcome, rate := range rates {
-				phase := time.Duration(route*7+replica*13) * 100 * time.Millisecond % w.scrape
-				w.series(p, phase, semconv.HTTPServerRequests, func(time.Duration) bool { return true },
-					func(t time.Duration) float64 { return rate * t.Seconds() },
+		phase := time.Duration(replica) * 1300 * time.Millisecond
+		for outcome, rate := range rates {
+			w.series(p, phase, semconv.HTTPServerRoutedRequests, always, func(t time.Duration) float64 { return rate * t.Seconds() },
+				semconv.LabelOutcome, outcome)
+			for route := range routes {
+				w.series(p, phase, semconv.HTTPServerRequests, always, func(t time.Duration) float64 { return rate / float64(routes) * t.Seconds() },
 					semconv.LabelOutcome, outcome, semconv.LabelRoute, fmt.Sprintf("/r%d", route), semconv.LabelMethod, "GET")
 			}
 		}

@@ -183,7 +183,7 @@ func TestSamplesThatComeLateAreCounted(t *testing.T) {
 	store := metricstore.New()
 	w := &world{t: t, store: store, scrape: 15 * time.Second}
 	lab := w.lab(rules, rulelab.Options{Only: isWindow})
-	l := labels.FromStrings("__name__", semconv.HTTPServerRequests, "job", "orders", semconv.LabelOutcome, semconv.OutcomeServerError, semconv.LabelRoute, "/")
+	l := labels.FromStrings("__name__", semconv.HTTPServerRoutedRequests, "job", "orders", semconv.LabelOutcome, semconv.OutcomeServerError)
 	const late = 14 * time.Second
 	for now := time.Duration(0); now < time.Hour; now += time.Second {
 		if taken := now - late; taken >= 0 && taken%w.scrape == 0 {

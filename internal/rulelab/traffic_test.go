@@ -60,8 +60,8 @@ func (w *world) add(p pod) {
 	alive := func(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
 	if !p.unreported {
 		for outcome, f := range map[string]synthetic.Flow{semconv.OutcomeSuccess: p.good, semconv.OutcomeServerError: p.bad} {
-			w.series(p, first, semconv.HTTPServerRequests, alive, func(t time.Duration) float64 { return math.Floor(f.Between(p.from, t)) },
-				semconv.LabelOutcome, outcome, semconv.LabelRoute, "/v1/orders", semconv.LabelMethod, "GET")
+			w.series(p, first, semconv.HTTPServerRoutedRequests, alive, func(t time.Duration) float64 { return math.Floor(f.Between(p.from, t)) },
+				semconv.LabelOutcome, outcome)
 		}
 	}
 	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }

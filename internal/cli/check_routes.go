@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// routesCheck wants the route and method of each objective among those that the
+// service declares: an objective on another counts nothing.
+type routesCheck struct{}
+
+func (routesCheck) Name() string { return "routes" }
+
+func (routesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+	declared, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+	if err != nil || declared == nil {
+		return nil, err // the check for drift tells of it
+	}
+	signals, err := templates.ParseSignals(telemetryPath, declared)
+	if err != nil {
+		return nil, nil //nolint:nilerr // the check of the names tells of it
+	}
+	src, err := os.ReadFile(filepath.Join(t.Dir, spec.FileName))
+	if err != nil {
+		return nil, fmt.Errorf("read the spec: %w", err)
+	}
+	doc, err := yamldoc.Parse(spec.FileName, src)
+	if err != nil {
+		return nil, fmt.Errorf("read the spec: %w", err)
+	}
+	var objectives []slo.Objective
+	doc.DecodeKey("slos", &objectives)
+	for i, o := range objectives {
+		checkRoute(doc, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
+	}
+	return problems(doc.Err()), nil
+}
+
+// checkRoute compares an objective with routes such as "GET /v1/orders/{id}".
+func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []string) {
+	var routes, methods []string // methods are those of the objective's route
+	for _, known := range declared {
+		method, route, _ := strings.Cut(known, " ")
+		routes = append(routes, route)
+		if o.Route == "" || o.Route == route {
+			methods = append(methods, method)
+		}
+	}
+	switch {
+	case o.Route != "" && !slices.Contains(routes, o.Route):
+		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diag.DidYouMean(o.Route, routes), "; write one of "+each(routes)))
+	case o.Method != "" && !slices.Contains(methods, o.Method):
+		doc.Problemf(path+".method", "the service has no route %q; write one of %s", strings.TrimSpace(o.Method+" "+o.Route), each(methods))
+	}
+}
+
+// each lists words in order, each once.
+func each(words []string) string {
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
+}
+
+// problems are the findings of a list of problems.
+func problems(err error) []Finding {
+	var list diag.List
+	if !errors.As(err, &list) {
+		return nil
+	}
+	var findings []Finding
+	for _, p := range list {
+		message := p.Message
+		if p.Path != "" {
+			message = p.Path + ": " + message
+		}
+		findings = append(findings, Finding{Path: p.File, Line: p.Line, Column: p.Column, Message: message})
+	}
+	return findings
+}
