@@ -31,11 +31,11 @@ func (s Scope) constant(name string) Expr {
 	return Selector{Metric: name}.With(Is(slo.LabelSLOService, s.spec.Service), chosen()).Expr()
 }
 
-// ofTotal selects a series that several objectives may share, through the tile
+// ofTotal selects a series that several objectives may share, through the increase
 // that the objective counts.
 func (s Scope) ofTotal(name string) Expr {
-	shared := Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service), s.environment()).Expr()
-	return "(" + shared + " and on (" + slo.LabelTile + ") " + s.constant(slo.RecordInfo) + ")"
+	shared := Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
+	return "(" + shared + " and on (" + slo.LabelSLI + ") " + s.constant(slo.RecordInfo) + ")"
 }
 
 func (s Scope) promiseRow() Row {
@@ -53,7 +53,7 @@ func (s Scope) promiseRow() Row {
 	left := Panel{
 		Title: "Budget left", Kind: TimeSeries, Unit: Share, signed: true, EmptyUntil: untilPeriod, shade: []string{refID(1)},
 		Targets: []Target{
-			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.EnvironmentLabel), Legend: "left " + Legend(s.spec.EnvironmentLabel)},
+			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "left " + Legend(s.spec.Identity()...)},
 			{Expr: "max(" + s.ofTotal(slo.CoverageRecord("1h")) + " < bool " + minCoverage + ")", Legend: "less than 95 % measured"},
 		},
 	}.says("What is left of the error budget. Grey are hours of which less than 95 % were measured.",
@@ -66,7 +66,7 @@ func (s Scope) promiseRow() Row {
 }
 
 // minCoverage is the share of an hour below which its numbers are doubted; the
-// alert on missing tiles uses the same.
+// alert on missing increases uses the same.
 const minCoverage = "0.95"
 
 func (s Scope) burnRow() Row {
@@ -91,7 +91,7 @@ func (s Scope) windowsTable() Expr {
 		ratios = append(ratios, string(s.recorded(slo.RatioRecord(w), chosen()).Expr()))
 	}
 	all := "(" + Expr(strings.Join(ratios, " or ")) + ") / on (" + slo.LabelSLOID + ") group_left () " + s.constant(slo.RecordBudget)
-	return all.Max(s.spec.EnvironmentLabel, slo.LabelSLOWindow)
+	return all.Max(append(s.spec.Identity(), slo.LabelSLOWindow)...)
 }
 
 func (s Scope) eventsRow() Row {
@@ -107,15 +107,15 @@ func (s Scope) eventsRow() Row {
 	day := Panel{
 		Title: "Share of bad events", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRules,
 		Targets: []Target{
-			{Expr: s.recorded(slo.RatioRecord("1h"), chosen()).Expr(), Legend: "1h " + Legend(s.spec.EnvironmentLabel)},
-			{Expr: s.recorded(slo.RatioRecord("1d"), chosen()).Expr(), Legend: "1d " + Legend(s.spec.EnvironmentLabel)},
+			{Expr: s.recorded(slo.RatioRecord("1h"), chosen()).Expr(), Legend: "1h " + Legend(s.spec.Identity()...)},
+			{Expr: s.recorded(slo.RatioRecord("1d"), chosen()).Expr(), Legend: "1d " + Legend(s.spec.Identity()...)},
 			{Expr: s.constant(slo.RecordBudget), Legend: "allowed"},
 		},
 	}.says("The share of bad events over an hour and over a day, and what is allowed.", "Above what is allowed budget is spent faster than it comes back.",
 		"Compare with deploys, which are marked on the graph.")
 	coverage := Panel{
 		Title: "Measured", Kind: TimeSeries, Unit: Share, Max: 1, EmptyUntil: untilRules,
-		Targets: []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.EnvironmentLabel), Legend: Legend(s.spec.EnvironmentLabel)}},
+		Targets: []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.Identity()...), Legend: Legend(s.spec.Identity()...)}},
 	}.says("The share of each hour that was measured.", "What was missed stays missed: budgets of that time are worth less.",
 		"Look at the rule evaluations of Prometheus and at the scrapes of the service.")
 	return Row{Title: "Events", Panels: []Panel{events, day, coverage}}

@@ -37,13 +37,20 @@ func NewScope(in Input) Scope {
 			s.matchers = append(s.matchers, Is(label, s.spec.Selector[label]))
 		}
 	}
-	s.matchers = append(s.matchers, s.environment(), Matches(semconv.LabelInstance, "$"+varInstance), Matches(semconv.LabelJob, "$"+varJob))
+	s.matchers = append(s.matchers, s.chosenInstances()...)
+	s.matchers = append(s.matchers, Matches(semconv.LabelInstance, "$"+varInstance), Matches(semconv.LabelJob, "$"+varJob))
 	return s
 }
 
-// environment matches what the board's environment variable chose. The label
-// is a choice of the specification.
-func (s Scope) environment() Matcher { return Matches(s.spec.EnvironmentLabel, "$"+varEnvironment) }
+// chosenInstances match what the board's variables chose of the labels that keep
+// instances of the service apart: the environment, and what the specification adds.
+func (s Scope) chosenInstances() []Matcher {
+	ms := []Matcher{Matches(s.spec.EnvironmentLabel, "$"+varEnvironment)}
+	for _, label := range s.spec.GroupBy {
+		ms = append(ms, Matches(label, "$"+label))
+	}
+	return ms
+}
 
 // Metric selects a metric of the service, within the variables of the board.
 func (s Scope) Metric(name string, more ...Matcher) Selector {
@@ -61,12 +68,13 @@ func (s Scope) classic(name string) Distribution { return Distribution{Selector:
 
 // recorded selects a recorded series of the service's objectives.
 func (s Scope) recorded(name string, more ...Matcher) Selector {
-	return Selector{Metric: name}.With(Is(slo.LabelSLOService, s.spec.Service), s.environment()).With(more...)
+	return Selector{Metric: name}.With(Is(slo.LabelSLOService, s.spec.Service)).With(s.chosenInstances()...).With(more...)
 }
 
 // alerts selects the alerts of the chosen environment that fire.
 func (s Scope) alerts(more ...Matcher) Selector {
-	return Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Matches(slo.LabelEnvironment, "$"+varEnvironment)).With(more...)
+	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Matches(slo.LabelEnvironment, "$"+varEnvironment))
+	return sel.With(s.chosenInstances()[1:]...).With(more...)
 }
 
 // presence is the metric that exists while a process runs.

@@ -25,7 +25,7 @@ func (s Scope) overloadRow() Row {
 			"Find the client address in the log lines with status 408 or 499, and block it in front of the service.")
 	floor := Panel{
 		Title: "Limit at its floor", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}},
-		Targets: []Target{{Expr: s.Metric(semconv.RuntimeOverloadAtFloor).Expr().Max(semconv.LabelInstance), Legend: Legend(semconv.LabelInstance)}},
+		Targets: []Target{{Expr: s.Metric(semconv.RuntimeOverloadAtMinLimit).Expr().Max(semconv.LabelInstance), Legend: Legend(semconv.LabelInstance)}},
 	}.says("When the limit was as low as it may be: red.", "A lower limit would not cure it: something that every request needs is slow.",
 		"Dependencies, then the scheduler below.")
 	return Row{Title: "Overload", Panels: []Panel{limit, shed, floor, would, slow}}
@@ -36,7 +36,7 @@ func (s Scope) selfRow() Row {
 	blocked := s.Rate("Log lines that nobody read", s.Metric(semconv.RuntimeTelemetryDropped, Is(semconv.LabelReason, semconv.DropBlocked)), PerSecond, semconv.LabelInstance).
 		says("Log lines lost because nothing read the standard output of the process.", "Above zero the log has a hole. On one node its log collector is stuck.",
 			"Restart the log collector of the node, or write fewer lines.")
-	overflow := s.Rate("Label values beyond the ceiling", s.Metric(semconv.RuntimeLabelOverflow), PerSecond, semconv.LabelMetric, semconv.LabelLabel).
+	overflow := s.Rate("Label values beyond the ceiling", s.Metric(semconv.RuntimeCardinalityOverflow), PerSecond, semconv.LabelMetric, semconv.LabelLabel).
 		says("Observations counted together because a label has more values than it may.", "Above zero the metric can no longer tell that label's values apart.",
 			"Take out of the label what callers choose; the log line of the first overflow names both.")
 	overflow.EmptyUntil = "a label has too many values"

@@ -35,7 +35,7 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 			}
 		}
 	}
-	recorded := []string{slo.LabelService, slo.LabelTile, slo.LabelSLOID, slo.LabelSLOName, slo.LabelSLOService, slo.LabelSLOWindow, spec.EnvironmentLabel}
+	recorded := []string{slo.LabelService, slo.LabelSLI, slo.LabelSLOID, slo.LabelSLOName, slo.LabelSLOService, slo.LabelSLOWindow, spec.EnvironmentLabel}
 	for _, q := range in.Rules.Queries() {
 		if !q.Alert {
 			out[q.Rule] = recorded

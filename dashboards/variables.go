@@ -50,15 +50,20 @@ const (
 // variables are those of every board: the stores, then from wide to narrow.
 func (s Scope) variables() []variable {
 	matchJob := Matches(semconv.LabelJob, "$"+varJob)
-	return []variable{
+	vs := []variable{
 		sourceVariable(varMetrics, "Metrics", Prometheus),
 		sourceVariable(varTraces, "Traces", Tempo),
 		sourceVariable(varLogs, "Logs", Loki),
 		sourceVariable(varProfiles, "Profiles", Pyroscope),
 		s.labelVariable(varEnvironment, "Environment", s.spec.EnvironmentLabel, anything),
-		s.labelVariable(varJob, "Job", semconv.LabelJob, s.anyJob(), s.environment()),
-		s.labelVariable(varInstance, "Instance", semconv.LabelInstance, anything, s.environment(), matchJob),
 	}
+	chosen := s.chosenInstances()
+	for i, label := range s.spec.GroupBy {
+		vs = append(vs, s.labelVariable(label, strings.ToUpper(label[:1])+label[1:], label, anything, chosen[:i+1]...))
+	}
+	return append(vs,
+		s.labelVariable(varJob, "Job", semconv.LabelJob, s.anyJob(), chosen...),
+		s.labelVariable(varInstance, "Instance", semconv.LabelInstance, anything, append(chosen, matchJob)...))
 }
 
 func sourceVariable(name, label string, source Source) variable {

@@ -179,7 +179,7 @@ func (v *victim) expectOverflows(t *testing.T, attacks int, series map[string]in
 	}
 	counted := map[string]int{}
 	for _, f := range families {
-		if f.GetName() != semconv.RuntimeLabelOverflow {
+		if f.GetName() != semconv.RuntimeCardinalityOverflow {
 			continue
 		}
 		for _, m := range f.GetMetric() {

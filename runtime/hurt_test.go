@@ -560,7 +560,7 @@ func TestSamplingHoldsWhileEverythingFails(t *testing.T) {
 		_ = res.Body.Close()
 	}
 	seconds := int(time.Now().Unix() - began.Unix() + 1)
-	counted, _ := svc.Metric(semconv.RuntimeLateSpans, nil)
+	counted, _ := svc.Metric(semconv.RuntimeErrorSlowSpans, nil)
 	svc.Stop()
 	kinds, inLog := map[any]int{}, 0
 	logged := map[any]bool{}

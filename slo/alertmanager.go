@@ -1,5 +1,7 @@
 package slo
 
+import "strings"
+
 // Alertmanager gives an Alertmanager configuration for the alerts: a route, its
 // grouping, and which alert silences which. Its receivers send nothing yet;
 // whoever runs the Alertmanager adds where to.
@@ -29,11 +31,11 @@ func (r Rules) Alertmanager() []byte {
 		y.raw("  - receiver: " + tier.receiver + "\n    matchers:\n")
 		matcher("    ", labelService+"="+doubleQuoted(r.Spec.Service))
 		matcher("    ", labelSeverity+"="+doubleQuoted(tier.severity))
-		y.raw("    group_by: [" + labelService + ", " + labelEnvironment + ", " + labelSLO + "]\n")
+		y.raw("    group_by: [" + strings.Join(append(r.Spec.incident(), labelSLO), ", ") + "]\n")
 		y.raw("    group_wait: " + tier.wait + "\n    group_interval: 5m\n    repeat_interval: " + tier.repeat + "\n")
 	}
 	y.raw("receivers:\n- name: default\n- name: page\n- name: ticket\ninhibit_rules:\n")
-	for _, rule := range inhibitions(camel(r.Spec.Service)) {
+	for _, rule := range r.Spec.inhibitions() {
 		y.raw("- source_matchers:\n")
 		matcher("  ", labelService+"="+doubleQuoted(r.Spec.Service))
 		matcher("  ", rule.source)
@@ -51,11 +53,16 @@ type inhibition struct {
 	equal          []string
 }
 
+// incident are the labels of alerts that belong together.
+func (s Spec) incident() []string {
+	return append([]string{labelService, labelEnvironment}, s.GroupBy...)
+}
+
 // inhibitions lists who silences whom. No rule matches its own source, and
 // none closes a circle.
-func inhibitions(service string) []inhibition {
-	incident := []string{labelService, labelEnvironment, labelSLO}
-	whole := []string{labelService, labelEnvironment}
+func (s Spec) inhibitions() []inhibition {
+	service, whole := camel(s.Service), s.incident()
+	incident := append(s.incident(), labelSLO)
 	return []inhibition{
 		{`alertname=~".+BudgetBurnPageFast"`, `alertname=~".+BudgetBurn(PageSlow|TicketFast|TicketSlow)"`, incident},
 		{`alertname=~".+BudgetBurnPageSlow"`, `alertname=~".+BudgetBurnTicket(Fast|Slow)"`, incident},

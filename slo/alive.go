@@ -146,7 +146,7 @@ func (c *compiler) crashLooping() {
 	over := func(op, series string, d time.Duration) string {
 		return op + "_over_time(" + series + "[" + window(d) + "])"
 	}
-	on := "on (" + c.spec.EnvironmentLabel + ", " + semconv.LabelJob + ", " + semconv.LabelInstance + ") "
+	on := "on (" + c.kept(semconv.LabelJob, semconv.LabelInstance) + ") "
 	clock := strconv.Itoa(int(crashClock.Seconds()))
 	last := over("max", start, crashWindow)
 	loops := fmt.Sprintf("%s > time() - %d and %s - %s > %s and %s(%s - %s > %s or %s%s == 0 or %s(%s == 0 and %stimestamp(%s) - %s < %d))",

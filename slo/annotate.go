@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,13 +125,22 @@ func (c *compiler) dashboardURL(kind Kind, objective string) string {
 	case kind.saturation():
 		board = "saturation"
 	}
+	var variables strings.Builder
+	for _, label := range c.spec.GroupBy {
+		variables.WriteString("&var-" + label + "={{ urlquery $labels." + label + " }}")
+	}
 	return literal(strings.TrimRight(c.spec.Links.Grafana, "/")) + "/d/" + BoardUID(c.spec.Service, board) +
-		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variable + "&from=now-6h&to=now"
+		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variables.String() + variable + "&from=now-6h&to=now"
 }
 
-// subject begins a summary: the service and its environment.
+// subject begins a summary: the service, its environment and what else keeps it apart.
 func (c *compiler) subject() string {
-	return shorten(c.spec.Service, 32) + "{{ with " + c.environmentOf() + " }} in {{ . }}{{ end }}"
+	var b strings.Builder
+	b.WriteString(shorten(c.spec.Service, 32) + "{{ with " + c.environmentOf() + " }} in {{ . }}{{ end }}")
+	for _, label := range c.spec.GroupBy {
+		b.WriteString("{{ with $labels." + label + " }}, " + label + " {{ printf \"%.24s\" . }}{{ end }}")
+	}
+	return b.String()
 }
 
 // burnTexts say what users feel, then what it means for the budget. The queries
@@ -187,18 +197,27 @@ func (c *compiler) budgetText(o resolved) string {
 	return text
 }
 
-// placeholder stands for the environment until the notification knows it.
+// placeholder stands for a value until the notification knows it, and filled finds
+// the label that has it.
 const placeholder = "\x00"
+
+var filled = regexp.MustCompile(`(\w+)=` + regexp.QuoteMeta(strconv.Quote(placeholder)))
 
 // worstText names the routes with the most bad events.
 func (c *compiler) worstText(o resolved) string {
 	if !o.events.routed() || o.grouped {
 		return ""
 	}
-	here := labels.MustNewMatcher(labels.MatchEqual, c.spec.EnvironmentLabel, placeholder)
-	query := "topk(3, " + o.events.badRate(semconv.LabelRoute, here) + " > 0)"
-	args := strings.Repeat(" "+c.environmentOf(), strings.Count(query, strconv.Quote(placeholder)))
-	query = strings.ReplaceAll(strings.ReplaceAll(query, "%", "%%"), strconv.Quote(placeholder), "%q")
+	var here []*labels.Matcher
+	for _, label := range c.spec.Identity() {
+		here = append(here, labels.MustNewMatcher(labels.MatchEqual, label, placeholder))
+	}
+	query := strings.ReplaceAll("topk(3, "+o.events.badRate(semconv.LabelRoute, here...)+" > 0)", "%", "%%")
+	args := ""
+	for _, m := range filled.FindAllStringSubmatch(query, -1) {
+		args += " $labels." + m[1]
+	}
+	query = strings.ReplaceAll(query, strconv.Quote(placeholder), "%q")
 	return " Worst routes:{{ range query (printf " + templateString(query) + args + ") }} {{ .Labels." + semconv.LabelRoute +
 		" }} ({{ .Value | humanize }}/s){{ end }}."
 }

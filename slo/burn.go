@@ -56,7 +56,7 @@ func (c *compiler) limit(o resolved, p Pair) limit {
 }
 
 // burnWindow is the error ratio of one window of a pair. A ticket reads six
-// hours of its own tiles: rules of one group see each other's results without a
+// hours of its own increases: rules of one group see each other's results without a
 // delay, and those of two groups do not.
 func (o resolved) burnWindow(p Pair, w time.Duration) string {
 	if p.Tier == TierTicket && w == 6*time.Hour {
@@ -77,14 +77,14 @@ func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
 	}
 	expr := above(first) + and + above(second)
 	if n := o.minBadEvents(); n > 0 {
-		// Tiles are estimates: what rounds to the number counts as the number.
+		// A value that was recorded from other metrics may be a fraction: what rounds to the number counts as it.
 		expr += fmt.Sprintf("%s%s >= %d.5", and, o.ref(recordBad+window(p.Long)), n-1)
 	}
 	if p.Tier == TierTicket {
 		// After a cold start three days hold one hour, and 1 x 3d would behave
 		// like 1 x 1h. A page is never held back.
-		expr += fmt.Sprintf(" and %ssum_over_time(%s[%s:1h]) >= %d", c.tiling(o, p.Tier).on(),
-			ref(recordCoverage+"1h", c.totalTile(o)), window(p.Long), p.Long/time.Hour/2)
+		expr += fmt.Sprintf(" and %ssum_over_time(%s[%s:1h]) >= %d", c.counting(o, p.Tier).on(),
+			ref(recordCoverage+"1h", c.spec.Service, c.totalSLI(o)), window(p.Long), p.Long/time.Hour/2)
 	}
 	return expr
 }
@@ -94,5 +94,5 @@ func (c *compiler) worst(o resolved) string {
 	if !o.events.routed() {
 		return ""
 	}
-	return "topk(5, " + o.events.badRate(c.spec.EnvironmentLabel+", "+semconv.LabelRoute) + " > 0)"
+	return "topk(5, " + o.events.badRate(c.kept(semconv.LabelRoute)) + " > 0)"
 }

@@ -36,7 +36,7 @@ type compiler struct {
 	living  Group // of the alerts on processes
 	alerts  []Alert
 	notes   []string
-	written map[string]string // what several objectives share, by tier and tile
+	written map[string]string // what several objectives share, by tier and increase
 	// budgetTexts are parts of annotations by period and grouping.
 	budgetTexts map[string]string
 	limits      map[string]limit // by pair, period and objective
@@ -50,7 +50,7 @@ func (c *compiler) compile() Rules {
 	objectives := make([]resolved, len(c.spec.SLOs))
 	for i := range objectives {
 		objectives[i] = c.resolve(i)
-		c.tiles(objectives[i])
+		c.increases(objectives[i])
 	}
 	c.sums()
 	c.period()
@@ -73,7 +73,7 @@ func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
 	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
 	if tier == TierAlive {
-		offset, rules = 0, perService // no tile is cut short by a sample that comes late
+		offset, rules = 0, perService // no increase is cut short by a sample that comes late
 	}
 	return Group{
 		Rules: make([]Rule, 0, rules),
@@ -109,16 +109,16 @@ func (c *compiler) resolve(i int) resolved {
 	id := c.spec.Service + "-" + o.Name
 	return resolved{
 		Objective: o, index: i, id: id, events: c.scope.events(o), budget: o.Target.budget(),
-		by:      append([]string{c.spec.EnvironmentLabel}, o.GroupBy...),
+		by:      append(c.spec.Identity(), o.GroupBy...),
 		grouped: len(o.GroupBy) > 0,
 		labels:  labelSet(Label{labelSlothID, id}, Label{labelSlothService, c.spec.Service}, Label{labelSlothSLO, o.Name}),
 	}
 }
 
-func (c *compiler) tiling(o resolved, tier Tier) tiling {
-	return tiling{
+func (c *compiler) counting(o resolved, tier Tier) counting {
+	return counting{
 		scope: c.scope, scrape: c.spec.ScrapeInterval, every: c.tier(tier).Interval,
-		by: o.by, service: c.spec.Service, objective: o.id,
+		by: o.by, identity: c.spec.Identity(), service: c.spec.Service, objective: o.id,
 	}
 }
 
@@ -127,10 +127,10 @@ func (c *compiler) record(tier Tier, name, expr string, labels ...Label) {
 	g.Rules = append(g.Rules, Rule{Record: name, Expr: expr, Labels: labels})
 }
 
-// tiles adds the tiles of an objective where its events are counted. Bad tiles
+// increases adds the increases of an objective where its events are counted. Bad increases
 // carry the objective's labels, which every ratio and alert inherits. Totals
 // carry none: several objectives may share one.
-func (c *compiler) tiles(o resolved) {
+func (c *compiler) increases(o resolved) {
 	c.count(o, TierTicket)
 	if !o.grouped {
 		c.count(o, TierPage)
@@ -141,31 +141,31 @@ func (c *compiler) tiles(o resolved) {
 		o.Name, strings.Join(o.GroupBy, ", ")))
 }
 
-// count adds the tiles of an objective to one tier.
+// count adds the increases of an objective to one tier.
 func (c *compiler) count(o resolved, tier Tier) {
-	t := c.tiling(o, tier)
+	t := c.counting(o, tier)
 	total, bad := o.events.names()
-	copied, twice := c.written[string(tier)+t.id(bad)]
-	for _, tile := range o.events.tiles(t) {
+	copied, twice := c.written[string(tier)+t.sli(bad)]
+	for _, increase := range o.events.increases(t) {
 		switch {
-		case tile.record == t.bad():
+		case increase.record == t.bad():
 			if twice {
-				tile.expr = copied // counted once for both
+				increase.expr = copied // counted once for both
 			}
-			labels := append([]Label{{labelService, c.spec.Service}}, o.labels...)
-			c.record(tier, tile.record, tile.expr, append(labels, Label{labelTile, t.id(total)})...)
-		case c.written[string(tier)+"total"+t.id(total)] == "":
-			c.written[string(tier)+"total"+t.id(total)] = t.total()
-			c.record(tier, tile.record, tile.expr, Label{labelService, c.spec.Service}, Label{labelTile, t.id(total)})
+			labels := append([]Label{{labelService, c.spec.Service}, {labelSLI, t.sli(total)}}, o.labels...)
+			c.record(tier, increase.record, increase.expr, labels...)
+		case c.written[string(tier)+"total"+t.sli(total)] == "":
+			c.written[string(tier)+"total"+t.sli(total)] = t.total()
+			c.record(tier, increase.record, increase.expr, Label{labelService, c.spec.Service}, Label{labelSLI, t.sli(total)})
 		}
 	}
 	if !twice {
-		c.written[string(tier)+t.id(bad)] = o.ref(t.bad())
+		c.written[string(tier)+t.sli(bad)] = o.ref(t.bad())
 	}
 }
 
-// windows are the windows that a tier records from its tiles. Six hours come
-// from the page tiles, since a series has one source.
+// windows are the windows that a tier records from its increases. Six hours come
+// from the page increases, since a series has one source.
 func windows(tier Tier) []time.Duration {
 	if tier == TierPage {
 		return []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour}
@@ -173,7 +173,7 @@ func windows(tier Tier) []time.Duration {
 	return []time.Duration{2 * time.Hour, day, 3 * day}
 }
 
-// sums adds the windows over all tiles of the service, and the ratios of all
+// sums adds the windows over all increases of the service, and the ratios of all
 // objectives: one rule for each window and not one for each objective.
 func (c *compiler) sums() {
 	grouped := slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) > 0 })
@@ -182,23 +182,23 @@ func (c *compiler) sums() {
 			more := ""
 			if grouped && w == time.Hour {
 				// The ratio would take in the hours that the ticket group records.
-				more = "," + labelTile + "!~" + strconv.Quote(groupedTiles)
+				more = "," + labelSLI + "!~" + strconv.Quote(groupedSLIs)
 			}
 			c.sum(tier, w, more)
 		}
 	}
 	if grouped {
-		// Grouped objectives have no page tiles to take the hour from.
-		c.sum(TierTicket, time.Hour, ","+labelTile+"=~"+strconv.Quote(groupedTiles))
+		// Grouped objectives have no page increases to take the hour from.
+		c.sum(TierTicket, time.Hour, ","+labelSLI+"=~"+strconv.Quote(groupedSLIs))
 	}
-	t := tiling{every: c.ticket.Interval}
+	t := counting{every: c.ticket.Interval}
 	sum := func(record string) string { return "sum_over_time(" + c.ofService(record) + "[6h])" }
 	c.record(TierTicket, recordTicketRatio, ratio(sum(t.bad()), sum(t.total())))
 }
 
-// sum adds one window of a tier, over the tiles that more matches.
+// sum adds one window of a tier, over the increases that more matches.
 func (c *compiler) sum(tier Tier, w time.Duration, more string) {
-	t := tiling{every: c.tier(tier).Interval}
+	t := counting{every: c.tier(tier).Interval}
 	of := func(record string) string {
 		return strings.TrimSuffix(c.ofService(record), "}") + more + "}"
 	}
@@ -214,10 +214,10 @@ func ratio(bad, total string) string {
 	return bad + " / ignoring (" + labelSlothID + ", " + labelSlothService + ", " + labelSlothSLO + ") group_left () (" + total + " > 0)"
 }
 
-// totalTile is the full name of the objective's total.
-func (c *compiler) totalTile(o resolved) string {
+// totalSLI is the full name of the objective's total.
+func (c *compiler) totalSLI(o resolved) string {
 	total, _ := o.events.names()
-	return c.tiling(o, TierTicket).id(total)
+	return c.counting(o, TierTicket).sli(total)
 }
 
 // alertsOf adds the alerts of one objective.

@@ -8,7 +8,7 @@
 // alert to whoever it wakes.
 //
 // Windows are not read from the raw counters. Each interval is counted once, as
-// a tile, and every longer window is a sum of tiles: the same decisions for
+// an increase, and every longer window is a sum of increases: the same decisions for
 // about a thousandth of the samples, and an error budget that weighs requests
 // instead of averaging ratios.
 //

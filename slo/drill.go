@@ -71,10 +71,13 @@ func (r Rules) Lag(tier Tier) time.Duration {
 	return r.Spec.ScrapeInterval + r.group(tier).QueryOffset
 }
 
-// Evaluation is the time between two evaluations of the alerts of a tier. An
-// alert keeps to its drill when it comes within one of them, before or after, of
-// what [Rules.Drill] gives and [Rules.Lag].
-func (r Rules) Evaluation(tier Tier) time.Duration { return r.group(tier).Interval }
+// Evaluation is the time between two evaluations of the alerts of a tier, or between
+// two scrapes if that is longer: what is counted changes with each. An alert keeps to
+// its drill when it comes within one of them, before or after, of what [Rules.Drill]
+// gives and [Rules.Lag].
+func (r Rules) Evaluation(tier Tier) time.Duration {
+	return max(r.group(tier).Interval, r.Spec.ScrapeInterval)
+}
 
 // Delay is the longest time that an alert of the tier adds to its drill: the lag
 // and the next evaluation. For [TierAlive], whose alerts are no part of a drill,

@@ -1,8 +1,6 @@
 package slo
 
 import (
-	"fmt"
-	"hash/fnv"
 	"math/big"
 	"slices"
 	"strconv"
@@ -18,9 +16,9 @@ import (
 type events interface {
 	// names tells the total and the bad events of one service apart from others.
 	names() (total, bad string)
-	// tiles lists the recordings of one interval in the order in which they read
-	// each other. Each group that has a total has a bad tile too.
-	tiles(t tiling) []tile
+	// increases lists the recordings of one interval in the order in which they read
+	// each other. Each group that has a total has a bad increase too.
+	increases(t counting) []increase
 	// badRate is the number of bad events per second over five minutes, by the
 	// given labels and within the given matchers.
 	badRate(by string, within ...*labels.Matcher) string
@@ -70,16 +68,16 @@ func (sc scope) ofTarget(metric string, series selector) selector {
 	})...)
 }
 
-// own selects what the author wrote, as it stands and within the service.
-func (sc scope) own(text string) (written, within selector) {
+// own selects what the author wrote, within the service.
+func (sc scope) own(text string) selector {
 	written, ok := sc.parsed[text]
 	if !ok {
 		var err error
 		if written, err = parseSelector(text); err != nil {
-			return selector{}, selector{} // Validate has reported it.
+			return selector{} // Validate has reported it.
 		}
 	}
-	return written, written.within(sc.matchers)
+	return written.within(sc.matchers)
 }
 
 // events resolves an indicator. This is the one place that knows the kinds.
@@ -91,19 +89,13 @@ func (sc scope) events(o Objective) events {
 	case in.Latency != nil && in.Latency.Histogram == "":
 		return sc.latency(o)
 	case in.Latency != nil:
-		written, histogram := sc.own(in.Latency.Histogram)
+		histogram := sc.own(in.Latency.Histogram)
 		return timedEvents{
-			name: histogram.metric + "-" + hash(written), histogram: histogram,
+			name: o.Name, histogram: histogram,
 			bound: bound(histogram.metric, in.Latency.Threshold),
 		}
 	default:
-		writtenTotal, total := sc.own(in.Ratio.Total)
-		writtenBad, bad := sc.own(in.Ratio.Bad)
-		return countedEvents{
-			name:    total.metric + "-" + hash(writtenTotal),
-			badName: bad.metric + "-" + hash(writtenTotal, writtenBad),
-			total:   total, bad: bad,
-		}.withGood()
+		return countedEvents{name: o.Name, badName: o.Name, total: sc.own(in.Ratio.Total), bad: sc.own(in.Ratio.Bad)}.withGood()
 	}
 }
 
@@ -152,16 +144,6 @@ func (sc scope) onRoutes(name, metric string, o Objective) (string, selector) {
 
 func rate(by string, s selector) string { return "sum by (" + by + ") (rate(" + s.String() + "[5m]))" }
 
-// hash tells selectors of one metric apart. It covers what the author wrote and
-// not the service's own matchers, so that a renamed job keeps its history.
-func hash(selectors ...selector) string {
-	h := fnv.New32a()
-	for _, s := range selectors {
-		h.Write([]byte(s.String() + "\x00"))
-	}
-	return fmt.Sprintf("%08x", h.Sum32())
-}
-
 // countedEvents are counters of which some are bad.
 type countedEvents struct {
 	name, badName string
@@ -180,13 +162,13 @@ func (e countedEvents) badRate(by string, within ...*labels.Matcher) string {
 	return rate(by, e.byRoute.with(within...))
 }
 
-func (e countedEvents) tiles(t tiling) []tile {
-	total := tile{record: t.total(), expr: t.counted(e.total)}
+func (e countedEvents) increases(t counting) []increase {
+	total := increase{record: t.total(), expr: t.counted(e.total)}
 	if e.byRoute == nil {
 		total.expr += t.idle()
 	}
-	bad := t.counted(e.bad) + " or " + t.on() + "0 * " + ref(total.record, t.id(e.name))
-	return []tile{total, {record: t.bad(), expr: bad}}
+	bad := t.counted(e.bad) + " or " + t.on() + "0 * " + ref(total.record, t.service, t.sli(e.name))
+	return []increase{total, {record: t.bad(), expr: bad}}
 }
 
 // withGood finds the selector of the events that are not bad, where the bad ones
@@ -235,19 +217,19 @@ func (e timedEvents) badRate(by string, within ...*labels.Matcher) string {
 	return rate(by, byRoute.series("_count", within...)) + " - " + rate(by, byRoute.series("_bucket", within...).with(atMost(e.bound)))
 }
 
-func (e timedEvents) tiles(t tiling) []tile {
-	total := tile{record: t.total(), expr: t.counted(e.series("_count"))}
+func (e timedEvents) increases(t counting) []increase {
+	total := increase{record: t.total(), expr: t.counted(e.series("_count"))}
 	switch {
 	case e.idle != nil:
 		total.expr += " or " + t.on() + "0 * " + t.sumBy() + "(" + e.idle.String() + ")"
 	case e.byRoute == nil:
 		total.expr += t.idle()
 	}
-	// Without the bucket there is no bad tile while there are events, and the
+	// Without the bucket there is no bad increase while there are events, and the
 	// alert on missing data says so: silence would hide a wrong threshold.
-	all := ref(total.record, t.id(e.name))
+	all := ref(total.record, t.service, t.sli(e.name))
 	bad := all + " - " + t.on() + t.counted(e.series("_bucket", atMost(e.bound))) + " or " + t.on() + "(" + all + " == 0)"
-	return []tile{total, {record: t.bad(), expr: bad}}
+	return []increase{total, {record: t.bad(), expr: bad}}
 }
 
 // atMost matches the bucket up to a bound. A whole number has two spellings:

@@ -11,13 +11,13 @@ import (
 // labels that begin with sloth_, are sloth's, so that boards and tools made for
 // it read ours.
 const (
-	recordTotal       = "slo:total:increase"                // and the interval or window
-	recordBad         = "slo:bad:increase"                  // and the interval or window
-	recordTotalHour   = "slo:total:increase_clock_hour"     // the last completed hour of the clock
-	recordBadHour     = "slo:bad:increase_clock_hour"       // the last completed hour of the clock
+	recordTotal       = "slo:sli_total:increase"            // and the interval or window
+	recordBad         = "slo:sli_bad:increase"              // and the interval or window
+	recordTotalHour   = "slo:sli_total:increase_clock_hour" // the last completed hour of the clock
+	recordBadHour     = "slo:sli_bad:increase_clock_hour"   // the last completed hour of the clock
 	recordRatio       = "slo:sli_error:ratio_rate"          // and the window
-	recordTicketRatio = "slo:sli_error:ratio_rate6h_ticket" // six hours of ticket tiles
-	recordCoverage    = "slo:coverage:ratio"                // and the window
+	recordTicketRatio = "slo:sli_error:ratio_rate6h_ticket" // six hours of ticket increases
+	recordCoverage    = "slo:sli_coverage:ratio"            // and the window
 	recordObjective   = "slo:objective:ratio"
 	recordBudget      = "slo:error_budget:ratio"
 	recordDays        = "slo:time_period:days"
@@ -25,8 +25,8 @@ const (
 	recordPeriodBurn  = "slo:period_burn_rate:ratio"
 	recordRemaining   = "slo:period_error_budget_remaining:ratio"
 	recordInfo        = "sloth_slo_info"
-	recordTargets     = "slo:targets_up:sum"                     // processes that answer, by environment
-	recordEnvironment = "slo:environment_seen:timestamp_seconds" // when an environment last had a process
+	recordTargets     = "service:up:sum"                      // processes that answer, by environment
+	recordEnvironment = "service:last_seen:timestamp_seconds" // when an environment last had a process
 	labelSlothID      = "sloth_id"
 	labelSlothService = "sloth_service"
 	labelSlothSLO     = "sloth_slo"
@@ -42,7 +42,7 @@ const (
 	labelSeverity    = "severity"
 	labelSLO         = "slo"
 	labelTeam        = "team"
-	labelTile        = "tile"
+	labelSLI         = "sli"
 
 	annotationSummary     = "summary"
 	annotationDescription = "description"

@@ -58,7 +58,7 @@ func window(d time.Duration) string {
 	return model.Duration(d).String()
 }
 
-// Intervals of the groups, and lengths of their tiles. Both stay below the five
+// Intervals of the groups, and lengths of their increases. Both stay below the five
 // minutes that an instant query looks back.
 const (
 	pageInterval   = 30 * time.Second

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// period adds what the tiles of the service sum up to over whole periods, and
+// period adds what the increases of the service sum up to over whole periods, and
 // how much of it was measured at all.
 func (c *compiler) period() {
-	t := tiling{every: c.ticket.Interval}
-	for _, kind := range []struct{ tile, hour, sum string }{
+	t := counting{every: c.ticket.Interval}
+	for _, kind := range []struct{ increase, hour, sum string }{
 		{t.bad(), recordBadHour, recordBad}, {t.total(), recordTotalHour, recordTotal},
 	} {
-		tile, hour := c.ofService(kind.tile), c.ofService(kind.hour)
-		c.record(TierTicket, kind.hour, clockHour(tile))
+		increase, hour := c.ofService(kind.increase), c.ofService(kind.hour)
+		c.record(TierTicket, kind.hour, clockHour(increase))
 		for _, w := range c.usedWindows() {
-			c.record(TierTicket, kind.sum+string(w), periodSum(tile, hour, w))
+			c.record(TierTicket, kind.sum+string(w), periodSum(increase, hour, w))
 		}
 	}
 	hourly := c.ofService(recordCoverage + "1h")
@@ -56,18 +56,18 @@ func (c *compiler) usedWindows() []Window {
 	})
 }
 
-// covered is the share of a window's hours that were measured. A lost tile
+// covered is the share of a window's hours that were measured. A lost increase
 // stays lost; this says how much a budget is worth.
 func covered(hourly string, length time.Duration) string {
 	return fmt.Sprintf("sum_over_time(%s[%s:1h]) / %d", hourly, window(length), length/time.Hour)
 }
 
-// clockHour sums the tiles of the last completed hour of the clock. The outer
+// clockHour sums the increases of the last completed hour of the clock. The outer
 // subquery has exactly one step, at the full hour: subqueries step on multiples
 // of their resolution. Each evaluation within an hour gives the same number, so
 // it takes a long gap to lose one.
-func clockHour(tile string) string {
-	return "last_over_time(sum_over_time(" + tile + "[1h])[1h:1h])"
+func clockHour(increase string) string {
+	return "last_over_time(sum_over_time(" + increase + "[1h])[1h:1h])"
 }
 
 // periodSum counts events within exactly the last days, from three parts:
@@ -75,19 +75,19 @@ func clockHour(tile string) string {
 //   - the hours before the last full one, read from where they were recorded;
 //     each is looked up at two minutes of the following hour, so that rules that
 //     did not run for less than half an hour cost only what they missed;
-//   - the last full hour and the current one, read from tiles. The negative
-//     offset turns "the hour before" into "the hour after": tiles of the future
+//   - the last full hour and the current one, read from increases. The negative
+//     offset turns "the hour before" into "the hour after": increases of the future
 //     do not exist, so this is the hour so far;
 //   - minus what has left the window of the oldest hour.
 //
 // The parts get a label of their own, because a union keeps what is there when
 // another part is missing and a sum of vectors would not.
-func periodSum(tile, hour string, w Window) string {
+func periodSum(increase, hour string, w Window) string {
 	hours := w.Days()*24 - 1
 	recorded := "(" + hour + " offset 1m or " + hour + " offset 31m)"
 	parts := []string{
 		fmt.Sprintf("sum_over_time(%s[%dh:1h])", recorded, hours),
-		fmt.Sprintf("sum_over_time(sum_over_time(%s[1h] offset -1h)[2h:1h])", tile),
+		fmt.Sprintf("sum_over_time(sum_over_time(%s[1h] offset -1h)[2h:1h])", increase),
 		fmt.Sprintf("last_over_time(%s[1h:1h] offset %dh) * -(time() %% 3600 / 3600)", recorded, hours-1),
 	}
 	for i, part := range parts {
@@ -127,7 +127,7 @@ func (c *compiler) objectiveMeta(o resolved) {
 	// equal names for doubles.
 	c.record(tier, recordBurn, o.ref(recordRatio+window(current))+" / "+budget, o.labels[0])
 	c.record(TierTicket, recordBudget, "vector("+budget+")", o.labels...)
-	info := append(slices.Clone(o.labels), Label{labelTile, c.totalTile(o)},
+	info := append(slices.Clone(o.labels), Label{labelSLI, c.totalSLI(o)},
 		Label{"sloth_mode", "scaffold"}, Label{"sloth_objective", o.Target.String()}, Label{"sloth_spec", APIVersion})
 	if c.spec.Owner != "" {
 		info = append(info, Label{"owner", literal(c.spec.Owner)})

@@ -43,7 +43,7 @@ func (e timedEvents) flows() []flow {
 	}
 }
 
-// testFile writes a unit test for promtool: each objective's tiles count every
+// testFile writes a unit test for promtool: each objective's increases count every
 // event of a healthy hour and of a total outage, its alerts are silent before
 // and fire when the drill says, and an environment beside it stays silent.
 func (r Rules) testFile(g Group) []byte {
@@ -161,7 +161,7 @@ func (t *testRun) series() [][2]string {
 	return out
 }
 
-// whole is the shortest time that is a whole number of tiles and of scrapes.
+// whole is the shortest time that is a whole number of increases and of scrapes.
 func (t *testRun) whole() time.Duration {
 	whole := t.group.Interval
 	for whole%t.Spec.ScrapeInterval != 0 {
@@ -172,7 +172,7 @@ func (t *testRun) whole() time.Duration {
 
 // expect writes what the rules must say.
 func (t *testRun) expect(y *yamlWriter) {
-	tiling := t.compiler.tiling(t.objective, t.group.Tier)
+	counting := t.compiler.counting(t.objective, t.group.Tier)
 	count := float64(t.rate) * t.whole().Seconds()
 	in := func(series string) string {
 		series = fmt.Sprintf("%s,%s=\"production\"}", strings.TrimSuffix(series, "}"), t.Spec.EnvironmentLabel)
@@ -181,8 +181,8 @@ func (t *testRun) expect(y *yamlWriter) {
 		}
 		return "sum(" + series + ")"
 	}
-	total := in(ref(tiling.total(), t.compiler.totalTile(t.objective)))
-	bad := in(t.objective.ref(tiling.bad()))
+	total := in(ref(counting.total(), t.Spec.Service, t.compiler.totalSLI(t.objective)))
+	bad := in(t.objective.ref(counting.bad()))
 	middle, end := t.healthy/2, t.healthy+t.outage
 	y.sample(total, middle, count)
 	y.sample(bad, middle, 0)

@@ -29,16 +29,16 @@ func TestObjectivesOnRoutesReadTheirSeries(t *testing.T) {
 	} {
 		found := false
 		for _, r := range rules.Groups[0].Rules {
-			if r.Record == "slo:bad:increase30s" && strings.Contains(r.Expr, want) {
+			if r.Record == "slo:sli_bad:increase30s" && strings.Contains(r.Expr, want) {
 				found = found || labelOf(r, "sloth_slo") == objective
 			}
 		}
 		if !found {
-			t.Errorf("no tile of %s reads %s", objective, want)
+			t.Errorf("no increase of %s reads %s", objective, want)
 		}
 	}
-	if total := rules.Groups[0].Rules; !strings.Contains(text(total), `tile: orders/latency /v1/orders/{id}`) {
-		t.Errorf("the tiles of a route do not name it:\n%s", text(total))
+	if total := rules.Groups[0].Rules; !strings.Contains(text(total), "sli: latency /v1/orders/{id}\n") {
+		t.Errorf("the increases of a route do not name it:\n%s", text(total))
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	TierPage   Tier = "page"
 	TierTicket Tier = "ticket"
 	// TierAlive is the group of the pages on processes as a whole. It runs more
-	// often than tiles are long, because whether somebody answers needs no tile.
+	// often than increases are long, because whether somebody answers needs no increase.
 	// Alerts themselves are pages or tickets.
 	TierAlive Tier = "alive"
 )
@@ -40,7 +40,7 @@ type Group struct {
 	Tier     Tier
 	Interval time.Duration
 	// QueryOffset delays the group by one scrape, so that the newest samples of
-	// every target are there: a tile that was counted too early stays short.
+	// every target are there: an increase that was counted too early stays short.
 	QueryOffset time.Duration
 	// Limit is the number of series that one rule may produce, 0 for any. It
 	// bounds objectives that are grouped by a label.
@@ -77,22 +77,22 @@ type Kind string
 
 // The kinds of alerts.
 const (
-	KindBudgetBurn       Kind = "budget burn"       // an error budget is spent too fast
-	KindNoData           Kind = "no data"           // an objective has nothing to measure
-	KindTilesMissing     Kind = "tiles missing"     // rules did not run, or had nothing to read
-	KindDown             Kind = "down"              // too few processes answer the scraper
-	KindCrashLoop        Kind = "crash loop"        // processes start and crash again and again
-	KindNotReady         Kind = "not ready"         // processes run but take no requests
-	KindScrapeMismatch   Kind = "scrape mismatch"   // samples come at another interval than declared
-	KindDependency       Kind = "dependency"        // a health check fails
-	KindTelemetryDropped Kind = "telemetry dropped" // traces, logs or profiles are lost
-	KindLogsBlocked      Kind = "logs blocked"      // nobody reads the standard output
-	KindLabelOverflow    Kind = "label overflow"    // a label has more values than it may
-	KindLimiterAtFloor   Kind = "limiter at floor"  // shedding no longer helps
-	KindPoolWaits        Kind = "pool waits"        // callers stand in line for connections
-	KindAtMaximum        Kind = "at maximum"        // the autoscaler may add no more processes
-	KindCPUSaturated     Kind = "CPU saturated"     // Go uses every processor that it may
-	KindMemoryNearLimit  Kind = "memory near limit" // Go is at GOMEMLIMIT
+	KindBudgetBurn                    Kind = "budget burn"       // an error budget is spent too fast
+	KindNoData                        Kind = "no data"           // an objective has nothing to measure
+	KindDataIncomplete                Kind = "data incomplete"   // rules did not run, or had nothing to read
+	KindDown                          Kind = "down"              // too few processes answer the scraper
+	KindCrashLoop                     Kind = "crash loop"        // processes start and crash again and again
+	KindNotReady                      Kind = "not ready"         // processes run but take no requests
+	KindScrapeIntervalMismatch        Kind = "scrape mismatch"   // samples come at another interval than declared
+	KindDependency                    Kind = "dependency"        // a health check fails
+	KindTelemetryDropped              Kind = "telemetry dropped" // traces, logs or profiles are lost
+	KindLogsDropped                   Kind = "logs blocked"      // nobody reads the standard output
+	KindMetricCardinalityLimitReached Kind = "label overflow"    // a label has more values than it may
+	KindConcurrencyLimitAtMinimum     Kind = "limiter at floor"  // shedding no longer helps
+	KindDBConnectionPoolSaturated     Kind = "pool waits"        // callers stand in line for connections
+	KindHpaMaxedOut                   Kind = "at maximum"        // the autoscaler may add no more processes
+	KindCPUHigh                       Kind = "CPU saturated"     // Go uses every processor that it may
+	KindMemoryNearLimit               Kind = "memory near limit" // Go is at GOMEMLIMIT
 )
 
 // Alert describes one alert: what the drill, the runbooks and a board need to

@@ -99,7 +99,7 @@ func sameLabels(t *testing.T, name string, got map[string]string, want []slo.Lab
 
 // terminal are records that boards and people read, and no rule.
 var terminal = regexp.MustCompile(`^(slo:current_burn_rate:ratio|slo:period_error_budget_remaining:ratio|` +
-	`slo:objective:ratio|slo:time_period:days|sloth_slo_info|slo:coverage:ratio\d+d|slo:targets_up:sum)$`)
+	`slo:objective:ratio|slo:time_period:days|sloth_slo_info|slo:sli_coverage:ratio\d+d|service:up:sum)$`)
 
 func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 	t.Parallel()
@@ -109,8 +109,8 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 			pageTiles := map[string]bool{}
 			for _, g := range mustCompile(t, src).Groups {
 				recorded, used := map[string]bool{}, map[string]bool{}
-				// The one bridge between the groups: ticket tiles are sums of page
-				// tiles, read a scrape later than they are recorded.
+				// The one bridge between the groups: ticket increases are sums of page
+				// increases, read a scrape later than they are recorded.
 				if g.Tier == slo.TierTicket {
 					maps.Copy(recorded, pageTiles)
 				}
@@ -134,7 +134,7 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 					}
 					// Totals of a page tier, and long windows of objectives whose pairs
 					// cannot fire, are the denominators of recorded ratios.
-					if record != "" && !used[record] && !terminal.MatchString(record) && !strings.HasPrefix(record, "slo:sli_error:ratio_rate") && !strings.HasPrefix(record, "slo:bad:") {
+					if record != "" && !used[record] && !terminal.MatchString(record) && !strings.HasPrefix(record, "slo:sli_error:ratio_rate") && !strings.HasPrefix(record, "slo:sli_bad:") {
 						t.Errorf("%s: nothing reads %s", g.Name, record)
 					}
 				}
@@ -193,7 +193,7 @@ func narrowed(s *parser.VectorSelector, spec slo.Spec) bool {
 		}
 	}
 	return has("service", spec.Service) || has("sloth_service", spec.Service) ||
-		has("sloth_id", spec.Service+"-") || has("tile", spec.Service+"/")
+		has("sloth_id", spec.Service+"-") || has("increase", spec.Service+"/")
 }
 
 func TestNumbersAreExactDecimals(t *testing.T) {
@@ -234,17 +234,17 @@ func TestTilesAreSharedByWhatTheyCount(t *testing.T) {
 	raw := map[string]int{}
 	for _, r := range rules.Groups[0].Rules {
 		for _, s := range selectors(t, r.Expr) {
-			if strings.HasPrefix(s.Name, "http_") && r.Record == "slo:total:increase30s" {
+			if strings.HasPrefix(s.Name, "http_") && r.Record == "slo:sli_total:increase30s" {
 				raw[r.Labels[1].Value]++
 			}
 		}
 	}
 	if len(raw) != 2 {
-		t.Errorf("total tiles %v, want one for requests and one for latencies", raw)
+		t.Errorf("total increases %v, want one for requests and one for latencies", raw)
 	}
 	counted := 0
 	for _, r := range rules.Groups[0].Rules {
-		if r.Record == "slo:bad:increase30s" && strings.Contains(r.Expr, "last_over_time(http_server_routed_requests_total") {
+		if r.Record == "slo:sli_bad:increase30s" && strings.Contains(r.Expr, "last_over_time(http_server_routed_requests_total") {
 			counted++
 		}
 	}
@@ -259,7 +259,7 @@ func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
 		"1s": `le=~"1|1.0"`, "200ms": `le="0.2"`, "2500ms": `le="2.5"`, "10s": `le=~"10|10.0"`, "5ms": `le="0.005"`,
 	} {
 		rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: "+threshold+"}}}]\n")
-		if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, want) {
+		if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, want) {
 			t.Errorf("%s: no %s in %s", threshold, want, got)
 		}
 	}
@@ -268,8 +268,8 @@ func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
 func TestAHistogramInMillisecondsHasItsOwnBound(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: 250ms, histogram: rpc_milliseconds}}}]\n")
-	if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250.0"}`) {
-		t.Errorf("bad tile reads %s", got)
+	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250.0"}`) {
+		t.Errorf("bad increase reads %s", got)
 	}
 }
 

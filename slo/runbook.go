@@ -171,21 +171,21 @@ func (r Rules) feels(a Alert) string {
 		return "Requests are refused by the load balancer, which finds no process to send them to."
 	case KindDependency:
 		return "Whatever needs the dependency fails fast. If users feel it, a budget alert fires too."
-	case KindNoData, KindTilesMissing, KindScrapeMismatch:
+	case KindNoData, KindDataIncomplete, KindScrapeIntervalMismatch:
 		return "Nothing by itself. But alerts on errors may stay silent while this lasts."
 	case KindTelemetryDropped:
 		return "Nothing. Traces, logs or profiles will be missing when somebody looks for them."
-	case KindLogsBlocked:
+	case KindLogsDropped:
 		return "Nothing. Log lines will be missing when somebody looks for them."
-	case KindLabelOverflow:
+	case KindMetricCardinalityLimitReached:
 		return "Nothing. One metric can no longer tell the values of one label apart."
-	case KindLimiterAtFloor:
+	case KindConcurrencyLimitAtMinimum:
 		return "Some requests are refused with 503 and Retry-After, the least important ones first; the others are slow."
-	case KindPoolWaits:
+	case KindDBConnectionPoolSaturated:
 		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
-	case KindAtMaximum:
+	case KindHpaMaxedOut:
 		return "Nothing yet. The next rise in traffic finds no more processes: requests wait, then some are refused."
-	case KindCPUSaturated:
+	case KindCPUHigh:
 		return "Every request is slower: it waits for a processor. If it is too slow, a budget alert fires too."
 	case KindMemoryNearLimit:
 		return "Requests are slower, since collecting garbage takes processors from them; and break off if the kernel ends the process."
@@ -223,11 +223,10 @@ func percent(b *Burn) string {
 // checks are the questions in the order in which somebody asks them.
 func (r Rules) checks(a Alert) []check {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
-	environment := r.Spec.EnvironmentLabel
 	present := c.presence().String()
 	out := []check{{"Is it real?", a.Check, a.Expect}}
 	if r.Spec.Runtime {
-		versions := "count by (" + environment + ", " + semconv.LabelVersion + ", " + semconv.LabelRevision + ") (" + c.scope.metric(semconv.BuildInfo).String()
+		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
 		out = append(out,
 			check{"What runs now?", versions + ")", "one version"},
 			check{"What ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})

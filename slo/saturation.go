@@ -19,7 +19,7 @@ func (c *compiler) saturationAlerts() {
 
 // saturation says whether the alert is one of these.
 func (k Kind) saturation() bool {
-	return k == KindAtMaximum || k == KindCPUSaturated || k == KindMemoryNearLimit
+	return k == KindHpaMaxedOut || k == KindCPUHigh || k == KindMemoryNearLimit
 }
 
 // How long, and how much of it: longer than a burst or a roll-out, in which there
@@ -40,11 +40,11 @@ func (c *compiler) atMaximum(most int) {
 	}
 	highest := strconv.Itoa(most)
 	c.alert(Alert{
-		Kind: KindAtMaximum, Tier: TierTicket, SLO: -1,
+		Kind: KindHpaMaxedOut, Tier: TierTicket, SLO: -1,
 		Check: running, Expect: "less than " + highest + ", where the autoscaler ends",
 		Where: c.by("sum", c.scope.metric(semconv.HTTPServerActiveRequests).String()) + " / " + running,
 	}, Rule{
-		Alert: camel(c.spec.Service) + "AtMaximum", Expr: running + " >= " + highest, For: saturatedFor,
+		Alert: camel(c.spec.Service) + "HpaMaxedOut", Expr: running + " >= " + highest, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value }} processes run, and the autoscaler may add no more",
@@ -56,11 +56,11 @@ func (c *compiler) cpuSaturated() {
 	used := "rate(" + c.scope.metric(semconv.ProcessCPU).String() + "[5m])"
 	share := c.by("sum", used) + " / " + c.by("sum", c.scope.metric(semconv.GoMaxProcs).String())
 	c.alert(Alert{
-		Kind: KindCPUSaturated, Tier: TierTicket, SLO: -1,
+		Kind: KindCPUHigh, Tier: TierTicket, SLO: -1,
 		Check: share, Expect: "less than " + saturatedCPU,
 		Where: "topk(5, " + used + " / " + c.scope.metric(semconv.GoMaxProcs).String() + ")",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "CPUSaturated", Expr: share + " > " + saturatedCPU, For: saturatedFor,
+		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + saturatedCPU, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": processes use {{ $value | humanizePercentage }} of the processors that Go may use",

@@ -24,7 +24,7 @@ func (c *compiler) selfAlerts() {
 
 // lost counts what was given up in ten minutes, by labels.
 func (c *compiler) lost(s selector, by ...string) string {
-	return "sum by (" + strings.Join(append([]string{c.spec.EnvironmentLabel}, by...), ", ") + ") (increase(" + s.String() + "[10m]))"
+	return "sum by (" + c.kept(by...) + ") (increase(" + s.String() + "[10m]))"
 }
 
 func (c *compiler) telemetryDropped() {
@@ -48,10 +48,10 @@ func (c *compiler) logsBlocked() {
 	blocked := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelReason, semconv.DropBlocked))
 	sum := c.lost(blocked)
 	c.alert(Alert{
-		Kind: KindLogsBlocked, Tier: TierTicket, SLO: -1,
+		Kind: KindLogsDropped, Tier: TierTicket, SLO: -1,
 		Check: sum, Expect: "0", Where: c.lost(blocked, semconv.LabelInstance) + " > 0",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "LogsBlocked", Expr: sum + " > 0", For: brokenFor,
+		Alert: camel(c.spec.Service) + "LogsDropped", Expr: sum + " > 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; nobody reads them",
@@ -60,12 +60,12 @@ func (c *compiler) logsBlocked() {
 }
 
 func (c *compiler) labelOverflow() {
-	sum := c.lost(c.scope.metric(semconv.RuntimeLabelOverflow), semconv.LabelMetric, semconv.LabelLabel)
+	sum := c.lost(c.scope.metric(semconv.RuntimeCardinalityOverflow), semconv.LabelMetric, semconv.LabelLabel)
 	c.alert(Alert{
-		Kind: KindLabelOverflow, Tier: TierTicket, SLO: -1,
+		Kind: KindMetricCardinalityLimitReached, Tier: TierTicket, SLO: -1,
 		Check: sum, Expect: "nothing, or 0", Where: sum + " > 0",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "LabelOverflow", Expr: sum + " > 0", For: noDataFor,
+		Alert: camel(c.spec.Service) + "MetricCardinalityLimitReached", Expr: sum + " > 0", For: noDataFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary: c.subject() + ": label {{ printf \"%.24s\" $labels." + semconv.LabelLabel + " }} of {{ printf \"%.40s\" $labels." + semconv.LabelMetric + " }} has too many values",
@@ -76,14 +76,14 @@ func (c *compiler) labelOverflow() {
 
 // limiterAtFloor says that shedding no longer helps.
 func (c *compiler) limiterAtFloor() {
-	floor := c.scope.metric(semconv.RuntimeOverloadAtFloor)
+	floor := c.scope.metric(semconv.RuntimeOverloadAtMinLimit)
 	check := c.by("max", floor.String())
 	c.alert(Alert{
-		Kind: KindLimiterAtFloor, Tier: TierTicket, SLO: -1,
+		Kind: KindConcurrencyLimitAtMinimum, Tier: TierTicket, SLO: -1,
 		Check: check, Expect: "0",
-		Where: "sum by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelReason + ") (rate(" + c.scope.metric(semconv.RuntimeOverloadShed).String() + "[10m])) > 0",
+		Where: "sum by (" + c.kept(semconv.LabelReason) + ") (rate(" + c.scope.metric(semconv.RuntimeOverloadShed).String() + "[10m])) > 0",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "LimiterAtFloor", Expr: check + " == 1", For: brokenFor,
+		Alert: camel(c.spec.Service) + "ConcurrencyLimitAtMinimum", Expr: check + " == 1", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": a process takes the fewest requests it may, and is still slow",
@@ -100,15 +100,15 @@ const (
 
 func (c *compiler) poolWaits() {
 	waited := c.scope.metric(semconv.DBClientConnectionWaitTime)
-	by := []string{c.spec.EnvironmentLabel, semconv.LabelPoolName}
+	by := append(c.spec.Identity(), semconv.LabelPoolName)
 	line := func(by ...string) string {
 		return "sum by (" + strings.Join(by, ", ") + ") (rate(" + waited.String() + "[5m]))"
 	}
 	c.alert(Alert{
-		Kind: KindPoolWaits, Tier: TierTicket, SLO: -1,
+		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
 		Check: line(by...), Expect: "0, and less than " + waitingCallers, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "PoolWaits", Expr: line(by...) + " > " + waitingCallers, For: poolFor,
+		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingCallers, For: poolFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanize }} callers wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} at any time",

@@ -10,7 +10,7 @@ const (
 	RecordBurn       = recordBurn       // how many times faster than allowed the budget burns now
 	RecordPeriodBurn = recordPeriodBurn // the same over the whole period
 	RecordRemaining  = recordRemaining  // share of the budget that is left
-	RecordInfo       = recordInfo       // joins an objective to its tiles
+	RecordInfo       = recordInfo       // joins an objective to its increases
 	RecordTargets    = recordTargets    // processes that answer, by environment
 )
 
@@ -20,7 +20,7 @@ const (
 	LabelSLOName     = labelSlothSLO     // objective, on series of an objective
 	LabelSLOID       = labelSlothID      // service and objective
 	LabelSLOWindow   = labelSlothWindow  // window of a ratio
-	LabelTile        = labelTile         // what is counted, on totals and coverage
+	LabelSLI         = labelSLI          // what is counted, on totals and coverage
 	LabelService     = labelService      // service, on every recorded series and alert
 	LabelAlertName   = labelAlertName
 	LabelEnvironment = labelEnvironment // environment, on alerts

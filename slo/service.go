@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -18,7 +19,7 @@ const (
 	brokenFor   = 5 * time.Minute
 )
 
-// minCoverage is the share of a day's tiles below which a budget is not to be
+// minCoverage is the share of a day's increases below which a budget is not to be
 // trusted: 72 minutes are missing.
 const minCoverage = "0.95"
 
@@ -26,10 +27,15 @@ const minCoverage = "0.95"
 // the scraper writes, or target_info where metrics are pushed.
 func (c *compiler) presence() selector { return c.scope.metric(c.scope.presence) }
 
-func (c *compiler) onEnvironment() string { return "on (" + c.spec.EnvironmentLabel + ") " }
+// kept lists the labels that keep instances of the service apart, and more.
+func (c *compiler) kept(more ...string) string {
+	return strings.Join(append(c.spec.Identity(), more...), ", ")
+}
+
+func (c *compiler) onEnvironment() string { return "on (" + c.kept() + ") " }
 
 func (c *compiler) by(op, expr string) string {
-	return op + " by (" + c.spec.EnvironmentLabel + ") (" + expr + ")"
+	return op + " by (" + c.kept() + ") (" + expr + ")"
 }
 
 // ofService reads a recording of the service as a whole.
@@ -40,7 +46,7 @@ func (c *compiler) ofService(record string) string {
 func (c *compiler) serviceAlerts() {
 	c.aliveAlerts()
 	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
-		c.tilesMissing() // looks at no other
+		c.dataIncomplete() // looks at no other
 	}
 	c.scrapeMismatch()
 	if c.spec.Runtime {
@@ -54,9 +60,9 @@ func (c *compiler) sinceText(d time.Duration) string {
 }
 
 // noData tells an objective that measures nothing from one that has nothing to
-// measure: an idle service has tiles of zero.
+// measure: an idle service has increases of zero.
 func (c *compiler) noData(o resolved) {
-	t := c.tiling(o, TierTicket)
+	t := c.counting(o, TierTicket)
 	present := c.presence().String()
 	if c.spec.Metrics == MetricsScrape {
 		present += " == 1"
@@ -65,7 +71,7 @@ func (c *compiler) noData(o resolved) {
 	expr := running + " unless " + c.onEnvironment() + o.ref(t.bad())
 	if o.Indicator.Custom() {
 		// What counts nothing for a day may be idle, or may not exist at all.
-		idle := running + " unless " + c.onEnvironment() + "(" + ref(recordTotal+"1d", c.totalTile(o)) + " > 0) and " +
+		idle := running + " unless " + c.onEnvironment() + "(" + ref(recordTotal+"1d", c.spec.Service, c.totalSLI(o)) + " > 0) and " +
 			c.onEnvironment() + c.presence().String() + " offset 1d"
 		if o.grouped {
 			expr = idle
@@ -73,12 +79,12 @@ func (c *compiler) noData(o resolved) {
 			expr += " or " + idle
 		}
 	}
-	check := "count by (" + c.spec.EnvironmentLabel + ", " + labelTile + ") (" + c.ofService(t.bad()) + ")"
+	check := "count by (" + c.kept(labelSLI) + ") (" + c.ofService(t.bad()) + ")"
 	c.alert(Alert{
 		Kind: KindNoData, Tier: TierTicket, SLO: o.index,
 		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
 	}, Rule{
-		Alert: "NoData", Expr: expr, For: noDataFor,
+		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
 		Labels: c.alertLabels(TierTicket, append([]Label{{labelSLO, o.Name}}, o.labels...)...),
 	}, texts{
 		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
@@ -86,17 +92,17 @@ func (c *compiler) noData(o resolved) {
 	})
 }
 
-// tilesMissing says that budgets are worth less than they look. A young
+// dataIncomplete says that budgets are worth less than they look. A young
 // environment and one that was taken away on purpose are left alone.
-func (c *compiler) tilesMissing() {
-	// A route that was removed is no gap, so tiles by label are left out.
-	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelTile, groupedTiles)
+func (c *compiler) dataIncomplete() {
+	// A route that was removed is no gap, so increases by label are left out.
+	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelSLI, groupedSLIs)
 	daily := covered(coverage, day)
 	c.alert(Alert{
-		Kind: KindTilesMissing, Tier: TierTicket, SLO: -1,
+		Kind: KindDataIncomplete, Tier: TierTicket, SLO: -1,
 		Check: daily, Expect: "1, and " + minCoverage + " at least",
 	}, Rule{
-		Alert: "SLOTilesMissing",
+		Alert: camel(c.spec.Service) + "SLODataIncomplete",
 		Expr: daily + " < " + minCoverage + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
 			c.presence().String(),
 		Labels: c.alertLabels(TierTicket),
@@ -107,15 +113,15 @@ func (c *compiler) tilesMissing() {
 }
 
 // scrapeMismatch compares the real spacing of samples with the declared one,
-// which every tile depends on.
+// which every increase depends on.
 func (c *compiler) scrapeMismatch() {
 	declared := int64(c.spec.ScrapeInterval / time.Second)
 	spacing := "600 / " + c.by("max", "count_over_time("+c.presence().String()+"[10m])")
 	c.alert(Alert{
-		Kind: KindScrapeMismatch, Tier: TierTicket, SLO: -1,
+		Kind: KindScrapeIntervalMismatch, Tier: TierTicket, SLO: -1,
 		Check: spacing, Expect: strconv.FormatInt(declared, 10),
 	}, Rule{
-		Alert: camel(c.spec.Service) + "ScrapeMismatch", For: mismatchFor,
+		Alert: camel(c.spec.Service) + "ScrapeIntervalMismatch", For: mismatchFor,
 		Expr:   fmt.Sprintf("%s > %d * 1.25 or %s < %d * 0.8", spacing, declared, spacing, declared),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
@@ -126,12 +132,12 @@ func (c *compiler) scrapeMismatch() {
 }
 
 func (c *compiler) dependencyFailing() {
-	check := "min by (" + c.spec.EnvironmentLabel + ", " + semconv.LabelCheck + ") (" + c.scope.metric(semconv.RuntimeHealthCheckUp).String() + ")"
+	check := "min by (" + c.kept(semconv.LabelCheck) + ") (" + c.scope.metric(semconv.RuntimeHealthCheckUp).String() + ")"
 	c.alert(Alert{
 		Kind: KindDependency, Tier: TierTicket, SLO: -1,
 		Check: check, Expect: "1", Where: c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "DependencyFailing", Expr: check + " == 0", For: brokenFor,
+		Alert: camel(c.spec.Service) + "HealthCheckFailing", Expr: check + " == 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one process or more",

@@ -39,9 +39,13 @@ type Spec struct {
 	Selector map[string]string `yaml:"selector"`
 	// EnvironmentLabel keeps environments apart that share a store. Series
 	// without it form one environment of their own.
-	EnvironmentLabel string        `yaml:"environmentLabel"`
-	ScrapeInterval   time.Duration `yaml:"scrapeInterval"` // real spacing of samples
-	Metrics          string        `yaml:"metrics"`        // [MetricsScrape] or [MetricsPush]
+	EnvironmentLabel string `yaml:"environmentLabel"`
+	// GroupBy are labels beside the environment that keep instances of the service
+	// apart, such as cluster, where the scrape sets it. Each value has budgets, alerts
+	// and incidents of its own.
+	GroupBy        []string      `yaml:"groupBy"`
+	ScrapeInterval time.Duration `yaml:"scrapeInterval"` // real spacing of samples
+	Metrics        string        `yaml:"metrics"`        // [MetricsScrape] or [MetricsPush]
 	// Runtime says that the service is built on the scaffold runtime, whose own
 	// metrics then have alerts too.
 	Runtime bool `yaml:"runtime"`
@@ -136,6 +140,9 @@ func setDefault[T comparable](field *T, value T) {
 		*field = value
 	}
 }
+
+// Identity lists the labels that keep instances of the service apart.
+func (s Spec) Identity() []string { return append([]string{s.EnvironmentLabel}, s.GroupBy...) }
 
 // problems is the [Reporter] of a specification that comes from no file.
 type problems struct{ list diag.List }

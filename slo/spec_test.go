@@ -259,7 +259,7 @@ func TestAChangedSpecificationIsCheckedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := rule(t, rules, "slo:bad:increase30s").Expr; !strings.Contains(got, `code="6"`) || strings.Contains(got, `code="5"`) {
+	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `code="6"`) || strings.Contains(got, `code="5"`) {
 		t.Errorf("the rule reads what the specification said before: %s", got)
 	}
 	spec.SLOs[0].Indicator.Ratio.Bad = `a_total{`

@@ -24,7 +24,7 @@ const (
 	// MaxTextLength bounds free text, in characters.
 	MaxTextLength = 1000
 	// MaxGroupLabels bounds the labels that an objective is grouped by: each
-	// multiplies the series of its tiles.
+	// multiplies the series of its increases.
 	MaxGroupLabels = 2
 	// MaxObjectives bounds one specification, and so the size of a rule group.
 	MaxObjectives = 2000
@@ -91,9 +91,10 @@ func (s Spec) validateTelemetry(r Reporter) {
 	switch label := s.EnvironmentLabel; {
 	case !legalLabel(label):
 		r.Problemf("environmentLabel", "%q is not a legal label name", label)
-	case label != labelEnvironment && (slices.Contains(ownLabels(), label) || label == labelTile || strings.HasPrefix(label, "sloth_")):
+	case label != labelEnvironment && (slices.Contains(ownLabels(), label) || label == labelSLI || strings.HasPrefix(label, "sloth_")):
 		r.Problemf("environmentLabel", "%q is written by the rules themselves; name the label that tells production from staging", label)
 	}
+	s.validateGroupBy(r)
 	if s.ScrapeInterval < MinScrapeInterval || s.ScrapeInterval > MaxScrapeInterval {
 		r.Problemf("scrapeInterval", "%s is outside of %s to %s; write the interval that the service is really scraped at",
 			model.Duration(s.ScrapeInterval), model.Duration(MinScrapeInterval), model.Duration(MaxScrapeInterval))
@@ -102,6 +103,24 @@ func (s Spec) validateTelemetry(r Reporter) {
 	}
 	if known := []string{MetricsScrape, MetricsPush}; !slices.Contains(known, s.Metrics) {
 		r.Problemf("metrics", "%q is not known; write %s%s", s.Metrics, strings.Join(known, " or "), diag.DidYouMean(s.Metrics, known))
+	}
+}
+
+func (s Spec) validateGroupBy(r Reporter) {
+	for i, label := range s.GroupBy {
+		path := fmt.Sprintf("groupBy[%d]", i)
+		switch {
+		case !legalLabel(label):
+			r.Problemf(path, "%q is not a legal label name", label)
+		case label == s.EnvironmentLabel:
+			r.Problemf(path, "is the environment label, which always keeps instances apart; leave it out")
+		case slices.Contains(s.GroupBy[:i], label):
+			r.Problemf(path, "duplicate label %q", label)
+		case s.Selector[label] != "":
+			r.Problemf(path, "the selector already matches one value of %q; leave it out", label)
+		case slices.Contains(append(ownLabels(), labelSLI, semconv.LabelJob, semconv.LabelInstance), label) || strings.HasPrefix(label, "sloth_"):
+			r.Problemf(path, "%q has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster", label)
+		}
 	}
 }
 
@@ -290,7 +309,7 @@ func (o Objective) validateGroup(r Reporter, path string) {
 			r.Problemf(at, "%q changes with each process, so its budget would never last; group by a label such as %s", label, semconv.LabelRoute)
 		case slices.Contains(o.GroupBy[:i], label):
 			r.Problemf(at, "%q stands twice; keep one", label)
-		case slices.Contains(ownLabels(), label) || label == labelTile || strings.HasPrefix(label, "sloth_"):
+		case slices.Contains(ownLabels(), label) || label == labelSLI || strings.HasPrefix(label, "sloth_"):
 			r.Problemf(at, "%q is written by the rules themselves; rename the label when scraping", label)
 		}
 	}

@@ -167,7 +167,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		"a page of a service that crashes":      {fast, []map[string]string{crashing}, true},
 		"down while not ready":                  {down, []map[string]string{notReady, fast}, false},
 		"staging does not inhibit production":   {slow, []map[string]string{alert(burn+"PageFast", "critical", "staging")}, false},
-		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersDependencyFailing", "warning", "production")}, false},
+		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersHealthCheckFailing", "warning", "production")}, false},
 	} {
 		if got := inhibited(test.target, test.firing...); got != test.want {
 			t.Errorf("%s: inhibited %t, want %t", name, got, test.want)

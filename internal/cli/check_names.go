@@ -51,7 +51,7 @@ func (lintCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 func observe(t Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
-		target: append(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.Telemetry.EnvironmentLabel),
+		target: slices.Concat(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.SLO().Identity()),
 		scrape: t.Service.Telemetry.ScrapeInterval, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
 	o.exclusions = generatedExclusions()
@@ -116,7 +116,7 @@ func generatedExclusions() []lint.Exclusion {
 			Reason: "The boards that sloth publishes read it.",
 		},
 		{
-			Rule: "record-unused", File: ticket, Record: "slo:coverage:ratio*",
+			Rule: "record-unused", File: ticket, Record: "slo:sli_coverage:ratio*",
 			Reason: "Says how much of a period was measured, for whoever reports on it; boards draw the hours.",
 		},
 	}

@@ -35,7 +35,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"OrdersAvailabilityBudgetBurnPageFast at 10 % bad events: it fires after 17m53s; predicted 9m8s, within 30s",
 		},
 		{
-			"a long window is shortened", edit{`sum_over_time(slo:bad:increase30s{service="orders"}[1h])`, `2 * sum_over_time(slo:bad:increase30s{service="orders"}[30m])`}, tenth,
+			"a long window is shortened", edit{`sum_over_time(slo:sli_bad:increase30s{service="orders"}[1h])`, `2 * sum_over_time(slo:sli_bad:increase30s{service="orders"}[30m])`}, tenth,
 			"OrdersAvailabilityBudgetBurnPageFast at 10 % bad events: it fires after 4m53s; predicted 9m8s",
 		},
 		{
@@ -47,7 +47,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"silence in a healthy week: {alertname=\"OrdersAvailabilityBudgetBurnPageFast\"",
 		},
 		{
-			"the guard on bad events is gone", edit{` and ignoring (sloth_window) slo:bad:increase1h{sloth_id="orders-availability"} >= 4.5`, ""}, "little traffic",
+			"the guard on bad events is gone", edit{` and ignoring (sloth_window) slo:sli_bad:increase1h{sloth_id="orders-availability"} >= 4.5`, ""}, "little traffic",
 			"silence for one failure of availability",
 		},
 		{
@@ -55,11 +55,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"page for a total outage of availability at 60 events an hour: nothing pages within half an hour",
 		},
 		{
-			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:total:increase2m{tile="orders/requests"}`, ""}, "an idle night",
-			`numbers through an idle night: {alertname="NoData"`,
+			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="requests"}`, ""}, "an idle night",
+			`numbers through an idle night: {alertname="OrdersSLONoData"`,
 		},
 		{
-			"a ratio of nothing is NaN", edit{`(slo:total:increase5m{service="orders"} > 0)`, `slo:total:increase5m{service="orders"}`}, "an idle night",
+			"a ratio of nothing is NaN", edit{`(slo:sli_total:increase5m{service="orders"} > 0)`, `slo:sli_total:increase5m{service="orders"}`}, "an idle night",
 			"is NaN after ",
 		},
 		{
@@ -100,10 +100,10 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		},
 		{
 			"a dependency is not watched", edit{"runtime_health_check_up{", "runtime_health_check_dow{"}, "what is a ticket",
-			"OrdersDependencyFailing when a dependency fails: it never fires",
+			"OrdersHealthCheckFailing when a dependency fails: it never fires",
 		},
 		{
-			"windows are read raw", edit{`sum_over_time(slo:total:increase30s{service="orders"}[6h])`, `sum(increase(http_server_routed_requests_total{job="orders"}[6h]))`}, "the cost of the rules",
+			"windows are read raw", edit{`sum_over_time(slo:sli_total:increase30s{service="orders"}[6h])`, `sum(increase(http_server_routed_requests_total{job="orders"}[6h]))`}, "the cost of the rules",
 			"cost of the rules: ",
 		},
 	} {
@@ -137,6 +137,12 @@ func broken(t *testing.T, e edit) drill.Drill {
 			found[e[i]] = found[e[i]] || bytes.Contains(data, []byte(e[i]))
 		}
 		return []byte(strings.NewReplacer(e...).Replace(string(data)))
+	}
+	// In a file, queries are laid out over several lines.
+	for _, g := range rules.Groups {
+		for i := range g.Rules {
+			g.Rules[i].Expr = string(change([]byte(g.Rules[i].Expr)))
+		}
 	}
 	d := drill.Drill{Rules: rules, Fleet: drill.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: 3}}
 	for _, f := range rules.RuleFiles() {

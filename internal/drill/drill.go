@@ -90,7 +90,7 @@ func (d Drill) shares() []rehearsal {
 	return all
 }
 
-// otherParts are the same at every scrape interval but for the tiles.
+// otherParts are the same at every scrape interval but for the increases.
 func otherParts() parts {
 	return parts{
 		each: func(d Drill) []rehearsal {

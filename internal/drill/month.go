@@ -127,7 +127,7 @@ type sum struct {
 	burn, remaining float64 // of the period, as recorded
 }
 
-// period records the tiles and hours of all objectives until end, and reads what
+// period records the increases and hours of all objectives until end, and reads what
 // the period sums up to at now.
 func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now time.Duration) ([]sum, error) {
 	w := d.newWorld(end + time.Hour)
@@ -136,11 +136,11 @@ func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now
 	}
 	bad, total := slo.BadRecord(string(window)), slo.TotalRecord(string(window))
 	inputs := rulelab.Inputs(d.Groups, bad, total)
-	tiles, err := w.lab(func(r rulelab.Rule) bool { return inputs[r.Name] })
+	increases, err := w.lab(func(r rulelab.Rule) bool { return inputs[r.Name] })
 	if err != nil {
 		return nil, err
 	}
-	if _, err := tiles.Rehearse(ctx, at(0), at(end+1)); err != nil {
+	if _, err := increases.Rehearse(ctx, at(0), at(end+1)); err != nil {
 		return nil, err
 	}
 	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordInfo, slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
@@ -171,7 +171,7 @@ func (s *sum) read(ctx context.Context, lab *rulelab.Lab, bad, total string, now
 	for query, into := range map[string]*float64{
 		bad + of: &s.bad,
 		// The info series joins an objective to the total that it may share.
-		total + " and on (" + slo.LabelTile + ") " + slo.RecordInfo + of: &s.total,
+		total + " and on (" + slo.LabelSLI + ") " + slo.RecordInfo + of: &s.total,
 		slo.RecordBudget + of:     &s.budget,
 		slo.RecordObjective + of:  &s.target,
 		slo.RecordPeriodBurn + of: &s.burn,
@@ -225,11 +225,11 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 		sums = append(sums, slo.BadRecord(string(window)), slo.TotalRecord(string(window)), slo.CoverageRecord(string(window)))
 	}
 	inputs := rulelab.Inputs(d.Groups, sums...)
-	tiles, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
+	increases, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
 	if err != nil {
 		return err
 	}
-	if _, err := tiles.Rehearse(ctx, at(0), at(end-counted)); err != nil {
+	if _, err := increases.Rehearse(ctx, at(0), at(end-counted)); err != nil {
 		return err
 	}
 	lab, err := w.lab(nil)

@@ -281,6 +281,9 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 	for i := range processes {
 		from := time.Duration(15+11*i)*time.Minute + time.Duration(i*3)*time.Second
 		failure := time.Duration(80+9*i) * time.Second // after its second scrape at any interval
+		if d.Rules.Spec.Runtime && i%2 == 0 {
+			failure = time.Millisecond // before the first
+		}
 		e := failures(1, from+failure)
 		e.good = synthetic.Steady(0).Then(from, 1)
 		if err := w.add(process{environment: production, name: fmt.Sprint("fresh", i), from: from, traffic: d.all(e)}); err != nil {
@@ -298,7 +301,7 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 	}
 	for _, o := range d.Rules.Spec.SLOs {
 		if len(o.GroupBy) > 0 {
-			continue // has no page tiles
+			continue // has no page increases
 		}
 		v, err := lab.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelSLOName, o.Name), at(end-time.Minute))
 		if err != nil {

@@ -40,27 +40,27 @@ func troubles() []trouble {
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
-		{slo.KindLogsBlocked, "nobody reads the log", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
+		{slo.KindLogsDropped, "nobody reads the log", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(from, to) }},
-		{slo.KindLabelOverflow, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
+		{slo.KindMetricCardinalityLimitReached, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},
-		{slo.KindLimiterAtFloor, "a limit is as low as it may be", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
+		{slo.KindConcurrencyLimitAtMinimum, "a limit is as low as it may be", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.atFloor = between(from, to) }},
-		{slo.KindPoolWaits, "callers wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+		{slo.KindDBConnectionPoolSaturated, "callers wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(from, to) }},
-		{slo.KindScrapeMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
+		{slo.KindScrapeIntervalMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
 			func(w *world, p *process, from, to time.Duration) {
 				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
 			}},
-		{slo.KindAtMaximum, "the autoscaler is at its end", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
-		{slo.KindCPUSaturated, "processes use every processor", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
+		{slo.KindHpaMaxedOut, "the autoscaler is at its end", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindCPUHigh, "processes use every processor", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) {
 				p.worked = synthetic.Steady(0.1).Then(from, 1).Then(to, 0.1).Count
 			}},
 		{slo.KindMemoryNearLimit, "a process is at GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.full = between(from, to) }},
 		{slo.KindNoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
-		{slo.KindTilesMissing, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
+		{slo.KindDataIncomplete, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
 			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
 	}
 }
@@ -70,7 +70,7 @@ func troubles() []trouble {
 func (d Drill) tickets(ctx context.Context, r *record) error {
 	for _, t := range troubles() {
 		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
-		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeMismatch && d.pushed() {
+		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
 			continue
 		}
 		if t.kind == slo.KindNoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
@@ -135,7 +135,7 @@ func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
 		}
 		return nil
 	}
-	if t.kind == slo.KindAtMaximum {
+	if t.kind == slo.KindHpaMaxedOut {
 		for n := range d.Rules.Spec.Replicas.Max {
 			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
 			if n >= d.Rules.Spec.Replicas.Min {

@@ -68,7 +68,7 @@ type world struct {
 	made   map[string]bool // series of counters
 }
 
-// newWorld has one route: tiles sum over routes before anything else happens.
+// newWorld has one route: increases sum over routes before anything else happens.
 // What the number of series matters for sets routes.
 func (d Drill) newWorld(end time.Duration) *world {
 	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
@@ -179,6 +179,9 @@ func (w *world) labelsOf(p process) map[string]string {
 	out := maps.Clone(w.drill.Rules.Spec.Selector)
 	out[w.drill.Rules.Spec.EnvironmentLabel] = p.environment
 	out[semconv.LabelInstance] = p.name
+	for _, label := range w.drill.Rules.Spec.GroupBy {
+		out[label] = "a"
+	}
 	return out
 }
 
@@ -206,10 +209,10 @@ func (w *world) addState(p process, first time.Duration) error {
 		{semconv.ProcessStartTime, nil, start},
 		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) }},
 		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return synthetic.Number(p.failing == nil || !p.failing(t)) }},
-		{semconv.RuntimeOverloadAtFloor, nil, func(t time.Duration) float64 { return synthetic.Number(p.atFloor != nil && p.atFloor(t)) }},
+		{semconv.RuntimeOverloadAtMinLimit, nil, func(t time.Duration) float64 { return synthetic.Number(p.atFloor != nil && p.atFloor(t)) }},
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalTraces, semconv.LabelReason: semconv.DropQueueFull}, orNone(p.dropped)},
 		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalLogs, semconv.LabelReason: semconv.DropBlocked}, orNone(p.blocked)},
-		{semconv.RuntimeLabelOverflow, map[string]string{semconv.LabelMetric: "orders_total", semconv.LabelLabel: "customer"}, orNone(p.overflowed)},
+		{semconv.RuntimeCardinalityOverflow, map[string]string{semconv.LabelMetric: "orders_total", semconv.LabelLabel: "customer"}, orNone(p.overflowed)},
 		{semconv.ProcessCPU, nil, orTenth(p.worked)},
 		{semconv.GoMaxProcs, nil, func(time.Duration) float64 { return 1 }},
 		{semconv.GoMemoryLimit, nil, func(time.Duration) float64 { return memoryLimit }},

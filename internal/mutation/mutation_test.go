@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/prometheus/prometheus/promql/parser"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,10 +115,23 @@ func read(t *testing.T, dir string) files {
 		}
 		data, err := os.ReadFile(path)
 		name, _ := filepath.Rel(dir, path)
-		out[filepath.ToSlash(name)] = string(data)
+		out[filepath.ToSlash(name)] = onOneLine(t, string(data))
 		return err
 	}))
 	return out
+}
+
+// block is a query that is laid out over several lines.
+var block = regexp.MustCompile(`(?m)^    expr: \|2?-\n((?:      .*\n)+)`)
+
+// onOneLine takes the layout off queries, so that mutants need not know it.
+func onOneLine(t *testing.T, text string) string {
+	t.Helper()
+	return block.ReplaceAllStringFunc(text, func(found string) string {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(block.FindStringSubmatch(found)[1])
+		must(t, err)
+		return "    expr: |-\n      " + expr.String() + "\n"
+	})
 }
 
 // catch returns who notices that something is wrong, and what they say.

@@ -17,8 +17,8 @@ func known() names.Known {
 		{Name: "orders_placed_total", Type: "counter", Labels: []string{"channel"}},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}},
 	}}, []names.Recorded{
-		{Name: "slo:bad:increase1h", Expr: `sum_over_time(slo:bad:increase30s[1h])`},
-		{Name: "slo:bad:increase30s", Expr: `sum by (environment) (increase(orders_placed_total[45s]))`, Labels: []string{"slo"}},
+		{Name: "slo:sli_bad:increase1h", Expr: `sum_over_time(slo:sli_bad:increase30s[1h])`},
+		{Name: "slo:sli_bad:increase30s", Expr: `sum by (environment) (increase(orders_placed_total[45s]))`, Labels: []string{"slo"}},
 	}, []string{"environment"})
 }
 
@@ -30,15 +30,15 @@ func TestNamesInQueries(t *testing.T) {
 	}{
 		"a declared metric":              {`sum by (channel) (rate(orders_placed_total{job="x",environment="p"}[$__rate_interval]))`, nil},
 		"a histogram's parts":            {`histogram_quantile(0.99, sum by (le, queue) (rate(wait_seconds_bucket[5m]))) / wait_seconds_count`, nil},
-		"a recorded name":                {`sum_over_time(slo:bad:increase30s[1h]) > 5`, nil},
+		"a recorded name":                {`sum_over_time(slo:sli_bad:increase30s[1h]) > 5`, nil},
 		"what the scraper writes":        {`sum(up{job="x"}) == 0 or absent(up{job="x"})`, nil},
 		"variables everywhere":           {`topk($n, rate(orders_placed_total{channel=~"${channel:regex}",job=~"[[job]]"}[$__range]))`, nil},
 		"alerts":                         {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
 		"a metric nobody declares":       {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
 		"a label it does not have":       {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},
 		"a grouping it cannot give":      {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
-		"labels flow through rules":      {`slo:bad:increase1h{environment="p",slo="x"}`, nil},
-		"and end where they are summed":  {`slo:bad:increase1h{channel="web"}`, []string{"metric slo:bad:increase1h has no label channel"}},
+		"labels flow through rules":      {`slo:sli_bad:increase1h{environment="p",slo="x"}`, nil},
+		"and end where they are summed":  {`slo:sli_bad:increase1h{channel="web"}`, []string{"metric slo:sli_bad:increase1h has no label channel"}},
 		"a match on what is summed away": {`sum(orders_placed_total) / on (channel) orders_placed_total`, []string{`"sum(orders_placed_total)" has no label channel`}},
 		"ignoring what is not there":     {`orders_placed_total / ignoring (nothing) orders_placed_total`, nil},
 		"a label of the other side":      {`orders_placed_total * on (job) group_left (le) wait_seconds_bucket`, nil},
@@ -159,7 +159,7 @@ func TestReadRules(t *testing.T) {
 	queries, recorded, err := names.Rules("a.yaml", []byte(`groups:
 - name: g
   rules:
-  - record: slo:total:increase30s
+  - record: slo:sli_total:increase30s
     expr: sum by (environment) (orders_placed_total{job="x"})
     labels: {tier: page}
   - alert: OrdersDown
@@ -169,12 +169,12 @@ func TestReadRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []names.Query{
-		{File: "a.yaml", Line: 5, At: "record slo:total:increase30s", Expr: `sum by (environment) (orders_placed_total{job="x"})`, Record: "slo:total:increase30s"},
+		{File: "a.yaml", Line: 5, At: "record slo:sli_total:increase30s", Expr: `sum by (environment) (orders_placed_total{job="x"})`, Record: "slo:sli_total:increase30s"},
 		{File: "a.yaml", Line: 8, At: "alert OrdersDown", Expr: "up == 0", Alert: "OrdersDown"},
 	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)
 	}
-	if len(recorded) != 1 || recorded[0].Name != "slo:total:increase30s" || !slices.Equal(recorded[0].Labels, []string{"tier"}) {
+	if len(recorded) != 1 || recorded[0].Name != "slo:sli_total:increase30s" || !slices.Equal(recorded[0].Labels, []string{"tier"}) {
 		t.Errorf("recorded %+v", recorded)
 	}
 	if _, _, err := names.Rules("b.yaml", []byte("groups:\n- name: g\n  rules:\n  - record: x\n    expr: 'sum('\n")); err == nil || err.Error() != "b.yaml:5:16: groups[0].rules[0].expr: not PromQL: unclosed left parenthesis" {
@@ -190,8 +190,8 @@ func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
   - alert: A
     expr: up == 0
     annotations:
-      description: 'At 12:30:15, see a:b:c. {{ range query (printf "slo:bad:increase1h%s / slo:bad:increase1h" $m) }}{{ .Value }}{{ end }}'
-      summary: '{{ range query "slo:bad:increase2h" }}{{ .Value }}{{ end }}'
+      description: 'At 12:30:15, see a:b:c. {{ range query (printf "slo:sli_bad:increase1h%s / slo:sli_bad:increase1h" $m) }}{{ .Value }}{{ end }}'
+      summary: '{{ range query "slo:sli_bad:increase2h" }}{{ .Value }}{{ end }}'
 `))
 	if err != nil {
 		t.Fatal(err)

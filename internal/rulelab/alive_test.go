@@ -119,7 +119,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 
 // onProcesses are the rules of the group on processes.
 func onProcesses(r rulelab.Rule) bool {
-	return r.KeepFiringFor > 0 || r.Name == slo.RecordTargets || r.Name == "slo:environment_seen:timestamp_seconds"
+	return r.KeepFiringFor > 0 || r.Name == slo.RecordTargets || r.Name == "service:last_seen:timestamp_seconds"
 }
 
 // What happens each week must wake nobody.

@@ -35,24 +35,24 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 			lab := w.lab(rules, rulelab.Options{Only: isWindow})
 			rehearse(t, lab, 0, time.Hour+10*time.Minute)
 			for _, g := range rules.Groups[:2] {
-				tile := slo.BadRecord(model.Duration(g.Interval).String())
-				if got := value1(t, lab, "sum_over_time("+tile+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
-					t.Errorf("%s tiles counted %v failures, want 5", g.Tier, got)
+				increase := slo.BadRecord(model.Duration(g.Interval).String())
+				if got := value1(t, lab, "sum_over_time("+increase+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
+					t.Errorf("%s increases counted %v failures, want 5", g.Tier, got)
 				}
 			}
 		})
 	}
 }
 
-// measured records the tiles and hours of the spans, and at the end of the last
+// measured records the increases and hours of the spans, and at the end of the last
 // one what the whole period sums up to.
 func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration) *rulelab.Lab {
 	t.Helper()
-	tiles := w.lab(rules, rulelab.Options{Only: func(r rulelab.Rule) bool {
+	increases := w.lab(rules, rulelab.Options{Only: func(r rulelab.Rule) bool {
 		return strings.HasSuffix(r.Name, ":increase30s") || strings.HasSuffix(r.Name, ":increase2m") || hasClockHour(r.Name)
 	}})
 	for _, span := range spans {
-		check(t, tiles.Backfill(t.Context(), at(span[0]), at(span[1]+1)))
+		check(t, increases.Backfill(t.Context(), at(span[0]), at(span[1]+1)))
 	}
 	end := spans[len(spans)-1][1]
 	period := w.lab(rules, rulelab.Options{Only: func(r rulelab.Rule) bool { return strings.HasSuffix(r.Name, "30d") && !r.IsAlert }})
@@ -83,8 +83,8 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 	w.replicas("production", 1, synthetic.Steady(10), synthetic.Steady(0.1))
 	gap := 25 * day
 	lab := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
-	missing := 30*24*60 - value1(t, lab, "slo:total:increase30d", end-15*time.Second)/10.1/60
-	// Up to one tile of two minutes more at either end.
+	missing := 30*24*60 - value1(t, lab, "slo:sli_total:increase30d", end-15*time.Second)/10.1/60
+	// Up to one increase of two minutes more at either end.
 	if missing < 6 || missing > 14 {
 		t.Errorf("%.1f minutes are missing after a gap of 10", missing)
 	}

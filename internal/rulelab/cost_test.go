@@ -35,9 +35,9 @@ func costOn(t *testing.T, routes int) {
 	rules := compile(t, specOf(scrape, "replicas: {min: 3}"))
 	w := newWorld(t, scrape, end)
 	referenceFleet(w, routes)
-	// The tiles of a month and what reads its own past, then an hour as it runs.
-	tiles := w.lab(rules, rulelab.Options{Only: isWindow})
-	check(t, tiles.Backfill(t.Context(), at(0), at(end-time.Hour)))
+	// The increases of a month and what reads its own past, then an hour as it runs.
+	increases := w.lab(rules, rulelab.Options{Only: isWindow})
+	check(t, increases.Backfill(t.Context(), at(0), at(end-time.Hour)))
 	hours := w.lab(rules, rulelab.Options{Only: func(r rulelab.Rule) bool { return !r.IsAlert && hasClockHour(r.Name) }})
 	check(t, hours.Backfill(t.Context(), at(0), at(end-time.Hour)))
 	lab := w.lab(rules, rulelab.Options{})
@@ -61,7 +61,7 @@ func costOn(t *testing.T, routes int) {
 }
 
 func hasClockHour(name string) bool {
-	return name == "slo:bad:increase_clock_hour" || name == "slo:total:increase_clock_hour"
+	return name == "slo:sli_bad:increase_clock_hour" || name == "slo:sli_total:increase_clock_hour"
 }
 
 func referenceFleet(w *world, routes int) {

@@ -120,7 +120,7 @@ func targets(r *rand.Rand, scrape time.Duration) map[string]func(i int) target {
 	}
 }
 
-// TestEveryEventOfEveryScrapeIsCountedOnce holds the tiles to what the scrapes
+// TestEveryEventOfEveryScrapeIsCountedOnce holds the increases to what the scrapes
 // contain, through everything that happens to processes, at every scrape interval
 // and at random phases of scrapes, starts and evaluations.
 func TestEveryEventOfEveryScrapeIsCountedOnce(t *testing.T) {
@@ -160,7 +160,7 @@ func TestCreatedTimestampsChangeNoCount(t *testing.T) {
 			}
 			lab := w.lab(compile(t, specOf(scrape, "")), rulelab.Options{Only: isWindow, Phase: 7 * time.Second})
 			rehearse(t, lab, 0, end)
-			exactly(t, name, value1(t, lab, "sum_over_time(slo:bad:increase30s[1h])", end), bad)
+			exactly(t, name, value1(t, lab, "sum_over_time(slo:sli_bad:increase30s[1h])", end), bad)
 			plain := value1(t, lab, `sum_over_time(sum(increase(http_server_routed_requests_total{outcome="server_error"}[45s]))[1h:30s]) * 30 / 45`, end)
 			t.Logf("created timestamps %t, %s: sums of increase[45s] are off by %+.2f %%", created, name, 100*(plain/bad-1))
 		}
@@ -182,9 +182,9 @@ func countedExactly(t *testing.T, r *rand.Rand, name string, scrape time.Duratio
 	rules := compile(t, specOf(scrape, ""))
 	lab := w.lab(rules, rulelab.Options{Only: isWindow, Phase: time.Duration(r.Int64N(int64(30 * time.Second))).Round(time.Millisecond)})
 	rehearse(t, lab, 0, end)
-	for _, tile := range []string{"30s", "2m"} {
-		exactly(t, name+", bad tiles of "+tile, value1(t, lab, "sum_over_time(slo:bad:increase"+tile+"[1h])", end), bad)
-		exactly(t, name+", tiles of "+tile, value1(t, lab, "sum_over_time(slo:total:increase"+tile+"[1h])", end), good+bad)
+	for _, increase := range []string{"30s", "2m"} {
+		exactly(t, name+", bad increases of "+increase, value1(t, lab, "sum_over_time(slo:sli_bad:increase"+increase+"[1h])", end), bad)
+		exactly(t, name+", increases of "+increase, value1(t, lab, "sum_over_time(slo:sli_total:increase"+increase+"[1h])", end), good+bad)
 	}
 }
 

@@ -44,6 +44,39 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	}
 }
 
+// Two clusters of one environment, with processes of the same names, are two services
+// to whoever is on call.
+func TestClustersArePagedApart(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func(good, bad synthetic.Flow) pod{
+		"requests fail":      func(good, bad synthetic.Flow) pod { return pod{good: good, bad: bad} },
+		"processes are gone": func(good, _ synthetic.Flow) pod { return pod{good: good, up: until(3 * time.Hour)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(15*time.Second, threeReplicas+"\ngroupBy: [cluster]"))
+			w := newWorld(t, 15*time.Second, 5*time.Hour)
+			good, bad := synthetic.Incident(100, 0.5, 3*time.Hour+7*time.Second, 4*time.Hour)
+			for i := range 3 {
+				p := fails(good.Times(1.0/3), bad.Times(1.0/3))
+				p.env, p.cluster, p.name = "production", "eu", fmt.Sprint("p", i)
+				w.add(p)
+				w.add(pod{env: "production", cluster: "us", name: p.name, good: synthetic.Steady(30), bad: synthetic.Steady(0)})
+			}
+			lab := w.lab(rules, rulelab.Options{})
+			rehearse(t, lab, 0, w.end)
+			for _, f := range lab.History() {
+				if cluster := f.Labels.Get("cluster"); cluster != "eu" {
+					t.Errorf("%s fires for cluster %q", f.Alert, cluster)
+				}
+			}
+			if got := pages(t, rules, lab, w.end); len(got) != 1 {
+				t.Errorf("%d pages: %v; want one", len(got), got)
+			}
+		})
+	}
+}
+
 func TestOneIncidentIsOnePage(t *testing.T) {
 	t.Parallel()
 	for _, share := range []float64{0.05, 0.1, 0.5, 1} {
@@ -191,8 +224,8 @@ func TestSamplesThatComeLateAreCounted(t *testing.T) {
 		}
 		check(t, lab.Run(t.Context(), at(now), at(now+time.Second)))
 	}
-	// From the first tile with two samples to the last before the end.
-	near(t, "late samples", value1(t, lab, "sum_over_time(slo:bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
+	// From the first increase with two samples to the last before the end.
+	near(t, "late samples", value1(t, lab, "sum_over_time(slo:sli_bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
 }
 
 func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {

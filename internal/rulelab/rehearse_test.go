@@ -231,7 +231,7 @@ func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 	}
 	w := evaluateTwice(t, fill, 0, end, rulelab.Options{}, files...)
 	// The sum over a period looks an hour ahead of itself; what reads it comes after.
-	if got := fmt.Sprint(w.left); got != "[slo:bad:increase30d slo:total:increase30d slo:sli_error:ratio_rate30d slo:period_burn_rate:ratio slo:period_error_budget_remaining:ratio]" {
+	if got := fmt.Sprint(w.left); got != "[slo:sli_bad:increase30d slo:sli_total:increase30d slo:sli_error:ratio_rate30d slo:period_burn_rate:ratio slo:period_error_budget_remaining:ratio]" {
 		t.Errorf("left out: %s", got)
 	}
 	fired := map[string]bool{}

@@ -29,6 +29,7 @@ type pod struct {
 	lost       func(t time.Duration) bool          // a scrape that gets through to nobody
 	vanishes   bool                                // its target goes away with it
 	unreported bool                                // without request metrics
+	cluster    string
 }
 
 // world is a store that pods fill, scraped at one interval.
@@ -77,7 +78,7 @@ func (w *world) add(p pod) {
 
 func (w *world) series(p pod, first time.Duration, name string, exists func(time.Duration) bool, read func(time.Duration) float64, more ...string) {
 	w.t.Helper()
-	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env}, more...)...)
+	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env, "cluster", p.cluster}, more...)...)
 	check(w.t, w.store.Generate(l, synthetic.Series{
 		First: first, Last: w.end, Every: w.scrape, Lost: p.lost, Exists: exists, Read: read,
 	}.Generator()))
@@ -145,8 +146,8 @@ func scrapes() []time.Duration {
 // isWindow tells the recordings that burn alerts read from those of the period
 // and of the service, which read their own past.
 func isWindow(r rulelab.Rule) bool {
-	return !r.IsAlert && (strings.HasPrefix(r.Name, "slo:bad:") || strings.HasPrefix(r.Name, "slo:total:") ||
-		strings.HasPrefix(r.Name, "slo:sli_error:") || r.Name == "slo:coverage:ratio1h") &&
+	return !r.IsAlert && (strings.HasPrefix(r.Name, "slo:sli_bad:") || strings.HasPrefix(r.Name, "slo:sli_total:") ||
+		strings.HasPrefix(r.Name, "slo:sli_error:") || r.Name == "slo:sli_coverage:ratio1h") &&
 		!strings.HasSuffix(r.Name, "30d") && !strings.HasSuffix(r.Name, "clock_hour")
 }
 

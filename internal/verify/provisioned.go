@@ -17,7 +17,7 @@ import (
 )
 
 // scrapeInterval proves that the service's own Prometheus scrapes as declared:
-// every tile and every window of the rules depends on it.
+// every increase and every window of the rules depends on it.
 func (s *session) scrapeInterval() {
 	if s.subject.Provisioned.Prometheus == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -80,6 +81,10 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 func (s *Subject) describe(rules slo.Rules) {
 	spec := rules.Spec
 	s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = spec.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
+	s.Selector = maps.Clone(spec.Selector)
+	for _, label := range spec.GroupBy {
+		s.Selector[label] = Environment // the scrape sets it
+	}
 	for _, o := range spec.SLOs {
 		if o.Indicator.Latency != nil {
 			s.Slow = max(s.Slow, time.Duration(slower*float64(o.Indicator.Latency.Threshold)))

@@ -449,7 +449,7 @@ func TestHostsAreBounded(t *testing.T) {
 				t.Errorf("got %d series %q, want %d and %q", len(got), got, tt.own+1, over)
 			}
 			want := []string{semconv.LabelServerAddress + " " + semconv.HTTPClientRequestDuration + " " + strconv.Itoa(100-tt.own)}
-			if got := g.series(t, semconv.RuntimeLabelOverflow); !slices.Equal(got, want) {
+			if got := g.series(t, semconv.RuntimeCardinalityOverflow); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})

@@ -54,7 +54,7 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts that were sent because the one before was not answered yet.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	overflow, err := reg.Counter(semconv.RuntimeLabelOverflow, "Observations that went into an overflow series because a label had too many values.",
+	overflow, err := reg.Counter(semconv.RuntimeCardinalityOverflow, "Observations that went into an overflow series because a label had too many values.",
 		semconv.LabelMetric, semconv.LabelLabel)
 	if err != nil {
 		return nil, err

@@ -392,7 +392,7 @@ func TestLateSpanOfAFailure(t *testing.T) {
 	svc.WaitLog(func(l servicetest.Line) bool {
 		return l["span_id"] == late.SpanID && l["trace_id"] == late.TraceID && l["msg"] == "request failed" && l["sampled"] == false
 	})
-	if n, _ := svc.Metric(semconv.RuntimeLateSpans, nil); n < 1 {
+	if n, _ := svc.Metric(semconv.RuntimeErrorSlowSpans, nil); n < 1 {
 		t.Errorf("%v late spans are counted", n)
 	}
 }

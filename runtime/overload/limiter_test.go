@@ -37,9 +37,9 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	}
 	var want strings.Builder
 	want.WriteString(`
-# HELP runtime_overload_at_floor 1 while the limit is as low as it may get.
-# TYPE runtime_overload_at_floor gauge
-runtime_overload_at_floor 0
+# HELP runtime_overload_at_min_limit 1 while the limit is as low as it may get.
+# TYPE runtime_overload_at_min_limit gauge
+runtime_overload_at_min_limit 0
 # HELP runtime_overload_in_flight Requests that are worked on.
 # TYPE runtime_overload_in_flight gauge
 runtime_overload_in_flight 0
@@ -85,7 +85,7 @@ func TestGaugesShowWhatHappens(t *testing.T) {
 		}
 		synctest.Wait()
 		for name, want := range map[string]float64{
-			semconv.RuntimeOverloadLimit: 2, semconv.RuntimeOverloadInFlight: 2, semconv.RuntimeOverloadQueued: 1, semconv.RuntimeOverloadAtFloor: 1,
+			semconv.RuntimeOverloadLimit: 2, semconv.RuntimeOverloadInFlight: 2, semconv.RuntimeOverloadQueued: 1, semconv.RuntimeOverloadAtMinLimit: 1,
 		} {
 			if got := gauge(t, reg, name); got != want {
 				t.Errorf("%s is %g, want %g", name, got, want)

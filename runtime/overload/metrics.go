@@ -34,7 +34,7 @@ func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 		{semconv.RuntimeOverloadLimit, "Requests that may be worked on at a time.", func() float64 { return float64(int(l.rule.limit)) }},
 		{semconv.RuntimeOverloadInFlight, "Requests that are worked on.", func() float64 { return float64(l.inFlight) }},
 		{semconv.RuntimeOverloadQueued, "Requests that wait to be begun.", func() float64 { return float64(l.queue.length) }},
-		{semconv.RuntimeOverloadAtFloor, "1 while the limit is as low as it may get.", l.atFloor},
+		{semconv.RuntimeOverloadAtMinLimit, "1 while the limit is as low as it may get.", l.atFloor},
 	} {
 		read := func() float64 {
 			l.mu.Lock()

@@ -102,12 +102,12 @@ const (
 	// RuntimeTelemetryDropped counts telemetry that was given up, by signal and
 	// reason. Telemetry is dropped rather than let it slow a request.
 	RuntimeTelemetryDropped = "runtime_telemetry_dropped_total"
-	// RuntimeLabelOverflow counts observations that went into the overflow
+	// RuntimeCardinalityOverflow counts observations that went into the overflow
 	// series because a label exceeded its ceiling, by metric and label.
-	RuntimeLabelOverflow = "runtime_label_overflow_total"
-	// RuntimeLateSpans counts server spans that were exported although the
+	RuntimeCardinalityOverflow = "runtime_cardinality_overflow_total"
+	// RuntimeErrorSlowSpans counts server spans that were exported although the
 	// sampler had said no, because the request failed or was slow.
-	RuntimeLateSpans = "runtime_late_spans_total"
+	RuntimeErrorSlowSpans = "runtime_error_slow_spans_total"
 	// RuntimeLogsSuppressed counts log lines that were not written because an
 	// identical one had just been.
 	RuntimeLogsSuppressed = "runtime_logs_suppressed_total"
@@ -128,9 +128,9 @@ const (
 	// OVERLOAD_MODE is observe, and would have been rejected otherwise, by priority and
 	// reason.
 	RuntimeOverloadWouldShed = "runtime_overload_would_shed_total"
-	// RuntimeOverloadAtFloor is 1 while the limit is as low as it may get:
+	// RuntimeOverloadAtMinLimit is 1 while the limit is as low as it may get:
 	// whatever makes the service slow, a lower limit will not cure it.
-	RuntimeOverloadAtFloor = "runtime_overload_at_floor"
+	RuntimeOverloadAtMinLimit = "runtime_overload_at_min_limit"
 )
 
 // Metrics of the HTTP client's protections.

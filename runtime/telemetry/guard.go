@@ -125,7 +125,7 @@ func (g *labelGuard) count(n int) {
 
 // guarded gives each label its guard.
 func (r *Registry) guarded(metric string, labels []string) prometheus.ConstrainableLabels {
-	if metric == semconv.RuntimeLabelOverflow {
+	if metric == semconv.RuntimeCardinalityOverflow {
 		return prometheus.UnconstrainedLabels(labels) // its values are names in the code
 	}
 	constrained := make(prometheus.ConstrainedLabels, 0, len(labels))
@@ -139,7 +139,7 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 
 // SetLabelCeiling changes how many values each label of each metric has room for;
 // 1000 without it. The values beyond share one series with the value
-// [semconv.OverflowValue]; they are counted in runtime_label_overflow_total, and
+// [semconv.OverflowValue]; they are counted in runtime_cardinality_overflow_total, and
 // the first one of a label is warned about. It takes effect at once; values that
 // have a place keep it.
 //
@@ -154,14 +154,14 @@ func (r *Registry) ceiling() int { return int(r.labelCeiling.Load()) }
 // declareOverflow declares the counter of overflows. A registry of its own, as in
 // a test, has it from the first overflow on.
 func (r *Registry) declareOverflow() (*prometheus.CounterVec, error) {
-	return r.Counter(semconv.RuntimeLabelOverflow, overflowHelp, semconv.LabelMetric, semconv.LabelLabel)
+	return r.Counter(semconv.RuntimeCardinalityOverflow, overflowHelp, semconv.LabelMetric, semconv.LabelLabel)
 }
 
 // zeroOverflows gives the labels of a metric their zeros. The caller holds the
 // mutex.
 func (r *Registry) zeroOverflows(d Declaration) {
-	vec, ok := r.vecs[semconv.RuntimeLabelOverflow].(*prometheus.CounterVec)
-	if !ok || d.Name == semconv.RuntimeLabelOverflow {
+	vec, ok := r.vecs[semconv.RuntimeCardinalityOverflow].(*prometheus.CounterVec)
+	if !ok || d.Name == semconv.RuntimeCardinalityOverflow {
 		return
 	}
 	for _, label := range d.Labels {
@@ -173,7 +173,7 @@ func (r *Registry) overflowOf(metric, label string) prometheus.Counter {
 	vec, err := r.declareOverflow()
 	if err != nil {
 		// Somebody took the name for another metric, which New would have refused.
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: semconv.RuntimeLabelOverflow, Help: overflowHelp})
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: semconv.RuntimeCardinalityOverflow, Help: overflowHelp})
 	}
 	return vec.WithLabelValues(metric, label)
 }

@@ -37,7 +37,7 @@ func series(t *testing.T, g prometheus.Gatherer, metric string) []*dto.Metric {
 
 func overflows(t *testing.T, g prometheus.Gatherer, metric, label string) (n float64) {
 	t.Helper()
-	for _, m := range series(t, g, semconv.RuntimeLabelOverflow) {
+	for _, m := range series(t, g, semconv.RuntimeCardinalityOverflow) {
 		if m.GetLabel()[0].GetValue() == label && m.GetLabel()[1].GetValue() == metric {
 			n += m.GetCounter().GetValue()
 		}
@@ -350,7 +350,7 @@ func TestOverflowsStartAtZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	zeros := map[string]bool{}
-	for _, m := range series(t, tel.Metrics(), semconv.RuntimeLabelOverflow) {
+	for _, m := range series(t, tel.Metrics(), semconv.RuntimeCardinalityOverflow) {
 		if m.GetCounter().GetValue() == 0 {
 			zeros[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[0].GetValue()] = true
 		}
@@ -420,7 +420,7 @@ func TestDeclarationsKnowTheOverflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(declared, []byte(semconv.RuntimeLabelOverflow)) {
-		t.Errorf("the declared metrics lack %s", semconv.RuntimeLabelOverflow)
+	if !bytes.Contains(declared, []byte(semconv.RuntimeCardinalityOverflow)) {
+		t.Errorf("the declared metrics lack %s", semconv.RuntimeCardinalityOverflow)
 	}
 }

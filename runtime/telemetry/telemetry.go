@@ -155,7 +155,7 @@ func (t *Telemetry) declare() error {
 		return err
 	}
 	t.suppressed = suppressed.WithLabelValues()
-	late, err := t.registry.Counter(semconv.RuntimeLateSpans, "Unsampled requests whose span was exported because they failed or were slow.")
+	late, err := t.registry.Counter(semconv.RuntimeErrorSlowSpans, "Unsampled requests whose span was exported because they failed or were slow.")
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func builtIn() Service {
 		Telemetry: Telemetry{
 			Selector:         map[string]string{},
 			EnvironmentLabel: semconv.LabelEnvironment,
+			GroupBy:          []string{},
 			ScrapeInterval:   slo.DefaultScrapeInterval,
 			TraceRatio:       0.01,
 			Histograms:       "classic",

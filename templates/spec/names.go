@@ -28,6 +28,7 @@ func (s Service) SLO() slo.Spec {
 		Owner:            s.Owner,
 		Selector:         s.Telemetry.Selector,
 		EnvironmentLabel: s.Telemetry.EnvironmentLabel,
+		GroupBy:          s.Telemetry.GroupBy,
 		ScrapeInterval:   s.Telemetry.ScrapeInterval,
 		Metrics:          s.Telemetry.Metrics,
 		Runtime:          true,

@@ -92,6 +92,7 @@ admin: {addr: ":9465"}
 telemetry:
   selector: {app: orders, cluster: a}
   environmentLabel: env
+  groupBy: [region]
   scrapeInterval: 1m
   traceRatio: 1
   histograms: both
@@ -119,7 +120,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
 		Admin:      spec.Admin{Addr: ":9465"},
 		Telemetry: spec.Telemetry{
-			Selector: map[string]string{"app": "orders", "cluster": "a"}, EnvironmentLabel: "env",
+			Selector: map[string]string{"app": "orders", "cluster": "a"}, EnvironmentLabel: "env", GroupBy: []string{"region"},
 			ScrapeInterval: time.Minute, TraceRatio: 1, Histograms: "both", Metrics: "push",
 		},
 		Links: slo.Links{

@@ -82,11 +82,14 @@ type Telemetry struct {
 	// every query of rules and boards.
 	Selector map[string]string `yaml:"selector"`
 	// EnvironmentLabel separates production from the rest in every query.
-	EnvironmentLabel string        `yaml:"environmentLabel"`
-	ScrapeInterval   time.Duration `yaml:"scrapeInterval"` // [slo.MinScrapeInterval] to [slo.MaxScrapeInterval]
-	TraceRatio       float64       `yaml:"traceRatio"`     // 0 to 1, of new traces
-	Histograms       string        `yaml:"histograms"`     // one of [Histograms]
-	Metrics          string        `yaml:"metrics"`        // one of [MetricsTransports]
+	EnvironmentLabel string `yaml:"environmentLabel"`
+	// GroupBy are labels beside the environment that keep instances of the service
+	// apart, such as cluster, where the scrape sets it.
+	GroupBy        []string      `yaml:"groupBy"`
+	ScrapeInterval time.Duration `yaml:"scrapeInterval"` // [slo.MinScrapeInterval] to [slo.MaxScrapeInterval]
+	TraceRatio     float64       `yaml:"traceRatio"`     // 0 to 1, of new traces
+	Histograms     string        `yaml:"histograms"`     // one of [Histograms]
+	Metrics        string        `yaml:"metrics"`        // one of [MetricsTransports]
 }
 
 // Patterns lists the kinds of service that can be generated.

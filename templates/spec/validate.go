@@ -163,7 +163,7 @@ func (r reporter) ProblemAtf(path string, offset int, format string, args ...any
 	switch topKey(path) {
 	case "apiVersion", "service", "description", "owner": // checked by own, with the stricter rules of generated code
 		return
-	case "selector", "environmentLabel", "scrapeInterval", "metrics":
+	case "selector", "environmentLabel", "groupBy", "scrapeInterval", "metrics":
 		path = "telemetry." + path
 	case "replicas":
 		path = "deploy." + path

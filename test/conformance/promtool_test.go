@@ -127,7 +127,7 @@ func mutations() []mutation {
 	}
 	return []mutation{
 		{"records doubled", onTested("record", func(r map[string]any) { r["expr"] = fmt.Sprintf("(%s) * 2", r["expr"]) }), false},
-		{"records with another label", onTested("record", func(r map[string]any) { r["labels"] = map[string]any{"tile": "other"} }), false},
+		{"records with another label", onTested("record", func(r map[string]any) { r["labels"] = map[string]any{"increase": "other"} }), false},
 		{"alerts that never fire", onTested("alert", func(r map[string]any) { r["expr"] = fmt.Sprintf("(%s) and on () vector(0) > 1", r["expr"]) }), false},
 		{"alerts that always fire", onTested("alert", func(r map[string]any) { r["expr"] = "vector(1)" }), false},
 		{"alerts that wait for a day", onTested("alert", func(r map[string]any) { r["for"] = "1d" }), false},

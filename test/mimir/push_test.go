@@ -63,7 +63,7 @@ type group struct {
 // expect compares what was done to the groups of the service.
 func (p pushed) expect(t *testing.T, alive, page, ticket string) {
 	t.Helper()
-	want := pushed{"orders-slo-alive": alive, "orders-slo-page": page, "orders-slo-ticket": ticket}
+	want := pushed{"orders-instances": alive, "orders-slo-page": page, "orders-slo-ticket": ticket}
 	if fmt.Sprint(p) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", p, want)
 	}
@@ -147,17 +147,17 @@ func pushWritesWhatDiffers(t *testing.T, p programs) {
 // prune gives a group another name: the old one stays until it is asked for.
 func prune(t *testing.T, must func(more ...string) pushed, alive string) {
 	t.Helper()
-	change(t, alive, "name: orders-slo-alive", "name: orders-slo-up")
+	change(t, alive, "name: orders-instances", "name: orders-slo-up")
 	did := must()
-	if did["orders-slo-up"] != "created yes" || did["orders-slo-alive"] != "gone no" {
+	if did["orders-slo-up"] != "created yes" || did["orders-instances"] != "gone no" {
 		t.Errorf("%v", did)
 	}
 	did = must("--prune")
-	if did["orders-slo-up"] != "unchanged no" || did["orders-slo-alive"] != "removed yes" {
+	if did["orders-slo-up"] != "unchanged no" || did["orders-instances"] != "removed yes" {
 		t.Errorf("%v", did)
 	}
 	did = must("--prune")
-	if _, still := did["orders-slo-alive"]; still || len(did) != 3 {
+	if _, still := did["orders-instances"]; still || len(did) != 3 {
 		t.Errorf("%v", did)
 	}
 }
@@ -171,7 +171,7 @@ func pushExplainsTheDefaultLimit(t *testing.T, p programs) {
 	did.expect(t, "created yes", "created no", "created no")
 	const name = "ruler_max_rules_per_rule_group to at least "
 	_, rest, found := strings.Cut(refusal, name)
-	if !found || !strings.Contains(refusal, "\nWritten: orders-slo-alive.\nNot written: orders-slo-page, orders-slo-ticket.") {
+	if !found || !strings.Contains(refusal, "\nWritten: orders-instances.\nNot written: orders-slo-page, orders-slo-ticket.") {
 		t.Fatalf("%s", refusal)
 	}
 	enough, _, _ := strings.Cut(rest, ",")

@@ -1,0 +1,66 @@
+package slo_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+const inClusters = `apiVersion: scaffold.slo/v1
+service: orders
+owner: a
+runtime: true
+connectionPool: true
+groupBy: [cluster]
+replicas: {min: 2, max: 10}
+links: {grafana: https://grafana.acme.test}
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+  - {name: latency, objective: 99, indicator: {latency: {threshold: 70ms}}}
+  - {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}
+  - {name: own, objective: 99, indicator: {ratio: {total: a_total, bad: 'a_total{x="y"}'}}}
+`
+
+// Whatever names the environment names the cluster, too.
+func TestClustersAreKeptApartEverywhere(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, inClusters)
+	lists := regexp.MustCompile(`\b(by|on|group_left) \(([^)]*deployment_environment_name[^)]*)\)`)
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			for _, m := range lists.FindAllString(r.Expr, -1) {
+				if !strings.Contains(m, "deployment_environment_name, cluster") {
+					t.Errorf("%s: %s", r.Name(), m)
+				}
+			}
+			for _, a := range r.Annotations {
+				if strings.Contains(a.Value, "deployment_environment_name") && !strings.Contains(a.Value, "$labels.cluster") {
+					t.Errorf("%s: annotation %s does not name the cluster: %s", r.Name(), a.Name, a.Value)
+				}
+			}
+		}
+	}
+	for _, line := range strings.Split(string(rules.Alertmanager()), "\n") {
+		if (strings.Contains(line, "equal:") || strings.Contains(line, "group_by:")) && !strings.Contains(line, "cluster") {
+			t.Errorf("alertmanager.yaml: %s", line)
+		}
+	}
+}
+
+func TestGroupByIsChecked(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]string{
+		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a legal label name`,
+		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which always keeps instances apart; leave it out`,
+		"cluster, cluster":            `a.yaml:6:20: groupBy[1]: duplicate label "cluster"`,
+		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; leave it out`,
+		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster`,
+	} {
+		_, err := slo.Parse("a.yaml", []byte(strings.Replace(inClusters, "[cluster]", "["+label+"]", 1)))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: got %v\nwant %s", label, err, want)
+		}
+	}
+}
