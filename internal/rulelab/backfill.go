@@ -38,7 +38,7 @@ func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
 
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	offset := r.group.QueryOffset
-	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	matrix, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,6 @@ func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	if err != nil {
 		return err
 	}
-	r.cost = r.cost.plusMany(used, int(last.Sub(first)/r.group.Interval)+1)
 	for _, s := range spans {
 		if r.wrote != nil && len(s) > 0 {
 			r.wrote[s[0].Metric.Hash()] = s[0].Metric
@@ -64,34 +63,31 @@ const piece = 3 * time.Hour
 
 // overSpan evaluates the rule at each of its times between from and until, both
 // included.
-func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, reading, error) {
+func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, error) {
+	query := func(from, until time.Time) (promql.Matrix, error) {
+		return r.lab.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
+	}
+	if s := r.lab.sharing; s != nil && of == storage.Queryable(r.lab.store) {
+		expr := s.takeOut(r.Expr)
+		query = func(from, until time.Time) (promql.Matrix, error) {
+			return s.queryRange(ctx, expr, from, until, r.group.Interval)
+		}
+	}
 	step := r.group.Interval
 	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
-	index := map[string]int{}
-	var out promql.Matrix
-	var used reading
+	var all []promql.Matrix
 	for ; !from.After(until); from = from.Add(length) {
 		end := from.Add(length - step)
 		if end.After(until) {
 			end = until
 		}
-		part, more, err := r.lab.queryRange(ctx, of, r.Expr, from, end, step)
+		part, err := query(from, end)
 		if err != nil {
-			return nil, used, refusedError{err}
+			return nil, refusedError{err}
 		}
-		used.samples, used.peak = used.samples+more.samples, max(used.peak, more.peak)
-		for _, s := range part {
-			key := string(s.Metric.Bytes(nil))
-			i, seen := index[key]
-			if !seen {
-				index[key] = len(out)
-				out = append(out, s)
-				continue
-			}
-			out[i].Floats, out[i].Histograms = append(out[i].Floats, s.Floats...), append(out[i].Histograms, s.Histograms...)
-		}
+		all = append(all, part)
 	}
-	return out, used, nil
+	return joined(all...), nil
 }
 
 // span is one recorded series, values and histograms in the order of time.

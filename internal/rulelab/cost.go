@@ -13,11 +13,8 @@ type Cost struct {
 	Peak        int   // samples held at once by one evaluation
 }
 
-func (c Cost) plus(r reading) Cost { return c.plusMany(r, 1) }
-
-// plusMany adds what a number of evaluations have read together.
-func (c Cost) plusMany(r reading, evaluations int) Cost {
-	c.Evaluations += evaluations
+func (c Cost) plus(r reading) Cost {
+	c.Evaluations++
 	c.Samples += r.samples
 	c.Peak = max(c.Peak, r.peak)
 	return c
@@ -34,7 +31,7 @@ func (c Cost) PerEvaluation() float64 {
 // PerSecond is the mean number of samples that the rule reads each second.
 func (c Cost) PerSecond() float64 { return c.PerEvaluation() / c.Interval.Seconds() }
 
-// Costs lists what each rule has read, in the order of the files. Queries of
+// Costs lists what each rule has read in [Lab.Run], in the order of the files. Queries of
 // templates are not counted: they run while an alert fires.
 func (l *Lab) Costs() []Cost {
 	var out []Cost

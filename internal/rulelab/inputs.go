@@ -72,11 +72,15 @@ func (in inputs) aheadOf(reader *rule) func(*rule) bool {
 
 // inputsOf reads an expression that has been parsed before: rulefmt did.
 func inputsOf(expr string) inputs {
-	var in inputs
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
 		return inputs{selectors: []input{{VectorSelector: &parser.VectorSelector{}}}} // anything
 	}
+	return inputsIn(tree)
+}
+
+func inputsIn(tree parser.Expr) inputs {
+	var in inputs
 	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
 		if q, ok := node.(*parser.SubqueryExpr); ok {
 			in.future = in.future || q.Timestamp != nil || q.StartOrEnd != 0

@@ -77,6 +77,7 @@ type Lab struct {
 	url     *url.URL
 	groups  []*group
 	history []*Firing
+	sharing *sharing // while it rehearses
 }
 
 // New prepares groups for evaluation. Nothing is evaluated before [Lab.Run].

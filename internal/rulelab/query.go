@@ -30,25 +30,24 @@ func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, s
 	case to.Before(from):
 		return nil, fmt.Errorf("%s: the range ends at %s, before it begins at %s", expr, to.UTC().Format(time.RFC3339), from.UTC().Format(time.RFC3339))
 	}
-	m, _, err := l.queryRange(ctx, l.store, expr, from, to, step)
-	return m, err
+	return l.queryRange(ctx, l.store, expr, from, to, step)
 }
 
-func (l *Lab) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, reading, error) {
+func (l *Lab) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
 	q, err := l.engine.NewRangeQuery(ctx, of, nil, expr, from, to, step)
 	if err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
+		return nil, fmt.Errorf("%s: %w", expr, err)
 	}
 	defer q.Close()
 	res := q.Exec(ctx)
 	if res.Err != nil {
-		return nil, reading{}, l.explain(expr, res.Err)
+		return nil, l.explain(expr, res.Err)
 	}
 	found, err := res.Matrix()
 	if err != nil {
-		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
+		return nil, fmt.Errorf("%s: %w", expr, err)
 	}
-	return ownedMatrix(found), reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}, nil
+	return ownedMatrix(found), nil
 }
 
 // ownedMatrix copies what the engine uses again once a query is closed.

@@ -38,6 +38,8 @@ func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, 
 func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
 	p := planOf(l.rulesInOrder())
 	starts := startsOf(p.order, from, shown)
+	l.sharing = newSharing(l, p.order, starts, to)
+	defer func() { l.sharing = nil }()
 	for i, r := range p.order {
 		first := l.firstAtOrAfter(r.group.Interval, starts[i])
 		switch {
@@ -161,7 +163,7 @@ func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 
 // spansOf is what the rule would record from a store.
 func (r *rule) spansOf(ctx context.Context, of storage.Queryable, from, until time.Time) ([]span, error) {
-	matrix, _, err := r.overSpan(ctx, of, from, until)
+	matrix, err := r.overSpan(ctx, of, from, until)
 	if err != nil {
 		return nil, err
 	}
@@ -202,12 +204,11 @@ func both(a, b *metricstore.Store) storage.Queryable {
 // would have found.
 func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
-	matrix, used, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	matrix, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
 		return err
 	}
 	evaluations := int(last.Sub(first)/step) + 1
-	r.cost = r.cost.plusMany(used, evaluations)
 	if len(matrix) == 0 && len(r.active) == 0 {
 		return nil
 	}
