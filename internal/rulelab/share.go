@@ -154,7 +154,8 @@ func floor(a, b int64) int64 {
 	return q
 }
 
-// joined puts matrices that follow each other in time into one.
+// joined puts matrices that follow each other in time into one, and leaves them as
+// they are.
 func joined(all ...promql.Matrix) promql.Matrix {
 	index := map[string]int{}
 	var out promql.Matrix
@@ -165,7 +166,8 @@ func joined(all ...promql.Matrix) promql.Matrix {
 			if !seen {
 				i = len(out)
 				index[key] = i
-				out = append(out, promql.Series{Metric: s.Metric})
+				out = append(out, promql.Series{Metric: s.Metric, Floats: slices.Clip(s.Floats), Histograms: slices.Clip(s.Histograms)})
+				continue
 			}
 			out[i].Floats, out[i].Histograms = append(out[i].Floats, s.Floats...), append(out[i].Histograms, s.Histograms...)
 		}
