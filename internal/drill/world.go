@@ -149,13 +149,14 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 				continue
 			}
 			w.made[key] = true
+			good, bad := e.good.Count(p.from), e.bad.Count(p.from)
 			grown := func(t time.Duration) float64 {
 				n := 0.0
 				if f.Good {
-					n += e.good.Between(p.from, t)
+					n += e.good.Count(t) - good
 				}
 				if f.Bad {
-					n += e.bad.Between(p.from, t)
+					n += e.bad.Count(t) - bad
 				}
 				return math.Floor(n/float64(len(w.routes)) + 1e-9)
 			}
