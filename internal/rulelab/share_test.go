@@ -5,6 +5,7 @@ package rulelab_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,45 +112,44 @@ func TestSharedSubqueriesFromALaterTime(t *testing.T) {
 	}
 }
 
-// counted is a store that counts how often samples of each metric are computed.
-// The counters grow, and nothing restarts.
+// counted is a store of one process that runs on, which counts how often samples of
+// each metric are computed.
 func counted(t *testing.T, end time.Duration) (*metricstore.Store, map[string]int) {
 	t.Helper()
 	store, reads := metricstore.New(), map[string]int{}
-	for _, name := range []string{"requests_total", "up", "start"} {
-		check(t, store.Generate(labels.FromStrings("__name__", name, "i", "1"), metricstore.Generator{
-			Last: end.Milliseconds(), Step: 15_000,
-			Value: func(ms int64) float64 {
-				reads[name]++
-				return map[string]float64{"requests_total": float64(ms / 1000), "up": 1}[name]
-			},
-		}))
+	for name, value := range map[string]func(ms int64) float64{
+		"http_server_routed_requests_total": func(ms int64) float64 { return float64(ms / 1000) },
+		"up":                                func(int64) float64 { return 1 },
+		"process_start_time_seconds":        func(int64) float64 { return 0 },
+	} {
+		l := labels.FromStrings("__name__", name, "job", "orders", "instance", "p", "deployment_environment_name", "production", "outcome", "success")
+		check(t, store.Generate(l, metricstore.Generator{Last: end.Milliseconds(), Step: 15_000, Value: func(ms int64) float64 {
+			reads[name]++
+			return value(ms)
+		}}))
 	}
 	return store, reads
 }
 
-// Rules that count the same over ranges of different lengths evaluate it once, and
-// conditions for what is rare are not evaluated where it does not happen.
-func TestASharedSubqueryIsEvaluatedOnce(t *testing.T) {
+// The page group and the ticket group count the same events, which is evaluated
+// once, and what is known of a process is not read where its counter goes on.
+func TestTilesAreEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	const end = 2 * time.Hour
-	const steps = "sum(requests_total - (last_over_time(requests_total[1m30s] offset 15s) unless on (i) (start > time() - 90)) >= 0 or requests_total and on (i) (up == 1))"
-	files := []string{
-		group("page", "30s", "record: page\n    expr: sum_over_time("+steps+"[30s:15s])"),
-		group("ticket", "2m", "record: ticket\n    expr: sum_over_time("+steps+"[2m:15s])"),
-	}
-	reads := func(files ...string) map[string]int {
+	rules := compile(t, specOf(15*time.Second, ""))
+	reads := func(names ...string) map[string]int {
 		store, reads := counted(t, end)
-		lab := newLab(t, store, rulelab.Options{}, files...)
+		w := world{t: t, store: store}
+		lab := w.lab(rules, rulelab.Options{Only: func(r rulelab.Rule) bool { return slices.Contains(names, r.Name) }})
 		_, err := lab.Rehearse(t.Context(), at(15*time.Minute), at(end))
 		check(t, err)
 		return reads
 	}
-	one, both := reads(files[1]), reads(files...)
-	if diff := cmp.Diff(one, both); diff != "" {
-		t.Errorf("reads of one rule, and of two:\n%s", diff)
+	ticket, both := reads("slo:total:increase2m"), reads("slo:total:increase30s", "slo:total:increase2m")
+	if diff := cmp.Diff(ticket, both); diff != "" {
+		t.Errorf("reads of one tile, and of two:\n%s", diff)
 	}
-	if both["requests_total"] == 0 || both["up"] > both["requests_total"]/20 {
-		t.Errorf("%v reads: a process is known where its counter goes on", both)
+	if requests := both["http_server_routed_requests_total"]; requests == 0 || both["up"] > requests/20 {
+		t.Errorf("reads: %v", both)
 	}
 }
