@@ -106,16 +106,16 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pageTiles := map[string]bool{}
+			pageRecords := map[string]bool{}
 			for _, g := range mustCompile(t, src).Groups {
 				recorded, used := map[string]bool{}, map[string]bool{}
 				// The one bridge between the groups: ticket increases are sums of page
 				// increases, read a scrape later than they are recorded.
 				if g.Tier == slo.TierTicket {
-					maps.Copy(recorded, pageTiles)
+					maps.Copy(recorded, pageRecords)
 				}
 				for _, record := range []string{slo.BadRecord(model.Duration(g.Interval).String()), slo.TotalRecord(model.Duration(g.Interval).String())} {
-					pageTiles[record] = g.Tier == slo.TierPage
+					pageRecords[record] = g.Tier == slo.TierPage
 				}
 				for _, r := range g.Rules {
 					for _, s := range selectors(t, r.Expr) {
@@ -129,7 +129,7 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 					recorded[r.Record] = true
 				}
 				for record := range recorded {
-					if pageTiles[record] {
+					if pageRecords[record] {
 						continue // sums of the ticket group
 					}
 					// Totals of a page tier, and long windows of objectives whose pairs
@@ -225,7 +225,7 @@ func TestTheObjectiveThatBoardsShowIsExact(t *testing.T) {
 	}
 }
 
-func TestTilesAreSharedByWhatTheyCount(t *testing.T) {
+func TestTotalsAreSharedByWhatTheyCount(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal+
 		"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n"+

@@ -32,7 +32,7 @@ type promtoolFile struct {
 	}
 }
 
-func TestUnitTestsAssertTileCountsAndAlertsAtTheIntervalOfTheirGroup(t *testing.T) {
+func TestUnitTestsAssertCountsAndAlertsAtTheIntervalOfTheirGroup(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 		}
 	}
 	for _, r := range g.Rules {
-		if isTile := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isTile && !asserted[r.Record] {
+		if isIncrease := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isIncrease && !asserted[r.Record] {
 			t.Errorf("no test counts %s", r.Record)
 		}
 		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierAlive && r.Alert != "") && !asserted[r.Alert] {

@@ -167,13 +167,13 @@ func TestCreatedTimestampsChangeNoCount(t *testing.T) {
 	}
 }
 
-func countedExactly(t *testing.T, r *rand.Rand, name string, scrape time.Duration, make func(int) target) {
+func countedExactly(t *testing.T, r *rand.Rand, name string, scrape time.Duration, nth func(int) target) {
 	t.Helper()
 	const end = time.Hour
 	w := newWorld(t, scrape, end)
 	var good, bad float64
 	for i := range 5 {
-		g := make(i)
+		g := nth(i)
 		first := time.Duration(r.Int64N(int64(scrape))).Round(time.Millisecond)
 		g.onto(w, first)
 		good += g.scraped(first, scrape, end, g.good)

@@ -18,7 +18,7 @@ import (
 )
 
 // randomSteps is what a subquery evaluates at each step: often the increase of
-// counters that tiles sum up, with conditions that are always, sometimes or never
+// counters that increases sum up, with conditions that are always, sometimes or never
 // true.
 func randomSteps(rnd *rand.Rand) string {
 	s := pick(rnd, "a", "b", "c_total")
@@ -133,7 +133,7 @@ func counted(t *testing.T, end time.Duration) (*metricstore.Store, map[string]in
 
 // The page group and the ticket group count the same events, which is evaluated
 // once, and what is known of a process is not read where its counter goes on.
-func TestTilesAreEvaluatedOnce(t *testing.T) {
+func TestIncreasesAreEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	const end = 2 * time.Hour
 	rules := compile(t, specOf(15*time.Second, ""))
@@ -145,7 +145,7 @@ func TestTilesAreEvaluatedOnce(t *testing.T) {
 		check(t, err)
 		return reads
 	}
-	ticket, both := reads("slo:total:increase2m"), reads("slo:total:increase30s", "slo:total:increase2m")
+	ticket, both := reads("slo:sli_total:increase2m"), reads("slo:sli_total:increase30s", "slo:sli_total:increase2m")
 	if diff := cmp.Diff(ticket, both); diff != "" {
 		t.Errorf("reads of one tile, and of two:\n%s", diff)
 	}

@@ -78,7 +78,10 @@ func (w *world) add(p pod) {
 
 func (w *world) series(p pod, first time.Duration, name string, exists func(time.Duration) bool, read func(time.Duration) float64, more ...string) {
 	w.t.Helper()
-	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env, "cluster", p.cluster}, more...)...)
+	if p.cluster != "" {
+		more = append(more, "cluster", p.cluster)
+	}
+	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env}, more...)...)
 	check(w.t, w.store.Generate(l, synthetic.Series{
 		First: first, Last: w.end, Every: w.scrape, Lost: p.lost, Exists: exists, Read: read,
 	}.Generator()))
