@@ -98,14 +98,16 @@ func (m *Memory) Get(_ context.Context, id uuid.UUID) (order.Order, error) {
 func (m *Memory) List(_ context.Context, after uuid.UUID, limit int) ([]order.Order, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	page := make([]order.Order, 0, len(m.byID))
+	page := []order.Order{} // sorted, and never longer than the limit and one
 	for id, item := range m.byID {
-		if bytes.Compare(id[:], after[:]) > 0 {
-			page = append(page, item)
+		if bytes.Compare(id[:], after[:]) <= 0 {
+			continue
 		}
+		at, _ := slices.BinarySearchFunc(page, id, func(a order.Order, id uuid.UUID) int { return bytes.Compare(a.ID[:], id[:]) })
+		page = slices.Insert(page, at, item)
+		page = page[:min(limit, len(page))]
 	}
-	slices.SortFunc(page, func(a, b order.Order) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return page[:min(limit, len(page))], nil
+	return page, nil
 }
 
 // Update implements [order.Store].

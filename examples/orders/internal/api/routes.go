@@ -16,7 +16,7 @@ import (
 // Routes is every route of the service.
 func Routes(orders *order.Service) http.Handler {
 	router := httpserver.NewRouter()
-	api := humachi.New(router.With(httpserver.StrictJSON), config())
+	api := humachi.New(router.With(httpserver.StrictJSON, onlyJSON), config())
 	h := handlers{orders}
 
 	huma.Register(api, operation("create-order", "POST /v1/orders", http.StatusCreated, "Create an order"), h.create)

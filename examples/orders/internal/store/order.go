@@ -124,7 +124,7 @@ func (s *Store) Update(ctx context.Context, item order.Order) error {
 
 // Delete implements [order.Store].
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, version int64) error {
-	tag, err := s.db.Exec(ctx, `DELETE FROM orders WHERE id = $1 AND ($2 = 0 OR version = $2)`, id, version)
+	tag, err := s.db.Exec(ctx, `DELETE FROM orders WHERE id = $1 AND ($2::bigint = 0 OR version = $2)`, id, version)
 	if err != nil {
 		return err
 	}
