@@ -102,7 +102,7 @@ func (sc scope) events(o Objective) events {
 // availability reads the counter of the whole service unless routes are told apart:
 // it has a few series for any number of routes.
 func (sc scope) availability(o Objective) events {
-	name, routes := sc.onRoutes("requests", semconv.HTTPServerRequests, o)
+	name, routes := sc.onRoutes("http requests", semconv.HTTPServerRequests, o)
 	bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
 	total := routes
 	if !o.byRoute() {
@@ -112,8 +112,8 @@ func (sc scope) availability(o Objective) events {
 }
 
 func (sc scope) latency(o Objective) events {
-	name, routes := sc.onRoutes("latency", semconv.HTTPServerRequestDuration, o)
-	_, requests := sc.onRoutes("requests", semconv.HTTPServerRequests, o)
+	name, routes := sc.onRoutes("http latency", semconv.HTTPServerRequestDuration, o)
+	_, requests := sc.onRoutes("http requests", semconv.HTTPServerRequests, o)
 	success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
 	e := timedEvents{
 		name: name, histogram: routes.with(success), byRoute: new(routes.with(success)),

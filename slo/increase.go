@@ -34,7 +34,8 @@ func (t counting) total() string { return recordTotal + window(t.every) }
 func (t counting) bad() string   { return recordBad + window(t.every) }
 
 // sli names what is counted, and not who counts it: objectives of one service on the
-// runtime's own metrics share their totals, and a rename keeps their history.
+// runtime's own metrics share their totals, and a rename keeps their history. An
+// objective on other metrics has its own name there, which holds no space.
 func (t counting) sli(events string) string {
 	if t.grouped() {
 		events += groupedBy + strings.Join(t.by[len(t.identity):], ", ")

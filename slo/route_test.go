@@ -37,7 +37,7 @@ func TestObjectivesOnRoutesReadTheirSeries(t *testing.T) {
 			t.Errorf("no increase of %s reads %s", objective, want)
 		}
 	}
-	if total := rules.Groups[0].Rules; !strings.Contains(text(total), "sli: latency /v1/orders/{id}\n") {
+	if total := rules.Groups[0].Rules; !strings.Contains(text(total), "sli: http latency /v1/orders/{id}\n") {
 		t.Errorf("the increases of a route do not name it:\n%s", text(total))
 	}
 }
@@ -75,5 +75,28 @@ func TestRoutesOfObjectivesAreChecked(t *testing.T) {
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("%s: got %v\nwant %s", name, err, tc.want)
 		}
+	}
+}
+
+// An objective on metrics of the service's own is called what its author likes.
+func TestObjectivesNeverShareATotalByName(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, `apiVersion: scaffold.slo/v1
+service: orders
+owner: a
+slos:
+  - {name: all, objective: 99.9, indicator: {availability: {}}}
+  - {name: quick, objective: 99, indicator: {latency: {threshold: 1s}}}
+  - {name: requests, objective: 99, indicator: {ratio: {total: a_total, bad: 'a_total{x="y"}'}}}
+  - {name: latency, objective: 99, indicator: {latency: {threshold: 1s, histogram: b_seconds}}}
+`)
+	totals := map[string]bool{}
+	for _, r := range rules.Groups[0].Rules {
+		if r.Record == "slo:sli_total:increase30s" {
+			totals[labelOf(r, "sli")] = true
+		}
+	}
+	if len(totals) != 4 {
+		t.Errorf("four objectives have the totals %v", totals)
 	}
 }

@@ -55,7 +55,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"page for a total outage of availability at 60 events an hour: nothing pages within half an hour",
 		},
 		{
-			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="requests"}`, ""}, "an idle night",
+			"no failure yet is no number", edit{` or on (deployment_environment_name) 0 * slo:sli_total:increase2m{service="orders",sli="http requests"}`, ""}, "an idle night",
 			`numbers through an idle night: {alertname="OrdersSLONoData"`,
 		},
 		{
