@@ -213,12 +213,12 @@ func (c *compiler) worstText(o resolved) string {
 		here = append(here, labels.MustNewMatcher(labels.MatchEqual, label, placeholder))
 	}
 	query := strings.ReplaceAll("topk(3, "+o.events.badRate(semconv.LabelRoute, here...)+" > 0)", "%", "%%")
-	args := ""
+	var args strings.Builder
 	for _, m := range filled.FindAllStringSubmatch(query, -1) {
-		args += " $labels." + m[1]
+		args.WriteString(" $labels." + m[1])
 	}
 	query = strings.ReplaceAll(query, strconv.Quote(placeholder), "%q")
-	return " Worst routes:{{ range query (printf " + templateString(query) + args + ") }} {{ .Labels." + semconv.LabelRoute +
+	return " Worst routes:{{ range query (printf " + templateString(query) + args.String() + ") }} {{ .Labels." + semconv.LabelRoute +
 		" }} ({{ .Value | humanize }}/s){{ end }}."
 }
 

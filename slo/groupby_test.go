@@ -42,7 +42,7 @@ func TestClustersAreKeptApartEverywhere(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range strings.Split(string(rules.Alertmanager()), "\n") {
+	for line := range strings.SplitSeq(string(rules.Alertmanager()), "\n") {
 		if (strings.Contains(line, "equal:") || strings.Contains(line, "group_by:")) && !strings.Contains(line, "cluster") {
 			t.Errorf("alertmanager.yaml: %s", line)
 		}

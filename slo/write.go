@@ -2,7 +2,6 @@ package slo
 
 import (
 	"bytes"
-	"github.com/prometheus/prometheus/promql/parser"
 	"io"
 	"maps"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // File is one file to write.
