@@ -211,6 +211,57 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 	}
 }
 
+// Clients may call their own requests sheddable, which starve beside others. That they leave,
+// that their timeout is over and that others take their places in the queue begins no
+// overload: the others are not rejected.
+func TestSheddableRequestsCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		clients int
+		timeout time.Duration
+		leave   time.Duration
+		pause   time.Duration // before the next request
+	}{
+		"clients leave":     {100, time.Minute, 150 * time.Millisecond, time.Millisecond},
+		"timeouts are over": {100, 300 * time.Millisecond, time.Minute, time.Millisecond},
+		"the queue is full": {1200, time.Minute, time.Minute, 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+				c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
+				attack, stop := context.WithCancel(t.Context())
+				var attackers sync.WaitGroup
+				for i := range tc.clients {
+					attackers.Go(func() {
+						time.Sleep(time.Duration(i) * time.Millisecond)
+						for attack.Err() == nil {
+							ctx, leave := context.WithCancel(attack)
+							timer := time.AfterFunc(tc.leave, leave)
+							ctx, cancel := context.WithTimeout(ctx, tc.timeout)
+							if permit, err := l.Acquire(ctx, Sheddable); err == nil {
+								permit.Release(false)
+							}
+							timer.Stop()
+							cancel()
+							leave()
+							time.Sleep(tc.pause)
+						}
+					})
+				}
+				for range 3 {
+					if rejected, _ := c.run(t, l); rejected != 0 {
+						t.Errorf("%d requests of other clients were rejected", rejected)
+					}
+				}
+				stop()
+				attackers.Wait()
+			})
+		})
+	}
+}
+
 // leavingClient sends a request every millisecond and resets it after that time. It returns
 // a function that stops it and returns the number of its requests that left the queue.
 func leavingClient(t *testing.T, l *Limiter, after time.Duration) (stop func() int64) {

@@ -65,6 +65,9 @@ type queue struct {
 // once requests have been rejected for longer than a burst lasts or enough clients have
 // left, and not when a queue has merely existed for some time: as many clients as the
 // queue holds, each with one request at a time, fill it for ever and miss no deadline.
+//
+// Sheddable requests do not count: they starve where others use all of the capacity, and
+// any client may call its own requests so.
 type overloaded struct {
 	until time.Time     // end of the spell; zero when not overloaded
 	ended time.Time     // when the last spell ended
@@ -221,11 +224,12 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 	}
 	if l.queue.length >= l.room(now, patience) {
-		l.unserved(now, patience)
 		victim := l.queue.lesser(p)
 		if victim == nil {
+			l.unserved(now, p, patience)
 			return nil, ReasonQueueFull
 		}
+		l.unserved(now, victim.priority, victim.until.Sub(victim.came))
 		l.turnAway(victim, ReasonQueueFull)
 	}
 	w := &waiter{priority: p, came: now, until: until, reason: expired, decision: make(chan Permit, 1)}
@@ -263,7 +267,7 @@ func (l *Limiter) dispatch(now time.Time) {
 			return
 		}
 		if !now.Before(w.until) {
-			l.unserved(now, w.until.Sub(w.came))
+			l.unserved(now, w.priority, w.until.Sub(w.came))
 			l.turnAway(w, w.reason)
 			continue
 		}
@@ -274,9 +278,18 @@ func (l *Limiter) dispatch(now time.Time) {
 	}
 }
 
-// unserved notes that a request of that patience is rejected.
-func (l *Limiter) unserved(now time.Time, patience time.Duration) {
-	l.queue.overload.reject(now, patience, l.burst())
+// unserved notes that a request of that priority and patience is rejected.
+func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
+	if p != Sheddable {
+		l.queue.overload.reject(now, patience, l.burst())
+	}
+}
+
+// left notes that a client left the queue.
+func (l *Limiter) left(now time.Time, w *waiter) {
+	if w.priority != Sheddable {
+		l.queue.overload.leave(now, w.came, l.burst())
+	}
 }
 
 // burst is how long requests may be rejected before the service is overloaded.
@@ -309,9 +322,9 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	l.queue.remove(w)
 	left := errors.Is(ctx.Err(), context.Canceled)
 	if now := time.Now(); left {
-		l.queue.overload.leave(now, w.came, l.burst())
+		l.left(now, w)
 	} else {
-		l.unserved(now, w.until.Sub(w.came))
+		l.unserved(now, w.priority, w.until.Sub(w.came))
 	}
 	l.mu.Unlock()
 	if left {
