@@ -161,7 +161,7 @@ func TestARequestWithADeadlineKeepsItsRoute(t *testing.T) {
 		t.Errorf("%d %v", status, body)
 	}
 	svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{
-		semconv.LabelRoute: "/orders/{id}", semconv.LabelOutcome: semconv.OutcomeServerError,
+		semconv.LabelRoute: "/orders/{id}", semconv.LabelOutcome: semconv.OutcomeClientError,
 	}, 1)
 }
 

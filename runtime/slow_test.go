@@ -158,6 +158,38 @@ func TestSlowBodiesTakeNoPlaces(t *testing.T) {
 	}
 }
 
+// A body that arrives after the timeout which its client sent is the client's failure, and
+// not counted as a rejection of ours.
+func TestLateBodiesSpendNoErrorBudget(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked)
+	addr := strings.TrimPrefix(svc.URL, "http://")
+	const attackers = 10
+	var attack sync.WaitGroup
+	sizes := []int{5_000, 70_000}
+	for _, size := range sizes {
+		head := fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Envoy-Expected-Rq-Timeout-Ms: 500\r\nContent-Length: %d\r\n\r\n", size)
+		for range attackers {
+			attack.Go(func() {
+				status, _ := slowBody(t, addr, head, strings.Repeat("x", size/10), 100*time.Millisecond)
+				if !strings.HasPrefix(status, "HTTP/1.1 408") && !strings.HasPrefix(status, "HTTP/1.1 504") {
+					t.Errorf("a body of %d bytes gets %q", size, status)
+				}
+			})
+		}
+	}
+	attack.Wait()
+	svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{semconv.LabelRoute: "/orders", semconv.LabelOutcome: semconv.OutcomeClientError}, float64(attackers*len(sizes)))
+	for _, outcome := range []string{semconv.OutcomeServerError, semconv.OutcomeShed} {
+		if n, _ := svc.Metric(semconv.HTTPServerRequests, map[string]string{semconv.LabelOutcome: outcome}); n != 0 {
+			t.Errorf("%g requests count as %s", n, outcome)
+		}
+	}
+	if n, _ := svc.Metric(semconv.RuntimeOverloadShed, nil); n != 0 {
+		t.Errorf("%g requests count as rejected", n)
+	}
+}
+
 // raise makes a number at least v.
 func raise(n *atomic.Int64, v int64) {
 	for old := n.Load(); v > old && !n.CompareAndSwap(old, v); old = n.Load() {

@@ -13,8 +13,9 @@ const blockedAfter = 50 * time.Millisecond
 type blockedTimer struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	started time.Time // the read or write under way; zero without one
-	blocked bool      // it has blocked for blockedAfter
+	started time.Time     // the read or write under way; zero without one
+	blocked bool          // it has blocked for blockedAfter
+	took    time.Duration // what all that have ended took
 }
 
 // start begins to measure a read or write. When it has blocked for blockedAfter,
@@ -47,9 +48,22 @@ func (t *blockedTimer) stop(discount func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer.Stop()
+	if !t.started.IsZero() { // or another goroutine's read has ended in the meantime
+		t.took += time.Since(t.started)
+	}
 	t.started = time.Time{}
 	if t.blocked {
 		t.blocked = false
 		discount()
 	}
+}
+
+// total is what all reads or writes took, the one under way included.
+func (t *blockedTimer) total(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.started.IsZero() {
+		return t.took
+	}
+	return t.took + now.Sub(t.started)
 }

@@ -52,6 +52,14 @@ func (b *requestBody) size() int64 {
 	return b.bytes.Load()
 }
 
+// waited is the time for which the request has waited for its body.
+func (b *requestBody) waited(now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	return b.timer.total(now)
+}
+
 // failed is the error of reading the body that the client caused, nil without one.
 func (b *requestBody) failed() error {
 	if b == nil || b.failure.Load() == nil {

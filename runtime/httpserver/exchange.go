@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,10 +51,10 @@ type exchange struct {
 	waits atomic.Int32 // reads and writes that wait for the client
 
 	// What the handler told.
-	shed      atomic.Bool
-	impatient atomic.Bool           // the client's deadline is shorter than the latency objective
-	failure   atomic.Pointer[error] // what the answer was made of, for log and span
-	panic     *panicked
+	shed    atomic.Bool
+	timeout atomic.Int64          // of the client, by its own word; 0 without one
+	failure atomic.Pointer[error] // what the answer was made of, for log and span
+	panic   *panicked
 }
 
 // panicked is a panic of the handler.
@@ -149,7 +150,7 @@ func (x *exchange) end(recovered any, h *observed) {
 		writeErr:  x.recorder.err,
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
-		impatient: x.impatient.Load(),
+		impatient: x.impatient(ended),
 		late:      x.recorder.begun > x.observer.config.RequestTimeout+writeGrace && x.request.ProtoMajor != 1,
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
@@ -242,13 +243,28 @@ func isAbort(recovered any) bool {
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// NoteTimeout records how long the client of this context's request waits, by its own word. A
-// client that waits for less than the latency objective causes the 504 or the
-// rejection that it gets: it is a client_error.
+// withoutObjective stands for the latency objective of a service that has none, or a timeout
+// of 1 ms would be its failure.
+const withoutObjective = 100 * time.Millisecond
+
+// NoteTimeout records how long the client of this context's request waits, by its own word.
 func NoteTimeout(ctx context.Context, timeout time.Duration) {
-	if x := exchangeOf(ctx); x != nil && timeout < x.observer.opts.SlowAfter {
-		x.impatient.Store(true)
+	if x := exchangeOf(ctx); x != nil {
+		x.timeout.Store(int64(timeout))
 	}
+}
+
+// impatient reports whether the client left the service less time than the latency objective:
+// of the time until its deadline, what was not spent waiting for its body. Such a client causes
+// the 504 or the rejection that it gets. Where the request timeout is hardly longer than the
+// objective, half of it is enough, or every 504 would be the client's.
+func (x *exchange) impatient(now time.Time) bool {
+	own, timeout := x.observer.config.RequestTimeout, time.Duration(x.timeout.Load())
+	if timeout == 0 && x.endless.Load() {
+		return false
+	}
+	limit := min(own, cmp.Or(timeout, own))
+	return limit-x.body.waited(now) < min(cmp.Or(x.observer.opts.SlowAfter, withoutObjective), own/2)
 }
 
 // MarkShed says that the request of this context was refused to protect the

@@ -30,14 +30,14 @@ type facts struct {
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
 	late      bool   // the answer began when nothing could be written any more
-	impatient bool   // the client's own deadline is shorter than the latency objective
+	impatient bool   // the client left us less time than the latency objective
 }
 
 // Outcome decides what a request means. In this order:
 //
 //   - a handler that panics is a server_error, whatever status went out;
-//   - a rejection or a 504 for a client that waits for less than the latency objective
-//     is a client_error;
+//   - a rejection or a 504 for a client whose deadline and body left us less time than
+//     the latency objective is a client_error;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
 //     recorded as 499, unless we cut the connection ourselves; so is one that did
@@ -61,7 +61,7 @@ func (f facts) outcome() ending {
 	switch {
 	case f.panicked:
 		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
-	case f.impatient && (f.shed || status == http.StatusGatewayTimeout):
+	case f.impatient && (f.shed || status == http.StatusGatewayTimeout || f.rpcCode == "deadline_exceeded"):
 		return ending{status, semconv.OutcomeClientError, ""}
 	case f.shed:
 		return ending{status, semconv.OutcomeShed, "shed"}

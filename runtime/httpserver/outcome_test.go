@@ -42,6 +42,7 @@ func TestOutcome(t *testing.T) {
 		"a 504 for an impatient client is its own":       {facts{status: 504, impatient: true}, ending{504, semconv.OutcomeClientError, ""}},
 		"a rejection of an impatient client is its own":  {facts{status: 503, shed: true, impatient: true}, ending{503, semconv.OutcomeClientError, ""}},
 		"silence at an impatient client's deadline":      {facts{cause: context.DeadlineExceeded, impatient: true}, ending{504, semconv.OutcomeClientError, ""}},
+		"a procedure's deadline of an impatient client":  {facts{status: 200, rpcCode: "deadline_exceeded", impatient: true}, ending{200, semconv.OutcomeClientError, ""}},
 		"another failure for an impatient client is not": {facts{status: 500, impatient: true}, ending{500, semconv.OutcomeServerError, "500"}},
 		"an answer that came too late to be written":     {facts{status: 200, late: true, writeErr: os.ErrDeadlineExceeded}, ending{504, semconv.OutcomeServerError, "timeout"}},
 		"a panic counts although the caller left before": {facts{panicked: true, cause: context.Canceled}, ending{500, semconv.OutcomeServerError, "panic"}},

@@ -49,6 +49,9 @@ func newBodies(limit int64) *bodies {
 // errNoBuffer means that small bodies use all memory that they may use.
 var errNoBuffer = errors.New("no memory for another small body")
 
+// errLate is for a client whose body arrived after the deadline of the request.
+var errLate = fault.New(fault.CodeTimeout, "the request body arrived after the deadline of the request; send it sooner, or with a longer timeout")
+
 // body is the rest of a request body, behind the bytes that were read of it.
 type body struct {
 	io.Reader

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // inFlightNow reads what the limiter counts.
@@ -101,6 +102,54 @@ func TestABrokenBodyIsRejectedWithoutAPlace(t *testing.T) {
 		ServeHTTP(w, post(broken, 1000))
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
+	}
+}
+
+// A request whose body arrives after its deadline is not rejected to protect the others, and
+// the limiter learns nothing from it. The handler is called for a large body only.
+func TestABodyAfterTheDeadlineIsLate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		size    int
+		timeout string // of the client
+		want    int
+	}{
+		"small, of the client": {1000, "1000", http.StatusRequestTimeout},
+		"small, of the server": {1000, "", http.StatusRequestTimeout},
+		"large, of the client": {smallBody + 1, "1000", http.StatusGatewayTimeout},
+		"large, of the server": {smallBody + 1, "", http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := simLimiter(t, Config{})
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				sent, arriving := io.Pipe()
+				go func() {
+					time.Sleep(3 * time.Second)
+					_, _ = arriving.Write(make([]byte, tc.size))
+					_ = arriving.Close()
+				}()
+				r := post(sent, int64(tc.size)).WithContext(ctx)
+				r.Header.Set(semconv.HeaderTimeout, tc.timeout)
+				w := httptest.NewRecorder()
+				l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if tc.size <= smallBody {
+						t.Error("the handler was called")
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					time.Sleep(time.Second) // work
+				}), nil).ServeHTTP(w, r)
+				if w.Code != tc.want {
+					t.Errorf("status %d, want %d", w.Code, tc.want)
+				}
+				wantShed(t, l, Default, ReasonDeadline, 0)
+				if l.rule.window.count != 0 {
+					t.Error("the limiter learns from the request")
+				}
+			})
+		})
 	}
 }
 

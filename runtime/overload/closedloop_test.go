@@ -177,6 +177,121 @@ func TestImpatientClientsCauseNoOverload(t *testing.T) {
 	}
 }
 
+// A client that resets its requests before those of others that wait have been begun says
+// nothing about the load. That neither begins an overload nor prolongs one: the others are
+// not rejected.
+func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, overloaded := range []bool{false, true} {
+		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
+			t.Run(fmt.Sprintf("overloaded=%t,after=%s", overloaded, after), func(t *testing.T) {
+				t.Parallel()
+				if overloaded && raceEnabled {
+					t.Skip("half a minute of requests takes too long with the race detector")
+				}
+				synctest.Test(t, func(t *testing.T) {
+					l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+					c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
+					stop := leavingClient(t, l, after)
+					if overloaded {
+						l.queue.overload.begin(time.Now())
+						for began := time.Now(); time.Since(began) < 30*time.Second; {
+							c.run(t, l)
+						}
+					}
+					if rejected, _ := c.run(t, l); rejected != 0 {
+						t.Errorf("%d requests of other clients were rejected", rejected)
+					}
+					if left := stop(); left == 0 {
+						t.Error("no request left the queue")
+					}
+				})
+			})
+		}
+	}
+}
+
+// Clients may call their own requests sheddable, which starve beside others. That they leave,
+// that their timeout is over and that others take their places in the queue begins no
+// overload: the others are not rejected.
+func TestSheddableRequestsCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		clients int
+		timeout time.Duration
+		leave   time.Duration
+		pause   time.Duration // before the next request
+	}{
+		"clients leave":     {100, time.Minute, 150 * time.Millisecond, time.Millisecond},
+		"timeouts are over": {100, 300 * time.Millisecond, time.Minute, time.Millisecond},
+		"the queue is full": {1200, time.Minute, time.Minute, 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+				c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
+				attack, stop := context.WithCancel(t.Context())
+				var attackers sync.WaitGroup
+				for i := range tc.clients {
+					attackers.Go(func() {
+						time.Sleep(time.Duration(i) * time.Millisecond)
+						for attack.Err() == nil {
+							ctx, leave := context.WithCancel(attack)
+							timer := time.AfterFunc(tc.leave, leave)
+							ctx, cancel := context.WithTimeout(ctx, tc.timeout)
+							if permit, err := l.Acquire(ctx, Sheddable); err == nil {
+								permit.Release(false)
+							}
+							timer.Stop()
+							cancel()
+							leave()
+							time.Sleep(tc.pause)
+						}
+					})
+				}
+				for range 3 {
+					if rejected, _ := c.run(t, l); rejected != 0 {
+						t.Errorf("%d requests of other clients were rejected", rejected)
+					}
+				}
+				stop()
+				attackers.Wait()
+			})
+		})
+	}
+}
+
+// leavingClient sends a request every millisecond and resets it after that time. It returns
+// a function that stops it and returns the number of its requests that left the queue.
+func leavingClient(t *testing.T, l *Limiter, after time.Duration) (stop func() int64) {
+	t.Helper()
+	var requests sync.WaitGroup
+	var left atomic.Int64
+	stopped, cancel := context.WithCancel(t.Context())
+	requests.Go(func() {
+		for stopped.Err() == nil {
+			requests.Go(func() {
+				ctx, reset := context.WithCancel(t.Context())
+				defer reset()
+				defer time.AfterFunc(after, reset).Stop()
+				permit, err := l.Acquire(ctx, Default)
+				if err != nil {
+					left.Add(1)
+					return
+				}
+				permit.Release(false)
+			})
+			time.Sleep(time.Millisecond)
+		}
+	})
+	return func() int64 {
+		cancel()
+		requests.Wait()
+		return left.Load()
+	}
+}
+
 // impatientClient sends one request after the other with that timeout. It returns a
 // function that stops it and returns the number of its requests that were rejected.
 func impatientClient(t *testing.T, l *Limiter, timeout time.Duration) (stop func() (rejected int)) {

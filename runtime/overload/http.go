@@ -87,6 +87,10 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 			g.refuse(w, r, unreadable(err))
 			return
 		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			g.refuse(w, r, errLate)
+			return
+		}
 		if complete {
 			g.serveArrived(ctx, other, w, answer, r, p)
 			return
@@ -152,10 +156,11 @@ func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
 
 // settle gives the permit back. A failure teaches nothing: its time is that of
 // whatever refused. One at the deadline is an exception, because it is what an
-// overload looks like.
+// overload looks like, unless the body arrived only then.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
-	if !late && (!returned || g.limiter.failed(ctx)) {
+	deadline, _ := ctx.Deadline()
+	if late && permit.admitted.After(deadline) || !late && (!returned || g.limiter.failed(ctx)) {
 		permit.Forget()
 		return
 	}

@@ -157,7 +157,7 @@ func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
 		l.rule.crowded()
 		l.queue.overload.visit(now)
 		if patience := l.patience(now, deadline); waiting >= l.room(now, patience) {
-			l.unserved(now, patience)
+			l.unserved(now, p, patience)
 			reason = ReasonQueueFull
 		}
 	}

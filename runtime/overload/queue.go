@@ -37,8 +37,9 @@ const (
 	probation      = time.Second
 	probationShare = 64
 
-	// Clients that leave show that the queue is longer than they wait, once they are
-	// more than lateShare of at least leftSamples within leftWindow.
+	// Clients that leave after they waited as long as those whose requests are begun show
+	// that the queue is longer than they wait, once they are more than lateShare of at
+	// least leftSamples within leftWindow.
 	leftWindow  = time.Second
 	leftSamples = 50
 )
@@ -64,6 +65,9 @@ type queue struct {
 // once requests have been rejected for longer than a burst lasts or enough clients have
 // left, and not when a queue has merely existed for some time: as many clients as the
 // queue holds, each with one request at a time, fill it for ever and miss no deadline.
+//
+// Sheddable requests do not count: they starve where others use all of the capacity, and
+// any client may call its own requests so.
 type overloaded struct {
 	until time.Time     // end of the spell; zero when not overloaded
 	ended time.Time     // when the last spell ended
@@ -122,8 +126,8 @@ func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
 	}
 }
 
-// impatient reports whether a request of that patience may be rejected without an overload:
-// others may wait longer, and are begun.
+// impatient reports whether a request of that patience may be rejected, or leave after so
+// long, without an overload: others may wait longer, and are begun.
 func (o *overloaded) impatient(now time.Time, patience, burst time.Duration) bool {
 	if o.onProbation(now) {
 		return patience < min(burst, 2*o.spell/probationShare)
@@ -143,20 +147,31 @@ func (o *overloaded) begin(now time.Time) {
 	o.until = now.Add(o.spell)
 }
 
-// dequeued notes that a client left the queue, or that its request was begun.
-func (o *overloaded) dequeued(now, came time.Time, left bool) {
-	if now.Sub(o.counted) > leftWindow {
-		o.counted, o.begun, o.left = now, 0, 0
-		o.before, o.longest = o.longest, 0
-	}
-	if !left {
-		o.begun++
-		o.longest = max(o.longest, now.Sub(came))
+// start notes that the request of a client that came at that time is begun.
+func (o *overloaded) start(now, came time.Time) {
+	o.count(now)
+	o.begun++
+	o.longest = max(o.longest, now.Sub(came))
+}
+
+// leave notes that a client that came at that time left the queue. One that left sooner than
+// others are begun shows nothing, just as its rejection would.
+func (o *overloaded) leave(now, came time.Time, burst time.Duration) {
+	o.count(now)
+	if o.impatient(now, now.Sub(came), burst) {
 		return
 	}
 	o.left++
 	if all := o.begun + o.left; all >= leftSamples && float64(o.left) > lateShare*float64(all) {
 		o.begin(now)
+	}
+}
+
+// count begins a new window once the last one is over.
+func (o *overloaded) count(now time.Time) {
+	if now.Sub(o.counted) > leftWindow {
+		o.counted, o.begun, o.left = now, 0, 0
+		o.before, o.longest = o.longest, 0
 	}
 }
 
@@ -209,11 +224,12 @@ func (l *Limiter) enqueue(now, deadline time.Time, p Priority) (*waiter, Reason)
 		}
 	}
 	if l.queue.length >= l.room(now, patience) {
-		l.unserved(now, patience)
 		victim := l.queue.lesser(p)
 		if victim == nil {
+			l.unserved(now, p, patience)
 			return nil, ReasonQueueFull
 		}
+		l.unserved(now, victim.priority, victim.until.Sub(victim.came))
 		l.turnAway(victim, ReasonQueueFull)
 	}
 	w := &waiter{priority: p, came: now, until: until, reason: expired, decision: make(chan Permit, 1)}
@@ -251,21 +267,34 @@ func (l *Limiter) dispatch(now time.Time) {
 			return
 		}
 		if !now.Before(w.until) {
-			l.unserved(now, w.until.Sub(w.came))
+			l.unserved(now, w.priority, w.until.Sub(w.came))
 			l.turnAway(w, w.reason)
 			continue
 		}
 		l.queue.remove(w)
-		l.queue.overload.dequeued(now, w.came, false)
+		l.queue.overload.start(now, w.came)
 		l.admit()
 		w.decision <- Permit{l, now}
 	}
 }
 
-// unserved notes that a request of that patience is rejected.
-func (l *Limiter) unserved(now time.Time, patience time.Duration) {
-	burst := min(longestBurst, cmp.Or(l.config.QueueWait, longestBurst))
-	l.queue.overload.reject(now, patience, burst)
+// unserved notes that a request of that priority and patience is rejected.
+func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
+	if p != Sheddable {
+		l.queue.overload.reject(now, patience, l.burst())
+	}
+}
+
+// left notes that a client left the queue.
+func (l *Limiter) left(now time.Time, w *waiter) {
+	if w.priority != Sheddable {
+		l.queue.overload.leave(now, w.came, l.burst())
+	}
+}
+
+// burst is how long requests may be rejected before the service is overloaded.
+func (l *Limiter) burst() time.Duration {
+	return min(longestBurst, cmp.Or(l.config.QueueWait, longestBurst))
 }
 
 func (l *Limiter) turnAway(w *waiter, r Reason) {
@@ -293,9 +322,9 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	l.queue.remove(w)
 	left := errors.Is(ctx.Err(), context.Canceled)
 	if now := time.Now(); left {
-		l.queue.overload.dequeued(now, w.came, true)
+		l.left(now, w)
 	} else {
-		l.unserved(now, w.until.Sub(w.came))
+		l.unserved(now, w.priority, w.until.Sub(w.came))
 	}
 	l.mu.Unlock()
 	if left {
