@@ -15,6 +15,9 @@ type blockedTimer struct {
 	timer   *time.Timer
 	started time.Time // the read or write under way; zero without one
 	blocked bool      // it has blocked for blockedAfter
+
+	spent time.Duration // by those that have ended
+	ended int
 }
 
 // start begins to measure a read or write. When it has blocked for blockedAfter,
@@ -42,14 +45,26 @@ func (t *blockedTimer) block(count func()) bool {
 	return true
 }
 
-// stop ends the measurement, and calls discount if block has called count.
-func (t *blockedTimer) stop(discount func()) {
+// stop ends the measurement, and reports whether block has called count.
+func (t *blockedTimer) stop() (blocked bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer.Stop()
-	t.started = time.Time{}
-	if t.blocked {
-		t.blocked = false
-		discount()
+	t.spent += time.Since(t.started)
+	t.ended++
+	blocked = t.blocked
+	t.started, t.blocked = time.Time{}, false
+	return blocked
+}
+
+// addTo adds what was read or written to p.
+func (t *blockedTimer) addTo(p progress) progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.spent += t.spent
+	p.ended += t.ended
+	if !t.started.IsZero() {
+		p.spent += time.Since(t.started)
 	}
+	return p
 }
