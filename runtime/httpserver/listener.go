@@ -119,6 +119,7 @@ type connection struct {
 	*net.TCPConn
 	listener *listener
 	fresh    atomic.Bool
+	fields   fieldCount
 	once     sync.Once
 }
 
@@ -132,11 +133,18 @@ func (c *connection) Close() error {
 	return err
 }
 
-// observeState counts connections whose first request has not arrived yet.
+// observeState counts connections whose first request has not arrived yet, and notes where
+// headers begin and end.
 func observeState(conn net.Conn, state http.ConnState) {
 	c, ours := conn.(*connection)
 	if !ours {
 		return
+	}
+	switch state {
+	case http.StateNew, http.StateIdle:
+		c.fields.begin()
+	case http.StateActive:
+		c.fields.end()
 	}
 	if state == http.StateNew {
 		c.fresh.Store(true)

@@ -120,5 +120,9 @@ type observed struct {
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.observer.begin(w, r, h.router)
 	defer func() { x.end(recover(), h) }()
+	if len(r.Header) > maxFields {
+		rejectFields(wrap(&x.recorder), x.request)
+		return
+	}
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }

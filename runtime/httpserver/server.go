@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// maxHeaderBytes bounds the header of a request. 64 KiB holds any cookie that a
-// browser sends; net/http's default of 1 MiB is room for an attacker.
-const maxHeaderBytes = 64 << 10
-
 // Server takes requests on one listener. Make it with [New], then call Listen,
 // Serve and, to stop, Drain and Shutdown, in this order.
 type Server struct {
