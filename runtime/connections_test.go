@@ -167,26 +167,37 @@ func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
 	}
 }
 
-// Connections that send nothing fill the bound until the header timeout, and then the
+// Connections that send no request fill the bound until the header timeout, and then the
 // next client is answered.
 func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 	t.Parallel()
-	const bound, silent = 4, 12
-	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "HTTP_HEADER_TIMEOUT=300ms", fmt.Sprintf("HTTP_MAX_CONNECTIONS=%d", bound))
-	svc.WaitMetric(semconv.HTTPServerOpenConnectionsMax, nil, bound)
-	for range silent {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
+	for name, send := range map[string]string{
+		"nothing is sent":       "",
+		"the preface of HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const bound, silent = 4, 12
+			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked,
+				"HTTP_HEADER_TIMEOUT=300ms", "HTTP_IDLE_TIMEOUT=1h", fmt.Sprintf("HTTP_MAX_CONNECTIONS=%d", bound))
+			svc.WaitMetric(semconv.HTTPServerOpenConnectionsMax, nil, bound)
+			for range silent {
+				conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				if _, err := io.WriteString(conn, send); err != nil {
+					t.Fatal(err)
+				}
+			}
+			svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, bound)
+			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
+			if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
+				t.Errorf("the next client got %d", code)
+			}
+		})
 	}
-	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, bound)
-	next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
-	if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
-		t.Errorf("the next client got %d", code)
-	}
-	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, 0)
 }
 
 // header is the head of a request with so many fields of different names, each with a value

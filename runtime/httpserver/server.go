@@ -88,7 +88,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	most, m := s.observer.config.maxConnections(), s.observer.metrics
 	m.maxConnections.Store(int64(most))
-	s.listener = newListener(l.(*net.TCPListener), most, &m.connections)
+	s.listener = newListener(l.(*net.TCPListener), most, s.observer.config.HeaderTimeout, &m.connections)
 	s.observer.full = s.listener.crowded
 	return nil
 }
