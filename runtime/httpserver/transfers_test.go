@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -181,4 +183,30 @@ func TestAStopWaitsForStreamsOfOneConnection(t *testing.T) {
 			t.Errorf("%d of %d responses arrived", whole.Load(), streams)
 		}
 	})
+}
+
+// gone is a writer whose client is gone.
+type gone struct {
+	http.ResponseWriter
+	statuses []int
+}
+
+func (g *gone) Write([]byte) (int, error) { return 0, net.ErrClosed }
+func (g *gone) WriteHeader(status int)    { g.statuses = append(g.statuses, status) }
+
+// A framework that responds again because its write failed causes no log line of net/http,
+// which logs each second status.
+func TestNoSecondStatusAfterAFailedWrite(t *testing.T) {
+	t.Parallel()
+	s, _ := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		if _, err := io.WriteString(w, "x"); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	w := &gone{ResponseWriter: httptest.NewRecorder()}
+	s.http.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if !slices.Equal(w.statuses, []int{http.StatusOK}) {
+		t.Errorf("net/http gets the statuses %v, want 200 alone", w.statuses)
+	}
 }
