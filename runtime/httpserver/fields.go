@@ -120,13 +120,13 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rejectFields responds, and waits so that the client gets the response before the connection
-// is reset, as net/http does.
+// rejectFields responds, and reads on for a moment: the connection is reset if it closes
+// while something is unread, and the client may lose the response.
 func (c *connection) rejectFields() {
-	_ = c.SetWriteDeadline(time.Now().Add(lingering))
+	_ = c.SetDeadline(time.Now().Add(lingering))
 	_, _ = io.WriteString(c.TCPConn, tooManyFields)
 	_ = c.CloseWrite()
-	time.Sleep(lingering)
+	_, _ = io.Copy(io.Discard, c.TCPConn)
 }
 
 // rejectFields is the handler for requests with too many fields: those of HTTP/2 have been
