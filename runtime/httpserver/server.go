@@ -133,6 +133,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
+	cut() // Shutdown also ends with the error of a listener that is closed already
 	if <-onlyTransfers {
 		return s.http.Close()
 	}
