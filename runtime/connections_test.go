@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,24 +167,111 @@ func TestIdleConnectionsStayWithinTheMemoryLimit(t *testing.T) {
 	}
 }
 
-// Connections that send nothing fill the bound until the header timeout, and then the
+// Connections that send no request fill the bound until the header timeout, and then the
 // next client is answered.
 func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 	t.Parallel()
-	const bound, silent = 4, 12
-	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, "HTTP_HEADER_TIMEOUT=300ms", fmt.Sprintf("HTTP_MAX_CONNECTIONS=%d", bound))
-	svc.WaitMetric(semconv.HTTPServerOpenConnectionsMax, nil, bound)
-	for range silent {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
+	for name, send := range map[string]string{
+		"nothing is sent":       "",
+		"the preface of HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const bound, silent = 4, 12
+			svc := servicetest.Start(t, info, runtime.Defaults{}, attacked,
+				"HTTP_HEADER_TIMEOUT=300ms", "HTTP_IDLE_TIMEOUT=1h", fmt.Sprintf("HTTP_MAX_CONNECTIONS=%d", bound))
+			svc.WaitMetric(semconv.HTTPServerOpenConnectionsMax, nil, bound)
+			for range silent {
+				conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				if _, err := io.WriteString(conn, send); err != nil {
+					t.Fatal(err)
+				}
+			}
+			svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, bound)
+			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
+			if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
+				t.Errorf("the next client got %d", code)
+			}
+		})
 	}
-	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, bound)
-	next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
-	if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
-		t.Errorf("the next client got %d", code)
+}
+
+// header is the head of a request with so many fields of different names, each with a value
+// of so many bytes.
+func header(fields, value int) string {
+	var b strings.Builder
+	b.WriteString("POST /orders/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n")
+	for i := range fields {
+		fmt.Fprintf(&b, "%s:%s\r\n", strconv.FormatInt(int64(36*36+i), 36), strings.Repeat("x", value))
 	}
-	svc.WaitMetric(semconv.HTTPServerOpenConnections, nil, 0)
+	return b.String()
+}
+
+// holders keep connections busy with what they send, and return when the service has ended
+// each of them.
+func holders(t *testing.T, addr string, connections int, send string) {
+	t.Helper()
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, send)
+			_, _ = io.Copy(io.Discard, conn)
+		})
+	}
+	all.Wait()
+}
+
+// Headers do not bring a service over the memory limit of its container: neither those with
+// very many fields, nor the largest ones that pass on as many connections as may be open.
+func TestHeadersStayWithinTheMemoryLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestHeadersStayWithinTheMemoryLimit: fills the memory of a process")
+	}
+	const container, bound = 256 << 20, 1843
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < bound+500 {
+		t.Skipf("%s: NOT RUN, a process may open %d files (%v); raise ulimit -n to %d", t.Name(), files.Cur, err, bound+500)
+	}
+	binary := childBinary(t)
+	for name, attack := range map[string]struct {
+		connections int
+		send        string
+	}{
+		"11,000 fields and a part of the body": {300, header(11_000, 0) + "\r\nx"},
+		"11,000 fields without an end":         {300, header(11_000, 0)},
+		"the largest header that passes":       {bound - 100, header(120, 120) + "\r\nx"},
+		"650 fields after another request":     {bound - 100, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n" + header(650, 0)},
+		"the largest header without an end":    {bound - 100, header(120, 120)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limited := cgroup.NewMemory(t, container)
+			p := startChild(t, childPlan{Role: roleServe, Limited: true}, limited.Command(t.Context(), binary))
+			var attackers sync.WaitGroup
+			attackers.Go(func() { holders(t, strings.TrimPrefix(p.url, "http://"), attack.connections, attack.send) })
+			for range 20 {
+				if code := get(&http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: matrixDeadline}, p.url+"/orders/1"); code != http.StatusOK {
+					t.Errorf("another client got %d", code)
+				}
+			}
+			attackers.Wait()
+			peak, err := limited.Peak()
+			t.Logf("peak: %d bytes of %d in the cgroup (%v), RSS %s", peak, container, err, p.peakRSS(t))
+			if peak >= container {
+				t.Errorf("the memory limit of %d bytes was reached", container)
+			}
+			if err := p.end(); err != nil {
+				t.Errorf("the service ended with %v", err)
+			}
+		})
+	}
 }

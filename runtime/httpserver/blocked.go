@@ -13,9 +13,11 @@ const blockedAfter = 50 * time.Millisecond
 type blockedTimer struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	started time.Time     // the read or write under way; zero without one
-	blocked bool          // it has blocked for blockedAfter
-	took    time.Duration // what all that have ended took
+	started time.Time // the read or write under way; zero without one
+	blocked bool      // it has blocked for blockedAfter
+
+	spent time.Duration // by those that have ended
+	ended int
 }
 
 // start begins to measure a read or write. When it has blocked for blockedAfter,
@@ -43,19 +45,27 @@ func (t *blockedTimer) block(count func()) bool {
 	return true
 }
 
-// stop ends the measurement, and calls discount if block has called count.
-func (t *blockedTimer) stop(discount func()) {
+// stop ends the measurement, and reports whether block has called count.
+func (t *blockedTimer) stop() (blocked bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer.Stop()
 	if !t.started.IsZero() { // or another goroutine's read has ended in the meantime
-		t.took += time.Since(t.started)
+		t.spent += time.Since(t.started)
 	}
-	t.started = time.Time{}
-	if t.blocked {
-		t.blocked = false
-		discount()
-	}
+	t.ended++
+	blocked = t.blocked
+	t.started, t.blocked = time.Time{}, false
+	return blocked
+}
+
+// addTo adds what was read or written to p.
+func (t *blockedTimer) addTo(p progress) progress {
+	p.spent += t.total(time.Now())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.ended += t.ended
+	return p
 }
 
 // total is what all reads or writes took, the one under way included.
@@ -63,7 +73,7 @@ func (t *blockedTimer) total(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.started.IsZero() {
-		return t.took
+		return t.spent
 	}
-	return t.took + now.Sub(t.started)
+	return t.spent + now.Sub(t.started)
 }

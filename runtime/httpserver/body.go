@@ -81,9 +81,10 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
 	}
 	b.limitRead()
+	b.exchange.beginTransfer()
 	b.timer.start(b)
 	n, err := b.source.Read(p)
-	b.timer.stop(b.exchange.resume)
+	b.timer.stop()
 	b.bytes.Add(int64(n))
 	switch {
 	case err == nil:
@@ -98,7 +99,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 }
 
 // noteBlocked runs while the read goes on.
-func (b *requestBody) noteBlocked() { b.timer.block(b.exchange.wait) }
+func (b *requestBody) noteBlocked() {
+	b.timer.block(func() { b.exchange.observer.transfers.add(b.exchange) })
+}
 
 // limitRead sets the time by which the next bytes have to arrive. Few reads move it.
 func (b *requestBody) limitRead() {

@@ -11,11 +11,19 @@ import (
 // as a client reads nothing. A client that reads as much within cutAfter is never cut.
 const writeChunk = 64 << 10
 
-// inChunks writes data in parts of writeChunk. No data is one part.
+// http2Chunk is writeChunk over HTTP/2, where streams take turns: the most that one of them
+// sends in a turn, so that a write ends with each (SETTINGS_MAX_FRAME_SIZE, RFC 9113, 6.5.2).
+const http2Chunk = 16 << 10
+
+// inChunks writes data in parts of writeChunk or http2Chunk. No data is one part.
 func inChunks[T string | []byte](r *recorder, data T, write func(T) (int, error)) (written int, err error) {
 	var second time.Time
+	chunk := writeChunk
+	if r.exchange.request.ProtoMajor == 2 {
+		chunk = http2Chunk
+	}
 	for {
-		part := data[written:min(written+writeChunk, len(data))]
+		part := data[written:min(written+chunk, len(data))]
 		n, err := write(part)
 		written += n
 		if err != nil || n < len(part) || written >= len(data) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	goruntime "runtime"
 	"strings"
@@ -47,8 +46,8 @@ type exchange struct {
 	pooled  bool                   // routing goes back when the request ends
 	chosen  atomic.Pointer[series] // by SetRoute
 
-	body  *requestBody // nil without one
-	waits atomic.Int32 // reads and writes that wait for the client
+	body       *requestBody // nil without one
+	registered atomic.Int32 // in transfers
 
 	// What the handler told.
 	shed    atomic.Bool
@@ -126,7 +125,7 @@ func (x *exchange) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
 	x.recorder.endWrite()
-	x.endWaits()
+	x.observer.transfers.remove(x)
 	s := x.series(h)
 	unwritten := x.isUnwritten(recovered)
 	if unwritten {
@@ -161,26 +160,10 @@ func (x *exchange) end(recovered any, h *observed) {
 	}
 }
 
-// wait notes that a read or a write waits for the client. However many do, it is one
-// request that waits.
-func (x *exchange) wait() {
-	if x.waits.Add(1) == 1 {
-		x.observer.waiting.Add(1)
-	}
-}
-
-// resume notes that one which waited has ended.
-func (x *exchange) resume() {
-	if x.waits.Add(-1) == 0 {
-		x.observer.waiting.Add(-1)
-	}
-}
-
-// endWaits ends the count of a request that is over. A read of its body on another
-// goroutine may go on for a moment.
-func (x *exchange) endWaits() {
-	if x.waits.Swap(math.MinInt32/2) > 0 {
-		x.observer.waiting.Add(-1)
+// beginTransfer notes, during a stop, that a read from the client or a write to it begins.
+func (x *exchange) beginTransfer() {
+	if x.observer.draining.Load() {
+		x.observer.transfers.add(x)
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 )
 
 // maxHeader is the most that the server lets a caller send.
-const maxHeader = 64 << 10
+const maxHeader = 16 << 10
 
-// Bounds of what one header of 64 KiB may make a request cost. Baggage is the
+// Bounds of what one header of 16 KiB may make a request cost. Baggage is the
 // dearest: up to 180 members of it are read, and each costs two or three.
 const (
 	hostileAllocs = 1_000

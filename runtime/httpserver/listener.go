@@ -44,8 +44,9 @@ func (c Config) maxConnections() int {
 // the bound, new ones wait in the kernel.
 type listener struct {
 	*net.TCPListener
-	slots chan struct{} // one for each open connection, and one to accept the next
-	open  *atomic.Int64 // connections
+	slots    chan struct{} // one for each open connection, and one to accept the next
+	open     *atomic.Int64 // connections
+	patience time.Duration // for the first request of a connection when crowded
 
 	fresh   atomic.Int64 // connections that have not sent a byte of a request
 	closing atomic.Bool
@@ -54,8 +55,8 @@ type listener struct {
 }
 
 // newListener returns a listener that counts its connections in open.
-func newListener(l *net.TCPListener, most int, open *atomic.Int64) *listener {
-	return &listener{TCPListener: l, slots: make(chan struct{}, most), open: open, closed: make(chan struct{})}
+func newListener(l *net.TCPListener, most int, patience time.Duration, open *atomic.Int64) *listener {
+	return &listener{TCPListener: l, slots: make(chan struct{}, most), open: open, patience: patience, closed: make(chan struct{})}
 }
 
 // crowded reports whether connections should not be kept for another request.
@@ -119,26 +120,41 @@ type connection struct {
 	*net.TCPConn
 	listener *listener
 	fresh    atomic.Bool
+	fields   fieldCount
 	once     sync.Once
+
+	silence sync.Mutex
+	silent  *time.Timer // nil from the first request on
+	preface bool        // of HTTP/2 has been seen
 }
 
 // Close implements [net.Conn].
 func (c *connection) Close() error {
 	err := c.TCPConn.Close()
 	c.once.Do(func() {
+		c.endSilence()
 		c.listener.open.Add(-1)
 		<-c.listener.slots
 	})
 	return err
 }
 
-// observeState counts connections whose first request has not arrived yet.
+// observeState counts connections whose first request has not arrived yet, and notes where
+// headers begin and end.
 func observeState(conn net.Conn, state http.ConnState) {
 	c, ours := conn.(*connection)
 	if !ours {
 		return
 	}
+	switch state {
+	case http.StateNew, http.StateIdle:
+		c.fields.begin()
+	case http.StateActive:
+		c.fields.end()
+		c.noteActive()
+	}
 	if state == http.StateNew {
+		c.beginSilence()
 		c.fresh.Store(true)
 		c.listener.fresh.Add(1)
 		return
@@ -146,4 +162,49 @@ func observeState(conn net.Conn, state http.ConnState) {
 	if c.fresh.CompareAndSwap(true, false) {
 		c.listener.fresh.Add(-1)
 	}
+}
+
+// beginSilence measures how long the connection has no request. A connection of HTTP/2
+// that sends its preface alone would keep its place for the idle timeout.
+func (c *connection) beginSilence() {
+	c.silence.Lock()
+	defer c.silence.Unlock()
+	c.silent = time.AfterFunc(c.listener.patience, c.closeSilent)
+}
+
+func (c *connection) endSilence() {
+	c.silence.Lock()
+	defer c.silence.Unlock()
+	if c.silent != nil {
+		c.silent.Stop()
+		c.silent = nil
+	}
+}
+
+// noteActive ends the silence, unless net/http reports nothing but the preface of HTTP/2.
+func (c *connection) noteActive() {
+	if c.fields.http2 && !c.preface {
+		c.preface = true
+		return
+	}
+	c.endSilence()
+}
+
+// closeSilent closes a connection without a request when others need its place.
+func (c *connection) closeSilent() {
+	if c.listener.crowded() && c.isSilent() {
+		_ = c.Close()
+		return
+	}
+	c.silence.Lock()
+	defer c.silence.Unlock()
+	if c.silent != nil {
+		c.silent.Reset(c.listener.patience)
+	}
+}
+
+func (c *connection) isSilent() bool {
+	c.silence.Lock()
+	defer c.silence.Unlock()
+	return c.silent != nil
 }

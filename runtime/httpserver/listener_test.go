@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"net/http"
 	goruntime "runtime"
 	"runtime/debug"
 	"sync"
@@ -19,7 +20,7 @@ func listen(t *testing.T, most int) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bounded := newListener(l.(*net.TCPListener), most, new(atomic.Int64))
+	bounded := newListener(l.(*net.TCPListener), most, time.Second, new(atomic.Int64))
 	t.Cleanup(func() { _ = bounded.Close() })
 	return bounded
 }
@@ -111,6 +112,45 @@ func TestTheListenerIsCrowdedAboveThreeQuarters(t *testing.T) {
 			t.Errorf("with %d of 4 connections, crowded is %t", open, !want)
 		}
 	}
+}
+
+// Connections without a request are closed once the listener is crowded, and no others.
+func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 8
+		l := listen(t, most)
+		connect(t, l, most)
+		var all []*connection
+		open := func(n int) {
+			for range n {
+				c := accept(t, l).(*connection)
+				observeState(c, http.StateNew)
+				all = append(all, c)
+			}
+		}
+		open(most / 2)
+		http1, http2, silent := all[0], all[1], all[2]
+		for _, c := range []*connection{http2, silent} { // the preface of HTTP/2 is no request
+			c.fields.add([]byte(http2Preface))
+			observeState(c, http.StateActive)
+			observeState(c, http.StateIdle)
+		}
+		observeState(http1, http.StateActive)
+		observeState(http2, http.StateActive)
+		if time.Sleep(time.Minute); l.open.Load() != most/2 {
+			t.Errorf("%d connections are open, want %d", l.open.Load(), most/2)
+		}
+		open(most / 2)
+		if time.Sleep(2 * l.patience); l.open.Load() != most*crowdedShare {
+			t.Errorf("%d connections are open, want %g", l.open.Load(), most*crowdedShare)
+		}
+		for _, c := range []*connection{http1, http2} {
+			if err := c.SetDeadline(time.Time{}); err != nil {
+				t.Errorf("a connection that had a request is closed: %v", err)
+			}
+		}
+	})
 }
 
 func TestFinishAcceptsWhatTheKernelHolds(t *testing.T) {

@@ -36,13 +36,13 @@ type Observer struct {
 	scratches sync.Pool     // of *scratch
 
 	slowReaders slowReaders
-	waiting     atomic.Int64 // requests that wait for their client
-	draining    atomic.Bool  // answers ask the caller to close
-	full        func() bool  // whether there are too many connections to keep; nil for never
-	stopping    atomic.Bool  // connections are being cut
-	doubled     sync.Once    // warned about a second instrumentation
-	unknown     sync.Once    // warned about a successful request without a route
-	crowded     sync.Once    // warned about too many routes of SetRoute
+	transfers   transfers
+	draining    atomic.Bool // answers ask the caller to close
+	full        func() bool // whether there are too many connections to keep; nil for never
+	stopping    atomic.Bool // connections are being cut
+	doubled     sync.Once   // warned about a second instrumentation
+	unknown     sync.Once   // warned about a successful request without a route
+	crowded     sync.Once   // warned about too many routes of SetRoute
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -104,9 +104,6 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 // closes reports whether responses ask their clients to close the connection.
 func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
-// onlySlowClients reports whether every request in flight waits for its client.
-func (o *Observer) onlySlowClients() bool { return o.metrics.active.Load() <= o.waiting.Load() }
-
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }
 
@@ -123,5 +120,9 @@ type observed struct {
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.observer.begin(w, r, h.router)
 	defer func() { x.end(recover(), h) }()
+	if len(r.Header) > maxFields {
+		rejectFields(wrap(&x.recorder), x.request)
+		return
+	}
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }

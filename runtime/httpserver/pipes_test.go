@@ -160,7 +160,7 @@ func TestAStopWaitsForASteadyUpload(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Second)
-		if took, err := stop(s, time.Minute); err != nil || took < slowWait {
+		if took, err := stop(s, time.Minute); err != nil || took < stillWait {
 			t.Errorf("the stop took %s and returned %v", took, err)
 		}
 		if err := <-received; err != nil {
@@ -195,9 +195,6 @@ func TestAStopWaitsForARequestBesideOneThatWaitsTwice(t *testing.T) {
 		_, _ = io.WriteString(work, "GET /work HTTP/1.1\r\nHost: a\r\n\r\n")
 		go func() { _, _ = io.Copy(io.Discard, work) }()
 		time.Sleep(time.Second)
-		if waiting := s.observer.waiting.Load(); waiting != 1 {
-			t.Errorf("%d requests wait for their clients, want 1", waiting)
-		}
 		if took, err := stop(s, time.Minute); err != nil {
 			t.Errorf("the stop took %s and returned %v", took, err)
 		}
@@ -225,40 +222,33 @@ func TestAStopCutsClientsThatDoNothing(t *testing.T) {
 				conn := dial()
 				_, _ = io.WriteString(conn, request)
 				// A body may reach its deadline first; then nobody receives the response.
-				if took, err := stop(s, time.Minute); err != nil || took > 2*slowWait+time.Second {
+				if took, err := stop(s, time.Minute); err != nil || took > 2*stillWait+time.Second {
 					t.Errorf("the stop took %s and returned %v", took, err)
 				}
 				synctest.Wait()
-				if waiting, active := s.observer.waiting.Load(), s.observer.metrics.active.Load(); waiting != 0 || active != 0 {
-					t.Errorf("after the stop %d requests wait and %d are active", waiting, active)
+				if left, active := len(s.observer.transfers.progress()), s.observer.metrics.active.Load(); left != 0 || active != 0 {
+					t.Errorf("after the stop %d transfers are registered and %d requests active", left, active)
 				}
 			})
 		})
 	}
 }
 
-// A request waits once, however many of its reads and writes do, and not once it is over:
-// a read on another goroutine may outlast its handler.
-func TestARequestWaitsOnce(t *testing.T) {
+// A request is registered once, and not once it is over: a read on another goroutine may
+// outlast its handler.
+func TestARequestIsRegisteredOnce(t *testing.T) {
 	t.Parallel()
-	x := &exchange{observer: &Observer{}}
-	for i, step := range []struct {
-		do   func()
-		want int64
-	}{
-		{x.wait, 1},
-		{x.wait, 1},
-		{x.resume, 1},
-		{x.resume, 0},
-		{x.wait, 1},
-		{x.endWaits, 0},
-		{x.resume, 0},
-		{x.wait, 0},
-	} {
-		step.do()
-		if waiting := x.observer.waiting.Load(); waiting != step.want {
-			t.Errorf("%d requests wait after step %d, want %d", waiting, i, step.want)
-		}
+	var all transfers
+	x := &exchange{}
+	all.add(x)
+	all.add(x)
+	if got := len(all.progress()); got != 1 {
+		t.Errorf("%d requests are registered, want 1", got)
+	}
+	all.remove(x)
+	all.add(x)
+	if got := len(all.progress()); got != 0 {
+		t.Errorf("%d requests are registered after the end, want none", got)
 	}
 }
 
@@ -270,7 +260,7 @@ func TestBlockedTimer(t *testing.T) {
 		for range 100 {
 			o.timer.start(o)
 			time.Sleep(blockedAfter - 1)
-			o.timer.stop(func() { o.blocked-- })
+			o.stop()
 		}
 		if synctest.Wait(); o.calls != 0 {
 			t.Errorf("noteBlocked was called %d times for what ended in time", o.calls)
@@ -281,7 +271,7 @@ func TestBlockedTimer(t *testing.T) {
 			if synctest.Wait(); o.blocked != 1 {
 				t.Errorf("%d are blocked, want 1", o.blocked)
 			}
-			o.timer.stop(func() { o.blocked-- })
+			o.stop()
 			if o.blocked != 0 {
 				t.Errorf("%d are blocked, want 0", o.blocked)
 			}
@@ -290,7 +280,7 @@ func TestBlockedTimer(t *testing.T) {
 		o.timer.start(o)
 		o.noteBlocked()
 		during := o.blocked
-		o.timer.stop(func() { o.blocked-- })
+		o.stop()
 		o.noteBlocked()
 		if during != 0 || o.blocked != 0 {
 			t.Errorf("%d, then %d are blocked by a timer that fired too late", during, o.blocked)
@@ -301,6 +291,12 @@ func TestBlockedTimer(t *testing.T) {
 type operation struct {
 	timer          blockedTimer
 	calls, blocked int
+}
+
+func (o *operation) stop() {
+	if o.timer.stop() {
+		o.blocked--
+	}
 }
 
 func (o *operation) noteBlocked() {

@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// maxHeaderBytes bounds the header of a request. 64 KiB holds any cookie that a
-// browser sends; net/http's default of 1 MiB is room for an attacker.
-const maxHeaderBytes = 64 << 10
-
 // Server takes requests on one listener. Make it with [New], then call Listen,
 // Serve and, to stop, Drain and Shutdown, in this order.
 type Server struct {
@@ -32,11 +28,14 @@ const (
 	writeGrace = 5 * time.Second
 	// freshWait is how long a stop waits for the first request of a connection.
 	freshWait = time.Second
-	// slowWait is how long a stop waits when only slow clients are left: what a body has
-	// to arrive.
-	slowWait = bodyGrace
-	// stopPoll is the time between two looks at who is left.
+	// stillWait is how long a stop waits when no transfer that is left moves a byte: what a
+	// body has to arrive.
+	stillWait = bodyGrace
+	// stopPoll is the time between two looks at the connections without a request.
 	stopPoll = 20 * time.Millisecond
+	// stopLook is the time between two looks at the requests in flight. Each is judged by
+	// what it did in this time.
+	stopLook = 500 * time.Millisecond
 )
 
 // New returns a server that answers every request with next, observed.
@@ -89,7 +88,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	most, m := s.observer.config.maxConnections(), s.observer.metrics
 	m.maxConnections.Store(int64(most))
-	s.listener = newListener(l.(*net.TCPListener), most, &m.connections)
+	s.listener = newListener(l.(*net.TCPListener), most, s.observer.config.HeaderTimeout, &m.connections)
 	s.observer.full = s.listener.crowded
 	return nil
 }
@@ -118,8 +117,8 @@ func (s *Server) Drain() { s.observer.draining.Store(true) }
 
 // Shutdown closes the listener and waits for requests in flight, the first ones of
 // connections that the kernel has accepted included. When the context ends first, their
-// connections are cut, and they count as our failures. Requests that wait for a slow client
-// are cut earlier, and are no failure of ours.
+// connections are cut, and they count as our failures. Transfers are cut earlier, and are no
+// failure of ours: see cutTransfers.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	if s.listener != nil {
@@ -128,12 +127,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	patient, cut := context.WithCancel(ctx)
 	defer cut()
-	go s.cutSlowClients(patient, cut)
+	onlyTransfers := make(chan bool, 1)
+	go func() { onlyTransfers <- s.cutTransfers(patient, cut) }()
 	err := s.http.Shutdown(patient)
 	if err == nil {
 		return nil
 	}
-	if s.observer.onlySlowClients() {
+	cut() // Shutdown also ends with the error of a listener that is closed already
+	if <-onlyTransfers {
 		return s.http.Close()
 	}
 	s.observer.stopping.Store(true)
@@ -156,25 +157,35 @@ func (s *Server) awaitFresh(ctx context.Context) {
 	}
 }
 
-// cutSlowClients ends a stop that has waited for nothing but slow clients for slowWait,
-// or half of its time if that is less.
-func (s *Server) cutSlowClients(ctx context.Context, cut context.CancelFunc) {
-	patience := slowWait
+// cutTransfers ends a stop whose requests in flight are all transfers: they receive a body
+// or send a response. It does so when half of the time of the stop is over, however they move,
+// and when none has moved for stillWait. It reports whether only transfers were left when the
+// stop ended.
+func (s *Server) cutTransfers(ctx context.Context, cut context.CancelFunc) (onlyTransfers bool) {
+	w := watcher{observer: s.observer, at: time.Now()}
+	still, half := stillWait, time.Time{}
 	if end, limited := ctx.Deadline(); limited {
-		patience = min(patience, time.Until(end)/2)
+		left := time.Until(end) / 2
+		still, half = min(still, left), w.at.Add(left)
 	}
-	poll := time.NewTicker(stopPoll)
-	defer poll.Stop()
-	last := time.Now() // when a request that does not wait for its client was last in flight
-	for time.Since(last) < patience {
+	looks := time.NewTicker(max(min(stopLook, still/4), time.Millisecond))
+	defer looks.Stop()
+	last := w.at // when something moved, or another request was in flight
+	for {
 		select {
 		case <-ctx.Done():
-			return
-		case <-poll.C:
-			if !s.observer.onlySlowClients() {
-				last = time.Now()
-			}
+			onlyTransfers, _ = w.look()
+			return onlyTransfers
+		case <-looks.C:
+		}
+		only, moved := w.look()
+		if !only || moved {
+			last = w.at
+		}
+		late := !half.IsZero() && !w.at.Before(half)
+		if only && (late || w.at.Sub(last) >= still) {
+			cut()
+			return true
 		}
 	}
-	cut()
 }

@@ -27,8 +27,8 @@ type recorder struct {
 	exchange *exchange
 	begun    time.Duration // from the start of the request to the header
 	onLeave  func()        // see OnLeave
-	slow     *slowWrite    // nil until a write may block
 
+	slow     atomic.Pointer[slowWrite] // nil until a write may block
 	left     atomic.Bool
 	hijacked bool
 	streams  bool // the answer is a stream, whose length is not a latency
@@ -71,6 +71,9 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *recorder) WriteHeader(status int) {
+	if r.status != 0 && r.err != nil {
+		return // net/http would log a second status, which no client gets
+	}
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = status
@@ -141,14 +144,17 @@ func (r *recorder) watch(n int64) {
 		return
 	}
 	r.watching = true
+	r.exchange.beginTransfer()
 	r.slowly().timer.start(r)
 }
 
 func (r *recorder) slowly() *slowWrite {
-	if r.slow == nil {
-		r.slow = &slowWrite{}
+	slow := r.slow.Load()
+	if slow == nil {
+		slow = &slowWrite{}
+		r.slow.Store(slow)
 	}
-	return r.slow
+	return slow
 }
 
 // begin gives a response that comes after the deadline of the request the time to be
@@ -167,17 +173,16 @@ func (r *recorder) endWrite() {
 		return
 	}
 	r.watching = false
-	r.slow.timer.stop(func() {
+	if r.slow.Load().timer.stop() {
 		r.exchange.observer.slowReaders.remove(r)
-		r.exchange.resume()
-	})
+	}
 }
 
 // noteBlocked runs while the write goes on.
 func (r *recorder) noteBlocked() {
-	blocked := r.slow.timer.block(func() {
+	blocked := r.slow.Load().timer.block(func() {
 		r.exchange.observer.slowReaders.add(r)
-		r.exchange.wait()
+		r.exchange.observer.transfers.add(r.exchange)
 	})
 	if blocked {
 		r.giveUpPlace()

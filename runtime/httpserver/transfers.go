@@ -1,0 +1,97 @@
+package httpserver
+
+import (
+	"sync"
+	"time"
+)
+
+// What registered of an exchange says.
+const (
+	unregistered int32 = iota
+	registered
+	over // the request has ended
+)
+
+// transfers are the requests that may spend their time on reads from their clients and
+// writes to them: one of these has blocked, or began during a stop.
+type transfers struct {
+	mu       sync.Mutex
+	requests map[*exchange]struct{}
+}
+
+// add registers a request. A read on another goroutine may outlast its handler.
+func (t *transfers) add(x *exchange) {
+	if x.registered.Load() != unregistered {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !x.registered.CompareAndSwap(unregistered, registered) {
+		return
+	}
+	if t.requests == nil {
+		t.requests = map[*exchange]struct{}{}
+	}
+	t.requests[x] = struct{}{}
+}
+
+// remove notes that a request has ended. One that was not registered takes no lock.
+func (t *transfers) remove(x *exchange) {
+	if x.registered.Swap(over) != registered {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.requests, x)
+}
+
+// progress returns how far each request is.
+func (t *transfers) progress() map[*exchange]progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[*exchange]progress, len(t.requests))
+	for x := range t.requests {
+		all[x] = x.progress()
+	}
+	return all
+}
+
+// progress is what a request has read from its client and written to it.
+type progress struct {
+	spent time.Duration // in reads and writes, the ones under way included
+	ended int           // reads and writes
+}
+
+func (x *exchange) progress() (p progress) {
+	if x.body != nil {
+		p = x.body.timer.addTo(p)
+	}
+	if slow := x.recorder.slow.Load(); slow != nil {
+		p = slow.timer.addTo(p)
+	}
+	return p
+}
+
+// watcher looks again and again at the requests in flight during a stop.
+type watcher struct {
+	observer *Observer
+	at       time.Time // of the last look
+	before   map[*exchange]progress
+}
+
+// look reports whether every request in flight is a transfer: it has spent at least half of
+// the time since the last look on reads and writes. It also reports whether a read or a write
+// of any of them has ended since.
+func (w *watcher) look() (onlyTransfers, moved bool) {
+	now, all := time.Now(), w.observer.transfers.progress()
+	transfers := int64(0)
+	for x, p := range all {
+		before, seen := w.before[x]
+		if seen && p.spent-before.spent >= now.Sub(w.at)/2 {
+			transfers++
+		}
+		moved = moved || p.ended != before.ended
+	}
+	w.at, w.before = now, all
+	return w.observer.metrics.active.Load() <= transfers, moved
+}
