@@ -86,7 +86,10 @@ func renamedMetrics() []mutant {
 	var out []mutant
 	for path, metrics := range map[string][]string{
 		alive: {"up", "runtime_ready", "process_start_time_seconds"},
-		page:  {"http_server_requests_total", "http_server_request_duration_seconds_count", "http_server_request_duration_seconds_bucket"},
+		page: {
+			"http_server_routed_requests_total", "http_server_routed_request_duration_seconds_count", "http_server_routed_request_duration_seconds_bucket",
+			"http_server_requests_total", "http_server_request_duration_seconds_count", "http_server_request_duration_seconds_bucket",
+		},
 		ticket: {
 			"up", "runtime_health_check_up", "runtime_telemetry_dropped_total", "runtime_cardinality_overflow_total", "runtime_overload_at_min_limit",
 			"db_client_connection_wait_time_seconds_total",

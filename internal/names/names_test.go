@@ -229,3 +229,17 @@ func FuzzCheck(f *testing.F) {
 	k := known()
 	f.Fuzz(func(_ *testing.T, expr string) { k.Check([]names.Query{{Expr: expr}}) })
 }
+
+func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
+	t.Parallel()
+	src := "groups:\n- name: g\n  rules:\n  - alert: Fails\n    expr: up == 0\n    annotations:\n" +
+		"      description: 'Worst:{{ range query (printf `topk(3, rate(misspelled_total{job=%q}[5m]))` $labels.job) }} {{ .Value }}{{ end }}'\n"
+	queries, recorded, err := names.Rules("a.yaml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems := names.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "right_total", Type: "counter"}}}, recorded, []string{"job"}).Check(queries)
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "misspelled_total") || problems[0].Line != 7 {
+		t.Errorf("got %+v", problems)
+	}
+}

@@ -5,6 +5,10 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/rulefile"
@@ -42,14 +46,30 @@ var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 // recordedName is a name with a level, a metric and what was done to it.
 var recordedName = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z_][A-Za-z0-9_]*){2,}`)
 
-// textQueries are the recorded series that the texts of an alert ask for. Their
-// queries are put together when the alert fires, so that only names can be known.
+// format is what a template makes a query of, with places for what it knows when the
+// alert fires.
+var format = regexp.MustCompile("(?s)query \\(printf `([^`]*)`")
+
+// formatted are the queries in an action of a template, with any value at each %q.
+func formatted(code string) (queries []string) {
+	fill := strings.NewReplacer("%q", strconv.Quote(boardfile.Chosen), "%s", "", "%%", "%")
+	for _, m := range format.FindAllStringSubmatch(code, -1) {
+		query := fill.Replace(m[1])
+		if _, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil {
+			queries = append(queries, query)
+		}
+	}
+	return queries
+}
+
+// textQueries are the queries that the texts of an alert ask. Those that are put
+// together otherwise are known by the recorded series that they name.
 func textQueries(file string, rule rulefile.Rule) []Query {
 	var queries []Query
 	for _, key := range slices.Sorted(maps.Keys(rule.Annotations)) {
 		told := map[string]bool{}
 		for _, code := range action.FindAllString(rule.Annotations[key], -1) {
-			for _, name := range recordedName.FindAllString(code, -1) {
+			for _, name := range append(formatted(code), recordedName.FindAllString(code, -1)...) {
 				if told[name] {
 					continue
 				}
