@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,11 @@ func TestHangupChild(t *testing.T) {
 // A closed terminal drains a service as SIGTERM does, unless nohup said otherwise.
 func TestHangup(t *testing.T) {
 	t.Parallel()
+	// Children get the default back of a signal that is caught here. Under nohup they
+	// would ignore it otherwise.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	for name, tc := range map[string]struct {
 		trap    string
 		signals []syscall.Signal
