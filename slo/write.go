@@ -173,7 +173,9 @@ func (y *yamlWriter) expr(query, indent string) {
 	pretty := query
 	if len(query) > longestLine {
 		if expr, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil { // a test parses every query
-			pretty = expr.Pretty(0)
+			// A block that begins with a space is written wrong by tools that read and
+			// write YAML with go-yaml, kustomize among them.
+			pretty = strings.TrimLeft(expr.Pretty(0), " ")
 		}
 	}
 	if !strings.Contains(pretty, "\n") {
@@ -181,11 +183,7 @@ func (y *yamlWriter) expr(query, indent string) {
 		y.raw("\n")
 		return
 	}
-	if pretty[0] == ' ' {
-		y.raw("|2-\n") // where the first line is not the outermost, YAML wants to know the indentation
-	} else {
-		y.raw("|-\n")
-	}
+	y.raw("|-\n")
 	for line := range strings.Lines(pretty) {
 		y.raw(indent + line)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -242,3 +243,23 @@ func (p *pieces) Write(data []byte) (int, error) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// Tools such as kustomize read rules and write them again.
+func TestRulesSurviveBeingWrittenAgain(t *testing.T) {
+	t.Parallel()
+	for name, src := range variants(t) {
+		rules := mustCompile(t, src)
+		var read any
+		if err := yaml.Unmarshal(rules.PrometheusRule(), &read); err != nil {
+			t.Fatal(err)
+		}
+		again, err := yaml.Marshal(read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var twice any
+		if err := yaml.Unmarshal(again, &twice); err != nil || !reflect.DeepEqual(read, twice) {
+			t.Errorf("%s: the resource that was written again differs (%v)", name, err)
+		}
+	}
+}
