@@ -72,12 +72,14 @@ func (c *compiler) compile() Rules {
 func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
 	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
+	name := c.spec.Service + "-slo-" + string(tier)
 	if tier == TierAlive {
+		name = c.spec.Service + "-instances"
 		offset, rules = 0, perService // no increase is cut short by a sample that comes late
 	}
 	return Group{
 		Rules: make([]Rule, 0, rules),
-		Name:  c.spec.Service + "-slo-" + string(tier), Tier: tier,
+		Name:  name, Tier: tier,
 		Interval: every, QueryOffset: offset,
 	}
 }
