@@ -152,29 +152,36 @@ func TestImpatientClientsCauseNoOverload(t *testing.T) {
 		for _, timeout := range []time.Duration{22 * time.Millisecond, 100 * time.Millisecond, 140 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,timeout=%s", overloaded, timeout), func(t *testing.T) {
 				t.Parallel()
-				if overloaded && raceEnabled {
-					t.Skip("half a minute of requests takes too long with the race detector")
-				}
-				synctest.Test(t, func(t *testing.T) {
-					l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
-					c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
-					stop := impatientClient(t, l, timeout)
-					if overloaded {
-						l.queue.overload.begin(time.Now())
-						for began := time.Now(); time.Since(began) < 30*time.Second; {
-							c.run(t, l)
-						}
-					}
-					if rejected, _ := c.run(t, l); rejected != 0 {
-						t.Errorf("%d requests of other clients were rejected", rejected)
-					}
-					if rejected := stop(); rejected == 0 {
-						t.Error("no request of the impatient client was rejected")
-					}
-				})
+				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int { return impatientClient(t, l, timeout) })
 			})
 		}
 	}
+}
+
+// harmsNobody wants no request of 300 other clients to be rejected beside one client,
+// whose stop says how many of its own requests were rejected or left.
+func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
+	t.Helper()
+	if overloaded && raceEnabled {
+		t.Skip("half a minute of requests takes too long with the race detector")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+		c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
+		stop := client(t, l)
+		if overloaded {
+			l.queue.overload.begin(time.Now())
+			for began := time.Now(); time.Since(began) < 30*time.Second; {
+				c.run(t, l)
+			}
+		}
+		if rejected, _ := c.run(t, l); rejected != 0 {
+			t.Errorf("%d requests of other clients were rejected", rejected)
+		}
+		if stop() == 0 {
+			t.Error("no request of the one client was rejected or left")
+		}
+	})
 }
 
 // A client that resets its requests before those of others that wait have been begun says
@@ -186,26 +193,7 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,after=%s", overloaded, after), func(t *testing.T) {
 				t.Parallel()
-				if overloaded && raceEnabled {
-					t.Skip("half a minute of requests takes too long with the race detector")
-				}
-				synctest.Test(t, func(t *testing.T) {
-					l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
-					c := closedLoop{clients: 300, cpus: 64, takes: 20 * time.Millisecond, timeout: 30 * time.Second}
-					stop := leavingClient(t, l, after)
-					if overloaded {
-						l.queue.overload.begin(time.Now())
-						for began := time.Now(); time.Since(began) < 30*time.Second; {
-							c.run(t, l)
-						}
-					}
-					if rejected, _ := c.run(t, l); rejected != 0 {
-						t.Errorf("%d requests of other clients were rejected", rejected)
-					}
-					if left := stop(); left == 0 {
-						t.Error("no request left the queue")
-					}
-				})
+				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
 			})
 		}
 	}
