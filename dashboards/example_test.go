@@ -37,7 +37,7 @@ slos:
 	}
 	// Output:
 	// checkout-overview: checkout / Overview, 4 queries
-	// checkout-slo: checkout / Objectives, 19 queries
+	// checkout-slo: checkout / Objectives, 20 queries
 }
 
 // Queries are built from selectors that already hold the variables of the board.

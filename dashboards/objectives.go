@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/prometheus/common/model"
-
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -23,19 +21,23 @@ func objectives(s Scope) Board {
 	return b
 }
 
+// onObjective are the labels that a series of an objective shares with its budget.
+const onObjective = slo.LabelService + ", " + slo.LabelObjective
+
 // chosen matches the objective of the board's variable.
-func chosen() Matcher { return Is(slo.LabelSLOName, "$"+varObjective) }
+func chosen() Matcher { return Is(slo.LabelObjective, "$"+varObjective) }
 
 // constant selects a series that rules write once for all environments.
 func (s Scope) constant(name string) Expr {
-	return Selector{Metric: name}.With(Is(slo.LabelSLOService, s.spec.Service), chosen()).Expr()
+	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service), chosen()).Expr()
 }
 
 // ofTotal selects a series that several objectives may share, through the increase
 // that the objective counts.
 func (s Scope) ofTotal(name string) Expr {
 	shared := Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
-	return "(" + shared + " and on (" + slo.LabelSLI + ") " + s.constant(slo.RecordInfo) + ")"
+	on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
+	return "(" + shared + " and on (" + on + ") " + s.recorded(slo.BadRecord("1h"), chosen()).Expr() + ")"
 }
 
 func (s Scope) promiseRow() Row {
@@ -46,7 +48,7 @@ func (s Scope) promiseRow() Row {
 	kept := Panel{
 		Title: "Kept so far", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilPeriod,
 		Targets: []Target{{
-			Expr: "1 - " + s.recorded(slo.RecordPeriodBurn, chosen()).Expr() + " * on (" + slo.LabelSLOID + ") group_left () " +
+			Expr: "1 - " + s.recorded(slo.RecordPeriodBurn, chosen()).Expr() + " * on (" + onObjective + ") group_left () " +
 				s.constant(slo.RecordBudget), Legend: "kept",
 		}},
 	}.says("The share of good events over the period.", "Below the objective the promise is broken.", "The events below say when.")
@@ -90,8 +92,8 @@ func (s Scope) windowsTable() Expr {
 	for _, w := range slo.RatioWindows() {
 		ratios = append(ratios, string(s.recorded(slo.RatioRecord(w), chosen()).Expr()))
 	}
-	all := "(" + Expr(strings.Join(ratios, " or ")) + ") / on (" + slo.LabelSLOID + ") group_left () " + s.constant(slo.RecordBudget)
-	return all.Max(append(s.spec.Identity(), slo.LabelSLOWindow)...)
+	all := "(" + Expr(strings.Join(ratios, " or ")) + ") / on (" + onObjective + ") group_left () " + s.constant(slo.RecordBudget)
+	return all.Max(append(s.spec.Identity(), slo.LabelWindow)...)
 }
 
 func (s Scope) eventsRow() Row {
@@ -113,10 +115,16 @@ func (s Scope) eventsRow() Row {
 		},
 	}.says("The share of bad events over an hour and over a day, and what is allowed.", "Above what is allowed budget is spent faster than it comes back.",
 		"Compare with deploys, which are marked on the graph.")
+	measured := []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.Identity()...), Legend: "1h " + Legend(s.spec.Identity()...)}}
+	for _, w := range s.spec.Periods() {
+		measured = append(measured, Target{
+			Expr: s.ofTotal(slo.CoverageRecord(string(w))).Min(s.spec.Identity()...), Legend: string(w) + " " + Legend(s.spec.Identity()...),
+		})
+	}
 	coverage := Panel{
 		Title: "Measured", Kind: TimeSeries, Unit: Share, Max: 1, EmptyUntil: untilRules,
-		Targets: []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.Identity()...), Legend: Legend(s.spec.Identity()...)}},
-	}.says("The share of each hour that was measured.", "What was missed stays missed: budgets of that time are worth less.",
+		Targets: measured,
+	}.says("The share of each hour, and of the period before each point, that was measured.", "What was missed stays missed: budgets of that time are worth less.",
 		"Look at the rule evaluations of Prometheus and at the scrapes of the service.")
 	return Row{Title: "Events", Panels: []Panel{events, day, coverage}}
 }
@@ -125,8 +133,8 @@ func (s Scope) alertsRow() Row {
 	history := Panel{
 		Title: "Alerts of this objective", Kind: Timeline, EmptyUntil: untilAlert, Thresholds: []Threshold{{1, Failing}},
 		Targets: []Target{{
-			Expr:   s.alerts(Is(slo.LabelService, s.spec.Service), Is(slo.LabelObjective, "$"+varObjective)).Expr().Max(slo.LabelAlertName, slo.LabelEnvironment),
-			Legend: Legend(slo.LabelAlertName, slo.LabelEnvironment),
+			Expr:   s.alerts(Is(slo.LabelService, s.spec.Service), Is(slo.LabelObjective, "$"+varObjective)).Expr().Max(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
+			Legend: Legend(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
 		}},
 	}.says("When which alert of the objective fired.", "Short ones that come back are an objective too tight or a guard too low.",
 		"The runbook of the alert has the query that it fires on.")
@@ -146,14 +154,14 @@ func (s Scope) pairs() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\n| alert | above | over | and over |\n|---|---|---|---|\n")
+	b.WriteString("\n| alert | severity | burn rate above | long | short |\n|---|---|---|---|---|\n")
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn == nil {
 			continue
 		}
 		factor := a.Burn.Factor(s.spec.SLOs[a.SLO].Window).FloatString(2)
 		factor = strings.TrimRight(strings.TrimRight(factor, "0"), ".")
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", a.Name, factor, model.Duration(a.Burn.Long), model.Duration(a.Burn.Short))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", a.Name, markdown(s.spec.Alerting.Severities.Of(a.Tier)), factor, a.Burn.LongWindow(), a.Burn.ShortWindow())
 	}
 	return b.String()
 }

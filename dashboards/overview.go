@@ -160,7 +160,7 @@ func (s Scope) slowest() Panel {
 func (s Scope) objectivesRow() Row {
 	left := Panel{
 		Title: "Error budget left", Kind: BarGauge, Unit: Share, Max: 1, signed: true, EmptyUntil: untilPeriod,
-		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelSLOName), Legend: Legend(slo.LabelSLOName), Instant: true}},
+		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
 	}.says("What is left of the error budget of each objective's period.", "Below zero the promise is broken for this period.",
 		"Little left: slow down releases, and see on the objective's board what spent it.").leads(s.board(boardObjectives, "Objectives"))
 	now := s.Burn("Budget burn now", nil).says("How many times faster than allowed each budget burns.",

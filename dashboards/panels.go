@@ -60,15 +60,15 @@ func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
 		Title: title, Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules,
 		Thresholds: s.burnThresholds(), Line: true,
 	}
-	budget := Selector{Metric: slo.RecordBudget}.With(Is(slo.LabelSLOService, s.spec.Service)).Expr()
+	budget := Selector{Metric: slo.RecordBudget}.With(Is(slo.LabelService, s.spec.Service)).Expr()
 	for _, w := range windows {
 		p.Targets = append(p.Targets, Target{
-			Expr:   s.recorded(slo.RatioRecord(w), more...).Expr() + " / on (" + slo.LabelSLOID + ") group_left () " + budget,
-			Legend: Legend(slo.LabelSLOName) + " " + w,
+			Expr:   s.recorded(slo.RatioRecord(w), more...).Expr() + " / on (" + onObjective + ") group_left () " + budget,
+			Legend: Legend(slo.LabelObjective) + " " + w,
 		})
 	}
 	if len(windows) == 0 {
-		p.Targets = []Target{{Expr: s.recorded(slo.RecordBurn, more...).Expr(), Legend: Legend(slo.LabelSLOName)}}
+		p.Targets = []Target{{Expr: s.recorded(slo.RecordBurn, more...).Expr(), Legend: Legend(slo.LabelObjective)}}
 	}
 	return p
 }

@@ -68,7 +68,7 @@ func (s Scope) classic(name string) Distribution { return Distribution{Selector:
 
 // recorded selects a recorded series of the service's objectives.
 func (s Scope) recorded(name string, more ...Matcher) Selector {
-	return Selector{Metric: name}.With(Is(slo.LabelSLOService, s.spec.Service)).With(s.chosenInstances()...).With(more...)
+	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).With(more...)
 }
 
 // alerts selects the alerts of the chosen environment that fire.

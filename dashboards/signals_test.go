@@ -35,13 +35,13 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 			}
 		}
 	}
-	recorded := []string{slo.LabelService, slo.LabelSLI, slo.LabelSLOID, slo.LabelSLOName, slo.LabelSLOService, slo.LabelSLOWindow, spec.EnvironmentLabel}
+	recorded := []string{slo.LabelService, slo.LabelSLI, slo.LabelObjective, slo.LabelWindow, spec.EnvironmentLabel}
 	for _, q := range in.Rules.Queries() {
 		if !q.Alert {
 			out[q.Rule] = recorded
 		}
 	}
-	out["ALERTS"] = []string{"alertstate", slo.LabelAlertName, slo.LabelService, slo.LabelEnvironment, slo.LabelObjective, slo.LabelSeverity}
+	out["ALERTS"] = []string{"alertstate", slo.LabelAlertName, slo.LabelService, slo.LabelEnvironment, slo.LabelObjective, slo.LabelSeverity, slo.LabelLong}
 	return out
 }
 

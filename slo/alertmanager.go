@@ -6,8 +6,8 @@ import "strings"
 // grouping, and which alert silences which. Its receivers send nothing yet;
 // whoever runs the Alertmanager adds where to.
 //
-// A group is one incident: service, environment and objective. Within it the
-// fast page inhibits the slow one and the tickets, and a service that is down,
+// A group is one incident: service, environment and objective. Within it each burn
+// alert inhibits those with longer windows, and a service that is down,
 // crashes again and again or takes no requests inhibits everything else about it.
 func (r Rules) Alertmanager() []byte {
 	var y yamlWriter
@@ -63,12 +63,18 @@ func (s Spec) incident() []string {
 func (s Spec) inhibitions() []inhibition {
 	service, whole := camel(s.Service), s.incident()
 	incident := append(s.incident(), labelSLO)
-	return []inhibition{
-		{`alertname=~".+BudgetBurnPageFast"`, `alertname=~".+BudgetBurn(PageSlow|TicketFast|TicketSlow)"`, incident},
-		{`alertname=~".+BudgetBurnPageSlow"`, `alertname=~".+BudgetBurnTicket(Fast|Slow)"`, incident},
-		{`alertname=~".+BudgetBurnTicketFast"`, `alertname=~".+BudgetBurnTicketSlow"`, incident},
+	var out []inhibition
+	var longs []string
+	for _, p := range pairs() {
+		longs = append(longs, window(p.Long))
+	}
+	for i, long := range longs[:len(longs)-1] {
+		slower := strings.Join(longs[i+1:], "|")
+		out = append(out, inhibition{labelLong + "=" + doubleQuoted(long), labelLong + "=~" + doubleQuoted(slower), incident})
+	}
+	return append(out, []inhibition{
 		{`alertname="` + service + `Down"`, `alertname!="` + service + `Down"`, whole},
 		{`alertname="` + service + `CrashLooping"`, `alertname!~"` + service + `(Down|CrashLooping)"`, whole},
 		{`alertname="` + service + `NotReady"`, `alertname!~"` + service + `(Down|CrashLooping|NotReady)"`, whole},
-	}
+	}...)
 }

@@ -54,14 +54,10 @@ func (c *compiler) alertName(o resolved, what string) string {
 func (c *compiler) environmentOf() string { return "$labels." + c.spec.EnvironmentLabel }
 
 func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
-	severity := c.spec.Alerting.Severities.Ticket
-	if tier == TierPage {
-		severity = c.spec.Alerting.Severities.Page
-	}
 	set := append([]Label{
 		{labelEnvironment, "{{ " + c.environmentOf() + " }}"},
 		{labelService, c.spec.Service},
-		{labelSeverity, literal(severity)},
+		{labelSeverity, literal(c.spec.Alerting.Severities.Of(tier))},
 	}, more...)
 	if c.spec.Owner != "" {
 		set = append(set, Label{labelTeam, literal(c.spec.Owner)})
@@ -185,14 +181,14 @@ func (c *compiler) budgetText(o resolved) string {
 		return text
 	}
 	var matchers, args []string
-	for _, label := range append([]string{labelSlothID}, o.by...) {
+	for _, label := range append([]string{labelService, labelSLO}, o.by...) {
 		matchers, args = append(matchers, label+"=%q"), append(args, " $labels."+label)
 	}
 	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + strings.Join(args, "") + " }}The " + string(o.Window) + " budget burns " +
 		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }} times the rate that it can bear, " +
 		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} is left" +
-		fmt.Sprintf("{{ range query (printf `%s%%s * %d / ignoring(%s) %s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",
-			recordRemaining, int(o.Window.Duration().Seconds()), labelSlothWindow, recordBurn)
+		fmt.Sprintf("{{ range query (printf `%s%%s * %d / %s%s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",
+			recordRemaining, int(o.Window.Duration().Seconds()), c.ignoring(labelWindow, labelSlothWindow), recordBurn)
 	c.budgetTexts[key] = text
 	return text
 }

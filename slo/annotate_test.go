@@ -57,11 +57,11 @@ func TestNotificationsReadAsGolden(t *testing.T) {
 		rules := mustCompile(t, src)
 		series := map[string]string{
 			rules.Spec.EnvironmentLabel: "production", "http_route": "/v1/orders/{id}", "provider": "acme-pay",
-			"check": "postgres", "signal": "traces", "sloth_slo": "availability", "sloth_id": rules.Spec.Service + "-availability",
+			"check": "postgres", "signal": "traces", "slo": "availability", "service": rules.Spec.Service,
 		}
 		var b strings.Builder
 		for _, a := range rules.Alerts {
-			fmt.Fprintf(&b, "%s\n", a.Name)
+			fmt.Fprintf(&b, "%s\n", a)
 			for _, list := range [][]slo.Label{a.Rule.Labels, a.Rule.Annotations} {
 				for _, l := range list {
 					fmt.Fprintf(&b, "  %s: %s\n", l.Name, expand(t, l.Value, series, 0.0214))
@@ -128,17 +128,17 @@ func TestAlertsCarryWhatRoutingAndReadersNeed(t *testing.T) {
 	}
 }
 
-func TestBurnAlertsHaveDistinctNamesAndNoDelay(t *testing.T) {
+func TestBurnAlertsDifferInTheirLongWindowAndHaveNoDelay(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, a := range mustCompile(t, generated).Alerts {
 		if a.Burn == nil {
 			continue
 		}
-		if seen[a.Name] {
-			t.Errorf("%s stands twice", a.Name)
+		if seen[a.String()] {
+			t.Errorf("%s stands twice", a)
 		}
-		seen[a.Name] = true
+		seen[a.String()] = true
 		if a.Rule.For != 0 {
 			t.Errorf("%s waits %s; the short window is the delay", a.Name, a.Rule.For)
 		}
@@ -233,10 +233,10 @@ func TestHostileTextIsHeldAndNeverRead(t *testing.T) {
 			}
 		}
 	}
-	burn := rule(t, rules, "OrdersAvailabilityBudgetBurnPageFast")
+	burn := rule(t, rules, "OrdersAvailabilityErrorBudgetBurn")
 	for name, want := range map[string]string{
 		"team": hostile, "note": hostile, "hint": hostile, "severity": "p{{",
-		"runbook_url": "https://r.test/{{a}}'\"`/OrdersAvailabilityBudgetBurnPageFast.md",
+		"runbook_url": "https://r.test/{{a}}'\"`/OrdersAvailabilityErrorBudgetBurn.md",
 	} {
 		if got := expand(t, annotation(burn, name), series, 0.5); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

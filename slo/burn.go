@@ -15,12 +15,12 @@ func (c *compiler) burn(o resolved, p Pair) {
 	case o.grouped && p.Tier == TierPage:
 		return // noted once for both
 	case !p.suits(o.Window):
-		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: its window of %s is too long for a period of %s",
-			o.Name, p.Name, window(p.Long), o.Window))
+		c.notes = append(c.notes, fmt.Sprintf("%s: no burn alert over %s: the window is too long for a period of %s",
+			o.Name, window(p.Long), o.Window))
 		return
 	case limit.exact.Cmp(big.NewRat(1, 1)) >= 0:
-		c.notes = append(c.notes, fmt.Sprintf("%s: %s left out: at an objective of %s it would need more than 100 %% errors (%s times a budget of %s %%)",
-			o.Name, p.Name, o.Target, decimal(p.Factor(o.Window)), decimal(new(big.Rat).Mul(o.budget, big.NewRat(100, 1)))))
+		c.notes = append(c.notes, fmt.Sprintf("%s: no burn alert over %s: at an objective of %s it would need more than 100 %% errors (%s times a budget of %s %%)",
+			o.Name, window(p.Long), o.Target, decimal(p.Factor(o.Window)), decimal(new(big.Rat).Mul(o.budget, big.NewRat(100, 1)))))
 		return
 	}
 	c.alert(Alert{
@@ -30,9 +30,10 @@ func (c *compiler) burn(o resolved, p Pair) {
 		Expect: "at or below " + limit.text,
 		Where:  c.worst(o),
 	}, Rule{
-		Alert:  c.alertName(o, "BudgetBurn"+p.Name),
-		Expr:   c.burnExpr(o, p, limit.text),
-		Labels: c.alertLabels(p.Tier, Label{labelSLO, o.Name}, Label{labelSlothSev, string(p.Tier)}),
+		Alert: c.alertName(o, "ErrorBudgetBurn"),
+		Expr:  c.burnExpr(o, p, limit.text),
+		Labels: c.alertLabels(p.Tier, append(c.sloth(Label{labelSlothSev, string(p.Tier)}),
+			Label{labelSLO, o.Name}, Label{labelLong, window(p.Long)}, Label{labelShort, window(p.Short)})...),
 	}, c.burnTexts(o, p))
 }
 
@@ -44,7 +45,7 @@ type limit struct {
 }
 
 func (c *compiler) limit(o resolved, p Pair) limit {
-	key := p.Name + " " + string(o.Window) + " " + string(o.Target)
+	key := window(p.Long) + " " + string(o.Window) + " " + string(o.Target)
 	if l, ok := c.limits[key]; ok {
 		return l
 	}
@@ -69,7 +70,7 @@ func (o resolved) burnWindow(p Pair, w time.Duration) string {
 // holds enough bad events. Its value is the window that people should read: the
 // short one tells a page how bad it is now, the long one why there is a ticket.
 func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
-	and := " and ignoring (" + labelSlothWindow + ") "
+	and := " and " + c.ignoring(labelWindow, labelSlothWindow)
 	above := func(w time.Duration) string { return o.burnWindow(p, w) + " > " + threshold }
 	first, second := p.Short, p.Long
 	if p.Tier == TierTicket {

@@ -98,29 +98,31 @@ func (c *compiler) tier(t Tier) *Group {
 type resolved struct {
 	Objective
 	index   int
-	id      string // sloth_id
+	service string
 	events  events
 	budget  *big.Rat // share of events that may be bad
 	by      []string
-	labels  []Label // sloth's, sorted
+	labels  []Label // of its series, sorted
+	sloth   []Label // those of them that are sloth's
 	grouped bool
 }
 
 func (c *compiler) resolve(i int) resolved {
 	o := c.spec.SLOs[i]
-	id := c.spec.Service + "-" + o.Name
+	sloth := c.sloth(Label{labelSlothID, c.spec.Service + "-" + o.Name}, Label{labelSlothService, c.spec.Service}, Label{labelSlothSLO, o.Name})
 	return resolved{
-		Objective: o, index: i, id: id, events: c.scope.events(o), budget: o.Target.budget(),
+		Objective: o, index: i, service: c.spec.Service, events: c.scope.events(o), budget: o.Target.budget(),
 		by:      append(c.spec.Identity(), o.GroupBy...),
 		grouped: len(o.GroupBy) > 0,
-		labels:  labelSet(Label{labelSlothID, id}, Label{labelSlothService, c.spec.Service}, Label{labelSlothSLO, o.Name}),
+		labels:  labelSet(append(slices.Clone(sloth), Label{labelService, c.spec.Service}, Label{labelSLO, o.Name})...),
+		sloth:   sloth,
 	}
 }
 
 func (c *compiler) counting(o resolved, tier Tier) counting {
 	return counting{
 		scope: c.scope, scrape: c.spec.ScrapeInterval, every: c.tier(tier).Interval,
-		by: o.by, identity: c.spec.Identity(), service: c.spec.Service, objective: o.id,
+		by: o.by, identity: c.spec.Identity(), service: c.spec.Service,
 	}
 }
 
@@ -154,8 +156,7 @@ func (c *compiler) count(o resolved, tier Tier) {
 			if twice {
 				increase.expr = copied // counted once for both
 			}
-			labels := append([]Label{{labelService, c.spec.Service}, {labelSLI, t.sli(total)}}, o.labels...)
-			c.record(tier, increase.record, increase.expr, labels...)
+			c.record(tier, increase.record, increase.expr, labelSet(append(slices.Clone(o.labels), Label{labelSLI, t.sli(total)})...)...)
 		case c.written[string(tier)+"total"+t.sli(total)] == "":
 			c.written[string(tier)+"total"+t.sli(total)] = t.total()
 			c.record(tier, increase.record, increase.expr, Label{labelService, c.spec.Service}, Label{labelSLI, t.sli(total)})
@@ -195,7 +196,7 @@ func (c *compiler) sums() {
 	}
 	t := counting{every: c.ticket.Interval}
 	sum := func(record string) string { return "sum_over_time(" + c.ofService(record) + "[6h])" }
-	c.record(TierTicket, recordTicketRatio, ratio(sum(t.bad()), sum(t.total())))
+	c.record(TierTicket, recordTicketRatio, c.ratio(sum(t.bad()), sum(t.total())))
 }
 
 // sum adds one window of a tier, over the increases that more matches.
@@ -207,13 +208,18 @@ func (c *compiler) sum(tier Tier, w time.Duration, more string) {
 	name := window(w)
 	c.record(tier, recordBad+name, "sum_over_time("+of(t.bad())+"["+name+"])")
 	c.record(tier, recordTotal+name, "sum_over_time("+of(t.total())+"["+name+"])")
-	c.record(tier, recordRatio+name, ratio(of(recordBad+name), of(recordTotal+name)), Label{labelSlothWindow, name})
+	c.record(tier, recordRatio+name, c.ratio(of(recordBad+name), of(recordTotal+name)), c.windowLabels(name)...)
 }
 
 // ratio gives nothing while there is nothing to divide by: idle time is neither
 // good nor bad, and no NaN poisons what is computed from it.
-func ratio(bad, total string) string {
-	return bad + " / ignoring (" + labelSlothID + ", " + labelSlothService + ", " + labelSlothSLO + ") group_left () (" + total + " > 0)"
+func (c *compiler) ratio(bad, total string) string {
+	return bad + " / " + c.ignoring(labelSLO, labelSlothID, labelSlothService, labelSlothSLO) + "group_left () (" + total + " > 0)"
+}
+
+// windowLabels are the labels of a ratio.
+func (c *compiler) windowLabels(name string) []Label {
+	return append(c.sloth(Label{labelSlothWindow, name}), Label{labelWindow, name})
 }
 
 // totalSLI is the full name of the objective's total.
@@ -231,7 +237,9 @@ func (c *compiler) alertsOf(o resolved) {
 }
 
 // ref reads a series of the objective.
-func (o resolved) ref(record string) string { return ofObjective(record, o.id) }
+func (o resolved) ref(record string) string {
+	return record + "{" + labelService + "=" + strconv.Quote(o.service) + "," + labelSLO + "=" + strconv.Quote(o.Name) + "}"
+}
 
 // noteLinks says which annotations are missing for want of an address.
 func (c *compiler) noteLinks() {

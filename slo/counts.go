@@ -13,13 +13,7 @@ type Counts struct {
 	Target     Percent
 	Window     Window
 	Total, Bad string
-	Burns      []BurnAlert
-}
-
-// BurnAlert is one pair of windows and the alert of the rules that watches it.
-type BurnAlert struct {
-	Alert string
-	Burn  Burn
+	Burns      []Alert
 }
 
 // Counts gives the objectives that have burn alerts and are not grouped, in the
@@ -32,7 +26,7 @@ func (r Rules) Counts() []Counts {
 		counts := Counts{Objective: o.Name, Target: o.Target, Window: o.Window}
 		for _, a := range r.Alerts {
 			if a.Kind == KindBudgetBurn && a.SLO == i {
-				counts.Burns = append(counts.Burns, BurnAlert{a.Name, *a.Burn})
+				counts.Burns = append(counts.Burns, a)
 			}
 		}
 		if len(o.GroupBy) > 0 || len(counts.Burns) == 0 {

@@ -20,7 +20,7 @@ func TestCountsWithoutRecordingsAreThoseOfTheService(t *testing.T) {
 	if len(counts) != 2 || counts[0].Objective != "availability" || counts[1].Objective != "latency" {
 		t.Fatalf("got %+v; want the two objectives that are not grouped", counts)
 	}
-	if got := counts[0].Burns; len(got) != 4 || got[0].Alert != "OrdersAvailabilityBudgetBurnPageFast" || got[0].Burn.Threshold.RatString() != "9/625" {
+	if got := counts[0].Burns; len(got) != 4 || got[0].String() != `OrdersAvailabilityErrorBudgetBurn{long="1h"}` || got[0].Burn.Threshold.RatString() != "9/625" {
 		t.Errorf("got %+v; want four pairs, the first at 0.0144", got)
 	}
 	// Ten requests a second, of which one fails; of those that do not, a third is
@@ -81,7 +81,7 @@ func TestCountsLeaveOutWhatCannotFire(t *testing.T) {
 	for _, c := range rules.Counts() {
 		for _, b := range c.Burns {
 			if ratio, _ := b.Burn.Threshold.Float64(); ratio >= 1 {
-				t.Errorf("%s fires above %v", b.Alert, ratio)
+				t.Errorf("%s fires above %v", b, ratio)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // Drill says what one alert does while a constant share of events is bad.
 type Drill struct {
-	Alert string
+	Alert Alert
 	SLO   string
 	Pair  Pair
 	// ErrorShare is the share of bad events during the incident, from 0 to 1.
@@ -51,7 +51,7 @@ func (r Rules) Drill(shares ...float64) []Drill {
 func (r Rules) drill(a *Alert, share float64) Drill {
 	threshold := a.Burn.ratio
 	d := Drill{
-		Alert: a.Name, SLO: r.Spec.SLOs[a.SLO].Name, Pair: a.Burn.Pair,
+		Alert: *a, SLO: r.Spec.SLOs[a.SLO].Name, Pair: a.Burn.Pair,
 		ErrorShare: share, Fires: share > threshold,
 	}
 	if d.Fires {

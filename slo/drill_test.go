@@ -33,15 +33,15 @@ func TestTheDrillAgreesWithTheMeasuredReference(t *testing.T) {
 		}
 		for i, d := range drills {
 			if d.Fires != (want[i] != never) {
-				t.Errorf("%g %%: %s fires: %t", share*100, d.Pair.Name, d.Fires)
+				t.Errorf("%g %%: %s fires: %t", share*100, d.Pair.LongWindow(), d.Fires)
 			}
 			// The reference is printed in minutes or hours with one or two digits.
 			slack := rules.Delay(d.Pair.Tier) + time.Minute
 			if d.Fires && (d.FiresAfter > want[i].on+30*time.Second || d.FiresAfter < want[i].on-slack) {
-				t.Errorf("%g %%: %s fires after %s, measured %s", share*100, d.Pair.Name, d.FiresAfter, want[i].on)
+				t.Errorf("%g %%: %s fires after %s, measured %s", share*100, d.Pair.LongWindow(), d.FiresAfter, want[i].on)
 			}
 			if d.Fires && (d.ResolvesAfter-want[i].off).Abs() > slack {
-				t.Errorf("%g %%: %s resolves after %s, measured %s", share*100, d.Pair.Name, d.ResolvesAfter, want[i].off)
+				t.Errorf("%g %%: %s resolves after %s, measured %s", share*100, d.Pair.LongWindow(), d.ResolvesAfter, want[i].off)
 			}
 		}
 	}
@@ -86,33 +86,33 @@ func TestThresholdsFollowThePeriod(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		objective string
-		want      map[string]string // pair: threshold
+		want      map[string]string // long window: threshold
 		notes     []string
 	}{
 		"30 days": {
 			"objective: 99.9, window: 30d",
-			map[string]string{"PageFast": "0.0144", "PageSlow": "0.006", "TicketFast": "0.003", "TicketSlow": "0.001"}, nil,
+			map[string]string{"1h": "0.0144", "6h": "0.006", "1d": "0.003", "3d": "0.001"}, nil,
 		},
 		"28 days": {
 			"objective: 99.9, window: 28d",
-			map[string]string{"PageFast": "0.01344", "PageSlow": "0.0056", "TicketFast": "0.0028", "TicketSlow": "0.000933333333"}, nil,
+			map[string]string{"1h": "0.01344", "6h": "0.0056", "1d": "0.0028", "3d": "0.000933333333"}, nil,
 		},
 		"7 days have no pair of three days": {
 			"objective: 99.9, window: 7d",
-			map[string]string{"PageFast": "0.00336", "PageSlow": "0.0014", "TicketFast": "0.0007"},
-			[]string{"availability: TicketSlow left out: its window of 3d is too long for a period of 7d"},
+			map[string]string{"1h": "0.00336", "6h": "0.0014", "1d": "0.0007"},
+			[]string{"availability: no burn alert over 3d: the window is too long for a period of 7d"},
 		},
 		"pairs above 100 % errors are left out": {
 			"objective: 90, window: 30d",
-			map[string]string{"PageSlow": "0.6", "TicketFast": "0.3", "TicketSlow": "0.1"},
-			[]string{"availability: PageFast left out: at an objective of 90 it would need more than 100 % errors (14.4 times a budget of 10 %)"},
+			map[string]string{"6h": "0.6", "1d": "0.3", "3d": "0.1"},
+			[]string{"availability: no burn alert over 1h: at an objective of 90 it would need more than 100 % errors (14.4 times a budget of 10 %)"},
 		},
 		"the border itself cannot be passed": {
 			"objective: 75, window: 30d",
-			map[string]string{"TicketFast": "0.75", "TicketSlow": "0.25"},
+			map[string]string{"1d": "0.75", "3d": "0.25"},
 			[]string{
-				"availability: PageFast left out: at an objective of 75 it would need more than 100 % errors (14.4 times a budget of 25 %)",
-				"availability: PageSlow left out: at an objective of 75 it would need more than 100 % errors (6 times a budget of 25 %)",
+				"availability: no burn alert over 1h: at an objective of 75 it would need more than 100 % errors (14.4 times a budget of 25 %)",
+				"availability: no burn alert over 6h: at an objective of 75 it would need more than 100 % errors (6 times a budget of 25 %)",
 			},
 		},
 	} {
@@ -122,10 +122,10 @@ func TestThresholdsFollowThePeriod(t *testing.T) {
 			got := map[string]string{}
 			for _, a := range rules.Alerts {
 				if a.Burn != nil {
-					got[a.Burn.Name] = ""
+					got[a.Burn.LongWindow()] = ""
 					for _, want := range test.want {
 						if strings.Count(a.Rule.Expr, " > "+want+" and") == 2 {
-							got[a.Burn.Name] = want
+							got[a.Burn.LongWindow()] = want
 						}
 					}
 				}

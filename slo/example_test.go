@@ -28,7 +28,7 @@ slos:
 		fmt.Println(f.Name)
 	}
 	for _, d := range rules.Drill(0.5) {
-		fmt.Printf("half of the requests fail: %s after %s\n", d.Pair.Name, d.FiresAfter)
+		fmt.Printf("half of the requests fail: %s after %s\n", d.Alert, d.FiresAfter)
 	}
 	// Output:
 	// orders.page.rules.yaml
@@ -37,8 +37,8 @@ slos:
 	// orders.page.test.yaml
 	// orders.ticket.test.yaml
 	// orders.alive.test.yaml
-	// half of the requests fail: PageFast after 1m44s
-	// half of the requests fail: PageSlow after 4m19s
-	// half of the requests fail: TicketFast after 8m38s
-	// half of the requests fail: TicketSlow after 8m38s
+	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="1h"} after 1m44s
+	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="6h"} after 4m19s
+	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="1d"} after 8m38s
+	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="3d"} after 8m38s
 }

@@ -58,6 +58,7 @@ func variants(tb testing.TB) map[string]string {
 		"a service of its own":    example(tb),
 		"one objective":           minimal,
 		"metrics that are pushed": minimal + "metrics: push\nruntime: true\n",
+		"labels of sloth":         minimal + "compatibility: [sloth]\nowner: team\n",
 		"scrapes each minute":     minimal + "scrapeInterval: 60s\n",
 		"one indicator, two objectives": minimal +
 			"  - {name: strict, objective: 99.99, window: 7d, indicator: {availability: {}}}\n",

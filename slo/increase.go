@@ -15,13 +15,12 @@ type increase struct{ record, expr string }
 
 // counting is how the increases of one objective are counted within one group.
 type counting struct {
-	scope     scope
-	scrape    time.Duration
-	every     time.Duration
-	identity  []string // labels that keep instances apart, the environment first
-	by        []string // those and the labels that the objective is grouped by
-	service   string
-	objective string // sloth_id
+	scope    scope
+	scrape   time.Duration
+	every    time.Duration
+	identity []string // labels that keep instances apart, the environment first
+	by       []string // those and the labels that the objective is grouped by
+	service  string
 }
 
 func (t counting) sumBy() string { return "sum by (" + strings.Join(t.by, ", ") + ") " }
@@ -99,9 +98,4 @@ func (t counting) idle() string {
 // ref reads a series of one SLI of a service.
 func ref(record, service, sli string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(service) + "," + labelSLI + "=" + strconv.Quote(sli) + "}"
-}
-
-// ofObjective reads a series of one objective.
-func ofObjective(record, id string) string {
-	return record + "{" + labelSlothID + "=" + strconv.Quote(id) + "}"
 }

@@ -7,9 +7,7 @@ import (
 	"strings"
 )
 
-// Names of recorded series. Those of ratios, budgets and burn rates, and the
-// labels that begin with sloth_, are sloth's, so that boards and tools made for
-// it read ours.
+// Names of recorded series. Those of ratios, budgets and burn rates are sloth's.
 const (
 	recordTotal       = "slo:sli_total:increase"            // and the interval or window
 	recordBad         = "slo:sli_bad:increase"              // and the interval or window
@@ -20,18 +18,11 @@ const (
 	recordCoverage    = "slo:sli_coverage:ratio"            // and the window
 	recordObjective   = "slo:objective:ratio"
 	recordBudget      = "slo:error_budget:ratio"
-	recordDays        = "slo:time_period:days"
 	recordBurn        = "slo:current_burn_rate:ratio"
 	recordPeriodBurn  = "slo:period_burn_rate:ratio"
 	recordRemaining   = "slo:period_error_budget_remaining:ratio"
-	recordInfo        = "sloth_slo_info"
 	recordTargets     = "service:up:sum"                      // processes that answer, by environment
 	recordEnvironment = "service:last_seen:timestamp_seconds" // when an environment last had a process
-	labelSlothID      = "sloth_id"
-	labelSlothService = "sloth_service"
-	labelSlothSLO     = "sloth_slo"
-	labelSlothWindow  = "sloth_window"
-	labelSlothSev     = "sloth_severity"
 )
 
 // Labels and annotations of alerts.
@@ -43,6 +34,9 @@ const (
 	labelSLO         = "slo"
 	labelTeam        = "team"
 	labelSLI         = "sli"
+	labelWindow      = "window" // of a ratio
+	labelLong        = "long"   // the two windows of a burn alert
+	labelShort       = "short"
 
 	annotationSummary     = "summary"
 	annotationDescription = "description"

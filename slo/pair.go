@@ -11,7 +11,6 @@ import (
 // Pair is a long window that says a budget is in danger and a short one that
 // says it still is.
 type Pair struct {
-	Name        string // PageFast, PageSlow, TicketFast or TicketSlow
 	Tier        Tier
 	Long, Short time.Duration
 	// Share is the percentage of the period's budget that is spent when the long
@@ -24,10 +23,10 @@ type Pair struct {
 // periods keep the shares, so that an alert means the same.
 func pairs() []Pair {
 	return []Pair{
-		{Name: "PageFast", Tier: TierPage, Long: time.Hour, Short: 5 * time.Minute, Share: 2},
-		{Name: "PageSlow", Tier: TierPage, Long: 6 * time.Hour, Short: 30 * time.Minute, Share: 5},
-		{Name: "TicketFast", Tier: TierTicket, Long: day, Short: 2 * time.Hour, Share: 10},
-		{Name: "TicketSlow", Tier: TierTicket, Long: 3 * day, Short: 6 * time.Hour, Share: 10},
+		{Tier: TierPage, Long: time.Hour, Short: 5 * time.Minute, Share: 2},
+		{Tier: TierPage, Long: 6 * time.Hour, Short: 30 * time.Minute, Share: 5},
+		{Tier: TierTicket, Long: day, Short: 2 * time.Hour, Share: 10},
+		{Tier: TierTicket, Long: 3 * day, Short: 6 * time.Hour, Share: 10},
 	}
 }
 
@@ -48,6 +47,12 @@ func (p Pair) threshold(w Window, budget *big.Rat) *big.Rat {
 // suits says whether the period is long enough for the pair. Three days of seven
 // at 0.23 times the budget would be a ticket for a good week.
 func (p Pair) suits(w Window) bool { return p.Long*3 <= w.Duration() }
+
+// LongWindow is the long window as labels and series name it: 1h, 3d.
+func (p Pair) LongWindow() string { return window(p.Long) }
+
+// ShortWindow is the short window as labels and series name it: 5m, 6h.
+func (p Pair) ShortWindow() string { return window(p.Short) }
 
 // window writes a duration as windows are named: 5m, 1h, 30d. Prometheus would
 // write 28 days as 4w.

@@ -17,24 +17,23 @@ func (c *compiler) period() {
 	} {
 		increase, hour := c.ofService(kind.increase), c.ofService(kind.hour)
 		c.record(TierTicket, kind.hour, clockHour(increase))
-		for _, w := range c.usedWindows() {
+		for _, w := range c.spec.Periods() {
 			c.record(TierTicket, kind.sum+string(w), periodSum(increase, hour, w))
 		}
 	}
 	hourly := c.ofService(recordCoverage + "1h")
 	c.record(TierTicket, recordCoverage+"1h", fmt.Sprintf("count_over_time(%s[1h]) / %d", c.ofService(t.total()), time.Hour/t.every))
-	for _, w := range c.usedWindows() {
+	for _, w := range c.spec.Periods() {
 		name := string(w)
-		c.record(TierTicket, recordRatio+name, ratio(c.ofPeriod(recordBad+name, w), c.ofService(recordTotal+name)), Label{labelSlothWindow, name})
+		c.record(TierTicket, recordRatio+name, c.ratio(c.ofPeriod(recordBad+name, w), c.ofService(recordTotal+name)), c.windowLabels(name)...)
 		c.record(TierTicket, recordCoverage+name, covered(hourly, w.Duration()))
 	}
 }
 
 // ofPeriod reads a series of the objectives that have the period.
 func (c *compiler) ofPeriod(record string, w Window) string {
-	all := record + "{" + labelSlothService + "=" + strconv.Quote(c.spec.Service)
-	if len(c.usedWindows()) == 1 {
-		return all + "}"
+	if len(c.spec.Periods()) == 1 {
+		return c.ofService(record)
 	}
 	var names []string
 	for _, o := range c.spec.SLOs {
@@ -46,13 +45,13 @@ func (c *compiler) ofPeriod(record string, w Window) string {
 	if len(names) == 1 {
 		op = "="
 	}
-	return all + "," + labelSlothSLO + op + strconv.Quote(strings.Join(names, "|")) + "}"
+	return strings.TrimSuffix(c.ofService(record), "}") + "," + labelSLO + op + strconv.Quote(strings.Join(names, "|")) + "}"
 }
 
-// usedWindows are the periods that some objective has.
-func (c *compiler) usedWindows() []Window {
+// Periods are the windows that some objective has, shortest first.
+func (s Spec) Periods() []Window {
 	return slices.DeleteFunc(Windows(), func(w Window) bool {
-		return !slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return o.Window == w })
+		return !slices.ContainsFunc(s.SLOs, func(o Objective) bool { return o.Window == w })
 	})
 }
 
@@ -96,25 +95,22 @@ func periodSum(increase, hour string, w Window) string {
 	return "sum without (part) (" + strings.Join(parts, " or ") + ")"
 }
 
-// meta adds what sloth's boards read beside the ratios. Only the budget and the
-// info series are written for each objective; the rest follows from them. The
-// owner stands on the info series alone: a label on every series would end
-// their history when a team is renamed.
+// meta adds what dashboards read beside the ratios. Only the budget is written for
+// each objective; the rest follows from it.
 func (c *compiler) meta(objectives []resolved) {
 	for _, o := range objectives {
 		c.objectiveMeta(o)
 	}
-	budget := recordBudget + "{" + labelSlothService + "=" + strconv.Quote(c.spec.Service) + "}"
-	var ratios, days []string
-	for _, w := range c.usedWindows() {
+	budget := c.ofService(recordBudget)
+	var ratios []string
+	for _, w := range c.spec.Periods() {
 		ratios = append(ratios, c.ofPeriod(recordRatio+string(w), w))
-		days = append(days, fmt.Sprintf("0 * %s + %d", c.ofPeriod(recordBudget, w), w.Days()))
 	}
-	c.record(TierTicket, recordPeriodBurn, "("+strings.Join(ratios, " or ")+") / on ("+labelSlothID+") group_left () "+budget)
+	c.record(TierTicket, recordPeriodBurn, "("+strings.Join(ratios, " or ")+") / on ("+labelService+", "+labelSLO+") group_left () "+budget)
 	c.record(TierTicket, recordRemaining, "1 - "+recordPeriodBurn+strings.TrimPrefix(budget, recordBudget))
-	c.record(TierTicket, recordDays, strings.Join(days, " or "))
 	// Rounded to the digits that an objective may have, so that it is exact.
 	c.record(TierTicket, recordObjective, "round(1 - "+budget+", 1e-8)")
+	c.slothMeta(objectives)
 }
 
 func (c *compiler) objectiveMeta(o resolved) {
@@ -123,14 +119,8 @@ func (c *compiler) objectiveMeta(o resolved) {
 	if o.grouped {
 		current, tier = time.Hour, TierTicket
 	}
-	// It inherits its labels; the identity is repeated for linters, which take
+	// It inherits its labels; the name is repeated for linters, which take
 	// equal names for doubles.
-	c.record(tier, recordBurn, o.ref(recordRatio+window(current))+" / "+budget, o.labels[0])
+	c.record(tier, recordBurn, o.ref(recordRatio+window(current))+" / "+budget, Label{labelSLO, o.Name})
 	c.record(TierTicket, recordBudget, "vector("+budget+")", o.labels...)
-	info := append(slices.Clone(o.labels), Label{labelSLI, c.totalSLI(o)},
-		Label{"sloth_mode", "scaffold"}, Label{"sloth_objective", o.Target.String()}, Label{"sloth_spec", APIVersion})
-	if c.spec.Owner != "" {
-		info = append(info, Label{"owner", literal(c.spec.Owner)})
-	}
-	c.record(TierTicket, recordInfo, "vector(1)", labelSet(info...)...)
 }

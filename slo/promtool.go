@@ -189,14 +189,12 @@ func (t *testRun) expect(y *yamlWriter) {
 	y.sample(total, end, count)
 	y.sample(bad, end, count)
 	for _, a := range t.alerts {
-		y.nothing(firing(a.Name), t.healthy)
-		y.sample(firing(a.Name), t.healthy+t.fires(t.drill(&a, 1)), 1)
+		y.nothing(firing(a.matchers()), t.healthy)
+		y.sample(firing(a.matchers()), t.healthy+t.fires(t.drill(&a, 1)), 1)
 	}
 }
 
-func firing(alert string) string {
-	return `count(ALERTS{alertname="` + alert + `",alertstate="firing"})`
-}
+func firing(matchers string) string { return "count(ALERTS{" + matchers + `,alertstate="firing"})` }
 
 func (y *yamlWriter) series(name, values string) {
 	y.raw("  - series: ")

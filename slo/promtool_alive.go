@@ -37,8 +37,8 @@ func (r Rules) testAlive(y *yamlWriter, c *compiler) {
 		}
 		alert := camel(r.Spec.Service) + t.alert
 		y.raw("  promql_expr_test:\n")
-		y.nothing(firing(alert), healthyPage)
-		y.sample(firing(alert), healthyPage+t.within, 1)
+		y.nothing(firing(named(alert)), healthyPage)
+		y.sample(firing(named(alert)), healthyPage+t.within, 1)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestObjectivesOnRoutesReadTheirSeries(t *testing.T) {
 		found := false
 		for _, r := range rules.Groups[0].Rules {
 			if r.Record == "slo:sli_bad:increase30s" && strings.Contains(r.Expr, want) {
-				found = found || labelOf(r, "sloth_slo") == objective
+				found = found || labelOf(r, "slo") == objective
 			}
 		}
 		if !found {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -112,6 +113,32 @@ type Alert struct {
 	// Where is the query that narrows the cause down; empty when none can.
 	Where string
 	Rule  Rule
+}
+
+// String is the alert as a series selector without the service: the name, and for a burn
+// alert the long window that tells the alerts of one objective apart.
+func (a Alert) String() string {
+	if a.Burn == nil {
+		return a.Name
+	}
+	return a.Name + "{" + a.long() + "}"
+}
+
+func (a Alert) long() string { return labelLong + "=" + strconv.Quote(window(a.Burn.Long)) }
+
+// matchers select the alert in ALERTS.
+func (a Alert) matchers() string {
+	if a.Burn == nil {
+		return named(a.Name)
+	}
+	return named(a.Name) + "," + a.long()
+}
+
+func named(alert string) string { return labelAlertName + "=" + strconv.Quote(alert) }
+
+// Is reports whether labels, read by name, are those of an instance of the alert.
+func (a Alert) Is(label func(name string) string) bool {
+	return label(labelAlertName) == a.Name && (a.Burn == nil || label(labelLong) == window(a.Burn.Long))
 }
 
 // Burn is one pair of windows that an error budget is watched with.

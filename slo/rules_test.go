@@ -192,8 +192,7 @@ func narrowed(s *parser.VectorSelector, spec slo.Spec) bool {
 			return true
 		}
 	}
-	return has("service", spec.Service) || has("sloth_service", spec.Service) ||
-		has("sloth_id", spec.Service+"-") || has("increase", spec.Service+"/")
+	return has("service", spec.Service)
 }
 
 func TestNumbersAreExactDecimals(t *testing.T) {

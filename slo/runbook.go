@@ -104,14 +104,22 @@ type page struct {
 	Kind                              string
 	Service, Description, Owner, Team string
 	Feel, Fires, Resolves             string
+	Burns                             []burnRow
+	Shares                            []string // of bad events, in the order of burnRow.After
 	Checks                            []check
 	Links                             []link
-	Drills                            []string
 	Silence                           string
 	Alertmanager                      bool // its address is known
 	NeedsEnvironment                  bool // the alert may have none
 	Page, Runtime, ConnectionPool     bool
 	BeginMarker, EndMarker            string
+}
+
+// burnRow is one alert of an objective in the tables of its runbook.
+type burnRow struct {
+	Severity, Long, Short, Threshold, Factor, Resolves string
+	Share                                              int64
+	After                                              []string // until it fires, by share of bad events
 }
 
 type check struct{ Question, Query, Expect string }
@@ -123,10 +131,13 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		RunbookOptions: o, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
 		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
-		Checks: r.checks(a), Links: r.links(a), Drills: r.drillLines(a), Silence: r.silence(a),
+		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a),
 		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
+	}
+	for _, share := range DrillShares() {
+		p.Shares = append(p.Shares, fmt.Sprintf("%g %%", share*100))
 	}
 	book := Runbook{Alert: a.Name}
 	for _, c := range p.Checks {
@@ -198,10 +209,10 @@ func (r Rules) firesWhen(a Alert) string {
 		return ""
 	}
 	o := r.Spec.SLOs[a.SLO]
-	text := fmt.Sprintf("More than %s of the events of the last %s and of the last %s are bad. That is %s times what the objective of %s %% over %s allows: %d %% of the budget is gone after %s.",
-		percent(a.Burn), window(a.Burn.Long), window(a.Burn.Short), decimal(a.Burn.Factor(o.Window)), o.Target, o.Window, a.Burn.Share, window(a.Burn.Long))
+	text := fmt.Sprintf("The objective is %s %% over %s, and its error budget burns too fast: in both windows of a row below, the ratio of bad events is above the threshold. The labels `severity`, `long` and `short` of the alert name the row.",
+		o.Target, o.Window)
 	if n := a.Burn.MinBadEvents; n > 0 {
-		text += fmt.Sprintf(" Fewer than %d bad events in %s never fire it.", n, window(a.Burn.Long))
+		text += fmt.Sprintf(" Fewer than %d bad events in the long window never fire an alert.", n)
 	}
 	return text
 }
@@ -210,8 +221,7 @@ func (r Rules) resolvesWhen(a Alert) string {
 	if a.Burn == nil {
 		return "It resolves by itself within minutes once the first query above gives what is expected."
 	}
-	return fmt.Sprintf("It resolves by itself when the last %s are good again: at most %s after the errors stop.",
-		window(a.Burn.Short), window(a.Burn.Short+r.Delay(a.Tier)))
+	return "It resolves by itself within the time in the table above after the errors stop."
 }
 
 // percent writes the threshold of a burn alert for people.
@@ -225,6 +235,13 @@ func (r Rules) checks(a Alert) []check {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	present := c.presence().String()
 	out := []check{{"Is it real?", a.Check, a.Expect}}
+	if a.Burn != nil {
+		var short []string
+		for _, b := range r.burnsOf(a) {
+			short = append(short, b.Check)
+		}
+		out = []check{{"Is it real? These are the error ratios of the short windows.", strings.Join(short, "\nor "), "each at or below the threshold of its row"}}
+	}
 	if r.Spec.Runtime {
 		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
 		out = append(out,
@@ -278,19 +295,27 @@ func (r Rules) links(a Alert) []link {
 	return out
 }
 
-// drillLines say when the alert fires for a few shares of errors.
-func (r Rules) drillLines(a Alert) []string {
-	if a.Burn == nil {
-		return nil
-	}
-	var out []string
-	for _, share := range DrillShares() {
-		d := r.drill(&a, share)
-		line := fmt.Sprintf("%g %%: never", share*100)
-		if d.Fires {
-			line = fmt.Sprintf("%g %%: fires after %s, resolves %s after the errors stop", share*100, short(d.FiresAfter), short(d.ResolvesAfter))
+// burnsOf are the burn alerts that share the name and the runbook of one.
+func (r Rules) burnsOf(a Alert) []Alert {
+	return slices.DeleteFunc(slices.Clone(r.Alerts), func(other Alert) bool { return other.Name != a.Name || other.Burn == nil })
+}
+
+func (r Rules) burnRows(a Alert) []burnRow {
+	var out []burnRow
+	for _, b := range r.burnsOf(a) {
+		row := burnRow{
+			Severity: markdown.Escape(r.Spec.Alerting.Severities.Of(b.Tier)), Long: window(b.Burn.Long), Short: window(b.Burn.Short), Share: b.Burn.Share,
+			Threshold: percent(b.Burn), Factor: decimal(b.Burn.Factor(r.Spec.SLOs[b.SLO].Window)),
+			Resolves: window(b.Burn.Short + r.Delay(b.Tier)),
 		}
-		out = append(out, line)
+		for _, share := range DrillShares() {
+			after := "never"
+			if d := r.drill(&b, share); d.Fires {
+				after = short(d.FiresAfter)
+			}
+			row.After = append(row.After, after)
+		}
+		out = append(out, row)
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package slo_test
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +23,15 @@ func books(t *testing.T, rules slo.Rules) []slo.Runbook {
 func TestRunbooksReadAsGolden(t *testing.T) {
 	t.Parallel()
 	for name, src := range map[string]string{"orders": generated, "checkout": example(t)} {
+		var want []string
 		for _, b := range books(t, mustCompile(t, src)) {
-			golden.Compare(t, filepath.Join("testdata", name, "runbooks", b.FileName()), b.File())
+			path := filepath.Join("testdata", name, "runbooks", b.FileName())
+			golden.Compare(t, path, b.File())
+			want = append(want, path)
+		}
+		got, err := filepath.Glob(filepath.Join("testdata", name, "runbooks", "*"))
+		if slices.Sort(want); err != nil || !slices.Equal(got, want) {
+			t.Errorf("golden files %v, want %v (%v)", got, want, err)
 		}
 	}
 }

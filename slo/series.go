@@ -10,22 +10,19 @@ const (
 	RecordBurn       = recordBurn       // how many times faster than allowed the budget burns now
 	RecordPeriodBurn = recordPeriodBurn // the same over the whole period
 	RecordRemaining  = recordRemaining  // share of the budget that is left
-	RecordInfo       = recordInfo       // joins an objective to its increases
 	RecordTargets    = recordTargets    // processes that answer, by environment
 )
 
 // Labels of recorded series and of alerts.
 const (
-	LabelSLOService  = labelSlothService // service, on series of an objective
-	LabelSLOName     = labelSlothSLO     // objective, on series of an objective
-	LabelSLOID       = labelSlothID      // service and objective
-	LabelSLOWindow   = labelSlothWindow  // window of a ratio
-	LabelSLI         = labelSLI          // what is counted, on totals and coverage
-	LabelService     = labelService      // service, on every recorded series and alert
+	LabelService     = labelService // service, on every recorded series and alert
+	LabelObjective   = labelSLO     // objective, on its series and alerts
+	LabelSLI         = labelSLI     // what is counted, on increases and coverage
+	LabelWindow      = labelWindow  // window of a ratio
+	LabelLong        = labelLong    // long window of a burn alert
 	LabelAlertName   = labelAlertName
 	LabelEnvironment = labelEnvironment // environment, on alerts
 	LabelSeverity    = labelSeverity
-	LabelObjective   = labelSLO // objective, on alerts
 )
 
 // RatioWindows lists the windows over which the share of bad events is recorded,

@@ -22,7 +22,7 @@ func TestSeriesForBoardsAreRecorded(t *testing.T) {
 		recorded[q.Rule] = true
 	}
 	want := []string{
-		slo.RecordObjective, slo.RecordBudget, slo.RecordBurn, slo.RecordPeriodBurn, slo.RecordRemaining, slo.RecordInfo, slo.RecordTargets,
+		slo.RecordObjective, slo.RecordBudget, slo.RecordBurn, slo.RecordPeriodBurn, slo.RecordRemaining, slo.RecordTargets,
 		slo.RatioRecord("30d"), slo.TotalRecord("30d"), slo.BadRecord("30d"), slo.CoverageRecord("1h"), slo.CoverageRecord("30d"),
 	}
 	for _, w := range slo.RatioWindows() {

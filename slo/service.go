@@ -85,7 +85,7 @@ func (c *compiler) noData(o resolved) {
 		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
-		Labels: c.alertLabels(TierTicket, append([]Label{{labelSLO, o.Name}}, o.labels...)...),
+		Labels: c.alertLabels(TierTicket, append(slices.Clone(o.sloth), Label{labelSLO, o.Name})...),
 	}, texts{
 		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
 		description: "The service runs, but what the objective counts does not exist: nothing would page for it.",

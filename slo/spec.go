@@ -56,10 +56,13 @@ type Spec struct {
 	// Folder is where a service on the runtime lies below the root of its
 	// repository, in which its runbooks are linked; empty is the root. A file of
 	// objectives cannot say it, since it has no such service.
-	Folder   string      `yaml:"-"`
-	Alerting Alerting    `yaml:"alerting"`
-	Replicas Replicas    `yaml:"replicas"`
-	SLOs     []Objective `yaml:"slos"`
+	Folder   string   `yaml:"-"`
+	Alerting Alerting `yaml:"alerting"`
+	Replicas Replicas `yaml:"replicas"`
+	// Compatibility names tools whose labels and series the rules write beside their
+	// own: [CompatibilitySloth] is the only one.
+	Compatibility []string    `yaml:"compatibility"`
+	SLOs          []Objective `yaml:"slos"`
 
 	// parsed remembers what selectors say, by their text: an author may change
 	// any field after [Parse], and what was not changed is not parsed again.
@@ -88,6 +91,14 @@ type Alerting struct {
 type Severities struct {
 	Page   string `yaml:"page"`   // wakes somebody up; default critical
 	Ticket string `yaml:"ticket"` // waits for working hours; default warning
+}
+
+// Of is the severity of the alerts of a tier.
+func (s Severities) Of(tier Tier) string {
+	if tier == TierPage {
+		return s.Page
+	}
+	return s.Ticket
 }
 
 // Replicas is how many processes the service should have.

@@ -91,10 +91,15 @@ func (s Spec) validateTelemetry(r Reporter) {
 	switch label := s.EnvironmentLabel; {
 	case !legalLabel(label):
 		r.Problemf("environmentLabel", "%q is not a legal label name", label)
-	case label != labelEnvironment && (slices.Contains(ownLabels(), label) || label == labelSLI || strings.HasPrefix(label, "sloth_")):
+	case label != labelEnvironment && reservedLabel(label):
 		r.Problemf("environmentLabel", "%q is written by the rules themselves; name the label that tells production from staging", label)
 	}
 	s.validateGroupBy(r)
+	for i, tool := range s.Compatibility {
+		if tool != CompatibilitySloth {
+			r.Problemf(fmt.Sprintf("compatibility[%d]", i), "unknown value %q; write %s, or leave the key out", tool, CompatibilitySloth)
+		}
+	}
 	if s.ScrapeInterval < MinScrapeInterval || s.ScrapeInterval > MaxScrapeInterval {
 		r.Problemf("scrapeInterval", "%s is outside of %s to %s; write the interval that the service is really scraped at",
 			model.Duration(s.ScrapeInterval), model.Duration(MinScrapeInterval), model.Duration(MaxScrapeInterval))
@@ -118,7 +123,7 @@ func (s Spec) validateGroupBy(r Reporter) {
 			r.Problemf(path, "duplicate label %q", label)
 		case s.Selector[label] != "":
 			r.Problemf(path, "the selector already matches one value of %q; leave it out", label)
-		case slices.Contains(append(ownLabels(), labelSLI, semconv.LabelJob, semconv.LabelInstance), label) || strings.HasPrefix(label, "sloth_"):
+		case reservedLabel(label), label == semconv.LabelJob, label == semconv.LabelInstance:
 			r.Problemf(path, "%q has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster", label)
 		}
 	}
@@ -142,9 +147,13 @@ func (s Spec) validateLinks(r Reporter) {
 	validateText(r, "links.branch", s.Links.Branch)
 }
 
-// ownLabels are the labels that the rules themselves put on alerts.
-func ownLabels() []string {
-	return []string{labelEnvironment, labelService, labelSeverity, labelSLO, labelTeam, labelAlertName}
+// reservedLabel reports whether the rules themselves write the label.
+func reservedLabel(label string) bool {
+	own := []string{
+		labelAlertName, labelEnvironment, labelService, labelSeverity, labelTeam,
+		labelSLO, labelSLI, labelWindow, labelLong, labelShort,
+	}
+	return slices.Contains(own, label) || strings.HasPrefix(label, slothPrefix)
 }
 
 // ownAnnotations are the annotations that the rules themselves write.
@@ -158,7 +167,7 @@ func (s Spec) validateAlerting(r Reporter) {
 		switch {
 		case !legalLabel(name):
 			r.Problemf(path, "%q is not a legal label name", name)
-		case slices.Contains(ownLabels(), name), strings.HasPrefix(name, "sloth_"), name == s.EnvironmentLabel:
+		case reservedLabel(name), name == s.EnvironmentLabel:
 			r.Problemf(path, "is written by the rules themselves; choose another name")
 		}
 		validateText(r, path, s.Alerting.Labels[name])
@@ -309,7 +318,7 @@ func (o Objective) validateGroup(r Reporter, path string) {
 			r.Problemf(at, "%q changes with each process, so its budget would never last; group by a label such as %s", label, semconv.LabelRoute)
 		case slices.Contains(o.GroupBy[:i], label):
 			r.Problemf(at, "%q stands twice; keep one", label)
-		case slices.Contains(ownLabels(), label) || label == labelSLI || strings.HasPrefix(label, "sloth_"):
+		case reservedLabel(label):
 			r.Problemf(at, "%q is written by the rules themselves; rename the label when scraping", label)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/prometheus/prometheus/promql/parser"
+
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -67,10 +69,8 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 		for _, q := range test.PromQL {
 			for _, s := range selectors(t, q.Expr) {
 				asserted[s.Name] = true
-				for _, m := range s.LabelMatchers {
-					if m.Name == "alertname" && len(q.ExpSamples) == 1 {
-						asserted[m.Value] = true
-					}
+				if len(q.ExpSamples) == 1 {
+					asserted[matched(s, "alertname")+matched(s, "long")] = true
 				}
 			}
 		}
@@ -79,10 +79,20 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 		if isIncrease := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isIncrease && !asserted[r.Record] {
 			t.Errorf("no test counts %s", r.Record)
 		}
-		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierAlive && r.Alert != "") && !asserted[r.Alert] {
+		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierAlive && r.Alert != "") && !asserted[r.Alert+labelOf(r, "long")] {
 			t.Errorf("no test fires %s", r.Alert)
 		}
 	}
+}
+
+// matched is the value that a selector wants of a label.
+func matched(s *parser.VectorSelector, label string) string {
+	for _, m := range s.LabelMatchers {
+		if m.Name == label {
+			return m.Value
+		}
+	}
+	return ""
 }
 
 func shortDuration(g slo.Group) string {
@@ -146,9 +156,13 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		}
 		return false
 	}
-	const burn = "OrdersAvailabilityBudgetBurn"
-	fast, slow := alert(burn+"PageFast", "critical", "production"), alert(burn+"PageSlow", "critical", "production")
-	ticket := alert(burn+"TicketFast", "warning", "production")
+	burn := func(severity, long, environment string) map[string]string {
+		a := alert("OrdersAvailabilityErrorBudgetBurn", severity, environment)
+		a["long"] = long
+		return a
+	}
+	fast, slow := burn("critical", "1h", "production"), burn("critical", "6h", "production")
+	ticket := burn("warning", "1d", "production")
 	down, notReady := alert("OrdersDown", "critical", "production"), alert("OrdersNotReady", "critical", "production")
 	crashing := alert("OrdersCrashLooping", "critical", "production")
 	for name, test := range map[string]struct {
@@ -167,7 +181,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		"a crash loop while not ready":          {crashing, []map[string]string{notReady}, false},
 		"a page of a service that crashes":      {fast, []map[string]string{crashing}, true},
 		"down while not ready":                  {down, []map[string]string{notReady, fast}, false},
-		"staging does not inhibit production":   {slow, []map[string]string{alert(burn+"PageFast", "critical", "staging")}, false},
+		"staging does not inhibit production":   {slow, []map[string]string{burn("critical", "1h", "staging")}, false},
 		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersHealthCheckFailing", "warning", "production")}, false},
 	} {
 		if got := inhibited(test.target, test.firing...); got != test.want {

@@ -25,14 +25,15 @@ func (v view) Objectives() ([]promise, error) {
 	for _, c := range rules.Counts() {
 		first := c.Burns[0]
 		all = append(all, promise{
-			Objective: c.Objective, Alert: strings.TrimSuffix(first.Alert, first.Burn.Name), Target: c.Target.String(),
+			Objective: c.Objective, Alert: first.Name, Target: c.Target.String(),
 			Total: c.Total, Bad: c.Bad, Days: int(c.Window.Duration() / (24 * time.Hour)), MinBad: first.Burn.MinBadEvents,
 		})
 	}
 	return all, nil
 }
 
-// threshold is the share of bad events above which an alert fires.
+// threshold is the ratio of bad events above which an alert fires. Alert is its key in the
+// module: the name and the long window.
 type threshold struct{ Alert, Threshold string }
 
 // BurnThresholds are those of the rules, which the module has to arrive at by
@@ -46,7 +47,7 @@ func (v view) BurnThresholds() ([]threshold, error) {
 	for _, c := range rules.Counts() {
 		for _, b := range c.Burns {
 			ratio, _ := b.Burn.Threshold.Float64()
-			all = append(all, threshold{b.Alert, strconv.FormatFloat(ratio, 'f', -1, 64)})
+			all = append(all, threshold{b.Name + "-" + b.Burn.LongWindow(), strconv.FormatFloat(ratio, 'f', -1, 64)})
 		}
 	}
 	return all, nil

@@ -13,7 +13,9 @@ import (
 
 	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // namesCheck wants every metric and label that rules and boards name, the
@@ -54,7 +56,7 @@ func observe(t Target) (observed, error) {
 		target: slices.Concat(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.SLO().Identity()),
 		scrape: t.Service.Telemetry.ScrapeInterval, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
-	o.exclusions = generatedExclusions()
+	o.exclusions = generatedExclusions(t.Service)
 	read := func(folder string, endings []string, add func(name string, src []byte)) {
 		for _, file := range below(t.Dir, folder, endings...) {
 			src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(file)))
@@ -107,17 +109,17 @@ func below(dir, folder string, endings ...string) []string {
 }
 
 // generatedExclusions excuse what scaffold itself generates, each for a reason
-// that is true of every service. They do not reach into the user's own files.
-func generatedExclusions() []lint.Exclusion {
-	const ticket = "observability/rules/*.ticket.rules.yaml"
-	return []lint.Exclusion{
-		{
-			Rule: "record-unused", File: ticket, Record: "slo:time_period:days",
-			Reason: "The boards that sloth publishes read it.",
-		},
-		{
-			Rule: "record-unused", File: ticket, Record: "slo:sli_coverage:ratio*",
-			Reason: "Says how much of a period was measured, for whoever reports on it; boards draw the hours.",
-		},
+// that is true of every such service. They do not reach into the user's own files.
+func generatedExclusions(service spec.Service) []lint.Exclusion {
+	if !slices.Contains(service.Compatibility, slo.CompatibilitySloth) {
+		return nil
 	}
+	var out []lint.Exclusion
+	for _, record := range []string{"slo:time_period:days", "sloth_slo_info"} {
+		out = append(out, lint.Exclusion{
+			Rule: "record-unused", File: "observability/rules/*.ticket.rules.yaml", Record: record,
+			Reason: "Dashboards made for sloth read it.",
+		})
+	}
+	return out
 }

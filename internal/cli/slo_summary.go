@@ -56,6 +56,9 @@ type compiledAlert struct {
 	Kind string `json:"kind"`
 	Tier string `json:"tier"`
 	SLO  string `json:"slo,omitempty"` // absent for alerts on the service as a whole
+	// Long and Short are the windows of a burn alert, absent for others.
+	Long  string `json:"long,omitempty"`
+	Short string `json:"short,omitempty"`
 }
 
 // drilled is one alert at one constant share of bad events. The seconds are
@@ -63,6 +66,7 @@ type compiledAlert struct {
 type drilled struct {
 	Alert                string  `json:"alert"`
 	SLO                  string  `json:"slo"`
+	Long                 string  `json:"long"`       // window that tells the alerts of one name apart
 	ErrorShare           float64 `json:"errorShare"` // 0 to 1
 	Fires                bool    `json:"fires"`
 	FiresAfterSeconds    float64 `json:"firesAfterSeconds,omitempty"`
@@ -89,6 +93,9 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 	}
 	for _, a := range r.Alerts {
 		alert := compiledAlert{Name: a.Name, Kind: string(a.Kind), Tier: string(a.Tier)}
+		if a.Burn != nil {
+			alert.Long, alert.Short = a.Burn.LongWindow(), a.Burn.ShortWindow()
+		}
 		if a.SLO >= 0 {
 			alert.SLO = r.Spec.SLOs[a.SLO].Name
 		}
@@ -96,7 +103,7 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 	}
 	for _, d := range r.Drill(slo.DrillShares()...) {
 		doc.Drill = append(doc.Drill, drilled{
-			Alert: d.Alert, SLO: d.SLO, ErrorShare: d.ErrorShare, Fires: d.Fires,
+			Alert: d.Alert.Name, SLO: d.SLO, Long: d.Pair.LongWindow(), ErrorShare: d.ErrorShare, Fires: d.Fires,
 			FiresAfterSeconds: d.FiresAfter.Seconds(), ResolvesAfterSeconds: d.ResolvesAfter.Seconds(),
 		})
 	}
@@ -175,14 +182,15 @@ func (d compiledRules) drillTable(w io.Writer) error {
 		if !slices.Contains(shares, x.ErrorShare) {
 			shares = append(shares, x.ErrorShare)
 		}
-		if times[x.Alert] == nil {
-			names = append(names, x.Alert)
+		name := x.Alert + " " + x.Long
+		if times[name] == nil {
+			names = append(names, name)
 		}
 		cell := "-"
 		if x.Fires {
 			cell = number(x.FiresAfterSeconds / time.Minute.Seconds())
 		}
-		times[x.Alert] = append(times[x.Alert], cell)
+		times[name] = append(times[name], cell)
 	}
 	if len(names) == 0 {
 		return nil

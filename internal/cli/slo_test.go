@@ -61,7 +61,7 @@ func TestTheExampleOfTheRepositoryCompiles(t *testing.T) {
 	if code := Main(t.Context(), []string{"slo", "../../examples/slo/checkout.slo.yaml"}, u.Factory); code != ExitDone {
 		t.Fatalf("exit code %d: %s", code, &u.err)
 	}
-	if !strings.Contains(u.out.String(), "- alert: CheckoutAvailabilityBudgetBurnPageFast\n") || !strings.HasPrefix(u.err.String(), "checkout: 3 objectives, ") {
+	if !strings.Contains(u.out.String(), "- alert: CheckoutAvailabilityErrorBudgetBurn\n") || !strings.HasPrefix(u.err.String(), "checkout: 3 objectives, ") {
 		t.Errorf("got\n%s\n%s", &u.out, &u.err)
 	}
 }

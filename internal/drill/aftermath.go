@@ -57,7 +57,7 @@ func (d Drill) after(ctx context.Context, way outage) (evidence string, problem,
 			return "", nil, err
 		}
 	}
-	lab, err := w.lab(d.madeOf(d.ours))
+	lab, err := w.lab(d.madeOf(every))
 	if err != nil {
 		return "", nil, err
 	}
@@ -69,18 +69,18 @@ func (d Drill) after(ctx context.Context, way outage) (evidence string, problem,
 	case len(got) == 0:
 		return "", errors.New("nothing pages for an hour"), nil
 	case got[0].At.Sub(at(from)) > pageWithin+routed:
-		return "", fmt.Errorf("%v reaches the pager after %s, later than %s", got[0].Alerts, got[0].At.Sub(at(from)).Round(time.Second), pageWithin), nil
+		return "", fmt.Errorf("%s reaches the pager after %s, later than %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), pageWithin), nil
 	case len(got) > 1:
 		return "", fmt.Errorf("it reaches the pager %d times: %v; the first has to inhibit the others", len(got), alertsOf(got)), nil
 	}
-	return fmt.Sprintf("%v reaches the pager after %s and inhibits %s that follow", got[0].Alerts, got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, lab, got[0])), nil, nil
+	return fmt.Sprintf("%s reaches the pager after %s and inhibits %s that follow", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, lab, got[0])), nil, nil
 }
 
 // laterPages counts the pages that fire after one and are not heard of.
 func laterPages(d Drill, lab *rulelab.Lab, first rulelab.Notification) string {
 	n := 0
 	for _, f := range lab.History() {
-		if d.isPage(f.Alert) && f.FiredAt.After(first.At) {
+		if d.isPage(f) && f.FiredAt.After(first.At) {
 			n++
 		}
 	}

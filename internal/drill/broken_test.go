@@ -32,22 +32,22 @@ func TestBrokenRulesAreFound(t *testing.T) {
 	}{
 		{
 			"a threshold is doubled", edit{"> 0.0144", "> 0.0288"}, tenth,
-			"OrdersAvailabilityBudgetBurnPageFast at 10 % bad events: it fires after 17m53s; predicted 9m8s, within 30s",
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 10 % bad events: it fires after 17m53s; predicted 9m8s, within 30s",
 		},
 		{
 			"a long window is shortened", edit{`sum_over_time(slo:sli_bad:increase30s{service="orders"}[1h])`, `2 * sum_over_time(slo:sli_bad:increase30s{service="orders"}[30m])`}, tenth,
-			"OrdersAvailabilityBudgetBurnPageFast at 10 % bad events: it fires after 4m53s; predicted 9m8s",
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 10 % bad events: it fires after 4m53s; predicted 9m8s",
 		},
 		{
-			"a short window is lengthened", edit{`slo:sli_error:ratio_rate5m{sloth_id="orders-availability"} > 0.0144`, `slo:sli_error:ratio_rate1h{sloth_id="orders-availability"} > 0.0144`}, everythingBad,
-			"OrdersAvailabilityBudgetBurnPageFast at 100 % bad events: it resolves after 59m53s; predicted 5m26s",
+			"a short window is lengthened", edit{`slo:sli_error:ratio_rate5m{service="orders",slo="availability"} > 0.0144`, `slo:sli_error:ratio_rate1h{service="orders",slo="availability"} > 0.0144`}, everythingBad,
+			"OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} at 100 % bad events: it resolves after 59m53s; predicted 5m26s",
 		},
 		{
 			"good and bad are swapped", edit{`outcome=~"server_error|shed"`, `outcome="success"`}, "a healthy week",
-			"silence in a healthy week: {alertname=\"OrdersAvailabilityBudgetBurnPageFast\"",
+			"silence in a healthy week: {alertname=\"OrdersAvailabilityErrorBudgetBurn\"",
 		},
 		{
-			"the guard on bad events is gone", edit{` and ignoring (sloth_window) slo:sli_bad:increase1h{sloth_id="orders-availability"} >= 4.5`, ""}, "little traffic",
+			"the guard on bad events is gone", edit{` and ignoring (window) slo:sli_bad:increase1h{service="orders",slo="availability"} >= 4.5`, ""}, "little traffic",
 			"silence for one failure of availability",
 		},
 		{
@@ -63,16 +63,16 @@ func TestBrokenRulesAreFound(t *testing.T) {
 			"is NaN after ",
 		},
 		{
-			"pages no longer inhibit tickets", edit{`Ticket(Fast|Slow)"'`, `Nothing"'`}.and("|TicketFast|TicketSlow)", ")"), tenth,
-			"one alert speaks at a time for each objective, at 10 % bad events: OrdersAvailabilityBudgetBurnTicketFast opens a ticket while OrdersAvailabilityBudgetBurnPageFast pages",
+			"pages no longer inhibit tickets", edit{`long=~"6h|1d|3d"`, `long="6h"`}.and(`long=~"1d|3d"`, `long="nothing"`), tenth,
+			"one alert speaks at a time for each objective, at 10 % bad events: OrdersAvailabilityErrorBudgetBurn{long=\"1d\"} opens a ticket while OrdersAvailabilityErrorBudgetBurn{long=\"1h\"} pages",
 		},
 		{
-			"a fast page no longer inhibits a slow one", edit{"BudgetBurn(PageSlow|TicketFast|TicketSlow)", "BudgetBurn(TicketFast|TicketSlow)"}, everythingBad,
-			"one notification names OrdersAvailabilityBudgetBurnPageFast and OrdersAvailabilityBudgetBurnPageSlow",
+			"a fast page no longer inhibits a slow one", edit{`long=~"6h|1d|3d"`, `long=~"1d|3d"`}, everythingBad,
+			"one notification names OrdersAvailabilityErrorBudgetBurn{long=\"1h\"}, OrdersAvailabilityErrorBudgetBurn{long=\"6h\"}",
 		},
 		{
-			"a fast ticket no longer inhibits a slow one", edit{`.+BudgetBurnTicketSlow"'`, `nothing"'`}, "1 % of events bad",
-			"one notification names OrdersAvailabilityBudgetBurnTicketFast and OrdersAvailabilityBudgetBurnTicketSlow",
+			"a fast ticket no longer inhibits a slow one", edit{`long=~"3d"`, `long="nothing"`}, "1 % of events bad",
+			"one notification names OrdersAvailabilityErrorBudgetBurn{long=\"1d\"}, OrdersAvailabilityErrorBudgetBurn{long=\"3d\"}",
 		},
 		{
 			"processes that are gone no longer inhibit what follows", edit{`alertname!="OrdersDown"`, `alertname="Nothing"`}, "what follows a loss of processes",

@@ -44,7 +44,7 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	}
 	var alerts []string
 	for _, row := range table {
-		alerts = append(alerts, row.Alert)
+		alerts = append(alerts, row.Alert.Name)
 	}
 	inputs := rulelab.Inputs(d.Groups, alerts...)
 	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
@@ -68,22 +68,17 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 func (d Drill) oneVoice(history []rulelab.Firing, end time.Duration) error {
 	for _, n := range d.Routing.Notifications(history, at(end)) {
 		for _, o := range d.Rules.Spec.SLOs {
-			burns := d.burns(o.Name)
-			var named []string
-			for _, alert := range n.Alerts {
-				if burns(alert) && !slices.Contains(named, alert) {
-					named = append(named, alert)
-				}
-			}
-			if len(named) > 1 {
-				return fmt.Errorf("one notification names %s: the first has to inhibit the others", strings.Join(named, " and "))
+			burns := d.firing(d.burns(o.Name))
+			named := slices.DeleteFunc(slices.Clone(n.Alerts), func(f rulelab.Firing) bool { return !burns(f) })
+			if list := d.named(named...); strings.Contains(list, ", ") {
+				return fmt.Errorf("one notification names %s: the first has to inhibit the others", list)
 			}
 			if len(named) == 0 || n.Reason != rulelab.Opened || d.isPage(named[0]) {
 				continue
 			}
-			i := slices.IndexFunc(history, func(f rulelab.Firing) bool { return f.At(n.At) && burns(f.Alert) && d.isPage(f.Alert) })
+			i := slices.IndexFunc(history, func(f rulelab.Firing) bool { return f.At(n.At) && burns(f) && d.isPage(f) })
 			if i >= 0 {
-				return fmt.Errorf("%s opens a ticket while %s pages: the page has to inhibit it", named[0], history[i].Alert)
+				return fmt.Errorf("%s opens a ticket while %s pages: the page has to inhibit it", d.named(named...), d.named(history[i]))
 			}
 		}
 	}
@@ -96,12 +91,12 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulelab.Firing,
 	lag := rules.Lag(want.Pair.Tier)
 	fires, resolves := deadline{want.FiresAfter, lag, every}, deadline{want.ResolvesAfter, lag, every}
 	row := proof.Row{
-		Alert: want.Alert, Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: every.Seconds(),
+		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: every.Seconds(),
 		Predicted: moment(want.Fires, fires.expected(), resolves.expected()),
 	}
 	var fired []rulelab.Firing
 	for _, f := range history {
-		if f.Alert == want.Alert {
+		if want.Alert.Is(f.Labels.Get) {
 			fired = append(fired, f)
 		}
 	}
@@ -193,7 +188,7 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 		case got[0].At.Before(at(from)):
 			problem = fmt.Errorf("the pager hears of it at %s, before it began", got[0].At.Sub(at(from)))
 		default:
-			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", strings.Join(got[0].Alerts, ", "), got[0].At.Sub(at(from)).Round(time.Second))
+			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second))
 		}
 		r.judge("one page for a total outage of "+o.Name, evidence, problem)
 	}
@@ -222,7 +217,7 @@ func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
 		}
 		first, found := time.Duration(0), false
 		for _, f := range lab.History() {
-			if d.isPage(f.Alert) && d.burns(o.Name)(f.Alert) && !found {
+			if d.isPage(f) && d.firing(d.burns(o.Name))(f) && !found {
 				first, found = f.FiredAt.Sub(at(0)), true
 			}
 		}
@@ -249,8 +244,8 @@ func (d Drill) soonestPage(objective string) (after time.Duration, ok bool) {
 	return after, ok
 }
 
-func alertsOf(list []rulelab.Notification) []string {
-	var out []string
+func alertsOf(list []rulelab.Notification) []rulelab.Firing {
+	var out []rulelab.Firing
 	for _, n := range list {
 		out = append(out, n.Alerts...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -256,11 +257,43 @@ func (d Drill) pages(lab *rulelab.Lab, until time.Duration) []rulelab.Notificati
 	return out
 }
 
-func (d Drill) isPage(alert string) bool {
-	return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert && a.Tier == slo.TierPage })
+// alertOf is the alert of the rules that has fired, and false for a user's own.
+func (d Drill) alertOf(f rulelab.Firing) (slo.Alert, bool) {
+	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Is(f.Labels.Get) })
+	if i < 0 {
+		return slo.Alert{}, false
+	}
+	return d.Rules.Alerts[i], true
 }
+
+// firing selects what fires by its alert.
+func (d Drill) firing(accept func(slo.Alert) bool) func(rulelab.Firing) bool {
+	return func(f rulelab.Firing) bool {
+		a, ok := d.alertOf(f)
+		return ok && accept(a)
+	}
+}
+
+// named lists alerts that fire as people tell them apart.
+func (d Drill) named(firing ...rulelab.Firing) string {
+	var out []string
+	for _, f := range firing {
+		name := f.Alert
+		if a, ok := d.alertOf(f); ok {
+			name = a.String()
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func isPage(a slo.Alert) bool { return a.Tier == slo.TierPage }
+
+func (d Drill) isPage(f rulelab.Firing) bool { return d.firing(isPage)(f) }
 
 // pageFires says whether any page fires at a moment, whoever hears of it.
 func (d Drill) pageFires(lab *rulelab.Lab, now time.Duration) bool {
-	return slices.ContainsFunc(lab.History(), func(f rulelab.Firing) bool { return d.isPage(f.Alert) && f.At(at(now)) })
+	return slices.ContainsFunc(lab.History(), func(f rulelab.Firing) bool { return d.isPage(f) && f.At(at(now)) })
 }

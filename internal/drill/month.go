@@ -53,7 +53,7 @@ func (s shape) traffic(failing, end time.Duration) events {
 
 // budget compares what periods sum up to with the true count.
 func (d Drill) budget(ctx context.Context, r *record) error {
-	for _, window := range d.windows() {
+	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
 		end := period + day
 		now := end - d.Rules.Spec.ScrapeInterval
@@ -95,7 +95,7 @@ func (d Drill) judgeBudget(c sum, share float64) error {
 // to be in the budget five minutes after it ended.
 func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 	const long, soon = 43 * time.Minute, 5 * time.Minute
-	for _, window := range d.windows() {
+	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
 		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
 		end := from + long + soon
@@ -110,13 +110,6 @@ func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 		}
 	}
 	return nil
-}
-
-// windows are the periods that some objective has.
-func (d Drill) windows() []slo.Window {
-	return slices.DeleteFunc(slo.Windows(), func(w slo.Window) bool {
-		return !slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Window == w })
-	})
 }
 
 // sum is what the period of one objective sums up to.
@@ -143,7 +136,7 @@ func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now
 	if _, err := increases.Rehearse(ctx, at(0), at(end+1)); err != nil {
 		return nil, err
 	}
-	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordInfo, slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
+	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
 	last, err := w.lab(func(r rulelab.Rule) bool { return slices.Contains(ends, r.Name) })
 	if err != nil {
 		return nil, err
@@ -167,15 +160,14 @@ func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now
 
 // read asks for the sums and what is recorded from them. What is missing is NaN.
 func (s *sum) read(ctx context.Context, lab *rulelab.Lab, bad, total string, now time.Time) error {
-	of := fmt.Sprintf("{%s=%q}", slo.LabelSLOName, s.objective)
+	of := fmt.Sprintf("{%s=%q}", slo.LabelObjective, s.objective)
 	for query, into := range map[string]*float64{
 		bad + of: &s.bad,
-		// The info series joins an objective to the total that it may share.
-		total + " and on (" + slo.LabelSLI + ") " + slo.RecordInfo + of: &s.total,
-		slo.RecordBudget + of:     &s.budget,
-		slo.RecordObjective + of:  &s.target,
-		slo.RecordPeriodBurn + of: &s.burn,
-		slo.RecordRemaining + of:  &s.remaining,
+		total + " and on (" + slo.LabelSLI + ") " + bad + of: &s.total, // objectives may share a total
+		slo.RecordBudget + of:                                &s.budget,
+		slo.RecordObjective + of:                             &s.target,
+		slo.RecordPeriodBurn + of:                            &s.burn,
+		slo.RecordRemaining + of:                             &s.remaining,
 	} {
 		v, err := lab.Query(ctx, "sum("+query+")", now)
 		if err != nil {
@@ -221,7 +213,7 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 		}
 	}
 	var sums []string
-	for _, window := range d.windows() {
+	for _, window := range d.Rules.Spec.Periods() {
 		sums = append(sums, slo.BadRecord(string(window)), slo.TotalRecord(string(window)), slo.CoverageRecord(string(window)))
 	}
 	inputs := rulelab.Inputs(d.Groups, sums...)

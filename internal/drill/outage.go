@@ -122,13 +122,13 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	after = first.FiredAt.Sub(at(from))
 	switch got := d.pages(lab, w.end); {
 	case after < 0:
-		problem = fmt.Errorf("%s fires %s before it began", first.Alert, -after)
+		problem = fmt.Errorf("%s fires %s before it began", d.named(first), -after)
 	case after > pageWithin:
-		problem = fmt.Errorf("%s fires after %s, later than %s", first.Alert, after, pageWithin)
+		problem = fmt.Errorf("%s fires after %s, later than %s", d.named(first), after, pageWithin)
 	case first.Labels.Get("environment") != production:
-		problem = fmt.Errorf("%s fires for %q, which is well", first.Alert, first.Labels.Get("environment"))
+		problem = fmt.Errorf("%s fires for %q, which is well", d.named(first), first.Labels.Get("environment"))
 	case len(got) != 1:
-		problem = fmt.Errorf("one incident reaches the pager %d times: %v", len(got), alertsOf(got))
+		problem = fmt.Errorf("one incident reaches the pager %d times: %s", len(got), d.named(alertsOf(got)...))
 	default:
 		problem = d.gapInPages(lab, from+after, w.end)
 	}
@@ -143,7 +143,7 @@ func notPeriod(r rulelab.Rule) bool {
 
 func (d Drill) firstPage(lab *rulelab.Lab) (rulelab.Firing, bool) {
 	for _, f := range lab.History() {
-		if d.isPage(f.Alert) {
+		if d.isPage(f) {
 			return f, true
 		}
 	}

@@ -47,7 +47,7 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 			from = to - 20*time.Second // its successor is there before it goes
 		}
 	}
-	lab, err := w.lab(d.madeOf(d.ours))
+	lab, err := w.lab(d.madeOf(every))
 	if err != nil {
 		return err
 	}
@@ -73,17 +73,11 @@ func (d Drill) week(time.Duration) map[string]events {
 	return out
 }
 
-// ours are the alerts that the specification compiles to: a user's own may have
-// any reason to fire.
-func (d Drill) ours(alert string) bool {
-	return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert })
-}
-
 // madeOf selects some alerts and every rule that they are made of.
-func (d Drill) madeOf(wanted func(alert string) bool) func(rulelab.Rule) bool {
+func (d Drill) madeOf(wanted func(slo.Alert) bool) func(rulelab.Rule) bool {
 	var names []string
 	for _, a := range d.Rules.Alerts {
-		if wanted(a.Name) {
+		if wanted(a) {
 			names = append(names, a.Name)
 		}
 	}
@@ -91,15 +85,15 @@ func (d Drill) madeOf(wanted func(alert string) bool) func(rulelab.Rule) bool {
 	return func(r rulelab.Rule) bool { return inputs[r.Name] }
 }
 
+// every alert that the specification compiles to: a user's own may have any reason to
+// fire.
+func every(slo.Alert) bool { return true }
+
 // looksAt says whether an alert is of the objectives that have traffic here, or of
 // the service as a whole. Others have nothing to measure and say so.
 func (d Drill) looksAt(f rulelab.Firing) bool {
 	objective := f.Labels.Get(slo.LabelObjective)
-	return d.ours(f.Alert) && (objective == "" || slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == objective }))
-}
-
-func byName(accept func(alert string) bool) func(rulelab.Firing) bool {
-	return func(f rulelab.Firing) bool { return accept(f.Alert) }
+	return d.firing(every)(f) && (objective == "" || slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == objective }))
 }
 
 // silent wants no alert to have fired.
@@ -133,7 +127,7 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 		if err != nil {
 			return err
 		}
-		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, byName(d.burns(o.Name))))
+		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, d.firing(d.burns(o.Name))))
 		if ok {
 			if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
 				return err
@@ -172,7 +166,7 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 		}
 		claim := fmt.Sprintf("%d failures of %s beside an event an hour", n, o.Name)
 		if n < guard {
-			r.judge("silence for "+claim, "no alert fires", silent(lab, byName(d.burns(o.Name))))
+			r.judge("silence for "+claim, "no alert fires", silent(lab, d.firing(d.burns(o.Name))))
 			continue
 		}
 		var problem error
@@ -188,9 +182,9 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 func (d Drill) quietOf(lab *rulelab.Lab, objective string) []string {
 	var out []string
 	for _, a := range d.Rules.Alerts {
-		fired := func(f rulelab.Firing) bool { return f.Alert == a.Name }
-		if d.burns(objective)(a.Name) && !slices.ContainsFunc(lab.History(), fired) {
-			out = append(out, a.Name)
+		fired := func(f rulelab.Firing) bool { return a.Is(f.Labels.Get) }
+		if d.burns(objective)(a) && !slices.ContainsFunc(lab.History(), fired) {
+			out = append(out, a.String())
 		}
 	}
 	return out
@@ -204,29 +198,16 @@ func (d Drill) youngService(ctx context.Context, r *record) error {
 	if err := w.replicas(production, 1, d.all(incident(incidentRate, 1, time.Hour, 90*time.Minute))); err != nil {
 		return err
 	}
-	tickets := func(alert string) bool {
-		return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Name == alert && a.Burn != nil && a.Tier == slo.TierTicket })
-	}
-	inputs := rulelab.Inputs(d.Groups, names(d.Rules.Alerts, tickets)...)
-	lab, err := w.lab(func(rule rulelab.Rule) bool { return inputs[rule.Name] })
+	tickets := func(a slo.Alert) bool { return a.Burn != nil && a.Tier == slo.TierTicket }
+	lab, err := w.lab(d.madeOf(tickets))
 	if err != nil {
 		return err
 	}
 	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, byName(tickets)))
+	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, d.firing(tickets)))
 	return nil
-}
-
-func names(alerts []slo.Alert, accept func(string) bool) []string {
-	var out []string
-	for _, a := range alerts {
-		if accept(a.Name) {
-			out = append(out, a.Name)
-		}
-	}
-	return out
 }
 
 // outageOfLittle is a total outage at twice the least traffic: events come one
@@ -248,9 +229,9 @@ func (d Drill) outageOfLittle(ctx context.Context, r *record, o slo.Objective, p
 	case !ok:
 		problem = errors.New("nothing pages within half an hour")
 	case after > 10*time.Minute || after < 0:
-		problem = fmt.Errorf("%s fires %s after it began; ten minutes are promised", first.Alert, after)
+		problem = fmt.Errorf("%s fires %s after it began; ten minutes are promised", d.named(first), after)
 	}
-	r.judge(fmt.Sprintf("page for a total outage of %s at %.0f events an hour", o.Name, 2*perHour), fmt.Sprintf("%s fires after %s", first.Alert, after), problem)
+	r.judge(fmt.Sprintf("page for a total outage of %s at %.0f events an hour", o.Name, 2*perHour), fmt.Sprintf("%s fires after %s", d.named(first), after), problem)
 	return nil
 }
 
@@ -265,12 +246,8 @@ func (d Drill) objectiveLab(ctx context.Context, w *world, o slo.Objective) (*ru
 }
 
 // burns are the burn alerts of an objective.
-func (d Drill) burns(objective string) func(alert string) bool {
-	return func(alert string) bool {
-		return slices.ContainsFunc(d.Rules.Alerts, func(a slo.Alert) bool {
-			return a.Name == alert && a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective
-		})
-	}
+func (d Drill) burns(objective string) func(slo.Alert) bool {
+	return func(a slo.Alert) bool { return a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective }
 }
 
 // freshProcesses each fail one event soon after they started. Every one counts:
@@ -303,7 +280,7 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 		if len(o.GroupBy) > 0 {
 			continue // has no page increases
 		}
-		v, err := lab.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelSLOName, o.Name), at(end-time.Minute))
+		v, err := lab.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelObjective, o.Name), at(end-time.Minute))
 		if err != nil {
 			return err
 		}
@@ -349,7 +326,7 @@ func (d Drill) idleNight(ctx context.Context, r *record) error {
 // numbers reads everything that was recorded, every two minutes.
 func (d Drill) numbers(ctx context.Context, lab *rulelab.Lab, end time.Duration) (recorded int, problem error) {
 	for now := time.Duration(0); now <= end; now += 2 * time.Minute {
-		v, err := lab.Query(ctx, `{__name__=~"slo:.+|sloth.+|ALERTS"}`, at(now))
+		v, err := lab.Query(ctx, `{__name__=~"slo:.+|service:.+|ALERTS"}`, at(now))
 		if err != nil {
 			return recorded, err
 		}

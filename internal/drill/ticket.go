@@ -103,7 +103,7 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 	}
 	var fired []rulelab.Firing
 	for _, f := range lab.History() {
-		if f.Alert == alert.Name && d.looksAt(f) {
+		if alert.Is(f.Labels.Get) && d.looksAt(f) {
 			fired = append(fired, f)
 		}
 	}

@@ -119,7 +119,7 @@ func renamedRecords() []mutant {
 	for path, records := range map[string][]string{
 		alive:  {"service:up:sum", "service:last_seen:timestamp_seconds"},
 		page:   {"slo:sli_bad:increase30s", "slo:sli_total:increase30s", "slo:sli_bad:increase5m", "slo:sli_error:ratio_rate5m", "slo:sli_error:ratio_rate1h", "slo:sli_error:ratio_rate6h", "slo:current_burn_rate:ratio"},
-		ticket: {"slo:sli_bad:increase2m", "slo:sli_total:increase1d", "slo:sli_error:ratio_rate3d", "slo:sli_coverage:ratio1h", "slo:error_budget:ratio", "slo:period_error_budget_remaining:ratio", "sloth_slo_info"},
+		ticket: {"slo:sli_bad:increase2m", "slo:sli_total:increase1d", "slo:sli_error:ratio_rate3d", "slo:sli_coverage:ratio1h", "slo:error_budget:ratio", "slo:period_error_budget_remaining:ratio"},
 	} {
 		for _, record := range records {
 			out = append(out, edit(record+" is recorded under another name", path, "record: "+regexp.QuoteMeta(record)+"\n", "record: "+record+"x\n", 0))
@@ -133,11 +133,11 @@ func renamedLabels() []mutant {
 	var out []mutant
 	for path, names := range map[string][]string{
 		page:         {"outcome", "le", "job"},
-		ticket:       {"check", "signal", "sli", "sloth_id"},
+		ticket:       {"check", "signal", "sli", "slo"},
 		alive:        {"deployment_environment_name"},
-		overview:     {"outcome", "http_route", "instance", "reason", "sloth_slo", "check"},
+		overview:     {"outcome", "http_route", "instance", "reason", "slo", "check"},
 		dependencies: {"db_client_connection_state", "db_operation_name", "error_type", "db_client_connection_pool_name"},
-		objectives:   {"sloth_window", "alertstate", "sli"},
+		objectives:   {"window", "alertstate", "sli"},
 		goruntime:    {"instance", "le"},
 	} {
 		for _, name := range names {
@@ -177,7 +177,7 @@ func decisions() []mutant {
 		edit("processors are never full", ticket, `(go_sched_gomaxprocs_threads\{job="orders"\}\)) > 0\.9\b`, "$1 > 9", 0),
 		edit("memory is never full", ticket, `(< 2 \^ 62\)\)) > 0\.95\b`, "$1 > 9.5", 0),
 		edit("a process without GOMEMLIMIT is full", ticket, `max by \(deployment_environment_name\) (\(\(go_memory_classes_total_bytes[^<]*) < 2 \^ 62\)\) > 0\.95`, "$1 > 2 ^ 62)) < 0.95", 0),
-		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:sli_bad:increase2m\{sloth_id="orders-availability"\})`, `and on $1`, 0),
+		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:sli_bad:increase2m\{service="orders",slo="availability"\})`, `and on $1`, 0),
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
 		edit("crash loops have time", alive, `for: 30s\n`, "for: 30m\n", 0),
@@ -188,11 +188,11 @@ func decisions() []mutant {
 	}
 	for n, alert := range []string{"availability, fast", "availability, slow", "latency, fast", "latency, slow"} {
 		out = append(out,
-			edit("page on "+alert+" needs twice as much", page, `(?m)^      (slo:sli_error:ratio_rate(?:5m|30m)\{sloth_id="orders-[a-z]+"\}) > 0\.\d+(.*)$`, "      $1 > 0.5$2", n+1),
+			edit("page on "+alert+" needs twice as much", page, `(?m)^      (slo:sli_error:ratio_rate(?:5m|30m)\{service="orders",slo="[a-z]+"\}) > 0\.\d+(.*)$`, "      $1 > 0.5$2", n+1),
 			edit("page on "+alert+" fires for one failure", page, `>= 4\.5`, `>= 0.5`, n+1))
 	}
 	for n, alert := range []string{"availability, fast", "availability, slow", "latency, fast", "latency, slow"} {
-		out = append(out, edit("ticket on "+alert+" fires for less", ticket, `(?m)^      (slo:sli_error:ratio_rate(?:1d|3d)\{[^}]*\}) > 0\.\d+( and ignoring \(sloth_window\) [^ ]+) > 0\.\d+(.*)$`, "      $1 > 0.00001$2 > 0.00001$3", n+1))
+		out = append(out, edit("ticket on "+alert+" fires for less", ticket, `(?m)^      (slo:sli_error:ratio_rate(?:1d|3d)\{[^}]*\}) > 0\.\d+( and ignoring \(window\) [^ ]+) > 0\.\d+(.*)$`, "      $1 > 0.00001$2 > 0.00001$3", n+1))
 	}
 	for path, windows := range map[string][]string{page: {"5m", "30m", "1h", "6h"}, ticket: {"2h", "1d", "3d"}} {
 		for _, w := range windows {
@@ -225,13 +225,13 @@ func surroundings() []mutant {
 	}
 	for _, book := range []struct{ file, metric string }{
 		{"OrdersDown.md", "up"}, {"OrdersNotReady.md", "runtime_ready"}, {"OrdersHealthCheckFailing.md", "runtime_health_check_up"},
-		{"OrdersAvailabilityBudgetBurnPageFast.md", "http_server_requests_total"}, {"OrdersLatencyBudgetBurnPageSlow.md", "http_server_request_duration_seconds_bucket"},
+		{"OrdersAvailabilityErrorBudgetBurn.md", "http_server_requests_total"}, {"OrdersLatencyErrorBudgetBurn.md", "http_server_request_duration_seconds_bucket"},
 		{"OrdersSLODataIncomplete.md", "slo:sli_coverage:ratio1h"},
 	} {
 		out = append(out, edit("a query asks for another metric", runbooks+book.file, word(book.metric)+`\{`, book.metric+"x{", 1))
 	}
 	return append(out,
-		edit("a query groups by a label that is not there", runbooks+"OrdersAvailabilityBudgetBurnPageFast.md", word("version"), "release", 1),
+		edit("a query groups by a label that is not there", runbooks+"OrdersAvailabilityErrorBudgetBurn.md", word("version"), "release", 1),
 		edit("a query does not parse", runbooks+"OrdersTelemetryDropped.md", `\[10m\]\)\)`, "[10m])", 1),
 	)
 }

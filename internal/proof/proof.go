@@ -44,6 +44,7 @@ func (p Proof) Failed() bool { return p.Status == Fails || p.Status == NotRun }
 // Row is one alert of the drill at one share of bad events.
 type Row struct {
 	Alert      string  `json:"alert"`
+	Long       string  `json:"long"` // window that tells the alerts of one name apart
 	Objective  string  `json:"objective"`
 	ErrorShare float64 `json:"errorShare"` // 0 to 1
 	// Predicted says whether the alert should fire, and if so how long after the

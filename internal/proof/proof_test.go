@@ -34,12 +34,12 @@ func report() proof.Report {
 		proof.Proof{Section: "service", Claim: "it says: " + nasty, Status: proof.Fails, Detail: "it ended with exit status 2\n" + nasty},
 	)
 	b.SetDrill([]proof.Row{
-		{Alert: "OrdersPageFast", Objective: "availability", ErrorShare: 0.002, Slack: 53, Holds: true},
-		{Alert: "OrdersTicketSlow", Objective: "latency", ErrorShare: 0.002, Predicted: fires(129600, 10800), Measured: fires(129721.4, 10920), Slack: 150, Holds: true},
-		{Alert: "OrdersPageFast", Objective: "availability", ErrorShare: 0.1, Predicted: fires(518, 257), Measured: fires(563, 308), Slack: 53, Holds: true},
-		{Alert: "OrdersTicketSlow", Objective: "latency", ErrorShare: 0.1, Predicted: fires(2592, 0), Slack: 150},
-		{Alert: "OrdersPageFast", Objective: "availability", ErrorShare: 1, Predicted: fires(52, 296), Measured: proof.Moment{Fires: true, After: 83, Unresolved: true}, Slack: 53},
-		{Alert: "OrdersTicketSlow", Objective: "latency", ErrorShare: 1, Measured: fires(-3, 59), Slack: 150},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.002, Slack: 53, Holds: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.002, Predicted: fires(129600, 10800), Measured: fires(129721.4, 10920), Slack: 150, Holds: true},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.1, Predicted: fires(518, 257), Measured: fires(563, 308), Slack: 53, Holds: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.1, Predicted: fires(2592, 0), Slack: 150},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 1, Predicted: fires(52, 296), Measured: proof.Moment{Fires: true, After: 83, Unresolved: true}, Slack: 53},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 1, Measured: fires(-3, 59), Slack: 150},
 	}, proof.Cost{Series: 60, SamplesPerSecond: 327.3, Objectives: 2, Limit: 200})
 	return b.Report("orders", 51149*time.Millisecond)
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// timetable is the drill by alert and share of bad events: what one incident of
+// timetable is the drill by alert with its long window and share of bad events: what one incident of
 // each kind does to each alert.
 type timetable struct {
 	alerts []string
@@ -17,14 +17,15 @@ type timetable struct {
 func (r Report) timetable() timetable {
 	t := timetable{rows: map[string]map[float64]Row{}}
 	for _, row := range r.Drill {
-		if t.rows[row.Alert] == nil {
-			t.rows[row.Alert] = map[float64]Row{}
-			t.alerts = append(t.alerts, row.Alert)
+		alert := row.Alert + " " + row.Long
+		if t.rows[alert] == nil {
+			t.rows[alert] = map[float64]Row{}
+			t.alerts = append(t.alerts, alert)
 		}
 		if !slices.Contains(t.shares, row.ErrorShare) {
 			t.shares = append(t.shares, row.ErrorShare)
 		}
-		t.rows[row.Alert][row.ErrorShare] = row
+		t.rows[alert][row.ErrorShare] = row
 	}
 	slices.Sort(t.shares)
 	slices.SortStableFunc(t.alerts, func(a, b string) int { // objectives one after the other

@@ -39,7 +39,7 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 			t.Errorf("%s fires for %q", f.Alert, env)
 		}
 	}
-	if !seen["OrdersAvailabilityBudgetBurnPageFast"] || !seen["OrdersDown"] {
+	if !seen["OrdersAvailabilityErrorBudgetBurn"] || !seen["OrdersDown"] {
 		t.Errorf("staging failed and went down, and only %v fired", seen)
 	}
 }
@@ -172,12 +172,14 @@ func TestAnotherServerDecidesTheSame(t *testing.T) {
 func fastPage(t *testing.T, rules slo.Rules, options rulelab.Options) rulelab.Firing {
 	t.Helper()
 	w, _ := failing(t, 0.1)
-	options.Only = func(r rulelab.Rule) bool { return isWindow(r) || strings.HasSuffix(r.Name, "PageFast") }
+	options.Only = func(r rulelab.Rule) bool {
+		return isWindow(r) || strings.HasSuffix(r.Name, "ErrorBudgetBurn") && r.Labels.Get("long") == "1h"
+	}
 	lab := w.lab(rules, options)
 	check(t, lab.Run(t.Context(), at(0), at(w.end)))
 	var found []rulelab.Firing
 	for _, f := range lab.History() {
-		if strings.HasSuffix(f.Alert, "PageFast") {
+		if strings.HasSuffix(f.Alert, "ErrorBudgetBurn") {
 			found = append(found, f)
 		}
 	}

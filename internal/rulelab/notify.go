@@ -1,6 +1,7 @@
 package rulelab
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -26,7 +27,16 @@ type Notification struct {
 	Reason   Reason
 	At       time.Time
 	Group    labels.Labels // the labels that the group shares
-	Alerts   []string      // names of what fires and is not inhibited, sorted
+	Alerts   []Firing      // what fires and is not inhibited, sorted by name
+}
+
+// Names are the names of the alerts.
+func (n Notification) Names() []string {
+	var out []string
+	for _, f := range n.Alerts {
+		out = append(out, f.Alert)
+	}
+	return out
 }
 
 // Notifications simulates an Alertmanager up to a time: which groups of alerts
@@ -129,7 +139,7 @@ func (g *aggregate) notifications(r *Routing, history []Firing, until time.Time)
 		for ; len(held) > 0 && !next.After(until); next = next.Add(g.route.interval) {
 			firing, resolved := r.heard(held, firingAt(history, next), next)
 			if reason, ok := log.update(firing, resolved, next, g.route.repeat); ok {
-				out = append(out, Notification{g.route.receiver, reason, next, g.labels, names(firing)})
+				out = append(out, Notification{g.route.receiver, reason, next, g.labels, byName(firing)})
 			}
 			maps.DeleteFunc(held, func(_ string, f Firing) bool { return !f.At(next) })
 		}
@@ -174,13 +184,12 @@ func firingAt(alerts []Firing, at time.Time) []Firing {
 	return slices.DeleteFunc(slices.Clone(alerts), func(f Firing) bool { return !f.At(at) })
 }
 
-func names(alerts []Firing) []string {
-	var out []string
-	for _, f := range alerts {
-		out = append(out, f.Alert)
-	}
-	slices.Sort(out)
-	return out
+// byName sorts alerts by name, and those of one name by labels.
+func byName(alerts []Firing) []Firing {
+	slices.SortFunc(alerts, func(a, b Firing) int {
+		return cmp.Or(cmp.Compare(a.Alert, b.Alert), labels.Compare(a.Labels, b.Labels))
+	})
+	return alerts
 }
 
 // entry is Alertmanager's notification log of a group: what was last sent.

@@ -240,7 +240,7 @@ func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 			fired[f.Alert] = true
 		}
 	}
-	for _, alert := range []string{"OrdersAvailabilityBudgetBurnPageFast", "OrdersDown", "OrdersNotReady"} {
+	for _, alert := range []string{"OrdersAvailabilityErrorBudgetBurn", "OrdersDown", "OrdersNotReady"} {
 		if !fired[alert] {
 			t.Errorf("%s does not fire, so that the comparison shows little: %v", alert, fired)
 		}

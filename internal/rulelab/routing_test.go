@@ -125,7 +125,7 @@ func TestNotifications(t *testing.T) {
 			check(t, err)
 			var got []string
 			for _, n := range r.Notifications(tc.history, at(10*time.Minute)) {
-				got = append(got, n.At.Sub(at(0)).String()+" "+n.Receiver+" "+string(n.Reason)+" "+strings.Join(n.Alerts, ","))
+				got = append(got, n.At.Sub(at(0)).String()+" "+n.Receiver+" "+string(n.Reason)+" "+strings.Join(n.Names(), ","))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)

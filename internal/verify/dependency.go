@@ -10,6 +10,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/rulelab"
 	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
 )
 
 // How long the database is away on the stretched clock: the fast page and the
@@ -64,7 +65,9 @@ func (s *session) judgeReadiness(ctx context.Context) {
 // judgeTold proves that somebody is woken, that a ticket and a panel name the
 // database, and that the wakening came in time.
 func (s *session) judgeTold(ctx context.Context, from time.Time) {
-	page, ok := s.firstSince(from, func(f rulelab.Firing) bool { return strings.HasSuffix(f.Alert, "BudgetBurnPageFast") })
+	page, ok := s.firstSince(from, func(f rulelab.Firing) bool {
+		return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
+	})
 	var problem error
 	if !ok {
 		problem = fmt.Errorf("no alert on a budget pages within %s of stretched time", awayFor)

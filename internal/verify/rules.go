@@ -32,6 +32,9 @@ func (s *session) rules(ctx context.Context) {
 			var problem error
 			if r.IsAlert {
 				p.Claim = "alert " + r.Name
+				if long := r.Labels.Get(slo.LabelLong); long != "" {
+					p.Claim += " " + long
+				}
 				p.Detail, problem = s.watches(ctx, r)
 			} else {
 				p.Claim = "record " + r.Name + setLabels(r)

@@ -34,8 +34,9 @@ func builtIn() Service {
 			Annotations: map[string]string{},
 			Severities:  slo.Severities{Page: "critical", Ticket: "warning"},
 		},
-		Deploy: deployment(),
-		SLOs:   objectives(),
+		Compatibility: []string{},
+		Deploy:        deployment(),
+		SLOs:          objectives(),
 	}
 }
 

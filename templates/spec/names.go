@@ -36,6 +36,7 @@ func (s Service) SLO() slo.Spec {
 		Links:            s.Links,
 		Folder:           s.Deploy.Folder,
 		Alerting:         s.Alerting,
+		Compatibility:    s.Compatibility,
 		Replicas:         slo.Replicas(s.Deploy.Replicas),
 		SLOs:             s.SLOs,
 	}

@@ -111,6 +111,7 @@ deploy:
   autoscale: {source: keda, cpu: 50, inFlight: 7, prometheus: "http://prometheus.observed:9090"}
   gateway: {host: orders.acme.io, name: public, namespace: edge}
   monitoring: {namespace: observed, labels: {release: kube-prometheus, acme.io/tier: ""}}
+compatibility: [sloth]
 slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, groupBy: [http_route], minBadEvents: 0}]
 `)
 	want := spec.Service{
@@ -131,6 +132,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 			Labels: map[string]string{"tier": "1"}, Annotations: map[string]string{"chat": "#orders"},
 			Severities: slo.Severities{Page: "p1", Ticket: "p3"},
 		},
+		Compatibility: []string{"sloth"},
 		Deploy: spec.Deploy{
 			Folder:    "services/orders",
 			Platforms: []string{"cloud-run"}, Pipelines: []string{"gitlab", "jenkins"}, Terraform: []string{"gcp"},

@@ -42,10 +42,12 @@ type Service struct {
 	Telemetry    Telemetry  `yaml:"telemetry"`
 	// Links are the addresses that alerts and boards point to. An empty one
 	// leaves out what it would link; no address is ever made up.
-	Links    slo.Links       `yaml:"links"`
-	Alerting slo.Alerting    `yaml:"alerting"`
-	Deploy   Deploy          `yaml:"deploy"`
-	SLOs     []slo.Objective `yaml:"slos"`
+	Links    slo.Links    `yaml:"links"`
+	Alerting slo.Alerting `yaml:"alerting"`
+	// Compatibility names tools whose labels and series the rules write too.
+	Compatibility []string        `yaml:"compatibility"` // [slo.CompatibilitySloth]
+	Deploy        Deploy          `yaml:"deploy"`
+	SLOs          []slo.Objective `yaml:"slos"`
 
 	// origins says where each leaf came from, by path.
 	origins map[string]Origin
