@@ -71,12 +71,12 @@ func UnmarshalJSON(data []byte, v any) error {
 	return fmt.Errorf("%s: the %s does not fit", mismatch.Field, mismatch.Value)
 }
 
-// isJSON reports whether huma decodes bodies of the content type as JSON. It does
-// so without a content type, too.
+// isJSON reports whether huma may decode bodies of the content type as JSON. It does
+// so without a content type, too, and with nothing after the plus sign of a suffix.
 func isJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
-	return media == "" || media == "json" || strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json")
+	return media == "" || media == "json" || strings.HasSuffix(media, "/json") || strings.Contains(media, "+")
 }
 
 // checkJSON returns the first problem of a JSON text.

@@ -85,6 +85,16 @@ func TestStrictJSONNamesTheFieldThatIsWrong(t *testing.T) {
 	}
 }
 
+// huma takes what follows the first plus sign for the format, and nothing for JSON.
+func TestStrictJSONReadsWhatHumaDecodes(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"", ";", "json", "application/json", "application/problem+json; charset=utf-8", "+", "foo+", "foo+; a=b", "FOO/BAR+JSON"} {
+		if rec, p := post(t, contentType, `{"a":1,"a":2}`); rec.Code != http.StatusBadRequest {
+			t.Errorf("%q: got %d %+v, want 400 for the duplicate name", contentType, rec.Code, p)
+		}
+	}
+}
+
 func TestStrictJSONBoundsNamesAndValues(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
