@@ -102,6 +102,7 @@ func (r *running) start(ctx context.Context) error {
 		r.serve("admin listener", r.admin.Serve)
 	}
 	r.workersCtx, r.stopWorkers = context.WithCancel(context.WithoutCancel(ctx))
+	go r.tuneCollector(r.workersCtx)
 	for _, h := range r.starts {
 		if err := r.startHook(ctx, h); err != nil {
 			return fmt.Errorf("start %s: %w", h.name, err)

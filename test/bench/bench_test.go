@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,14 @@ import (
 // patience is how long spans may take to come out of a batch processor, whose
 // period is 5 s.
 const patience = 30 * time.Second
+
+// TestMain is bare chi where the comparison over loopback starts this program for it.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == itemFlag {
+		os.Exit(exit())
+	}
+	os.Exit(m.Run())
+}
 
 // A comparison is fair when all give the same answer and record what they are
 // told to.
@@ -51,19 +60,34 @@ func TestBarsAreHeld(t *testing.T) {
 		}
 		return all
 	}
-	good, usual := cost{8, 1200, 20_000}, cost{60, 6000, 100_000}
+	good, usual := cost{8, 1150, 17_500}, cost{60, 6000, 100_000}
 	if err := check(rows(good, usual)); err != nil {
 		t.Errorf("good figures are refused: %v", err)
 	}
 	for name, tc := range map[string]struct{ mine, theirs cost }{
-		"an allocation too many":     {cost{9, 1200, 20_000}, usual},
-		"too many bytes":             {cost{8, 1300, 20_000}, usual},
-		"too many instructions":      {cost{8, 1200, 22_000}, cost{60, 6000, 200_000}},
-		"the others are not far off": {good, cost{60, 6000, 80_000}},
+		"an allocation too many":     {cost{9, 1150, 17_500}, usual},
+		"too many bytes":             {cost{8, 1151, 17_500}, usual},
+		"too many instructions":      {cost{8, 1150, 19_001}, cost{60, 6000, 200_000}},
+		"the others are not far off": {good, cost{60, 6000, 60_000}},
 	} {
 		if check(rows(tc.mine, tc.theirs)) == nil {
 			t.Errorf("%s passes", name)
 		}
+	}
+}
+
+// The comparison itself: both servers respond, and the scheduler's count is that of the servers.
+func TestOverLoopback(t *testing.T) {
+	t.Parallel()
+	l, err := overLoopback(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Ours < time.Microsecond || l.Bare < time.Microsecond || l.Ratio < 0.5 || l.Ratio > 5 {
+		t.Errorf("got %+v: a request takes microseconds, and a service about as many as bare chi", l)
+	}
+	if err := (loopback{Ratio: maxRatio + 0.01}).check(); err == nil {
+		t.Error("a ratio above the bar passes")
 	}
 }
 

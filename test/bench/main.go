@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -29,7 +30,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	only := flags.String("stack", "", "measure one stack in this process; for the program itself")
 	how := flags.String("mode", string(onePercent), "with -stack: which requests are sampled")
 	n := flags.Int("n", 0, "with -stack: answer so many requests and count nothing; 0 counts allocations")
+	item := flags.String(itemFlag[1:], "", "serve this item with bare chi; for the program itself")
+	onlyLoopback := flags.Bool("loopback", false, "compare examples/minimal with bare chi over loopback and nothing else; arguments are its environment")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *item != "" {
+		return serveItem(ctx, out, *item)
+	}
+	if *onlyLoopback {
+		l, err := overLoopback(ctx, flags.Args()...)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(out, l.String())
 		return err
 	}
 	if *only == "" {
@@ -74,7 +88,12 @@ func compare(ctx context.Context, out io.Writer, file string) error {
 			rows = append(rows, row{s, m, c})
 		}
 	}
-	text := report(rows)
+	fmt.Fprintln(os.Stderr, "comparing examples/minimal with bare chi over loopback")
+	l, err := overLoopback(ctx)
+	if err != nil {
+		return err
+	}
+	text := report(rows) + "\n" + l.String()
 	if _, err := io.WriteString(out, text); err != nil {
 		return err
 	}
@@ -83,5 +102,5 @@ func compare(ctx context.Context, out io.Writer, file string) error {
 			return err
 		}
 	}
-	return check(rows)
+	return errors.Join(check(rows), l.check())
 }
