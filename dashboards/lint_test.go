@@ -9,6 +9,7 @@ import (
 
 	"github.com/observability-first/scaffold/dashboards"
 	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/golden"
 )
 
 // document is the part of the JSON that the rules read.
@@ -284,6 +285,9 @@ func TestOverviewStaysCheap(t *testing.T) {
 			t.Errorf("%s: the overview asks %d queries, more than %d", name, n, most)
 		} else {
 			t.Logf("%s: %d queries", name, n)
+		}
+		if name == "orders" {
+			golden.Figure(t, "../docs/benchmarks.md", `queries of the overview \|[^|]*\| (\d+);`, float64(len(overview.Queries())), 0)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/internal/golden"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -59,6 +60,7 @@ func TestAThousandObjectivesStaySmall(t *testing.T) {
 	size := 0
 	result := testing.AllocsPerRun(1, func() { size = ruleBytes(compileAll(t, src)) })
 	t.Logf("%d bytes and %.0f allocations for each objective", size/200, result/200)
+	golden.Figure(t, "../docs/benchmarks.md", `rules of one objective \|[^|]*\| ([\d.]+) kB`, float64(size)/200/1000, 0)
 	if perSLO := size / 200; perSLO > 12000 {
 		t.Errorf("%d bytes of rules for each objective, want at most 12000", perSLO)
 	}

@@ -7,8 +7,12 @@ package golden
 import (
 	"bytes"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,6 +43,31 @@ func Compare(tb testing.TB, path string, got []byte) {
 	want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		tb.Errorf("%s differs (-want +got):\n%s", path, diff)
+	}
+}
+
+// Figure fails the test when a document says another number than was measured. The first
+// group of the pattern is the number, commas in it are left out; tolerance is relative, 0 for
+// a number that is exact as written.
+func Figure(tb testing.TB, path, pattern string, measured, tolerance float64) {
+	tb.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	found := regexp.MustCompile(pattern).FindSubmatch(text)
+	if found == nil {
+		tb.Fatalf("%s says nothing that matches %s", path, pattern)
+	}
+	said := strings.ReplaceAll(string(found[1]), ",", "")
+	number, err := strconv.ParseFloat(said, 64)
+	if err != nil {
+		tb.Fatalf("%s: %q: %v", path, found[0], err)
+	}
+	_, decimals, _ := strings.Cut(said, ".")
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(measured, 'f', len(decimals), 64), 64)
+	if err != nil || math.Abs(rounded-number) > tolerance*number {
+		tb.Errorf("%s says %q; measured %v", path, found[0], rounded)
 	}
 }
 

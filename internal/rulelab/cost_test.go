@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/golden"
 	"github.com/observability-first/scaffold/internal/rulelab"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -49,6 +50,7 @@ func costOn(t *testing.T, routes int) {
 		all += c.PerSecond()
 	}
 	t.Logf("%d rules read %.1f samples a second", len(lab.Costs()), all)
+	golden.Figure(t, "../../docs/benchmarks.md", `\| <= 200 samples/s \| ([\d.]+) for any number of routes`, all, 0)
 	if all > maxSamplesPerSecond {
 		t.Errorf("%.1f samples a second, more than %d", all, maxSamplesPerSecond)
 	}
