@@ -134,7 +134,7 @@ func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, se
 	must(t, err)
 	var got []string
 	for _, n := range routing.Notifications(history, start.Add(watched)) {
-		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Alerts))
+		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Names()))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
