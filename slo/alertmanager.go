@@ -1,57 +1,135 @@
 package slo
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Alertmanager gives an Alertmanager configuration for the alerts: a route, its
-// grouping, and which alert silences which. Its receivers send nothing yet;
-// whoever runs the Alertmanager adds where to.
+// grouping, which alert inhibits which, and the receivers that [Receivers] names.
 //
 // A group is one incident: service, environment and objective. Within it each burn
 // alert inhibits those with longer windows, and a service that is down,
 // crashes again and again or takes no requests inhibits everything else about it.
 func (r Rules) Alertmanager() []byte {
-	var y yamlWriter
+	var w routingWriter
+	w.raw(header)
+	w.raw("route:\n  receiver: default\n")
+	w.routes(r.Spec)
+	w.raw("receivers:\n- name: default\n")
+	w.receivers(r.Spec)
+	w.inhibitions(r.Spec)
+	return w.Bytes()
+}
+
+// AlertmanagerConfig gives the same routes, receivers and inhibitions as one
+// resource of the Prometheus operator, with these labels beside its own.
+func (r Rules) AlertmanagerConfig(more ...Label) []byte {
+	w := routingWriter{operator: true, indent: "  "}
+	w.raw(header)
+	w.raw("# The operator adds the matcher namespace=\"...\" to each route and inhibition, unless the Alertmanager has\n" +
+		"# alertmanagerConfigMatcherStrategy: {type: None}. Alerts carry that label only with groupBy: [namespace].\n")
+	w.resource("v1alpha1", "AlertmanagerConfig", r.Spec.Service, more)
+	// An alert that matches the first route no longer reaches the default receiver of
+	// the Alertmanager, so this route matches only what its child routes match.
+	w.raw("spec:\n  route:\n    receiver: ticket\n")
 	severities := r.Spec.Alerting.Severities
-	matcher := func(indent, text string) { y.raw(indent + "- "); y.quoted(text, never); y.raw("\n") }
-	equal := func(names ...string) {
-		y.raw("  equal: [")
-		for i, name := range names {
-			if i > 0 {
-				y.raw(", ")
-			}
-			y.raw(name)
-		}
-		y.raw("]\n")
+	w.matchers("  ", "matchers", r.Spec.matcher(), matcher{labelSeverity, "=~", regexp.QuoteMeta(severities.Page) + "|" + regexp.QuoteMeta(severities.Ticket)})
+	w.routes(r.Spec)
+	w.raw("  receivers:\n")
+	w.receivers(r.Spec)
+	w.inhibitions(r.Spec)
+	return w.Bytes()
+}
+
+// routingWriter writes the part that alertmanager.yaml and the AlertmanagerConfig
+// have in common. The operator's form differs in keys, matchers and indentation.
+type routingWriter struct {
+	yamlWriter
+	operator bool
+	indent   string
+}
+
+// key returns the name of a key in the form that is written.
+func (w *routingWriter) key(alertmanager, operator string) string {
+	if w.operator {
+		return operator
 	}
-	y.raw(header)
-	y.raw("route:\n  receiver: default\n  routes:\n")
-	for _, tier := range []struct{ receiver, severity, wait, repeat string }{
-		{"page", severities.Page, "10s", "4h"}, {"ticket", severities.Ticket, "5m", "1d"},
+	return alertmanager
+}
+
+func (w *routingWriter) line(parts ...string) { w.raw(w.indent + strings.Join(parts, "") + "\n") }
+
+func (w *routingWriter) routes(s Spec) {
+	w.line("  routes:")
+	for _, route := range []struct{ receiver, severity, wait, repeat string }{
+		{"page", s.Alerting.Severities.Page, "10s", "4h"}, {"ticket", s.Alerting.Severities.Ticket, "5m", "1d"},
 	} {
-		y.raw("  - receiver: " + tier.receiver + "\n    matchers:\n")
-		matcher("    ", labelService+"="+doubleQuoted(r.Spec.Service))
-		matcher("    ", labelSeverity+"="+doubleQuoted(tier.severity))
-		y.raw("    group_by: [" + strings.Join(append(r.Spec.incident(), labelSLO), ", ") + "]\n")
-		y.raw("    group_wait: " + tier.wait + "\n    group_interval: 5m\n    repeat_interval: " + tier.repeat + "\n")
+		w.line("  - receiver: ", route.receiver)
+		w.matchers("    ", "matchers", s.matcher(), matcher{labelSeverity, "=", route.severity})
+		w.line("    ", w.key("group_by", "groupBy"), ": [", strings.Join(append(s.incident(), labelSLO), ", "), "]")
+		w.line("    ", w.key("group_wait", "groupWait"), ": ", route.wait)
+		w.line("    ", w.key("group_interval", "groupInterval"), ": 5m")
+		w.line("    ", w.key("repeat_interval", "repeatInterval"), ": ", route.repeat)
 	}
-	y.raw("receivers:\n- name: default\n- name: page\n- name: ticket\ninhibit_rules:\n")
-	for _, rule := range r.Spec.inhibitions() {
-		y.raw("- source_matchers:\n")
-		matcher("  ", labelService+"="+doubleQuoted(r.Spec.Service))
-		matcher("  ", rule.source)
-		y.raw("  target_matchers:\n")
-		matcher("  ", rule.target)
-		equal(rule.equal...)
+}
+
+func (w *routingWriter) inhibitions(s Spec) {
+	w.line(w.key("inhibit_rules", "inhibitRules"), ":")
+	for _, rule := range s.inhibitions() {
+		w.matchers("- ", w.key("source_matchers", "sourceMatch"), s.matcher(), rule.source)
+		w.matchers("  ", w.key("target_matchers", "targetMatch"), rule.target)
+		w.line("  equal: [", strings.Join(rule.equal, ", "), "]")
 	}
-	return y.Bytes()
+}
+
+// matchers writes a key and its list of matchers, aligned after the prefix.
+func (w *routingWriter) matchers(prefix, key string, list ...matcher) {
+	w.line(prefix, key, ":")
+	for _, m := range list {
+		w.raw(w.indent + strings.Repeat(" ", len(prefix)) + "- ")
+		if w.operator {
+			w.raw("{name: " + m.label + ", matchType: '" + m.op + "', value: ")
+			w.flowScalar(m.value)
+			w.raw("}\n")
+			continue
+		}
+		w.quoted(m.label+m.op+doubleQuoted(m.value), never)
+		w.raw("\n")
+	}
+}
+
+// receivers writes the receivers page and ticket. The files are where the operator
+// mounts the Secret of that name when an Alertmanager lists it in spec.secrets.
+func (w *routingWriter) receivers(s Spec) {
+	for _, tier := range []Tier{TierPage, TierTicket} {
+		receiver := string(tier)
+		w.line("- name: ", receiver)
+		config, setting := w.key("webhook_configs", "webhookConfigs"), "url: https://receiver.invalid/"+receiver
+		if to, set := integrations()[s.Alerting.Receivers.of(tier)]; set {
+			secret := s.Service + "-alertmanager"
+			config = w.key(to.config, to.operatorConfig)
+			setting = w.key(to.file+": /etc/alertmanager/secrets/"+secret+"/"+receiver, to.operatorSecret+": {name: "+secret+", key: "+receiver+"}")
+		} else {
+			w.line("  # Placeholder: set ", receiverKey(tier), " to ", known(Integrations()), ".")
+		}
+		w.line("  ", config, ":")
+		w.line("  - ", setting)
+		w.line("    ", w.key("send_resolved", "sendResolved"), ": true")
+	}
 }
 
 func never(string) bool { return false }
 
+type matcher struct{ label, op, value string }
+
 type inhibition struct {
-	source, target string
+	source, target matcher
 	equal          []string
 }
+
+// matcher matches every alert of the service.
+func (s Spec) matcher() matcher { return matcher{labelService, "=", s.Service} }
 
 // incident are the labels of alerts that belong together.
 func (s Spec) incident() []string {
@@ -70,11 +148,12 @@ func (s Spec) inhibitions() []inhibition {
 	}
 	for i, long := range longs[:len(longs)-1] {
 		slower := strings.Join(longs[i+1:], "|")
-		out = append(out, inhibition{labelLong + "=" + doubleQuoted(long), labelLong + "=~" + doubleQuoted(slower), incident})
+		out = append(out, inhibition{matcher{labelLong, "=", long}, matcher{labelLong, "=~", slower}, incident})
 	}
+	alert := func(op, value string) matcher { return matcher{labelAlertName, op, service + value} }
 	return append(out, []inhibition{
-		{`alertname="` + service + `Down"`, `alertname!="` + service + `Down"`, whole},
-		{`alertname="` + service + `CrashLooping"`, `alertname!~"` + service + `(Down|CrashLooping)"`, whole},
-		{`alertname="` + service + `NotReady"`, `alertname!~"` + service + `(Down|CrashLooping|NotReady)"`, whole},
+		{alert("=", "Down"), alert("!=", "Down"), whole},
+		{alert("=", "CrashLooping"), alert("!~", "(Down|CrashLooping)"), whole},
+		{alert("=", "NotReady"), alert("!~", "(Down|CrashLooping|NotReady)"), whole},
 	}...)
 }

@@ -60,6 +60,7 @@ func (c *compiler) compile() Rules {
 	}
 	c.serviceAlerts()
 	c.noteLinks()
+	c.noteReceivers()
 	rules := Rules{Spec: c.spec, Notes: c.notes, Alerts: c.alerts}
 	for _, g := range []Group{c.page, c.ticket, c.living} {
 		if len(g.Rules) > 0 {

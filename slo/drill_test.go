@@ -118,7 +118,7 @@ func TestThresholdsFollowThePeriod(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rules := mustCompile(t, strings.Replace(minimal, "objective: 99.9", test.objective, 1)+"links: {runbooks: 'https://r.test', grafana: 'https://g.test'}\n")
+			rules := mustCompile(t, strings.Replace(minimal, "objective: 99.9", test.objective, 1)+"links: {runbooks: 'https://r.test', grafana: 'https://g.test'}\nalerting: {receivers: {page: pagerduty, ticket: slack}}\n")
 			got := map[string]string{}
 			for _, a := range rules.Alerts {
 				if a.Burn != nil {

@@ -92,7 +92,7 @@ func (s Spec) notInOpenSLO() []string {
 		{"environmentLabel", true},
 		{"scrapeInterval", true},
 		{"links", s.Links != Links{Branch: s.Links.Branch}},
-		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0},
+		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0 || s.Alerting.Receivers != Receivers{}},
 		{"replicas", s.Replicas.Min > 0},
 		{"runtime", s.Runtime},
 		{"connectionPool", s.ConnectionPool},

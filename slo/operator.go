@@ -7,10 +7,20 @@ package slo
 func (r Rules) PrometheusRule(more ...Label) []byte {
 	var y yamlWriter
 	y.raw(header)
-	y.raw("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: ")
-	y.scalar(r.Spec.Service + "-slo")
+	y.resource("v1", "PrometheusRule", r.Spec.Service, more)
+	y.raw("spec:\n  groups:\n")
+	for _, g := range r.Groups {
+		y.group(g, "  ")
+	}
+	return y.Bytes()
+}
+
+// resource begins a resource of the Prometheus operator.
+func (y *yamlWriter) resource(version, kind, service string, more []Label) {
+	y.raw("apiVersion: monitoring.coreos.com/" + version + "\nkind: " + kind + "\nmetadata:\n  name: ")
+	y.scalar(service + "-slo")
 	y.raw("\n  labels:\n    app.kubernetes.io/name: ")
-	y.scalar(r.Spec.Service)
+	y.scalar(service)
 	y.raw("\n    app.kubernetes.io/managed-by: scaffold\n")
 	for _, l := range more {
 		y.raw("    ")
@@ -19,9 +29,4 @@ func (r Rules) PrometheusRule(more ...Label) []byte {
 		y.scalar(l.Value)
 		y.raw("\n")
 	}
-	y.raw("spec:\n  groups:\n")
-	for _, g := range r.Groups {
-		y.group(g, "  ")
-	}
-	return y.Bytes()
 }

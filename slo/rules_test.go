@@ -32,6 +32,7 @@ func TestGoldenFiles(t *testing.T) {
 		}
 		golden.Compare(t, filepath.Join("testdata", name, "alertmanager.yaml"), rules.Alertmanager())
 		golden.Compare(t, filepath.Join("testdata", name, "prometheusrule.yaml"), rules.PrometheusRule())
+		golden.Compare(t, filepath.Join("testdata", name, "alertmanagerconfig.yaml"), rules.AlertmanagerConfig())
 	}
 }
 

@@ -84,6 +84,7 @@ type Alerting struct {
 	Labels      map[string]string `yaml:"labels"`
 	Annotations map[string]string `yaml:"annotations"`
 	Severities  Severities        `yaml:"severities"`
+	Receivers   Receivers         `yaml:"receivers"`
 }
 
 // Severities are the values of the severity label, as the organisation's

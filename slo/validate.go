@@ -188,6 +188,7 @@ func (s Spec) validateAlerting(r Reporter) {
 	if severities.Page == severities.Ticket {
 		r.Problemf("alerting.severities.ticket", "%q is the severity of pages too; tickets would wake people up", severities.Ticket)
 	}
+	s.Alerting.Receivers.validate(r)
 }
 
 // ValidateObjectives reports every problem of objectives that have their

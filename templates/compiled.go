@@ -27,7 +27,9 @@ func (v view) compiled() ([]File, error) {
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
 		gate, err := gateFile(rules)
-		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)), gate)
+		files = append(files,
+			managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)),
+			managed("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), gate)
 		errBoards = errors.Join(errBoards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)

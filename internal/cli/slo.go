@@ -35,7 +35,8 @@ func newSLOCommand(g *globals) *cobra.Command {
 			"standard input.\n\n" +
 			"Rules go to standard output. With -o DIR the folder gets them together with their\n" +
 			"tests for promtool, alertmanager.yaml and runbooks; what you wrote into a runbook\n" +
-			"stays. Standard error tells when each alert would fire.",
+			"stays. In the format operator it gets an AlertmanagerConfig too. Standard error tells\n" +
+			"when each alert would fire.",
 		Example: "  scaffold slo checkout.slo.yaml -o rules\n  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -191,6 +192,9 @@ func ruleOutput(rules slo.Rules, o sloOptions) (files []slo.File, lost []string,
 		return []slo.File{{Name: service + ".openslo.yaml", Data: data}}, lost, err
 	case o.format == formatOperator:
 		files = []slo.File{{Name: service + ".prometheusrule.yaml", Data: rules.PrometheusRule()}}
+		if o.dir != "" {
+			files = append(files, slo.File{Name: service + ".alertmanagerconfig.yaml", Data: rules.AlertmanagerConfig()})
+		}
 	case o.dir == "":
 		files = []slo.File{{Name: service + ".rules.yaml", Data: rules.RuleFile()}}
 	default:

@@ -98,7 +98,7 @@ telemetry:
   histograms: both
   metrics: push
 links: {repository: "https://git.acme.io/orders", branch: trunk, runbooks: "https://run.acme.io", grafana: "http://grafana:3000", alertmanager: "https://am.acme.io/x"}
-alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}}
+alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}, receivers: {page: pagerduty, ticket: slack}}
 deploy:
   folder: services/orders
   platforms: [cloud-run]
@@ -130,7 +130,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 		},
 		Alerting: slo.Alerting{
 			Labels: map[string]string{"tier": "1"}, Annotations: map[string]string{"chat": "#orders"},
-			Severities: slo.Severities{Page: "p1", Ticket: "p3"},
+			Severities: slo.Severities{Page: "p1", Ticket: "p3"}, Receivers: slo.Receivers{Page: "pagerduty", Ticket: "slack"},
 		},
 		Compatibility: []string{"sloth"},
 		Deploy: spec.Deploy{
@@ -232,6 +232,8 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 			"scaffold.yaml:5:19: links.runbooks: the address holds a user name or password; leave it out, since links are shown to everybody"},
 		{"a branch with a space", minimal + "links: {branch: my branch}",
 			`scaffold.yaml:5:17: links.branch: "my branch" is not the name of a branch; write one such as main`},
+		{"unknown receiver", minimal + "alerting: {receivers: {page: pagerdty}}",
+			`scaffold.yaml:5:30: alerting.receivers.page: unknown integration "pagerdty"; write pagerduty, slack or webhook; did you mean "pagerduty"?`},
 		{"no severity", minimal + "alerting: {severities: {page: ''}}",
 			"scaffold.yaml:5:31: alerting.severities.page: the value is empty; write the severity that your Alertmanager routes"},
 		{"a folder outside of the repository", minimal + "deploy: {folder: ../orders}",

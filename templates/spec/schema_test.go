@@ -72,7 +72,7 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"zebra: 1", "pattern: worker", "components: {redis: {}}", "components: {postgres: {size: 1}}", "resource: Order", "http: {port: 0}",
 		"http: {port: '8080'}", "telemetry: {traceRatio: 2}", "telemetry: {histograms: x}", "telemetry: {metrics: x}", "telemetry: {selector: {a-b: c}}",
 		"telemetry: {selector: {a: ''}}", "telemetry: {environmentLabel: a-b}", "telemetry: {scrapeInterval: soon}", "links: {grafana: 'ftp://x'}",
-		"alerting: {severities: {page: ''}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",
+		"alerting: {severities: {page: ''}}", "alerting: {receivers: {page: pager}}", "alerting: {labels: {a: [b]}}", "deploy: {replicas: {min: 0}}",
 		"deploy: {folder: ../x}", "deploy: {folder: /x}", "deploy: {folder: a//b}", "deploy: {folder: a/./b}", "deploy: {folder: .git/x}", "deploy: {folder: 'a b'}",
 		"deploy: {folder: 'a*'}", "deploy: {folder: a/}", "deploy: {folder: -a}", "deploy: {folder: [a]}",
 		"deploy: {platforms: [moon]}", "deploy: {pipelines: [github, github]}", "deploy: {terraform: [ibm]}", "deploy: {image: 'a:b'}",
@@ -116,6 +116,7 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 	for path, want := range map[string][]string{
 		"pattern": spec.Patterns(), "telemetry.histograms": spec.Histograms(), "telemetry.metrics": spec.MetricsTransports(),
 		"deploy.autoscale.source": spec.AutoscaleSources(),
+		"alerting.receivers.page": append([]string{""}, slo.Integrations()...), "alerting.receivers.ticket": append([]string{""}, slo.Integrations()...),
 	} {
 		if diff := cmp.Diff(want, texts(at(split(path)...)["enum"])); diff != "" {
 			t.Errorf("%s (-package +schema):\n%s", path, diff)

@@ -33,6 +33,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/slo"
 )
 
 func alertmanagerFiles(t *testing.T) []string {
@@ -52,11 +53,28 @@ func alertmanagerFiles(t *testing.T) []string {
 func TestAmtoolAcceptsTheRoutes(t *testing.T) {
 	t.Parallel()
 	amtool := build(t, "github.com/prometheus/alertmanager/cmd/amtool")
-	for _, file := range alertmanagerFiles(t) {
+	files := alertmanagerFiles(t)
+	for _, integration := range slo.Integrations() {
+		files = append(files, withReceiver(t, integration))
+	}
+	for _, file := range files {
 		if out, err := exec.CommandContext(t.Context(), amtool, "check-config", file).CombinedOutput(); err != nil {
 			t.Errorf("amtool check-config %s: %v\n%s", file, err, out)
 		}
 	}
+}
+
+// withReceiver writes an Alertmanager file whose pages go through the integration.
+func withReceiver(t *testing.T, integration string) string {
+	t.Helper()
+	rules, err := slo.Compile(slo.Spec{
+		Service: "orders", Alerting: slo.Alerting{Receivers: slo.Receivers{Page: integration}},
+		SLOs: []slo.Objective{{Name: "availability", Target: "99.9", Indicator: slo.Indicator{Availability: &slo.Availability{}}}},
+	})
+	must(t, err)
+	file := filepath.Join(t.TempDir(), integration+".yaml")
+	must(t, os.WriteFile(file, rules.Alertmanager(), 0o600))
+	return file
 }
 
 // TestNotificationsAreThoseOfAlertmanager lets random alerts fire and end, in
@@ -134,7 +152,7 @@ func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, se
 	must(t, err)
 	var got []string
 	for _, n := range routing.Notifications(history, start.Add(watched)) {
-		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Alerts))
+		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Names()))
 	}
 	slices.Sort(got)
 	slices.Sort(want)

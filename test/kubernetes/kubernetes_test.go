@@ -152,6 +152,7 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 	if len(boards) == 0 || len(groups) == 0 {
 		t.Fatalf("%d boards and %d groups of rules", len(boards), len(groups))
 	}
+	routing := 0
 	for _, o := range build(t, dir) {
 		for _, problem := range types.Check(t.Context(), []byte(text(t, o))) {
 			t.Errorf("%s: %s", name(o), problem)
@@ -161,9 +162,15 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 			takeBoards(t, o, boards)
 		case "PrometheusRule":
 			takeGroups(t, o, s.Spec, groups)
+		case "AlertmanagerConfig":
+			found(t, o, s.Spec)
+			routing++
 		default:
 			t.Errorf("observability holds a %s", name(o))
 		}
+	}
+	if routing != 1 {
+		t.Errorf("observability holds %d AlertmanagerConfigs", routing)
 	}
 	for file := range boards {
 		t.Errorf("no ConfigMap holds the board %s", file)
@@ -195,13 +202,19 @@ func takeBoards(t *testing.T, o *unstructured.Unstructured, boards map[string]st
 	}
 }
 
-func takeGroups(t *testing.T, o *unstructured.Unstructured, spec generated.Spec, groups map[string]any) {
+// found wants the labels that operators select by.
+func found(t *testing.T, o *unstructured.Unstructured, spec generated.Spec) {
 	t.Helper()
 	for key, value := range spec.WithMonitoring() {
 		if o.GetLabels()[key] != value {
 			t.Errorf("the operator does not find the %s: no label %s=%s", name(o), key, value)
 		}
 	}
+}
+
+func takeGroups(t *testing.T, o *unstructured.Unstructured, spec generated.Spec, groups map[string]any) {
+	t.Helper()
+	found(t, o, spec)
 	list, _, err := unstructured.NestedSlice(o.Object, "spec", "groups")
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func judged(t *testing.T, types *manifests.Types, services []generated.Service, 
 	t.Helper()
 	for _, s := range services {
 		objects := build(t, filepath.Join(s.Dir, "deploy", "base"))
-		if m.Kind == "PrometheusRule" {
+		if m.Kind == "PrometheusRule" || m.Kind == "AlertmanagerConfig" {
 			objects = build(t, filepath.Join(s.Dir, "observability"))
 		}
 		for i, o := range objects {

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	_ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1" // what controller-gen reads
+	_ "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -50,8 +51,8 @@ func Versions(ctx context.Context) (map[string]string, error) {
 	return versions, err
 }
 
-// Definitions are those of HTTPRoute, ScaledObject, ServiceMonitor and
-// PrometheusRule.
+// Definitions are those of HTTPRoute, ScaledObject, ServiceMonitor,
+// PrometheusRule and AlertmanagerConfig.
 func Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, f := range files() {
@@ -65,8 +66,14 @@ func Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 		}
 		all = append(all, definition)
 	}
-	operator, err := generate(ctx, operatorTypes+"/v1", "servicemonitors", "prometheusrules")
-	return append(all, operator...), err
+	for pkg, resources := range map[string][]string{"/v1": {"servicemonitors", "prometheusrules"}, "/v1alpha1": {"alertmanagerconfigs"}} {
+		operator, err := generate(ctx, operatorTypes+pkg, resources...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, operator...)
+	}
+	return all, nil
 }
 
 func parse(data []byte) (*unstructured.Unstructured, error) {

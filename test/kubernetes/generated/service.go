@@ -45,7 +45,10 @@ func factors() []factor {
 		{"selector", []string{"selector: {}", `selector: {job: "shop/$1 orders", cluster: 'a"b'}, environmentLabel: env`}},
 		{"image", []string{"image: tried", `image: "registry.acme.test:5000/shop/tried"`}},
 		{"ports", []string{`http: {port: 8080}`, `{http: {port: 80}, admin: {addr: ":9999"}}`}},
-		{"name", []string{"service: tried", "service: the-orders-of-a-shop-with-a-name-so-long"}},
+		{"name", []string{
+			"service: tried\nalerting: {receivers: {page: webhook}}", // that of tickets is a placeholder
+			"service: the-orders-of-a-shop-with-a-name-so-long\nalerting: {receivers: {page: pagerduty, ticket: slack}}",
+		}},
 	}
 }
 

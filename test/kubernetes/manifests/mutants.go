@@ -122,6 +122,9 @@ func ofCustomResources() []Mutant {
 		{"port that the Service has not", "ServiceMonitor", put("spec.endpoints.0.port", "metrics"), "scrapes the port", Accepts, ""},
 		{"selector that does not match the Service", "ServiceMonitor", put("spec.selector.matchLabels", map[string]any{"app": "other"}), "does not find the Service", Accepts, ""},
 		{"rule without an expression", "PrometheusRule", remove("spec.groups.0.rules.0.expr"), "Required value", Refuses, "Required value"},
+		{"matcher as Alertmanager's own file has it", "AlertmanagerConfig", put("spec.route.matchers.0", `service="tried"`), "must be of type object", Refuses, "must be of type object"},
+		{"key of Alertmanager's own file", "AlertmanagerConfig", put("spec.route.group_by", []any{"service"}), "unknown field", Refuses, "unknown field"},
+		{"key of Alertmanager's own file in a child route", "AlertmanagerConfig", put("spec.route.routes.0.group_by", []any{"service"}), "unknown field", Accepts, ""},
 	}
 }
 

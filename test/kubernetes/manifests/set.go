@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,7 @@ type Set struct {
 	Policies     []networkingv1.NetworkPolicy
 	Monitors     []monitoringv1.ServiceMonitor
 	Rules        []monitoringv1.PrometheusRule
+	Alerting     []monitoringv1alpha1.AlertmanagerConfig
 	Routes       []*unstructured.Unstructured
 	ScaledObject []*unstructured.Unstructured
 	All          []*unstructured.Unstructured
@@ -55,6 +57,10 @@ func NewSet(objects []*unstructured.Unstructured) (Set, error) {
 			s.Monitors, err = typed(s.Monitors, o)
 		case "PrometheusRule":
 			s.Rules, err = typed(s.Rules, o)
+		case "AlertmanagerConfig":
+			if s.Alerting, err = typed(s.Alerting, o); err == nil {
+				_, err = s.Alerting[len(s.Alerting)-1].Spec.Route.ChildRoutes() // the definition knows none of their fields
+			}
 		case "HTTPRoute":
 			s.Routes = append(s.Routes, o)
 		case "ScaledObject":
