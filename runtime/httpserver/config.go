@@ -81,7 +81,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Bounds returns the convention's bounds with the given ones added, sorted.
+// writeTimeout is the maximum time until a response is written, from the header of its request.
+func (c Config) writeTimeout() time.Duration { return c.RequestTimeout + writeGrace }
+
+// bounds returns the convention's bounds with the given ones added, sorted.
 func bounds(extra []float64) []float64 {
 	all := append(semconv.DurationBuckets(), extra...)
 	slices.Sort(all)

@@ -150,7 +150,7 @@ func (x *exchange) end(recovered any, h *observed) {
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
 		impatient: x.impatient(ended),
-		late:      x.recorder.begun > x.observer.config.RequestTimeout+writeGrace && x.request.ProtoMajor != 1,
+		late:      x.recorder.late || x.recorder.begun > x.observer.config.writeTimeout() && x.request.ProtoMajor != 1,
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
 	x.warnUnmatched(s, e)

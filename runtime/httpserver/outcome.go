@@ -29,7 +29,7 @@ type facts struct {
 	writeErr  error  // of writing the answer
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
-	late      bool   // the answer began when nothing could be written any more
+	late      bool   // the handler took so long that nothing could be written any more
 	impatient bool   // the client left us less time than the latency objective
 }
 
@@ -40,8 +40,8 @@ type facts struct {
 //     the latency objective is a client_error;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
-//     recorded as 499, unless we cut the connection ourselves; so is one that did
-//     not read the answer in time;
+//     recorded as 499, unless we cut the connection ourselves; so is one that blocked a
+//     write until its deadline;
 //   - a 5xx whose handler could not read the request is a client_error, recorded with
 //     the status of what the client did wrong;
 //   - an answer that is shorter than announced, a 5xx, or an answer that our own

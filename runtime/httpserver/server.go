@@ -55,7 +55,7 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeGrace},
 			ReadHeaderTimeout: o.config.HeaderTimeout,
 			ReadTimeout:       o.config.RequestTimeout,
-			WriteTimeout:      o.config.RequestTimeout + writeGrace,
+			WriteTimeout:      o.config.writeTimeout(),
 			ConnState:         observeState,
 			IdleTimeout:       o.config.IdleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,

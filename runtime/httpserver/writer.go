@@ -35,6 +35,7 @@ type recorder struct {
 	watching bool // a write that may block has begun
 	duplex   bool // the handler reads on while it writes
 	claimed  bool // see Claim
+	late     bool // the deadline of a write had passed before the client could block it
 }
 
 // slowWrite is what writes that may block need.
@@ -167,15 +168,17 @@ func (r *recorder) begin() {
 	}
 }
 
-// endWrite ends the watch over a write, also over one that a panic ended.
-func (r *recorder) endWrite() {
+// endWrite ends the watch over a write, also over one that a panic ended. It reports whether
+// the write has blocked.
+func (r *recorder) endWrite() (blocked bool) {
 	if !r.watching {
-		return
+		return false
 	}
 	r.watching = false
-	if r.slow.Load().timer.stop() {
+	if blocked = r.slow.Load().timer.stop(); blocked {
 		r.exchange.observer.slowReaders.remove(r)
 	}
+	return blocked
 }
 
 // noteBlocked runs while the write goes on.
@@ -191,15 +194,27 @@ func (r *recorder) noteBlocked() {
 
 // written notes what a write did.
 func (r *recorder) written(n int64, err error) {
-	r.endWrite()
+	blocked := r.endWrite()
 	r.bytes += n
 	if err == nil || r.err != nil {
 		return
 	}
 	r.err = err
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case !r.missedDeadline(err):
+	case blocked || r.streams || r.slowly().timer.total(time.Now()) >= writeGrace:
 		r.exchange.observer.metrics.slow(semconv.SlowResponse)
+	default:
+		r.late = true
 	}
+}
+
+// missedDeadline reports whether a write failed because of its deadline. Over HTTP/2 net/http
+// resets the stream then, and the error says nothing else.
+func (r *recorder) missedDeadline(err error) bool {
+	x := r.exchange
+	return errors.Is(err, os.ErrDeadlineExceeded) ||
+		x.request.ProtoMajor != 1 && !r.streams && time.Since(x.started) > x.observer.config.writeTimeout()
 }
 
 // limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
