@@ -51,8 +51,8 @@ type exchange struct {
 
 	// What the handler told.
 	shed    atomic.Bool
-	timeout atomic.Int64          // of the client, by its own word; 0 without one
-	failure atomic.Pointer[error] // what the answer was made of, for log and span
+	timeout atomic.Int64          // of the client, as sent in its header; 0 without one
+	failure atomic.Pointer[error] // error that the response reports
 	panic   *panicked
 }
 
@@ -139,6 +139,10 @@ func (x *exchange) end(recovered any, h *observed) {
 	if recovered == nil && x.recorder.status == 0 && !x.recorder.hijacked {
 		x.answerSilence(cause)
 	}
+	cut := x.observer.cut.Load()
+	if cut {
+		x.failure.Store(&errCut)
+	}
 	e := facts{
 		status:    x.recorder.status,
 		panicked:  recovered != nil,
@@ -149,6 +153,7 @@ func (x *exchange) end(recovered any, h *observed) {
 		writeErr:  x.recorder.err,
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
+		cut:       cut,
 		impatient: x.impatient(ended),
 		late:      x.recorder.late || x.recorder.begun > x.observer.config.writeTimeout() && x.request.ProtoMajor != 1,
 	}.outcome()
@@ -226,11 +231,11 @@ func isAbort(recovered any) bool {
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// withoutObjective stands for the latency objective of a service that has none, or a timeout
-// of 1 ms would be its failure.
+// withoutObjective is the latency objective assumed for a service without one. Without it, a
+// client timeout of 1 ms would count as a server error.
 const withoutObjective = 100 * time.Millisecond
 
-// NoteTimeout records how long the client of this context's request waits, by its own word.
+// NoteTimeout records how long the client of this context's request waits, as sent in its header.
 func NoteTimeout(ctx context.Context, timeout time.Duration) {
 	if x := exchangeOf(ctx); x != nil {
 		x.timeout.Store(int64(timeout))

@@ -37,9 +37,10 @@ type Observer struct {
 
 	slowReaders slowReaders
 	transfers   transfers
-	draining    atomic.Bool // answers ask the caller to close
+	draining    atomic.Bool // responses ask the client to close
 	full        func() bool // whether there are too many connections to keep; nil for never
-	stopping    atomic.Bool // connections are being cut
+	stopping    atomic.Bool // a stop that ran out of time closes all connections
+	cut         atomic.Bool // a stop closes all connections because only transfers are left
 	doubled     sync.Once   // warned about a second instrumentation
 	unknown     sync.Once   // warned about a successful request without a route
 	crowded     sync.Once   // warned about too many routes of SetRoute

@@ -29,6 +29,7 @@ type facts struct {
 	writeErr  error  // of writing the answer
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
+	cut       bool   // a stop cut the request as a transfer
 	late      bool   // the handler took so long that nothing could be written any more
 	impatient bool   // the client left us less time than the latency objective
 }
@@ -36,6 +37,7 @@ type facts struct {
 // Outcome decides what a request means. In this order:
 //
 //   - a handler that panics is a server_error, whatever status went out;
+//   - a transfer that a stop cut is a client_error, recorded as 499;
 //   - a rejection or a 504 for a client whose deadline and body left us less time than
 //     the latency objective is a client_error;
 //   - a refused request is shed;
@@ -61,6 +63,8 @@ func (f facts) outcome() ending {
 	switch {
 	case f.panicked:
 		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
+	case f.cut:
+		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
 	case f.impatient && (f.shed || status == http.StatusGatewayTimeout || f.rpcCode == "deadline_exceeded"):
 		return ending{status, semconv.OutcomeClientError, ""}
 	case f.shed:

@@ -49,11 +49,17 @@ func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} 
 // serveOnPipes returns a server that ends with the test, and a function that connects to it.
 func serveOnPipes(t *testing.T, h http.Handler) (s *Server, dial func() net.Conn) {
 	t.Helper()
-	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
+	return serveLogged(t, h, io.Discard)
+}
+
+// serveLogged is serveOnPipes with an access line of every request in log.
+func serveLogged(t *testing.T, h http.Handler, log io.Writer) (s *Server, dial func() net.Conn) {
+	t.Helper()
+	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := NewObserver(Options{Telemetry: tel, Config: Config{BodyLimit: 1 << 30}})
+	o, err := NewObserver(Options{Telemetry: tel, Config: Config{BodyLimit: 1 << 30, AccessLog: AccessAll}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +75,11 @@ func serveOnPipes(t *testing.T, h http.Handler) (s *Server, dial func() net.Conn
 		p.conns <- server
 		return client
 	}
+}
+
+// ended is the number of requests without a known route that ended with the outcome.
+func ended(s *Server, method, outcome string) float64 {
+	return testutil.ToFloat64(s.observer.metrics.requests.WithLabelValues(method, semconv.RouteUnmatched, outcome))
 }
 
 // A client that reads all the time is not cut when memory is short, however long its
@@ -188,8 +199,7 @@ func TestWhoMissesTheWriteDeadline(t *testing.T) {
 					_ = res.Body.Close()
 					transport.CloseIdleConnections()
 					endClients()
-					counted := s.observer.metrics.requests.WithLabelValues(http.MethodGet, semconv.RouteUnmatched, tc.want)
-					if got := testutil.ToFloat64(counted); got != 1 {
+					if got := ended(s, http.MethodGet, tc.want); got != 1 {
 						t.Errorf("%g requests ended as %s, want 1", got, tc.want)
 					}
 					slow := s.observer.metrics.cut.WithLabelValues(semconv.SlowResponse)

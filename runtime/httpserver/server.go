@@ -135,6 +135,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	cut() // Shutdown also ends with the error of a listener that is closed already
 	if <-onlyTransfers {
+		s.observer.cut.Store(true)
+		if n := s.observer.metrics.active.Load(); n > 0 {
+			s.observer.log.Warn("transfers were cut by the stop", "transfers", n)
+		}
 		return s.http.Close()
 	}
 	s.observer.stopping.Store(true)
@@ -162,7 +166,7 @@ func (s *Server) awaitFresh(ctx context.Context) {
 // and when none has moved for stillWait. It reports whether only transfers were left when the
 // stop ended.
 func (s *Server) cutTransfers(ctx context.Context, cut context.CancelFunc) (onlyTransfers bool) {
-	w := watcher{observer: s.observer, at: time.Now()}
+	w := stopPoller{observer: s.observer, at: time.Now()}
 	still, half := stillWait, time.Time{}
 	if end, limited := ctx.Deadline(); limited {
 		left := time.Until(end) / 2

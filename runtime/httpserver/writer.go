@@ -202,7 +202,7 @@ func (r *recorder) written(n int64, err error) {
 	r.err = err
 	switch {
 	case !r.missedDeadline(err):
-	case blocked || r.streams || r.slowly().timer.total(time.Now()) >= writeGrace:
+	case blocked || r.streams || r.slowly().timer.total(time.Now()).spent >= writeGrace:
 		r.exchange.observer.metrics.slow(semconv.SlowResponse)
 	default:
 		r.late = true
