@@ -44,9 +44,10 @@ func (c Config) maxConnections() int {
 // the bound, new ones wait in the kernel.
 type listener struct {
 	*net.TCPListener
-	slots    chan struct{} // one for each open connection, and one to accept the next
-	open     *atomic.Int64 // connections
-	patience time.Duration // for the first request of a connection when crowded
+	slots    chan struct{}             // one for each open connection, and one to accept the next
+	open     *atomic.Int64             // connections
+	patience time.Duration             // for the next request of a connection when crowded
+	rejected func(method, addr string) // is called for each header that is too large
 
 	fresh   atomic.Int64 // connections that have not sent a byte of a request
 	closing atomic.Bool
@@ -121,7 +122,7 @@ type connection struct {
 	*net.TCPConn
 	listener *listener
 	fresh    atomic.Bool
-	fields   fieldCount
+	arrival  arrival
 	once     sync.Once
 
 	silence sync.Mutex
@@ -149,9 +150,9 @@ func observeState(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateNew, http.StateIdle:
-		c.fields.begin()
+		c.arrival.begin()
 	case http.StateActive:
-		c.fields.end()
+		c.arrival.end()
 		c.noteActive()
 	}
 	if state == http.StateNew || state == http.StateIdle && c.listener.crowded() {
@@ -189,7 +190,7 @@ func (c *connection) endSilence() {
 
 // noteActive ends the silence, unless net/http reports nothing but the preface of HTTP/2.
 func (c *connection) noteActive() {
-	if c.fields.http2 && !c.preface {
+	if c.arrival.http2() && !c.preface {
 		c.preface = true
 		return
 	}

@@ -132,7 +132,7 @@ func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 		open(most / 2)
 		http1, http2, silent := all[0], all[1], all[2]
 		for _, c := range []*connection{http2, silent} { // the preface of HTTP/2 is no request
-			c.fields.add([]byte(http2Preface))
+			c.arrival.add([]byte(http2Preface))
 			observeState(c, http.StateActive)
 			observeState(c, http.StateIdle)
 		}

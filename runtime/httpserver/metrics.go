@@ -89,10 +89,10 @@ func gauge(name, help string, n *atomic.Int64) prometheus.Collector {
 // scrape sees one exemplar a bucket at the most, and scrapes are seconds apart.
 const exemplarInterval = 100 * time.Millisecond
 
-// throttle allows one event an interval.
+// throttle allows one event in an interval.
 type throttle struct{ last atomic.Int64 }
 
-func (t *throttle) take(now time.Time) bool {
+func (t *throttle) take(now time.Time, interval time.Duration) bool {
 	last, n := t.last.Load(), now.UnixNano()
-	return n-last >= int64(exemplarInterval) && t.last.CompareAndSwap(last, n)
+	return n-last >= int64(interval) && t.last.CompareAndSwap(last, n)
 }

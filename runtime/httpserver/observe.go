@@ -25,7 +25,7 @@ func (x *exchange) observe(s *series, e ending, took time.Duration) {
 }
 
 func (x *exchange) observeDuration(d *duration, took time.Duration) {
-	if x.ids.ids.IsSampled() && d.exemplars.take(x.started.Add(took)) {
+	if x.ids.ids.IsSampled() && d.exemplars.take(x.started.Add(took), exemplarInterval) {
 		d.exemplar.ObserveWithExemplar(took.Seconds(), prometheus.Labels{semconv.ExemplarTraceID: x.ids.ids.TraceID().String()})
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -44,6 +45,7 @@ type Observer struct {
 	doubled     sync.Once   // warned about a second instrumentation
 	unknown     sync.Once   // warned about a successful request without a route
 	crowded     sync.Once   // warned about too many routes of SetRoute
+	headers     throttle    // of warnings about headers that are too large
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -105,6 +107,13 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 // closes reports whether responses ask their clients to close the connection.
 func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
+// atBound reports whether as many requests are in flight as connections may be open. Each one
+// over HTTP/1 has a connection; over HTTP/2 this bounds the memory of all.
+func (o *Observer) atBound() bool {
+	most := o.metrics.maxConnections.Load()
+	return most > 0 && o.metrics.active.Load() >= most
+}
+
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }
 
@@ -119,11 +128,17 @@ type observed struct {
 
 // ServeHTTP implements [http.Handler].
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := h.observer.begin(w, r, h.router)
-	defer func() { x.end(recover(), h) }()
-	if len(r.Header) > maxFields {
-		rejectFields(wrap(&x.recorder), x.request)
+	switch o := h.observer; {
+	case isTooLarge(r):
+		reject(w, r, http.StatusRequestHeaderFieldsTooLarge)
+		o.countRejected(r.Method, r.RemoteAddr)
+		return
+	case r.ProtoMajor != 1 && o.atBound():
+		reject(w, r, http.StatusServiceUnavailable)
+		o.metrics.requests.WithLabelValues(r.Method, semconv.RouteUnmatched, semconv.OutcomeShed).Inc()
 		return
 	}
+	x := h.observer.begin(w, r, h.router)
+	defer func() { x.end(recover(), h) }()
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }

@@ -58,7 +58,7 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 			WriteTimeout:      o.config.writeTimeout(),
 			ConnState:         observeState,
 			IdleTimeout:       o.config.IdleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
+			MaxHeaderBytes:    maxHeaderOfNetHTTP,
 			ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		},
 	}, nil
@@ -89,6 +89,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	most, m := s.observer.config.maxConnections(), s.observer.metrics
 	m.maxConnections.Store(int64(most))
 	s.listener = newListener(l.(*net.TCPListener), most, s.observer.config.HeaderTimeout, &m.connections)
+	s.listener.rejected = s.observer.countRejected
 	s.observer.full = s.listener.crowded
 	return nil
 }

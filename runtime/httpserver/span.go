@@ -200,10 +200,13 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func peer(r *http.Request) string { return host(r.RemoteAddr) }
+
+// host is the address without its port.
+func host(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return r.RemoteAddr
+		return addr
 	}
 	return host
 }
