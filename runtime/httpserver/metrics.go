@@ -64,7 +64,7 @@ func (m *metrics) newDurations(r *telemetry.Registry, bounds []float64) (*promet
 	names := []string{semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, semconv.LabelOutcome}
 	switch {
 	case m.byRoute:
-		return r.Histogram(semconv.HTTPServerRequestDuration, "Time to answer a request; streams are left out.", bounds, names...)
+		return r.Histogram(semconv.HTTPServerRequestDuration, "Request duration, without streams.", bounds, names...)
 	case r.Histograms() == telemetry.Native:
 		return nil, fmt.Errorf("HTTP_HISTOGRAMS=%s needs histograms with buckets, and those of this service are native: set it to %s", HistogramsByService, HistogramsByRoute)
 	}
