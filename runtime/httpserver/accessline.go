@@ -33,7 +33,7 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 	case AccessOff:
 		return
 	case AccessNotable:
-		if !notable && !x.ids.ids.IsSampled() {
+		if !notable && !x.ids.flags.IsSampled() {
 			return
 		}
 	}

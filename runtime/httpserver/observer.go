@@ -26,7 +26,7 @@ type Observer struct {
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 	tracer    trace.Tracer
-	noSpan    trace.Span
+	silent    silentSpan
 	spanKey   any // under which a context holds its span
 	callers   callers
 	metrics   *metrics
@@ -62,13 +62,12 @@ func NewObserver(opts Options) (*Observer, error) {
 	if err := opts.Telemetry.Metrics().Register(newRouted(table, bounds(opts.Bounds), opts.Telemetry.Metrics().Histograms() == telemetry.Native)); err != nil {
 		return nil, err
 	}
-	return &Observer{
+	o := &Observer{
 		opts:      opts,
 		config:    opts.Config,
 		telemetry: opts.Telemetry,
 		log:       opts.Telemetry.Logger(),
 		tracer:    opts.Telemetry.TracerProvider().Tracer(scope),
-		noSpan:    noop.Span{},
 		spanKey:   findSpanKey(),
 		callers:   newCallers(opts.Telemetry.Propagator()),
 		metrics:   m,
@@ -76,7 +75,9 @@ func NewObserver(opts Options) (*Observer, error) {
 		never:     make(chan struct{}),
 		routings:  sync.Pool{New: func() any { return chi.NewRouteContext() }},
 		scratches: sync.Pool{New: func() any { return newScratch() }},
-	}, nil
+	}
+	o.silent = silentSpan{noop.Span{}, o}
+	return o, nil
 }
 
 // Wrap returns next with every request observed. The routes of a chi router are

@@ -20,7 +20,6 @@ import (
 // the answer that the connection gives.
 type recorder struct {
 	http.ResponseWriter
-	status   int
 	bytes    int64
 	err      error   // the first failed write
 	frames   *frames // of a procedure whose status does not tell
@@ -29,6 +28,7 @@ type recorder struct {
 	onLeave  func()        // see OnLeave
 
 	slow     atomic.Pointer[slowWrite] // nil until a write may block
+	status   int32                     // 0 until the header is written
 	left     atomic.Bool
 	hijacked bool
 	streams  bool // the answer is a stream, whose length is not a latency
@@ -77,7 +77,7 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
-		r.status = status
+		r.status = int32(status) //nolint:gosec // three digits
 		// An upgrade has a Connection header of its own, without which it is none.
 		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
 			r.Header().Set("Connection", "close")
