@@ -78,6 +78,10 @@ func (c lifecycleConfig) check() error {
 	if c.StopTimeout <= 0 {
 		problems = append(problems, fmt.Errorf("STOP_TIMEOUT is %s; give Defaults.StopTimeout a second or more", c.StopTimeout))
 	}
+	if most := c.StopTimeout - c.StopTimeout/reserve; c.DrainDelay > 0 && c.DrainDelay >= most {
+		problems = append(problems, fmt.Errorf("DRAIN_DELAY=%s leaves no time for requests in flight: the stop has %s of STOP_TIMEOUT=%s for both; lower the one or raise the other",
+			c.DrainDelay, most, c.StopTimeout))
+	}
 	return errors.Join(problems...)
 }
 

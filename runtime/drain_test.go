@@ -278,6 +278,17 @@ func TestZeroAndNegativeDurations(t *testing.T) {
 	}
 }
 
+// A drain delay that takes all of the time for requests is rejected before anything starts.
+func TestADrainDelayLeavesTimeForRequests(t *testing.T) {
+	t.Parallel()
+	for _, delay := range []string{"24s", "30s", "1m"} {
+		status, _, stderr := execute(t, nil, map[string]string{"DRAIN_DELAY": delay, "STOP_TIMEOUT": "30s"}, simple)
+		if status != 64 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "DRAIN_DELAY=") || !strings.Contains(stderr, "STOP_TIMEOUT=30s") {
+			t.Errorf("DRAIN_DELAY=%s: status %d, said %s", delay, status, stderr)
+		}
+	}
+}
+
 // A backend that accepts connections and never responds gets its share of the stop
 // and no more, however much of the budget is left.
 func TestASilentCollectorGetsItsShareOfTheStop(t *testing.T) {

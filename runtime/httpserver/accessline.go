@@ -33,7 +33,7 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 	case AccessOff:
 		return
 	case AccessNotable:
-		if !notable && !x.ids.ids.IsSampled() {
+		if !notable && !x.ids.flags.IsSampled() {
 			return
 		}
 	}
@@ -53,7 +53,7 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 	if e.errorType != "" {
 		attributes = append(attributes, slog.String(keyErrorType, e.errorType))
 	}
-	if err := x.failure.Load(); err != nil && e.outcome == semconv.OutcomeServerError {
+	if err := x.failure.Load(); err != nil && (e.outcome == semconv.OutcomeServerError || err == &errCut) {
 		attributes = append(attributes, slog.Any(keyError, *err))
 	}
 	level, msg := headline(e.outcome)

@@ -16,8 +16,7 @@ type blockedTimer struct {
 	started time.Time // the read or write under way; zero without one
 	blocked bool      // it has blocked for blockedAfter
 
-	spent time.Duration // by those that have ended
-	ended int
+	done progress // by those that have ended
 }
 
 // start begins to measure a read or write. When it has blocked for blockedAfter,
@@ -51,29 +50,21 @@ func (t *blockedTimer) stop() (blocked bool) {
 	defer t.mu.Unlock()
 	t.timer.Stop()
 	if !t.started.IsZero() { // or another goroutine's read has ended in the meantime
-		t.spent += time.Since(t.started)
+		t.done.spent += time.Since(t.started)
 	}
-	t.ended++
+	t.done.ended++
 	blocked = t.blocked
 	t.started, t.blocked = time.Time{}, false
 	return blocked
 }
 
-// addTo adds what was read or written to p.
-func (t *blockedTimer) addTo(p progress) progress {
-	p.spent += t.total(time.Now())
+// total is what all reads or writes took, the one under way included, and how many have ended.
+func (t *blockedTimer) total(now time.Time) progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p.ended += t.ended
-	return p
-}
-
-// total is what all reads or writes took, the one under way included.
-func (t *blockedTimer) total(now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.started.IsZero() {
-		return t.spent
+	all := t.done
+	if !t.started.IsZero() {
+		all.spent += now.Sub(t.started)
 	}
-	return t.spent + now.Sub(t.started)
+	return all
 }

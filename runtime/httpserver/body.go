@@ -57,7 +57,7 @@ func (b *requestBody) waited(now time.Time) time.Duration {
 	if b == nil {
 		return 0
 	}
-	return b.timer.total(now)
+	return b.timer.total(now).spent
 }
 
 // failed is the error of reading the body that the client caused, nil without one.

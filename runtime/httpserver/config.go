@@ -23,7 +23,7 @@ const (
 	AccessOff = "off"
 )
 
-// Config.Histograms says how many histograms of durations there are.
+// Values of Config.Histograms.
 const (
 	// HistogramsByRoute has one for each method, route, status and outcome.
 	HistogramsByRoute = "route"
@@ -36,9 +36,9 @@ const (
 type Config struct {
 	Addr           string        `env:"HTTP_ADDR" help:"address that takes requests, as in :8080"`
 	RequestTimeout time.Duration `env:"HTTP_REQUEST_TIMEOUT" default:"30s" min:"1ms" help:"maximum time for one request, its body included; streams are exempt"`
-	HeaderTimeout  time.Duration `env:"HTTP_HEADER_TIMEOUT" default:"5s" min:"1ms" help:"longest time to read the header of a request"`
+	HeaderTimeout  time.Duration `env:"HTTP_HEADER_TIMEOUT" default:"5s" min:"1ms" help:"maximum time to read the header"`
 	IdleTimeout    time.Duration `env:"HTTP_IDLE_TIMEOUT" default:"2m" min:"1s" help:"how long an idle connection is kept"`
-	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections; 0: as many as fit into a quarter of GOMEMLIMIT at 32 KiB each, 64 to 65536, or 65536 without a limit"`
+	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections, and of requests over HTTP/2; 0: as many as fit into a quarter of GOMEMLIMIT at 32 KiB each, 64 to 65536, or 65536 without a limit"`
 	BodyLimit      int64         `env:"HTTP_BODY_LIMIT" default:"1048576" min:"0" help:"largest request body in bytes"`
 	AccessLog      string        `env:"ACCESS_LOG" default:"notable" oneof:"notable,all,off" help:"which requests get a log line: notable (failed, shed, slow or sampled), all, off"`
 	Histograms     string        `env:"HTTP_HISTOGRAMS" default:"route" oneof:"route,service" help:"duration histograms: route (one for each method, route and status) or service (one for each outcome)"`
@@ -81,7 +81,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Bounds returns the convention's bounds with the given ones added, sorted.
+// writeTimeout is the maximum time until a response is written, from the header of its request.
+func (c Config) writeTimeout() time.Duration { return c.RequestTimeout + writeGrace }
+
+// bounds returns the convention's bounds with the given ones added, sorted.
 func bounds(extra []float64) []float64 {
 	all := append(semconv.DurationBuckets(), extra...)
 	slices.Sort(all)

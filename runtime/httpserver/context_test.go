@@ -262,7 +262,7 @@ func TestTheSpanKeyIsKnown(t *testing.T) {
 	o := newTestObserver(t, Config{})
 	o.spanKey = nil // as if it did not
 	h, err := o.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.ids) {
+		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.SpanContext()) {
 			t.Errorf("without the key the context has the span %v", sc)
 		}
 	}))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	goruntime "runtime"
 	"strings"
@@ -24,12 +25,11 @@ import (
 // span of a request that is not sampled (span.go) and the writer (writer.go)
 // are parts of it. It is never reused, because contexts outlive their requests.
 type exchange struct {
-	observer  *Observer
-	started   time.Time
-	request   *http.Request // with this exchange as its context
-	recorder  recorder
-	id        [1]string // of the request, in the form of a header's value
-	callersID bool      // id is the caller's, else the trace's
+	observer *Observer
+	started  time.Time
+	request  *http.Request // with this exchange as its context
+	recorder recorder
+	id       [1]string // of the request, in the form of a header's value
 
 	// The trace.
 	span     trace.Span
@@ -38,22 +38,23 @@ type exchange struct {
 
 	// The context.
 	base    context.Context // as the request arrived, with what the caller sent along
-	endless atomic.Bool     // the answer is a stream, which has no deadline
-	ended   atomic.Bool
 	arming  sync.Mutex
 	armed   atomic.Pointer[deadline]
 	routing atomic.Pointer[chi.Context]
-	pooled  bool                   // routing goes back when the request ends
 	chosen  atomic.Pointer[series] // by SetRoute
 
-	body       *requestBody // nil without one
-	registered atomic.Int32 // in transfers
-
-	// What the handler told.
-	shed    atomic.Bool
-	timeout atomic.Int64          // of the client, by its own word; 0 without one
-	failure atomic.Pointer[error] // what the answer was made of, for log and span
+	body    *requestBody          // nil without one
+	failure atomic.Pointer[error] // error that the response reports
 	panic   *panicked
+
+	// Small fields are together: the whole fits into 320 bytes, a size of Go's allocator.
+	timeout    atomic.Int32 // of the client in milliseconds, as sent in its header; 0 without one
+	registered atomic.Int32 // in transfers
+	endless    atomic.Bool  // the answer is a stream, which has no deadline
+	ended      atomic.Bool
+	shed       atomic.Bool
+	callersID  bool // id is the caller's, else the trace's
+	pooled     bool // routing goes back when the request ends
 }
 
 // panicked is a panic of the handler.
@@ -139,8 +140,12 @@ func (x *exchange) end(recovered any, h *observed) {
 	if recovered == nil && x.recorder.status == 0 && !x.recorder.hijacked {
 		x.answerSilence(cause)
 	}
+	cut := x.observer.cut.Load()
+	if cut {
+		x.failure.Store(&errCut)
+	}
 	e := facts{
-		status:    x.recorder.status,
+		status:    int(x.recorder.status),
 		panicked:  recovered != nil,
 		truncated: unwritten || x.recorder.truncated(x.request.Method),
 		shed:      x.shed.Load(),
@@ -149,8 +154,9 @@ func (x *exchange) end(recovered any, h *observed) {
 		writeErr:  x.recorder.err,
 		bodyErr:   x.body.failed(),
 		stopping:  x.observer.stopping.Load(),
+		cut:       cut,
 		impatient: x.impatient(ended),
-		late:      x.recorder.begun > x.observer.config.RequestTimeout+writeGrace && x.request.ProtoMajor != 1,
+		late:      x.recorder.late || x.recorder.begun > x.observer.config.writeTimeout() && x.request.ProtoMajor != 1,
 	}.outcome()
 	x.observe(s, e, ended.Sub(x.started))
 	x.warnUnmatched(s, e)
@@ -226,14 +232,14 @@ func isAbort(recovered any) bool {
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// withoutObjective stands for the latency objective of a service that has none, or a timeout
-// of 1 ms would be its failure.
+// withoutObjective is the latency objective assumed for a service without one. Without it, a
+// client timeout of 1 ms would count as a server error.
 const withoutObjective = 100 * time.Millisecond
 
-// NoteTimeout records how long the client of this context's request waits, by its own word.
+// NoteTimeout records how long the client of this context's request waits, as sent in its header.
 func NoteTimeout(ctx context.Context, timeout time.Duration) {
 	if x := exchangeOf(ctx); x != nil {
-		x.timeout.Store(int64(timeout))
+		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32))) //nolint:gosec // within the bounds
 	}
 }
 
@@ -242,7 +248,7 @@ func NoteTimeout(ctx context.Context, timeout time.Duration) {
 // the 504 or the rejection that it gets. Where the request timeout is hardly longer than the
 // objective, half of it is enough, or every 504 would be the client's.
 func (x *exchange) impatient(now time.Time) bool {
-	own, timeout := x.observer.config.RequestTimeout, time.Duration(x.timeout.Load())
+	own, timeout := x.observer.config.RequestTimeout, time.Duration(x.timeout.Load())*time.Millisecond
 	if timeout == 0 && x.endless.Load() {
 		return false
 	}

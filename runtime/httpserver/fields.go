@@ -2,135 +2,147 @@ package httpserver
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 const (
-	// maxHeaderBytes bounds the header of a request: 16 KiB over HTTP/1, as in Node.js,
-	// of which net/http adds 4 KiB (initialReadLimitSize). Over HTTP/2 a field counts 32 bytes
-	// more (RFC 9113, 6.5.2).
-	maxHeaderBytes = 12 << 10
+	// maxHeader bounds the bytes of a header: the request line and fields in the form of HTTP/1.
+	// Node.js allows as many.
+	maxHeader = 16 << 10
 	// maxFields bounds the fields of a header. Each one costs some 100 bytes of memory beside
 	// its own. Apache and Envoy allow 100.
 	maxFields = 128
+	// maxHeaderOfNetHTTP is net/http's own bound. Over HTTP/2, one field above it ends the
+	// connection with the requests of all clients that share it, so that it has to be above the
+	// 60 KiB that Envoy allows a header.
+	maxHeaderOfNetHTTP = 64 << 10
+	// headerLogInterval is the least time between two log lines about headers.
+	headerLogInterval = time.Minute
 )
 
 // http2Preface begins a connection of HTTP/2 (RFC 9113, 3.4).
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// tooManyFields is the response where nothing has been parsed, in the form of net/http's.
-const tooManyFields = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
-	"431 Request Header Fields Too Large"
+// headerTooLarge is the response where nothing has been parsed, in the form of net/http's.
+var headerTooLarge = fmt.Sprintf("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"+
+	"431 Request Header Fields Too Large: at most %d bytes and %d fields", maxHeader, maxFields)
 
-// fieldCount counts the fields of a header of HTTP/1 while it arrives, because net/http parses
-// as many as fit and keeps them in memory until the request ends.
-type fieldCount struct {
-	preface int  // bytes of http2Preface that have arrived
-	http2   bool // all of them have
-	header  bool // a header is read, or its first byte awaited
-	lines   int  // of the header
-	line    line // so far
+// arrival counts what arrives of a header of HTTP/1. net/http would keep all of it in memory up
+// to its own bound.
+type arrival struct {
+	preface      int  // bytes of http2Preface that have arrived, -1 after others
+	header       bool // a header is read, or its first byte awaited
+	bytes, lines int  // of the header
 }
 
-// line is what a line has so far.
-type line int
-
-const (
-	unclear line = iota // net/http may have its beginning in a buffer
-	empty
-	onlyCR
-	text
-)
-
-// with returns the line with more bytes.
-func (l line) with(p []byte) line {
-	switch {
-	case len(p) == 0:
-		return l
-	case l == empty && string(p) == "\r":
-		return onlyCR
-	}
-	return text
-}
+func (a *arrival) http2() bool { return a.preface == len(http2Preface) }
 
 // begin notes that the next header begins.
-func (c *fieldCount) begin() {
-	if !c.http2 {
-		c.header, c.lines, c.line = true, 0, unclear
+func (a *arrival) begin() {
+	if !a.http2() {
+		a.header, a.bytes, a.lines = true, 0, 0
 	}
 }
 
 // end notes that net/http has read a header.
-func (c *fieldCount) end() {
-	if !c.http2 {
-		c.header = false
+func (a *arrival) end() {
+	if !a.http2() {
+		a.header = false
 	}
 }
 
-// add counts what arrived, and reports whether there are too many fields. What follows the
-// blank line at the end of a header is no field.
-func (c *fieldCount) add(p []byte) (tooMany bool) {
-	if !c.header || c.isPreface(p) {
-		return false
+// add counts what arrived. It may go on behind the header, which net/http finds out.
+func (a *arrival) add(p []byte) {
+	if a.preface >= 0 && !a.http2() {
+		a.addPreface(p)
 	}
-	for len(p) > 0 {
-		more, rest, complete := bytes.Cut(p, []byte("\n"))
-		c.line = c.line.with(more)
-		if !complete {
-			return false
-		}
-		if c.line == empty || c.line == onlyCR {
-			c.header = false
-			return false
-		}
-		c.lines++
-		if c.lines > maxFields+1 { // the first is no field
-			return true
-		}
-		p, c.line = rest, empty
-	}
-	return false
+	a.bytes += len(p)
+	a.lines += bytes.Count(p, []byte("\n"))
 }
 
-// isPreface reports whether p goes on with the preface of HTTP/2. net/http reads it in two
-// parts before it reads anything else.
-func (c *fieldCount) isPreface(p []byte) bool {
-	end := c.preface + len(p)
-	if c.preface < 0 || end > len(http2Preface) || http2Preface[c.preface:end] != string(p) {
-		c.preface = -1
-		return false
+func (a *arrival) addPreface(p []byte) {
+	rest := http2Preface[a.preface:]
+	n := min(len(p), len(rest))
+	if rest[:n] != string(p[:n]) {
+		a.preface = -1
+		return
 	}
-	c.preface = end
-	c.http2 = end == len(http2Preface)
-	if c.http2 {
-		c.header = false
-	}
-	return true
+	a.preface += n
+	a.header = !a.http2()
+}
+
+// tooLarge reports whether what arrived is too much for a header that has not ended. The first
+// line is no field, and the last one is empty.
+func (a *arrival) tooLarge() bool {
+	return a.header && (a.bytes >= maxHeader+len("\r\n") || a.lines > 1+maxFields)
 }
 
 // Read implements [io.Reader].
 func (c *connection) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
-	if c.fields.header && c.fields.add(p[:n]) {
-		c.rejectFields()
+	if c.arrival.tooLarge() {
+		c.rejectHeader()
 		return 0, io.EOF // net/http closes the connection
+	}
+	n, err := c.TCPConn.Read(p)
+	if c.arrival.header {
+		c.arrival.add(p[:n])
 	}
 	return n, err
 }
 
-// rejectFields responds, and reads on for a moment: the connection is reset if it closes
+// rejectHeader responds, and reads on for a moment: the connection is reset if it closes
 // while something is unread, and the client may lose the response.
-func (c *connection) rejectFields() {
+func (c *connection) rejectHeader() {
+	c.listener.rejected(semconv.MethodOther, c.RemoteAddr().String())
 	_ = c.SetDeadline(time.Now().Add(lingering))
-	_, _ = io.WriteString(c.TCPConn, tooManyFields)
+	_, _ = io.WriteString(c.TCPConn, headerTooLarge)
 	_ = c.CloseWrite()
 	_, _ = io.Copy(io.Discard, c.TCPConn)
 }
 
-// rejectFields is the handler for requests with too many fields: those of HTTP/2 have been
-// parsed, and end at once.
-func rejectFields(w http.ResponseWriter, _ *http.Request) {
-	w.WriteHeader(http.StatusRequestHeaderFieldsTooLarge)
+// reject responds to a request whose header must not stay in memory, before anything is made
+// for it. A client cannot hold up a response without a body.
+func reject(w http.ResponseWriter, r *http.Request, status int) {
+	// net/http keeps the request until the response is written, which may take until the garbage
+	// collector has freed the headers of others.
+	r.Method, r.Header, r.Host, r.RequestURI, *r.URL = methodLabel(r.Method), nil, "", "", url.URL{}
+	if r.ProtoMajor == 1 { // do not wait for the body
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingering))
+	}
+	w.WriteHeader(status)
+}
+
+// countRejected counts and logs a header that is too large. It has no access line, because one
+// a request would be many.
+func (o *Observer) countRejected(method, addr string) {
+	o.metrics.requests.WithLabelValues(method, semconv.RouteUnmatched, semconv.OutcomeClientError).Inc()
+	if o.headers.take(time.Now(), headerLogInterval) {
+		o.log.Warn("request header too large, rejected with 431", "max_bytes", maxHeader, "max_fields", maxFields, keyPeer, host(addr))
+	}
+}
+
+// isTooLarge reports whether the header of a request has too many bytes or fields.
+func isTooLarge(r *http.Request) bool {
+	const line, field = len("  HTTP/1.1\r\n"), len(": \r\n")
+	size, fields := len(r.Method)+len(r.RequestURI)+line, 0
+	count := func(name, value string) {
+		size += len(name) + len(value) + field
+		fields++
+	}
+	if r.Host != "" {
+		count("Host", r.Host) // net/http takes it out of Header
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			count(name, value)
+		}
+	}
+	return size > maxHeader || fields > maxFields
 }

@@ -2,13 +2,17 @@ package httpserver
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -21,36 +25,30 @@ func fieldsOf(n int) string {
 	return b.String()
 }
 
-func TestFieldCount(t *testing.T) {
+// What is no preface of HTTP/2 is a header of HTTP/1, in whatever parts it arrives.
+func TestArrival(t *testing.T) {
 	t.Parallel()
 	const first = "POST / HTTP/1.1\r\n"
 	for name, tc := range map[string]struct {
 		text string
 		want bool
 	}{
-		"as many as may pass":                  {first + fieldsOf(maxFields) + "\r\n", false},
+		"as many fields as may pass":           {first + fieldsOf(maxFields) + "\r", false},
 		"one too many":                         {first + fieldsOf(maxFields+1), true},
 		"lines that end with LF only":          {strings.ReplaceAll(first+fieldsOf(maxFields+1), "\r", ""), true},
-		"lines of the body are no fields":      {first + "a: b\r\n\r\n" + strings.Repeat("\r\n", 1000), false},
-		"a blank line of LF ends the header":   {first + "a: b\n\n" + strings.Repeat("a\n", 1000), false},
 		"continued lines count":                {first + "a: b\r\n" + strings.Repeat(" c\r\n", maxFields), true},
-		"\\r within a line does not end it":    {first + strings.Repeat("\r\r\n", maxFields+1), true},
-		"HTTP/2":                               {http2Preface, false},
-		"what looks like the preface at first": {"PRI * HTTP/2.0\r\n" + fieldsOf(maxFields+2), true},
+		"as many bytes as may pass":            {first + strings.Repeat("x", maxHeader-len(first)-2) + "\r\n\r", false},
+		"one byte too many":                    {first + strings.Repeat("x", maxHeader-len(first)-1) + "\r\n\r", true},
+		"HTTP/2":                               {http2Preface + strings.Repeat("\n", 2*maxHeader), false},
+		"what looks like the preface at first": {"PRI * HTTP/2.0\r\n" + fieldsOf(maxFields+1), true},
 	} {
-		for _, size := range []int{1, 7, 4096} {
-			c := fieldCount{}
-			c.begin()
-			got := false
-			for rest := []byte(tc.text); len(rest) > 0 && !got; {
-				n := min(size, len(rest), 14) // net/http reads 14 bytes first
-				if c.preface < 0 {
-					n = min(size, len(rest))
-				}
-				got = c.add(rest[:n])
-				rest = rest[n:]
+		for _, size := range []int{1, 7, 23, 4096} {
+			a := arrival{}
+			a.begin()
+			for part := range slices.Chunk([]byte(tc.text), size) {
+				a.add(part)
 			}
-			if got != tc.want {
+			if got := a.tooLarge(); got != tc.want {
 				t.Errorf("%s, in parts of %d: %t, want %t", name, size, got, tc.want)
 			}
 		}
@@ -58,9 +56,9 @@ func TestFieldCount(t *testing.T) {
 }
 
 // listening is a server on loopback that ends with the test.
-func listening(t *testing.T, h http.Handler) (addr string) {
+func listening(t *testing.T, log io.Writer, h http.Handler) *Server {
 	t.Helper()
-	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
+	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,17 +75,17 @@ func listening(t *testing.T, h http.Handler) (addr string) {
 	}
 	go func() { _ = s.Serve() }()
 	t.Cleanup(func() { _ = s.http.Close() })
-	return s.Addr().String()
+	return s
 }
 
 // The fields of each header are counted anew, and neither bodies nor HTTP/2 frames are.
 func TestTooManyFieldsAreRejected(t *testing.T) {
 	t.Parallel()
-	addr := listening(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := listening(t, io.Discard, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		_, _ = fmt.Fprint(w, n)
 	}))
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,30 +116,206 @@ func TestTooManyFieldsAreRejected(t *testing.T) {
 	}
 }
 
-func TestFieldsOverHTTP2(t *testing.T) {
+// A body is no part of the header, also where net/http has the header before it in its buffer.
+func TestABodyAfterAPipelinedHeaderIsNoField(t *testing.T) {
 	t.Parallel()
-	addr := listening(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: protocols}
-	defer transport.CloseIdleConnections()
-	for fields, want := range map[int]int{1: http.StatusOK, 2 * maxFields: http.StatusRequestHeaderFieldsTooLarge} {
-		for range 3 {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr, strings.NewReader(strings.Repeat("\n", 10_000)))
+	for _, last := range []string{"\r\n", "\n"} { // what arrives in the next segment, with the body
+		s := listening(t, io.Discard, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		body := strings.Repeat("a\n", 10_000)
+		head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", len(body))
+		r := bufio.NewReader(conn)
+		for _, segment := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + strings.TrimSuffix(head, last), last + body} {
+			if _, err := io.WriteString(conn, segment); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(r, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range fields {
-				req.Header.Set(fmt.Sprintf("x%d", i), "")
-			}
-			res, err := transport.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("status %d for a header of two fields, want 200", res.StatusCode)
 			}
 			_ = res.Body.Close()
-			if res.StatusCode != want {
-				t.Errorf("%d fields: status %d, want %d", fields, res.StatusCode, want)
-			}
 		}
 	}
+}
+
+// A header that net/http has in its buffer, behind another request, is bounded, too.
+func TestPipelinedHeadersAreBounded(t *testing.T) {
+	t.Parallel()
+	s := listening(t, io.Discard, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const get = "GET / HTTP/1.1\r\nHost: a\r\n"
+	if _, err := io.WriteString(conn, get+"\r\n"+get+fieldsOf(maxFields)+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(conn)
+	for _, want := range []int{http.StatusOK, http.StatusRequestHeaderFieldsTooLarge} {
+		res, err := http.ReadResponse(r, nil)
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("%v %v, want %d", res, err, want)
+		}
+		_ = res.Body.Close()
+	}
+}
+
+// One limit holds for both protocols. Over HTTP/2 a header above it leaves the connection and
+// its other requests alone, each 431 is counted, and a log line in a minute names the limit.
+func TestHeaderLimit(t *testing.T) {
+	t.Parallel()
+	for version := 1; version <= 2; version++ {
+		t.Run(fmt.Sprintf("HTTP/%d", version), func(t *testing.T) {
+			t.Parallel()
+			var log logged
+			end := make(chan struct{})
+			s := listening(t, &log, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					<-end
+				}
+			}))
+			url := "http://" + s.Addr().String()
+			protocols := new(http.Protocols)
+			protocols.SetHTTP1(version == 1)
+			protocols.SetUnencryptedHTTP2(version == 2)
+			transport := &http.Transport{Protocols: protocols, DisableCompression: true}
+			defer transport.CloseIdleConnections()
+			send := func(path, host string, header http.Header) (int, error) {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
+				if err != nil {
+					return 0, err
+				}
+				req.Header, req.Host = header, host
+				req.Header["User-Agent"] = []string{""} // none is sent
+				res, err := transport.RoundTrip(req)
+				if err != nil {
+					return 0, err
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				return res.StatusCode, errors.Join(err, res.Body.Close())
+			}
+			slow := make(chan error, 1)
+			go func() {
+				_, err := send("/slow", "a", http.Header{})
+				slow <- err
+			}()
+			const room = maxHeader - len("GET / HTTP/1.1\r\nHost: a\r\n")
+			text := func(n int) string { return strings.Repeat("x", n) }
+			rejected := 0.0
+			for name, tc := range map[string]struct {
+				path, host string
+				header     http.Header
+				rejected   bool
+			}{
+				"the longest value":         {"/", "a", http.Header{"X": {text(room - len("X: \r\n"))}}, false},
+				"a longer one":              {"/", "a", http.Header{"X": {text(room - len("X: \r\n") + 1)}}, true},
+				"a value of 60 KB":          {"/", "a", http.Header{"Cookie": {text(60_000)}}, true},
+				"the longest path":          {"/" + text(room), "a", http.Header{}, false},
+				"a longer path":             {"/" + text(room+1), "a", http.Header{}, true},
+				"the longest host":          {"/", text(room + 1), http.Header{}, false},
+				"a longer host":             {"/", text(room + 2), http.Header{}, true},
+				"a name above the limit":    {"/", "a", http.Header{text(room): {""}}, true},
+				"the most fields, repeated": {"/", "a", http.Header{"X": make([]string, maxFields-1)}, false},
+				"one more":                  {"/", "a", http.Header{"X": make([]string, maxFields)}, true},
+				"repeated values":           {"/", "a", http.Header{"X": slices.Repeat([]string{text(1000)}, 17)}, true},
+			} {
+				want := http.StatusOK
+				if tc.rejected {
+					want = http.StatusRequestHeaderFieldsTooLarge
+					rejected++
+				}
+				if got, err := send(tc.path, tc.host, tc.header); got != want || err != nil {
+					t.Errorf("%s: status %d, %v; want %d", name, got, err, want)
+				}
+			}
+			if close(end); <-slow != nil {
+				t.Error("a request that was in flight got no response")
+			}
+			// The method of a header that is not parsed is unknown.
+			if got := ended(s, http.MethodGet, semconv.OutcomeClientError) + ended(s, semconv.MethodOther, semconv.OutcomeClientError); got != rejected {
+				t.Errorf("%g requests were counted, want %g", got, rejected)
+			}
+			if n := strings.Count(log.String(), `"max_bytes":16384,"max_fields":128`); n != 1 {
+				t.Errorf("%d log lines name the limit, want 1:\n%s", n, &log)
+			}
+			if open := s.observer.metrics.connections.Load(); version == 2 && open != 1 {
+				t.Errorf("%d connections are open, want the first alone", open)
+			}
+		})
+	}
+}
+
+// As many requests over HTTP/2 are in flight as connections may be open. Those of HTTP/1 have a
+// connection each.
+func TestRequestsOverHTTP2AreBounded(t *testing.T) {
+	t.Parallel()
+	begun, end := make(chan bool, 1), make(chan struct{})
+	s := listening(t, io.Discard, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			begun <- true
+			<-end
+		}
+	}))
+	s.observer.metrics.maxConnections.Store(1)
+	get := func(version int, path string) int {
+		protocols := new(http.Protocols)
+		protocols.SetHTTP1(version == 1)
+		protocols.SetUnencryptedHTTP2(version == 2)
+		transport := &http.Transport{Protocols: protocols}
+		defer transport.CloseIdleConnections()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr().String()+path, http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	first := make(chan int, 1)
+	go func() { first <- get(2, "/slow") }()
+	<-begun
+	if got := get(2, "/"); got != http.StatusServiceUnavailable {
+		t.Errorf("at the bound a request over HTTP/2 got %d, want 503", got)
+	}
+	if got := get(1, "/"); got != http.StatusOK {
+		t.Errorf("at the bound a request over HTTP/1 got %d, want 200", got)
+	}
+	close(end)
+	if got := <-first; got != http.StatusOK {
+		t.Errorf("the request in flight got %d, want 200", got)
+	}
+	if got := ended(s, http.MethodGet, semconv.OutcomeShed); got != 1 {
+		t.Errorf("%g requests were shed, want 1", got)
+	}
+}
+
+// logged is a log that a test reads while a server writes it.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -44,14 +44,16 @@ func (c Config) maxConnections() int {
 // the bound, new ones wait in the kernel.
 type listener struct {
 	*net.TCPListener
-	slots    chan struct{} // one for each open connection, and one to accept the next
-	open     *atomic.Int64 // connections
-	patience time.Duration // for the first request of a connection when crowded
+	slots    chan struct{}             // one for each open connection, and one to accept the next
+	open     *atomic.Int64             // connections
+	patience time.Duration             // for the next request of a connection when crowded
+	rejected func(method, addr string) // is called for each header that is too large
 
 	fresh   atomic.Int64 // connections that have not sent a byte of a request
 	closing atomic.Bool
 	closed  chan struct{}
 	once    sync.Once
+	evict   sync.Mutex // held from the check for a crowd to the close of a connection
 }
 
 // newListener returns a listener that counts its connections in open.
@@ -120,11 +122,11 @@ type connection struct {
 	*net.TCPConn
 	listener *listener
 	fresh    atomic.Bool
-	fields   fieldCount
+	arrival  arrival
 	once     sync.Once
 
 	silence sync.Mutex
-	silent  *time.Timer // nil from the first request on
+	silent  *time.Timer // nil during a request, and after one unless crowded
 	preface bool        // of HTTP/2 has been seen
 }
 
@@ -148,13 +150,15 @@ func observeState(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateNew, http.StateIdle:
-		c.fields.begin()
+		c.arrival.begin()
 	case http.StateActive:
-		c.fields.end()
+		c.arrival.end()
 		c.noteActive()
 	}
-	if state == http.StateNew {
+	if state == http.StateNew || state == http.StateIdle && c.listener.crowded() {
 		c.beginSilence()
+	}
+	if state == http.StateNew {
 		c.fresh.Store(true)
 		c.listener.fresh.Add(1)
 		return
@@ -164,12 +168,15 @@ func observeState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// beginSilence measures how long the connection has no request. A connection of HTTP/2
-// that sends its preface alone would keep its place for the idle timeout.
+// beginSilence measures how long the connection sends no request. net/http would keep it for
+// the idle timeout: after the preface of HTTP/2 alone, and after a response that does not ask
+// the client to close, such as one that net/http makes itself.
 func (c *connection) beginSilence() {
 	c.silence.Lock()
 	defer c.silence.Unlock()
-	c.silent = time.AfterFunc(c.listener.patience, c.closeSilent)
+	if c.silent == nil {
+		c.silent = time.AfterFunc(c.listener.patience, c.closeSilent)
+	}
 }
 
 func (c *connection) endSilence() {
@@ -183,28 +190,34 @@ func (c *connection) endSilence() {
 
 // noteActive ends the silence, unless net/http reports nothing but the preface of HTTP/2.
 func (c *connection) noteActive() {
-	if c.fields.http2 && !c.preface {
+	if c.arrival.http2() && !c.preface {
 		c.preface = true
 		return
 	}
 	c.endSilence()
 }
 
-// closeSilent closes a connection without a request when others need its place.
+// closeSilent closes a connection without a request when others need its place. One at a
+// time does so: each close may end the crowd.
 func (c *connection) closeSilent() {
-	if c.listener.crowded() && c.isSilent() {
+	c.listener.evict.Lock()
+	defer c.listener.evict.Unlock()
+	if c.mayClose() {
 		_ = c.Close()
-		return
-	}
-	c.silence.Lock()
-	defer c.silence.Unlock()
-	if c.silent != nil {
-		c.silent.Reset(c.listener.patience)
 	}
 }
 
-func (c *connection) isSilent() bool {
+// mayClose reports whether to close a connection that is still silent, and otherwise
+// measures again.
+func (c *connection) mayClose() bool {
 	c.silence.Lock()
 	defer c.silence.Unlock()
-	return c.silent != nil
+	switch {
+	case c.silent == nil: // a request has arrived
+		return false
+	case c.listener.crowded():
+		return true
+	}
+	c.silent.Reset(c.listener.patience)
+	return false
 }

@@ -132,7 +132,7 @@ func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 		open(most / 2)
 		http1, http2, silent := all[0], all[1], all[2]
 		for _, c := range []*connection{http2, silent} { // the preface of HTTP/2 is no request
-			c.fields.add([]byte(http2Preface))
+			c.arrival.add([]byte(http2Preface))
 			observeState(c, http.StateActive)
 			observeState(c, http.StateIdle)
 		}
@@ -149,6 +149,36 @@ func TestSilentConnectionsAreClosedWhenCrowded(t *testing.T) {
 			if err := c.SetDeadline(time.Time{}); err != nil {
 				t.Errorf("a connection that had a request is closed: %v", err)
 			}
+		}
+	})
+}
+
+// A connection that becomes idle while the listener is crowded keeps its place as long as
+// its client sends requests, and so does one that was idle before.
+func TestConnectionsInUseAreKeptWhenCrowded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 4
+		l := listen(t, most)
+		connect(t, l, most)
+		var all []*connection
+		for range most {
+			c := accept(t, l).(*connection)
+			observeState(c, http.StateNew)
+			observeState(c, http.StateActive)
+			observeState(c, http.StateIdle) // the last one is idle when crowded
+			all = append(all, c)
+		}
+		for range 10 {
+			time.Sleep(l.patience - 1)
+			observeState(all[most-1], http.StateActive)
+			observeState(all[most-1], http.StateIdle)
+		}
+		if l.open.Load() != most {
+			t.Errorf("%d connections are open, want %d", l.open.Load(), most)
+		}
+		if time.Sleep(2 * l.patience); l.open.Load() != most-1 || all[most-1].SetDeadline(time.Time{}) == nil {
+			t.Errorf("%d connections are open, want %d, without the last one", l.open.Load(), most-1)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func (m *metrics) newDurations(r *telemetry.Registry, bounds []float64) (*promet
 	names := []string{semconv.LabelMethod, semconv.LabelRoute, semconv.LabelStatus, semconv.LabelOutcome}
 	switch {
 	case m.byRoute:
-		return r.Histogram(semconv.HTTPServerRequestDuration, "Time to answer a request; streams are left out.", bounds, names...)
+		return r.Histogram(semconv.HTTPServerRequestDuration, "Request duration, without streams.", bounds, names...)
 	case r.Histograms() == telemetry.Native:
 		return nil, fmt.Errorf("HTTP_HISTOGRAMS=%s needs histograms with buckets, and those of this service are native: set it to %s", HistogramsByService, HistogramsByRoute)
 	}
@@ -89,10 +89,10 @@ func gauge(name, help string, n *atomic.Int64) prometheus.Collector {
 // scrape sees one exemplar a bucket at the most, and scrapes are seconds apart.
 const exemplarInterval = 100 * time.Millisecond
 
-// throttle allows one event an interval.
+// throttle allows one event in an interval.
 type throttle struct{ last atomic.Int64 }
 
-func (t *throttle) take(now time.Time) bool {
+func (t *throttle) take(now time.Time, interval time.Duration) bool {
 	last, n := t.last.Load(), now.UnixNano()
-	return n-last >= int64(exemplarInterval) && t.last.CompareAndSwap(last, n)
+	return n-last >= int64(interval) && t.last.CompareAndSwap(last, n)
 }

@@ -25,8 +25,8 @@ func (x *exchange) observe(s *series, e ending, took time.Duration) {
 }
 
 func (x *exchange) observeDuration(d *duration, took time.Duration) {
-	if x.ids.ids.IsSampled() && d.exemplars.take(x.started.Add(took)) {
-		d.exemplar.ObserveWithExemplar(took.Seconds(), prometheus.Labels{semconv.ExemplarTraceID: x.ids.ids.TraceID().String()})
+	if x.ids.flags.IsSampled() && d.exemplars.take(x.started.Add(took), exemplarInterval) {
+		d.exemplar.ObserveWithExemplar(took.Seconds(), prometheus.Labels{semconv.ExemplarTraceID: x.ids.traceID.String()})
 		return
 	}
 	d.observer.Observe(took.Seconds())

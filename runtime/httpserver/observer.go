@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -25,7 +26,7 @@ type Observer struct {
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 	tracer    trace.Tracer
-	noSpan    trace.Span
+	silent    silentSpan
 	spanKey   any // under which a context holds its span
 	callers   callers
 	metrics   *metrics
@@ -37,12 +38,14 @@ type Observer struct {
 
 	slowReaders slowReaders
 	transfers   transfers
-	draining    atomic.Bool // answers ask the caller to close
+	draining    atomic.Bool // responses ask the client to close
 	full        func() bool // whether there are too many connections to keep; nil for never
-	stopping    atomic.Bool // connections are being cut
+	stopping    atomic.Bool // a stop that ran out of time closes all connections
+	cut         atomic.Bool // a stop closes all connections because only transfers are left
 	doubled     sync.Once   // warned about a second instrumentation
 	unknown     sync.Once   // warned about a successful request without a route
 	crowded     sync.Once   // warned about too many routes of SetRoute
+	headers     throttle    // of warnings about headers that are too large
 }
 
 // NewObserver declares the server's metrics. It starts nothing.
@@ -59,13 +62,12 @@ func NewObserver(opts Options) (*Observer, error) {
 	if err := opts.Telemetry.Metrics().Register(newRouted(table, bounds(opts.Bounds), opts.Telemetry.Metrics().Histograms() == telemetry.Native)); err != nil {
 		return nil, err
 	}
-	return &Observer{
+	o := &Observer{
 		opts:      opts,
 		config:    opts.Config,
 		telemetry: opts.Telemetry,
 		log:       opts.Telemetry.Logger(),
 		tracer:    opts.Telemetry.TracerProvider().Tracer(scope),
-		noSpan:    noop.Span{},
 		spanKey:   findSpanKey(),
 		callers:   newCallers(opts.Telemetry.Propagator()),
 		metrics:   m,
@@ -73,7 +75,9 @@ func NewObserver(opts Options) (*Observer, error) {
 		never:     make(chan struct{}),
 		routings:  sync.Pool{New: func() any { return chi.NewRouteContext() }},
 		scratches: sync.Pool{New: func() any { return newScratch() }},
-	}, nil
+	}
+	o.silent = silentSpan{noop.Span{}, o}
+	return o, nil
 }
 
 // Wrap returns next with every request observed. The routes of a chi router are
@@ -104,6 +108,13 @@ func (o *Observer) Wrap(next http.Handler, options ...Option) (http.Handler, err
 // closes reports whether responses ask their clients to close the connection.
 func (o *Observer) closes() bool { return o.draining.Load() || o.full != nil && o.full() }
 
+// atBound reports whether as many requests are in flight as connections may be open. Each one
+// over HTTP/1 has a connection; over HTTP/2 this bounds the memory of all.
+func (o *Observer) atBound() bool {
+	most := o.metrics.maxConnections.Load()
+	return most > 0 && o.metrics.active.Load() >= most
+}
+
 // Routes lists the known routes as "GET /v1/orders/{id}", sorted.
 func (o *Observer) Routes() []string { return o.table.list() }
 
@@ -118,11 +129,17 @@ type observed struct {
 
 // ServeHTTP implements [http.Handler].
 func (h *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := h.observer.begin(w, r, h.router)
-	defer func() { x.end(recover(), h) }()
-	if len(r.Header) > maxFields {
-		rejectFields(wrap(&x.recorder), x.request)
+	switch o := h.observer; {
+	case isTooLarge(r):
+		reject(w, r, http.StatusRequestHeaderFieldsTooLarge)
+		o.countRejected(r.Method, r.RemoteAddr)
+		return
+	case r.ProtoMajor != 1 && o.atBound():
+		reject(w, r, http.StatusServiceUnavailable)
+		o.metrics.requests.WithLabelValues(r.Method, semconv.RouteUnmatched, semconv.OutcomeShed).Inc()
 		return
 	}
+	x := h.observer.begin(w, r, h.router)
+	defer func() { x.end(recover(), h) }()
 	h.next.ServeHTTP(wrap(&x.recorder), x.request)
 }

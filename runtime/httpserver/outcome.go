@@ -29,19 +29,21 @@ type facts struct {
 	writeErr  error  // of writing the answer
 	bodyErr   error  // of reading the request, caused by the client
 	stopping  bool   // we cut the connections ourselves
-	late      bool   // the answer began when nothing could be written any more
+	cut       bool   // a stop cut the request as a transfer
+	late      bool   // the handler took so long that nothing could be written any more
 	impatient bool   // the client left us less time than the latency objective
 }
 
 // Outcome decides what a request means. In this order:
 //
 //   - a handler that panics is a server_error, whatever status went out;
+//   - a transfer that a stop cut is a client_error, recorded as 499;
 //   - a rejection or a 504 for a client whose deadline and body left us less time than
 //     the latency objective is a client_error;
 //   - a refused request is shed;
 //   - a caller that went away before the answer was complete is a client_error,
-//     recorded as 499, unless we cut the connection ourselves; so is one that did
-//     not read the answer in time;
+//     recorded as 499, unless we cut the connection ourselves; so is one that blocked a
+//     write until its deadline;
 //   - a 5xx whose handler could not read the request is a client_error, recorded with
 //     the status of what the client did wrong;
 //   - an answer that is shorter than announced, a 5xx, or an answer that our own
@@ -61,6 +63,8 @@ func (f facts) outcome() ending {
 	switch {
 	case f.panicked:
 		return ending{max(status, http.StatusInternalServerError), semconv.OutcomeServerError, "panic"}
+	case f.cut:
+		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
 	case f.impatient && (f.shed || status == http.StatusGatewayTimeout || f.rpcCode == "deadline_exceeded"):
 		return ending{status, semconv.OutcomeClientError, ""}
 	case f.shed:

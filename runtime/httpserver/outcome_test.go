@@ -33,6 +33,7 @@ func TestOutcome(t *testing.T) {
 		"half an answer because the caller left":         {facts{status: 200, cause: context.Canceled, truncated: true}, ending{499, semconv.OutcomeClientError, ""}},
 		"a complete answer stays what it was":            {facts{status: 200, cause: context.Canceled}, ending{200, semconv.OutcomeSuccess, ""}},
 		"a connection that we cut is ours":               {facts{status: 500, cause: context.Canceled, stopping: true}, ending{500, semconv.OutcomeServerError, "500"}},
+		"a transfer that a stop cut is a 499":            {facts{status: 400, bodyErr: bodyError(broken), cut: true}, ending{499, semconv.OutcomeClientError, ""}},
 		"a 5xx because the body broke off is a 400":      {facts{status: 500, bodyErr: bodyError(broken)}, ending{400, semconv.OutcomeClientError, ""}},
 		"a 5xx because the body was late is a 408":       {facts{status: 500, bodyErr: bodyError(os.ErrDeadlineExceeded)}, ending{408, semconv.OutcomeClientError, ""}},
 		"a handler may make good of a broken body":       {facts{status: 200, bodyErr: bodyError(broken)}, ending{200, semconv.OutcomeSuccess, ""}},

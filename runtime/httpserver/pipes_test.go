@@ -16,6 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
@@ -46,11 +49,17 @@ func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} 
 // serveOnPipes returns a server that ends with the test, and a function that connects to it.
 func serveOnPipes(t *testing.T, h http.Handler) (s *Server, dial func() net.Conn) {
 	t.Helper()
-	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
+	return serveLogged(t, h, io.Discard)
+}
+
+// serveLogged is serveOnPipes with an access line of every request in log.
+func serveLogged(t *testing.T, h http.Handler, log io.Writer) (s *Server, dial func() net.Conn) {
+	t.Helper()
+	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := NewObserver(Options{Telemetry: tel, Config: Config{BodyLimit: 1 << 30}})
+	o, err := NewObserver(Options{Telemetry: tel, Config: Config{BodyLimit: 1 << 30, AccessLog: AccessAll}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +75,11 @@ func serveOnPipes(t *testing.T, h http.Handler) (s *Server, dial func() net.Conn
 		p.conns <- server
 		return client
 	}
+}
+
+// ended is the number of requests without a known route that ended with the outcome.
+func ended(s *Server, method, outcome string) float64 {
+	return testutil.ToFloat64(s.observer.metrics.requests.WithLabelValues(method, semconv.RouteUnmatched, outcome))
 }
 
 // A client that reads all the time is not cut when memory is short, however long its
@@ -128,6 +142,73 @@ func TestSteadyReadersAreNotCut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A write that fails at its deadline is the client's failure if it blocked writes, and the
+// service's if its handler took the time.
+func TestWhoMissesTheWriteDeadline(t *testing.T) {
+	t.Parallel()
+	const size = 2 << 20 // more than the window of a stream
+	for name, tc := range map[string]struct {
+		respond func(write func())
+		pause   time.Duration // of the client after each read
+		want    string
+		slow    float64
+	}{
+		"a handler that hangs between two writes": {func(write func()) {
+			write()
+			time.Sleep(36 * time.Second) // the request timeout and writeGrace are over
+			write()
+		}, 0, semconv.OutcomeServerError, 0},
+		"a client that blocks the last write": {func(write func()) { write() }, time.Minute, semconv.OutcomeClientError, 1},
+		"a client that blocked the writes before the last one": {func(write func()) {
+			for began := time.Now(); time.Since(began) < 25*time.Second; {
+				write()
+			}
+			time.Sleep(12 * time.Second)
+			write()
+		}, 20 * time.Millisecond, semconv.OutcomeClientError, 1},
+	} {
+		for version := 1; version <= 2; version++ {
+			t.Run(fmt.Sprintf("%s, HTTP/%d", name, version), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						tc.respond(func() { _, _ = w.Write(make([]byte, size)) })
+					}))
+					protocols := new(http.Protocols)
+					protocols.SetHTTP1(version == 1)
+					protocols.SetUnencryptedHTTP2(version == 2)
+					transport := &http.Transport{
+						Protocols:   protocols,
+						HTTP2:       &http.HTTP2Config{MaxReceiveBufferPerStream: size / 4},
+						DialContext: func(context.Context, string, string) (net.Conn, error) { return dial(), nil },
+					}
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a/", http.NoBody)
+					if err != nil {
+						t.Fatal(err)
+					}
+					res, err := transport.RoundTrip(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for buf := make([]byte, 8<<10); err == nil; time.Sleep(tc.pause) {
+						_, err = res.Body.Read(buf)
+					}
+					_ = res.Body.Close()
+					transport.CloseIdleConnections()
+					endClients()
+					if got := ended(s, http.MethodGet, tc.want); got != 1 {
+						t.Errorf("%g requests ended as %s, want 1", got, tc.want)
+					}
+					slow := s.observer.metrics.cut.WithLabelValues(semconv.SlowResponse)
+					if got := testutil.ToFloat64(slow); got != tc.slow {
+						t.Errorf("%g responses were read too slowly, want %g", got, tc.slow)
+					}
+				})
+			})
+		}
 	}
 }
 

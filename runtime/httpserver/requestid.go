@@ -19,7 +19,7 @@ func (x *exchange) setRequestID(r *http.Request) {
 	x.id[0] = first(r.Header, requestIDHeader)
 	x.callersID = harmless(x.id[0])
 	if !x.callersID {
-		x.id[0] = x.ids.ids.TraceID().String()
+		x.id[0] = x.ids.traceID.String()
 	}
 	x.recorder.Header()[requestIDHeader] = x.id[:]
 }

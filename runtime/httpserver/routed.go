@@ -22,7 +22,7 @@ func newRouted(table *routeTable, bounds []float64, native bool) *routed {
 		"Requests on known routes, by what they mean to availability: the sum over all routes.", []string{semconv.LabelOutcome}, nil)}
 	if !native {
 		c.durations = prometheus.NewDesc(semconv.HTTPServerRoutedRequestDuration,
-			"Time to answer a request on a known route; streams are left out.", []string{semconv.LabelOutcome}, nil)
+			"Request duration on known routes, without streams.", []string{semconv.LabelOutcome}, nil)
 	}
 	return c
 }

@@ -55,10 +55,10 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeGrace},
 			ReadHeaderTimeout: o.config.HeaderTimeout,
 			ReadTimeout:       o.config.RequestTimeout,
-			WriteTimeout:      o.config.RequestTimeout + writeGrace,
+			WriteTimeout:      o.config.writeTimeout(),
 			ConnState:         observeState,
 			IdleTimeout:       o.config.IdleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
+			MaxHeaderBytes:    maxHeaderOfNetHTTP,
 			ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		},
 	}, nil
@@ -89,6 +89,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	most, m := s.observer.config.maxConnections(), s.observer.metrics
 	m.maxConnections.Store(int64(most))
 	s.listener = newListener(l.(*net.TCPListener), most, s.observer.config.HeaderTimeout, &m.connections)
+	s.listener.rejected = s.observer.countRejected
 	s.observer.full = s.listener.crowded
 	return nil
 }
@@ -135,6 +136,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	cut() // Shutdown also ends with the error of a listener that is closed already
 	if <-onlyTransfers {
+		s.observer.cut.Store(true)
+		if n := s.observer.metrics.active.Load(); n > 0 {
+			s.observer.log.Warn("transfers were cut by the stop", "transfers", n)
+		}
 		return s.http.Close()
 	}
 	s.observer.stopping.Store(true)
@@ -162,7 +167,7 @@ func (s *Server) awaitFresh(ctx context.Context) {
 // and when none has moved for stillWait. It reports whether only transfers were left when the
 // stop ended.
 func (s *Server) cutTransfers(ctx context.Context, cut context.CancelFunc) (onlyTransfers bool) {
-	w := watcher{observer: s.observer, at: time.Now()}
+	w := stopPoller{observer: s.observer, at: time.Now()}
 	still, half := stillWait, time.Time{}
 	if end, limited := ctx.Deadline(); limited {
 		left := time.Until(end) / 2

@@ -20,13 +20,39 @@ import (
 // idSpan is the span of a request that is not sampled. It records nothing; its
 // ids stand in log lines and go to other services.
 type idSpan struct {
-	trace.Span // does nothing; shared by all
-	observer   *Observer
-	ids        trace.SpanContext
+	*silentSpan
+	traceID trace.TraceID
+	spanID  trace.SpanID
+	state   *trace.TraceState // nil for an empty one
+	flags   trace.TraceFlags
+}
+
+// silentSpan is what all of them share. It does nothing.
+type silentSpan struct {
+	trace.Span
+	observer *Observer
+}
+
+func (o *Observer) newIDSpan(ids trace.SpanContext) idSpan {
+	return idSpan{&o.silent, ids.TraceID(), ids.SpanID(), stateOf(ids), ids.TraceFlags()}
+}
+
+func stateOf(ids trace.SpanContext) *trace.TraceState {
+	if ids.TraceState().Len() == 0 {
+		return nil
+	}
+	state := ids.TraceState()
+	return &state
 }
 
 // SpanContext implements [trace.Span].
-func (s *idSpan) SpanContext() trace.SpanContext { return s.ids }
+func (s *idSpan) SpanContext() trace.SpanContext {
+	ids := trace.SpanContextConfig{TraceID: s.traceID, SpanID: s.spanID, TraceFlags: s.flags}
+	if s.state != nil {
+		ids.TraceState = *s.state
+	}
+	return trace.NewSpanContext(ids)
+}
 
 // SpanKind lets a pass below this one notice that it is the second.
 func (*idSpan) SpanKind() trace.SpanKind { return trace.SpanKindServer }
@@ -45,7 +71,7 @@ func (x *exchange) beginTrace(r *http.Request) {
 	}
 	x.parentID = parent.SpanID()
 	decision := o.telemetry.Decide(parent, x.started)
-	x.ids = idSpan{Span: o.noSpan, observer: o, ids: decision.Span}
+	x.ids = o.newIDSpan(decision.Span)
 	x.span = &x.ids
 	if decision.Span.IsSampled() {
 		x.startSpan(decision, r.Method)
@@ -78,8 +104,7 @@ func (x *exchange) withParent() context.Context {
 	if !x.parentID.IsValid() || trace.SpanContextFromContext(x.base).SpanID() == x.parentID {
 		return x.base
 	}
-	ids := x.ids.ids
-	return trace.ContextWithSpanContext(x.base, ids.WithSpanID(x.parentID).WithRemote(true))
+	return trace.ContextWithSpanContext(x.base, x.ids.SpanContext().WithSpanID(x.parentID).WithRemote(true))
 }
 
 // findSpanKey learns under which key a context holds its span, so that an
@@ -115,7 +140,7 @@ func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool
 	if !notable {
 		return
 	}
-	x.observer.telemetry.ExportLate(x.ids.ids, func() telemetry.LateSpan {
+	x.observer.telemetry.ExportLate(x.ids.SpanContext(), func() telemetry.LateSpan {
 		return telemetry.LateSpan{
 			Parent: x.withParent(), Name: s.spanName, Kind: trace.SpanKindServer, Start: x.started, End: ended,
 			Describe: func(span trace.Span) { x.describe(span, s, e) },
@@ -200,10 +225,13 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func peer(r *http.Request) string { return host(r.RemoteAddr) }
+
+// host is the address without its port.
+func host(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return r.RemoteAddr
+		return addr
 	}
 	return host
 }

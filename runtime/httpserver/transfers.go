@@ -1,19 +1,22 @@
 package httpserver
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
 
-// What registered of an exchange says.
+// States of exchange.registered.
 const (
 	unregistered int32 = iota
 	registered
 	over // the request has ended
 )
 
-// transfers are the requests that may spend their time on reads from their clients and
-// writes to them: one of these has blocked, or began during a stop.
+// errCut is the error of a request in flight when a stop cuts transfers.
+var errCut = errors.New("cut by the stop")
+
+// transfers holds requests with a read or write that blocked, or that began during a stop.
 type transfers struct {
 	mu       sync.Mutex
 	requests map[*exchange]struct{}
@@ -45,13 +48,15 @@ func (t *transfers) remove(x *exchange) {
 	delete(t.requests, x)
 }
 
-// progress returns how far each request is.
+// progress returns how far each request is, without streams: a stop waits for them.
 func (t *transfers) progress() map[*exchange]progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := make(map[*exchange]progress, len(t.requests))
 	for x := range t.requests {
-		all[x] = x.progress()
+		if !x.endless.Load() {
+			all[x] = x.progress()
+		}
 	}
 	return all
 }
@@ -62,18 +67,20 @@ type progress struct {
 	ended int           // reads and writes
 }
 
-func (x *exchange) progress() (p progress) {
+func (x *exchange) progress() progress {
+	var read, written progress
+	now := time.Now()
 	if x.body != nil {
-		p = x.body.timer.addTo(p)
+		read = x.body.timer.total(now)
 	}
 	if slow := x.recorder.slow.Load(); slow != nil {
-		p = slow.timer.addTo(p)
+		written = slow.timer.total(now)
 	}
-	return p
+	return progress{read.spent + written.spent, read.ended + written.ended}
 }
 
-// watcher looks again and again at the requests in flight during a stop.
-type watcher struct {
+// stopPoller polls the requests in flight during a stop.
+type stopPoller struct {
 	observer *Observer
 	at       time.Time // of the last look
 	before   map[*exchange]progress
@@ -82,7 +89,7 @@ type watcher struct {
 // look reports whether every request in flight is a transfer: it has spent at least half of
 // the time since the last look on reads and writes. It also reports whether a read or a write
 // of any of them has ended since.
-func (w *watcher) look() (onlyTransfers, moved bool) {
+func (w *stopPoller) look() (onlyTransfers, moved bool) {
 	now, all := time.Now(), w.observer.transfers.progress()
 	transfers := int64(0)
 	for x, p := range all {

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,15 +9,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // A stop cuts what is still being transferred when half of its budget is over, whether it
-// moves in small or large steps, and the client is at fault.
+// moves in small or large steps. It counts as a client error, and its log line names the stop.
 func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 	t.Parallel()
 	const budget = 20 * time.Second
@@ -33,11 +37,14 @@ func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				defer endClients()
-				s, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if _, err := io.Copy(io.Discard, r.Body); err == nil {
-						_, _ = w.Write(make([]byte, 100<<20))
+				var log bytes.Buffer
+				s, dial := serveLogged(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if _, err := io.Copy(io.Discard, r.Body); err != nil {
+						WriteProblem(w, r, err)
+						return
 					}
-				}))
+					_, _ = w.Write(make([]byte, 100<<20))
+				}), &log)
 				go transfer(dial())
 				time.Sleep(time.Second)
 				took, err := stop(s, budget)
@@ -45,8 +52,14 @@ func TestAStopCutsTransfersAtHalfOfItsBudget(t *testing.T) {
 					t.Errorf("the stop took %s and returned %v", took, err)
 				}
 				synctest.Wait()
-				if s.observer.stopping.Load() {
-					t.Error("the requests count as failures of the service")
+				if got := ended(s, http.MethodGet, semconv.OutcomeClientError) + ended(s, http.MethodPost, semconv.OutcomeClientError); got != 1 {
+					t.Errorf("%g requests ended as client_error, want 1", got)
+				}
+				lines := log.String()
+				for _, want := range []string{`"msg":"transfers were cut by the stop","transfers":1`, `"http_response_status_code":499,`, `"error":"cut by the stop"`} {
+					if !strings.Contains(lines, want) {
+						t.Errorf("the log has no %s:\n%s", want, lines)
+					}
 				}
 			})
 		})
@@ -103,6 +116,32 @@ func TestAStopWaitsForWorkBetweenWrites(t *testing.T) {
 		}
 		if err := <-worked; err != nil {
 			t.Errorf("the request that worked ended with %v", err)
+		}
+	})
+}
+
+// A stream is no transfer, also when it waits for messages of its client: a stop waits for it.
+func TestAStopWaitsForAStreamThatReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		defer endClients()
+		ended := make(chan error, 1)
+		s, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			beginStream(w)
+			go func() { _, _ = io.Copy(io.Discard, r.Body) }()
+			select {
+			case <-time.After(10 * time.Second):
+			case <-r.Context().Done():
+			}
+			ended <- r.Context().Err()
+		}))
+		conn := dial()
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+		time.Sleep(time.Second)
+		took, err := stop(s, 40*time.Second)
+		if cut := <-ended; cut != nil {
+			t.Errorf("the stop took %s, returned %v and ended the stream with %v", took, err, cut)
 		}
 	})
 }

@@ -20,7 +20,6 @@ import (
 // the answer that the connection gives.
 type recorder struct {
 	http.ResponseWriter
-	status   int
 	bytes    int64
 	err      error   // the first failed write
 	frames   *frames // of a procedure whose status does not tell
@@ -29,12 +28,14 @@ type recorder struct {
 	onLeave  func()        // see OnLeave
 
 	slow     atomic.Pointer[slowWrite] // nil until a write may block
+	status   int32                     // 0 until the header is written
 	left     atomic.Bool
 	hijacked bool
 	streams  bool // the answer is a stream, whose length is not a latency
 	watching bool // a write that may block has begun
 	duplex   bool // the handler reads on while it writes
 	claimed  bool // see Claim
+	late     bool // the deadline of a write had passed before the client could block it
 }
 
 // slowWrite is what writes that may block need.
@@ -76,7 +77,7 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	// 1xx are announcements; the answer is still to come. 101 is the answer.
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
-		r.status = status
+		r.status = int32(status) //nolint:gosec // three digits
 		// An upgrade has a Connection header of its own, without which it is none.
 		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
 			r.Header().Set("Connection", "close")
@@ -167,15 +168,17 @@ func (r *recorder) begin() {
 	}
 }
 
-// endWrite ends the watch over a write, also over one that a panic ended.
-func (r *recorder) endWrite() {
+// endWrite ends the watch over a write, also over one that a panic ended. It reports whether
+// the write has blocked.
+func (r *recorder) endWrite() (blocked bool) {
 	if !r.watching {
-		return
+		return false
 	}
 	r.watching = false
-	if r.slow.Load().timer.stop() {
+	if blocked = r.slow.Load().timer.stop(); blocked {
 		r.exchange.observer.slowReaders.remove(r)
 	}
+	return blocked
 }
 
 // noteBlocked runs while the write goes on.
@@ -191,15 +194,27 @@ func (r *recorder) noteBlocked() {
 
 // written notes what a write did.
 func (r *recorder) written(n int64, err error) {
-	r.endWrite()
+	blocked := r.endWrite()
 	r.bytes += n
 	if err == nil || r.err != nil {
 		return
 	}
 	r.err = err
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case !r.missedDeadline(err):
+	case blocked || r.streams || r.slowly().timer.total(time.Now()).spent >= writeGrace:
 		r.exchange.observer.metrics.slow(semconv.SlowResponse)
+	default:
+		r.late = true
 	}
+}
+
+// missedDeadline reports whether a write failed because of its deadline. Over HTTP/2 net/http
+// resets the stream then, and the error says nothing else.
+func (r *recorder) missedDeadline(err error) bool {
+	x := r.exchange
+	return errors.Is(err, os.ErrDeadlineExceeded) ||
+		x.request.ProtoMajor != 1 && !r.streams && time.Since(x.started) > x.observer.config.writeTimeout()
 }
 
 // limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
