@@ -39,6 +39,7 @@ type Config struct {
 	HeaderTimeout  time.Duration `env:"HTTP_HEADER_TIMEOUT" default:"5s" min:"1ms" help:"maximum time to read the header"`
 	IdleTimeout    time.Duration `env:"HTTP_IDLE_TIMEOUT" default:"2m" min:"1s" help:"how long an idle connection is kept"`
 	MaxConnections int           `env:"HTTP_MAX_CONNECTIONS" default:"0" min:"0" help:"maximum number of open connections, and of requests over HTTP/2; 0: as many as fit into a quarter of GOMEMLIMIT at 32 KiB each, 64 to 65536, or 65536 without a limit"`
+	H2C            bool          `env:"HTTP_H2C" help:"accept HTTP/2 without TLS from trusted clients; always on for a service with procedures (gRPC, connect)"`
 	BodyLimit      int64         `env:"HTTP_BODY_LIMIT" default:"1048576" min:"0" help:"largest request body in bytes"`
 	AccessLog      string        `env:"ACCESS_LOG" default:"notable" oneof:"notable,all,off" help:"which requests get a log line: notable (failed, shed, slow or sampled), all, off"`
 	Histograms     string        `env:"HTTP_HISTOGRAMS" default:"route" oneof:"route,service" help:"duration histograms: route (one for each method, route and status) or service (one for each outcome)"`

@@ -62,7 +62,7 @@ func listening(t *testing.T, log io.Writer, h http.Handler) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := NewObserver(Options{Telemetry: tel, Config: Config{Addr: "127.0.0.1:0"}})
+	o, err := NewObserver(Options{Telemetry: tel, Config: Config{Addr: "127.0.0.1:0", H2C: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,4 +318,34 @@ func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// Without TLS, HTTP/2 is for services that say so, or whose clients may speak nothing else.
+func TestHTTP2WithoutTLSIsOffByDefault(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		config  Config
+		options []Option
+		want    bool
+	}{
+		"by default":     {Config{}, nil, false},
+		"on request":     {Config{H2C: true}, nil, true},
+		"for procedures": {Config{}, []Option{Procedures("/orders.v1.Orders/Get")}, true},
+	} {
+		tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := NewObserver(Options{Telemetry: tel, Config: tc.config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(o, http.NotFoundHandler(), tc.options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.http.Protocols.UnencryptedHTTP2(); got != tc.want {
+			t.Errorf("%s: %t, want %t", name, got, tc.want)
+		}
+	}
 }

@@ -59,7 +59,7 @@ func serveLogged(t *testing.T, h http.Handler, log io.Writer) (s *Server, dial f
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := NewObserver(Options{Telemetry: tel, Config: Config{BodyLimit: 1 << 30, AccessLog: AccessAll}})
+	o, err := NewObserver(Options{Telemetry: tel, Config: Config{H2C: true, BodyLimit: 1 << 30, AccessLog: AccessAll}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,16 @@ func (t *routeTable) note(key routeKey) {
 	t.noted = append(t.noted, key)
 }
 
+// hasProcedures reports whether clients may need HTTP/2.
+func (t *routeTable) hasProcedures() bool {
+	for _, s := range *t.routes.Load() {
+		if s.kind >= procedure {
+			return true
+		}
+	}
+	return false
+}
+
 // declareProcedure declares a route that is one path.
 func (t *routeTable) declareProcedure(method, path string, kind kind) {
 	t.add(routeKey{method, path}, kind)

@@ -46,7 +46,9 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // gRPC and connect clients inside a cluster
+	// Few proxies speak it to a service, and 100 requests on each connection are 100 times as
+	// much memory for an attacker to hold.
+	protocols.SetUnencryptedHTTP2(o.config.H2C || o.table.hasProcedures())
 	return &Server{
 		observer: o,
 		http: &http.Server{

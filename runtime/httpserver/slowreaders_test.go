@@ -75,7 +75,7 @@ func TestHTTP2ConnectionsThatAreNotReadAreCut(t *testing.T) {
 		_, err := io.WriteString(w, strings.Repeat("x", 64<<20))
 		ended <- err
 	})
-	svc := serve(t, router, nil, "HTTP_REQUEST_TIMEOUT=1h")
+	svc := serve(t, router, nil, "HTTP_H2C=true", "HTTP_REQUEST_TIMEOUT=1h")
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(svc.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
