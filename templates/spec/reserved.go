@@ -52,7 +52,7 @@ func importedNames() []string {
 		// modules
 		"chi", "huma", "humachi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
 		// the runtime
-		"config", "fault", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
+		"apierror", "config", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
 		"servicetest", "telemetry",
 	}
 }

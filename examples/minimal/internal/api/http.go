@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
@@ -73,7 +73,7 @@ func operation(id, route string, status int, summary string) huma.Operation {
 }
 
 // problem is an error as callers read it. An error that a handler returned
-// arrives with status 500; package fault decides what it really is.
+// arrives with status 500; package apierror finds its code and message.
 func problem(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 	if ctx == nil { // huma asks for the shape of an error
 		return &httpserver.Problem{Status: status}
@@ -81,16 +81,16 @@ func problem(ctx huma.Context, status int, message string, errs ...error) huma.S
 	if status == http.StatusInternalServerError && len(errs) == 1 {
 		return httpserver.NewProblem(ctx.Context(), errs[0])
 	}
-	wrong := fault.New(fault.CodeOf(status), "%s", message)
+	wrong := apierror.New(apierror.CodeFromStatus(status), "%s", message)
 	wrong.Fields = wrongFields(errs)
 	return httpserver.NewProblem(ctx.Context(), wrong)
 }
 
-func wrongFields(errs []error) []fault.Field {
-	var fields []fault.Field
+func wrongFields(errs []error) []apierror.Field {
+	var fields []apierror.Field
 	for _, err := range errs {
 		if d, ok := err.(huma.ErrorDetailer); ok {
-			fields = append(fields, fault.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+			fields = append(fields, apierror.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
 		}
 	}
 	return fields
@@ -113,7 +113,7 @@ func readETag(header string) (int64, error) {
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
 	if err != nil || version < 1 {
-		return 0, fault.Invalid("the request is not valid", fault.Field{Location: "header.If-Match", Message: "send an ETag as you read it"})
+		return 0, apierror.Invalid("the request is not valid", apierror.Field{Location: "header.If-Match", Message: "send an ETag as you read it"})
 	}
 	return version, nil
 }
@@ -125,7 +125,7 @@ func readCursor(cursor string) (uuid.UUID, error) {
 	}
 	after, err := uuid.Parse(cursor)
 	if err != nil {
-		return uuid.Nil, fault.Invalid("the request is not valid", fault.Field{Location: "query.cursor", Message: "send next_cursor as you read it"})
+		return uuid.Nil, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.cursor", Message: "send next_cursor as you read it"})
 	}
 	return after, nil
 }
