@@ -31,7 +31,7 @@ func entries(v view) []entry {
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
 		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: Yours},
-		{path: cmd + "scaffold_gen.go", template: "cmd/scaffold_gen.go.tmpl", owner: Managed},
+		{path: cmd + "defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Managed},
 
 		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: Yours},
 		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: Yours},
