@@ -126,14 +126,20 @@ func manifests() []entry {
 		name string
 		when func(view) bool
 	}{
-		{"kustomization", kubernetes}, {"serviceaccount", kubernetes}, {"deployment", kubernetes}, {"autoscaler", kubernetes},
-		{"poddisruptionbudget", kubernetes}, {"service", kubernetes}, {"networkpolicies", kubernetes},
-		{"httproute", routed}, {"servicemonitor", scraped},
+		{"kustomization", kubernetes}, {"serviceaccount", kubernetes}, {"deployment", kubernetes}, {"pdb", kubernetes},
+		{"service", kubernetes}, {"networkpolicy", kubernetes}, {"httproute", routed}, {"servicemonitor", scraped},
 	} {
 		path := "deploy/base/" + f.name + ".yaml"
 		files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: f.when})
 	}
+	const autoscaler = "deploy/base/autoscaler.yaml.tmpl"
 	files = append(files, entry{
+		path: "deploy/base/hpa.yaml", template: autoscaler, owner: Managed,
+		when: func(v view) bool { return kubernetes(v) && !v.ScalesByKEDA() },
+	}, entry{
+		path: "deploy/base/scaledobject.yaml", template: autoscaler, owner: Managed,
+		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
+	}, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
 	}, entry{
 		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Managed, when: kubernetes,
