@@ -26,8 +26,8 @@ func (v view) compiled() ([]File, error) {
 	boards, errBoards := v.boardFiles(rules)
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
-		gate, err := gateFile(rules)
-		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)), gate)
+		analysis, err := analysisFile(rules)
+		files = append(files, managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)), analysis)
 		errBoards = errors.Join(errBoards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)
@@ -119,10 +119,10 @@ func ruleFiles(rules slo.Rules) []File {
 	return files
 }
 
-// gateFile is what ./ci deploy holds a new version against.
-func gateFile(rules slo.Rules) (File, error) {
-	data, err := indented(rules.Gate())
-	return managed("deploy/gate.json", data), err
+// analysisFile is what ./ci deploy compares a new version with.
+func analysisFile(rules slo.Rules) (File, error) {
+	data, err := indented(rules.RolloutAnalysis())
+	return managed("deploy/analysis.json", data), err
 }
 
 // runbookFiles are the user's but for the facts, which follow the rules.

@@ -350,7 +350,7 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 	}
 	want := map[string]int{
 		"README.md": 2, "api/openapi.json": 1, "cmd/orders/defaults.gen.go": 1, "internal/api/openapi.go": 1,
-		"deploy/base/servicemonitor.yaml": 1, "deploy/gate.json": 3, "catalog-info.yaml": 4, "deploy/collector.yaml": 1,
+		"deploy/base/servicemonitor.yaml": 1, "deploy/analysis.json": 3, "catalog-info.yaml": 4, "deploy/collector.yaml": 1,
 	}
 	if diff := cmp.Diff(want, differing); diff != "" {
 		t.Errorf("lines that differ (-want +got):\n%s", diff)

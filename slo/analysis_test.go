@@ -21,7 +21,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-const gateSpec = `apiVersion: scaffold.slo/v1
+const analysisSpec = `apiVersion: scaffold.slo/v1
 service: orders
 owner: team-a
 runtime: true
@@ -30,7 +30,7 @@ slos:
   - {name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}
 `
 
-func gateOf(t *testing.T, text string) slo.Gate {
+func analysisOf(t *testing.T, text string) slo.RolloutAnalysis {
 	t.Helper()
 	s, err := slo.Parse("x.yaml", []byte(text))
 	if err != nil {
@@ -40,52 +40,52 @@ func gateOf(t *testing.T, text string) slo.Gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rules.Gate()
+	return rules.RolloutAnalysis()
 }
 
-// readGate is the gate as the runtime reads it.
-func readGate(t *testing.T, g slo.Gate) rollout.Gate {
+// readAnalysis returns the analysis as the runtime reads it.
+func readAnalysis(t *testing.T, a slo.RolloutAnalysis) rollout.Analysis {
 	t.Helper()
-	text, err := json.Marshal(g)
+	text, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := rollout.ReadGate(bytes.NewReader(text))
+	read, err := rollout.Read(bytes.NewReader(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	return read
 }
 
-// The gate follows the objectives: what pages, at the factor at which it pages.
-func TestGateFollowsTheObjectives(t *testing.T) {
+// The analysis follows the objectives: what pages, at the factor at which it pages.
+func TestAnalysisFollowsTheObjectives(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ slos, thresholds, leftOut string }{
-		"99.9":                     {"{name: a, objective: 99.9, indicator: {availability: {}}}", "0.0144", ""},
-		"99.5":                     {"{name: a, objective: 99.5, indicator: {availability: {}}}", "0.072", ""},
-		"seven days":               {"{name: a, objective: 99.9, window: 7d, indicator: {availability: {}}}", "0.00336", ""},
-		"the second page":          {"{name: a, objective: 90, indicator: {availability: {}}}", "0.6", ""},
-		"no page":                  {"{name: a, objective: 50, indicator: {availability: {}}}", "", "a: it has no page"},
-		"grouped":                  {"{name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}", "", "a: it is grouped"},
-		"counted by a gateway":     {`{name: a, objective: 99, indicator: {ratio: {total: 'routed_total{job="gateway"}', bad: 'routed_total{job="gateway",code=~"5.."}'}}}`, "", "label job"},
-		"counted by itself":        {`{name: a, objective: 99, indicator: {ratio: {total: 'orders_total', bad: 'orders_total{state="lost"}'}}}`, "0.144", ""},
-		"timed by a histogram":     {`{name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: checkout_seconds}}}`, "0.144", ""},
-		"two, of which one judges": {"{name: a, objective: 99.9, indicator: {availability: {}}}\n  - {name: b, objective: 50, indicator: {availability: {}}}", "0.0144", "b: it has no page"},
+	for name, tt := range map[string]struct{ slos, thresholds, skipped string }{
+		"99.9":                      {"{name: a, objective: 99.9, indicator: {availability: {}}}", "0.0144", ""},
+		"99.5":                      {"{name: a, objective: 99.5, indicator: {availability: {}}}", "0.072", ""},
+		"seven days":                {"{name: a, objective: 99.9, window: 7d, indicator: {availability: {}}}", "0.00336", ""},
+		"the second page":           {"{name: a, objective: 90, indicator: {availability: {}}}", "0.6", ""},
+		"no page":                   {"{name: a, objective: 50, indicator: {availability: {}}}", "", "a: it has no page"},
+		"grouped":                   {"{name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}", "", "a: it is grouped, so it has no page"},
+		"counted by a gateway":      {`{name: a, objective: 99, indicator: {ratio: {total: 'routed_total{job="gateway"}', bad: 'routed_total{job="gateway",code=~"5.."}'}}}`, "", "label job"},
+		"counted by itself":         {`{name: a, objective: 99, indicator: {ratio: {total: 'orders_total', bad: 'orders_total{state="lost"}'}}}`, "0.144", ""},
+		"timed by a histogram":      {`{name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: checkout_seconds}}}`, "0.144", ""},
+		"two, one of them analyzed": {"{name: a, objective: 99.9, indicator: {availability: {}}}\n  - {name: b, objective: 50, indicator: {availability: {}}}", "0.0144", "b: it has no page"},
 	} {
-		g := gateOf(t, "apiVersion: scaffold.slo/v1\nservice: orders\nowner: a\nslos:\n  - "+tt.slos+"\n")
+		a := analysisOf(t, "apiVersion: scaffold.slo/v1\nservice: orders\nowner: a\nslos:\n  - "+tt.slos+"\n")
 		var thresholds []string
-		for _, o := range g.Objectives {
+		for _, o := range a.Objectives {
 			thresholds = append(thresholds, o.Threshold.String())
 		}
-		if got := strings.Join(thresholds, " "); got != tt.thresholds || !strings.Contains(strings.Join(g.LeftOut, " "), tt.leftOut) || (tt.leftOut == "") != (len(g.LeftOut) == 0) {
-			t.Errorf("%s: thresholds %q, left out %q", name, got, g.LeftOut)
+		if got := strings.Join(thresholds, " "); got != tt.thresholds || !strings.Contains(strings.Join(a.Skipped, " "), tt.skipped) || (tt.skipped == "") != (len(a.Skipped) == 0) {
+			t.Errorf("%s: thresholds %q, skipped %q", name, got, a.Skipped)
 		}
-		readGate(t, g)
+		readAnalysis(t, a)
 	}
 }
 
 // world is a store that scrapes have filled, the engine of Prometheus over it,
-// and a clock that a watch moves.
+// and a clock that the analysis advances.
 type world struct {
 	t     *testing.T
 	store *metricstore.Store
@@ -94,11 +94,11 @@ type world struct {
 
 const scrape = 15 * time.Second
 
-// begin is when the roll-out is over and the watch begins.
+// begin is when the rollout is complete and the analysis begins.
 func begin() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
 
 // process is one that is scraped from its start to its end, at moments that
-// count from the beginning of the watch.
+// count from the beginning of the analysis.
 type process struct {
 	instance, version, environment string
 	start, end                     time.Duration
@@ -209,9 +209,9 @@ func pods(version string, start, end time.Duration, change func(*process)) []pro
 	return out
 }
 
-// The queries of a gate, asked on the engine of Prometheus over what scrapers of
-// a roll-out write.
-func TestGateOnTheRealEngine(t *testing.T) {
+// The queries of an analysis, evaluated by the engine of Prometheus on the samples that
+// scrapes of a rollout write.
+func TestAnalysisOnTheRealEngine(t *testing.T) {
 	t.Parallel()
 	const (
 		whole = 10 * time.Minute
@@ -221,40 +221,40 @@ func TestGateOnTheRealEngine(t *testing.T) {
 	fresh := func(change func(*process)) []process { return pods("v2", -time.Minute, end, change) }
 	for name, tt := range map[string]struct {
 		processes []process
-		want      rollout.Verdict
+		want      rollout.Result
 		says      string
 		takes     time.Duration
 	}{
 		// 600 s at 2 a second in three processes.
-		"good":                            {fresh(good), rollout.Healthy, "3 processes; availability: 0 of 3600 events bad; latency: 0 of 3600", whole},
-		"failing":                         {fresh(func(p *process) { p.failed = each(0.2) }), rollout.Burning, "availability goes on burning", time.Minute},
-		"failing below the factor":        {fresh(func(p *process) { p.failed = each(0.02) }), rollout.Healthy, "availability: 36 of 3600", whole},
-		"failing above the factor":        {fresh(func(p *process) { p.failed = each(0.05) }), rollout.Burning, "availability goes on burning", time.Minute},
-		"slow":                            {fresh(func(p *process) { p.slow = each(1) }), rollout.Burning, "latency goes on burning", time.Minute},
-		"failed before the watch alone":   {fresh(func(p *process) { p.failed = func(time.Duration) float64 { return 60 } }), rollout.Healthy, "availability: 0 of", whole},
-		"an old version that fails":       {append(fresh(good), pods("v1", -end, time.Minute, func(p *process) { p.failed = each(2) })...), rollout.Healthy, "3 processes; availability: 0 of 3600", whole},
-		"another environment that fails":  {append(fresh(good), pods("v2", -end, end, func(p *process) { p.environment, p.instance, p.failed = "staging", "s"+p.instance, each(2) })...), rollout.Healthy, "3 processes; availability: 0 of 3600", whole},
-		"nothing was rolled out, history": {pods("v2", -end, end, func(p *process) { p.failed = func(s time.Duration) float64 { return min(1000, s.Seconds()) } }), rollout.Healthy, "availability: 0 of 3600", whole},
-		"no traffic":                      {fresh(func(p *process) { p.requests = nil }), rollout.Unknown, "availability: 0 of 0 events bad, too few", whole},
-		"not seen":                        {pods("v1", -end, end, good), rollout.Unknown, "no process of version v2", whole},
-		"no bucket at the threshold":      {fresh(func(p *process) { p.noBucket = true }), rollout.Unknown, "latency: no data", whole},
-		"all fail, so none is timed":      {fresh(func(p *process) { p.failed = p.requests }), rollout.Burning, "latency: 0 of 0", time.Minute},
-		// One begins while it is watched and fails before its first scrape: increase
+		"good":                            {fresh(good), rollout.Passed, "3 instances; availability: 0 of 3600 events bad; latency: 0 of 3600", whole},
+		"failing":                         {fresh(func(p *process) { p.failed = each(0.2) }), rollout.Failed, "availability keeps failing", time.Minute},
+		"failing below the factor":        {fresh(func(p *process) { p.failed = each(0.02) }), rollout.Passed, "availability: 36 of 3600", whole},
+		"failing above the factor":        {fresh(func(p *process) { p.failed = each(0.05) }), rollout.Failed, "availability keeps failing", time.Minute},
+		"slow":                            {fresh(func(p *process) { p.slow = each(1) }), rollout.Failed, "latency keeps failing", time.Minute},
+		"failed only before the analysis": {fresh(func(p *process) { p.failed = func(time.Duration) float64 { return 60 } }), rollout.Passed, "availability: 0 of", whole},
+		"an old version that fails":       {append(fresh(good), pods("v1", -end, time.Minute, func(p *process) { p.failed = each(2) })...), rollout.Passed, "3 instances; availability: 0 of 3600", whole},
+		"another environment that fails":  {append(fresh(good), pods("v2", -end, end, func(p *process) { p.environment, p.instance, p.failed = "staging", "s"+p.instance, each(2) })...), rollout.Passed, "3 instances; availability: 0 of 3600", whole},
+		"nothing was rolled out, history": {pods("v2", -end, end, func(p *process) { p.failed = func(s time.Duration) float64 { return min(1000, s.Seconds()) } }), rollout.Passed, "availability: 0 of 3600", whole},
+		"no traffic":                      {fresh(func(p *process) { p.requests = nil }), rollout.Inconclusive, "no requests reached the new version (3 instances)", whole},
+		"not seen":                        {pods("v1", -end, end, good), rollout.Inconclusive, "no instance of version v2", whole},
+		"no bucket at the threshold":      {fresh(func(p *process) { p.noBucket = true }), rollout.Inconclusive, "latency: no data", whole},
+		"all fail, so none is timed":      {fresh(func(p *process) { p.failed = p.requests }), rollout.Failed, "latency: 0 of 0", time.Minute},
+		// One starts during the analysis and fails before its first scrape: increase
 		// would not see that.
 		"first failures of a fresh process": {
 			append(fresh(good), process{instance: "late", version: "v2", start: whole - scrape, end: end, requests: each(2), failed: func(time.Duration) float64 { return 70 }}),
-			rollout.Burning, "4 processes; availability: 70 of 3", whole,
+			rollout.Failed, "4 instances; availability: 70 of 3", whole,
 		},
 		// What was counted before counters began again stays counted.
 		"processes that begin again": {
 			fresh(func(p *process) {
 				p.restart, p.failed = 8*time.Minute, func(s time.Duration) float64 { return max(0, min(5, s.Seconds()-300)) }
 			}),
-			rollout.Healthy, "availability: 15 of 3", whole,
+			rollout.Passed, "availability: 15 of 3", whole,
 		},
 		"a process that is gone": {
 			append(fresh(good), process{instance: "gone", version: "v2", start: 7 * time.Minute, end: 8 * time.Minute, requests: each(2), failed: func(s time.Duration) float64 { return min(20, s.Seconds()) }}),
-			rollout.Healthy, "4 processes; availability: 2", whole,
+			rollout.Passed, "4 instances; availability: 2", whole,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -264,11 +264,11 @@ func TestGateOnTheRealEngine(t *testing.T) {
 				w.scrape(p)
 			}
 			var log strings.Builder
-			watch := rollout.Watch{
-				Gate: readGate(t, gateOf(t, gateSpec)), Environment: "prod", Version: "v2", For: whole, Every: 30 * time.Second,
-				MinEvents: rollout.MinEvents, Ask: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: &log,
+			runner := rollout.Runner{
+				Analysis: readAnalysis(t, analysisOf(t, analysisSpec)), Environment: "prod", Version: "v2", Duration: whole, Interval: 30 * time.Second,
+				MinRequests: rollout.MinRequests, Querier: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: &log,
 			}
-			got, reason := watch.Run(t.Context())
+			got, reason := runner.Run(t.Context())
 			if took := w.now.Sub(begin()); got != tt.want || !strings.Contains(reason, tt.says) || took != tt.takes {
 				t.Errorf("%v after %s: %s; want %v after %s: %s\n%s", got, took, reason, tt.want, tt.takes, tt.says, &log)
 			}
@@ -276,18 +276,18 @@ func TestGateOnTheRealEngine(t *testing.T) {
 	}
 }
 
-// Nobody can slip a query of his own in by the name of a version.
-func TestGateQueriesHoldWhatIsFilledIn(t *testing.T) {
+// The name of a version or environment cannot change a query.
+func TestAnalysisQueriesHoldWhatIsFilledIn(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t, store: metricstore.New(), now: begin()}
-	watch := rollout.Watch{
-		Gate: readGate(t, gateOf(t, gateSpec)), Environment: `prod"}) or vector(1) #`, Version: `v2"} or vector(100) or x{y="`, For: time.Minute,
-		Every: 30 * time.Second, MinEvents: 1, Ask: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: io.Discard,
+	runner := rollout.Runner{
+		Analysis: readAnalysis(t, analysisOf(t, analysisSpec)), Environment: `prod"}) or vector(1) #`, Version: `v2"} or vector(100) or x{y="`, Duration: time.Minute,
+		Interval: 30 * time.Second, MinRequests: 1, Querier: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: io.Discard,
 	}
-	if err := watch.Probe(t.Context()); err != nil {
+	if err := runner.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got, reason := watch.Run(t.Context()); got != rollout.Unknown || !strings.Contains(reason, "no process") {
+	if got, reason := runner.Run(t.Context()); got != rollout.Inconclusive || !strings.Contains(reason, "no instance") {
 		t.Errorf("%v: %s", got, reason)
 	}
 }

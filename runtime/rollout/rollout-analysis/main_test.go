@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-const gate = `{"service":"orders","processes":"processes","objectives":[
+const analysis = `{"service":"orders","instances":"instances","objectives":[
 	{"name":"availability","objective":"99.9","threshold":0.0144,"factor":14.4,"minBadEvents":5,"total":"total","bad":"bad"}]}`
 
-// serve answers each query with a number, or with none.
+// serve responds to each query with a number, or with none.
 func serve(t *testing.T, numbers map[string]string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,35 +28,35 @@ func serve(t *testing.T, numbers map[string]string) string {
 
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "gate.json")
-	if err := os.WriteFile(file, []byte(gate), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "analysis.json")
+	if err := os.WriteFile(file, []byte(analysis), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	good := map[string]string{"count(processes)": "3", "total": "100", "bad": "0"}
+	good := map[string]string{"count(instances)": "3", "total": "100", "bad": "0"}
 	for name, tt := range map[string]struct {
 		numbers map[string]string
 		args    string
 		want    int
 		says    string
 	}{
-		"good":                  {good, "", exitHealthy, "healthy: 3 processes"},
-		"bad":                   {map[string]string{"count(processes)": "3", "total": "100", "bad": "50"}, "", exitBurning, "burning: "},
-		"empty":                 {nil, "", exitUnknown, "unknown: no process of version v2"},
-		"too few":               {good, "-min-events 101", exitUnknown, "too few"},
-		"a probe":               {good, "-probe", exitHealthy, ""},
-		"a probe of nothing":    {nil, "-probe", exitHealthy, ""},
-		"no version":            {good, "-version=", exitUsage, "-version have to be given"},
-		"no time":               {good, "-watch 0s", exitUsage, "a watch of 0s sees nothing"},
-		"no time at all":        {good, "-watch soon", exitUsage, "soon"},
-		"no events":             {good, "-min-events 0", exitUsage, "1 or more"},
-		"an argument too many":  {good, "now", exitUsage, `"now"`},
-		"a gate that is absent": {good, "-gate absent.json", exitError, "absent.json"},
+		"good":                   {good, "", exitPassed, "rollout analysis passed: 3 instances"},
+		"bad":                    {map[string]string{"count(instances)": "3", "total": "100", "bad": "50"}, "", exitFailed, "rollout analysis failed: "},
+		"empty":                  {nil, "", exitInconclusive, "rollout analysis is inconclusive: no instance of version v2"},
+		"too few requests":       {good, "-min-requests 101", exitInconclusive, "fewer than 101"},
+		"a check":                {good, "-check", exitPassed, ""},
+		"a check without data":   {nil, "-check", exitPassed, ""},
+		"no version":             {good, "-version=", exitUsage, "-version are required"},
+		"a duration of zero":     {good, "-duration 0s", exitUsage, "-duration 0s is too short"},
+		"not a duration":         {good, "-duration soon", exitUsage, "soon"},
+		"no requests":            {good, "-min-requests 0", exitUsage, "1 or more"},
+		"an unexpected argument": {good, "now", exitUsage, `"now"`},
+		"a missing file":         {good, "-file absent.json", exitError, "absent.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := serve(t, tt.numbers)
 			environment := func(name string) string { return map[string]string{"PROMETHEUS_URL": address}[name] }
-			args := append([]string{"-gate", file, "-environment", "prod", "-version", "v2", "-watch", "1s"}, strings.Fields(tt.args)...)
+			args := append([]string{"-file", file, "-environment", "prod", "-version", "v2", "-duration", "1s"}, strings.Fields(tt.args)...)
 			var out strings.Builder
 			if got := run(t.Context(), args, environment, &out, &out); got != tt.want || !strings.Contains(out.String(), tt.says) {
 				t.Errorf("exit code %d, want %d with %q:\n%s", got, tt.want, tt.says, &out)
@@ -70,7 +70,7 @@ func TestAddresses(t *testing.T) {
 	for _, address := range []string{"", "prometheus:9090", "ftp://prometheus", "http://", "http://%zz"} {
 		var out strings.Builder
 		got := run(t.Context(), []string{"-environment", "prod", "-version", "v2"}, func(string) string { return address }, &out, &out)
-		if got != exitUsage || !strings.Contains(out.String(), "PROMETHEUS_URL is not the address") {
+		if got != exitUsage || !strings.Contains(out.String(), "PROMETHEUS_URL is not a URL") {
 			t.Errorf("%q: exit code %d:\n%s", address, got, &out)
 		}
 	}
