@@ -3,6 +3,7 @@ package slo
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -14,9 +15,12 @@ import (
 // package rollout of the runtime reads and documents.
 //
 // Queries contain placeholders: $instances, which is the query of that name,
-// $environment, $version and $window, the time since the analysis began.
+// $environment, $version, ${NAME} for each of Labels, and $window, the time since
+// the analysis began.
 type RolloutAnalysis struct {
 	Service string `json:"service"`
+	// Labels are those of [Spec.GroupBy]: the rollout is to one value of each.
+	Labels []string `json:"labels,omitempty"`
 	// Instances returns a series for each instance of the version, also for one
 	// that has stopped.
 	Instances  string              `json:"instances"`
@@ -59,11 +63,14 @@ const (
 // RolloutAnalysis compiles the analysis from the objectives of the rules.
 func (r Rules) RolloutAnalysis() RolloutAnalysis {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec), limits: map[string]limit{}}
-	environment := labels.MustNewMatcher(labels.MatchEqual, c.spec.EnvironmentLabel, analysisEnvironment)
+	scope := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, c.spec.EnvironmentLabel, analysisEnvironment)}
+	for _, label := range c.spec.GroupBy {
+		scope = append(scope, labels.MustNewMatcher(labels.MatchEqual, label, "${"+label+"}"))
+	}
 	version := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelVersion, analysisVersion)
-	a := RolloutAnalysis{Service: r.Spec.Service, Objectives: []AnalysisObjective{}}
+	a := RolloutAnalysis{Service: r.Spec.Service, Labels: r.Spec.GroupBy, Objectives: []AnalysisObjective{}}
 	a.Instances = "group by (" + semconv.LabelInstance + ") (last_over_time(" +
-		c.scope.metric(semconv.BuildInfo, environment, version).String() + "[" + analysisWindow + "]))"
+		c.scope.metric(semconv.BuildInfo, append(slices.Clip(scope), version)...).String() + "[" + analysisWindow + "]))"
 	for i := range r.Spec.SLOs {
 		o := c.resolve(i)
 		p, why := c.analysisPair(o)
@@ -74,7 +81,7 @@ func (r Rules) RolloutAnalysis() RolloutAnalysis {
 		a.Objectives = append(a.Objectives, AnalysisObjective{
 			Name: o.Name, Objective: o.Target.String(),
 			Threshold: json.Number(c.limit(o, p).text), Factor: json.Number(decimal(p.Factor(o.Window))),
-			MinBadEvents: o.minBadEvents(), AnalysisQueries: o.events.analyzed(analyzed{environment}),
+			MinBadEvents: o.minBadEvents(), AnalysisQueries: o.events.analyzed(analyzed{scope}),
 		})
 	}
 	return a
@@ -113,14 +120,14 @@ func (sc scope) foreign(e events) (label string, foreign bool) {
 }
 
 // analyzed is what the queries of an analysis share.
-type analyzed struct{ environment *labels.Matcher }
+type analyzed struct{ scope []*labels.Matcher }
 
 // since returns the growth of counters of the version within the window. Where a
 // series is younger than the window, its whole value counts: increase would lose
 // the events before its first sample. Where an instance restarted or stopped,
 // increase is all there is.
 func (w analyzed) since(s selector) string {
-	text := s.with(w.environment).String()
+	text := s.with(w.scope...).String()
 	window := "[" + analysisWindow + "]"
 	grown := "(" + text + " - " + text + " offset " + analysisWindow + " >= 0 or " + text + ")"
 	return "sum((" + grown + " unless resets(" + text + window + ") > 0 or increase(" + text + window + ")) and on (" +

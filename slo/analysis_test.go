@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ func begin() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
 // count from the beginning of the analysis.
 type process struct {
 	instance, version, environment string
+	cluster                        string
 	start, end                     time.Duration
 	offset                         time.Duration // of its scrapes
 	// requests, failed and slow are counts at a moment; nil: none.
@@ -124,6 +126,9 @@ func (w *world) scrape(p process) {
 		return f(at - p.start)
 	}
 	series := func(name string, more ...string) labels.Labels {
+		if p.cluster != "" {
+			more = append(slices.Clip(more), "cluster", p.cluster)
+		}
 		return labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.instance, "deployment_environment_name", p.environment}, more...)...)
 	}
 	request := func(outcome string) labels.Labels {
@@ -289,5 +294,37 @@ func TestAnalysisQueriesHoldWhatIsFilledIn(t *testing.T) {
 	}
 	if got, reason := runner.Run(t.Context()); got != rollout.Inconclusive || !strings.Contains(reason, "no instance") {
 		t.Errorf("%v: %s", got, reason)
+	}
+}
+
+// Clusters of one environment are analyzed apart, although their instances have the
+// same addresses and the same version.
+func TestAnalysisKeepsClustersApart(t *testing.T) {
+	t.Parallel()
+	for labels, want := range map[string]rollout.Result{
+		"cluster=eu-1": rollout.Passed, "cluster=us-1": rollout.Failed, "cluster=ap-1": rollout.Inconclusive,
+	} {
+		t.Run(labels, func(t *testing.T) {
+			t.Parallel()
+			w := &world{t: t, store: metricstore.New(), now: begin()}
+			for _, p := range pods("v2", -time.Minute, time.Hour, func(p *process) { p.cluster = "eu-1" }) {
+				w.scrape(p)
+			}
+			for _, p := range pods("v2", -time.Minute, time.Hour, func(p *process) { p.cluster, p.failed = "us-1", each(0.2) }) {
+				w.scrape(p)
+			}
+			analysis := readAnalysis(t, analysisOf(t, analysisSpec+"groupBy: [cluster]\n"))
+			values, err := analysis.ParseLabels(labels)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runner := rollout.Runner{
+				Analysis: analysis, Environment: "prod", Version: "v2", Labels: values, Duration: 10 * time.Minute,
+				Interval: 30 * time.Second, MinRequests: rollout.MinRequests, Querier: rollout.Prometheus{URL: w.serve()}, Clock: w, Log: io.Discard,
+			}
+			if got, reason := runner.Run(t.Context()); got != want {
+				t.Errorf("%v: %s; want %v", got, reason, want)
+			}
+		})
 	}
 }

@@ -1,10 +1,12 @@
 package rollout
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,11 +15,14 @@ import (
 // Analysis is what a new version is compared with: the file that scaffold
 // compiles from the objectives of a service.
 //
-// In its queries, [Runner] replaces $environment and $version with their values,
-// escaped for a string in double quotes, $window with the time since the analysis
-// began, as in 90s, and $instances with the query of that name.
+// In its queries, [Runner] replaces $environment, $version and, for each of Labels,
+// ${NAME} with their values, escaped for a string in double quotes, $window with the
+// time since the analysis began, as in 90s, and $instances with the query of that name.
 type Analysis struct {
 	Service string `json:"service"`
+	// Labels keep instances of one environment apart, such as cluster. A rollout is to
+	// one value of each.
+	Labels []string `json:"labels"`
 	// Instances returns a series for each instance of the version.
 	Instances  string      `json:"instances"`
 	Objectives []Objective `json:"objectives"`
@@ -69,14 +74,40 @@ func (a Analysis) check() error {
 	return nil
 }
 
+// ParseLabels parses the values of Labels from pairs separated by commas, as in
+// cluster=eu-1,region=eu. It wants one pair for each label, and no others.
+func (a Analysis) ParseLabels(text string) (map[string]string, error) {
+	values := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if name == "" && value == "" {
+			continue
+		}
+		if !slices.Contains(a.Labels, name) {
+			return nil, fmt.Errorf("unknown label %q; known labels: %s", name, cmp.Or(strings.Join(a.Labels, ", "), "none"))
+		}
+		values[name] = value
+	}
+	for _, name := range a.Labels {
+		if values[name] == "" {
+			return nil, fmt.Errorf("label %s has no value; set one such as %s=eu-1", name, name)
+		}
+	}
+	return values, nil
+}
+
 // fill replaces the placeholders of a query.
-func (a Analysis) fill(query, environment, version string, window time.Duration) string {
-	query = strings.ReplaceAll(query, "$instances", a.Instances)
-	return strings.NewReplacer(
-		"$environment", inQuotes(environment), "$version", inQuotes(version),
+func (r Runner) fill(query string, window time.Duration) string {
+	query = strings.ReplaceAll(query, "$instances", r.Analysis.Instances)
+	values := []string{
+		"$environment", inQuotes(r.Environment), "$version", inQuotes(r.Version),
 		// PromQL has no fractions of a unit, and no empty range.
-		"$window", strconv.Itoa(max(1, int(window/time.Second)))+"s",
-	).Replace(query)
+		"$window", strconv.Itoa(max(1, int(window/time.Second))) + "s",
+	}
+	for _, name := range r.Analysis.Labels {
+		values = append(values, "${"+name+"}", inQuotes(r.Labels[name]))
+	}
+	return strings.NewReplacer(values...).Replace(query)
 }
 
 // inQuotes escapes a value for a string in double quotes, so that it cannot end it.

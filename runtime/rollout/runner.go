@@ -47,14 +47,15 @@ type Clock interface {
 	Wait(ctx context.Context, d time.Duration) error
 }
 
-// Runner analyzes one version in one environment.
+// Runner analyzes one version in one environment, or one part of it.
 type Runner struct {
 	Analysis    Analysis
 	Environment string
 	Version     string
-	Duration    time.Duration // of the analysis, which begins when the rollout is complete
-	Interval    time.Duration // between two evaluations
-	MinRequests float64       // events below which no objective passes
+	Labels      map[string]string // a value for each of Analysis.Labels
+	Duration    time.Duration     // of the analysis, which begins when the rollout is complete
+	Interval    time.Duration     // between two evaluations
+	MinRequests float64           // events below which no objective passes
 	Querier     Querier
 	Clock       Clock
 	// Log receives a line for each evaluation.
@@ -114,7 +115,7 @@ func (r Runner) Check(ctx context.Context) error {
 		if q == "" {
 			continue
 		}
-		_, _, err := r.Querier.Number(ctx, r.Analysis.fill(q, r.Environment, r.Version, r.Duration))
+		_, _, err := r.Querier.Number(ctx, r.fill(q, r.Duration))
 		if !isNoData(err) && err != nil {
 			return err
 		}
@@ -178,7 +179,7 @@ type counts struct {
 func (r Runner) evaluate(ctx context.Context, window time.Duration) evaluation {
 	var e evaluation
 	number := func(query string) (float64, error) {
-		n, warnings, err := r.Querier.Number(ctx, r.Analysis.fill(query, r.Environment, r.Version, window))
+		n, warnings, err := r.Querier.Number(ctx, r.fill(query, window))
 		if len(warnings) > 0 {
 			e.incomplete = strings.Join(warnings, "; ")
 		}

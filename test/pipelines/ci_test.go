@@ -44,6 +44,7 @@ func TestCI(t *testing.T) {
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
 			env.Setenv("VERSION", "v2")
 			env.Setenv("ANALYSIS_DURATION", "1s")
+			env.Setenv("ANALYSIS_LABELS", "cluster=eu-1")
 			env.Setenv("D1", "sha256:"+strings.Repeat("1", 64))
 			env.Setenv("D2", "sha256:"+strings.Repeat("2", 64))
 			env.Setenv("D3", "sha256:"+strings.Repeat("3", 64))

@@ -3,7 +3,8 @@
 //	go run .../rollout/rollout-analysis -file deploy/analysis.json -environment prod -version v1.4.0 -duration 10m
 //
 // It queries the Prometheus at PROMETHEUS_URL, with the bearer token of
-// PROMETHEUS_TOKEN. It exits with 0 when the analysis passed, 3 when it failed and
+// PROMETHEUS_TOKEN. ANALYSIS_LABELS has the values of the labels that the file
+// lists, as in cluster=eu-1. It exits with 0 when the analysis passed, 3 when it failed and
 // the version should be rolled back, 4 when it is inconclusive, 64 for invalid
 // usage, 1 for any other error.
 package main
@@ -44,7 +45,7 @@ type options struct {
 	duration                   time.Duration
 	minRequests                float64
 	check                      bool
-	url, token                 string
+	url, token, labels         string
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
@@ -63,8 +64,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return exit(exitError, err)
 	}
+	labels, err := analysis.ParseLabels(o.labels)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("ANALYSIS_LABELS=%q: %w", o.labels, err))
+	}
 	runner := rollout.Runner{
-		Analysis: analysis, Environment: o.environment, Version: o.version,
+		Analysis: analysis, Environment: o.environment, Version: o.version, Labels: labels,
 		Duration: o.duration, Interval: interval(o.duration), MinRequests: o.minRequests,
 		Querier: rollout.Prometheus{URL: o.url, Token: o.token}, Clock: clock{}, Log: stdout,
 	}
@@ -113,7 +118,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	if err := f.Parse(args); err != nil {
 		return options{}, err
 	}
-	o.url, o.token = getenv("PROMETHEUS_URL"), getenv("PROMETHEUS_TOKEN")
+	o.url, o.token, o.labels = getenv("PROMETHEUS_URL"), getenv("PROMETHEUS_TOKEN"), getenv("ANALYSIS_LABELS")
 	return o, o.validate(f.Args())
 }
 

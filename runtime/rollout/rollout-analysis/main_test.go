@@ -75,3 +75,33 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+// A rollout to one cluster must not be analyzed by the events of all clusters.
+func TestLabelsAreRequired(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "analysis.json")
+	text := strings.Replace(analysis, `"instances":"instances"`, `"labels":["cluster"],"instances":"instances ${cluster}"`, 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := serve(t, map[string]string{"count(instances)": "3", "total": "100", "bad": "0"})
+	for labels, tt := range map[string]struct {
+		want int
+		says string
+	}{
+		"cluster=eu-1":        {exitInconclusive, "no instance of version v2"},
+		"":                    {exitUsage, `ANALYSIS_LABELS="": label cluster has no value; set one such as cluster=eu-1`},
+		"cluster=":            {exitUsage, "label cluster has no value"},
+		"zone=a,cluster=eu-1": {exitUsage, `unknown label "zone"; known labels: cluster`},
+		"eu-1":                {exitUsage, `unknown label "eu-1"`},
+	} {
+		environment := func(name string) string {
+			return map[string]string{"PROMETHEUS_URL": address, "ANALYSIS_LABELS": labels}[name]
+		}
+		var out strings.Builder
+		got := run(t.Context(), []string{"-file", file, "-environment", "prod", "-version", "v2", "-duration", "1s"}, environment, &out, &out)
+		if got != tt.want || !strings.Contains(out.String(), tt.says) {
+			t.Errorf("%q: exit code %d, want %d with %q:\n%s", labels, got, tt.want, tt.says, &out)
+		}
+	}
+}
