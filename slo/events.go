@@ -40,7 +40,7 @@ type events interface {
 type scope struct {
 	matchers    []*labels.Matcher
 	environment string
-	presence    string // metric that exists as long as a process reports
+	presence    string // metric that exists as long as an instance reports
 	parsed      selectors
 }
 

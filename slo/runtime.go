@@ -9,15 +9,15 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// selfAlerts are tickets on what the runtime says of itself: it gives up
-// something of its own rather than let users wait, and somebody has to know.
-func (c *compiler) selfAlerts() {
+// runtimeAlerts are tickets on what the runtime drops or rejects to keep requests
+// fast.
+func (c *compiler) runtimeAlerts() {
 	c.telemetryDropped()
-	c.logsBlocked()
-	c.labelOverflow()
-	c.limiterAtFloor()
+	c.logsDropped()
+	c.metricCardinalityLimitReached()
+	c.concurrencyLimitAtMinimum()
 	if c.spec.ConnectionPool {
-		c.poolWaits()
+		c.dbConnectionPoolSaturated()
 	}
 	c.saturationAlerts()
 }
@@ -42,9 +42,9 @@ func (c *compiler) telemetryDropped() {
 	})
 }
 
-// logsBlocked is apart from other drops, because another team mends it: whoever
+// logsDropped is apart from other drops, because another team fixes it: the one that
 // runs the node.
-func (c *compiler) logsBlocked() {
+func (c *compiler) logsDropped() {
 	blocked := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelReason, semconv.DropBlocked))
 	sum := c.lost(blocked)
 	c.alert(Alert{
@@ -54,12 +54,12 @@ func (c *compiler) logsBlocked() {
 		Alert: camel(c.spec.Service) + "LogsDropped", Expr: sum + " > 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; nobody reads them",
-		description: "Users feel nothing. Whatever reads the standard output of the processes has stopped or is too slow, and the log has a hole.",
+		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; stdout is not read",
+		description: "Users feel nothing. The reader of the standard output of the instances has stopped or is too slow, and the log has a gap.",
 	})
 }
 
-func (c *compiler) labelOverflow() {
+func (c *compiler) metricCardinalityLimitReached() {
 	sum := c.lost(c.scope.metric(semconv.RuntimeCardinalityOverflow), semconv.LabelMetric, semconv.LabelLabel)
 	c.alert(Alert{
 		Kind: KindMetricCardinalityLimitReached, Tier: TierTicket, SLO: -1,
@@ -74,10 +74,10 @@ func (c *compiler) labelOverflow() {
 	})
 }
 
-// limiterAtFloor says that shedding no longer helps.
-func (c *compiler) limiterAtFloor() {
-	floor := c.scope.metric(semconv.RuntimeOverloadAtMinLimit)
-	check := c.by("max", floor.String())
+// concurrencyLimitAtMinimum means that shedding no longer helps.
+func (c *compiler) concurrencyLimitAtMinimum() {
+	atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit)
+	check := c.by("max", atMinimum.String())
 	c.alert(Alert{
 		Kind: KindConcurrencyLimitAtMinimum, Tier: TierTicket, SLO: -1,
 		Check: check, Expect: "0",
@@ -86,19 +86,19 @@ func (c *compiler) limiterAtFloor() {
 		Alert: camel(c.spec.Service) + "ConcurrencyLimitAtMinimum", Expr: check + " == 1", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": a process takes the fewest requests it may, and is still slow",
-		description: "What it refuses spends the error budget; when users feel it, a page says so. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+		summary:     c.subject() + ": an instance is slow at its minimum concurrency limit",
+		description: "Rejected requests spend the error budget; when users feel it, a page fires. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
 	})
 }
 
-// A line for connections that is worth a look: one caller in it at any time, all
-// processes together, and for longer than a burst, in which the pool grows.
+// A wait for connections that is worth a look: one caller at any time, over all
+// instances, and for longer than a burst, in which the pool grows.
 const (
 	waitingCallers = "1"
 	poolFor        = 10 * time.Minute
 )
 
-func (c *compiler) poolWaits() {
+func (c *compiler) dbConnectionPoolSaturated() {
 	waited := c.scope.metric(semconv.DBClientConnectionWaitTime)
 	by := append(c.spec.Identity(), semconv.LabelPoolName)
 	line := func(by ...string) string {
