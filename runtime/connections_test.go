@@ -296,12 +296,12 @@ func TestHeadersStayWithinTheMemoryLimit(t *testing.T) {
 		connections int
 		send        string
 	}{
-		"11,000 fields and a part of the body":       {300, header(11_000, 0) + "\r\nx"},
-		"11,000 fields without an end":               {300, header(11_000, 0)},
-		"the largest header that passes":             {bound - 100, header(120, 120) + "\r\nx"},
-		"650 fields after another request":           {bound - 100, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n" + header(650, 0)},
-		"the largest header without an end":          {bound - 100, header(120, 120)},
-		"streams of HTTP/2, which is off":            {300, streams(0, literals(430, 110))},
+		"11,000 fields and a part of the body": {300, header(11_000, 0) + "\r\nx"},
+		"11,000 fields without an end":         {300, header(11_000, 0)},
+		"the largest header that passes":       {bound - 100, header(120, 120) + "\r\nx"},
+		"650 fields after another request":     {bound - 100, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n" + header(650, 0)},
+		"the largest header without an end":    {bound - 100, header(120, 120)},
+		"streams of HTTP/2, which is off":      {300, streams(0, literals(430, 110))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limited := cgroup.NewMemory(t, container)

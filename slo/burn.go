@@ -24,7 +24,7 @@ func (c *compiler) burn(o resolved, p Pair) {
 		return
 	}
 	c.alert(Alert{
-		Kind: KindBudgetBurn, Tier: p.Tier, SLO: o.index,
+		Kind: KindErrorBudgetBurn, Tier: p.Tier, SLO: o.index,
 		Burn:   &Burn{Pair: p, Threshold: limit.exact, MinBadEvents: o.minBadEvents(), ratio: limit.ratio},
 		Check:  o.burnWindow(p, p.Short),
 		Expect: "at or below " + limit.text,

@@ -29,14 +29,14 @@ func Compile(spec Spec) (Rules, error) {
 
 // compiler adds the rules of one specification to the group of their tier.
 type compiler struct {
-	spec    Spec
-	scope   scope
-	page    Group
-	ticket  Group
-	living  Group // of the alerts on processes
-	alerts  []Alert
-	notes   []string
-	written map[string]string // what several objectives share, by tier and increase
+	spec      Spec
+	scope     scope
+	page      Group
+	ticket    Group
+	instances Group // of the alerts on instance health
+	alerts    []Alert
+	notes     []string
+	written   map[string]string // what several objectives share, by tier and increase
 	// budgetTexts are parts of annotations by period and grouping.
 	budgetTexts map[string]string
 	limits      map[string]limit // by pair, period and objective
@@ -45,8 +45,8 @@ type compiler struct {
 func (c *compiler) compile() Rules {
 	c.page = c.group(TierPage, pageInterval)
 	c.ticket = c.group(TierTicket, ticketInterval)
-	c.living = c.group(TierAlive, aliveInterval)
-	c.aliveRecords()
+	c.instances = c.group(TierInstances, instancesInterval)
+	c.instanceRecords()
 	objectives := make([]resolved, len(c.spec.SLOs))
 	for i := range objectives {
 		objectives[i] = c.resolve(i)
@@ -62,7 +62,7 @@ func (c *compiler) compile() Rules {
 	c.noteLinks()
 	c.noteReceivers()
 	rules := Rules{Spec: c.spec, Notes: c.notes, Alerts: c.alerts}
-	for _, g := range []Group{c.page, c.ticket, c.living} {
+	for _, g := range []Group{c.page, c.ticket, c.instances} {
 		if len(g.Rules) > 0 {
 			rules.Groups = append(rules.Groups, g)
 		}
@@ -74,7 +74,7 @@ func (c *compiler) group(tier Tier, every time.Duration) Group {
 	const perObjective, perService = 12, 40 // saves copies, bounds nothing
 	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
 	name := c.spec.Service + "-slo-" + string(tier)
-	if tier == TierAlive {
+	if tier == TierInstances {
 		name = c.spec.Service + "-instances"
 		offset, rules = 0, perService // no increase is cut short by a sample that comes late
 	}
@@ -89,8 +89,8 @@ func (c *compiler) tier(t Tier) *Group {
 	switch t {
 	case TierPage:
 		return &c.page
-	case TierAlive:
-		return &c.living
+	case TierInstances:
+		return &c.instances
 	}
 	return &c.ticket
 }
@@ -234,7 +234,7 @@ func (c *compiler) alertsOf(o resolved) {
 	for _, p := range pairs() {
 		c.burn(o, p)
 	}
-	c.noData(o)
+	c.sloNoData(o)
 }
 
 // ref reads a series of the objective.

@@ -25,7 +25,7 @@ func (r Rules) Counts() []Counts {
 	for i, o := range r.Spec.SLOs {
 		counts := Counts{Objective: o.Name, Target: o.Target, Window: o.Window}
 		for _, a := range r.Alerts {
-			if a.Kind == KindBudgetBurn && a.SLO == i {
+			if a.Kind == KindErrorBudgetBurn && a.SLO == i {
 				counts.Burns = append(counts.Burns, a)
 			}
 		}

@@ -80,7 +80,7 @@ func (r Rules) Evaluation(tier Tier) time.Duration {
 }
 
 // Delay is the longest time that an alert of the tier adds to its drill: the lag
-// and the next evaluation. For [TierAlive], whose alerts are no part of a drill,
+// and the next evaluation. For [TierInstances], whose alerts are no part of a drill,
 // it is what comes before their own delay.
 func (r Rules) Delay(tier Tier) time.Duration { return r.Lag(tier) + r.Evaluation(tier) }
 

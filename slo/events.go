@@ -32,15 +32,15 @@ type events interface {
 	routed() bool
 	// selectors are what is counted.
 	selectors() []selector
-	// watched are the queries of a gate, on the processes of one version.
-	watched(w watched) GateQueries
+	// analyzed returns the queries of a rollout analysis, for the instances of one version.
+	analyzed(w analyzed) AnalysisQueries
 }
 
 // scope is the part of a specification that stands in every query.
 type scope struct {
 	matchers    []*labels.Matcher
 	environment string
-	presence    string // metric that exists as long as a process reports
+	presence    string // metric that exists as long as an instance reports
 	parsed      selectors
 }
 

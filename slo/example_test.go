@@ -33,10 +33,10 @@ slos:
 	// Output:
 	// orders.page.rules.yaml
 	// orders.ticket.rules.yaml
-	// orders.alive.rules.yaml
+	// orders.instances.rules.yaml
 	// orders.page.test.yaml
 	// orders.ticket.test.yaml
-	// orders.alive.test.yaml
+	// orders.instances.test.yaml
 	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="1h"} after 1m44s
 	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="6h"} after 4m19s
 	// half of the requests fail: OrdersAvailabilityErrorBudgetBurn{long="1d"} after 8m38s

@@ -80,7 +80,7 @@ func load(tb testing.TB, data []byte) *rulefmt.RuleGroups {
 	tb.Helper()
 	groups, errs := rulefmt.Parse(data, false, model.LegacyValidation, newParser(), slog.New(slog.DiscardHandler))
 	if len(errs) > 0 {
-		tb.Fatalf("Prometheus refuses the file: %v\n%s", errs, data)
+		tb.Fatalf("Prometheus rejects the file: %v\n%s", errs, data)
 	}
 	return groups
 }

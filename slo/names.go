@@ -21,8 +21,8 @@ const (
 	recordBurn        = "slo:current_burn_rate:ratio"
 	recordPeriodBurn  = "slo:period_burn_rate:ratio"
 	recordRemaining   = "slo:period_error_budget_remaining:ratio"
-	recordTargets     = "service:up:sum"                      // processes that answer, by environment
-	recordEnvironment = "service:last_seen:timestamp_seconds" // when an environment last had a process
+	recordTargets     = "service:up:sum"                      // instances that respond, by environment
+	recordEnvironment = "service:last_seen:timestamp_seconds" // when an environment last had an instance
 )
 
 // Labels and annotations of alerts.
@@ -60,7 +60,7 @@ func camel(name string) string {
 const maxUID = 40
 
 // BoardUID is the uid of a service's board, such as orders-overview. A uid that
-// Grafana would refuse as too long ends in a hash of the whole.
+// Grafana would reject as too long ends in a hash of the whole.
 func BoardUID(service, board string) string {
 	uid := service + "-" + board
 	if len(uid) <= maxUID {

@@ -88,7 +88,7 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestOpenSLOThatRulesCannotFollowIsRefused(t *testing.T) {
+func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, replacement, want string }{
 		"time slices":        {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},

@@ -52,8 +52,8 @@ func (r Rules) testFile(g Group) []byte {
 	y.raw("rule_files:\n- " + r.fileName(g) + "\nevaluation_interval: " + window(g.Interval) + "\ntests:\n")
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	c.page, c.ticket = c.group(TierPage, pageInterval), c.group(TierTicket, ticketInterval)
-	if g.Tier == TierAlive {
-		r.testAlive(y, c)
+	if g.Tier == TierInstances {
+		r.testInstances(y, c)
 		return y.Bytes()
 	}
 	for i := range r.Spec.SLOs {

@@ -15,17 +15,17 @@ type Tier string
 const (
 	TierPage   Tier = "page"
 	TierTicket Tier = "ticket"
-	// TierAlive is the group of the pages on processes as a whole. It runs more
-	// often than increases are long, because whether somebody answers needs no increase.
-	// Alerts themselves are pages or tickets.
-	TierAlive Tier = "alive"
+	// TierInstances is the group of the pages on instance health. It runs more often
+	// than increases are long, because instance health needs no increase. Alerts
+	// themselves are pages or tickets.
+	TierInstances Tier = "instances"
 )
 
 // Rules is what one specification compiles to. It must not be modified.
 type Rules struct {
 	// Spec is what was compiled, with its defaults.
 	Spec Spec
-	// Groups hold one page group, one ticket group and one on processes, in this
+	// Groups hold one page group, one ticket group and one on instance health, in this
 	// order; a group without rules is left out.
 	Groups []Group
 	// Notes say what was left out and why, for people to read.
@@ -76,24 +76,24 @@ func labelSet(labels ...Label) []Label {
 // Kind is what an alert is about.
 type Kind string
 
-// The kinds of alerts.
+// The kinds of alerts. Their texts are the names of the alerts in words.
 const (
-	KindBudgetBurn                    Kind = "budget burn"       // an error budget is spent too fast
-	KindNoData                        Kind = "no data"           // an objective has nothing to measure
-	KindDataIncomplete                Kind = "data incomplete"   // rules did not run, or had nothing to read
-	KindDown                          Kind = "down"              // too few processes answer the scraper
-	KindCrashLoop                     Kind = "crash loop"        // processes start and crash again and again
-	KindNotReady                      Kind = "not ready"         // processes run but take no requests
-	KindScrapeIntervalMismatch        Kind = "scrape mismatch"   // samples come at another interval than declared
-	KindDependency                    Kind = "dependency"        // a health check fails
-	KindTelemetryDropped              Kind = "telemetry dropped" // traces, logs or profiles are lost
-	KindLogsDropped                   Kind = "logs blocked"      // nobody reads the standard output
-	KindMetricCardinalityLimitReached Kind = "label overflow"    // a label has more values than it may
-	KindConcurrencyLimitAtMinimum     Kind = "limiter at floor"  // shedding no longer helps
-	KindDBConnectionPoolSaturated     Kind = "pool waits"        // callers stand in line for connections
-	KindHpaMaxedOut                   Kind = "at maximum"        // the autoscaler may add no more processes
-	KindCPUHigh                       Kind = "CPU saturated"     // Go uses every processor that it may
-	KindMemoryNearLimit               Kind = "memory near limit" // Go is at GOMEMLIMIT
+	KindErrorBudgetBurn               Kind = "budget burn"                      // an error budget burns too fast
+	KindSLONoData                     Kind = "SLO no data"                      // an objective has nothing to measure
+	KindSLODataIncomplete             Kind = "SLO data incomplete"              // rules did not run, or had no data
+	KindDown                          Kind = "down"                             // too few instances respond to scrapes
+	KindCrashLooping                  Kind = "crash looping"                    // instances start and crash repeatedly
+	KindNotReady                      Kind = "not ready"                        // instances run but accept no requests
+	KindScrapeIntervalMismatch        Kind = "scrape interval mismatch"         // samples come at another interval than declared
+	KindHealthCheckFailing            Kind = "health check failing"             // a health check fails
+	KindTelemetryDropped              Kind = "telemetry dropped"                // traces, logs or profiles are lost
+	KindLogsDropped                   Kind = "logs dropped"                     // the standard output is not read
+	KindMetricCardinalityLimitReached Kind = "metric cardinality limit reached" // a label has more values than its limit
+	KindConcurrencyLimitAtMinimum     Kind = "concurrency limit at minimum"     // shedding no longer helps
+	KindDBConnectionPoolSaturated     Kind = "DB connection pool saturated"     // callers wait for connections
+	KindHpaMaxedOut                   Kind = "HPA maxed out"                    // the autoscaler may add no more instances
+	KindCPUHigh                       Kind = "CPU high"                         // Go uses all CPU that it may
+	KindMemoryNearLimit               Kind = "memory near limit"                // Go is at GOMEMLIMIT
 )
 
 // Alert describes one alert: what the drill, the runbooks and a board need to
@@ -105,7 +105,7 @@ type Alert struct {
 	// SLO is the index of the objective in the specification, -1 for alerts on
 	// the service as a whole.
 	SLO int
-	// Burn is set for [KindBudgetBurn].
+	// Burn is set for [KindErrorBudgetBurn].
 	Burn *Burn
 	// Check is the query that tells whether the alert is real, and Expect is
 	// what it returns when all is well.

@@ -283,7 +283,7 @@ func TestGroupsWaitForOneScrape(t *testing.T) {
 					scrape, g.Name, g.Interval, g.QueryOffset, interval, rules.Spec.ScrapeInterval)
 			}
 		}
-		if g := rules.Groups[2]; g.Tier != slo.TierAlive || g.Interval != 15*time.Second || g.QueryOffset != 0 {
+		if g := rules.Groups[2]; g.Tier != slo.TierInstances || g.Interval != 15*time.Second || g.QueryOffset != 0 {
 			t.Errorf("%s scrapes: %s every %s with offset %s", scrape, g.Name, g.Interval, g.QueryOffset)
 		}
 	}
@@ -294,7 +294,7 @@ func TestPagesOnProcessesAreInTime(t *testing.T) {
 	for scrape := 5; scrape <= 60; scrape++ {
 		rules := mustCompile(t, fmt.Sprintf("%sruntime: true\nscrapeInterval: %ds\n", minimal, scrape))
 		if got := rules.GoneWithin(); got > 3*time.Minute {
-			t.Errorf("%d s scrapes: a page comes %s after the last process is gone", scrape, got)
+			t.Errorf("%d s scrapes: a page comes %s after the last instance is gone", scrape, got)
 		}
 		for _, a := range rules.Alerts {
 			// A lost scrape lasts until the next one and its timeout.

@@ -28,8 +28,8 @@ const (
 type RunbookOptions struct {
 	Rollback string // command that brings back the version before
 	History  string // command that lists what was deployed
-	Scale    string // command that starts more processes
-	Restart  string // command that replaces every process
+	Scale    string // command that starts more instances
+	Restart  string // command that replaces every instance
 	Status   string // command that shows what runs
 }
 
@@ -155,7 +155,7 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 }
 
 func (r Rules) description(a Alert) string {
-	if a.SLO >= 0 && r.Spec.SLOs[a.SLO].Description != "" && a.Kind == KindBudgetBurn {
+	if a.SLO >= 0 && r.Spec.SLOs[a.SLO].Description != "" && a.Kind == KindErrorBudgetBurn {
 		return r.Spec.SLOs[a.SLO].Description
 	}
 	return r.Spec.Description
@@ -164,7 +164,7 @@ func (r Rules) description(a Alert) string {
 // feels says in one sentence what users of the service notice.
 func (r Rules) feels(a Alert) string {
 	switch a.Kind {
-	case KindBudgetBurn:
+	case KindErrorBudgetBurn:
 		o := r.Spec.SLOs[a.SLO]
 		switch in := o.Indicator; {
 		case in.Availability != nil:
@@ -175,14 +175,14 @@ func (r Rules) feels(a Alert) string {
 			return "Too many events that the objective " + o.Name + " counts are bad."
 		}
 	case KindDown:
-		return "Requests are refused or time out. No request metric shows it, because nothing is left to count."
-	case KindCrashLoop:
-		return "Requests break off when a process dies under them, and are refused while none runs. Between two crashes all is well."
+		return "Requests are rejected or time out. No request metric shows it, because no instance counts them."
+	case KindCrashLooping:
+		return "Requests fail when their instance crashes, and are rejected while none runs. Between two crashes everything works."
 	case KindNotReady:
-		return "Requests are refused by the load balancer, which finds no process to send them to."
-	case KindDependency:
+		return "The load balancer rejects requests, because no instance is ready."
+	case KindHealthCheckFailing:
 		return "Whatever needs the dependency fails fast. If users feel it, a budget alert fires too."
-	case KindNoData, KindDataIncomplete, KindScrapeIntervalMismatch:
+	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
 		return "Nothing by itself. But alerts on errors may stay silent while this lasts."
 	case KindTelemetryDropped:
 		return "Nothing. Traces, logs or profiles will be missing when somebody looks for them."
@@ -191,15 +191,15 @@ func (r Rules) feels(a Alert) string {
 	case KindMetricCardinalityLimitReached:
 		return "Nothing. One metric can no longer tell the values of one label apart."
 	case KindConcurrencyLimitAtMinimum:
-		return "Some requests are refused with 503 and Retry-After, the least important ones first; the others are slow."
+		return "Some requests are rejected with 503 and Retry-After, the least important ones first; the others are slow."
 	case KindDBConnectionPoolSaturated:
 		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
 	case KindHpaMaxedOut:
-		return "Nothing yet. The next rise in traffic finds no more processes: requests wait, then some are refused."
+		return "Nothing yet. The next rise in traffic gets no more instances: requests wait, then some are rejected."
 	case KindCPUHigh:
-		return "Every request is slower: it waits for a processor. If it is too slow, a budget alert fires too."
+		return "Every request is slower: it waits for CPU. If it is too slow, a budget alert fires too."
 	case KindMemoryNearLimit:
-		return "Requests are slower, since collecting garbage takes processors from them; and break off if the kernel ends the process."
+		return "Requests are slower, because garbage collection takes CPU from them; they fail if the kernel kills the instance."
 	}
 	return ""
 }
@@ -248,15 +248,15 @@ func (r Rules) checks(a Alert) []check {
 			check{"What runs now?", versions + ")", "one version"},
 			check{"What ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
 	}
-	out = append(out, check{"Which processes are new within six hours?", present + " unless " + present + " offset 6h", "nothing, unless somebody deployed"})
+	out = append(out, check{"Which instances are new within six hours?", present + " unless " + present + " offset 6h", "nothing, unless somebody deployed"})
 	if a.Where != "" {
 		out = append(out, check{"Where?", a.Where, "nothing; what it lists is the worst first"})
 	}
-	if r.Spec.Runtime && a.Kind != KindDependency {
+	if r.Spec.Runtime && a.Kind != KindHealthCheckFailing {
 		out = append(out, check{"Which dependency?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "nothing; what it lists is away"})
 	}
 	if a.Kind != KindDown {
-		out = append(out, check{"Does it run?", c.by("sum", present), "the number of processes that should run"})
+		out = append(out, check{"Does it run?", c.by("sum", present), "the number of instances that should run"})
 	}
 	for i := range out {
 		out[i].Query = inFence(out[i].Query)
@@ -281,7 +281,7 @@ func (r Rules) links(a Alert) []link {
 		if a.Kind.saturation() {
 			add("Saturation board", base+"/d/"+BoardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
 		}
-		if a.Kind == KindBudgetBurn {
+		if a.Kind == KindErrorBudgetBurn {
 			add("Objective board", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
 		}
 		add("Logs, traces and profiles: from any panel of the overview board", base+"/explore")

@@ -7,13 +7,13 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// saturationAlerts are tickets on what a service runs out of while users feel
-// nothing yet, and what its autoscaler cannot mend.
+// saturationAlerts are tickets on resources that run out before users feel it, and
+// that the autoscaler cannot add.
 func (c *compiler) saturationAlerts() {
 	if r := c.spec.Replicas; r.Max > r.Min {
-		c.atMaximum(r.Max)
+		c.hpaMaxedOut(r.Max)
 	}
-	c.cpuSaturated()
+	c.cpuHigh()
 	c.memoryNearLimit()
 }
 
@@ -23,7 +23,7 @@ func (k Kind) saturation() bool {
 }
 
 // How long, and how much of it: longer than a burst or a roll-out, in which there
-// are more processes than usual. At nine tenths of its processors a Go process
+// are more instances than usual. At nine tenths of its processors a Go process
 // lets goroutines wait (its scheduler's latency rises); at 95 % of GOMEMLIMIT
 // the collector runs nearly without pause.
 const (
@@ -33,7 +33,7 @@ const (
 	fullMemory    = "0.95"
 )
 
-func (c *compiler) atMaximum(most int) {
+func (c *compiler) hpaMaxedOut(most int) {
 	running := c.by("sum", c.presence().String())
 	if c.spec.Metrics == MetricsPush {
 		running = c.by("count", c.presence().String())
@@ -47,12 +47,12 @@ func (c *compiler) atMaximum(most int) {
 		Alert: camel(c.spec.Service) + "HpaMaxedOut", Expr: running + " >= " + highest, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value }} processes run, and the autoscaler may add no more",
-		description: "Users feel nothing yet. The next rise in traffic is not answered by more processes: requests will wait, and some will be refused. " + c.sinceText(saturatedFor),
+		summary:     c.subject() + ": {{ $value }} instances run, and the autoscaler may add no more",
+		description: "Users feel nothing yet. The next rise in traffic gets no more instances: requests will wait, and some will be rejected. " + c.sinceText(saturatedFor),
 	})
 }
 
-func (c *compiler) cpuSaturated() {
+func (c *compiler) cpuHigh() {
 	used := "rate(" + c.scope.metric(semconv.ProcessCPU).String() + "[5m])"
 	share := c.by("sum", used) + " / " + c.by("sum", c.scope.metric(semconv.GoMaxProcs).String())
 	c.alert(Alert{
@@ -63,8 +63,8 @@ func (c *compiler) cpuSaturated() {
 		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + saturatedCPU, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": processes use {{ $value | humanizePercentage }} of the processors that Go may use",
-		description: "Goroutines wait for a processor, and every request pays for it. " + c.sinceText(saturatedFor),
+		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of the CPU that Go may use",
+		description: "Goroutines wait for CPU, so every request is slower. " + c.sinceText(saturatedFor),
 	})
 }
 
@@ -79,7 +79,7 @@ func (c *compiler) memoryNearLimit() {
 		Alert: camel(c.spec.Service) + "MemoryNearLimit", Expr: highest + " > " + fullMemory, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": a process holds {{ $value | humanizePercentage }} of GOMEMLIMIT",
-		description: "Go collects garbage nearly without pause to stay below it. A little more, and the kernel ends the process with what it works on. " + c.sinceText(saturatedFor),
+		summary:     c.subject() + ": an instance uses {{ $value | humanizePercentage }} of GOMEMLIMIT",
+		description: "Go collects garbage nearly without pause to stay below it. A little more, and the kernel kills the instance with its requests in flight. " + c.sinceText(saturatedFor),
 	})
 }

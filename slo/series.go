@@ -10,7 +10,7 @@ const (
 	RecordBurn       = recordBurn       // how many times faster than allowed the budget burns now
 	RecordPeriodBurn = recordPeriodBurn // the same over the whole period
 	RecordRemaining  = recordRemaining  // share of the budget that is left
-	RecordTargets    = recordTargets    // processes that answer, by environment
+	RecordTargets    = recordTargets    // instances that respond, by environment
 )
 
 // Labels of recorded series and of alerts.

@@ -23,7 +23,7 @@ const (
 // trusted: 72 minutes are missing.
 const minCoverage = "0.95"
 
-// presence is the series that exists as long as a process reports: up, which
+// presence is the series that exists as long as an instance reports: up, which
 // the scraper writes, or target_info where metrics are pushed.
 func (c *compiler) presence() selector { return c.scope.metric(c.scope.presence) }
 
@@ -44,14 +44,14 @@ func (c *compiler) ofService(record string) string {
 }
 
 func (c *compiler) serviceAlerts() {
-	c.aliveAlerts()
+	c.instanceAlerts()
 	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
-		c.dataIncomplete() // looks at no other
+		c.sloDataIncomplete() // looks at no other
 	}
-	c.scrapeMismatch()
+	c.scrapeIntervalMismatch()
 	if c.spec.Runtime {
-		c.dependencyFailing()
-		c.selfAlerts()
+		c.healthCheckFailing()
+		c.runtimeAlerts()
 	}
 }
 
@@ -59,9 +59,9 @@ func (c *compiler) sinceText(d time.Duration) string {
 	return "It has been so for " + window(d) + " or longer."
 }
 
-// noData tells an objective that measures nothing from one that has nothing to
+// sloNoData tells an objective that measures nothing from one that has nothing to
 // measure: an idle service has increases of zero.
-func (c *compiler) noData(o resolved) {
+func (c *compiler) sloNoData(o resolved) {
 	t := c.counting(o, TierTicket)
 	present := c.presence().String()
 	if c.spec.Metrics == MetricsScrape {
@@ -81,7 +81,7 @@ func (c *compiler) noData(o resolved) {
 	}
 	check := "count by (" + c.kept(labelSLI) + ") (" + c.ofService(t.bad()) + ")"
 	c.alert(Alert{
-		Kind: KindNoData, Tier: TierTicket, SLO: o.index,
+		Kind: KindSLONoData, Tier: TierTicket, SLO: o.index,
 		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
@@ -92,14 +92,14 @@ func (c *compiler) noData(o resolved) {
 	})
 }
 
-// dataIncomplete says that budgets are worth less than they look. A young
+// sloDataIncomplete says that budgets are worth less than they look. A young
 // environment and one that was taken away on purpose are left alone.
-func (c *compiler) dataIncomplete() {
+func (c *compiler) sloDataIncomplete() {
 	// A route that was removed is no gap, so increases by label are left out.
 	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelSLI, groupedSLIs)
 	daily := covered(coverage, day)
 	c.alert(Alert{
-		Kind: KindDataIncomplete, Tier: TierTicket, SLO: -1,
+		Kind: KindSLODataIncomplete, Tier: TierTicket, SLO: -1,
 		Check: daily, Expect: "1, and " + minCoverage + " at least",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLODataIncomplete",
@@ -112,9 +112,9 @@ func (c *compiler) dataIncomplete() {
 	})
 }
 
-// scrapeMismatch compares the real spacing of samples with the declared one,
+// scrapeIntervalMismatch compares the real spacing of samples with the declared one,
 // which every increase depends on.
-func (c *compiler) scrapeMismatch() {
+func (c *compiler) scrapeIntervalMismatch() {
 	declared := int64(c.spec.ScrapeInterval / time.Second)
 	spacing := "600 / " + c.by("max", "count_over_time("+c.presence().String()+"[10m])")
 	c.alert(Alert{
@@ -131,16 +131,16 @@ func (c *compiler) scrapeMismatch() {
 	})
 }
 
-func (c *compiler) dependencyFailing() {
+func (c *compiler) healthCheckFailing() {
 	check := "min by (" + c.kept(semconv.LabelCheck) + ") (" + c.scope.metric(semconv.RuntimeHealthCheckUp).String() + ")"
 	c.alert(Alert{
-		Kind: KindDependency, Tier: TierTicket, SLO: -1,
+		Kind: KindHealthCheckFailing, Tier: TierTicket, SLO: -1,
 		Check: check, Expect: "1", Where: c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "HealthCheckFailing", Expr: check + " == 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one process or more",
+		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one or more instances",
 		description: "Requests that need it fail fast and count as errors; when users feel it, a page says so. " + c.sinceText(brokenFor),
 	})
 }

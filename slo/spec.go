@@ -102,7 +102,7 @@ func (s Severities) Of(tier Tier) string {
 	return s.Ticket
 }
 
-// Replicas is how many processes the service should have.
+// Replicas is how many instances the service should have.
 type Replicas struct {
 	Min int `yaml:"min"` // 0: unknown; then only the loss of all of them pages
 	Max int `yaml:"max"` // where the autoscaler ends; 0: unknown, or there is none

@@ -180,9 +180,9 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 			minimal + "links: {grafana: grafana.local}\n",
 			`f:5:18: links.grafana: "grafana.local" is not an address; write one such as https://grafana.company.tld`,
 		},
-		"a group by process": {
+		"a group by instance": {
 			bad(good + "    groupBy: [instance]\n"),
-			`f:7:15: slos[0].groupBy[0]: "instance" changes with each process, so its budget would never last; group by a label such as http_route`,
+			`f:7:15: slos[0].groupBy[0]: "instance" changes with each instance, so its budget would never last; group by a label such as http_route`,
 		},
 		"too many group labels": {
 			bad(good + "    groupBy: [a, b, c]\n"),

@@ -41,7 +41,7 @@ func (r Rules) Flows(objective string, labels map[string]string) []Flow {
 	return nil
 }
 
-// Presence is a series that says that a process runs, with the given labels:
+// Presence is a series that says that an instance runs, with the given labels:
 // what its alerts watch.
 func (r Rules) Presence(labels map[string]string) map[string]string {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}

@@ -300,9 +300,9 @@ func (p Percent) validate(r Reporter, path string) {
 	}
 }
 
-// groupsPerProcess are labels whose values come and go with processes, so that
+// groupsPerInstance are labels whose values come and go with instances, so that
 // no budget could be kept for one.
-var groupsPerProcess = []string{semconv.LabelInstance, "pod", "container", "process", "hostname"}
+var groupsPerInstance = []string{semconv.LabelInstance, "pod", "container", "process", "hostname"}
 
 func (o Objective) validateGroup(r Reporter, path string) {
 	if len(o.GroupBy) > MaxGroupLabels {
@@ -315,8 +315,8 @@ func (o Objective) validateGroup(r Reporter, path string) {
 			r.Problemf(at, "%q is not a legal label name", label)
 		case label == semconv.LabelLessOrEqual || label == semconv.LabelQuantile:
 			r.Problemf(at, "%q is part of a histogram; group by a label of the requests", label)
-		case slices.Contains(groupsPerProcess, label):
-			r.Problemf(at, "%q changes with each process, so its budget would never last; group by a label such as %s", label, semconv.LabelRoute)
+		case slices.Contains(groupsPerInstance, label):
+			r.Problemf(at, "%q changes with each instance, so its budget would never last; group by a label such as %s", label, semconv.LabelRoute)
 		case slices.Contains(o.GroupBy[:i], label):
 			r.Problemf(at, "%q stands twice; keep one", label)
 		case reservedLabel(label):

@@ -79,7 +79,7 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 		if isIncrease := strings.HasSuffix(r.Record, ":increase"+shortDuration(g)); isIncrease && !asserted[r.Record] {
 			t.Errorf("no test counts %s", r.Record)
 		}
-		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierAlive && r.Alert != "") && !asserted[r.Alert+labelOf(r, "long")] {
+		if (strings.Contains(r.Alert, "BudgetBurn") || g.Tier == slo.TierInstances && r.Alert != "") && !asserted[r.Alert+labelOf(r, "long")] {
 			t.Errorf("no test fires %s", r.Alert)
 		}
 	}
@@ -217,7 +217,7 @@ func TestEachDescriptionIsSpelledOnceInARuleFile(t *testing.T) {
 	rules := mustCompile(t, minimal+"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n")
 	for _, f := range rules.RuleFiles() {
 		want := 1
-		if strings.Contains(f.Name, "alive") {
+		if strings.Contains(f.Name, "instances") {
 			want = 0
 		}
 		if got := strings.Count(string(f.Data), "times the rate that it can bear"); got != want {

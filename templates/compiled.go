@@ -26,10 +26,10 @@ func (v view) compiled() ([]File, error) {
 	boards, errBoards := v.boardFiles(rules)
 	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
-		gate, err := gateFile(rules)
+		analysis, err := analysisFile(rules)
 		files = append(files,
 			managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)),
-			managed("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), gate)
+			managed("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), analysis)
 		errBoards = errors.Join(errBoards, err)
 	}
 	return files, errors.Join(errSignals, errRunbooks, errBoards)
@@ -121,10 +121,10 @@ func ruleFiles(rules slo.Rules) []File {
 	return files
 }
 
-// gateFile is what ./ci deploy holds a new version against.
-func gateFile(rules slo.Rules) (File, error) {
-	data, err := indented(rules.Gate())
-	return managed("deploy/gate.json", data), err
+// analysisFile is what ./ci deploy compares a new version with.
+func analysisFile(rules slo.Rules) (File, error) {
+	data, err := indented(rules.RolloutAnalysis())
+	return managed("deploy/analysis.json", data), err
 }
 
 // runbookFiles are the user's but for the facts, which follow the rules.

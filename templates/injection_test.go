@@ -255,7 +255,7 @@ func holds(t *testing.T, tree templates.Tree, text string) {
 	if err := json.Unmarshal(data(t, tree, "api/openapi.json"), &openapi); err != nil || openapi.Info.Description != text {
 		t.Errorf("api/openapi.json: %q (%v)", openapi.Info.Description, err)
 	}
-	for _, file := range []string{"internal/api/http.go", "cmd/orders/scaffold_gen.go"} {
+	for _, file := range []string{"internal/api/openapi.go", "cmd/orders/defaults.gen.go"} {
 		if !slices.Contains(literals(t, data(t, tree, file)), text) {
 			t.Errorf("%s: no literal is the text", file)
 		}
@@ -349,8 +349,8 @@ func onlyTextsDiffer(t *testing.T, tree, plain templates.Tree) {
 		}
 	}
 	want := map[string]int{
-		"README.md": 2, "api/openapi.json": 1, "cmd/orders/scaffold_gen.go": 1, "internal/api/http.go": 1,
-		"deploy/base/servicemonitor.yaml": 1, "deploy/gate.json": 3, "catalog-info.yaml": 4, "deploy/collector.yaml": 1,
+		"README.md": 2, "api/openapi.json": 1, "cmd/orders/defaults.gen.go": 1, "internal/api/openapi.go": 1,
+		"deploy/base/servicemonitor.yaml": 1, "deploy/analysis.json": 3, "catalog-info.yaml": 4, "deploy/collector.yaml": 1,
 	}
 	if diff := cmp.Diff(want, differing); diff != "" {
 		t.Errorf("lines that differ (-want +got):\n%s", diff)

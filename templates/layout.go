@@ -31,13 +31,15 @@ func entries(v view) []entry {
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
 		{path: cmd + "main_test.go", template: "cmd/main_test.go.tmpl", owner: Yours},
-		{path: cmd + "scaffold_gen.go", template: "cmd/scaffold_gen.go.tmpl", owner: Managed},
+		{path: cmd + "defaults.gen.go", template: "cmd/defaults.gen.go.tmpl", owner: Managed},
 
 		{path: domain + ".go", template: "internal/resource/resource.go.tmpl", owner: Yours},
 		{path: domain + "_test.go", template: "internal/resource/resource_test.go.tmpl", owner: Yours},
 		{path: "internal/api/routes.go", template: "internal/api/routes.go.tmpl", owner: Merged},
 		{path: "internal/api/" + v.One().Snake() + ".go", template: "internal/api/handlers.go.tmpl", owner: Yours},
-		{path: "internal/api/http.go", template: "internal/api/http.go.tmpl", owner: Yours},
+		{path: "internal/api/errors.go", template: "internal/api/errors.go.tmpl", owner: Yours},
+		{path: "internal/api/openapi.go", template: "internal/api/openapi.go.tmpl", owner: Yours},
+		{path: "internal/api/params.go", template: "internal/api/params.go.tmpl", owner: Yours},
 		{path: "internal/store/memory.go", template: "internal/store/memory.go.tmpl", owner: Yours, when: memory},
 		{path: "internal/store/" + v.One().Snake() + ".go", template: "internal/store/postgres.go.tmpl", owner: Yours, when: postgres},
 		{path: "internal/store/store_test.go", template: "internal/store/store_test.go.tmpl", owner: Yours},
@@ -124,14 +126,20 @@ func manifests() []entry {
 		name string
 		when func(view) bool
 	}{
-		{"kustomization", kubernetes}, {"serviceaccount", kubernetes}, {"deployment", kubernetes}, {"autoscaler", kubernetes},
-		{"poddisruptionbudget", kubernetes}, {"service", kubernetes}, {"networkpolicies", kubernetes},
-		{"httproute", routed}, {"servicemonitor", scraped},
+		{"kustomization", kubernetes}, {"serviceaccount", kubernetes}, {"deployment", kubernetes}, {"pdb", kubernetes},
+		{"service", kubernetes}, {"networkpolicy", kubernetes}, {"httproute", routed}, {"servicemonitor", scraped},
 	} {
 		path := "deploy/base/" + f.name + ".yaml"
 		files = append(files, entry{path: path, template: path + ".tmpl", owner: Managed, when: f.when})
 	}
+	const autoscaler = "deploy/base/autoscaler.yaml.tmpl"
 	files = append(files, entry{
+		path: "deploy/base/hpa.yaml", template: autoscaler, owner: Managed,
+		when: func(v view) bool { return kubernetes(v) && !v.ScalesByKEDA() },
+	}, entry{
+		path: "deploy/base/scaledobject.yaml", template: autoscaler, owner: Managed,
+		when: func(v view) bool { return kubernetes(v) && v.ScalesByKEDA() },
+	}, entry{
 		path: "observability/kustomization.yaml", template: "observability/kustomization.yaml.tmpl", owner: Managed, when: kubernetes,
 	}, entry{
 		path: "deploy/kube-score.md", template: "deploy/kube-score.md.tmpl", owner: Managed, when: kubernetes,

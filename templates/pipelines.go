@@ -23,7 +23,7 @@ func (v view) Stages() []stage {
 	}
 	if v.DeploysToKubernetes() {
 		stages = append(stages,
-			stage{"deploy", "ENVIRONMENT: roll out, watch, and roll back what burns"},
+			stage{"deploy", "ENVIRONMENT: roll out, analyze, and roll back unless the analysis passes"},
 			stage{"rollback", "ENVIRONMENT [REVISION]: return to the version before"},
 		)
 	}

@@ -118,11 +118,11 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
-// leaves of the runtime import only names, configuration, faults and what
+// leaves of the runtime import only names, configuration, API errors and what
 // telemetry hands them, so that each can be used alone.
 func TestRuntimeLeavesStandAlone(t *testing.T) {
 	t.Parallel()
-	floor := []string{"semconv", "config", "fault", "telemetry"}
+	floor := []string{"semconv", "config", "apierror", "telemetry"}
 	for _, p := range list(t, "../../runtime") {
 		leaf, isLeaf := strings.CutPrefix(p.ImportPath, runtime+"/")
 		if !isLeaf || leaf == "servicetest" || strings.HasPrefix(leaf, "postgres/") {

@@ -123,7 +123,7 @@ func TestCheckFindsFaults(t *testing.T) {
 	s.edit("Dockerfile", "golang:1.26.8", "golang:1.26.7")
 	s.write(".github/workflows/own.yaml", "jobs:\n  build:\n    steps:\n      - with:\n          go-version: \"1.22\"\n")
 	s.edit("Makefile", "ACCESS_LOG=all", "ACESS_LOG=all")
-	s.edit("cmd/shop/scaffold_gen.go", "TraceRatio:    0.01", "TraceRatio:    1")
+	s.edit("cmd/shop/defaults.gen.go", "TraceRatio:    0.01", "TraceRatio:    1")
 	s.write("observability/rules/own/visits.yaml", `groups:
 - name: own
   rules:
@@ -136,7 +136,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		"Dockerfile:3: builds with Go 1.26.7, go.mod says 1.26.8; use one of them in both",
 		".github/workflows/own.yaml:5: builds with Go 1.22, go.mod says 1.26.8; use one of them in both",
 		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
-		"cmd/shop/scaffold_gen.go",
+		"cmd/shop/defaults.gen.go",
 		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary, no description",
 		"observability/boards/own/broken.json:1:2: not JSON: unexpected end of JSON input",

@@ -216,7 +216,7 @@ func (d compiledRules) drillTable(w io.Writer) error {
 	}
 	errs = append(errs, t.Flush())
 	for _, g := range d.Groups {
-		if g.Tier == string(slo.TierAlive) {
+		if g.Tier == string(slo.TierInstances) {
 			continue // has no drill; its alerts have a delay of their own
 		}
 		_, err := fmt.Fprintf(w, "%s alerts come up to %s min later: scraping and evaluating take their time\n", g.Tier, number(g.DelaySeconds/time.Minute.Seconds()))

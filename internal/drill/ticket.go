@@ -36,7 +36,7 @@ func growing(from, to time.Duration) func(time.Duration) float64 {
 
 func troubles() []trouble {
 	return []trouble{
-		{slo.KindDependency, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
+		{slo.KindHealthCheckFailing, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
 		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
@@ -59,8 +59,8 @@ func troubles() []trouble {
 			}},
 		{slo.KindMemoryNearLimit, "a process is at GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
 			func(_ *world, p *process, from, to time.Duration) { p.full = between(from, to) }},
-		{slo.KindNoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
-		{slo.KindDataIncomplete, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
+		{slo.KindSLONoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindSLODataIncomplete, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
 			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
 	}
 }
@@ -73,7 +73,7 @@ func (d Drill) tickets(ctx context.Context, r *record) error {
 		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
 			continue
 		}
-		if t.kind == slo.KindNoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
+		if t.kind == slo.KindSLONoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
 			t.lasts, t.within = 26*time.Hour, 25*time.Hour // nights are idle
 		}
 		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
@@ -126,7 +126,7 @@ func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
 	if t.make != nil {
 		for n := range 2 {
 			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
-			if n == 0 || t.kind != slo.KindDependency {
+			if n == 0 || t.kind != slo.KindHealthCheckFailing {
 				t.make(w, &p, from, to)
 			}
 			if err := w.add(p); err != nil {

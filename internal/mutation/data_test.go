@@ -24,9 +24,9 @@ type mutant struct {
 }
 
 const (
-	alive  = "observability/rules/orders.alive.rules.yaml"
-	page   = "observability/rules/orders.page.rules.yaml"
-	ticket = "observability/rules/orders.ticket.rules.yaml"
+	instances = "observability/rules/orders.instances.rules.yaml"
+	page      = "observability/rules/orders.page.rules.yaml"
+	ticket    = "observability/rules/orders.ticket.rules.yaml"
 
 	overview     = "observability/boards/orders-overview.json"
 	goruntime    = "observability/boards/orders-runtime.json"
@@ -85,7 +85,7 @@ func word(name string) string { return `\b` + regexp.QuoteMeta(name) + `\b` }
 func renamedMetrics() []mutant {
 	var out []mutant
 	for path, metrics := range map[string][]string{
-		alive: {"up", "runtime_ready", "process_start_time_seconds"},
+		instances: {"up", "runtime_ready", "process_start_time_seconds"},
 		page: {
 			"http_server_routed_requests_total", "http_server_routed_request_duration_seconds_count", "http_server_routed_request_duration_seconds_bucket",
 			"http_server_requests_total", "http_server_request_duration_seconds_count", "http_server_request_duration_seconds_bucket",
@@ -117,9 +117,9 @@ func renamedMetrics() []mutant {
 func renamedRecords() []mutant {
 	var out []mutant
 	for path, records := range map[string][]string{
-		alive:  {"service:up:sum", "service:last_seen:timestamp_seconds"},
-		page:   {"slo:sli_bad:increase30s", "slo:sli_total:increase30s", "slo:sli_bad:increase5m", "slo:sli_error:ratio_rate5m", "slo:sli_error:ratio_rate1h", "slo:sli_error:ratio_rate6h", "slo:current_burn_rate:ratio"},
-		ticket: {"slo:sli_bad:increase2m", "slo:sli_total:increase1d", "slo:sli_error:ratio_rate3d", "slo:sli_coverage:ratio1h", "slo:error_budget:ratio", "slo:period_error_budget_remaining:ratio"},
+		instances: {"service:up:sum", "service:last_seen:timestamp_seconds"},
+		page:      {"slo:sli_bad:increase30s", "slo:sli_total:increase30s", "slo:sli_bad:increase5m", "slo:sli_error:ratio_rate5m", "slo:sli_error:ratio_rate1h", "slo:sli_error:ratio_rate6h", "slo:current_burn_rate:ratio"},
+		ticket:    {"slo:sli_bad:increase2m", "slo:sli_total:increase1d", "slo:sli_error:ratio_rate3d", "slo:sli_coverage:ratio1h", "slo:error_budget:ratio", "slo:period_error_budget_remaining:ratio"},
 	} {
 		for _, record := range records {
 			out = append(out, edit(record+" is recorded under another name", path, "record: "+regexp.QuoteMeta(record)+"\n", "record: "+record+"x\n", 0))
@@ -134,7 +134,7 @@ func renamedLabels() []mutant {
 	for path, names := range map[string][]string{
 		page:         {"outcome", "le", "job"},
 		ticket:       {"check", "signal", "sli", "slo"},
-		alive:        {"deployment_environment_name"},
+		instances:    {"deployment_environment_name"},
 		overview:     {"outcome", "http_route", "instance", "reason", "slo", "check"},
 		dependencies: {"db_client_connection_state", "db_operation_name", "error_type", "db_client_connection_pool_name"},
 		objectives:   {"window", "alertstate", "sli"},
@@ -159,10 +159,10 @@ func decisions() []mutant {
 		edit("first samples count nothing", page, `max_over_time\(up\{job="orders"\}\[1m30s\] offset 15s\) == 1 or process_start_time_seconds\{job="orders"\} > time\(\) - 90`, `up{job="orders"} == 7`, 0),
 		edit("steps are twice as long as scrapes", page, `\[30s:15s\]`, `[30s:30s]`, 0),
 		edit("idle time divides by zero", page, `\((slo:sli_total:increase5m\{service="orders"\}) > 0\)`, `$1`, 0),
-		edit("environments are added up", alive, `sum by \(deployment_environment_name\)`, `sum`, 0),
+		edit("environments are added up", instances, `sum by \(deployment_environment_name\)`, `sum`, 0),
 		edit("environments are added up", page, `sum by \(deployment_environment_name\)`, `sum`, 0),
-		edit("down compares with one", alive, `== 0 or 0 \*`, `== 1 or 0 *`, 1),
-		edit("not ready has another share", alive, `< 0\.5`, `< 0.05`, 0),
+		edit("down compares with one", instances, `== 0 or 0 \*`, `== 1 or 0 *`, 1),
+		edit("not ready has another share", instances, `< 0\.5`, `< 0.05`, 0),
 		edit("a failing dependency is well", ticket, `(runtime_health_check_up\{job="orders"\}\)) == 0`, `$1 == 1`, 0),
 		edit("the declared spacing is another", ticket, `15 \* 1\.25`, `60 * 1.25`, 0),
 		edit("coverage is never too low", ticket, `< 0\.95`, `< 0.15`, 0),
@@ -180,8 +180,8 @@ func decisions() []mutant {
 		edit("missing data is present", ticket, `unless on (\(deployment_environment_name\) slo:sli_bad:increase2m\{service="orders",slo="availability"\})`, `and on $1`, 0),
 		edit("a young service tickets", ticket, ` and on \(deployment_environment_name\) sum_over_time\(slo:sli_coverage:ratio1h\{[^}]*\}\[\d+d:1h\]\) >= \d+`, ``, 0),
 		edit("an alert on missing data is impatient", ticket, `for: 10m\n`, "for: 0s\n", 1),
-		edit("crash loops have time", alive, `for: 30s\n`, "for: 30m\n", 0),
-		edit("one live scrape ends a page on processes", alive, `keep_firing_for: 5m`, "keep_firing_for: 0s", 0),
+		edit("crash loops have time", instances, `for: 30s\n`, "for: 30m\n", 0),
+		edit("one good scrape ends a page on instance health", instances, `keep_firing_for: 5m`, "keep_firing_for: 0s", 0),
 		edit("the budget is ten times as large", ticket, `vector\(0\.001\)`, `vector(0.01)`, 0),
 		edit("the period forgets the hour so far", ticket, `offset -1h`, `offset 1h`, 0),
 		edit("the period is a day short", ticket, `\[29d23h:1h\]`, `[28d23h:1h]`, 0),

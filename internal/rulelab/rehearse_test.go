@@ -210,7 +210,7 @@ func TestARehearsalEqualsARun(t *testing.T) {
 func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for _, tier := range []string{"alive", "page", "ticket"} {
+	for _, tier := range []string{"instances", "page", "ticket"} {
 		src, err := os.ReadFile(filepath.Join("..", "..", "examples", "orders", "observability", "rules", "orders."+tier+".rules.yaml"))
 		check(t, err)
 		files = append(files, string(src))

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -68,7 +68,7 @@ func (b *requestBody) failed() error {
 	return *b.failure.Load()
 }
 
-// Read implements [io.Reader]. An error that the client caused is a fault of the client's,
+// Read implements [io.Reader]. An error that the client caused is an [apierror.Error],
 // whatever the handler makes of it.
 func (b *requestBody) Read(p []byte) (int, error) {
 	observer := b.exchange.observer
@@ -163,7 +163,7 @@ func (b *requestBody) fail(err error) error {
 		b.exchange.observer.metrics.slow(semconv.SlowRequestBody)
 	}
 	err = bodyError(err)
-	if _, clients := errors.AsType[*fault.Fault](err); clients {
+	if _, clients := errors.AsType[*apierror.Error](err); clients {
 		b.failure.CompareAndSwap(nil, &err)
 	}
 	return err

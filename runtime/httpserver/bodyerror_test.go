@@ -10,7 +10,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 func TestBodyErrorsOfTheClientAreNotInternal(t *testing.T) {
@@ -24,7 +24,7 @@ func TestBodyErrorsOfTheClientAreNotInternal(t *testing.T) {
 		"a connection reset":          {&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, http.StatusBadRequest},
 		"a body over the limit":       {fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 7}), http.StatusRequestEntityTooLarge},
 		"a body that does not arrive": {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, http.StatusRequestTimeout},
-		"a fault stays what it is":    {fault.Unavailable("no room"), http.StatusServiceUnavailable},
+		"an API error is unchanged":   {apierror.Unavailable("no room"), http.StatusServiceUnavailable},
 		"a read after Close is ours":  {http.ErrBodyReadAfterClose, http.StatusInternalServerError},
 		"a connection that we closed": {&net.OpError{Op: "read", Err: net.ErrClosed}, http.StatusInternalServerError},
 		"the deadline of the request": {context.DeadlineExceeded, http.StatusGatewayTimeout},
@@ -34,7 +34,7 @@ func TestBodyErrorsOfTheClientAreNotInternal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := bodyError(tc.err)
-			if status := fault.Of(got).Code.Status(); status != tc.want {
+			if status := apierror.From(got).Code.Status(); status != tc.want {
 				t.Errorf("got %v with status %d, want %d", got, status, tc.want)
 			}
 			if !errors.Is(got, tc.err) && !errors.Is(got, errors.Unwrap(tc.err)) {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
@@ -25,7 +25,7 @@ func ExampleObserver_Wrap() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cart/{id}", func(w http.ResponseWriter, r *http.Request) {
-		httpserver.WriteProblem(w, r, fault.Unavailable("the stock system does not answer").Because(errors.New("dial tcp: refused")))
+		httpserver.WriteProblem(w, r, apierror.Unavailable("the stock system does not answer").WithCause(errors.New("dial tcp: refused")))
 	})
 	handler, err := observer.Wrap(mux, httpserver.Routes("GET /cart/{id}"))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 // exchange is one request while it is answered. It is the one thing that
@@ -208,7 +208,7 @@ func (x *exchange) panicked(recovered any, s *series) {
 			slog.Any("panic", recovered), slog.String(keyRoute, s.key.route), slog.String("stack", x.panic.stack))
 	}
 	if !x.panic.cutOff {
-		WriteProblem(&x.recorder, x.request, fault.New(fault.CodeInternal, "something went wrong on our side"))
+		WriteProblem(&x.recorder, x.request, apierror.New(apierror.CodeInternal, "something went wrong on our side"))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 // FaultsCompiledIn says whether callers can make the server fail on purpose.
@@ -36,16 +36,16 @@ func withFaults(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case "error":
 			next.ServeHTTP(discard{}, r)
-			WriteProblem(w, r, fault.New(fault.CodeInternal, "this request fails on purpose").Because(errOnPurpose))
+			WriteProblem(w, r, apierror.New(apierror.CodeInternal, "this request fails on purpose").WithCause(errOnPurpose))
 		case "shed":
 			next.ServeHTTP(discard{}, r)
 			MarkShed(r.Context())
-			WriteProblem(w, r, fault.New(fault.CodeUnavailable, "this request is shed on purpose"))
+			WriteProblem(w, r, apierror.New(apierror.CodeUnavailable, "this request is shed on purpose"))
 		case "panic":
 			next.ServeHTTP(discard{}, r)
 			panic(errOnPurpose)
 		default:
-			WriteProblem(w, r, fault.New(fault.CodeInvalid, "Scaffold-Fault is error, shed, panic or delay=300ms"))
+			WriteProblem(w, r, apierror.New(apierror.CodeInvalid, "Scaffold-Fault is error, shed, panic or delay=300ms"))
 		}
 	})
 }

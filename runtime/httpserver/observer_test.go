@@ -17,7 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/observability-first/scaffold/runtime"
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/servicetest"
@@ -227,7 +227,7 @@ func TestErrorsAreMappedOnce(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/fault", func(w http.ResponseWriter, r *http.Request) {
-		httpserver.WriteProblem(w, r, fault.Unavailable("no stock system").Because(errors.New("dial 10.0.0.7")))
+		httpserver.WriteProblem(w, r, apierror.Unavailable("no stock system").WithCause(errors.New("dial 10.0.0.7")))
 	})
 	svc := serve(t, router, nil)
 	res, body := get(t, svc.URL+"/fault", "X-Request-Id", "call-7")
@@ -251,7 +251,7 @@ func TestShedIsCountedApart(t *testing.T) {
 	router := httpserver.NewRouter()
 	router.Get("/busy", func(w http.ResponseWriter, r *http.Request) {
 		httpserver.MarkShed(r.Context())
-		httpserver.WriteProblem(w, r, fault.Unavailable("too busy"))
+		httpserver.WriteProblem(w, r, apierror.Unavailable("too busy"))
 	})
 	svc := serve(t, router, nil)
 	get(t, svc.URL+"/busy")

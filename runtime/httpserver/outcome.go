@@ -7,7 +7,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -74,7 +74,7 @@ func (f facts) outcome() ending {
 	case f.callerLeft():
 		return ending{semconv.StatusClientClosedRequest, semconv.OutcomeClientError, ""}
 	case f.bodyErr != nil && (f.status == 0 || status >= http.StatusInternalServerError):
-		return ending{fault.Of(f.bodyErr).Code.Status(), semconv.OutcomeClientError, ""}
+		return ending{apierror.From(f.bodyErr).Code.Status(), semconv.OutcomeClientError, ""}
 	case f.truncated:
 		return ending{status, semconv.OutcomeServerError, "truncated"}
 	case timedOut:

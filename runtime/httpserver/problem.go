@@ -8,18 +8,18 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 // Problem is an error as the caller reads it: problem details of RFC 9457, with
 // the code that programs should branch on and the id to name to support.
 type Problem struct {
-	Title     string        `json:"title"`
-	Status    int           `json:"status"`
-	Detail    string        `json:"detail,omitempty"`
-	Code      fault.Code    `json:"code"`
-	RequestID string        `json:"request_id,omitempty"`
-	Errors    []fault.Field `json:"errors,omitempty"`
+	Title     string           `json:"title"`
+	Status    int              `json:"status"`
+	Detail    string           `json:"detail,omitempty"`
+	Code      apierror.Code    `json:"code"`
+	RequestID string           `json:"request_id,omitempty"`
+	Errors    []apierror.Field `json:"errors,omitempty"`
 	// MoreErrors is the number of errors beyond the first 20.
 	MoreErrors int `json:"more_errors,omitempty"`
 }
@@ -38,14 +38,14 @@ const ProblemType = "application/problem+json"
 // NewProblem says an error in words that the caller may read, and notes the
 // error itself for the log line and the span of the request.
 func NewProblem(ctx context.Context, err error) *Problem {
-	f := fault.Of(err)
+	e := apierror.From(err)
 	p := &Problem{
-		Title:  http.StatusText(f.Code.Status()),
-		Status: f.Code.Status(),
-		Detail: f.Message,
-		Code:   f.Code,
+		Title:  http.StatusText(e.Code.Status()),
+		Status: e.Code.Status(),
+		Detail: e.Message,
+		Code:   e.Code,
 	}
-	p.list(f.Fields)
+	p.list(e.Fields)
 	if x := exchangeOf(ctx); x != nil {
 		p.RequestID = x.id[0]
 		x.failure.Store(&err)
@@ -54,11 +54,11 @@ func NewProblem(ctx context.Context, err error) *Problem {
 }
 
 // list sets the errors, as many and as long as a response may hold.
-func (p *Problem) list(fields []fault.Field) {
+func (p *Problem) list(fields []apierror.Field) {
 	shown := min(len(fields), maxErrors)
 	p.MoreErrors = len(fields) - shown
 	for _, field := range fields[:shown] {
-		p.Errors = append(p.Errors, fault.Field{Location: clip(field.Location, maxLocation), Message: clip(field.Message, maxMessage)})
+		p.Errors = append(p.Errors, apierror.Field{Location: clip(field.Location, maxLocation), Message: clip(field.Message, maxMessage)})
 	}
 }
 
@@ -86,12 +86,12 @@ func NewRouter() *chi.Mux {
 	router := chi.NewRouter()
 	router.Use(serveHead(router))
 	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, fault.NotFound("nothing is served at this path"))
+		WriteProblem(w, r, apierror.NotFound("nothing is served at this path"))
 	})
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		// RFC 9110, section 15.5.6. chi shows what it found to its own handler alone.
 		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
-		p := NewProblem(r.Context(), fault.New(fault.CodeUnsupported, "%s is not served at this path", r.Method))
+		p := NewProblem(r.Context(), apierror.New(apierror.CodeUnsupported, "%s is not served at this path", r.Method))
 		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
 		p.write(w)
 	})

@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 // maxJSONItems bounds the names and values in one JSON body. A decoder that does
@@ -98,7 +98,7 @@ func checkJSON(text []byte) error {
 			continue
 		case jsontext.KindString:
 			if decoder.InputOffset()-start > maxJSONName && isName(decoder) && len(token.String()) > maxJSONName {
-				return fault.New(fault.CodeTooLarge, "the request body holds a JSON name longer than %d bytes", maxJSONName)
+				return apierror.New(apierror.CodeTooLarge, "the request body holds a JSON name longer than %d bytes", maxJSONName)
 			}
 		case jsontext.KindNumber:
 			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
@@ -106,7 +106,7 @@ func checkJSON(text []byte) error {
 			}
 		}
 		if items++; items > maxJSONItems {
-			return fault.New(fault.CodeTooLarge, "the request body holds more than %d JSON names and values", maxJSONItems)
+			return apierror.New(apierror.CodeTooLarge, "the request body holds more than %d JSON names and values", maxJSONItems)
 		}
 	}
 }
@@ -122,7 +122,7 @@ var (
 	errNumberRange = errors.New("the number is out of range")
 )
 
-// malformedJSON is the fault of a JSON text, with the field where it was found.
+// malformedJSON is the error for malformed JSON text, with the field where it was found.
 func malformedJSON(err error, decoder *jsontext.Decoder) error {
 	pointer, message := decoder.StackPointer(), err.Error()
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -135,12 +135,12 @@ func malformedJSON(err error, decoder *jsontext.Decoder) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		message = "the JSON text ends early"
 	}
-	malformed := fault.New(fault.CodeMalformed, "the request body is not valid JSON")
-	malformed.Fields = []fault.Field{{Location: location(pointer), Message: message}}
-	return malformed.Because(err)
+	malformed := apierror.New(apierror.CodeMalformed, "the request body is not valid JSON")
+	malformed.Fields = []apierror.Field{{Location: location(pointer), Message: message}}
+	return malformed.WithCause(err)
 }
 
-// location spells a JSON pointer as [fault.Field] does: /items/3/price is
+// location spells a JSON pointer as [apierror.Field] does: /items/3/price is
 // body.items[3].price.
 func location(pointer jsontext.Pointer) string {
 	var b strings.Builder

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
@@ -58,7 +58,7 @@ func TestStrictJSONPassesBodiesWithOneMeaning(t *testing.T) {
 
 func TestStrictJSONNamesTheFieldThatIsWrong(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]fault.Field{
+	for body, want := range map[string]apierror.Field{
 		`{"name":"a","name":"b"}`:              {Location: "body.name", Message: "the name occurs more than once"},
 		`{"items":[{},{"a":1,"\u0061":2}]}`:    {Location: "body.items[1].a", Message: "the name occurs more than once"},
 		"{\"name\":\"\xff\"}":                  {Location: "body.name", Message: "invalid UTF-8 at byte 9"},
@@ -78,7 +78,7 @@ func TestStrictJSONNamesTheFieldThatIsWrong(t *testing.T) {
 		t.Run(fmt.Sprintf("%.20q", body), func(t *testing.T) {
 			t.Parallel()
 			rec, p := post(t, "application/json", body)
-			if rec.Code != http.StatusBadRequest || p.Code != fault.CodeMalformed || len(p.Errors) != 1 || p.Errors[0] != want {
+			if rec.Code != http.StatusBadRequest || p.Code != apierror.CodeMalformed || len(p.Errors) != 1 || p.Errors[0] != want {
 				t.Errorf("got %d %+v, want 400 with %+v", rec.Code, p, want)
 			}
 		})
@@ -102,7 +102,7 @@ func TestStrictJSONBoundsNamesAndValues(t *testing.T) {
 		"too long a name": `{"a":{"` + strings.Repeat("a", 1001) + `":1}}`,
 	} {
 		rec, p := post(t, "application/json", body)
-		if rec.Code != http.StatusRequestEntityTooLarge || p.Code != fault.CodeTooLarge {
+		if rec.Code != http.StatusRequestEntityTooLarge || p.Code != apierror.CodeTooLarge {
 			t.Errorf("%s: got %d %+v, want 413", name, rec.Code, p)
 		}
 	}
@@ -133,13 +133,13 @@ func TestUnmarshalJSONNamesNoGoType(t *testing.T) {
 
 func TestProblemsListTwentyErrorsAndCountTheRest(t *testing.T) {
 	t.Parallel()
-	fields := make([]fault.Field, 70_000)
-	fields[0] = fault.Field{Location: "body." + strings.Repeat("a", 1<<20), Message: strings.Repeat("é", 1<<20)}
-	p := httpserver.NewProblem(t.Context(), fault.Invalid("wrong", fields...))
+	fields := make([]apierror.Field, 70_000)
+	fields[0] = apierror.Field{Location: "body." + strings.Repeat("a", 1<<20), Message: strings.Repeat("é", 1<<20)}
+	p := httpserver.NewProblem(t.Context(), apierror.Invalid("wrong", fields...))
 	if len(p.Errors) != 20 || p.MoreErrors != 69_980 || len(p.Errors[0].Location)+len(p.Errors[0].Message) > 1000 {
 		t.Errorf("got %d errors, %d more, and a location of %d bytes with a message of %d", len(p.Errors), p.MoreErrors, len(p.Errors[0].Location), len(p.Errors[0].Message))
 	}
-	if p := httpserver.NewProblem(t.Context(), fault.Invalid("wrong", fields[1:21]...)); len(p.Errors) != 20 || p.MoreErrors != 0 {
+	if p := httpserver.NewProblem(t.Context(), apierror.Invalid("wrong", fields[1:21]...)); len(p.Errors) != 20 || p.MoreErrors != 0 {
 		t.Errorf("of 20 errors %d are listed, %d not", len(p.Errors), p.MoreErrors)
 	}
 }

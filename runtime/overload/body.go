@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 const (
@@ -50,7 +50,7 @@ func newBodies(limit int64) *bodies {
 var errNoBuffer = errors.New("no memory for another small body")
 
 // errLate is for a client whose body arrived after the deadline of the request.
-var errLate = fault.New(fault.CodeTimeout, "the request body arrived after the deadline of the request; send it sooner, or with a longer timeout")
+var errLate = apierror.New(apierror.CodeTimeout, "the request body arrived after the deadline of the request; send it sooner, or with a longer timeout")
 
 // body is the rest of a request body, behind the bytes that were read of it.
 type body struct {
@@ -115,10 +115,10 @@ func isSmall(r *http.Request) bool {
 // unreadable is an error of reading a body, for the client. Whatever it is, the client
 // sent the body, so that it is no failure of the service.
 func unreadable(err error) error {
-	if f := fault.Of(err); f.Code != fault.CodeInternal {
-		return f
+	if e := apierror.From(err); e.Code != apierror.CodeInternal {
+		return e
 	}
-	return fault.New(fault.CodeMalformed, "the request body cannot be read; send all of it").Because(err)
+	return apierror.New(apierror.CodeMalformed, "the request body cannot be read; send all of it").WithCause(err)
 }
 
 func hasBody(r *http.Request) bool {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -239,7 +239,7 @@ func TestALargeBodyIsBounded(t *testing.T) {
 			})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, post(strings.NewReader(""), defaultBodyLimit+1))
-		if _, ok := refused.(*fault.Fault); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Refuse documents it
+		if _, ok := refused.(*apierror.Error); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Refuse documents it
 			t.Errorf("status %d, the error is %T", w.Code, refused)
 		}
 		l.bodies.receiving.TryAcquire(bodyBudget)

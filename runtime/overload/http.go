@@ -9,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Refuse answers a request that was not let in. The error is a [Fault] because of
-// a [Reason], a [fault.Fault] for a body that is too large or could not be read, the
+// Refuse answers a request that was not let in. The error is an
+// [apierror.Error] caused by a [Reason], one for a body that is too large or could not be read, the
 // context's when the client left while the request waited, or
 // [context.DeadlineExceeded] when the handler did not respond until the client's deadline.
 type Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -44,7 +44,7 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 	}
 	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
 	for r := ReasonLimit; r <= ReasonBodies; r++ {
-		g.faults[r.index()] = Fault(r)
+		g.errs[r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(r)
 	}
 	return g
 }
@@ -55,7 +55,7 @@ type guard struct {
 	next    http.Handler
 	refuse  Refuse
 	leave   func()         // gives back a place whose request goes on
-	faults  [reasons]error // by reason; a refusal is to be cheap
+	errs    [reasons]error // by reason, made once because rejecting must be cheap
 }
 
 // ServeHTTP implements [http.Handler]. A request without headers for it passes
@@ -149,7 +149,7 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 // reject answers a request that was not admitted.
 func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
-		err = g.faults[reason.index()]
+		err = g.errs[reason.index()]
 	}
 	g.refuse(w, r, err)
 }
@@ -205,18 +205,10 @@ func isStream(r *http.Request) bool {
 // by lot, so that those who were refused together do not come back together.
 func RetryAfter() string { return strconv.Itoa(1 + rand.IntN(3)) }
 
-// Fault is a refusal in words for the caller, or the error as it is.
-func Fault(err error) error {
-	if reason, ok := errors.AsType[Reason](err); ok {
-		return fault.Unavailable("%s; try again later", reason).Because(err)
-	}
-	return err
-}
-
 func refusePlainly(w http.ResponseWriter, _ *http.Request, err error) {
-	f := fault.Of(err)
+	e := apierror.From(err)
 	if _, refused := errors.AsType[Reason](err); refused {
 		w.Header().Set("Retry-After", RetryAfter())
 	}
-	http.Error(w, f.Message, f.Code.Status())
+	http.Error(w, e.Message, e.Code.Status())
 }

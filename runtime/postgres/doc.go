@@ -14,7 +14,7 @@
 // a rollback meets one. After the start the schema is not checked again.
 //
 // When the database goes away, a call fails after at most the acquire timeout,
-// with a fault of the code unavailable because there is no connection, or after
+// with an API error of code unavailable because there is no connection, or after
 // the query timeout, with context.DeadlineExceeded because there is no answer.
 // Either way the service stays ready and counts the failures, and the pool mends
 // itself when the database is back.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -102,7 +102,7 @@ func TestTextThatCannotBeStoredIsTheCallersError(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := fault.Of(run()); got.Code != fault.CodeInvalid {
+			if got := apierror.From(run()); got.Code != apierror.CodeInvalid {
 				t.Errorf("got %v, want invalid", got)
 			}
 		})

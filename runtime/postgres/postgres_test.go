@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.opentelemetry.io/otel/codes"
 
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/config"
-	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -184,15 +184,15 @@ func TestAnExhaustedPoolFailsFast(t *testing.T) {
 	ctx, parent := g.tracer.Start(t.Context(), "request")
 	err := g.InTx(ctx, pgx.TxOptions{}, func(pgx.Tx) error {
 		_, err := g.Exec(ctx, "SELECT 1") // waits for the connection that its own caller holds
-		if f := fault.Of(err); f.Code != fault.CodeUnavailable || f.Code.Status() != http.StatusServiceUnavailable {
-			t.Errorf("got %v (%s), want unavailable", err, f.Code)
+		if e := apierror.From(err); e.Code != apierror.CodeUnavailable || e.Code.Status() != http.StatusServiceUnavailable {
+			t.Errorf("got %v (%s), want unavailable", err, e.Code)
 		}
 		if !strings.Contains(err.Error(), "no connection to ") || !strings.Contains(err.Error(), "within 100ms") {
 			t.Errorf("got %v, want what was waited for and how long", err)
 		}
 		left, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := g.Exec(left, "SELECT 1"); !errors.Is(err, context.Canceled) || fault.Of(err).Code != fault.CodeCanceled {
+		if _, err := g.Exec(left, "SELECT 1"); !errors.Is(err, context.Canceled) || apierror.From(err).Code != apierror.CodeCanceled {
 			t.Errorf("a caller who left got %v, want canceled", err)
 		}
 		for series, want := range map[string]string{
@@ -255,7 +255,7 @@ func TestQueriesAreBounded(t *testing.T) {
 	t.Parallel()
 	g := open(t, Config{URL: database(t), QueryTimeout: 50 * time.Millisecond})
 	_, err := g.Exec(t.Context(), "SELECT pg_sleep(600)")
-	if !errors.Is(err, context.DeadlineExceeded) || fault.Of(err).Code != fault.CodeDeadlineExceeded {
+	if !errors.Is(err, context.DeadlineExceeded) || apierror.From(err).Code != apierror.CodeDeadlineExceeded {
 		t.Errorf("got %v, want the query timeout", err)
 	}
 	rows, err := g.Query(t.Context(), "SELECT pg_sleep(600)")
@@ -297,13 +297,13 @@ func TestADatabaseThatGoesAwayComesBack(t *testing.T) {
 		for range 20 { // far more than there are connections
 			load.Go(func() {
 				_, err := g.Exec(ctx, "SELECT 1")
-				if err == nil || ctx.Err() != nil || fault.Of(err).Code.Status() < http.StatusInternalServerError {
+				if err == nil || ctx.Err() != nil || apierror.From(err).Code.Status() < http.StatusInternalServerError {
 					t.Errorf("%s: got %v, want a server error before the caller's own deadline", name, err)
 				}
 			})
 		}
 		load.Wait()
-		if err := check(ctx); fault.Of(err).Code != fault.CodeUnavailable {
+		if err := check(ctx); apierror.From(err).Code != apierror.CodeUnavailable {
 			t.Errorf("%s: the check gave %v, want unavailable", name, err)
 		}
 		if err := do.back(); err != nil {

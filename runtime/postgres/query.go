@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 var errNotStarted = errors.New("postgres: used before the service started; query from a handler or a worker, not from run")
@@ -107,7 +107,7 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 func (db *DB) Pool() *pgxpool.Pool { return db.pool.Load() }
 
 // do runs one call on the pool. A call that got no connection, or lost it,
-// although its own caller still waits becomes a fault that may be shown: the
+// although its own caller still waits becomes an error that callers may read: the
 // database is away, or every connection is in use.
 func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) error) error {
 	pool := db.pool.Load()
@@ -122,24 +122,24 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 	if ctx.Err() != nil {
 		return acquired.err
 	}
-	return fault.Unavailable("the database does not answer").Because(
+	return apierror.Unavailable("the database does not answer").WithCause(
 		fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, acquired.err))
 }
 
 // explain turns a lost connection, a schema whose migrations are pending, and text that
-// the database cannot store into faults that may be shown. Other errors, faults, and
+// the database cannot store into API errors. Other errors, API errors, and
 // errors of a caller that no longer waits are returned unchanged.
 func (db *DB) explain(ctx context.Context, err error) error {
-	if _, known := errors.AsType[*fault.Fault](err); err == nil || known || ctx.Err() != nil {
+	if _, known := errors.AsType[*apierror.Error](err); err == nil || known || ctx.Err() != nil {
 		return err
 	}
 	switch {
 	case lost(err):
-		return fault.Unavailable("the database does not answer").Because(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
+		return apierror.Unavailable("the database does not answer").WithCause(fmt.Errorf("the connection to %s was lost: %w", db.where(), err))
 	case db.migrations != nil && !db.current.Load() && undefined(err):
-		return fault.Unavailable("the database schema is not up to date").Because(err)
+		return apierror.Unavailable("the database schema is not up to date").WithCause(err)
 	case unstorable(err):
-		return fault.Invalid("the request holds a character that cannot be stored; send valid UTF-8 without NUL").Because(err)
+		return apierror.Invalid("the request holds a character that cannot be stored; send valid UTF-8 without NUL").WithCause(err)
 	}
 	return err
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -168,7 +168,7 @@ func TestAStatementBeforeTheMigrationsIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := g.Exec(t.Context(), "INSERT INTO words VALUES ('a')")
-	if code := fault.Of(err).Code; code != fault.CodeUnavailable {
+	if code := apierror.From(err).Code; code != apierror.CodeUnavailable {
 		t.Errorf("got %v with code %s", err, code)
 	}
 	if err := g.Migrate(t.Context()); err != nil {
@@ -177,7 +177,7 @@ func TestAStatementBeforeTheMigrationsIsUnavailable(t *testing.T) {
 	if err := g.host.checks["postgres"](t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.Exec(t.Context(), "INSERT INTO nowhere VALUES ('a')"); fault.Of(err).Code != fault.CodeInternal {
-		t.Errorf("a mistake of the program became %v", fault.Of(err).Code)
+	if _, err := g.Exec(t.Context(), "INSERT INTO nowhere VALUES ('a')"); apierror.From(err).Code != apierror.CodeInternal {
+		t.Errorf("a mistake of the program became %v", apierror.From(err).Code)
 	}
 }

@@ -1,13 +1,13 @@
-// Package rollout judges the new version of a service after its roll-out: it
-// asks a Prometheus what the processes of that version did since, and holds the
-// answer against the objectives of the service.
+// Package rollout analyzes a new version of a service after its rollout: it
+// queries Prometheus for what the instances of that version did since, and
+// compares that with the objectives of the service.
 //
-// A version burns when its share of bad events is above the threshold of a page
-// and there are enough of them: then it should be rolled back. It is healthy
-// when there were enough events and they were not. Everything else is unknown:
-// no data, too few events, a Prometheus that cannot be reached, refuses, warns
-// that its answer is not complete or says what is no number. What nobody has
-// seen is never healthy.
+// The analysis failed when the ratio of bad events is above the threshold of a
+// page and there are enough of them: then the version should be rolled back. It
+// passed when there were enough events and it did not fail. Everything else is
+// inconclusive: no data, too few events, a Prometheus that cannot be reached,
+// rejects the query, warns that its result is incomplete, or returns no number.
+// No traffic is split: all of it reaches the new version.
 //
-// Command burncheck is the same for pipelines.
+// Command rollout-analysis is the same for pipelines.
 package rollout

@@ -13,36 +13,36 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of an answer: one sample needs a few hundred
+// maxResponse bounds what is read of a response: one sample needs a few hundred
 // bytes, and an error page of a proxy is cut.
-const maxAnswer = 1 << 20
+const maxResponse = 1 << 20
 
 // queryTimeout bounds one query. Prometheus itself gives up after two minutes.
 const queryTimeout = 30 * time.Second
 
-// Prometheus asks the HTTP API of one, or of what answers like it.
+// Prometheus queries the HTTP API of Prometheus, or of a compatible store.
 type Prometheus struct {
-	// URL is the address that /api/v1/query stands below, as in
+	// URL is the address without /api/v1/query, as in
 	// http://prometheus.monitoring:9090 or https://mimir.acme.com/prometheus.
 	URL string
-	// Token is sent as a bearer token unless it is empty. It stands in no error.
+	// Token is sent as a bearer token unless it is empty. No error contains it.
 	Token string
-	// Client sends the requests; nil means one that goes by the proxy variables.
+	// Client sends the requests; nil means [http.DefaultClient].
 	Client *http.Client
 }
 
-// NoDataError says that a query matched nothing.
+// NoDataError means that a query matched nothing.
 type NoDataError struct{ Query string }
 
 func (e *NoDataError) Error() string { return "no data for " + e.Query }
 
-// refusedError is an answer that asking again will not change.
-type refusedError struct{ reason string }
+// rejectedError is a response that a retry does not change.
+type rejectedError struct{ reason string }
 
-func (e *refusedError) Error() string { return e.reason }
+func (e *rejectedError) Error() string { return e.reason }
 
-// answer is what the API sends.
-type answer struct {
+// response is what the API sends.
+type response struct {
 	Status    string   `json:"status"`
 	Error     string   `json:"error"`
 	ErrorType string   `json:"errorType"`
@@ -58,63 +58,63 @@ type sample struct {
 	Value [2]json.RawMessage `json:"value"`
 }
 
-// Number evaluates a query that gives one number. Warnings say why it may not be
-// all of it. A query that matches nothing is a [NoDataError].
+// Number evaluates a query that returns one number. Warnings say why the result may
+// be incomplete. A query that matches nothing is a [NoDataError].
 func (p Prometheus) Number(ctx context.Context, query string) (n float64, warnings []string, err error) {
-	a, err := p.ask(ctx, query)
+	r, err := p.query(ctx, query)
 	if err != nil {
 		return 0, nil, err
 	}
-	text, err := a.text(query)
+	text, err := r.text(query)
 	if err != nil {
-		return 0, a.Warnings, err
+		return 0, r.Warnings, err
 	}
 	n, err = strconv.ParseFloat(text, 64)
 	if err != nil {
-		return 0, a.Warnings, fmt.Errorf("prometheus answers with %q, which is no number, to %s", text, query)
+		return 0, r.Warnings, fmt.Errorf("prometheus returned %q, which is not a number, for %s", text, query)
 	}
-	return n, a.Warnings, nil
+	return n, r.Warnings, nil
 }
 
-// text is the one value of the answer.
-func (a answer) text(query string) (string, error) {
+// text returns the one value of the response.
+func (r response) text(query string) (string, error) {
 	value := [2]json.RawMessage{}
-	switch a.Data.ResultType {
+	switch r.Data.ResultType {
 	case "scalar":
-		if err := json.Unmarshal(a.Data.Result, &value); err != nil {
-			return "", fmt.Errorf("prometheus answers what is no scalar: %w", err)
+		if err := json.Unmarshal(r.Data.Result, &value); err != nil {
+			return "", fmt.Errorf("prometheus returned a malformed scalar: %w", err)
 		}
 	case "vector":
 		var samples []sample
-		if err := json.Unmarshal(a.Data.Result, &samples); err != nil {
-			return "", fmt.Errorf("prometheus answers what is no vector: %w", err)
+		if err := json.Unmarshal(r.Data.Result, &samples); err != nil {
+			return "", fmt.Errorf("prometheus returned a malformed vector: %w", err)
 		}
 		if len(samples) == 0 {
 			return "", &NoDataError{query}
 		}
 		if len(samples) > 1 {
-			return "", fmt.Errorf("prometheus answers with %d series where one is asked for by %s", len(samples), query)
+			return "", fmt.Errorf("prometheus returned %d series instead of one for %s", len(samples), query)
 		}
 		value = samples[0].Value
 	default:
-		return "", fmt.Errorf("prometheus answers with the type %q where a vector is asked for", a.Data.ResultType)
+		return "", fmt.Errorf("prometheus returned type %q instead of a vector", r.Data.ResultType)
 	}
 	var text string
 	if err := json.Unmarshal(value[1], &text); err != nil {
-		return "", fmt.Errorf("prometheus answers with a value that is no text: %w", err)
+		return "", fmt.Errorf("prometheus returned a value that is not a string: %w", err)
 	}
 	return text, nil
 }
 
-// ask posts the query, since some are longer than what proxies take in an
-// address.
-func (p Prometheus) ask(ctx context.Context, query string) (answer, error) {
+// query sends the query by POST, because some are longer than the URLs that proxies
+// accept.
+func (p Prometheus) query(ctx context.Context, query string) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	body := strings.NewReader(url.Values{"query": {query}}.Encode())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(p.URL, "/")+"/api/v1/query", body)
 	if err != nil {
-		return answer{}, &refusedError{"the address of Prometheus: " + withoutAddress(err).Error()}
+		return response{}, &rejectedError{"invalid address of Prometheus: " + withoutAddress(err).Error()}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if p.Token != "" {
@@ -126,17 +126,17 @@ func (p Prometheus) ask(ctx context.Context, query string) (answer, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return answer{}, fmt.Errorf("prometheus at %s cannot be reached: %w", req.URL.Host, withoutAddress(err))
+		return response{}, fmt.Errorf("prometheus at %s cannot be reached: %w", req.URL.Host, withoutAddress(err))
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return answer{}, fmt.Errorf("prometheus at %s broke off its answer: %w", req.URL.Host, err)
+		return response{}, fmt.Errorf("the response of prometheus at %s ended early: %w", req.URL.Host, err)
 	}
-	return read(resp.StatusCode, text)
+	return parse(resp.StatusCode, text)
 }
 
-// withoutAddress leaves out the address, which may hold a password.
+// withoutAddress removes the address, which may contain a password.
 func withoutAddress(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -144,35 +144,35 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// read understands an answer. Prometheus sends JSON with its errors, too; what
-// stands before it may send anything.
-func read(status int, text []byte) (answer, error) {
-	var a answer
-	err := json.Unmarshal(text, &a)
-	if err == nil && status == http.StatusOK && a.Status == "success" {
-		return a, nil
+// parse parses a response. Prometheus sends JSON with its errors, too; a proxy in
+// front of it may send anything.
+func parse(status int, text []byte) (response, error) {
+	var r response
+	err := json.Unmarshal(text, &r)
+	if err == nil && status == http.StatusOK && r.Status == "success" {
+		return r, nil
 	}
-	reason := a.Error
+	reason := r.Error
 	if reason == "" {
 		reason = beginning(text)
 	}
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return answer{}, &refusedError{fmt.Sprintf("prometheus refuses with %d: PROMETHEUS_TOKEN is missing or not the right one", status)}
+		return response{}, &rejectedError{fmt.Sprintf("prometheus rejected the query with %d: PROMETHEUS_TOKEN is missing or wrong", status)}
 	case status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity:
-		return answer{}, &refusedError{fmt.Sprintf("prometheus refuses with %d: %s", status, reason)}
+		return response{}, &rejectedError{fmt.Sprintf("prometheus rejected the query with %d: %s", status, reason)}
 	case status == http.StatusOK && err != nil:
-		return answer{}, fmt.Errorf("prometheus answers what is not its API: %s", reason)
+		return response{}, fmt.Errorf("the response is not from the API of prometheus: %s", reason)
 	}
-	return answer{}, fmt.Errorf("prometheus answers with %d: %s", status, reason)
+	return response{}, fmt.Errorf("prometheus responded with %d: %s", status, reason)
 }
 
-// beginning is enough of an answer to recognise it by, on one line.
+// beginning returns enough of a response to recognise it, on one line.
 func beginning(text []byte) string {
 	const enough = 200
 	words := strings.Join(strings.Fields(string(text)), " ")
 	if words == "" {
-		return "nothing"
+		return "(empty)"
 	}
 	if len(words) > enough {
 		return strings.ToValidUTF8(words[:enough], "") + "…"

@@ -14,10 +14,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/rollout"
 )
 
-// gate has queries that tell the test server what they ask for.
-func gate() rollout.Gate {
-	return rollout.Gate{
-		Service: "orders", Processes: `processes{v="$version",e="$environment"}[$window]`,
+// analysis has queries whose first word selects a response of the test server.
+func analysis() rollout.Analysis {
+	return rollout.Analysis{
+		Service: "orders", Instances: `instances{v="$version",e="$environment"}[$window]`,
 		Objectives: []rollout.Objective{
 			{Name: "availability", Objective: "99.9", Threshold: 0.0144, Factor: 14.4, MinBadEvents: 5, Total: "requests[$window]", Bad: "failed[$window]"},
 			{Name: "latency", Objective: "99", Threshold: 0.144, Factor: 14.4, MinBadEvents: 5, Total: "answers", Good: "fast", Idle: "idle"},
@@ -25,18 +25,18 @@ func gate() rollout.Gate {
 	}
 }
 
-// one is what Prometheus 3.5 answers to a query that gives one sample.
+// one is the response of Prometheus 3.5 with one sample.
 func one(value string) string {
 	return `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795851600.123,"` + value + `"]}]}}`
 }
 
 const none = `{"status":"success","data":{"resultType":"vector","result":[]}}`
 
-// recorded answers by the first word of the query. A status other than 200
-// stands before the body.
+// recorded are responses by the first word of the query. A status other than 200
+// comes before the body.
 type recorded map[string]string
 
-// with is the good version but for some answers.
+// with returns the responses of a good version, except for those given.
 func with(answers recorded) recorded {
 	all := recorded{"count": one("3"), "requests": one("2000"), "failed": one("2"), "answers": one("1990"), "fast": one("1978"), "idle": none}
 	for word, answer := range answers {
@@ -50,8 +50,8 @@ func with(answers recorded) recorded {
 	return all
 }
 
-// prometheus answers with what was recorded, at the n-th look with the n-th of
-// the recordings and in the end with the last one.
+// prometheus responds to the n-th evaluation with the n-th of the recordings, and
+// then with the last one.
 type prometheus struct {
 	mu      sync.Mutex
 	looks   []recorded
@@ -87,7 +87,7 @@ func (p *prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, answer)
 }
 
-// clock goes as far as somebody waits.
+// clock advances when the runner waits.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
@@ -97,78 +97,78 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func watch(t *testing.T, log io.Writer, looks ...recorded) (rollout.Watch, *prometheus, *clock) {
+func newRunner(t *testing.T, log io.Writer, looks ...recorded) (rollout.Runner, *prometheus, *clock) {
 	t.Helper()
 	p := &prometheus{looks: looks, tokens: map[string]bool{}}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	c := &clock{time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)}
-	return rollout.Watch{
-		Gate: gate(), Environment: "prod", Version: "v2", For: 10 * time.Minute, Every: 30 * time.Second, MinEvents: rollout.MinEvents,
-		Ask: rollout.Prometheus{URL: server.URL + "/prefix/", Token: "s3cret"}, Clock: c, Log: log,
+	return rollout.Runner{
+		Analysis: analysis(), Environment: "prod", Version: "v2", Duration: 10 * time.Minute, Interval: 30 * time.Second, MinRequests: rollout.MinRequests,
+		Querier: rollout.Prometheus{URL: server.URL + "/prefix/", Token: "s3cret"}, Clock: c, Log: log,
 	}, p, c
 }
 
-func TestVerdicts(t *testing.T) {
+func TestResults(t *testing.T) {
 	t.Parallel()
 	whole := 10 * time.Minute
 	retried := whole + time.Minute // the last look twice more
 	for name, tt := range map[string]struct {
 		looks  []recorded
-		want   rollout.Verdict
+		want   rollout.Result
 		reason string
 		took   time.Duration
 	}{
-		"good":                         {[]recorded{with(nil)}, rollout.Healthy, "availability: 2 of 2000 events bad", whole},
-		"burning from the start":       {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("200"), "failed": one("20")})}, rollout.Burning, "20 of 200 events bad, 100.0 times what the objective of 99.9 % allows", time.Minute},
-		"burning, seen at the end":     {append(repeat(19, with(nil)), with(recorded{"failed": one("60")})), rollout.Burning, "60 of 2000", whole},
-		"slow":                         {append(repeat(19, with(nil)), with(recorded{"fast": one("1590")})), rollout.Burning, "latency: 400 of 1990", whole},
-		"a cold start that is over":    {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("2000"), "failed": one("10")})}, rollout.Healthy, "10 of 2000", whole},
-		"at the threshold":             {[]recorded{with(recorded{"requests": one("10000"), "failed": one("144")})}, rollout.Healthy, "", whole},
-		"four bad events":              {[]recorded{with(recorded{"requests": one("60"), "failed": one("4")})}, rollout.Healthy, "", whole},
-		"an estimate of five":          {append(repeat(19, with(nil)), with(recorded{"requests": one("60"), "failed": one("4.6")})), rollout.Burning, "", whole},
-		"all of a few requests":        {[]recorded{with(recorded{"requests": one("3"), "failed": one("3")}), with(recorded{"requests": one("6"), "failed": one("6")})}, rollout.Burning, "6 of 6", time.Minute},
-		"too few requests":             {[]recorded{with(recorded{"requests": one("49"), "failed": one("0"), "answers": one("49"), "fast": one("49")})}, rollout.Unknown, "too few to tell (50)", whole},
-		"no requests":                  {[]recorded{with(recorded{"requests": one("0"), "failed": one("0"), "answers": one("0"), "fast": one("0")})}, rollout.Unknown, "too few", whole},
-		"one objective without many":   {[]recorded{with(recorded{"answers": one("0"), "fast": one("0")})}, rollout.Healthy, "latency: 0 of 0 events bad, too few", whole},
-		"empty":                        {[]recorded{with(recorded{"*": none})}, rollout.Unknown, "no process of version v2 was seen in prod", whole},
-		"no failures to be seen":       {[]recorded{with(recorded{"failed": none})}, rollout.Unknown, "availability: no data for failed", whole},
-		"a bucket that is missing":     {[]recorded{with(recorded{"fast": none})}, rollout.Unknown, "latency: no data for fast", whole},
-		"a histogram that is not born": {[]recorded{with(recorded{"answers": none, "idle": one("2000")})}, rollout.Healthy, "latency: 0 of 0", whole},
-		"a histogram that is absent":   {[]recorded{with(recorded{"answers": none})}, rollout.Unknown, "latency: no data for idle", whole},
-		"more good than there were":    {[]recorded{with(recorded{"fast": one("1991")})}, rollout.Healthy, "latency: 0 of 1990", whole},
-		"no process, but numbers":      {[]recorded{with(recorded{"count": none})}, rollout.Unknown, "no process", whole},
-		"gone at the end":              {append(repeat(19, with(nil)), with(recorded{"*": none})), rollout.Unknown, "no process", whole},
-		"401":                          {[]recorded{with(recorded{"*": `401 {"status":"error"}`})}, rollout.Unknown, "401: PROMETHEUS_TOKEN is missing", 30 * time.Second},
-		"403 of a proxy":               {[]recorded{with(recorded{"*": `403 <html>no</html>`})}, rollout.Unknown, "403: PROMETHEUS_TOKEN is missing", 30 * time.Second},
-		"400":                          {[]recorded{with(recorded{"failed": `400 {"status":"error","errorType":"bad_data","error":"parse error"}`})}, rollout.Unknown, "400: parse error", 30 * time.Second},
-		"429":                          {[]recorded{with(recorded{"*": `429 too many outstanding requests`})}, rollout.Unknown, "429: too many", retried},
-		"429 that ends":                {append(repeat(20, with(recorded{"*": `429 slow down`})), with(nil)), rollout.Healthy, "", whole + 30*time.Second},
-		"500":                          {[]recorded{with(recorded{"*": `500 {"status":"error","errorType":"internal","error":"expanding series"}`})}, rollout.Unknown, "500: expanding series", retried},
-		"500 of one query":             {[]recorded{with(recorded{"failed": `500 x`})}, rollout.Unknown, "500", retried},
-		"503 for a while":              {append(repeat(5, with(recorded{"*": `503 starting`})), with(nil)), rollout.Healthy, "", whole},
-		"200 and an error":             {[]recorded{with(recorded{"failed": `{"status":"error","error":"query timed out"}`})}, rollout.Unknown, "query timed out", retried},
-		"garbage":                      {[]recorded{with(recorded{"*": `<html>Sign in</html>`})}, rollout.Unknown, "not its API: <html>Sign in", retried},
-		"nothing at all":               {[]recorded{with(recorded{"*": ``})}, rollout.Unknown, "not its API: nothing", retried},
-		"half an answer":               {[]recorded{with(recorded{"failed": one("1")[:40]})}, rollout.Unknown, "not its API", retried},
-		"another type":                 {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"matrix","result":[]}}`})}, rollout.Unknown, `type "matrix"`, retried},
-		"two series":                   {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}]}}`})}, rollout.Unknown, "2 series", retried},
-		"no number":                    {[]recorded{with(recorded{"failed": one("many")})}, rollout.Unknown, `"many", which is no number`, retried},
-		"a number and no text":         {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}}`})}, rollout.Unknown, "no text", retried},
-		"NaN":                          {[]recorded{with(recorded{"failed": one("NaN")})}, rollout.Unknown, "NaN", retried},
-		"infinite":                     {[]recorded{with(recorded{"requests": one("+Inf")})}, rollout.Unknown, "+Inf", retried},
-		"good, but only a part":        {[]recorded{with(recorded{"requests": warned("2000")})}, rollout.Unknown, "not all of it: store b is away", whole},
-		"bad, though only a part":      {append(repeat(19, with(nil)), with(recorded{"failed": warned("60")})), rollout.Burning, "60 of 2000", whole},
-		"a scalar":                     {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`})}, rollout.Healthy, "", whole},
-		"numbers that go down":         {[]recorded{with(recorded{"requests": one("400"), "failed": one("40")}), with(recorded{"requests": one("300"), "failed": one("30")})}, rollout.Burning, "30 of 300", whole},
-		"burning, then nobody to ask":  {append(repeat(1, with(recorded{"requests": one("100"), "failed": one("10")})), with(recorded{"*": `500 x`})), rollout.Unknown, "500", retried},
+		"good":                         {[]recorded{with(nil)}, rollout.Passed, "availability: 2 of 2000 events bad", whole},
+		"failing from the start":       {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("200"), "failed": one("20")})}, rollout.Failed, "20 of 200 events bad, 100.0 times what the objective of 99.9 % allows", time.Minute},
+		"failing at the end":           {append(repeat(19, with(nil)), with(recorded{"failed": one("60")})), rollout.Failed, "60 of 2000", whole},
+		"slow":                         {append(repeat(19, with(nil)), with(recorded{"fast": one("1590")})), rollout.Failed, "latency: 400 of 1990", whole},
+		"a cold start that is over":    {[]recorded{with(recorded{"requests": one("100"), "failed": one("10")}), with(recorded{"requests": one("2000"), "failed": one("10")})}, rollout.Passed, "10 of 2000", whole},
+		"at the threshold":             {[]recorded{with(recorded{"requests": one("10000"), "failed": one("144")})}, rollout.Passed, "", whole},
+		"four bad events":              {[]recorded{with(recorded{"requests": one("60"), "failed": one("4")})}, rollout.Passed, "", whole},
+		"an estimate of five":          {append(repeat(19, with(nil)), with(recorded{"requests": one("60"), "failed": one("4.6")})), rollout.Failed, "", whole},
+		"all of a few requests":        {[]recorded{with(recorded{"requests": one("3"), "failed": one("3")}), with(recorded{"requests": one("6"), "failed": one("6")})}, rollout.Failed, "6 of 6", time.Minute},
+		"too few requests":             {[]recorded{with(recorded{"requests": one("49"), "failed": one("0"), "answers": one("49"), "fast": one("49")})}, rollout.Inconclusive, "fewer than 50 events", whole},
+		"no requests":                  {[]recorded{with(recorded{"requests": one("0"), "failed": one("0"), "answers": one("0"), "fast": one("0")})}, rollout.Inconclusive, "no requests reached the new version (3 instances)", whole},
+		"one objective without many":   {[]recorded{with(recorded{"answers": one("0"), "fast": one("0")})}, rollout.Passed, "latency: 0 of 0 events bad, fewer than 50 events", whole},
+		"empty":                        {[]recorded{with(recorded{"*": none})}, rollout.Inconclusive, "no instance of version v2 found in prod", whole},
+		"no failures to be seen":       {[]recorded{with(recorded{"failed": none})}, rollout.Inconclusive, "availability: no data for failed", whole},
+		"a bucket that is missing":     {[]recorded{with(recorded{"fast": none})}, rollout.Inconclusive, "latency: no data for fast", whole},
+		"a histogram that is not born": {[]recorded{with(recorded{"answers": none, "idle": one("2000")})}, rollout.Passed, "latency: 0 of 0", whole},
+		"a histogram that is absent":   {[]recorded{with(recorded{"answers": none})}, rollout.Inconclusive, "latency: no data for idle", whole},
+		"more good than there were":    {[]recorded{with(recorded{"fast": one("1991")})}, rollout.Passed, "latency: 0 of 1990", whole},
+		"no instance, but numbers":     {[]recorded{with(recorded{"count": none})}, rollout.Inconclusive, "no instance", whole},
+		"gone at the end":              {append(repeat(19, with(nil)), with(recorded{"*": none})), rollout.Inconclusive, "no instance", whole},
+		"401":                          {[]recorded{with(recorded{"*": `401 {"status":"error"}`})}, rollout.Inconclusive, "401: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"403 of a proxy":               {[]recorded{with(recorded{"*": `403 <html>no</html>`})}, rollout.Inconclusive, "403: PROMETHEUS_TOKEN is missing", 30 * time.Second},
+		"400":                          {[]recorded{with(recorded{"failed": `400 {"status":"error","errorType":"bad_data","error":"parse error"}`})}, rollout.Inconclusive, "400: parse error", 30 * time.Second},
+		"429":                          {[]recorded{with(recorded{"*": `429 too many outstanding requests`})}, rollout.Inconclusive, "429: too many", retried},
+		"429 that ends":                {append(repeat(20, with(recorded{"*": `429 slow down`})), with(nil)), rollout.Passed, "", whole + 30*time.Second},
+		"500":                          {[]recorded{with(recorded{"*": `500 {"status":"error","errorType":"internal","error":"expanding series"}`})}, rollout.Inconclusive, "500: expanding series", retried},
+		"500 of one query":             {[]recorded{with(recorded{"failed": `500 x`})}, rollout.Inconclusive, "500", retried},
+		"503 for a while":              {append(repeat(5, with(recorded{"*": `503 starting`})), with(nil)), rollout.Passed, "", whole},
+		"200 and an error":             {[]recorded{with(recorded{"failed": `{"status":"error","error":"query timed out"}`})}, rollout.Inconclusive, "query timed out", retried},
+		"garbage":                      {[]recorded{with(recorded{"*": `<html>Sign in</html>`})}, rollout.Inconclusive, "not from the API of prometheus: <html>Sign in", retried},
+		"nothing at all":               {[]recorded{with(recorded{"*": ``})}, rollout.Inconclusive, "not from the API of prometheus: (empty)", retried},
+		"half an answer":               {[]recorded{with(recorded{"failed": one("1")[:40]})}, rollout.Inconclusive, "not from the API", retried},
+		"another type":                 {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"matrix","result":[]}}`})}, rollout.Inconclusive, `type "matrix"`, retried},
+		"two series":                   {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"2"]}]}}`})}, rollout.Inconclusive, "2 series", retried},
+		"no number":                    {[]recorded{with(recorded{"failed": one("many")})}, rollout.Inconclusive, `"many", which is not a number`, retried},
+		"a number and no text":         {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}}`})}, rollout.Inconclusive, "not a string", retried},
+		"NaN":                          {[]recorded{with(recorded{"failed": one("NaN")})}, rollout.Inconclusive, "NaN", retried},
+		"infinite":                     {[]recorded{with(recorded{"requests": one("+Inf")})}, rollout.Inconclusive, "+Inf", retried},
+		"good, but only a part":        {[]recorded{with(recorded{"requests": warned("2000")})}, rollout.Inconclusive, "incomplete result: store b is away", whole},
+		"bad, though only a part":      {append(repeat(19, with(nil)), with(recorded{"failed": warned("60")})), rollout.Failed, "60 of 2000", whole},
+		"a scalar":                     {[]recorded{with(recorded{"failed": `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`})}, rollout.Passed, "", whole},
+		"numbers that go down":         {[]recorded{with(recorded{"requests": one("400"), "failed": one("40")}), with(recorded{"requests": one("300"), "failed": one("30")})}, rollout.Failed, "30 of 300", whole},
+		"failing, then unreachable":    {append(repeat(1, with(recorded{"requests": one("100"), "failed": one("10")})), with(recorded{"*": `500 x`})), rollout.Inconclusive, "500", retried},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log strings.Builder
-			w, p, c := watch(t, &log, tt.looks...)
+			r, p, c := newRunner(t, &log, tt.looks...)
 			start := c.now
-			got, reason := w.Run(t.Context())
+			got, reason := r.Run(t.Context())
 			if got != tt.want || !strings.Contains(reason, tt.reason) {
 				t.Errorf("%v: %s; want %v: %s\n%s", got, reason, tt.want, tt.reason, &log)
 			}
@@ -179,7 +179,7 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("authorization %v", p.tokens)
 			}
 			if text := reason + log.String(); strings.Contains(text, "s3cret") {
-				t.Errorf("the token is told:\n%s", text)
+				t.Errorf("the token is in a message:\n%s", text)
 			}
 		})
 	}
@@ -199,11 +199,11 @@ func repeat(n int, r recorded) []recorded {
 
 func TestQueriesAreFilledIn(t *testing.T) {
 	t.Parallel()
-	w, p, _ := watch(t, io.Discard, with(nil))
-	w.Version = `v"2\`
-	w.Run(t.Context())
+	r, p, _ := newRunner(t, io.Discard, with(nil))
+	r.Version = `v"2\`
+	r.Run(t.Context())
 	for i, want := range map[int]string{
-		0: `count(processes{v="v\"2\\",e="prod"}[30s])`, 1: "requests[30s]", 5: `count(processes{v="v\"2\\",e="prod"}[60s])`,
+		0: `count(instances{v="v\"2\\",e="prod"}[30s])`, 1: "requests[30s]", 5: `count(instances{v="v\"2\\",e="prod"}[60s])`,
 		len(p.queries) - 4: "requests[600s]",
 	} {
 		if p.queries[i] != want {
@@ -214,80 +214,80 @@ func TestQueriesAreFilledIn(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	w, _, _ := watch(t, io.Discard, with(nil))
+	r, _, _ := newRunner(t, io.Discard, with(nil))
 	server := httptest.NewServer(nil)
 	server.Close()
 	for address, want := range map[string]string{
-		server.URL: "cannot be reached", "http://user:pass%zz@127.0.0.1:1": "address of Prometheus",
+		server.URL: "cannot be reached", "http://user:pass%zz@127.0.0.1:1": "invalid address of Prometheus",
 		strings.Replace(server.URL, "http://", "http://user:hunter2@", 1): "cannot be reached",
 	} {
-		w.Ask = rollout.Prometheus{URL: address}
-		got, reason := w.Run(t.Context())
-		if got != rollout.Unknown || !strings.Contains(reason, want) || strings.Contains(reason, "hunter2") {
+		r.Querier = rollout.Prometheus{URL: address}
+		got, reason := r.Run(t.Context())
+		if got != rollout.Inconclusive || !strings.Contains(reason, want) || strings.Contains(reason, "hunter2") {
 			t.Errorf("%v: %s, want %s", got, reason, want)
 		}
-		if err := w.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("probe: %v, want %s", err, want)
+		if err := r.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("check: %v, want %s", err, want)
 		}
 	}
 }
 
-func TestBrokenOff(t *testing.T) {
+func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	w, _, _ := watch(t, io.Discard, with(nil))
+	r, _, _ := newRunner(t, io.Discard, with(nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, reason := w.Run(ctx); got != rollout.Unknown || !strings.Contains(reason, "broken off") {
+	if got, reason := r.Run(ctx); got != rollout.Inconclusive || !strings.Contains(reason, "interrupted") {
 		t.Errorf("%v: %s", got, reason)
 	}
 }
 
-func TestNothingToJudgeBy(t *testing.T) {
+func TestNoObjective(t *testing.T) {
 	t.Parallel()
-	w, _, _ := watch(t, io.Discard, with(nil))
-	w.Gate.Objectives, w.Gate.LeftOut = nil, []string{"availability: it has no page"}
-	if got, reason := w.Run(t.Context()); got != rollout.Unknown || !strings.Contains(reason, "it has no page") {
+	r, _, _ := newRunner(t, io.Discard, with(nil))
+	r.Analysis.Objectives, r.Analysis.Skipped = nil, []string{"availability: it has no page"}
+	if got, reason := r.Run(t.Context()); got != rollout.Inconclusive || !strings.Contains(reason, "it has no page") {
 		t.Errorf("%v: %s", got, reason)
 	}
-	if err := w.Probe(t.Context()); err == nil {
-		t.Error("the probe finds nothing wrong")
+	if err := r.Check(t.Context()); err == nil {
+		t.Error("the check finds no problem")
 	}
 }
 
-func TestProbeWantsAnswersAndNoData(t *testing.T) {
+func TestCheckNeedsResponsesAndNoData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		answers recorded
 		ok      bool
 	}{
 		"a first release": {with(recorded{"*": none}), true}, "good": {with(nil), true},
-		"401": {with(recorded{"*": "401 x"}), false}, "a query that it refuses": {with(recorded{"fast": "400 x"}), false},
+		"401": {with(recorded{"*": "401 x"}), false}, "a query that it rejects": {with(recorded{"fast": "400 x"}), false},
 	} {
-		w, _, _ := watch(t, io.Discard, tt.answers)
-		if err := w.Probe(t.Context()); (err == nil) != tt.ok {
+		r, _, _ := newRunner(t, io.Discard, tt.answers)
+		if err := r.Check(t.Context()); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestReadGate(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
 	const objective = `{"name":"a","objective":"99.9","threshold":0.01,"factor":14.4,"minBadEvents":5,"total":"t","bad":"b"}`
 	read := func(text string) error {
-		_, err := rollout.ReadGate(strings.NewReader(text))
+		_, err := rollout.Read(strings.NewReader(text))
 		return err
 	}
-	if err := read(`{"service":"orders","processes":"p","objectives":[` + objective + `],"leftOut":["x"]}`); err != nil {
+	if err := read(`{"service":"orders","instances":"p","objectives":[` + objective + `],"skipped":["x"]}`); err != nil {
 		t.Error(err)
 	}
 	for name, text := range map[string]string{
-		"no JSON": `x`, "an unknown key": `{"service":"orders","processes":"p","objectives":[],"more":1}`,
-		"no service":   `{"processes":"p","objectives":[]}`,
-		"a percentage": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, "0.01", "1.44", 1) + `]}`,
-		"no threshold": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, "0.01", "0", 1) + `]}`,
-		"no query":     `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `"b"`, `""`, 1) + `]}`,
-		"good and bad": `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `"bad":`, `"good":"g","bad":`, 1) + `]}`,
-		"negative":     `{"service":"orders","processes":"p","objectives":[` + strings.Replace(objective, `5`, `-5`, 1) + `]}`,
+		"no JSON": `x`, "an unknown key": `{"service":"orders","instances":"p","objectives":[],"more":1}`,
+		"no service":   `{"instances":"p","objectives":[]}`,
+		"a percentage": `{"service":"orders","instances":"p","objectives":[` + strings.Replace(objective, "0.01", "1.44", 1) + `]}`,
+		"no threshold": `{"service":"orders","instances":"p","objectives":[` + strings.Replace(objective, "0.01", "0", 1) + `]}`,
+		"no query":     `{"service":"orders","instances":"p","objectives":[` + strings.Replace(objective, `"b"`, `""`, 1) + `]}`,
+		"good and bad": `{"service":"orders","instances":"p","objectives":[` + strings.Replace(objective, `"bad":`, `"good":"g","bad":`, 1) + `]}`,
+		"negative":     `{"service":"orders","instances":"p","objectives":[` + strings.Replace(objective, `5`, `-5`, 1) + `]}`,
 	} {
 		if read(text) == nil {
 			t.Errorf("%s: read", name)

@@ -37,7 +37,7 @@ func generatedNames() []string {
 		"after", "answer", "ask", "body", "c", "cfg", "changed", "code", "columns", "create", "creation", "ctx", "current", "db",
 		"digest", "document", "err",
 		"etag", "found", "fresh", "h", "hash", "id", "in", "inserted", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
-		"operation", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
+		"openapi", "operation", "params", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
 	}
 }
 
@@ -52,7 +52,7 @@ func importedNames() []string {
 		// modules
 		"chi", "huma", "humachi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
 		// the runtime
-		"config", "fault", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
+		"apierror", "config", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
 		"servicetest", "telemetry",
 	}
 }

@@ -137,7 +137,7 @@ func pushWritesWhatDiffers(t *testing.T, p programs) {
 	}
 	must().expect(t, "unchanged no", "unchanged no", "unchanged no")
 
-	alive := filepath.Join(service, "observability", "rules", "orders.alive.rules.yaml")
+	alive := filepath.Join(service, "observability", "rules", "orders.instances.rules.yaml")
 	change(t, alive, "for: 1m30s", "for: 2m")
 	must().expect(t, "updated yes", "unchanged no", "unchanged no")
 	must().expect(t, "unchanged no", "unchanged no", "unchanged no")

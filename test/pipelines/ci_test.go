@@ -43,7 +43,8 @@ func TestCI(t *testing.T) {
 			env.Setenv("CLUSTER", filepath.Join(env.WorkDir, "cluster"))
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
 			env.Setenv("VERSION", "v2")
-			env.Setenv("BURN_WATCH", "1s")
+			env.Setenv("ANALYSIS_DURATION", "1s")
+			env.Setenv("ANALYSIS_LABELS", "cluster=eu-1")
 			env.Setenv("D1", "sha256:"+strings.Repeat("1", 64))
 			env.Setenv("D2", "sha256:"+strings.Repeat("2", 64))
 			env.Setenv("D3", "sha256:"+strings.Repeat("3", 64))
@@ -86,12 +87,12 @@ func clusterDoes(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("CLUSTER"), behaviour), []byte(strings.Join(args, " ")), 0o644))
 }
 
-// prometheusServer answers the questions of a gate: with three processes, 1000
-// requests and none bad, unless it is told otherwise.
+// prometheusServer answers the queries of a rollout analysis: three instances, 1000
+// requests and none bad, unless the arguments say otherwise.
 //
-//	processes=3 requests=1000 bad=0 fast=1000  a number, or none for no data
+//	instances=3 requests=1000 bad=0 fast=1000  a number, or none for no data
 //	status=401                                 every answer has it
-//	from=2                                     all that from the second look on, and good answers before
+//	from=2                                     all that from the second evaluation on, and good answers before
 //
 // With a neg it is an address where nobody listens.
 func prometheusServer(ts *testscript.TestScript, neg bool, args []string) {
@@ -138,12 +139,12 @@ func prometheusServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PROMETHEUS_TOKEN", "t0ken")
 }
 
-// question is what a query of the gate asks for, and the answer to it of a good
+// question is what a query of the analysis asks for, and the answer for a good
 // version.
 func question(query string) (key, number string) {
 	switch {
 	case strings.HasPrefix(query, "count("):
-		return "processes", "3"
+		return "instances", "3"
 	case strings.Contains(query, "_bucket"):
 		return "fast", "1000"
 	case strings.Contains(query, "server_error|shed"):

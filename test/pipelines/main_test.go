@@ -83,12 +83,12 @@ func (s service) atRoot() service {
 }
 
 // variant is what a spec can say that pipelines follow.
-type variant struct{ components, platforms, image, links, folder, name string }
+type variant struct{ components, platforms, image, links, folder, name, telemetry string }
 
 // variants are those in which the files differ.
 func variants() map[string]variant {
 	return map[string]variant{
-		"everything":    {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}"},
+		"everything":    {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", telemetry: "{groupBy: [cluster]}"},
 		"a registry":    {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
 		"a private one": {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
 		"in a folder":   {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", folder: "services/orders"},
@@ -114,8 +114,9 @@ owner: team-checkout
 module: github.com/acme/orders
 components: %s
 links: %s
+telemetry: %s
 deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s, folder: %q}
-`, cmp.Or(v.name, "orders"), v.components, v.links, v.platforms, v.image, v.folder)
+`, cmp.Or(v.name, "orders"), v.components, v.links, cmp.Or(v.telemetry, "{}"), v.platforms, v.image, v.folder)
 	s.write(t, "scaffold.yaml", spec)
 	s.run(t, nil, command, "generate", "--runtime", runtime)
 	return s

@@ -176,7 +176,7 @@ func (w *walk) expect(t *testing.T, step ci) {
 	t.Helper()
 	env := append([]string{
 		environment(step.environment), w.rights(step.environment),
-		"BURN_WATCH=1s", "ROLLOUT_TIMEOUT=1m", "VERSION=v1",
+		"ANALYSIS_DURATION=1s", "ROLLOUT_TIMEOUT=1m", "VERSION=v1",
 	}, step.env...)
 	code, out := w.try(t, w.service(), step.block, env...)
 	if code != step.code {
@@ -207,8 +207,8 @@ func (w *walk) staging(t *testing.T) {
 		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, empty)}, says: []string{"there is no earlier revision to return to, so that it stays"},
 	})
 	w.expect(t, ci{
-		what: "unwatched", block: "deploy", environment: "staging", runs: newer,
-		env: []string{"IMAGE_DIGEST=" + newer, "BURN_WATCH=0"}, says: []string{"nobody asked how it does"},
+		what: "without analysis", block: "deploy", environment: "staging", runs: newer,
+		env: []string{"IMAGE_DIGEST=" + newer, "ANALYSIS_DURATION=0"}, says: []string{"no rollout analysis"},
 	})
 	if out, err := exec.CommandContext(t.Context(), "git", "-C", w.service(), "status", "--porcelain").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("what a commit would take after all this, credentials perhaps: %v\n%s", err, out)
@@ -231,15 +231,15 @@ func (w *walk) prod(t *testing.T) {
 		what: "no Prometheus", block: "deploy", environment: "prod", code: 4,
 		env: []string{"IMAGE_DIGEST=" + older, prometheus(t, nil)}, says: []string{"cannot be reached", "nothing was changed"},
 	})
-	step("good", older, good, 0, older, "revision 1", "is healthy")
-	step("good, over another", newer, good, 0, newer, "is healthy")
+	step("good", older, good, 0, older, "revision 1", "the rollout analysis passed")
+	step("good, over another", newer, good, 0, newer, "the rollout analysis passed")
 	w.types(t, w.service(), "history", environment("prod"), w.rights("prod"))
 	w.expect(t, ci{what: "rollback", block: "rollback", environment: "prod", runs: newer, says: []string{newer + ") runs now"}})
 
 	end := w.c.WatchPods(t, "orders-prod", generated.NameLabel+"=orders")
-	step("burning", faulty, burning, 3, newer, "burns an error budget", "50 of 1000 events bad", newer+") runs now")
-	step("empty", faulty, empty, 4, newer, "no process of version v1 was seen in prod", newer+") runs now")
-	step("Prometheus gone in the midst", faulty, gone, 4, newer, "answers with 503", newer+") runs now")
+	step("failing", faulty, burning, 3, newer, "rollout analysis of version v1 failed", "50 of 1000 events bad", newer+") runs now")
+	step("empty", faulty, empty, 4, newer, "no instance of version v1 found in prod", newer+") runs now")
+	step("Prometheus down in the middle", faulty, gone, 4, newer, "responded with 503", newer+") runs now")
 	kubelet.Says(func(pod corev1.Pod) bool { return !strings.Contains(pod.Spec.Containers[0].Image, faulty) })
 	w.expect(t, ci{
 		what: "never ready", block: "deploy", environment: "prod", code: 1, runs: newer,
@@ -282,9 +282,8 @@ func (w *walk) withoutRights(t *testing.T) {
 	}
 }
 
-// prometheus plays one: the answers are those to the questions of a gate, by the
-// look at which they are asked; the first is that of the probe. Without answers
-// nobody listens.
+// prometheus answers the queries of a rollout analysis, by the number of the
+// evaluation; the first is that of -check. Without answers nothing listens.
 func prometheus(t *testing.T, answers func(look int, query string) string) string {
 	t.Helper()
 	var looks atomic.Int64

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
 // MaxName is the longest name in characters.
@@ -38,9 +38,9 @@ type Key struct {
 	Expires time.Time         // set by [Service.Create]
 }
 
-// Store keeps orders. One that is not there is a fault.NotFound, and a
-// change of a version that is no longer the current one a
-// fault.PreconditionFailed. Implementations are safe for concurrent use.
+// Store keeps orders. One that does not exist is an apierror.NotFound, and a
+// change of a version that is no longer the current one an
+// apierror.PreconditionFailed. Implementations are safe for concurrent use.
 type Store interface {
 	// Create stores a new order. When the key was used before, it stores nothing and
 	// returns the order as it was created then, or [KeyReused] for another request.
@@ -115,29 +115,29 @@ func (s *Service) Delete(ctx context.Context, id uuid.UUID, version int64) error
 	return s.store.Delete(ctx, id, version)
 }
 
-// Missing is the fault of an order that is not there.
-func Missing(id uuid.UUID) error { return fault.NotFound("order %s does not exist", id) }
+// Missing is the error for an order that does not exist.
+func Missing(id uuid.UUID) error { return apierror.NotFound("order %s does not exist", id) }
 
-// Changed is the fault of an order that is at another version than the caller read.
+// Changed is the error for an order that is at another version than the caller read.
 func Changed(id uuid.UUID) error {
-	return fault.PreconditionFailed("order %s has changed since you read it; read it again", id)
+	return apierror.PreconditionFailed("order %s has changed since you read it; read it again", id)
 }
 
-// KeyReused is the fault of a key that was used for another request.
+// KeyReused is the error for a key that was used for another request.
 func KeyReused() error {
-	return fault.Invalid("the idempotency key was used for another request",
-		fault.Field{Location: "header.Idempotency-Key", Message: "send a new key with a new request"})
+	return apierror.Invalid("the idempotency key was used for another request",
+		apierror.Field{Location: "header.Idempotency-Key", Message: "send a new key with a new request"})
 }
 
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch n := utf8.RuneCountInString(name); {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
-		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "the name holds a control character"})
+		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "the name holds a control character"})
 	case n == 0:
-		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "a name is needed"})
+		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "a name is needed"})
 	case n > MaxName:
-		return "", fault.Invalid("the order is not valid", fault.Field{Location: "body.name", Message: "the name is longer than 200 characters"})
+		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "the name is longer than 200 characters"})
 	}
 	return name, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 
 	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 	"github.com/observability-first/scaffold/examples/minimal/internal/store"
@@ -34,9 +34,9 @@ func keyOf(key, body string) order.Key {
 	return order.Key{Value: key, Request: sha256.Sum256([]byte(body)), Expires: time.Now().Add(time.Hour)}
 }
 
-func code(err error) fault.Code {
-	if f, ok := errors.AsType[*fault.Fault](err); ok {
-		return f.Code
+func code(err error) apierror.Code {
+	if e, ok := errors.AsType[*apierror.Error](err); ok {
+		return e.Code
 	}
 	return ""
 }
@@ -76,7 +76,7 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	repeat("delete")
-	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != fault.CodeInvalid {
+	if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf("key", "other")); code(err) != apierror.CodeInvalid {
 		t.Errorf("another request with the key: %v, want invalid", err)
 	}
 	if all, err := s.List(t.Context(), uuid.Nil, 10); err != nil || len(all) != 0 {
@@ -200,19 +200,19 @@ func TestStoreRefusesOldVersions(t *testing.T) {
 	if err := s.Update(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Update(t.Context(), second); code(err) != fault.CodePreconditionFailed {
+	if err := s.Update(t.Context(), second); code(err) != apierror.CodePreconditionFailed {
 		t.Errorf("update of an old version: %v", err)
 	}
-	if err := s.Delete(t.Context(), first.ID, 1); code(err) != fault.CodePreconditionFailed {
+	if err := s.Delete(t.Context(), first.ID, 1); code(err) != apierror.CodePreconditionFailed {
 		t.Errorf("delete of an old version: %v", err)
 	}
 	if err := s.Delete(t.Context(), first.ID, 2); err != nil {
 		t.Errorf("delete: %v", err)
 	}
-	if _, err := s.Get(t.Context(), first.ID); code(err) != fault.CodeNotFound {
+	if _, err := s.Get(t.Context(), first.ID); code(err) != apierror.CodeNotFound {
 		t.Errorf("get after delete: %v", err)
 	}
-	if err := s.Update(t.Context(), second); code(err) != fault.CodeNotFound {
+	if err := s.Update(t.Context(), second); code(err) != apierror.CodeNotFound {
 		t.Errorf("update after delete: %v", err)
 	}
 }

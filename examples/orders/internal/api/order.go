@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
 )
@@ -117,7 +117,7 @@ func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, er
 		return nil, err
 	}
 	if version == 0 {
-		return nil, fault.New(fault.CodePreconditionNeeded, "send the ETag that you read as If-Match")
+		return nil, apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match")
 	}
 	updated, err := h.orders.Rename(ctx, in.ID, version, in.Body.Name)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/postgres"
 
 	"github.com/observability-first/scaffold/examples/orders/internal/order"
@@ -67,7 +67,7 @@ func (s *Store) createdBefore(ctx context.Context, key order.Key) (item order.Or
 	err = s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &item)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
-		return item, fault.Conflict("the idempotency key has just expired; send the request again")
+		return item, apierror.Conflict("the idempotency key has just expired; send the request again")
 	case err == nil && !bytes.Equal(hash, key.Request[:]):
 		return order.Order{}, order.KeyReused()
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/observability-first/scaffold/runtime"
-	"github.com/observability-first/scaffold/runtime/fault"
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
@@ -48,7 +48,7 @@ type shop struct {
 func (s *shop) add(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Item string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Item == "" {
-		httpserver.WriteProblem(w, r, fault.Invalid("a cart holds an item"))
+		httpserver.WriteProblem(w, r, apierror.Invalid("a cart holds an item"))
 		return
 	}
 	s.mu.Lock()
@@ -67,7 +67,7 @@ func (s *shop) get(w http.ResponseWriter, r *http.Request) {
 	item, ok := s.items[id]
 	s.mu.Unlock()
 	if !ok {
-		httpserver.WriteProblem(w, r, fault.NotFound("there is no such cart"))
+		httpserver.WriteProblem(w, r, apierror.NotFound("there is no such cart"))
 		return
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "item": item})

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/observability-first/scaffold/runtime/httpserver"
+)
+
+// config describes the API in its OpenAPI document.
+func config() huma.Config {
+	c := huma.DefaultConfig("minimal", "1.0.0")
+	c.Info.Description = "The minimal service."
+	c.OpenAPIPath = "" // served by document, in one version and format
+	c.DocsPath = ""    // no page that loads scripts from elsewhere
+	c.SchemasPath = "" // the document holds the schemas
+	c.CreateHooks = nil
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: httpserver.UnmarshalJSON}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	return c
+}
+
+// operation describes one route. Generated clients name their methods after id.
+func operation(id, route string, status int, summary string) huma.Operation {
+	method, path, _ := strings.Cut(route, " ")
+	return huma.Operation{
+		OperationID:   id,
+		Method:        method,
+		Path:          path,
+		Summary:       summary,
+		DefaultStatus: status,
+		MaxBodyBytes:  -1, // HTTP_BODY_LIMIT bounds every body
+	}
+}
+
+// document serves the OpenAPI document.
+func document(api huma.API) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := json.Marshal(api.OpenAPI())
+		if err != nil {
+			httpserver.WriteProblem(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+		_, _ = w.Write(body) // httpserver counts a client that closed the connection
+	}
+}
+
+// onlyJSON removes the Accept header, because every response is JSON. huma (v2.37)
+// panics on some values of it.
+func onlyJSON(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/observability-first/scaffold/runtime/apierror"
+)
+
+// digest identifies a request by its decoded body, so that white space and the
+// order of members make no difference.
+func digest(body any) ([sha256.Size]byte, error) {
+	text, err := json.Marshal(body)
+	return sha256.Sum256(text), err
+}
+
+// etag formats a version for the ETag header.
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
+
+// readETag parses an ETag; 0 when the header is absent.
+func readETag(header string) (int64, error) {
+	if header == "" || header == "*" {
+		return 0, nil
+	}
+	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
+	if err != nil || version < 1 {
+		return 0, apierror.Invalid("the request is not valid", apierror.Field{Location: "header.If-Match", Message: "send an ETag as you read it"})
+	}
+	return version, nil
+}
+
+// readCursor parses the cursor of a page.
+func readCursor(cursor string) (uuid.UUID, error) {
+	if cursor == "" {
+		return uuid.Nil, nil
+	}
+	after, err := uuid.Parse(cursor)
+	if err != nil {
+		return uuid.Nil, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.cursor", Message: "send next_cursor as you read it"})
+	}
+	return after, nil
+}
