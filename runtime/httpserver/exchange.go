@@ -239,7 +239,7 @@ const withoutObjective = 100 * time.Millisecond
 // NoteTimeout records how long the client of this context's request waits, as sent in its header.
 func NoteTimeout(ctx context.Context, timeout time.Duration) {
 	if x := exchangeOf(ctx); x != nil {
-		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32))) //nolint:gosec // within the bounds
+		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32)))
 	}
 }
 
