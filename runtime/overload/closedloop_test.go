@@ -199,6 +199,47 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 	}
 }
 
+// A stall in which no request is begun is no overload either: the requests of a client that
+// resets them early are younger than those of the others, which are still waiting.
+func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+			stop := leavingClient(t, l, after)
+			began := time.Now()
+			var others sync.WaitGroup
+			var rejected atomic.Int64
+			for range 300 {
+				others.Go(func() {
+					for time.Since(began) < 5500*time.Millisecond {
+						ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+						permit, err := l.Acquire(ctx, Default)
+						cancel()
+						if err != nil {
+							rejected.Add(1)
+							time.Sleep(100 * time.Millisecond)
+							continue
+						}
+						time.Sleep(20 * time.Millisecond)
+						if at := time.Since(began); at > 2*time.Second && at < 5*time.Second {
+							time.Sleep(5*time.Second - at)
+						}
+						permit.Release(false)
+					}
+				})
+			}
+			others.Wait()
+			if n := rejected.Load(); n != 0 {
+				t.Errorf("%d requests of other clients were rejected beside one that leaves after %s", n, after)
+			}
+			if stop() == 0 {
+				t.Error("no request of the one client left")
+			}
+		})
+	}
+}
+
 // Clients may call their own requests sheddable, which starve beside others. That they leave,
 // that their timeout is over and that others take their places in the queue begins no
 // overload: the others are not rejected.
