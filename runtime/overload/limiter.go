@@ -21,8 +21,8 @@ type Options struct {
 	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
 	// when 0. A request that announces more is rejected before it takes a body permit.
 	BodyLimit int64
-	// Relieve is called once a second while requests are rejected for memory, after the
-	// first second; it may free what slow clients hold. Memory in use alone does not cause
+	// Relieve is called once a second while requests that are not sheddable are rejected
+	// for memory, after the first second; it may free what slow clients hold. Memory in use alone does not cause
 	// a call. It is nil when there is nothing to free.
 	Relieve func()
 	// Timeout is told the timeout that a client sent with a request; nil for nobody.
@@ -108,7 +108,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	l.mu.Lock()
 	if reason := l.earlyRejection(now, deadline, p); reason != admitted {
 		if reason == ReasonMemory {
-			l.memory.reject(now)
+			l.memory.reject(now, p)
 		}
 		l.mu.Unlock()
 		return Permit{}, l.refused(p, reason)
