@@ -87,7 +87,7 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 			g.refuse(w, r, unreadable(err))
 			return
 		}
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if g.limiter.config.Mode == ModeEnforce && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			g.refuse(w, r, errLate)
 			return
 		}
