@@ -158,8 +158,8 @@ func TestImpatientClientsCauseNoOverload(t *testing.T) {
 	}
 }
 
-// harmsNobody wants no request of 300 other clients to be rejected beside one client,
-// whose stop says how many of its own requests were rejected or left.
+// harmsNobody checks that no request of 300 clients is rejected while one other client sends
+// requests. Its stop returns how many of its own were rejected or left.
 func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
 	t.Helper()
 	if overloaded && raceEnabled {
@@ -175,8 +175,10 @@ func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*test
 				c.run(t, l)
 			}
 		}
-		if rejected, _ := c.run(t, l); rejected != 0 {
-			t.Errorf("%d requests of other clients were rejected", rejected)
+		for began := time.Now(); time.Since(began) < 2*longestBurst; { // rejections of one burst begin no overload
+			if rejected, _ := c.run(t, l); rejected != 0 {
+				t.Errorf("%d requests of other clients were rejected", rejected)
+			}
 		}
 		if stop() == 0 {
 			t.Error("no request of the one client was rejected or left")
