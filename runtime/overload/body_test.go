@@ -289,6 +289,21 @@ func TestALargeBodyIsBounded(t *testing.T) {
 	})
 }
 
+// A request whose deadline is over while it waits for a body permit is rejected for that.
+func TestADeadlineEndsTheWaitForABodyPermit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{QueueWait: 5 * time.Second})
+		l.bodies.receiving.TryAcquire(bodyBudget)
+		r := post(strings.NewReader(""), 100_000)
+		r.Header.Set(semconv.HeaderTimeout, "1000")
+		l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }), nil).
+			ServeHTTP(httptest.NewRecorder(), r)
+		wantShed(t, l, Default, ReasonDeadline, 1)
+		wantShed(t, l, Default, ReasonBodies, 0)
+	})
+}
+
 // A stream, or a response that its client does not read, holds no place and still
 // uses memory.
 func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
