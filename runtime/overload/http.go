@@ -156,7 +156,8 @@ func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
 
 // settle gives the permit back. A failure teaches nothing: its time is that of
 // whatever refused. One at the deadline is an exception, because it is what an
-// overload looks like, unless the body arrived only then.
+// overload looks like, unless the body arrived only then, or the client left the request
+// less time than the latency objective.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	deadline, _ := ctx.Deadline()
@@ -164,7 +165,7 @@ func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 		permit.Forget()
 		return
 	}
-	permit.Release(late)
+	permit.release(ctx.Err() != nil, late && deadline.Sub(permit.came) >= g.limiter.objective)
 }
 
 // work runs the handler, with the context when that is not the request's own.

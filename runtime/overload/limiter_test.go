@@ -143,7 +143,7 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 		arrive("critical", Critical)     // takes the place of sheddable 2
 		arrive("default 2", Default)     // takes the place of sheddable 1
 		arrive("default 3", Default)     // no room
-		Permit{l, time.Now()}.Release(false)
+		Permit{limiter: l, admitted: time.Now()}.Release(false)
 		synctest.Wait()
 		want := "sheddable 3 refused, sheddable 2 refused, sheddable 1 refused, default 3 refused, critical, default 1, default 2"
 		if got := strings.Join(order, ", "); got != want {

@@ -282,7 +282,7 @@ func (l *Limiter) dispatch(now time.Time) {
 		l.queue.remove(w)
 		l.queue.overload.start(now, w.came)
 		l.admit()
-		w.decision <- Permit{l, now}
+		w.decision <- Permit{l, w.came, now}
 	}
 }
 

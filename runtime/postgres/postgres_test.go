@@ -416,3 +416,30 @@ func TestMetricsPassTheLinter(t *testing.T) {
 		}
 	}
 }
+
+// A statement whose client leaves ends on its connection if it is short: each new
+// connection costs the server a process. One that is long is ended.
+func TestAClientThatLeavesCostsNoConnection(t *testing.T) {
+	t.Parallel()
+	g := open(t, Config{URL: database(t), MaxConns: 1})
+	leave := func(statement string) (time.Duration, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		time.AfterFunc(5*time.Millisecond, cancel)
+		began := time.Now()
+		_, err := g.Exec(ctx, statement)
+		return time.Since(began), err
+	}
+	before := g.Pool().Stat().NewConnsCount()
+	for range 20 {
+		if _, err := leave("SELECT pg_sleep(0.02)"); err != nil {
+			t.Error(err)
+		}
+	}
+	if opened := g.Pool().Stat().NewConnsCount() - before; opened != 0 {
+		t.Errorf("20 clients that left cost %d new connections", opened)
+	}
+	if took, err := leave("SELECT pg_sleep(60)"); !errors.Is(err, context.Canceled) || took > 30*time.Second {
+		t.Errorf("a long statement ended after %s: %v", took, err)
+	}
+}
