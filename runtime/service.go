@@ -71,7 +71,7 @@ const verbServe = "serve"
 // describes says whether the process only tells about the service: then a
 // missing variable is no problem.
 func (m mode) describes() bool {
-	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI}, m.verb)
+	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI, verbHelp}, m.verb)
 }
 
 func newService(p Process, info Info, defaults Defaults, verb string) (*Service, error) {

@@ -75,7 +75,7 @@ func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	host.OnStop("postgres", db.stop)
 	host.Check("postgres", db.check)
 	if migrations != nil {
-		host.Command("migrate", "bring the database schema up to date", db.Migrate)
+		host.Command("migrate", "Apply pending database migrations.", db.Migrate)
 	}
 	return db, nil
 }
