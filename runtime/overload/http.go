@@ -43,8 +43,10 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 		refuse = refusePlainly
 	}
 	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
-	for r := ReasonLimit; r <= ReasonBodies; r++ {
-		g.faults[r.index()] = Fault(r)
+	for p := Sheddable; p <= Critical; p++ {
+		for r := ReasonLimit; r <= ReasonBodies; r++ {
+			g.faults[p.index()][r.index()] = Fault(newRejection(p, r))
+		}
 	}
 	return g
 }
@@ -54,8 +56,8 @@ type guard struct {
 	limiter *Limiter
 	next    http.Handler
 	refuse  Refuse
-	leave   func()         // gives back a place whose request goes on
-	faults  [reasons]error // by reason; a refusal is to be cheap
+	leave   func()                     // gives back a place whose request goes on
+	faults  [priorities][reasons]error // a refusal is to be cheap
 }
 
 // ServeHTTP implements [http.Handler]. A request without headers for it passes
@@ -103,7 +105,7 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	answer.OnLeave(g.leave)
@@ -124,13 +126,13 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	body, err := g.limiter.receive(ctx, r, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	defer body.release()
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	body.permit = permit
@@ -147,9 +149,9 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 }
 
 // reject answers a request that was not admitted.
-func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
+func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err error) {
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
-		err = g.faults[reason.index()]
+		err = g.faults[p.index()][reason.index()]
 	}
 	g.refuse(w, r, err)
 }
