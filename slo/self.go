@@ -87,7 +87,7 @@ func (c *compiler) limiterAtFloor() {
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": a process takes the fewest requests it may, and is still slow",
-		description: "What it refuses spends the error budget; when users feel it, a page says so. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+		description: "Requests that it rejects spend the error budget, also those that clients call sheddable, but not those of clients with a timeout shorter than the latency objective. When users feel it, a page says so. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
 	})
 }
 
