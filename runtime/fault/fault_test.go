@@ -53,7 +53,7 @@ func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
 	t.Parallel()
 	for _, code := range []fault.Code{
 		fault.CodeInvalid, fault.CodeMalformed, fault.CodeUnauthenticated, fault.CodeForbidden, fault.CodeNotFound,
-		fault.CodeTimeout, fault.CodeConflict, fault.CodePreconditionFailed, fault.CodeTooLarge, fault.CodeUnsupported,
+		fault.CodeTimeout, fault.CodeConflict, fault.CodePreconditionFailed, fault.CodeTooLarge, fault.CodeNotAllowed, fault.CodeUnsupported,
 		fault.CodePreconditionNeeded, fault.CodeExhausted, fault.CodeCanceled, fault.CodeInternal,
 		fault.CodeUnavailable, fault.CodeDeadlineExceeded,
 	} {
@@ -61,7 +61,7 @@ func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
 			t.Errorf("%s is answered %d, which is found as %s", code, code.Status(), got)
 		}
 	}
-	for status, want := range map[int]fault.Code{405: fault.CodeUnsupported, 418: fault.CodeMalformed, 502: fault.CodeInternal} {
+	for status, want := range map[int]fault.Code{405: fault.CodeNotAllowed, 406: fault.CodeUnsupported, 418: fault.CodeMalformed, 502: fault.CodeInternal} {
 		if got := fault.CodeOf(status); got != want {
 			t.Errorf("%d is %s, want %s", status, got, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/observability-first/scaffold/runtime/fault"
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/overload"
 )
 
 // huma asks these functions for every error that an answer is made of. It has
@@ -37,8 +39,25 @@ func config() huma.Config {
 	return c
 }
 
-// onlyJSON takes away what formats the client accepts: there is one. What reads the
-// field in huma (v2.37) panics about some values.
+// readable rejects a query that does not parse, and a body with a content coding. huma
+// ignores both.
+func readable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			httpserver.WriteProblem(w, r, fault.New(fault.CodeMalformed, "the query string does not parse: %v", err))
+			return
+		}
+		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+			w.Header().Set("Accept-Encoding", "identity")
+			httpserver.WriteProblem(w, r, fault.New(fault.CodeUnsupported, "the content coding %q is not supported; send the body without one", coding))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyJSON removes the Accept header, because huma (v2.37) panics on some values. JSON is
+// the only format.
 func onlyJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Accept")
@@ -72,6 +91,16 @@ func operation(id, route string, status int, summary string) huma.Operation {
 	}
 }
 
+// require describes a header as required. To huma it is optional: without it, the response is
+// the handler's 428 and not huma's 422.
+func require(op *huma.Operation, header string) {
+	for _, p := range op.Parameters {
+		if p.Name == header {
+			p.Required = true
+		}
+	}
+}
+
 // problem is an error as callers read it. An error that a handler returned
 // arrives with status 500; package fault decides what it really is.
 func problem(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
@@ -79,7 +108,14 @@ func problem(ctx huma.Context, status int, message string, errs ...error) huma.S
 		return &httpserver.Problem{Status: status}
 	}
 	if status == http.StatusInternalServerError && len(errs) == 1 {
-		return httpserver.NewProblem(ctx.Context(), errs[0])
+		p := httpserver.NewProblem(ctx.Context(), errs[0])
+		if p.Status == http.StatusServiceUnavailable {
+			ctx.SetHeader("Retry-After", overload.RetryAfter())
+		}
+		return p
+	}
+	if status == http.StatusUnsupportedMediaType {
+		message = "the content type is not supported; send application/json"
 	}
 	wrong := fault.New(fault.CodeOf(status), "%s", message)
 	wrong.Fields = wrongFields(errs)
@@ -90,7 +126,11 @@ func wrongFields(errs []error) []fault.Field {
 	var fields []fault.Field
 	for _, err := range errs {
 		if d, ok := err.(huma.ErrorDetailer); ok {
-			fields = append(fields, fault.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+			field := fault.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
+			if field.Location == "path.id" {
+				field.Message = "write a UUID"
+			}
+			fields = append(fields, field)
 		}
 	}
 	return fields
@@ -106,7 +146,7 @@ func digest(body any) ([sha256.Size]byte, error) {
 // etag spells a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readETag reads a version that etag spelled; 0 when the header is absent.
+// readETag reads a version that etag spelled; 0 when the header is * or absent.
 func readETag(header string) (int64, error) {
 	if header == "" || header == "*" {
 		return 0, nil
