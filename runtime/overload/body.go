@@ -82,7 +82,7 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 		data = data[:len(data)+n]
 	}
 	switch {
-	case err == io.EOF: //nolint:errorlint // an error that wraps it is no end, as for io.ReadAll
+	case err == io.EOF: // not one that wraps it, as in io.ReadAll
 		r.Body = body{bytes.NewReader(data), r.Body}
 		return reserved, true, nil
 	case err == nil || errors.Is(err, errNoBuffer):

@@ -454,7 +454,7 @@ func TestNoConnectionSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close(t.Context()) //nolint:errcheck // the server ends with the test
+	defer admin.Close(t.Context())
 	if _, err := admin.Exec(t.Context(), "CREATE ROLE app LOGIN CONNECTION LIMIT 1"); err != nil {
 		t.Fatal(err)
 	}
