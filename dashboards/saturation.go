@@ -64,7 +64,7 @@ func (s Scope) roomRow() Row {
 		"What is nearest to 1 is what the next rise in traffic meets.",
 		"Processors and requests: more processes help. Connections: they make it worse, unless the database has room.")
 	refused := s.Rate("Refused for want of room", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
-		says("Requests refused to protect the others, by reason.", "Anything above zero is traffic that there was no room for: it spends the error budget.",
+		says("Requests refused to protect the others, by reason.", "Anything above zero is traffic that there was no room for. It spends the error budget, also where clients call it sheddable, but not where their timeout is shorter than the latency objective.",
 			"At the largest number of processes: raise it. Below: the autoscaler is late, let it begin earlier.").
 		leads(s.board(boardOverview, "Overview at this time"))
 	return Row{Title: "Is there room?", Height: 8, Panels: []Panel{first, refused.wide(2)}}

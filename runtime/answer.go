@@ -20,6 +20,7 @@ const (
 	verbTelemetry = "telemetry"
 	verbOpenAPI   = "openapi"
 	verbConfig    = "config"
+	verbHelp      = "help"
 )
 
 // Signals is what a service declares: the answer of `orders telemetry`, and the
@@ -39,6 +40,8 @@ func (s *Service) answer(ctx context.Context) error {
 		return s.printOpenAPI(ctx)
 	case verbConfig:
 		return s.printConfig()
+	case verbHelp:
+		return nil // newRoot lists the commands
 	}
 	return s.runCommand(ctx)
 }

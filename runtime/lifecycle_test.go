@@ -297,6 +297,7 @@ func TestCommands(t *testing.T) {
 		stdout string // part of it
 		stderr string
 	}{
+		"help lists declared commands":     {[]string{"--help"}, map[string]string{"LOG_LEVEL": "loud"}, 0, "migrate     Bring the schema up to date.", ""},
 		"telemetry needs no configuration": {[]string{"telemetry"}, map[string]string{"LOG_LEVEL": "loud"}, 0, `"GET /orders"`, ""},
 		"config lists every variable":      {[]string{"config"}, map[string]string{"ADMIN_TOKEN": "s3cret"}, 0, "STOP_TIMEOUT", ""},
 		"version names the owner":          {[]string{"version"}, nil, 0, "owner team-orders", ""},

@@ -115,6 +115,16 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if svc, err := newService(p, info, defaults, verbHelp); err == nil && cmd == root {
+			_ = run(cmd.Context(), svc) // declares commands; help needs no complete configuration
+			for _, c := range svc.commands {
+				root.AddCommand(&cobra.Command{Use: c.name, Short: c.help, Run: func(*cobra.Command, []string) {}})
+			}
+		}
+		help(cmd, args)
+	})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	for verb, help := range map[string]string{
 		verbServe:     "Serve until told to stop (the default).",

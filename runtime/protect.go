@@ -3,10 +3,15 @@ package runtime
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/overload"
 )
+
+// withoutObjective stands for the latency objective of a service that has none, as in
+// httpserver.
+const withoutObjective = 100 * time.Millisecond
 
 // protected puts the limiter in front of the service's handler. Probes and the
 // rest of the admin listener do not pass it: an overloaded service is not a dead

@@ -138,6 +138,9 @@ func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {
 			}, 2)
 			svc.WaitMetric(semconv.RuntimeOverloadShed, map[string]string{semconv.LabelReason: semconv.ShedLimit}, 2)
 			svc.WaitMetric(semconv.RuntimeOverloadInFlight, nil, 1)
+			svc.WaitLog(func(l servicetest.Line) bool {
+				return l["msg"] == "request shed" && l[semconv.LabelReason] == semconv.ShedLimit && l[semconv.LabelPriority] == semconv.PriorityDefault
+			})
 			for _, probe := range []string{"/livez", "/readyz", "/metrics"} {
 				if status, _, _ := fetch(t, svc.AdminURL+probe); status != http.StatusOK {
 					t.Errorf("%s answers %d while the service is full", probe, status)

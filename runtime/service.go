@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ const verbServe = "serve"
 // describes says whether the process only tells about the service: then a
 // missing variable is no problem.
 func (m mode) describes() bool {
-	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI}, m.verb)
+	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI, verbHelp}, m.verb)
 }
 
 func newService(p Process, info Info, defaults Defaults, verb string) (*Service, error) {
@@ -116,6 +117,7 @@ func (s *Service) build() error {
 	s.limiter, err = overload.New(overload.Options{
 		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(),
 		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
+		Objective: min(cmp.Or(s.defaults.slowAfter(), withoutObjective), s.settings.HTTP.RequestTimeout/2),
 	})
 	if err != nil {
 		return usageError{err}

@@ -211,6 +211,9 @@ func (r Rules) firesWhen(a Alert) string {
 	o := r.Spec.SLOs[a.SLO]
 	text := fmt.Sprintf("The objective is %s %% over %s, and its error budget burns too fast: in both windows of a row below, the ratio of bad events is above the threshold. The labels `severity`, `long` and `short` of the alert name the row.",
 		o.Target, o.Window)
+	if r.Spec.Runtime && o.Indicator.Availability != nil {
+		text += " Bad are requests with the outcome `server_error` (5xx, a panic, a deadline of the service itself) or `shed` (rejected to protect the others). Responses with 4xx, and requests whose client left or sent a timeout shorter than the latency objective, are `client_error` and not bad."
+	}
 	if n := a.Burn.MinBadEvents; n > 0 {
 		text += fmt.Sprintf(" Fewer than %d bad events in the long window never fire an alert.", n)
 	}
@@ -251,6 +254,10 @@ func (r Rules) checks(a Alert) []check {
 	out = append(out, check{"Which instances are new within six hours?", present + " unless " + present + " offset 6h", "nothing, unless somebody deployed"})
 	if a.Where != "" {
 		out = append(out, check{"Where?", a.Where, "nothing; what it lists is the worst first"})
+	}
+	if a.Kind == KindConcurrencyLimitAtMinimum {
+		atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit).String()
+		out = append(out, check{"Which instances?", "max by (" + c.kept(semconv.LabelInstance) + ") (" + atMinimum + ") == 1", "nothing; one instance alone suggests its node"})
 	}
 	if r.Spec.Runtime && a.Kind != KindHealthCheckFailing {
 		out = append(out, check{"Which dependency?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "nothing; what it lists is away"})

@@ -87,7 +87,7 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": an instance is slow at its minimum concurrency limit",
-		description: "Rejected requests spend the error budget; when users feel it, a page fires. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+		description: "Rejected requests spend the error budget, also those that clients call sheddable, but not those of clients with a timeout shorter than the latency objective. When users feel it, a page fires. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
 	})
 }
 

@@ -30,7 +30,8 @@ const (
 	CodeConflict           Code = "conflict"            // 409: the request conflicts with the current state
 	CodePreconditionFailed Code = "precondition_failed" // 412: it changed since the caller read it
 	CodeTooLarge           Code = "too_large"           // 413: the body is over the limit
-	CodeUnsupported        Code = "unsupported"         // 405, 406, 415: method or media type is not supported
+	CodeNotAllowed         Code = "method_not_allowed"  // 405: the path does not support the method
+	CodeUnsupported        Code = "unsupported"         // 406, 415: the media type is not supported
 	CodePreconditionNeeded Code = "precondition_needed" // 428: the request needs If-Match
 	CodeExhausted          Code = "exhausted"           // 429: too many requests
 	CodeCanceled           Code = "canceled"            // 499: the caller closed the connection
@@ -61,6 +62,8 @@ func (c Code) Status() int {
 		return http.StatusPreconditionFailed
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
+	case CodeNotAllowed:
+		return http.StatusMethodNotAllowed
 	case CodeUnsupported:
 		return http.StatusUnsupportedMediaType
 	case CodePreconditionNeeded:
@@ -85,7 +88,7 @@ func CodeFromStatus(status int) Code {
 		}
 	}
 	switch {
-	case status == http.StatusMethodNotAllowed || status == http.StatusNotAcceptable:
+	case status == http.StatusNotAcceptable:
 		return CodeUnsupported
 	case status >= http.StatusInternalServerError:
 		return CodeInternal
@@ -96,7 +99,7 @@ func CodeFromStatus(status int) Code {
 func codes() []Code {
 	return []Code{
 		CodeInvalid, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeTimeout, CodeConflict,
-		CodePreconditionFailed, CodeTooLarge, CodeUnsupported, CodePreconditionNeeded, CodeExhausted,
+		CodePreconditionFailed, CodeTooLarge, CodeNotAllowed, CodeUnsupported, CodePreconditionNeeded, CodeExhausted,
 		CodeCanceled, CodeInternal, CodeUnavailable, CodeDeadlineExceeded,
 	}
 }

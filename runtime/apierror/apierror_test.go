@@ -53,7 +53,7 @@ func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
 	t.Parallel()
 	for _, code := range []apierror.Code{
 		apierror.CodeInvalid, apierror.CodeMalformed, apierror.CodeUnauthenticated, apierror.CodeForbidden, apierror.CodeNotFound,
-		apierror.CodeTimeout, apierror.CodeConflict, apierror.CodePreconditionFailed, apierror.CodeTooLarge, apierror.CodeUnsupported,
+		apierror.CodeTimeout, apierror.CodeConflict, apierror.CodePreconditionFailed, apierror.CodeTooLarge, apierror.CodeNotAllowed, apierror.CodeUnsupported,
 		apierror.CodePreconditionNeeded, apierror.CodeExhausted, apierror.CodeCanceled, apierror.CodeInternal,
 		apierror.CodeUnavailable, apierror.CodeDeadlineExceeded,
 	} {
@@ -61,7 +61,7 @@ func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
 			t.Errorf("%s is answered %d, which is found as %s", code, code.Status(), got)
 		}
 	}
-	for status, want := range map[int]apierror.Code{405: apierror.CodeUnsupported, 418: apierror.CodeMalformed, 502: apierror.CodeInternal} {
+	for status, want := range map[int]apierror.Code{405: apierror.CodeNotAllowed, 406: apierror.CodeUnsupported, 418: apierror.CodeMalformed, 502: apierror.CodeInternal} {
 		if got := apierror.CodeFromStatus(status); got != want {
 			t.Errorf("%d is %s, want %s", status, got, want)
 		}

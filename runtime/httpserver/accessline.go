@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -25,7 +26,7 @@ const (
 )
 
 // lineAttributes is the most that an access line has.
-const lineAttributes = 12
+const lineAttributes = 14
 
 // logAccess writes the access line where the configuration wants one.
 func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bool) {
@@ -50,6 +51,11 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 		slog.String(keyPeer, peer(x.request)),
 		slog.String(keyID, x.id[0]),
 	)
+	if err := x.failure.Load(); err != nil && x.shed.Load() {
+		if why, ok := errors.AsType[rejection](*err); ok {
+			attributes = append(attributes, why.LogValue().Group()...)
+		}
+	}
 	if e.errorType != "" {
 		attributes = append(attributes, slog.String(keyErrorType, e.errorType))
 	}
@@ -58,6 +64,12 @@ func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bo
 	}
 	level, msg := headline(e.outcome)
 	x.observer.telemetry.WriteLine(x, x.started.Add(took), level, msg, attributes)
+}
+
+// rejection is an error that says why and how important a request that was shed is.
+type rejection interface {
+	error
+	slog.LogValuer
 }
 
 func headline(outcome string) (slog.Level, string) {

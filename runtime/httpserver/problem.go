@@ -91,9 +91,7 @@ func NewRouter() *chi.Mux {
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		// RFC 9110, section 15.5.6. chi shows what it found to its own handler alone.
 		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
-		p := NewProblem(r.Context(), apierror.New(apierror.CodeUnsupported, "%s is not served at this path", r.Method))
-		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
-		p.write(w)
+		WriteProblem(w, r, apierror.New(apierror.CodeNotAllowed, "%s is not served at this path", r.Method))
 	})
 	return router
 }

@@ -82,7 +82,7 @@ func (b *bodies) buffer(r *http.Request) (reserved int64, complete bool, err err
 		data = data[:len(data)+n]
 	}
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // not one that wraps it, as in io.ReadAll
 		r.Body = body{bytes.NewReader(data), r.Body}
 		return reserved, true, nil
 	case err == nil || errors.Is(err, errNoBuffer):
@@ -166,8 +166,11 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 	if err := l.bodies.receiving.Acquire(waiting, a.weight); err == nil {
 		return a, nil
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return nil, ctx.Err()
+	case ctx.Err() != nil:
+		return nil, l.refused(p, ReasonDeadline)
 	}
 	return nil, l.refused(p, ReasonBodies)
 }
@@ -228,7 +231,7 @@ func (a *arrival) releaseLocked() {
 }
 
 // goAway gives the place back for good, and the body permit: the response has begun, and
-// may last for as long as its client likes.
+// may last long.
 func (a *arrival) goAway() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

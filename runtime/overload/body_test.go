@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +104,40 @@ func TestABrokenBodyIsRejectedWithoutAPlace(t *testing.T) {
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
 	}
+}
+
+// An error that wraps io.EOF is an error, and not the end of the body.
+func TestAnErrorThatWrapsEOFIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	l := simLimiter(t, Config{})
+	w := httptest.NewRecorder()
+	lost := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(fmt.Errorf("the rest is lost: %w", io.EOF)))
+	l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }), nil).
+		ServeHTTP(w, post(lost, 8))
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+// ModeObserve admits every request, also one whose body arrives after its deadline.
+func TestObserveAdmitsARequestWithALateBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{Mode: ModeObserve})
+		sent, arriving := io.Pipe()
+		go func() {
+			time.Sleep(time.Second)
+			_, _ = arriving.Write([]byte("x"))
+			_ = arriving.Close()
+		}()
+		r := post(sent, 1)
+		r.Header.Set(semconv.HeaderTimeout, "100")
+		called := false
+		l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }), nil).ServeHTTP(httptest.NewRecorder(), r)
+		if !called {
+			t.Error("the handler was not called")
+		}
+	})
 }
 
 // A request whose body arrives after its deadline is not rejected to protect the others, and
@@ -251,6 +286,21 @@ func TestALargeBodyIsBounded(t *testing.T) {
 		if waited := time.Since(began); w.Code != http.StatusServiceUnavailable || waited != bodyWait {
 			t.Errorf("status %d after %s", w.Code, waited)
 		}
+	})
+}
+
+// A request whose deadline is over while it waits for a body permit is rejected for that.
+func TestADeadlineEndsTheWaitForABodyPermit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := simLimiter(t, Config{QueueWait: 5 * time.Second})
+		l.bodies.receiving.TryAcquire(bodyBudget)
+		r := post(strings.NewReader(""), 100_000)
+		r.Header.Set(semconv.HeaderTimeout, "1000")
+		l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }), nil).
+			ServeHTTP(httptest.NewRecorder(), r)
+		wantShed(t, l, Default, ReasonDeadline, 1)
+		wantShed(t, l, Default, ReasonBodies, 0)
 	})
 }
 

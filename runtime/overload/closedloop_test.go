@@ -158,8 +158,8 @@ func TestImpatientClientsCauseNoOverload(t *testing.T) {
 	}
 }
 
-// harmsNobody wants no request of 300 other clients to be rejected beside one client,
-// whose stop says how many of its own requests were rejected or left.
+// harmsNobody checks that no request of 300 clients is rejected while one other client sends
+// requests. Its stop returns how many of its own were rejected or left.
 func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
 	t.Helper()
 	if overloaded && raceEnabled {
@@ -175,8 +175,10 @@ func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*test
 				c.run(t, l)
 			}
 		}
-		if rejected, _ := c.run(t, l); rejected != 0 {
-			t.Errorf("%d requests of other clients were rejected", rejected)
+		for began := time.Now(); time.Since(began) < 2*longestBurst; { // rejections of one burst begin no overload
+			if rejected, _ := c.run(t, l); rejected != 0 {
+				t.Errorf("%d requests of other clients were rejected", rejected)
+			}
 		}
 		if stop() == 0 {
 			t.Error("no request of the one client was rejected or left")
@@ -196,6 +198,47 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
 			})
 		}
+	}
+}
+
+// A stall in which no request is begun is no overload either: the requests of a client that
+// resets them early are younger than those of the others, which are still waiting.
+func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l := simLimiter(t, Config{MinLimit: 64, InitialLimit: 64, MaxLimit: 64})
+			stop := leavingClient(t, l, after)
+			began := time.Now()
+			var others sync.WaitGroup
+			var rejected atomic.Int64
+			for range 300 {
+				others.Go(func() {
+					for time.Since(began) < 5500*time.Millisecond {
+						ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+						permit, err := l.Acquire(ctx, Default)
+						cancel()
+						if err != nil {
+							rejected.Add(1)
+							time.Sleep(100 * time.Millisecond)
+							continue
+						}
+						time.Sleep(20 * time.Millisecond)
+						if at := time.Since(began); at > 2*time.Second && at < 5*time.Second {
+							time.Sleep(5*time.Second - at)
+						}
+						permit.Release(false)
+					}
+				})
+			}
+			others.Wait()
+			if n := rejected.Load(); n != 0 {
+				t.Errorf("%d requests of other clients were rejected beside one that leaves after %s", n, after)
+			}
+			if stop() == 0 {
+				t.Error("no request of the one client left")
+			}
+		})
 	}
 }
 

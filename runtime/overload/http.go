@@ -43,8 +43,10 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 		refuse = refusePlainly
 	}
 	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
-	for r := ReasonLimit; r <= ReasonBodies; r++ {
-		g.errs[r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(r)
+	for p := Sheddable; p <= Critical; p++ {
+		for r := ReasonLimit; r <= ReasonBodies; r++ {
+			g.errs[p.index()][r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(newRejection(p, r))
+		}
 	}
 	return g
 }
@@ -54,8 +56,8 @@ type guard struct {
 	limiter *Limiter
 	next    http.Handler
 	refuse  Refuse
-	leave   func()         // gives back a place whose request goes on
-	errs    [reasons]error // by reason, made once because rejecting must be cheap
+	leave   func()                     // gives back a place whose request goes on
+	errs    [priorities][reasons]error // by priority and reason, made once because rejecting must be cheap
 }
 
 // ServeHTTP implements [http.Handler]. A request without headers for it passes
@@ -87,7 +89,7 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 			g.refuse(w, r, unreadable(err))
 			return
 		}
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if g.limiter.config.Mode == ModeEnforce && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			g.refuse(w, r, errLate)
 			return
 		}
@@ -103,7 +105,7 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	answer.OnLeave(g.leave)
@@ -124,13 +126,13 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
 	body, err := g.limiter.receive(ctx, r, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	defer body.release()
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
-		g.reject(w, r, err)
+		g.reject(w, r, p, err)
 		return
 	}
 	body.permit = permit
@@ -147,16 +149,17 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 }
 
 // reject answers a request that was not admitted.
-func (g *guard) reject(w http.ResponseWriter, r *http.Request, err error) {
+func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err error) {
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
-		err = g.errs[reason.index()]
+		err = g.errs[p.index()][reason.index()]
 	}
 	g.refuse(w, r, err)
 }
 
 // settle gives the permit back. A failure teaches nothing: its time is that of
 // whatever refused. One at the deadline is an exception, because it is what an
-// overload looks like, unless the body arrived only then.
+// overload looks like, unless the body arrived only then, or the client left the request
+// less time than the latency objective.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	deadline, _ := ctx.Deadline()
@@ -164,7 +167,7 @@ func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 		permit.Forget()
 		return
 	}
-	permit.Release(late)
+	permit.release(ctx.Err() != nil, late && deadline.Sub(permit.came) >= g.limiter.objective)
 }
 
 // work runs the handler, with the context when that is not the request's own.

@@ -358,3 +358,66 @@ func TestTheCallersDeadlineKeepsTheWriterWhole(t *testing.T) {
 		t.Errorf("%q %v %v", text, err, resp.TransferEncoding)
 	}
 }
+
+// Clients that leave the service less time than its latency objective do not lower the
+// limit, and how early they reset requests is no latency.
+func TestImpatientClientsDoNotTeachTheLimiter(t *testing.T) {
+	t.Parallel()
+	for name, impatient := range map[string]func(*http.Request) (*http.Request, context.CancelFunc){
+		"timeouts": func(r *http.Request) (*http.Request, context.CancelFunc) {
+			r.Header.Set(semconv.HeaderTimeout, "40")
+			return r, func() {}
+		},
+		"resets": func(r *http.Request) (*http.Request, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(r.Context())
+			time.AfterFunc(5*time.Millisecond, cancel)
+			return r.WithContext(ctx), cancel
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := simLimiter(t, Config{})
+				l.objective = 100 * time.Millisecond
+				workers := make(chan struct{}, 8)
+				h := l.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					select {
+					case workers <- struct{}{}:
+						defer func() { <-workers }()
+					case <-r.Context().Done():
+						return
+					}
+					select {
+					case <-time.After(20 * time.Millisecond):
+					case <-r.Context().Done():
+					}
+				}), nil)
+				began, lowest := time.Now(), l.rule.limit
+				var clients sync.WaitGroup
+				for i := range 43 {
+					clients.Go(func() {
+						if i >= 3 {
+							time.Sleep(5 * time.Second)
+						}
+						for time.Since(began) < 15*time.Second {
+							r, cancel := httptest.NewRequest(http.MethodGet, "/", http.NoBody), context.CancelFunc(func() {})
+							if i >= 3 {
+								r, cancel = impatient(r)
+							}
+							h.ServeHTTP(httptest.NewRecorder(), r)
+							cancel()
+							time.Sleep(time.Millisecond)
+							l.mu.Lock()
+							lowest = min(lowest, l.rule.limit)
+							l.mu.Unlock()
+						}
+					})
+				}
+				clients.Wait()
+				if lowest < float64(l.config.InitialLimit)/2 || l.rule.unqueued < 0.019 {
+					t.Errorf("the limit fell to %.0f, and a request is taken to last %.3f s", lowest, l.rule.unqueued)
+				}
+			})
+		})
+	}
+}

@@ -21,12 +21,15 @@ type Options struct {
 	// BodyLimit is the size in bytes of the largest body that the server reads; 1 MiB
 	// when 0. A request that announces more is rejected before it takes a body permit.
 	BodyLimit int64
-	// Relieve is called once a second while requests are rejected for memory, after the
-	// first second; it may free what slow clients hold. Memory in use alone does not cause
+	// Relieve is called once a second while requests that are not sheddable are rejected
+	// for memory, after the first second; it may free what slow clients hold. Memory in use alone does not cause
 	// a call. It is nil when there is nothing to free.
 	Relieve func()
 	// Timeout is told the timeout that a client sent with a request; nil for nobody.
 	Timeout func(context.Context, time.Duration)
+	// Objective is the latency objective. That requests miss deadlines which leave them less
+	// time does not lower the limit; 0 lets every deadline do so.
+	Objective time.Duration
 	// Failed says whether the request of that context has been answered with a
 	// failure of ours; nil when nobody knows. What failed says nothing about how
 	// fast the service works: a dependency that is refused at once would look like
@@ -49,8 +52,9 @@ type Limiter struct {
 	inFlight int
 	away     int // requests that are served and hold no place
 
-	bodies  *bodies
-	timeout func(context.Context, time.Duration)
+	bodies    *bodies
+	objective time.Duration
+	timeout   func(context.Context, time.Duration)
 }
 
 // New returns a limiter and declares its metrics. It starts nothing.
@@ -72,7 +76,7 @@ func New(opts Options) (*Limiter, error) {
 	if failed == nil {
 		failed = func(context.Context) bool { return false }
 	}
-	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory, opts.Relieve), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), timeout: opts.Timeout}
+	l := &Limiter{config: cfg, failed: failed, rule: newRule(cfg), memory: newMemory(cfg, opts.Memory, opts.Relieve), sched: newScheduler(cfg), bodies: newBodies(opts.BodyLimit), objective: opts.Objective, timeout: opts.Timeout}
 	var err error
 	if l.shed, err = declareShed(opts.Metrics, semconv.RuntimeOverloadShed, "Requests that were rejected to protect the others."); err != nil {
 		return nil, err
@@ -90,6 +94,7 @@ func New(opts Options) (*Limiter, error) {
 // Permit is a request that is being worked on. Give it back with Release.
 type Permit struct {
 	limiter  *Limiter
+	came     time.Time
 	admitted time.Time
 }
 
@@ -108,7 +113,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	l.mu.Lock()
 	if reason := l.earlyRejection(now, deadline, p); reason != admitted {
 		if reason == ReasonMemory {
-			l.memory.reject(now)
+			l.memory.reject(now, p)
 		}
 		l.mu.Unlock()
 		return Permit{}, l.refused(p, reason)
@@ -120,7 +125,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 		if yield {
 			goruntime.Gosched()
 		}
-		return Permit{l, now}, nil
+		return Permit{l, now, now}, nil
 	}
 	l.rule.crowded()
 	w, reason := l.enqueue(now, deadline, p)
@@ -165,7 +170,7 @@ func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
 		l.wouldShed[p.index()][reason.index()].Inc()
 	}
 	l.admit()
-	return Permit{l, now}
+	return Permit{l, now, now}
 }
 
 func (l *Limiter) admit() {
@@ -179,7 +184,7 @@ func (l *Limiter) enter() Permit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.admit()
-	return Permit{l, now}
+	return Permit{l, now, now}
 }
 
 // goAway gives a place back whose request goes on: it streams, or its client does not
@@ -204,7 +209,11 @@ func (l *Limiter) back() {
 // Release says that the work is over. Late means that its deadline passed
 // before: how long it took then says how patient the caller was, not how fast
 // the service is.
-func (p Permit) Release(late bool) {
+func (p Permit) Release(late bool) { p.release(late, late) }
+
+// release is Release for a request whose client may have left: then how long it took says
+// something only if a request can take that long.
+func (p Permit) release(left, late bool) {
 	l := p.limiter
 	if l == nil {
 		return // the limiter is off
@@ -212,7 +221,7 @@ func (p Permit) Release(late bool) {
 	now := time.Now()
 	l.mu.Lock()
 	l.inFlight--
-	if late && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
+	if left && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
 		l.rule.forgotten(now) // no request is done in so little time: its client is impatient
 	} else {
 		l.rule.ended(p.admitted, now, late, l.inFlight)

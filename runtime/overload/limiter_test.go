@@ -143,7 +143,7 @@ func TestTheQueueKeepsTheOrder(t *testing.T) {
 		arrive("critical", Critical)     // takes the place of sheddable 2
 		arrive("default 2", Default)     // takes the place of sheddable 1
 		arrive("default 3", Default)     // no room
-		Permit{l, time.Now()}.Release(false)
+		Permit{limiter: l, admitted: time.Now()}.Release(false)
 		synctest.Wait()
 		want := "sheddable 3 refused, sheddable 2 refused, sheddable 1 refused, default 3 refused, critical, default 1, default 2"
 		if got := strings.Join(order, ", "); got != want {
@@ -248,15 +248,19 @@ func TestShortOfMemoryNothingIsRejectedBelowTheInitialLimit(t *testing.T) {
 func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		used   float64
-		mode   Mode
-		limit  int
-		relief int64
+		used     float64
+		mode     Mode
+		limit    int
+		priority Priority
+		every    time.Duration
+		relief   int64
 	}{
-		"only sheddable requests would be rejected": {0.72, ModeEnforce, 1, 0},
-		"below the initial limit":                   {0.95, ModeEnforce, 10, 0},
-		"observed":                                  {0.95, ModeObserve, 1, 0},
-		"rejected":                                  {0.95, ModeEnforce, 1, 4},
+		"only sheddable requests would be rejected": {0.72, ModeEnforce, 1, Default, 100 * time.Millisecond, 0},
+		"only sheddable requests are rejected":      {0.95, ModeEnforce, 1, Sheddable, 100 * time.Millisecond, 0},
+		"below the initial limit":                   {0.95, ModeEnforce, 10, Default, 100 * time.Millisecond, 0},
+		"observed":                                  {0.95, ModeObserve, 1, Default, 100 * time.Millisecond, 0},
+		"rejected once an hour":                     {0.95, ModeEnforce, 1, Default, time.Hour, 0},
+		"rejected":                                  {0.95, ModeEnforce, 1, Default, 100 * time.Millisecond, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,14 +276,14 @@ func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 				}
 				l.away = 1 // a response that its client does not read
 				for range 50 {
-					if permit, err := l.Acquire(t.Context(), Default); err == nil {
+					if permit, err := l.Acquire(t.Context(), tc.priority); err == nil {
 						permit.Release(false)
 					}
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(tc.every)
 				}
 				synctest.Wait()
 				if n := relief.Load(); n != tc.relief {
-					t.Errorf("memory was freed %d times in five seconds, want %d", n, tc.relief)
+					t.Errorf("memory was freed %d times, want %d", n, tc.relief)
 				}
 			})
 		})

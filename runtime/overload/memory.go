@@ -26,6 +26,7 @@ type memory struct {
 	looked    time.Time
 	used      float64
 	rejecting time.Time // since when requests are rejected, or when memory was last freed
+	rejected  time.Time // when one last was
 }
 
 // newMemory spreads the refusal: half-way to the limit from where it begins, the
@@ -50,25 +51,28 @@ func (m *memory) short(now time.Time, p Priority) bool {
 	if now.Sub(m.looked) >= memoryEvery {
 		m.looked = now
 		m.used = m.share()
-		if m.used < m.from[0] {
-			m.rejecting = time.Time{}
-		}
 	}
 	return m.used >= m.from[p.index()]
 }
 
-// reject notes that a request was rejected for memory, and frees memory when it is time.
-func (m *memory) reject(now time.Time) {
-	switch {
-	case m.rejecting.IsZero():
-		m.rejecting = now
-	case now.Sub(m.rejecting) >= freeEvery:
-		m.rejecting = now
-		go func() {
-			m.relieve()
-			goruntime.GC()
-		}()
+// reject notes that a request of that priority was rejected for memory, and frees memory
+// when it is time. Sheddable requests do not count: any client may call its own so.
+func (m *memory) reject(now time.Time, p Priority) {
+	if p == Sheddable {
+		return
 	}
+	if now.Sub(m.rejected) > freeEvery {
+		m.rejecting = now
+	}
+	m.rejected = now
+	if now.Sub(m.rejecting) < freeEvery {
+		return
+	}
+	m.rejecting = now
+	go func() {
+		m.relieve()
+		goruntime.GC()
+	}()
 }
 
 // newMemoryInUse returns a function that tells the share of GOMEMLIMIT that is

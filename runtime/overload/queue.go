@@ -37,9 +37,9 @@ const (
 	probation      = time.Second
 	probationShare = 64
 
-	// Clients that leave after they waited as long as those whose requests are begun show
-	// that the queue is longer than they wait, once they are more than lateShare of at
-	// least leftSamples within leftWindow.
+	// leftSamples is the number of requests within leftWindow from which on clients that
+	// leave may begin an overload: once they are more than lateShare of them. These
+	// clients show that the queue is too long.
 	leftWindow  = time.Second
 	leftSamples = 50
 )
@@ -154,8 +154,8 @@ func (o *overloaded) start(now, came time.Time) {
 	o.longest = max(o.longest, now.Sub(came))
 }
 
-// leave notes that a client that came at that time left the queue. One that left sooner than
-// others are begun shows nothing, just as its rejection would.
+// leave notes that a client that came at that time left the queue. A client that left before
+// the longest recent wait does not count; neither does its rejection.
 func (o *overloaded) leave(now, came time.Time, burst time.Duration) {
 	o.count(now)
 	if o.impatient(now, now.Sub(came), burst) {
@@ -206,6 +206,14 @@ func (q *queue) lesser(p Priority) *waiter {
 		}
 	}
 	return nil
+}
+
+// outwaits reports whether a request of that priority has waited more than twice as long.
+// Then one that is rejected or left shows no overload, also in a stall in which none is
+// begun. Twice, because clients that leave at the same time do so in any order.
+func (q *queue) outwaits(now time.Time, p Priority, waited time.Duration) bool {
+	e := q.waiting[p.index()].Front()
+	return e != nil && now.Sub(e.Value.(*waiter).came) > 2*waited
 }
 
 // enqueue gives a request a place in the queue, at the cost of a less important
@@ -267,27 +275,27 @@ func (l *Limiter) dispatch(now time.Time) {
 			return
 		}
 		if !now.Before(w.until) {
-			l.unserved(now, w.priority, w.until.Sub(w.came))
 			l.turnAway(w, w.reason)
+			l.unserved(now, w.priority, w.until.Sub(w.came))
 			continue
 		}
 		l.queue.remove(w)
 		l.queue.overload.start(now, w.came)
 		l.admit()
-		w.decision <- Permit{l, now}
+		w.decision <- Permit{l, w.came, now}
 	}
 }
 
 // unserved notes that a request of that priority and patience is rejected.
 func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
-	if p != Sheddable {
+	if p != Sheddable && !l.queue.outwaits(now, p, patience) {
 		l.queue.overload.reject(now, patience, l.burst())
 	}
 }
 
 // left notes that a client left the queue.
 func (l *Limiter) left(now time.Time, w *waiter) {
-	if w.priority != Sheddable {
+	if w.priority != Sheddable && !l.queue.outwaits(now, w.priority, now.Sub(w.came)) {
 		l.queue.overload.leave(now, w.came, l.burst())
 	}
 }

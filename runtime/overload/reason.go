@@ -1,6 +1,10 @@
 package overload
 
-import "github.com/observability-first/scaffold/runtime/semconv"
+import (
+	"log/slog"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
 
 // Reason is why a request was refused. It is an error.
 type Reason uint8
@@ -49,3 +53,19 @@ func (r Reason) Error() string {
 	}
 	return "the service has more to do than it can"
 }
+
+// rejection is a reason with what the access line says of it.
+type rejection struct {
+	Reason
+	attributes slog.Value
+}
+
+func newRejection(p Priority, r Reason) rejection {
+	return rejection{r, slog.GroupValue(slog.String(semconv.LabelReason, r.Label()), slog.String(semconv.LabelPriority, p.String()))}
+}
+
+// Unwrap returns the reason.
+func (r rejection) Unwrap() error { return r.Reason }
+
+// LogValue implements [slog.LogValuer].
+func (r rejection) LogValue() slog.Value { return r.attributes }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -70,6 +72,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// leftTime is the time that a statement has left when its context ends. It is longer than
+// most statements take: pgx closes the connection of one that does not end, and a new
+// connection costs the server a process.
+const leftTime = 100 * time.Millisecond
+
 // pool translates the configuration for pgx. A missing URL gives a pool that is
 // never opened, for a service that only describes itself.
 func (c Config) pool() (*pgxpool.Config, error) {
@@ -80,6 +87,9 @@ func (c Config) pool() (*pgxpool.Config, error) {
 	p.MaxConns = c.MaxConns
 	p.PingTimeout = c.AcquireTimeout
 	p.ConnConfig.ConnectTimeout = c.ConnectTimeout
+	p.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn(), DeadlineDelay: leftTime}
+	}
 	// A tenth of an hour spreads the reconnects of replicas that started
 	// together.
 	p.MaxConnLifetimeJitter = p.MaxConnLifetime / 10

@@ -47,6 +47,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", db.where(), err)
 	}
+	if len(results) == 0 {
+		db.logger.LogAttrs(ctx, slog.LevelInfo, "no pending migrations")
+	}
 	return nil
 }
 

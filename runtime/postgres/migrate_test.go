@@ -29,6 +29,9 @@ func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
 	if err := first.Migrate(t.Context()); err != nil {
 		t.Errorf("a second time gave %v", err)
 	}
+	if log := first.host.log.String(); strings.Count(log, "no pending migrations") != 1 {
+		t.Errorf("got log %s, want one line that says that nothing was pending", log)
+	}
 
 	files["0002_seed.sql"] = "INSERT INTO words VALUES ('one');"
 	next := declare(t, Config{URL: url, Migrate: true}, migrations(files))

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
@@ -74,7 +75,7 @@ func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	host.OnStop("postgres", db.stop)
 	host.Check("postgres", db.check)
 	if migrations != nil {
-		host.Command("migrate", "bring the database schema up to date", db.Migrate)
+		host.Command("migrate", "Apply pending database migrations.", db.Migrate)
 	}
 	return db, nil
 }
@@ -113,8 +114,7 @@ func (db *DB) start(ctx context.Context) error {
 	return nil
 }
 
-// await waits until the database answers. A database that refuses us for good
-// is told at once.
+// await waits until the database answers, but not for one that rejects this service for good.
 func (db *DB) await(ctx context.Context) error {
 	deadline := time.Now().Add(db.cfg.StartTimeout)
 	for first := true; ; first = false {
@@ -122,11 +122,14 @@ func (db *DB) await(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
+		if f, ok := errors.AsType[*apierror.Error](err); ok {
+			err = f.Unwrap()
+		}
 		if refused(err) {
-			return fmt.Errorf("postgres: %s refuses this service: %w; check POSTGRES_URL", db.where(), err)
+			return fmt.Errorf("postgres: %w", err)
 		}
 		if !time.Now().Add(retryInterval).Before(deadline) {
-			return fmt.Errorf("postgres: %s does not answer within %s: %w; check POSTGRES_URL, or start the database", db.where(), db.cfg.StartTimeout, err)
+			return fmt.Errorf("postgres: no connection within %s (POSTGRES_START_TIMEOUT): %w; check POSTGRES_URL, or start the database", db.cfg.StartTimeout, err)
 		}
 		if first {
 			db.logger.LogAttrs(ctx, slog.LevelWarn, "waiting for the database", slog.String("server", db.where()), slog.Any("error", err))
@@ -139,11 +142,17 @@ func (db *DB) await(ctx context.Context) error {
 	}
 }
 
+// SQLSTATEs for which there is no connection.
+const (
+	tooManyConnections = "53300"
+	noDatabase         = "3D000"
+)
+
 // refused reports an answer that waiting does not change: a wrong password or
-// user (class 28), or a database that does not exist (3D000).
+// user (class 28), or a database that does not exist.
 func refused(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == "3D000" || len(pg.Code) == 5 && pg.Code[:2] == "28")
+	return ok && (pg.Code == noDatabase || len(pg.Code) == 5 && pg.Code[:2] == "28")
 }
 
 // where names the database without its password.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -187,8 +188,9 @@ func TestAnExhaustedPoolFailsFast(t *testing.T) {
 		if e := apierror.From(err); e.Code != apierror.CodeUnavailable || e.Code.Status() != http.StatusServiceUnavailable {
 			t.Errorf("got %v (%s), want unavailable", err, e.Code)
 		}
-		if !strings.Contains(err.Error(), "no connection to ") || !strings.Contains(err.Error(), "within 100ms") {
-			t.Errorf("got %v, want what was waited for and how long", err)
+		want := "no database connection is available; try again later: all 1 connections are in use and none became free within 100ms; see POSTGRES_MAX_CONNS"
+		if !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 		left, cancel := context.WithCancel(ctx)
 		cancel()
@@ -345,11 +347,11 @@ func TestAStartGivesUp(t *testing.T) {
 	}{
 		"when nobody listens": {
 			func(t *testing.T) URL { return URL("postgres://u:hunter2@/orders?host=" + t.TempDir()) },
-			[]string{":5432/orders does not answer within 50ms", "check POSTGRES_URL"},
+			[]string{"no connection within 50ms", ":5432/orders: ", "check POSTGRES_URL"},
 		},
 		"at once when the database does not exist": {
 			func(t *testing.T) URL { return URL(strings.Replace(string(database(t)), "/test_", "/no_", 1)) },
-			[]string{"refuses this service", "does not exist"},
+			[]string{`the server has no database "no_`, "create it or correct POSTGRES_URL"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -415,4 +417,74 @@ func TestMetricsPassTheLinter(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
+}
+
+// A statement whose client leaves ends on its connection if it is short: each new
+// connection costs the server a process. One that is long is ended.
+func TestAClientThatLeavesCostsNoConnection(t *testing.T) {
+	t.Parallel()
+	g := open(t, Config{URL: database(t), MaxConns: 1})
+	leave := func(statement string) (time.Duration, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		time.AfterFunc(5*time.Millisecond, cancel)
+		began := time.Now()
+		_, err := g.Exec(ctx, statement)
+		return time.Since(began), err
+	}
+	before := g.Pool().Stat().NewConnsCount()
+	for range 20 {
+		if _, err := leave("SELECT pg_sleep(0.02)"); err != nil {
+			t.Error(err)
+		}
+	}
+	if opened := g.Pool().Stat().NewConnsCount() - before; opened != 0 {
+		t.Errorf("20 clients that left cost %d new connections", opened)
+	}
+	if took, err := leave("SELECT pg_sleep(60)"); !errors.Is(err, context.Canceled) || took > 30*time.Second {
+		t.Errorf("a long statement ended after %s: %v", took, err)
+	}
+}
+
+// What is wrong with the connections of a service is in its log and on /readyz.
+func TestNoConnectionSaysWhy(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	admin, err := pgx.Connect(t.Context(), server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(t.Context())
+	if _, err := admin.Exec(t.Context(), "CREATE ROLE app LOGIN CONNECTION LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	app, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.User = url.User("app")
+	g := open(t, Config{URL: URL(app.String()), MaxConns: 2})
+	says := func(want string) {
+		t.Helper()
+		err := g.host.checks["postgres"](t.Context())
+		if apierror.From(err).Code != apierror.CodeUnavailable || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "within") {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	err = g.InTx(t.Context(), pgx.TxOptions{}, func(pgx.Tx) error {
+		says("no database connection is available; try again later: the database rejects more connections: ")
+		says("(SQLSTATE 53300)")
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := admin.Exec(t.Context(), "ALTER ROLE app CONNECTION LIMIT -1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	_ = g.Ping(t.Context()) // loses the connection
+	says("the database does not answer: no connection to ")
 }

@@ -107,8 +107,7 @@ func (db *DB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 func (db *DB) Pool() *pgxpool.Pool { return db.pool.Load() }
 
 // do runs one call on the pool. A call that got no connection, or lost it,
-// although its own caller still waits becomes an error that callers may read: the
-// database is away, or every connection is in use.
+// although its own caller still waits becomes an error that callers may read.
 func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) error) error {
 	pool := db.pool.Load()
 	if pool == nil {
@@ -122,8 +121,29 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 	if ctx.Err() != nil {
 		return acquired.err
 	}
-	return apierror.Unavailable("the database does not answer").WithCause(
-		fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, acquired.err))
+	return db.unavailable(pool.Stat().AcquiredConns(), acquired.err)
+}
+
+// unavailable is the error for a call that got no connection while that many were in use.
+// Its cause says precisely why.
+func (db *DB) unavailable(inUse int32, err error) error {
+	const noneFree, noAnswer = "no database connection is available; try again later", "the database does not answer"
+	pg, rejected := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case rejected && pg.Code == tooManyConnections:
+		return apierror.Unavailable(noneFree).WithCause(fmt.Errorf("the database rejects more connections: %w", pg))
+	case rejected && pg.Code == noDatabase:
+		return apierror.Unavailable(noAnswer).WithCause(
+			fmt.Errorf("the server has no database %q; create it or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, pg))
+	case refused(err):
+		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
+	case !errors.Is(err, context.DeadlineExceeded):
+		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
+	case inUse >= db.cfg.MaxConns:
+		return apierror.Unavailable(noneFree).WithCause(
+			fmt.Errorf("all %d connections are in use and none became free within %s; see POSTGRES_MAX_CONNS: %w", inUse, db.cfg.AcquireTimeout, err))
+	}
+	return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
 }
 
 // explain turns a lost connection, a schema whose migrations are pending, and text that

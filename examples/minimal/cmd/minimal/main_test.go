@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -81,6 +82,9 @@ func TestOrderLifecycle(t *testing.T) {
 	if updated := ask(t, http.MethodPut, one, `{"name":"second"}`, "If-Match", `"1"`); updated.status != http.StatusOK || updated.header.Get("ETag") != `"2"` {
 		t.Errorf("update: %+v", updated)
 	}
+	if updated := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", "*"); updated.status != http.StatusOK || updated.header.Get("ETag") != `"3"` {
+		t.Errorf("update of any version: %+v", updated)
+	}
 	repeat("update")
 	if stale := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", `"1"`); stale.status != http.StatusPreconditionFailed {
 		t.Errorf("an old version was overwritten: %+v", stale)
@@ -125,28 +129,36 @@ func TestWrongRequests(t *testing.T) {
 	missing := all + "/0198c5f0-0000-7000-8000-000000000000"
 	for name, tc := range map[string]struct {
 		method, url, body string
+		header            []string
 		want              int
+		says              string // part of the problem
 	}{
-		"a field that is missing":   {http.MethodPost, all, `{}`, http.StatusUnprocessableEntity},
-		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, http.StatusUnprocessableEntity},
-		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, http.StatusUnprocessableEntity},
-		"no JSON":                   {http.MethodPost, all, `{"name":`, http.StatusBadRequest},
-		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, http.StatusUnprocessableEntity},
-		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, http.StatusBadRequest},
-		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, http.StatusUnprocessableEntity},
-		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, http.StatusRequestEntityTooLarge},
-		"an id that is none":        {http.MethodGet, all + "/7", "", http.StatusUnprocessableEntity},
-		"an id of nothing":          {http.MethodGet, missing, "", http.StatusNotFound},
-		"an update without version": {http.MethodPut, missing, `{"name":"x"}`, http.StatusPreconditionRequired},
-		"a page that is too long":   {http.MethodGet, all + "?limit=101", "", http.StatusUnprocessableEntity},
-		"a cursor that is none":     {http.MethodGet, all + "?cursor=x", "", http.StatusUnprocessableEntity},
-		"a method nobody serves":    {http.MethodPatch, all, "", http.StatusMethodNotAllowed},
-		"a path nobody serves":      {http.MethodGet, svc.URL + "/v2/orders", "", http.StatusNotFound},
+		"a field that is missing":   {http.MethodPost, all, `{}`, nil, http.StatusUnprocessableEntity, ""},
+		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, nil, http.StatusUnprocessableEntity, ""},
+		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, nil, http.StatusUnprocessableEntity, ""},
+		"no JSON":                   {http.MethodPost, all, `{"name":`, nil, http.StatusBadRequest, ""},
+		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, ""},
+		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, ""},
+		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, nil, http.StatusUnprocessableEntity, ""},
+		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, ""},
+		"a compressed body":         {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType, "send the body without one"},
+		"another content type":      {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType, "send application/json"},
+		"an id that is none":        {http.MethodGet, all + "/7", "", nil, http.StatusUnprocessableEntity, "write a UUID"},
+		"an id of nothing":          {http.MethodGet, missing, "", nil, http.StatusNotFound, ""},
+		"an update without version": {http.MethodPut, missing, `{"name":"x"}`, nil, http.StatusPreconditionRequired, "If-Match"},
+		"a page that is too long":   {http.MethodGet, all + "?limit=101", "", nil, http.StatusUnprocessableEntity, ""},
+		"a cursor that is none":     {http.MethodGet, all + "?cursor=x", "", nil, http.StatusUnprocessableEntity, ""},
+		"a query that is none":      {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},
+		"a method nobody serves":    {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "method_not_allowed"},
+		"a path nobody serves":      {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ask(t, tc.method, tc.url, tc.body)
+			got := ask(t, tc.method, tc.url, tc.body, tc.header...)
 			if got.status != tc.want || got.header.Get("Content-Type") != "application/problem+json" || got.body["code"] == "" || got.body["request_id"] == "" {
 				t.Errorf("got %d %v %v, want a problem with status %d", got.status, got.header.Get("Content-Type"), got.body, tc.want)
+			}
+			if !strings.Contains(fmt.Sprint(got.body), tc.says) {
+				t.Errorf("got %v, want %q in it", got.body, tc.says)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
+	"github.com/observability-first/scaffold/runtime/overload"
 )
 
 // huma calls these functions for every error response. They are global in
@@ -26,7 +27,14 @@ func problem(ctx huma.Context, status int, message string, errs ...error) huma.S
 		return &httpserver.Problem{Status: status}
 	}
 	if status == http.StatusInternalServerError && len(errs) == 1 {
-		return httpserver.NewProblem(ctx.Context(), errs[0])
+		p := httpserver.NewProblem(ctx.Context(), errs[0])
+		if p.Status == http.StatusServiceUnavailable {
+			ctx.SetHeader("Retry-After", overload.RetryAfter())
+		}
+		return p
+	}
+	if status == http.StatusUnsupportedMediaType {
+		message = "the content type is not supported; send application/json"
 	}
 	wrong := apierror.New(apierror.CodeFromStatus(status), "%s", message)
 	wrong.Fields = wrongFields(errs)
@@ -37,7 +45,11 @@ func wrongFields(errs []error) []apierror.Field {
 	var fields []apierror.Field
 	for _, err := range errs {
 		if d, ok := err.(huma.ErrorDetailer); ok {
-			fields = append(fields, apierror.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+			field := apierror.Field{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
+			if field.Location == "path.id" {
+				field.Message = "write a UUID"
+			}
+			fields = append(fields, field)
 		}
 	}
 	return fields

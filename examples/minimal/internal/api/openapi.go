@@ -3,10 +3,12 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
@@ -36,6 +38,16 @@ func operation(id, route string, status int, summary string) huma.Operation {
 	}
 }
 
+// require marks a header as required in the document. To huma it is optional: without it, the
+// response is the handler's 428 and not huma's 422.
+func require(op *huma.Operation, header string) {
+	for _, p := range op.Parameters {
+		if p.Name == header {
+			p.Required = true
+		}
+	}
+}
+
 // document serves the OpenAPI document.
 func document(api huma.API) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -47,6 +59,23 @@ func document(api huma.API) http.HandlerFunc {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
 		_, _ = w.Write(body) // httpserver counts a client that closed the connection
 	}
+}
+
+// readable rejects a query that does not parse, and a body with a content coding. huma
+// ignores both.
+func readable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			httpserver.WriteProblem(w, r, apierror.New(apierror.CodeMalformed, "the query string does not parse: %v", err))
+			return
+		}
+		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+			w.Header().Set("Accept-Encoding", "identity")
+			httpserver.WriteProblem(w, r, apierror.New(apierror.CodeUnsupported, "the content coding %q is not supported; send the body without one", coding))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // onlyJSON removes the Accept header, because every response is JSON. huma (v2.37)

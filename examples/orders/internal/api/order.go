@@ -33,7 +33,7 @@ type orderAnswer struct {
 type handlers struct{ orders *order.Service }
 
 type createInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Requests with the same key create one order"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Requests with the same key create one order. A key lasts for 24 hours; the same key with another body gets 422"`
 	Body           orderFields
 }
 
@@ -107,17 +107,17 @@ func (h handlers) get(ctx context.Context, in *getInput) (*orderAnswer, error) {
 
 type updateInput struct {
 	ID      uuid.UUID `path:"id" format:"uuid"`
-	IfMatch string    `header:"If-Match" doc:"ETag of the version that you change"`
+	IfMatch string    `header:"If-Match" doc:"ETag of the version that you change; any when *"`
 	Body    orderFields
 }
 
 func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, error) {
+	if in.IfMatch == "" {
+		return nil, apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match, or * for any version")
+	}
 	version, err := readETag(in.IfMatch)
 	if err != nil {
 		return nil, err
-	}
-	if version == 0 {
-		return nil, apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match")
 	}
 	updated, err := h.orders.Rename(ctx, in.ID, version, in.Body.Name)
 	if err != nil {
@@ -128,7 +128,7 @@ func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, er
 
 type removeInput struct {
 	ID      uuid.UUID `path:"id" format:"uuid"`
-	IfMatch string    `header:"If-Match" doc:"ETag of the version that you delete; any when absent"`
+	IfMatch string    `header:"If-Match" doc:"ETag of the version that you delete; any when * or absent"`
 }
 
 func (h handlers) remove(ctx context.Context, in *removeInput) (*struct{}, error) {

@@ -21,7 +21,7 @@ func digest(body any) ([sha256.Size]byte, error) {
 // etag formats a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readETag parses an ETag; 0 when the header is absent.
+// readETag parses an ETag; 0 when the header is * or absent.
 func readETag(header string) (int64, error) {
 	if header == "" || header == "*" {
 		return 0, nil

@@ -16,13 +16,14 @@ import (
 // Routes is every route of the service.
 func Routes(orders *order.Service) http.Handler {
 	router := httpserver.NewRouter()
-	api := humachi.New(router.With(httpserver.StrictJSON, onlyJSON), config())
+	api := humachi.New(router.With(readable, httpserver.StrictJSON, onlyJSON), config())
 	h := handlers{orders}
 
 	huma.Register(api, operation("create-order", "POST /v1/orders", http.StatusCreated, "Create an order"), h.create)
 	huma.Register(api, operation("list-orders", "GET /v1/orders", http.StatusOK, "List orders"), h.list)
 	huma.Register(api, operation("get-order", "GET /v1/orders/{id}", http.StatusOK, "Get an order"), h.get)
 	huma.Register(api, operation("update-order", "PUT /v1/orders/{id}", http.StatusOK, "Update an order"), h.update)
+	require(api.OpenAPI().Paths["/v1/orders/{id}"].Put, "If-Match")
 	huma.Register(api, operation("delete-order", "DELETE /v1/orders/{id}", http.StatusNoContent, "Delete an order"), h.remove)
 	router.Get("/openapi.json", document(api))
 	return router

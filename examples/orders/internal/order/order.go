@@ -91,7 +91,7 @@ func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Order
 	return s.store.List(ctx, after, limit)
 }
 
-// Rename changes the name of the given version of an order.
+// Rename changes the name of the given version of an order; 0 means any.
 func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name string) (Order, error) {
 	name, err := validName(name)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name 
 	if err != nil {
 		return Order{}, err
 	}
-	if order.Version != version {
+	if version != 0 && order.Version != version {
 		return Order{}, Changed(id)
 	}
 	order.Name = name
