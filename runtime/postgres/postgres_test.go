@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -348,6 +349,17 @@ func TestAStartGivesUp(t *testing.T) {
 		"when nobody listens": {
 			func(t *testing.T) URL { return URL("postgres://u:hunter2@/orders?host=" + t.TempDir()) },
 			[]string{"no connection within 50ms", ":5432/orders: ", "check POSTGRES_URL"},
+		},
+		"when the connection is refused": {
+			func(t *testing.T) URL {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				return URL("postgres://u:hunter2@" + l.Addr().String() + "/orders")
+			},
+			[]string{"/orders: dial tcp 127.0.0.1:", "connect: connection refused"},
 		},
 		"at once when the database does not exist": {
 			func(t *testing.T) URL { return URL(strings.Replace(string(database(t)), "/test_", "/no_", 1)) },

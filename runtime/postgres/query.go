@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -138,6 +139,9 @@ func (db *DB) unavailable(inUse int32, err error) error {
 	case refused(err):
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
+		if dial, ok := errors.AsType[*net.OpError](err); ok {
+			err = dial // pgx' text around it does not fit on /readyz
+		}
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
 	case inUse >= db.cfg.MaxConns:
 		return apierror.Unavailable(noneFree).WithCause(

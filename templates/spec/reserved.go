@@ -37,7 +37,7 @@ func generatedNames() []string {
 		"after", "answer", "ask", "body", "c", "cfg", "changed", "code", "columns", "create", "creation", "ctx", "current", "db",
 		"digest", "document", "err",
 		"etag", "found", "fresh", "h", "hash", "id", "in", "inserted", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
-		"openapi", "operation", "params", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
+		"openapi", "operation", "params", "readable", "require", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
 	}
 }
 
