@@ -242,6 +242,71 @@ func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {
 	}
 }
 
+// Bursts of requests that are reset before the latency objective are no overload: they say that
+// their client is impatient, and not that the queue is too long. A pool of 8 connections serves
+// each request in 5 ms; 100 requests of another client are always there.
+func TestBurstsThatAreResetCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{40 * time.Millisecond, 150 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l := simLimiter(t, Config{})
+			l.objective = 200 * time.Millisecond
+			pool := make(chan struct{}, 8)
+			ctx, end := context.WithCancel(t.Context())
+			time.AfterFunc(20*time.Second, end)
+			request := func(ctx context.Context) (rejected bool) {
+				permit, err := l.Acquire(ctx, Default)
+				if err != nil {
+					return ctx.Err() == nil
+				}
+				defer permit.Release(false)
+				select {
+				case pool <- struct{}{}:
+					time.Sleep(5 * time.Millisecond)
+					<-pool
+				case <-ctx.Done():
+				}
+				return false
+			}
+			var clients sync.WaitGroup
+			var rejected atomic.Int64
+			for range 20 { // ordinary clients
+				clients.Go(func() {
+					for ctx.Err() == nil {
+						if request(t.Context()) {
+							rejected.Add(1)
+						}
+						time.Sleep(20 * time.Millisecond)
+					}
+				})
+			}
+			for range 100 { // a client whose requests wait, and none of which is reset
+				clients.Go(func() {
+					for ctx.Err() == nil {
+						request(t.Context())
+						time.Sleep(time.Millisecond)
+					}
+				})
+			}
+			for ctx.Err() == nil {
+				for range 300 {
+					clients.Go(func() {
+						ctx, reset := context.WithCancel(t.Context())
+						defer reset()
+						defer time.AfterFunc(after, reset).Stop()
+						request(ctx)
+					})
+				}
+				time.Sleep(500 * time.Millisecond)
+			}
+			clients.Wait()
+			if n := rejected.Load(); n != 0 {
+				t.Errorf("reset after %s: %d requests of other clients were rejected", after, n)
+			}
+		})
+	}
+}
+
 // Clients may call their own requests sheddable, which starve beside others. That they leave,
 // that their timeout is over and that others take their places in the queue begins no
 // overload: the others are not rejected.

@@ -293,9 +293,10 @@ func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
 	}
 }
 
-// left notes that a client left the queue.
+// left notes that a client left the queue. One that left before the latency objective was
+// over shows that it is impatient, and not that the queue is too long.
 func (l *Limiter) left(now time.Time, w *waiter) {
-	if w.priority != Sheddable && !l.queue.outwaits(now, w.priority, now.Sub(w.came)) {
+	if w.priority != Sheddable && now.Sub(w.came) >= l.objective && !l.queue.outwaits(now, w.priority, now.Sub(w.came)) {
 		l.queue.overload.leave(now, w.came, l.burst())
 	}
 }
