@@ -18,11 +18,12 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Numbers of requests. The first thousand fill pools, maps and queues. Between
+// Numbers of requests. The first ones fill pools, maps and the queues of log lines and spans, which grow to
+// megabytes. Between
 // the two runs under cachegrind lie enough requests for 1 % to be dozens, and
 // few enough for valgrind's fifty-fold slowness.
 const (
-	warmUp    = 1_000
+	warmUp    = 20_000
 	measured  = 20_000
 	fewInstr  = 1_000
 	manyInstr = 9_000
@@ -130,6 +131,9 @@ func child(ctx context.Context, below []string, s stack, m mode, n int) ([]byte,
 	args := append(slices.Clone(below), self, "-stack", s.name, "-mode", string(m), "-n", strconv.Itoa(n))
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	if n > 0 { // one collection more or less would be a thousand instructions a request
+		cmd.Env = append(cmd.Env, "GOGC=off")
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s at %s: %w", s.name, m, err), errors.New(strings.TrimSpace(string(out))))
