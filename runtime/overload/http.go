@@ -161,13 +161,21 @@ func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err e
 // overload looks like, unless the body arrived only then, or the client left the request
 // less time than the latency objective.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
-	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
-	deadline, _ := ctx.Deadline()
-	if late && permit.admitted.After(deadline) || !late && (!returned || g.limiter.failed(ctx)) {
+	err := ctx.Err() // reads the clock
+	if errors.Is(err, context.DeadlineExceeded) {
+		deadline, _ := ctx.Deadline()
+		if permit.admitted.After(deadline) {
+			permit.Forget()
+			return
+		}
+		permit.release(true, deadline.Sub(permit.came) >= g.limiter.objective)
+		return
+	}
+	if !returned || g.limiter.failed(ctx) {
 		permit.Forget()
 		return
 	}
-	permit.release(ctx.Err() != nil, late && deadline.Sub(permit.came) >= g.limiter.objective)
+	permit.release(err != nil, false)
 }
 
 // work runs the handler, with the context when that is not the request's own.
