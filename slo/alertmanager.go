@@ -13,7 +13,7 @@ import (
 // crashes again and again or takes no requests inhibits everything else about it.
 func (r Rules) Alertmanager() []byte {
 	var w routingWriter
-	w.raw(header)
+	w.raw(receiversHeader)
 	w.raw("route:\n  receiver: default\n")
 	w.routes(r.Spec)
 	w.raw("receivers:\n- name: default\n")
@@ -26,7 +26,7 @@ func (r Rules) Alertmanager() []byte {
 // resource of the Prometheus operator, with these labels beside its own.
 func (r Rules) AlertmanagerConfig(more ...Label) []byte {
 	w := routingWriter{operator: true, indent: "  "}
-	w.raw(header)
+	w.raw(receiversHeader)
 	w.raw("# The operator adds the matcher namespace=\"...\" to each route and inhibition, unless the Alertmanager has\n" +
 		"# alertmanagerConfigMatcherStrategy: {type: None}. Alerts carry that label only with groupBy: [namespace].\n")
 	w.resource("v1alpha1", "AlertmanagerConfig", r.Spec.Service, more)

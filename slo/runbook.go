@@ -118,6 +118,7 @@ type page struct {
 // burnRow is one alert of an objective in the tables of its runbook.
 type burnRow struct {
 	Severity, Long, Short, Threshold, Factor, Resolves string
+	Delay                                              string // at most, by scraping and evaluating
 	Share                                              int64
 	After                                              []string // until it fires, by share of bad events
 }
@@ -179,7 +180,7 @@ func (r Rules) feels(a Alert) string {
 	case KindCrashLooping:
 		return "Requests fail when their instance crashes, and are rejected while none runs. Between two crashes everything works."
 	case KindNotReady:
-		return "The load balancer rejects requests, because no instance is ready."
+		return "Fewer than half of the instances accept requests. When none does, the load balancer rejects all of them."
 	case KindHealthCheckFailing:
 		return "Whatever needs the dependency fails fast. If users feel it, a budget alert fires too."
 	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
@@ -313,7 +314,7 @@ func (r Rules) burnRows(a Alert) []burnRow {
 		row := burnRow{
 			Severity: markdown.Escape(r.Spec.Alerting.Severities.Of(b.Tier)), Long: window(b.Burn.Long), Short: window(b.Burn.Short), Share: b.Burn.Share,
 			Threshold: percent(b.Burn), Factor: decimal(b.Burn.Factor(r.Spec.SLOs[b.SLO].Window)),
-			Resolves: window(b.Burn.Short + r.Delay(b.Tier)),
+			Resolves: window(b.Burn.Short + r.Delay(b.Tier)), Delay: window(r.Delay(b.Tier)),
 		}
 		for _, share := range DrillShares() {
 			after := "never"
