@@ -29,8 +29,8 @@ type heapState struct {
 	limit uint64 // GOMEMLIMIT
 }
 
-// gcPercent is the GOGC at which the heap grows to its floor, and to twice of what is alive
-// above that. It is the default without a memory limit.
+// gcPercent returns the GOGC at which the heap grows to its floor, or to Go's default of twice
+// the live heap if that is more. Without a memory limit it returns Go's default.
 func (h heapState) gcPercent() int {
 	floor := min(h.limit/heapFloorShare, maxHeapFloor)
 	if h.limit >= math.MaxInt64 || h.live >= floor {

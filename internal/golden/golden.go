@@ -57,7 +57,7 @@ func Figure(tb testing.TB, path, pattern string, measured, tolerance float64) {
 	}
 	found := regexp.MustCompile(pattern).FindSubmatch(text)
 	if found == nil {
-		tb.Fatalf("%s says nothing that matches %s", path, pattern)
+		tb.Fatalf("%s: no match for %s", path, pattern)
 	}
 	said := strings.ReplaceAll(string(found[1]), ",", "")
 	number, err := strconv.ParseFloat(said, 64)
@@ -66,7 +66,7 @@ func Figure(tb testing.TB, path, pattern string, measured, tolerance float64) {
 	}
 	_, decimals, _ := strings.Cut(said, ".")
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(measured, 'f', len(decimals), 64), 64)
-	if err != nil || math.Abs(rounded-number) > tolerance*number {
+	if err != nil || math.IsNaN(rounded) || math.Abs(rounded-number) > tolerance*math.Abs(number) {
 		tb.Errorf("%s says %q; measured %v", path, found[0], rounded)
 	}
 }

@@ -307,6 +307,22 @@ func TestBurstsThatAreResetCauseNoOverload(t *testing.T) {
 	}
 }
 
+// One long wait suppresses what impatient clients show for two windows, and not for ever.
+func TestAnOldLongWaitHidesNoOverload(t *testing.T) {
+	t.Parallel()
+	const patience, burst = 500 * time.Millisecond, longestBurst
+	var o overloaded
+	now := time.Unix(1e9, 0)
+	o.start(now, now.Add(-10*time.Second))
+	now = now.Add(time.Hour)
+	for began := now; now.Sub(began) < 10*time.Second; now = now.Add(50 * time.Millisecond) {
+		o.reject(now, patience, burst)
+	}
+	if !o.active(now) && o.ended.IsZero() {
+		t.Error("ten seconds of rejections are no overload, because of a wait an hour ago")
+	}
+}
+
 // Clients may call their own requests sheddable, which starve beside others. That they leave,
 // that their timeout is over and that others take their places in the queue begins no
 // overload: the others are not rejected.

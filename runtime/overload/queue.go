@@ -114,6 +114,7 @@ func (o *overloaded) visit(now time.Time) {
 
 // reject notes that a request of that patience was rejected.
 func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
+	o.count(now)
 	if o.impatient(now, patience, burst) {
 		return
 	}
@@ -167,12 +168,18 @@ func (o *overloaded) leave(now, came time.Time, burst time.Duration) {
 	}
 }
 
-// count begins a new window once the last one is over.
+// count begins a new window once the last one is over. A wait from before the last window
+// is forgotten.
 func (o *overloaded) count(now time.Time) {
-	if now.Sub(o.counted) > leftWindow {
-		o.counted, o.begun, o.left = now, 0, 0
-		o.before, o.longest = o.longest, 0
+	passed := now.Sub(o.counted)
+	if passed <= leftWindow {
+		return
 	}
+	o.before, o.longest = o.longest, 0
+	if passed > 2*leftWindow {
+		o.before = 0
+	}
+	o.counted, o.begun, o.left = now, 0, 0
 }
 
 func (q *queue) empty() bool { return q.length == 0 }
@@ -293,8 +300,8 @@ func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
 	}
 }
 
-// left notes that a client left the queue. One that left before the latency objective was
-// over shows that it is impatient, and not that the queue is too long.
+// left notes that a client left the queue. A client that leaves within the latency objective
+// is impatient; that is no sign that the queue is too long.
 func (l *Limiter) left(now time.Time, w *waiter) {
 	if w.priority != Sheddable && now.Sub(w.came) >= l.objective && !l.queue.outwaits(now, w.priority, now.Sub(w.came)) {
 		l.queue.overload.leave(now, w.came, l.burst())
