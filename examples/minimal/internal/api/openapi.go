@@ -82,7 +82,7 @@ func readable(next http.Handler) http.Handler {
 // panics on some values of it.
 func onlyJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Del("Accept")
+		delete(r.Header, "Accept")
 		next.ServeHTTP(w, r)
 	})
 }

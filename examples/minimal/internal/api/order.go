@@ -94,11 +94,15 @@ func (h handlers) list(ctx context.Context, in *listInput) (*listAnswer, error) 
 }
 
 type getInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid"`
 }
 
 func (h handlers) get(ctx context.Context, in *getInput) (*orderAnswer, error) {
-	found, err := h.orders.Get(ctx, in.ID)
+	id, err := readID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.orders.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +110,8 @@ func (h handlers) get(ctx context.Context, in *getInput) (*orderAnswer, error) {
 }
 
 type updateInput struct {
-	ID      uuid.UUID `path:"id" format:"uuid"`
-	IfMatch string    `header:"If-Match" doc:"ETag of the version that you change; any when *"`
+	ID      string `path:"id" format:"uuid"`
+	IfMatch string `header:"If-Match" doc:"ETag of the version that you change; any when *"`
 	Body    orderFields
 }
 
@@ -115,11 +119,15 @@ func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, er
 	if in.IfMatch == "" {
 		return nil, apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match, or * for any version")
 	}
+	id, err := readID(in.ID)
+	if err != nil {
+		return nil, err
+	}
 	version, err := readETag(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	updated, err := h.orders.Rename(ctx, in.ID, version, in.Body.Name)
+	updated, err := h.orders.Rename(ctx, id, version, in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +135,20 @@ func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, er
 }
 
 type removeInput struct {
-	ID      uuid.UUID `path:"id" format:"uuid"`
-	IfMatch string    `header:"If-Match" doc:"ETag of the version that you delete; any when * or absent"`
+	ID      string `path:"id" format:"uuid"`
+	IfMatch string `header:"If-Match" doc:"ETag of the version that you delete; any when * or absent"`
 }
 
 func (h handlers) remove(ctx context.Context, in *removeInput) (*struct{}, error) {
+	id, err := readID(in.ID)
+	if err != nil {
+		return nil, err
+	}
 	version, err := readETag(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.orders.Delete(ctx, in.ID, version)
+	return nil, h.orders.Delete(ctx, id, version)
 }
 
 func answer(item order.Order) *orderAnswer {

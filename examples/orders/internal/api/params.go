@@ -33,6 +33,16 @@ func readETag(header string) (int64, error) {
 	return version, nil
 }
 
+// readID parses the id of a path. Inputs hold it as text, because huma (v2.37) looks up the
+// methods of any other type in each request, which takes longer than parsing.
+func readID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, apierror.Invalid("the request is not valid", apierror.Field{Location: "path.id", Message: "write a UUID"})
+	}
+	return id, nil
+}
+
 // readCursor parses the cursor of a page.
 func readCursor(cursor string) (uuid.UUID, error) {
 	if cursor == "" {
