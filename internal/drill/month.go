@@ -59,7 +59,9 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 		now := end - d.Rules.Spec.ScrapeInterval
 		for _, s := range shapes() {
 			e := s.traffic(end-3*day+time.Duration(s.incident*float64(time.Hour)), end)
-			counted, err := d.period(ctx, window, e, end, now)
+			w := d.newWorld(end + time.Hour)
+			w.repeat(day, end-3*day)
+			counted, err := d.period(ctx, w, window, e, now)
 			if err != nil {
 				return err
 			}
@@ -99,7 +101,9 @@ func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 		period := window.Duration()
 		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
 		end := from + long + soon
-		counted, err := d.period(ctx, window, incident(50, 1, from, from+long), end, end-d.Rules.Spec.ScrapeInterval)
+		w := d.newWorld(end + time.Hour)
+		w.repeat(time.Hour, from)
+		counted, err := d.period(ctx, w, window, incident(50, 1, from, from+long), end-d.Rules.Spec.ScrapeInterval)
 		if err != nil {
 			return err
 		}
@@ -120,10 +124,10 @@ type sum struct {
 	burn, remaining float64 // of the period, as recorded
 }
 
-// period records the increases and hours of all objectives until end, and reads what
-// the period sums up to at now.
-func (d Drill) period(ctx context.Context, window slo.Window, e events, end, now time.Duration) ([]sum, error) {
-	w := d.newWorld(end + time.Hour)
+// period records the increases and hours of all objectives until an hour before the world
+// ends, and reads what the period sums up to at now.
+func (d Drill) period(ctx context.Context, w *world, window slo.Window, e events, now time.Duration) ([]sum, error) {
+	end := w.end - time.Hour
 	if err := w.replicas(production, 2, d.all(e)); err != nil {
 		return nil, err
 	}
@@ -205,6 +209,7 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 	if err := w.add(before); err != nil {
 		return err
 	}
+	w.repeat(time.Hour, end-counted-5*time.Minute)
 	w.routes, w.series = d.Fleet.routes(), 0
 	for n := range d.Fleet.replicas() {
 		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}

@@ -120,6 +120,7 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 		}
 		const from = 7*time.Hour + intoTheMinute
 		w := d.newWorld(from + 7*time.Hour)
+		w.repeat(time.Hour, from)
 		if err := w.replicas(production, 1, map[string]events{o.Name: failures(perHour/3600, from)}); err != nil {
 			return err
 		}
@@ -157,6 +158,7 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 			at[i] = from + time.Duration(i)*time.Minute
 		}
 		w := d.newWorld(from + 2*time.Hour)
+		w.repeat(time.Hour, from)
 		if err := w.replicas(production, 1, map[string]events{o.Name: failures(1.0/3600, at...)}); err != nil {
 			return err
 		}

@@ -66,6 +66,8 @@ type world struct {
 	count  int
 	series int             // counters of events
 	made   map[string]bool // series of counters
+	// repeats is what the processes do again and again, if they do.
+	repeats rulelab.Repetition
 }
 
 // newWorld has one route: increases sum over routes before anything else happens.
@@ -75,6 +77,11 @@ func (d Drill) newWorld(end time.Duration) *world {
 }
 
 func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
+
+// repeat says that the processes do the same every so often from the beginning until a time.
+func (w *world) repeat(every, until time.Duration) {
+	w.repeats = rulelab.Repetition{From: at(0), To: at(until), Every: every}
+}
 
 // add makes the series of a process. Each is scraped at its own phase.
 func (w *world) add(p process) error {
@@ -277,7 +284,7 @@ func (w *world) replicas(environment string, n int, traffic map[string]events) e
 
 // lab loads the rules over the world.
 func (w *world) lab(only func(rulelab.Rule) bool) (*rulelab.Lab, error) {
-	return rulelab.New(w.store, w.drill.Groups, rulelab.Options{Only: only})
+	return rulelab.New(w.store, w.drill.Groups, rulelab.Options{Only: only, Repeats: w.repeats})
 }
 
 // all gives every objective the same events.

@@ -73,6 +73,13 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
 		}
 	}
+	return r.repeated(from, until, func(from, until time.Time) (promql.Matrix, error) {
+		return r.inPieces(from, until, query)
+	})
+}
+
+// inPieces evaluates a span with one query for each piece of it.
+func (r *rule) inPieces(from, until time.Time, query func(from, until time.Time) (promql.Matrix, error)) (promql.Matrix, error) {
 	step := r.group.Interval
 	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
 	var all []promql.Matrix

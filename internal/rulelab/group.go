@@ -25,6 +25,7 @@ type rule struct {
 	lab      *Lab
 	group    *group
 	in       inputs               // of a rule that is rehearsed
+	reach    time.Duration        // of a rule that is rehearsed, see plan.reach
 	active   map[uint64]*instance // of an alert
 	returned map[uint64]labels.Labels
 	wrote    map[uint64]labels.Labels // all of it, of a rule that is rehearsed

@@ -53,6 +53,8 @@ type Options struct {
 	// Substep is the step of a subquery that names none: Prometheus' global
 	// evaluation_interval. 0 means DefaultSubstep.
 	Substep time.Duration
+	// Repeats spares a rehearsal the evaluation of what repeats; nothing does when zero.
+	Repeats Repetition
 }
 
 func (o Options) withDefaults() Options {

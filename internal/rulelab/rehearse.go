@@ -42,6 +42,7 @@ func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left
 	defer func() { l.sharing = nil }()
 	for i, r := range p.order {
 		first := l.firstAtOrAfter(r.group.Interval, starts[i])
+		r.reach = p.reach(r)
 		switch {
 		case !p.canRehearse(r) && r.IsAlert:
 			return p.left(), fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
