@@ -136,8 +136,9 @@ func (s Spec) incident() []string {
 	return append([]string{labelService, labelEnvironment}, s.GroupBy...)
 }
 
-// inhibitions lists who silences whom. No rule matches its own source, and
-// none closes a circle.
+// inhibitions lists the inhibition rules: a burn alert with shorter windows inhibits those with
+// longer ones, Down inhibits every other alert, CrashLooping all but Down, and NotReady all but
+// these two. So an alert never inhibits itself, and two alerts never inhibit each other.
 func (s Spec) inhibitions() []inhibition {
 	service, whole := camel(s.Service), s.incident()
 	incident := append(s.incident(), labelSLO)
