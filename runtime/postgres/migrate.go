@@ -47,9 +47,15 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", db.where(), err)
 	}
-	if len(results) == 0 {
-		db.logger.LogAttrs(ctx, slog.LevelInfo, "no pending migrations")
+	version, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate %s: read the schema version: %w", db.where(), err)
 	}
+	message := "schema is up to date"
+	if len(results) > 0 {
+		message = "migrations applied"
+	}
+	db.logger.LogAttrs(ctx, slog.LevelInfo, message, slog.Int("applied", len(results)), slog.Int64("schema_version", version))
 	return nil
 }
 
