@@ -107,7 +107,7 @@ func (w *routingWriter) receivers(s Spec) {
 		w.line("- name: ", receiver)
 		config, setting := w.key("webhook_configs", "webhookConfigs"), "url: https://receiver.invalid/"+receiver
 		if to, set := integrations()[s.Alerting.Receivers.of(tier)]; set {
-			secret := s.Service + "-alertmanager"
+			secret := s.receiverSecret()
 			config = w.key(to.config, to.operatorConfig)
 			setting = w.key(to.file+": /etc/alertmanager/secrets/"+secret+"/"+receiver, to.operatorSecret+": {name: "+secret+", key: "+receiver+"}")
 		} else {
