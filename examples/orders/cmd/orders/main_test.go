@@ -18,7 +18,7 @@ import (
 
 func start(t testing.TB, env ...string) *servicetest.Service {
 	t.Helper()
-	env = append([]string{"POSTGRES_URL=" + postgrestest.Start(t).URL, "POSTGRES_MIGRATE=true"}, env...)
+	env = append([]string{"POSTGRES_URL=" + postgrestest.Database(t), "POSTGRES_MIGRATE=true"}, env...)
 	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
 }
 
