@@ -51,11 +51,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate %s: read the schema version: %w", db.where(), err)
 	}
-	message := "schema is up to date"
-	if len(results) > 0 {
-		message = "migrations applied"
-	}
-	db.logger.LogAttrs(ctx, slog.LevelInfo, message, slog.Int("applied", len(results)), slog.Int64("schema_version", version))
+	db.logger.LogAttrs(ctx, slog.LevelInfo, "schema is up to date", slog.Int("applied", len(results)), slog.Int64("schema_version", version))
 	return nil
 }
 

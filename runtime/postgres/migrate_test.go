@@ -29,7 +29,7 @@ func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
 	if err := first.Migrate(t.Context()); err != nil {
 		t.Errorf("a second time gave %v", err)
 	}
-	for _, want := range []string{`"msg":"migrations applied","applied":1,"schema_version":1`, `"msg":"schema is up to date","applied":0,"schema_version":1`} {
+	for _, want := range []string{`"msg":"schema is up to date","applied":1,"schema_version":1`, `"msg":"schema is up to date","applied":0,"schema_version":1`} {
 		if log := first.host.log.String(); strings.Count(log, want) != 1 {
 			t.Errorf("got log %s, want one line with %s", log, want)
 		}
