@@ -43,10 +43,12 @@ func (s Scope) shares() []share {
 		{"processors", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()},
 		{"memory", untilLimit, s.held(), s.memoryLimit()},
 		{"requests", "", s.Metric(semconv.RuntimeOverloadInFlight).Expr(), s.Metric(semconv.RuntimeOverloadLimit).Expr()},
+		// The maximum is 0 for a process that does not listen.
+		{"HTTP connections", "", s.Metric(semconv.HTTPServerOpenConnections).Expr(), "(" + s.Metric(semconv.HTTPServerOpenConnectionsMax).Expr() + " > 0)"},
 		{"file descriptors", "", s.Metric(processOpenFDs).Expr(), s.Metric(processMaxFDs).Expr()},
 	}
 	if s.in.HasPostgres {
-		shares = append(shares, share{"connections", "",
+		shares = append(shares, share{"database connections", "",
 			s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance),
 			s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance)})
 	}
@@ -62,7 +64,7 @@ func (s Scope) roomRow() Row {
 	}
 	first = first.says("The fullest process now: its share of each thing that can run out. Memory is below, where GOMEMLIMIT is set.",
 		"What is nearest to 1 is what the next rise in traffic meets.",
-		"Processors and requests: more processes help. Connections: they make it worse, unless the database has room.")
+		"Processors, requests and HTTP connections: more processes help. Database connections: they make it worse, unless the database has room.")
 	refused := s.Rate("Refused for want of room", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		says("Requests refused to protect the others, by reason.", "Anything above zero is traffic that there was no room for. It spends the error budget, also where clients call it sheddable, but not where their timeout is shorter than the latency objective.",
 			"At the largest number of processes: raise it. Below: the autoscaler is late, let it begin earlier.").
@@ -114,11 +116,13 @@ func target(value float64) []Threshold {
 // fullRow shows each share by process, so that one that is alone stands out.
 func (s Scope) fullRow() Row {
 	next := map[string][2]string{
-		"processors":       {"At 1 goroutines wait for a processor, and every request pays for it.", "Add processes; the flame graph of processor time says what uses it."},
-		"memory":           {"Near 1 the collector runs without pause; a little more, and the kernel ends the process.", "Memory on the runtime board: a level that rises is a leak."},
-		"requests":         {"At 1 requests wait in line; what waits too long is refused.", "Something became slow, or there is more traffic than processes."},
-		"file descriptors": {"At 1 new connections fail.", "A steady rise is a body or a file that nobody closes."},
-		"connections":      {"At 1 the next request waits for a connection.", "The connection pool on the dependencies board."},
+		"processors": {"At 1 goroutines wait for a processor, and every request pays for it.", "Add processes; the flame graph of processor time says what uses it."},
+		"memory":     {"Near 1 the collector runs without pause; a little more, and the kernel ends the process.", "Memory on the runtime board: a level that rises is a leak."},
+		"requests":   {"At 1 requests wait in line; what waits too long is refused.", "Something became slow, or there is more traffic than processes."},
+		"HTTP connections": {"Above three quarters, connections that have sent no request are closed after HTTP_HEADER_TIMEOUT. At 1 new clients wait for a connection.",
+			"Clients that open connections and send nothing, or too many clients: add processes, or raise HTTP_MAX_CONNECTIONS if there is memory."},
+		"file descriptors":     {"At 1 new connections fail.", "A steady rise is a body or a file that nobody closes."},
+		"database connections": {"At 1 the next request waits for a connection.", "The connection pool on the dependencies board."},
 	}
 	row := Row{Title: "How full is each process?", PerLine: 2}
 	for _, one := range s.shares() {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"text/tabwriter"
 	"time"
 
 	profilerpprof "github.com/grafana/pyroscope-go/http/pprof"
@@ -86,17 +87,10 @@ func (t *temporary) change(last time.Duration, there, back func()) {
 func newAdminServer(s *Service) *adminServer {
 	a := &adminServer{service: s, within: requestWithin, profile: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /livez", s.health.Livez())
-	mux.Handle("GET /readyz", s.health.Readyz())
-	mux.Handle("GET /startupz", s.health.Startupz())
-	mux.Handle("GET /metrics", s.telemetry.Handler())
-	mux.Handle("/debug/pprof/", a.guarded(http.HandlerFunc(pprof.Index)))
-	mux.Handle("GET /debug/pprof/cmdline", a.guarded(http.HandlerFunc(pprof.Cmdline)))
-	mux.Handle("/debug/pprof/symbol", a.guarded(http.HandlerFunc(pprof.Symbol)))
-	mux.Handle("GET /debug/pprof/profile", a.guarded(a.alone(profilerpprof.Profile)))
-	mux.Handle("GET /debug/pprof/trace", a.guarded(a.alone(pprof.Trace)))
-	mux.Handle("PUT /loglevel", a.guarded(http.HandlerFunc(a.putLevel)))
-	mux.Handle("PUT /sampling", a.guarded(http.HandlerFunc(a.putSampling)))
+	mux.HandleFunc("GET /{$}", a.index)
+	for _, e := range a.endpoints() {
+		mux.Handle(e.pattern, e.handler)
+	}
 	a.http = &http.Server{
 		Handler:           a.bounded(mux),
 		ReadHeaderTimeout: headerWithin,
@@ -105,6 +99,45 @@ func newAdminServer(s *Service) *adminServer {
 		ErrorLog:          slog.NewLogLogger(s.Logger().Handler(), slog.LevelWarn),
 	}
 	return a
+}
+
+type endpoint struct {
+	pattern, help string
+	handler       http.Handler
+}
+
+// endpoints lists what the admin listener serves, in the order of the index.
+func (a *adminServer) endpoints() []endpoint {
+	s, guarded := a.service, func(f http.HandlerFunc) http.Handler { return a.guarded(f) }
+	return []endpoint{
+		{"GET /livez", "Liveness: 200 while the process runs.", s.health.Livez()},
+		{"GET /readyz", "Readiness: 200 when the instance accepts requests. Lists the checks with their errors.", s.health.Readyz()},
+		{"GET /startupz", "Startup: 200 once the instance has been ready.", s.health.Startupz()},
+		{"GET /metrics", "Metrics in the Prometheus format.", s.telemetry.Handler()},
+		{"/debug/pprof/", "* Index of the profiles.", guarded(pprof.Index)},
+		{"GET /debug/pprof/profile", "* CPU profile, as in ?seconds=30.", a.guarded(a.alone(profilerpprof.Profile))},
+		{"GET /debug/pprof/trace", "* Execution trace, as in ?seconds=5.", a.guarded(a.alone(pprof.Trace))},
+		{"GET /debug/pprof/cmdline", "* Command line.", guarded(pprof.Cmdline)},
+		{"/debug/pprof/symbol", "* Function names of program counters.", guarded(pprof.Symbol)},
+		{"PUT /loglevel", "* Change the log level for a time, as in ?level=debug&for=10m.", guarded(a.putLevel)},
+		{"PUT /sampling", "* Change the ratio of sampled traces for a time, as in ?ratio=1&for=10m.", guarded(a.putSampling)},
+	}
+}
+
+// index lists the endpoints as text.
+func (a *adminServer) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "Admin listener of %s\n\n", a.service.Name())
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, e := range a.endpoints() {
+		method, path, found := strings.Cut(e.pattern, " ")
+		if !found {
+			method, path = http.MethodGet, e.pattern
+		}
+		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\n", method, path, e.help)
+	}
+	_ = tw.Flush()
+	_, _ = fmt.Fprintln(w, "\n* From this machine, or with \"Authorization: Bearer\" and ADMIN_TOKEN.")
 }
 
 // Listen binds the address.

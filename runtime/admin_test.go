@@ -14,6 +14,33 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
+func TestAdminIndexListsEachEndpoint(t *testing.T) {
+	t.Parallel()
+	svc := servicetest.Start(t, info, runtime.Defaults{}, simple)
+	status, text := getPlain(t, svc.AdminURL+"/")
+	if status != http.StatusOK || !strings.HasPrefix(text, "Admin listener of orders\n\nGET  /livez ") {
+		t.Fatalf("status %d: %s", status, text)
+	}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(fields[1], "/") || strings.Contains(line, "?seconds=") {
+			continue
+		}
+		if strings.HasPrefix(fields[1], "/debug/pprof/") && len(fields) < 4 {
+			t.Errorf("no description: %s", line)
+		}
+		if fields[0] != http.MethodGet {
+			continue // TestAdminGuard changes what these change
+		}
+		if status, _ := getPlain(t, svc.AdminURL+fields[1]); status != http.StatusOK {
+			t.Errorf("GET %s: status %d, want 200", fields[1], status)
+		}
+	}
+	if status, _ := getPlain(t, svc.AdminURL+"/nothing"); status != http.StatusNotFound {
+		t.Errorf("GET /nothing: status %d, want 404", status)
+	}
+}
+
 func TestAdminGuard(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_TOKEN=s3cret")

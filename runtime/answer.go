@@ -5,12 +5,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	goruntime "runtime"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
+	"github.com/observability-first/scaffold/runtime/config"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
@@ -97,28 +101,61 @@ func (w *memoryWriter) Header() http.Header         { return w.header }
 func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
 func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
 
+// ungrouped is the heading of the variables that no struct groups.
+const ungrouped = "Service"
+
+// printConfig prints the environment variables by group, in the order of their structs.
 func (s *Service) printConfig() error {
-	tw := tabwriter.NewWriter(s.process.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
+	groups, names := map[string][]config.Variable{}, []string{}
 	for _, v := range s.loader.Variables() {
-		standard := cmp.Or(v.Default, "-")
-		if v.Required {
-			standard = "required"
+		name := cmp.Or(v.Group, ungrouped)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-		meaning := v.Help
-		if v.Allowed != "" {
-			meaning += " (" + v.Allowed + ")"
-		}
-		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.Type, standard, cmp.Or(v.Value, "-"), meaning)
+		groups[name] = append(groups[name], v)
 	}
-	return tw.Flush()
+	var table bytes.Buffer
+	tw := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
+	for _, name := range names {
+		// The empty cells keep the columns of all groups aligned.
+		_, _ = fmt.Fprintf(tw, "\t\t\t\t\n%s\t\t\t\t\n", name)
+		for _, v := range groups[name] {
+			printVariable(tw, v)
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		if _, err := fmt.Fprintln(s.process.Stdout, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printVariable(w io.Writer, v config.Variable) {
+	standard := cmp.Or(v.Default, "-")
+	if v.Required {
+		standard = "required"
+	}
+	meaning := v.Help
+	if v.Allowed != "" {
+		meaning += " (" + v.Allowed + ")"
+	}
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.Type, standard, cmp.Or(v.Value, "-"), meaning)
 }
 
 func (s *Service) runCommand(ctx context.Context) error {
-	c, err := s.find(s.mode.verb)
-	if err != nil {
-		return err
+	i := slices.IndexFunc(s.commands, func(c command) bool { return c.name == s.mode.verb })
+	if i < 0 {
+		return unknownCommand{}
 	}
+	if err := errors.Join(s.problems...); err != nil {
+		return usageError{err}
+	}
+	c := s.commands[i]
 	if err := s.telemetry.Start(ctx); err != nil {
 		return err
 	}

@@ -9,16 +9,17 @@ import (
 )
 
 const (
-	// heapFloorShare of the memory limit is how far the heap may grow before garbage is
-	// collected. By itself Go collects at twice what is alive, 4 MiB at least: 20 times a
-	// second in a small service with much traffic, which took a fifth of its CPU time.
+	// heapFloorShare divides the memory limit: the heap may grow to an eighth of the limit before
+	// a collection starts. Go's own default starts one at twice the live heap, or at 4 MiB if that
+	// is more. A small service with much traffic then collects 20 times a second, which took a
+	// fifth of its CPU time.
 	heapFloorShare = 8
-	maxHeapFloor   = 64 << 20 // bytes; collections are rare by then
-	// defaultGCPercent is Go's GOGC, at which the heap grows to goHeapFloor at least. That grows
-	// with GOGC.
+	maxHeapFloor   = 64 << 20 // bytes; collections are rare above it
+	// defaultGCPercent is Go's default GOGC. With it, the heap always grows to goHeapFloor before
+	// the first collection; this minimum is proportional to GOGC.
 	defaultGCPercent = 100
 	goHeapFloor      = 4 << 20 // bytes
-	// collectorEvery is how often the heap is looked at. Go's memory limit holds in between.
+	// collectorEvery is the interval at which GOGC is adjusted. GOMEMLIMIT applies in between.
 	collectorEvery = time.Second
 )
 
@@ -52,7 +53,7 @@ func (s *Service) tuneCollector(ctx context.Context) {
 	ticks := time.NewTicker(collectorEvery)
 	defer ticks.Stop()
 	for {
-		// To set it stops the world for a moment, so small changes are left alone.
+		// SetGCPercent stops all goroutines for a moment, so changes below 10 % are not made.
 		if want := read().gcPercent(); want < percent*9/10 || want > percent*11/10 {
 			percent = want
 			debug.SetGCPercent(percent)

@@ -27,7 +27,7 @@ func ExampleExecute() {
 	}, runtime.Info{Name: "orders", Version: "v1.4.2"}, runtime.Defaults{Owner: "team-orders"}, run)
 	fmt.Println("status", status)
 	// Output:
-	// orders: orders knows no command "migrate"; it knows serve, telemetry, openapi, config, version
+	// orders: unknown command "migrate"; known commands: config, help, openapi, serve, telemetry, version
 	// status 64
 }
 

@@ -286,6 +286,13 @@ func TestTakenPortNamesTheVariable(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	migrate := func(ctx context.Context, svc *runtime.Service) error {
+		var cfg struct{ Database string }
+		if err := svc.Load(&cfg); err != nil {
+			return err
+		}
+		if cfg.Database == "broken" {
+			return errors.New("no database")
+		}
 		svc.Command("migrate", "Bring the schema up to date.", func(context.Context) error { return nil })
 		svc.OnStart("never", func(context.Context) error { t.Error("a command ran a start hook"); return nil })
 		return simple(ctx, svc)
@@ -298,18 +305,24 @@ func TestCommands(t *testing.T) {
 		stderr string
 	}{
 		"help lists declared commands":     {[]string{"--help"}, map[string]string{"LOG_LEVEL": "loud"}, 0, "migrate     Bring the schema up to date.", ""},
+		"help has one line of usage":       {[]string{"--help"}, nil, 0, "requests until it is stopped.\n\nUsage:\n  orders [command]\n\nCommands:\n  config  ", ""},
+		"help of a command":                {[]string{"config", "--help"}, nil, 0, "\n\nUsage:\n  orders config [flags]\n\nFlags:\n  -h, --help ", ""},
 		"telemetry needs no configuration": {[]string{"telemetry"}, map[string]string{"LOG_LEVEL": "loud"}, 0, `"GET /orders"`, ""},
 		"config lists every variable":      {[]string{"config"}, map[string]string{"ADMIN_TOKEN": "s3cret"}, 0, "STOP_TIMEOUT", ""},
 		"version names the owner":          {[]string{"version"}, nil, 0, "owner team-orders", ""},
 		"a declared command runs":          {[]string{"migrate"}, nil, 0, "", ""},
-		"an unknown command is told":       {[]string{"migrat"}, nil, 64, "", `orders: orders knows no command "migrat"`},
+		"a command reports missing config": {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: LOG_LEVEL="},
+		"missing config is the cause":      {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud", "DATABASE": "broken"}, 64, "", "orders: LOG_LEVEL="},
+		"an unknown command is suggested":  {[]string{"migrat"}, nil, 64, "", "orders: unknown command \"migrat\"; did you mean migrate?\n"},
+		"unknown comes before config":      {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
+		"config groups its variables":      {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
 		"an unknown flag is told":          {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
 		"openapi wants a document":         {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json answers 404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status, stdout, stderr := execute(t, tc.args, tc.env, migrate)
-			if status != tc.status || !strings.Contains(stdout, tc.stdout) || !strings.Contains(stderr, tc.stderr) || strings.Contains(stdout, "s3cret") {
+			if status != tc.status || !strings.Contains(stdout, tc.stdout) || !strings.HasPrefix(stderr, tc.stderr) || strings.Contains(stdout, "s3cret") {
 				t.Errorf("status %d (want %d)\nstdout %s\nstderr %s", status, tc.status, stdout, stderr)
 			}
 		})

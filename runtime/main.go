@@ -47,8 +47,8 @@ type Process struct {
 //	orders              serve until told to stop
 //	orders telemetry    declared metrics as JSON
 //	orders openapi      the API's OpenAPI document
-//	orders config       variables, defaults, meanings, values
-//	orders version      version, revision, Go version
+//	orders config       environment variables: types, defaults, values, meanings
+//	orders version      version, revision, Go version, owner
 //	orders NAME         a command declared with Service.Command
 func Main(info Info, defaults Defaults, run func(context.Context, *Service) error) int {
 	return Execute(context.Background(), Process{
@@ -99,11 +99,19 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		if err != nil {
 			return err
 		}
-		return run(cmd.Context(), svc)
+		err = run(cmd.Context(), svc)
+		if _, unknown := errors.AsType[unknownCommand](err); unknown {
+			svc.addCommands(cmd.Root())
+			return usageError{newUnknownCommand(cmd.Root(), verb)}
+		}
+		if problems := errors.Join(svc.problems...); err != nil && problems != nil && svc.mode.isCommand() {
+			return usageError{problems} // the cause, where wiring failed on an incomplete configuration
+		}
+		return err
 	}
 	root := &cobra.Command{
 		Use:           info.Name + " [command]",
-		Short:         "Serve until told to stop.",
+		Long:          "Run the " + info.Name + " service. Without a command it serves requests until it is stopped.",
 		Args:          cobra.MaximumNArgs(1),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -115,22 +123,21 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetUsageTemplate(usageTemplate)
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if svc, err := newService(p, info, defaults, verbHelp); err == nil && cmd == root {
 			_ = run(cmd.Context(), svc) // declares commands; help needs no complete configuration
-			for _, c := range svc.commands {
-				root.AddCommand(&cobra.Command{Use: c.name, Short: c.help, Run: func(*cobra.Command, []string) {}})
-			}
+			svc.addCommands(root)
 		}
 		help(cmd, args)
 	})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	for verb, help := range map[string]string{
-		verbServe:     "Serve until told to stop (the default).",
+		verbServe:     "Serve requests until stopped (the default).",
 		verbTelemetry: "Print the declared metrics as JSON.",
 		verbOpenAPI:   "Print the OpenAPI document of the API.",
-		verbConfig:    "Print every variable with its type, default, meaning and value.",
+		verbConfig:    "Print every environment variable with its type, default, value and meaning.",
 	} {
 		root.AddCommand(&cobra.Command{
 			Use: verb, Short: help, Args: cobra.NoArgs,
@@ -138,10 +145,48 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		})
 	}
 	root.AddCommand(&cobra.Command{
-		Use: "version", Short: "Print version, revision and Go version.", Args: cobra.NoArgs,
+		Use: "version", Short: "Print version, revision, Go version and owner.", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return printVersion(cmd.OutOrStdout(), info, defaults) },
 	})
 	return root
+}
+
+// usageTemplate is that of cobra with one line of usage. Cobra's own has two for a root that
+// runs by itself.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} [command]{{else}}{{.UseLine}}{{end}}
+{{if .HasAvailableSubCommands}}
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}
+Flags:
+{{.LocalFlags.FlagUsages}}`
+
+// addCommands adds the declared commands to root, for help and suggestions.
+func (s *Service) addCommands(root *cobra.Command) {
+	for _, c := range s.commands {
+		root.AddCommand(&cobra.Command{Use: c.name, Short: c.help, Run: func(*cobra.Command, []string) {}})
+	}
+}
+
+// unknownCommand is the error of Run for a command that the service does not declare.
+type unknownCommand struct{}
+
+func (unknownCommand) Error() string { return "unknown command" }
+
+// suggestionDistance is cobra's default for the edits between a command and its suggestion.
+const suggestionDistance = 2
+
+func newUnknownCommand(root *cobra.Command, name string) error {
+	root.SuggestionsMinimumDistance = suggestionDistance
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("unknown command %q; did you mean %s?", name, strings.Join(near, " or "))
+	}
+	var known []string
+	for _, c := range root.Commands() {
+		known = append(known, c.Name())
+	}
+	return fmt.Errorf("unknown command %q; known commands: %s", name, strings.Join(known, ", "))
 }
 
 // notify subscribes to the signals that stop the service. SIGHUP means that

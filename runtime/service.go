@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,7 +28,7 @@ type Service struct {
 	mode     mode
 	settings settings
 	loader   *config.Loader
-	problems []error // of the configuration, told by Load or Run
+	problems []error // of the configuration; Load or Run returns them
 
 	telemetry *telemetry.Telemetry
 	observer  *httpserver.Observer
@@ -73,6 +71,10 @@ const verbServe = "serve"
 func (m mode) describes() bool {
 	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI, verbHelp}, m.verb)
 }
+
+// isCommand reports whether the process was started for a command that the service has to
+// declare.
+func (m mode) isCommand() bool { return m.verb != verbServe && !m.describes() }
 
 func newService(p Process, info Info, defaults Defaults, verb string) (*Service, error) {
 	s := &Service{
@@ -135,7 +137,8 @@ func (s *Service) build() error {
 // Load fills cfg, a pointer to a struct with the tags of package config, from
 // the environment. The error holds every problem at once, those of the
 // runtime's own variables included; returning it from run ends the process with
-// status 64.
+// status 64. It is nil in a process that runs a command: cfg may then be incomplete
+// while the service is wired, and Run returns the problems before the command runs.
 func (s *Service) Load(cfg any) error {
 	err := s.loader.Load(cfg)
 	if s.mode.describes() {
@@ -145,6 +148,9 @@ func (s *Service) Load(cfg any) error {
 		return err
 	}
 	s.problems = append(s.problems, err)
+	if s.mode.isCommand() {
+		return nil // Run returns the problems once it knows that the command exists
+	}
 	if err := errors.Join(s.problems...); err != nil {
 		return usageError{err}
 	}
@@ -236,15 +242,3 @@ type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
-
-// find returns the command of that name.
-func (s *Service) find(name string) (command, error) {
-	known := []string{verbServe, verbTelemetry, verbOpenAPI, verbConfig, "version"}
-	for _, c := range s.commands {
-		if c.name == name {
-			return c, nil
-		}
-		known = append(known, c.name)
-	}
-	return command{}, usageError{fmt.Errorf("%s knows no command %q; it knows %s", s.info.Name, name, strings.Join(known, ", "))}
-}

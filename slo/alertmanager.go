@@ -107,7 +107,7 @@ func (w *routingWriter) receivers(s Spec) {
 		w.line("- name: ", receiver)
 		config, setting := w.key("webhook_configs", "webhookConfigs"), "url: https://receiver.invalid/"+receiver
 		if to, set := integrations()[s.Alerting.Receivers.of(tier)]; set {
-			secret := s.Service + "-alertmanager"
+			secret := s.receiverSecret()
 			config = w.key(to.config, to.operatorConfig)
 			setting = w.key(to.file+": /etc/alertmanager/secrets/"+secret+"/"+receiver, to.operatorSecret+": {name: "+secret+", key: "+receiver+"}")
 		} else {
@@ -136,8 +136,9 @@ func (s Spec) incident() []string {
 	return append([]string{labelService, labelEnvironment}, s.GroupBy...)
 }
 
-// inhibitions lists who silences whom. No rule matches its own source, and
-// none closes a circle.
+// inhibitions lists the inhibition rules: a burn alert with shorter windows inhibits those with
+// longer ones, Down inhibits every other alert, CrashLooping all but Down, and NotReady all but
+// these two. So an alert never inhibits itself, and two alerts never inhibit each other.
 func (s Spec) inhibitions() []inhibition {
 	service, whole := camel(s.Service), s.incident()
 	incident := append(s.incident(), labelSLO)

@@ -31,7 +31,7 @@ slos:
   - {name: latency, objective: 99, indicator: {latency: {threshold: 200ms}}}
 `
 
-func analysisOf(t *testing.T, text string) slo.RolloutAnalysis {
+func analysisOf(t *testing.T, text string) rollout.Analysis {
 	t.Helper()
 	s, err := slo.Parse("x.yaml", []byte(text))
 	if err != nil {
@@ -45,7 +45,7 @@ func analysisOf(t *testing.T, text string) slo.RolloutAnalysis {
 }
 
 // readAnalysis returns the analysis as the runtime reads it.
-func readAnalysis(t *testing.T, a slo.RolloutAnalysis) rollout.Analysis {
+func readAnalysis(t *testing.T, a rollout.Analysis) rollout.Analysis {
 	t.Helper()
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -76,7 +76,7 @@ func TestAnalysisFollowsTheObjectives(t *testing.T) {
 		a := analysisOf(t, "apiVersion: scaffold.slo/v1\nservice: orders\nowner: a\nslos:\n  - "+tt.slos+"\n")
 		var thresholds []string
 		for _, o := range a.Objectives {
-			thresholds = append(thresholds, o.Threshold.String())
+			thresholds = append(thresholds, strconv.FormatFloat(o.Threshold, 'g', -1, 64))
 		}
 		if got := strings.Join(thresholds, " "); got != tt.thresholds || !strings.Contains(strings.Join(a.Skipped, " "), tt.skipped) || (tt.skipped == "") != (len(a.Skipped) == 0) {
 			t.Errorf("%s: thresholds %q, skipped %q", name, got, a.Skipped)

@@ -32,7 +32,7 @@ func (c *compiler) burn(o resolved, p Pair) {
 	}, Rule{
 		Alert: c.alertName(o, "ErrorBudgetBurn"),
 		Expr:  c.burnExpr(o, p, limit.text),
-		Labels: c.alertLabels(p.Tier, append(c.sloth(Label{labelSlothSev, string(p.Tier)}),
+		Labels: c.alertLabels(p.Tier, append(c.sloth(Label{labelSlothSeverity, string(p.Tier)}),
 			Label{labelSLO, o.Name}, Label{labelLong, window(p.Long)}, Label{labelShort, window(p.Short)})...),
 	}, c.burnTexts(o, p))
 }

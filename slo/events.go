@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/observability-first/scaffold/runtime/rollout"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -33,7 +34,7 @@ type events interface {
 	// selectors are what is counted.
 	selectors() []selector
 	// analyzed returns the queries of a rollout analysis, for the instances of one version.
-	analyzed(w analyzed) AnalysisQueries
+	analyzed(w analyzed) rollout.Objective
 }
 
 // scope is the part of a specification that stands in every query.

@@ -106,7 +106,7 @@ func (c *compiler) down() {
 			targets, decimal(big.NewRat(int64(lowest), 2)), on, targets, lowest))
 	}
 	c.instanceAlert(Alert{
-		Kind: KindDown, Check: c.by("sum", present), Expect: "the number of replicas that should run",
+		Kind: KindDown, Check: c.by("sum", present), Expect: "the configured number of instances",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
 	}, texts{

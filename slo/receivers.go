@@ -22,6 +22,9 @@ func (r Receivers) of(tier Tier) string {
 	return r.Ticket
 }
 
+// receiverSecret is the Secret with a key for each receiver.
+func (s Spec) receiverSecret() string { return s.Service + "-alertmanager" }
+
 func receiverKey(tier Tier) string { return "alerting.receivers." + string(tier) }
 
 // integration holds the keys of an Alertmanager integration and of the one setting
@@ -49,11 +52,12 @@ func (r Receivers) validate(to Reporter) {
 	}
 }
 
-// noteReceivers names the receivers that are placeholders.
+// noteReceivers names the receivers that are placeholders, and where their secrets go.
 func (c *compiler) noteReceivers() {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		if c.spec.Alerting.Receivers.of(tier) == "" {
-			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder and reaches nobody; write %s", receiverKey(tier), tier, known(Integrations())))
+			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder and reaches nobody; set it to %s, and put its routing key or URL under %s in the Kubernetes Secret %s",
+				receiverKey(tier), tier, known(Integrations()), tier, c.spec.receiverSecret()))
 		}
 	}
 }

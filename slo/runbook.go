@@ -16,21 +16,24 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// The markers around the facts of a runbook. What stands between them is
-// rewritten when the rules change; everything else belongs to its readers.
+// The markers around the facts of a runbook. The text between them is rewritten when
+// the rules change. All other text is user-owned.
 const (
 	FactsBegin = "<!-- scaffold:facts:begin: rewritten on each run; write below the end marker -->"
 	FactsEnd   = "<!-- scaffold:facts:end -->"
 )
 
-// RunbookOptions is what runbooks say about the way a service is deployed. The
-// zero value means a Kubernetes deployment named like the service.
+// RunbookOptions is how a service is deployed. The zero value means a Kubernetes
+// deployment named like the service, in the namespace of the current context.
 type RunbookOptions struct {
-	Rollback string // command that brings back the version before
-	History  string // command that lists what was deployed
-	Scale    string // command that starts more instances
-	Restart  string // command that replaces every instance
-	Status   string // command that shows what runs
+	Environment string // of the commands; "production" when empty
+	Namespace   string // of that environment on Kubernetes; empty for that of the context
+	Release     string // command in the repository that rolls back and waits; may be empty
+	Rollback    string // command that returns to the previous version
+	History     string // command that lists the deployed versions
+	Scale       string // command that starts more instances
+	Restart     string // command that replaces every instance
+	Status      string // command that lists the instances
 }
 
 func (o RunbookOptions) withDefaults(service string) RunbookOptions {
@@ -38,6 +41,7 @@ func (o RunbookOptions) withDefaults(service string) RunbookOptions {
 		field *string
 		value string
 	}{
+		{&o.Environment, "production"},
 		{&o.Rollback, "kubectl rollout undo deployment/" + service},
 		{&o.History, "kubectl rollout history deployment/" + service},
 		{&o.Scale, "kubectl scale deployment/" + service + " --replicas=6"},
@@ -49,17 +53,17 @@ func (o RunbookOptions) withDefaults(service string) RunbookOptions {
 	return o
 }
 
-// Runbook explains one alert to whoever it wakes.
+// Runbook is what the engineer on call reads about one alert.
 type Runbook struct {
 	Alert string
-	// Facts is the managed block, markers included.
+	// Facts is the generated block, markers included.
 	Facts []byte
-	// Body is written once and then belongs to its readers.
+	// Body is generated once and user-owned from then on.
 	Body    []byte
 	queries []string
 }
 
-// FileName is the name of the runbook without a folder.
+// FileName is the name of the runbook without a directory.
 func (r Runbook) FileName() string { return r.Alert + ".md" }
 
 // File is a new runbook: title, facts and body.
@@ -67,11 +71,10 @@ func (r Runbook) File() []byte {
 	return slices.Concat([]byte("# "+r.Alert+"\n\n"), r.Facts, []byte("\n"), r.Body)
 }
 
-// Queries lists every query that the runbook asks its reader to run.
+// Queries lists the queries of the checks.
 func (r Runbook) Queries() []string { return slices.Clone(r.queries) }
 
-// Runbooks gives one runbook for each name of an alert, in the order of the
-// rules.
+// Runbooks returns one runbook for each alert name, in the order of the rules.
 func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	texts, err := template.New("runbook").Option("missingkey=error").Parse(runbookTemplates)
 	if err != nil {
@@ -97,7 +100,7 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 //go:embed runbook.md.tmpl
 var runbookTemplates string
 
-// page is what the templates of runbooks read.
+// page is the data of the runbook templates.
 type page struct {
 	RunbookOptions
 	Alert                             Alert
@@ -108,7 +111,8 @@ type page struct {
 	Shares                            []string // of bad events, in the order of burnRow.After
 	Checks                            []check
 	Links                             []link
-	Silence                           string
+	Mitigation, Silence               string
+	Namespaced                        bool // the mitigation has commands for a namespace
 	Alertmanager                      bool // its address is known
 	NeedsEnvironment                  bool // the alert may have none
 	Page, Runtime, ConnectionPool     bool
@@ -132,7 +136,7 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		RunbookOptions: o, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
 		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
-		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a),
+		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a, o.Environment),
 		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
@@ -144,7 +148,12 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 	for _, c := range p.Checks {
 		book.queries = append(book.queries, c.Query)
 	}
-	var facts, body bytes.Buffer
+	var mitigation, facts, body bytes.Buffer
+	if err := texts.ExecuteTemplate(&mitigation, "mitigate", p); err != nil {
+		return Runbook{}, err
+	}
+	p.Mitigation = mitigation.String()
+	p.Namespaced = o.Namespace != "" && strings.Contains(p.Mitigation, "`kubectl ")
 	if err := texts.ExecuteTemplate(&facts, "facts", p); err != nil {
 		return Runbook{}, err
 	}
@@ -162,7 +171,7 @@ func (r Rules) description(a Alert) string {
 	return r.Spec.Description
 }
 
-// feels says in one sentence what users of the service notice.
+// feels returns in one or two sentences what users of the service notice.
 func (r Rules) feels(a Alert) string {
 	switch a.Kind {
 	case KindErrorBudgetBurn:
@@ -182,21 +191,21 @@ func (r Rules) feels(a Alert) string {
 	case KindNotReady:
 		return "Fewer than half of the instances accept requests. When none does, the load balancer rejects all of them."
 	case KindHealthCheckFailing:
-		return "Whatever needs the dependency fails fast. If users feel it, a budget alert fires too."
+		return "Requests that need the dependency fail fast. If users notice it, a budget alert fires too."
 	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
-		return "Nothing by itself. But alerts on errors may stay silent while this lasts."
+		return "None by itself. Alerts on errors may not fire while this lasts."
 	case KindTelemetryDropped:
-		return "Nothing. Traces, logs or profiles will be missing when somebody looks for them."
+		return "None for users. Traces, logs or profiles of this time are missing."
 	case KindLogsDropped:
-		return "Nothing. Log lines will be missing when somebody looks for them."
+		return "None for users. Log lines of this time are missing."
 	case KindMetricCardinalityLimitReached:
-		return "Nothing. One metric can no longer tell the values of one label apart."
+		return "None for users. New values of one label are counted together."
 	case KindConcurrencyLimitAtMinimum:
 		return "Some requests are rejected with 503 and Retry-After, the least important ones first; the others are slow."
 	case KindDBConnectionPoolSaturated:
 		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
 	case KindHpaMaxedOut:
-		return "Nothing yet. The next rise in traffic gets no more instances: requests wait, then some are rejected."
+		return "None yet. The next rise in traffic gets no more instances: requests wait, then some are rejected."
 	case KindCPUHigh:
 		return "Every request is slower: it waits for CPU. If it is too slow, a budget alert fires too."
 	case KindMemoryNearLimit:
@@ -223,7 +232,7 @@ func (r Rules) firesWhen(a Alert) string {
 
 func (r Rules) resolvesWhen(a Alert) string {
 	if a.Burn == nil {
-		return "It resolves by itself within minutes once the first query above gives what is expected."
+		return "It resolves by itself within minutes after the first query above returns the expected result."
 	}
 	return "It resolves by itself within the time in the table above after the errors stop."
 }
@@ -234,37 +243,38 @@ func percent(b *Burn) string {
 	return fmt.Sprintf("%.4g %%", f*100)
 }
 
-// checks are the questions in the order in which somebody asks them.
+// checks are the questions of the engineer on call, in their order.
 func (r Rules) checks(a Alert) []check {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	present := c.presence().String()
-	out := []check{{"Is it real?", a.Check, a.Expect}}
+	out := []check{{"Does the alert condition still hold?", a.Check, a.Expect}}
 	if a.Burn != nil {
-		var short []string
+		var ratios []string
 		for _, b := range r.burnsOf(a) {
-			short = append(short, b.Check)
+			ratios = append(ratios, b.Check)
 		}
-		out = []check{{"Is it real? These are the error ratios of the short windows.", strings.Join(short, "\nor "), "each at or below the threshold of its row"}}
+		out = []check{{"Does the alert condition still hold? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of its row"}}
 	}
 	if r.Spec.Runtime {
 		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
 		out = append(out,
-			check{"What runs now?", versions + ")", "one version"},
-			check{"What ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
+			check{"Which versions run now?", versions + ")", "one version"},
+			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; otherwise suspect the deployment"})
 	}
-	out = append(out, check{"Which instances are new within six hours?", present + " unless " + present + " offset 6h", "nothing, unless somebody deployed"})
+	out = append(out, check{"Which instances started in the last six hours?", present + " unless " + present + " offset 6h", "no result without a deployment"})
 	if a.Where != "" {
-		out = append(out, check{"Where?", a.Where, "nothing; what it lists is the worst first"})
+		question, expect := narrowing(a.Kind)
+		out = append(out, check{question, a.Where, expect})
 	}
 	if a.Kind == KindConcurrencyLimitAtMinimum {
 		atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit).String()
-		out = append(out, check{"Which instances?", "max by (" + c.kept(semconv.LabelInstance) + ") (" + atMinimum + ") == 1", "nothing; one instance alone suggests its node"})
+		out = append(out, check{"Which instances are at the minimum limit?", "max by (" + c.kept(semconv.LabelInstance) + ") (" + atMinimum + ") == 1", "no result; if it is one instance, suspect its node"})
 	}
 	if r.Spec.Runtime && a.Kind != KindHealthCheckFailing {
-		out = append(out, check{"Which dependency?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "nothing; what it lists is away"})
+		out = append(out, check{"Which dependency is failing?", c.scope.metric(semconv.RuntimeHealthCheckUp).String() + " == 0", "no result"})
 	}
 	if a.Kind != KindDown {
-		out = append(out, check{"Does it run?", c.by("sum", present), "the number of instances that should run"})
+		out = append(out, check{"How many instances run?", c.by("sum", present), "the configured number of instances"})
 	}
 	for i := range out {
 		out[i].Query = inFence(out[i].Query)
@@ -272,9 +282,43 @@ func (r Rules) checks(a Alert) []check {
 	return out
 }
 
-// inFence writes a query so that it neither ends the facts nor its own code
-// block. Both texts can only stand inside a string of the query, which reads
-// the escape as the same character.
+// narrowing is the question that the Where query of an alert answers, with the result when
+// all is well.
+func narrowing(kind Kind) (question, expect string) {
+	const none = "no result"
+	switch kind {
+	case KindErrorBudgetBurn:
+		return "Which routes have the most bad events?", none
+	case KindNotReady:
+		return "Which instances are not ready?", none
+	case KindCrashLooping:
+		return "Which instances restarted more than once in ten minutes?", none
+	case KindHealthCheckFailing:
+		return "Which checks fail on which instances?", none
+	case KindTelemetryDropped:
+		return "Which signals are dropped, and for which reason?", none
+	case KindLogsDropped:
+		return "Which instances drop log lines?", none
+	case KindMetricCardinalityLimitReached:
+		return "Which label of which metric has too many values?", none
+	case KindConcurrencyLimitAtMinimum:
+		return "For which reasons are requests rejected?", none
+	case KindDBConnectionPoolSaturated:
+		return "On which instances do requests wait for a connection?", none
+	case KindHpaMaxedOut:
+		return "How many requests are in flight per instance?", "about as many as before"
+	case KindCPUHigh:
+		return "Which instances use the most CPU?", "similar values for all instances"
+	case KindMemoryNearLimit:
+		return "Which instances use the most memory?", "similar values for all instances"
+	default:
+		return "Which series are affected?", none
+	}
+}
+
+// inFence escapes a query so that it ends neither the facts nor its own code
+// block. Both texts can only be inside a string of the query, where the escape
+// means the same character.
 func inFence(query string) string {
 	return strings.NewReplacer("<!--", `\x3c!--`, "```", "\\x60``").Replace(query)
 }
@@ -285,17 +329,17 @@ func (r Rules) links(a Alert) []link {
 		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})
 	}
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
-		add("Overview board", base+"/d/"+BoardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
+		add("Overview dashboard", base+"/d/"+BoardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
 		if a.Kind.saturation() {
-			add("Saturation board", base+"/d/"+BoardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
+			add("Saturation dashboard", base+"/d/"+BoardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
 		}
 		if a.Kind == KindErrorBudgetBurn {
-			add("Objective board", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
+			add("Objective dashboard", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
 		}
-		add("Logs, traces and profiles: from any panel of the overview board", base+"/explore")
+		add("Logs, traces and profiles: from any panel of the overview dashboard", base+"/explore")
 	}
 	if base := strings.TrimRight(r.Spec.Links.Alertmanager, "/"); base != "" {
-		add("What else fires", base+"/#/alerts?filter="+url.QueryEscape(`{service="`+r.Spec.Service+`"}`))
+		add("Other alerts of the service", base+"/#/alerts?filter="+url.QueryEscape(`{service="`+r.Spec.Service+`"}`))
 	}
 	if r.Spec.Links.Repository != "" {
 		add("Source", r.Spec.Links.Repository)
@@ -319,7 +363,7 @@ func (r Rules) burnRows(a Alert) []burnRow {
 		for _, share := range DrillShares() {
 			after := "never"
 			if d := r.drill(&b, share); d.Fires {
-				after = short(d.FiresAfter)
+				after = rounded(d.FiresAfter)
 			}
 			row.After = append(row.After, after)
 		}
@@ -328,8 +372,8 @@ func (r Rules) burnRows(a Alert) []burnRow {
 	return out
 }
 
-// short rounds a duration to what matters to a person.
-func short(d time.Duration) string {
+// rounded formats a duration with one unit and one decimal.
+func rounded(d time.Duration) string {
 	switch {
 	case d >= day:
 		return fmt.Sprintf("%.1f days", d.Hours()/24)
@@ -339,15 +383,15 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.1f minutes", d.Minutes())
 }
 
-// silence is the command that quiets the alert for the time of the repair.
-func (r Rules) silence(a Alert) string {
+// silence is the command that silences the alert during the repair.
+func (r Rules) silence(a Alert, environment string) string {
 	command := "amtool silence add"
 	if r.Spec.Links.Alertmanager != "" {
 		command += " --alertmanager.url=" + shellQuote(r.Spec.Links.Alertmanager)
 	}
 	command += " --duration=2h --comment='being worked on' alertname=" + a.Name + " service=" + r.Spec.Service
-	return command + " environment=production"
+	return command + " environment=" + environment
 }
 
-// shellQuote keeps a shell from reading anything into the text.
+// shellQuote quotes a text for a shell.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

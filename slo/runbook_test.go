@@ -52,7 +52,7 @@ func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
 					t.Errorf("%s has no runbook", a.Name)
 					continue
 				}
-				for _, part := range []string{"What users feel", "Is it real?", "Expected:", "new within six hours", "## Stop the harm first", "## Call", "amtool silence add", "It resolves by itself"} {
+				for _, part := range []string{"**Impact.**", "Does the alert condition still hold?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "It resolves by itself"} {
 					if !strings.Contains(string(b.File()), part) {
 						t.Errorf("%s does not say %q", a.Name, part)
 					}
@@ -101,6 +101,37 @@ func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
 		}
 		if !strings.Contains(file, `--alertmanager.url='https://a.test/'\''$(x)'`) {
 			t.Errorf("%s: the address is not quoted for a shell", b.Alert)
+		}
+	}
+}
+
+// A reader at 3 am copies commands: they have to reach the namespace of the environment.
+func TestCommandsForANamespaceBeginWithItsSelection(t *testing.T) {
+	t.Parallel()
+	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Environment: "prod", Namespace: "orders-prod", Release: "./ci rollback prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range out {
+		selection, first := bytes.Index(b.Body, []byte("kubectl config set-context --current --namespace=orders-prod")), bytes.Index(b.Body, []byte("`kubectl "))
+		if (selection >= 0) != (first >= 0) || selection > first {
+			t.Errorf("%s: the namespace is selected at %d, the first command is at %d", b.Alert, selection, first)
+		}
+		if rollsBack := bytes.Contains(b.Body, []byte("`./ci rollback prod`")); rollsBack != strings.HasSuffix(b.Alert, "ErrorBudgetBurn") {
+			t.Errorf("%s: names ./ci rollback: %t", b.Alert, rollsBack)
+		}
+		if !bytes.Contains(b.Body, []byte(" environment=prod\n")) {
+			t.Errorf("%s: the silence is for another environment", b.Alert)
+		}
+	}
+}
+
+// A service without a database gets no advice about one.
+func TestRunbooksWithoutADatabaseDoNotMentionIt(t *testing.T) {
+	t.Parallel()
+	for _, b := range books(t, mustCompile(t, generated)) {
+		if text := string(b.Body); strings.Contains(strings.ToLower(text), "database") {
+			t.Errorf("%s mentions a database:\n%s", b.Alert, text)
 		}
 	}
 }

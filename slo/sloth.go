@@ -14,12 +14,12 @@ const (
 	recordDays = "slo:time_period:days"
 	recordInfo = "sloth_slo_info"
 
-	slothPrefix       = "sloth_"
-	labelSlothID      = slothPrefix + "id"
-	labelSlothService = slothPrefix + "service"
-	labelSlothSLO     = slothPrefix + "slo"
-	labelSlothWindow  = slothPrefix + "window"
-	labelSlothSev     = slothPrefix + "severity"
+	slothPrefix        = "sloth_"
+	labelSlothID       = slothPrefix + "id"
+	labelSlothService  = slothPrefix + "service"
+	labelSlothSLO      = slothPrefix + "slo"
+	labelSlothWindow   = slothPrefix + "window"
+	labelSlothSeverity = slothPrefix + "severity"
 )
 
 func (c *compiler) slothCompatible() bool {

@@ -127,9 +127,9 @@ func analysisFile(rules slo.Rules) (File, error) {
 	return managed("deploy/analysis.json", data), err
 }
 
-// runbookFiles are the user's but for the facts, which follow the rules.
+// runbookFiles are user-owned except for the facts, which follow the rules.
 func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
-	books, err := rules.Runbooks(slo.RunbookOptions{Scale: v.scaleCommand()})
+	books, err := rules.Runbooks(v.runbookOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,20 @@ func (v view) runbookFiles(rules slo.Rules) ([]File, error) {
 		files = append(files, File{Path: "observability/runbooks/" + b.FileName(), Mode: 0o644, Data: b.File(), Owner: Block})
 	}
 	return files, nil
+}
+
+// runbookOptions has the commands for the last environment, which is the one that alerts
+// mostly come from.
+func (v view) runbookOptions() slo.RunbookOptions {
+	if !v.DeploysToKubernetes() {
+		return slo.RunbookOptions{}
+	}
+	environments := v.Environments()
+	environment := environments[len(environments)-1]
+	return slo.RunbookOptions{
+		Environment: environment, Namespace: v.Name + "-" + environment, // as in the overlays
+		Release: v.CI() + " rollback " + environment, Scale: v.scaleCommand(),
+	}
 }
 
 func managed(path string, data []byte) File {

@@ -268,7 +268,7 @@ func holds(t *testing.T, tree templates.Tree, text string) {
 		}
 	}
 	runbook := shown(string(data(t, tree, "observability/runbooks/OrdersDown.md")))
-	if !strings.Contains(runbook, "**Who owns it.** "+line+"\n") {
+	if !strings.Contains(runbook, "**Owner.** "+line+"\n") {
 		t.Errorf("the runbook does not name the owner:\n%s", runbook)
 	}
 }

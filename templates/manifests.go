@@ -119,9 +119,6 @@ func (v view) Boards() ([]string, error) {
 // scaleCommand starts more processes. It moves the autoscaler's lower bound, to
 // twice what it is: a number of replicas would be undone within seconds.
 func (v view) scaleCommand() string {
-	if !v.Deploy.RunsOn(spec.PlatformKubernetes) {
-		return ""
-	}
 	kind, key := "hpa", "minReplicas"
 	if v.ScalesByKEDA() {
 		kind, key = "scaledobject", "minReplicaCount"

@@ -27,7 +27,10 @@ func TestSecurityPolicyNamesWhatExists(t *testing.T) {
 	}
 	defaults := map[string]string{}
 	for line := range strings.Lines(readFile(t, "../../docs/variables.postgres.txt")) {
-		name, rest, _ := strings.Cut(line, " ")
+		name, rest, isRow := strings.Cut(line, " ")
+		if !isRow {
+			continue // the heading of a group
+		}
 		// The type may be of two words and never holds two spaces.
 		columns := regexp.MustCompile(`\s{2,}`).Split(strings.TrimSpace(rest), 3)
 		if len(columns) < 2 {

@@ -30,13 +30,15 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "slo [FILE]",
 		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to a Mimir",
-		Long: "Compiles the objectives of FILE: a " + slo.APIVersion + " file, OpenSLO v1, or the\n" +
-			spec.FileName + " of a service. Without FILE it is the service that you stand in; - reads\n" +
+		Long: "Compile the objectives of FILE: a " + slo.APIVersion + " file, OpenSLO v1, or the\n" +
+			spec.FileName + " of a service. Without FILE it is the service in this directory; - reads\n" +
 			"standard input.\n\n" +
-			"Rules go to standard output. With -o DIR the folder gets them together with their\n" +
-			"tests for promtool, alertmanager.yaml and runbooks; what you wrote into a runbook\n" +
-			"stays. In the format operator it gets an AlertmanagerConfig too. Standard error tells\n" +
-			"when each alert would fire.",
+			"Rules go to standard output. With -o DIR the files of the format go to DIR:\n\n" +
+			"  prometheus  rules, their tests for promtool, alertmanager.yaml, runbooks\n" +
+			"  operator    PrometheusRule, AlertmanagerConfig, alertmanager.yaml, runbooks; no tests,\n" +
+			"              because promtool does not read a PrometheusRule\n" +
+			"  openslo     the objectives as OpenSLO\n\n" +
+			"Text of your own in a runbook is kept. Standard error lists when each alert fires.",
 		Example: "  scaffold slo checkout.slo.yaml -o rules\n  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,8 +51,8 @@ func newSLOCommand(g *globals) *cobra.Command {
 			return runSLO(cmd.Context(), g, o)
 		},
 	}
-	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: rules to standard output)")
-	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "what rules are written as: "+strings.Join(ruleFormats(), ", "))
+	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "directory to write to (default: rules to standard output)")
+	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "format of the files: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
 	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd

@@ -163,6 +163,7 @@ const (
 // Variable describes one thing that a program can be told.
 type Variable struct {
 	Name     string `json:"name"`
+	Group    string `json:"group,omitempty"`    // outermost struct field that holds it, as in HTTP
 	Type     string `json:"type"`               // as written for people: "whole number", "duration"
 	Default  string `json:"default,omitempty"`  // hidden when Secret
 	Help     string `json:"help,omitempty"`     // the help tag

@@ -456,9 +456,9 @@ func TestDescribeTellsWhatCanBeWritten(t *testing.T) {
 		got[v.Name] = v
 	}
 	for _, want := range []config.Variable{
-		{Name: "POSTGRES_URL", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
-		{Name: "POSTGRES_MAX_CONNS", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
-		{Name: "HTTP_TIMEOUT", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},
+		{Name: "POSTGRES_URL", Group: "Postgres", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
+		{Name: "POSTGRES_MAX_CONNS", Group: "Postgres", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
+		{Name: "HTTP_TIMEOUT", Group: "HTTP", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},
 		{Name: "MODE", Type: "text", Default: "fast", Value: "fast", Origin: config.FromDefault, Allowed: "fast or safe"},
 		{Name: "HOSTS", Type: "list of text", Default: "a,b", Value: "a,b", Origin: config.FromDefault},
 		{Name: "ENDPOINT", Type: "URL", Origin: config.Unset},

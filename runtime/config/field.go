@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 // field is one variable of a struct.
 type field struct {
 	name     string        // of the variable
+	group    string        // outermost struct field that holds it; "" in none
 	path     string        // of the Go field
 	value    reflect.Value // where it goes
 	preset   reflect.Value // the default tag, parsed; invalid when there is none or the struct holds a value
@@ -31,7 +33,7 @@ func fieldsOf(dst any) ([]field, error) {
 		return nil, fmt.Errorf("config: destination is %T; pass a pointer to a struct", dst)
 	}
 	var w walker
-	w.walk(v.Elem(), "", v.Elem().Type().Name())
+	w.walk(v.Elem(), "", v.Elem().Type().Name(), "")
 	return w.fields, errors.Join(w.mistakes...)
 }
 
@@ -40,7 +42,7 @@ type walker struct {
 	mistakes []error
 }
 
-func (w *walker) walk(s reflect.Value, prefix, path string) {
+func (w *walker) walk(s reflect.Value, prefix, path, group string) {
 	for i := range s.NumField() {
 		sf := s.Type().Field(i)
 		name, inline := tagged(sf)
@@ -54,13 +56,15 @@ func (w *walker) walk(s reflect.Value, prefix, path string) {
 		}
 		switch {
 		case known:
-			w.add(sf, s.Field(i), format, prefix+name, at)
+			w.add(sf, s.Field(i), format, prefix+name, at, group)
 		case sf.Type.Kind() != reflect.Struct:
 			w.mistakes = append(w.mistakes, mistake(at, "a %s holds no variable; use a type of the package comment, or tag it env:\"-\"", sf.Type))
+		case sf.Anonymous && inline:
+			w.walk(s.Field(i), prefix, at, group)
 		case inline:
-			w.walk(s.Field(i), prefix, at)
+			w.walk(s.Field(i), prefix, at, cmp.Or(group, sf.Name))
 		default:
-			w.walk(s.Field(i), prefix+name+"_", at)
+			w.walk(s.Field(i), prefix+name+"_", at, cmp.Or(group, sf.Name))
 		}
 	}
 }
@@ -74,9 +78,9 @@ func tagged(sf reflect.StructField) (name string, inline bool) {
 	return name, option == "inline"
 }
 
-func (w *walker) add(sf reflect.StructField, value reflect.Value, format format, name, path string) {
+func (w *walker) add(sf reflect.StructField, value reflect.Value, format format, name, path, group string) {
 	f := field{
-		name: name, path: path, value: value, format: format,
+		name: name, path: path, group: group, value: value, format: format,
 		help:     sf.Tag.Get("help"),
 		required: sf.Tag.Get("required") == "true",
 		secret:   isSecret(sf),
@@ -196,7 +200,7 @@ func (f field) wanted() string {
 // describe tells about the field before any source was asked.
 func (f field) describe() Variable {
 	v := Variable{
-		Name: f.name, Type: f.format.name, Help: f.help,
+		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
 		Secret: f.secret, Required: f.required, Allowed: f.allowed(), Origin: Unset,
 	}
 	current := f.value

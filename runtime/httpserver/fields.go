@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// maxHeader bounds the bytes of a header: the request line and fields in the form of HTTP/1.
-	// Node.js allows as many.
+	// maxHeader is the maximum size of a header in bytes: request line and fields, written as in
+	// HTTP/1. It is the default of Node.js.
 	maxHeader = 16 << 10
-	// maxFields bounds the fields of a header. Each one costs some 100 bytes of memory beside
-	// its own. Apache and Envoy allow 100.
+	// maxFields is the maximum number of fields in a header. Each field costs about 100 bytes of
+	// memory on top of its text. Apache and Envoy allow 100.
 	maxFields = 128
-	// maxHeaderOfNetHTTP is net/http's own bound. Over HTTP/2, one field above it ends the
-	// connection with the requests of all clients that share it, so that it has to be above the
-	// 60 KiB that Envoy allows a header.
+	// maxHeaderOfNetHTTP is net/http's own limit. Over HTTP/2, a larger field ends the connection
+	// and with it the requests of all clients behind the same proxy. So it must exceed the 60 KiB
+	// that Envoy allows for a header.
 	maxHeaderOfNetHTTP = 64 << 10
 	// headerLogInterval is the least time between two log lines about headers.
 	headerLogInterval = time.Minute
@@ -33,11 +33,11 @@ const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 var headerTooLarge = fmt.Sprintf("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"+
 	"431 Request Header Fields Too Large: at most %d bytes and %d fields", maxHeader, maxFields)
 
-// arrival counts what arrives of a header of HTTP/1. net/http would keep all of it in memory up
-// to its own bound.
+// arrival counts the bytes and lines of an HTTP/1 header while it arrives. Without it, net/http
+// would buffer up to maxHeaderOfNetHTTP.
 type arrival struct {
-	preface      int  // bytes of http2Preface that have arrived, -1 after others
-	header       bool // a header is read, or its first byte awaited
+	preface      int  // bytes of http2Preface that have arrived; -1 if the connection began otherwise
+	header       bool // the next byte belongs to a header
 	bytes, lines int  // of the header
 }
 
@@ -57,7 +57,8 @@ func (a *arrival) end() {
 	}
 }
 
-// add counts what arrived. It may go on behind the header, which net/http finds out.
+// add counts bytes that arrived. They may reach beyond the end of the header: only net/http
+// parses it, and calls end.
 func (a *arrival) add(p []byte) {
 	if a.preface >= 0 && !a.http2() {
 		a.addPreface(p)
@@ -77,8 +78,8 @@ func (a *arrival) addPreface(p []byte) {
 	a.header = !a.http2()
 }
 
-// tooLarge reports whether what arrived is too much for a header that has not ended. The first
-// line is no field, and the last one is empty.
+// tooLarge reports whether the header is already too large although its end has not arrived. Of
+// its lines, the request line and the empty last line are not fields.
 func (a *arrival) tooLarge() bool {
 	return a.header && (a.bytes >= maxHeader+len("\r\n") || a.lines > 1+maxFields)
 }
@@ -96,8 +97,8 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rejectHeader responds, and reads on for a moment: the connection is reset if it closes
-// while something is unread, and the client may lose the response.
+// rejectHeader responds, and reads on for a moment. Closing a connection with unread bytes
+// resets it, and the client may lose the response.
 func (c *connection) rejectHeader() {
 	c.listener.rejected(semconv.MethodOther, c.RemoteAddr().String())
 	_ = c.SetDeadline(time.Now().Add(lingering))
@@ -106,11 +107,11 @@ func (c *connection) rejectHeader() {
 	_, _ = io.Copy(io.Discard, c.TCPConn)
 }
 
-// reject responds to a request whose header must not stay in memory, before anything is made
-// for it. A client cannot hold up a response without a body.
+// reject responds with a status and no body, and frees the header first. It is called before any
+// state for the request exists. A client that reads slowly cannot delay a response without a body.
 func reject(w http.ResponseWriter, r *http.Request, status int) {
-	// net/http keeps the request until the response is written, which may take until the garbage
-	// collector has freed the headers of others.
+	// net/http keeps the request until the response is written. That may take as long as the
+	// garbage collector needs to free the headers of other requests.
 	r.Method, r.Header, r.Host, r.RequestURI, *r.URL = methodLabel(r.Method), nil, "", "", url.URL{}
 	if r.ProtoMajor == 1 { // do not wait for the body
 		w.Header().Set("Connection", "close")
@@ -119,8 +120,8 @@ func reject(w http.ResponseWriter, r *http.Request, status int) {
 	w.WriteHeader(status)
 }
 
-// countRejected counts and logs a header that is too large. It has no access line, because one
-// a request would be many.
+// countRejected counts and logs a header that is too large. It logs once per headerLogInterval
+// instead of one access line per request, so that an attack does not flood the log.
 func (o *Observer) countRejected(method, addr string) {
 	o.metrics.requests.WithLabelValues(method, semconv.RouteUnmatched, semconv.OutcomeClientError).Inc()
 	if o.headers.take(time.Now(), headerLogInterval) {

@@ -17,8 +17,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// idSpan is the span of a request that is not sampled. It records nothing; its
-// ids stand in log lines and go to other services.
+// idSpan is the span of a request that is not sampled. It records nothing. It carries the ids
+// for log lines and for the headers of outgoing requests.
 type idSpan struct {
 	*silentSpan
 	traceID trace.TraceID
@@ -27,7 +27,8 @@ type idSpan struct {
 	flags   trace.TraceFlags
 }
 
-// silentSpan is what all of them share. It does nothing.
+// silentSpan holds what all idSpans of an observer share, so that an idSpan stays small. The
+// methods of its Span do nothing.
 type silentSpan struct {
 	trace.Span
 	observer *Observer
@@ -54,7 +55,8 @@ func (s *idSpan) SpanContext() trace.SpanContext {
 	return trace.NewSpanContext(ids)
 }
 
-// SpanKind lets a pass below this one notice that it is the second.
+// SpanKind makes this span look like the SDK's server span to an observer further down the
+// chain of handlers, which then does not observe the request a second time.
 func (*idSpan) SpanKind() trace.SpanKind { return trace.SpanKindServer }
 
 // TracerProvider implements [trace.Span].

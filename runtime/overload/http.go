@@ -148,7 +148,8 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 	returned = true
 }
 
-// reject answers a request that was not admitted.
+// reject responds to a request that got no permit. For a [Reason] it passes the error that
+// Wrap made in advance; any other error, such as that of a client that left, passes unchanged.
 func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err error) {
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
 		err = g.errs[p.index()][reason.index()]
@@ -156,10 +157,10 @@ func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err e
 	g.refuse(w, r, err)
 }
 
-// settle gives the permit back. A failure teaches nothing: its time is that of
-// whatever refused. One at the deadline is an exception, because it is what an
-// overload looks like, unless the body arrived only then, or the client left the request
-// less time than the latency objective.
+// settle gives the permit back. The limit does not learn from a failed request, because its
+// time is not that of the work. A missed deadline is different, because it is what an overload
+// looks like. It does not lower the limit if the permit was given only after the deadline, as
+// for a body that arrived too late, or if the deadline was shorter than the latency objective.
 func (g *guard) settle(ctx context.Context, permit Permit, returned bool) {
 	err := ctx.Err() // reads the clock
 	if errors.Is(err, context.DeadlineExceeded) {

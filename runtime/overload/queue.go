@@ -112,7 +112,7 @@ func (o *overloaded) visit(now time.Time) {
 	o.busy = now
 }
 
-// reject notes that a request of that patience was rejected.
+// reject notes that a request was rejected. patience is its maximum time in the queue.
 func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
 	o.count(now)
 	if o.impatient(now, patience, burst) {
@@ -127,13 +127,15 @@ func (o *overloaded) reject(now time.Time, patience, burst time.Duration) {
 	}
 }
 
-// impatient reports whether a request of that patience may be rejected, or leave after so
-// long, without an overload: others may wait longer, and are begun.
-func (o *overloaded) impatient(now time.Time, patience, burst time.Duration) bool {
+// impatient reports whether a request that waited this long, and was not begun, is no sign of
+// overload. It is none if the wait is shorter than the longest recent wait of a request that
+// was begun: with more patience, this request would have been begun too. On probation there
+// is no such wait yet; the limit is twice the maximum time in the queue.
+func (o *overloaded) impatient(now time.Time, waited, burst time.Duration) bool {
 	if o.onProbation(now) {
-		return patience < min(burst, 2*o.spell/probationShare)
+		return waited < min(burst, 2*o.spell/probationShare)
 	}
-	return patience < max(o.longest, o.before)
+	return waited < max(o.longest, o.before)
 }
 
 // begin starts a spell, twice as long as one that ended a short time before.
@@ -155,11 +157,10 @@ func (o *overloaded) start(now, came time.Time) {
 	o.longest = max(o.longest, now.Sub(came))
 }
 
-// leave notes that a client that came at that time left the queue. A client that left before
-// the longest recent wait does not count; neither does its rejection.
-func (o *overloaded) leave(now, came time.Time, burst time.Duration) {
+// leave notes that a client left the queue after it had waited this long.
+func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	o.count(now)
-	if o.impatient(now, now.Sub(came), burst) {
+	if o.impatient(now, waited, burst) {
 		return
 	}
 	o.left++
@@ -215,9 +216,10 @@ func (q *queue) lesser(p Priority) *waiter {
 	return nil
 }
 
-// outwaits reports whether a request of that priority has waited more than twice as long.
-// Then one that is rejected or left shows no overload, also in a stall in which none is
-// begun. Twice, because clients that leave at the same time do so in any order.
+// outwaits reports whether the oldest request of that priority has waited more than twice as
+// long. If it has, a request that left or was rejected after this wait was impatient, and is no
+// sign of overload. This also covers a stall, in which no request is begun and impatient knows
+// no longest wait. The factor is two because clients that arrived together leave in any order.
 func (q *queue) outwaits(now time.Time, p Priority, waited time.Duration) bool {
 	e := q.waiting[p.index()].Front()
 	return e != nil && now.Sub(e.Value.(*waiter).came) > 2*waited
@@ -300,11 +302,12 @@ func (l *Limiter) unserved(now time.Time, p Priority, patience time.Duration) {
 	}
 }
 
-// left notes that a client left the queue. A client that leaves within the latency objective
-// is impatient; that is no sign that the queue is too long.
+// left notes that a client left the queue. One that leaves within the latency objective is
+// impatient, and no sign that the queue is too long.
 func (l *Limiter) left(now time.Time, w *waiter) {
-	if w.priority != Sheddable && now.Sub(w.came) >= l.objective && !l.queue.outwaits(now, w.priority, now.Sub(w.came)) {
-		l.queue.overload.leave(now, w.came, l.burst())
+	waited := now.Sub(w.came)
+	if w.priority != Sheddable && waited >= l.objective && !l.queue.outwaits(now, w.priority, waited) {
+		l.queue.overload.leave(now, waited, l.burst())
 	}
 }
 

@@ -3,10 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,31 +23,10 @@ import (
 // patience bounds what would otherwise hang. Nothing that works comes near it.
 const patience = time.Minute
 
-// shared is the server of the tests that leave it running. It is nil where the
-// machine has none; postgrestest.Start then says so for each test.
-var shared *postgrestest.Server
-
-func TestMain(m *testing.M) { os.Exit(withServer(m.Run)) }
-
-func withServer(run func() int) int {
-	server, err := postgrestest.New(context.Background())
-	if err == nil {
-		shared = server
-		defer server.Close()
-	} else if !errors.Is(err, postgrestest.ErrNotFound) {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return run()
-}
-
-// database is a fresh database on the shared server.
+// database is a new database on the shared server.
 func database(t *testing.T) URL {
 	t.Helper()
-	if shared == nil {
-		postgrestest.Start(t) // skips or fails, and says why
-	}
-	return URL(shared.Database(t))
+	return URL(postgrestest.Database(t))
 }
 
 // lines is a log that several goroutines write.

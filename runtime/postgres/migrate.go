@@ -47,9 +47,11 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", db.where(), err)
 	}
-	if len(results) == 0 {
-		db.logger.LogAttrs(ctx, slog.LevelInfo, "no pending migrations")
+	version, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate %s: read the schema version: %w", db.where(), err)
 	}
+	db.logger.LogAttrs(ctx, slog.LevelInfo, "schema is up to date", slog.Int("applied", len(results)), slog.Int64("schema_version", version))
 	return nil
 }
 

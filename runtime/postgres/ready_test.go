@@ -22,7 +22,7 @@ import (
 func TestAServiceIsReadyOnceItsSchemaIs(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
-		"POSTGRES_URL": postgrestest.Start(t).URL, "HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "HEALTH_INTERVAL": "100ms",
+		"POSTGRES_URL": postgrestest.Database(t), "HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "HEALTH_INTERVAL": "100ms",
 	}
 	wiring := func(ctx context.Context, svc *runtime.Service) error {
 		cfg := postgres.Config{URL: postgres.URL(env["POSTGRES_URL"])}

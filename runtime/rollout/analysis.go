@@ -22,12 +22,12 @@ type Analysis struct {
 	Service string `json:"service"`
 	// Labels keep instances of one environment apart, such as cluster. A rollout is to
 	// one value of each.
-	Labels []string `json:"labels"`
+	Labels []string `json:"labels,omitempty"`
 	// Instances returns a series for each instance of the version.
 	Instances  string      `json:"instances"`
 	Objectives []Objective `json:"objectives"`
 	// Skipped lists the objectives that are not analyzed, with the reason.
-	Skipped []string `json:"skipped"`
+	Skipped []string `json:"skipped,omitempty"`
 }
 
 // Objective is one objective of an [Analysis]. Each of its queries returns one
@@ -40,10 +40,10 @@ type Objective struct {
 	// MinBadEvents is the number of bad events below which the analysis does not fail.
 	MinBadEvents float64 `json:"minBadEvents"`
 	Total        string  `json:"total"`
-	Bad          string  `json:"bad"`  // the events that spend the error budget, or
-	Good         string  `json:"good"` // those that do not
+	Bad          string  `json:"bad,omitempty"`  // the events that spend the error budget, or
+	Good         string  `json:"good,omitempty"` // those that do not
 	// Idle returns a number where Total has no data because no event has happened.
-	Idle string `json:"idle"`
+	Idle string `json:"idle,omitempty"`
 }
 
 // Read reads an analysis. An unknown key is an error.

@@ -92,6 +92,20 @@ func CheckMetric(d Declaration) error {
 	return errors.Join(problems...)
 }
 
+// checkUnit returns what is wrong with the unit of a metric that a service declares. Foreign
+// collectors keep names such as go_gc_pauses that Prometheus allows.
+func checkUnit(d Declaration) error {
+	name, isTime := strings.CutSuffix(d.Name, "_seconds_total")
+	switch {
+	case d.Type == TypeHistogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
+		return fmt.Errorf("metric %s: end the name of a histogram in the unit of its values, such as _seconds or _bytes, or in _items for a count", d.Name)
+	case d.Type == TypeCounter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
+		return fmt.Errorf("metric %s: a counter of seconds has no quantiles; declare a histogram %s_seconds, or name it %s_time_seconds_total if only the sum matters",
+			d.Name, name, name)
+	}
+	return nil
+}
+
 // lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in
 // _count are the one exception: they are gauges that count connections.
 func lint(d Declaration) []string {

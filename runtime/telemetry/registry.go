@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +88,9 @@ func (r *Registry) Histograms() HistogramMode { return r.mode }
 //
 // A second call with the same shape returns the same counter; a call with
 // another shape, which includes the order of the labels, is an error, as is a name
-// that [CheckMetric] refuses.
+// that [CheckMetric] rejects, or one that ends in _seconds_total and neither in
+// _time_seconds_total nor in _cpu_seconds_total: durations belong in a histogram. The
+// error begins with the file and line of the call.
 //
 // A label has room for a thousand values, whichever way a child is made; see
 // [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
@@ -120,13 +123,13 @@ func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.Gauge
 }
 
 // Histogram declares a histogram with the given upper bounds, in the base unit
-// that the name ends in. In [Native] mode the bounds are not used. See
-// [Registry.Counter] for the rules.
+// that the name ends in, such as _seconds or _bytes; _items is for a count. In
+// [Native] mode the bounds are not used. See [Registry.Counter] for the rules.
 func (r *Registry) Histogram(name, help string, bounds []float64, labels ...string) (*prometheus.HistogramVec, error) {
 	if r.mode == Native {
 		bounds = nil
 	} else if len(bounds) == 0 || !rising(bounds) {
-		return nil, fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name)
+		return nil, atDeclaration(fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name))
 	}
 	d := Declaration{Name: name, Type: TypeHistogram, Help: help, Labels: labels, Bounds: bounds}
 	return declare(r, d, func() *prometheus.HistogramVec {
@@ -151,14 +154,37 @@ func rising(bounds []float64) bool {
 }
 
 func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V) (V, error) {
-	var none V
 	d.Unit = unitOf(d)
 	order := slices.Clone(d.Labels)
 	d.Labels = slices.Clone(d.Labels)
 	slices.Sort(d.Labels)
-	if err := CheckMetric(d); err != nil {
-		return none, err
+	err := errors.Join(CheckMetric(d), checkUnit(d))
+	var vec V
+	if err == nil {
+		vec, err = add(r, d, order, build)
 	}
+	if err != nil {
+		return vec, atDeclaration(err)
+	}
+	return vec, nil
+}
+
+// atDeclaration adds the file and line of the call into this package.
+func atDeclaration(err error) error {
+	const depth = 8 // more than the calls within the package
+	callers := make([]uintptr, depth)
+	frames := goruntime.CallersFrames(callers[:goruntime.Callers(2, callers)])
+	for frame, more := frames.Next(); more; frame, more = frames.Next() {
+		if !strings.Contains(frame.Function, "/runtime/telemetry.") {
+			return fmt.Errorf("%s:%d: %w", frame.File, frame.Line, err)
+		}
+	}
+	return err
+}
+
+// add returns the metric, which it builds if it is new. The order is that of the labels.
+func add[V prometheus.Collector](r *Registry, d Declaration, order []string, build func() V) (V, error) {
+	var none V
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have, ok := r.declared[d.Name]; ok {
@@ -186,7 +212,12 @@ func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V)
 // metric that it describes already now, because that is where their types are
 // read from; use [Registry.Counter] and its siblings for metrics that are born
 // later. Names are guarded as theirs are.
-func (r *Registry) Register(c prometheus.Collector) error { return r.register(c, CheckMetric) }
+func (r *Registry) Register(c prometheus.Collector) error {
+	if err := r.register(c, CheckMetric); err != nil {
+		return atDeclaration(err)
+	}
+	return nil
+}
 
 // register lets foreign collectors keep names that our guard would refuse.
 func (r *Registry) register(c prometheus.Collector, check func(Declaration) error) error {

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +16,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
+
+func TestSumsOfTimeAndCountsAreNames(t *testing.T) {
+	t.Parallel()
+	r := telemetry.NewRegistry(telemetry.Classic)
+	_, errWait := r.Counter("pool_wait_time_seconds_total", "Time spent waiting.")
+	_, errCPU := r.Counter("render_cpu_seconds_total", "CPU time.")
+	_, errItems := r.Histogram("orders_items", "Items of an order.", []float64{1, 10})
+	if err := errors.Join(errWait, errCPU, errItems); err != nil {
+		t.Error(err)
+	}
+}
 
 func ExampleRegistry_Counter() {
 	registry := telemetry.NewRegistry(telemetry.Classic)
@@ -41,6 +53,12 @@ func TestNamesAreGuarded(t *testing.T) {
 			_, err := r.Histogram("wait_milliseconds", "x", []float64{1})
 			return err
 		}, `use base unit "seconds" instead of "milliseconds"`},
+		"a histogram without a unit": {func(r *telemetry.Registry) error {
+			_, err := r.Histogram("orders_ship", "x", []float64{1})
+			return err
+		}, "metric orders_ship: end the name of a histogram in the unit of its values"},
+		"a counter of durations": {func(r *telemetry.Registry) error { _, err := r.Counter("orders_ship_seconds_total", "x"); return err },
+			"declare a histogram orders_ship_seconds"},
 		"camel case": {func(r *telemetry.Registry) error { _, err := r.Gauge("queueDepth", "x"); return err },
 			"write the name in snake_case"},
 		"no help": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", ""); return err },
@@ -67,8 +85,8 @@ func TestNamesAreGuarded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := tc.declare(telemetry.NewRegistry(""))
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want %q", err, tc.want)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "registry_test.go:") {
+				t.Errorf("got %v, want %q and where it is declared", err, tc.want)
 			}
 		})
 	}

@@ -179,7 +179,10 @@ func startServer(ctx context.Context, env []string, program string, args ...stri
 		}
 	}
 	s.stop()
-	return nil, fmt.Errorf("%s ended without an address: %w", filepath.Base(program), errors.Join(lines.Err(), context.Cause(ctx)))
+	if err := errors.Join(lines.Err(), context.Cause(ctx)); err != nil {
+		return nil, fmt.Errorf("%s: read the address from stdout: %w", filepath.Base(program), err)
+	}
+	return nil, fmt.Errorf("%s ended without logging http_addr", filepath.Base(program))
 }
 
 // addressIn reads the line of a service about its listener for requests.
@@ -210,8 +213,11 @@ func (s *server) createItem(ctx context.Context) (item, error) {
 		return of, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if err := json.NewDecoder(res.Body).Decode(&of); err != nil || res.StatusCode != http.StatusCreated {
-		return of, fmt.Errorf("create an order: status %d: %w", res.StatusCode, err)
+	if res.StatusCode != http.StatusCreated {
+		return of, fmt.Errorf("create an order: status %d, want 201", res.StatusCode)
+	}
+	if err := json.NewDecoder(res.Body).Decode(&of); err != nil {
+		return of, fmt.Errorf("create an order: decode the response: %w", err)
 	}
 	return of, nil
 }
@@ -252,8 +258,11 @@ func (s *server) send(path string, n int) error {
 			return err
 		}
 		_, err = io.Copy(io.Discard, res.Body)
-		if err = errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != http.StatusOK {
-			return fmt.Errorf("GET %s: status %d: %w", path, res.StatusCode, err)
+		if err = errors.Join(err, res.Body.Close()); err != nil {
+			return fmt.Errorf("GET %s: read the response: %w", path, err)
+		}
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("GET %s: status %d, want 200", path, res.StatusCode)
 		}
 	}
 	return nil
@@ -263,8 +272,11 @@ func (s *server) send(path string, n int) error {
 // Go do not end.
 func (s *server) cpu() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
-	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no schedstat of process %d: this wants Linux: %w", s.cmd.Process.Pid, err)
+	if err != nil {
+		return 0, err
+	}
+	if len(files) == 0 {
+		return 0, fmt.Errorf("no /proc/%d/task/*/schedstat; run on Linux", s.cmd.Process.Pid)
 	}
 	var sum time.Duration
 	for _, file := range files {

@@ -50,7 +50,7 @@ func startBinary(t *testing.T, memory *cgroup.Memory, request int64) (url string
 	}
 	cmd := memory.Command(t.Context(), program)
 	cmd.Env = append(os.Environ(), "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "ACCESS_LOG=off", "GOMAXPROCS=1",
-		"GOMEMLIMIT="+strconv.FormatInt(request, 10)+"MiB", "POSTGRES_MIGRATE=true", "POSTGRES_URL="+postgrestest.Start(t).URL)
+		"GOMEMLIMIT="+strconv.FormatInt(request, 10)+"MiB", "POSTGRES_MIGRATE=true", "POSTGRES_URL="+postgrestest.Database(t))
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

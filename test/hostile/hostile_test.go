@@ -51,7 +51,7 @@ func (f fuzzing) Context() context.Context { return f.ctx }
 func start(tb testing.TB) target {
 	tb.Helper()
 	return target{servicetest.Start(fuzzing{tb, tb.Context()}, runtime.Info{Name: "orders", Version: "test"}, runtime.Defaults{}, run,
-		"POSTGRES_URL="+postgrestest.Start(tb).URL, "POSTGRES_MIGRATE=true", "OTEL_TRACES_SAMPLER=always_off")}
+		"POSTGRES_URL="+postgrestest.Database(tb), "POSTGRES_MIGRATE=true", "OTEL_TRACES_SAMPLER=always_off")}
 }
 
 // halfCloseAfter is how long a complete request has for its response. A half-close

@@ -145,7 +145,8 @@ func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 		`kubectl patch hpa/orders --type merge --patch '{"spec":{"minReplicas":6}}'`: {
 			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":6}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
 		},
-		"kubectl get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
+		"kubectl config set-context --current --namespace=orders-prod": {printed: `Context "here" modified.`},
+		"kubectl get pods -l app.kubernetes.io/name=orders":            {asked: "GET /api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
 	}
 	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))
 	for command := range wants {

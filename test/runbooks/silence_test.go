@@ -156,7 +156,7 @@ func quiet(t *testing.T, url string) []string {
 	return slices.Compact(out) // NoData is one alert for each objective
 }
 
-// The line in each runbook silences its alert in production, and nothing else:
+// The line in each runbook silences its alert in its environment, and nothing else:
 // not the other alerts, and not the same one in staging.
 func TestTheSilenceOfEachRunbookCoversItsAlertAlone(t *testing.T) {
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestTheSilenceOfEachRunbookCoversItsAlertAlone(t *testing.T) {
 	url := alertmanager(t, filepath.Join(observability, "alertmanager.yaml"))
 	s := newShell(t)
 	s.file(t, ".config/amtool/config.yml", "alertmanager.url: "+url+"\n")
-	silencesItsAlertAlone(t, s, url, read(t, filepath.Join(observability, "runbooks")), filepath.Join(observability, "rules"))
+	silencesItsAlertAlone(t, s, url, read(t, filepath.Join(observability, "runbooks")), filepath.Join(observability, "rules"), "prod")
 }
 
 // With an address in the specification the line needs no configuration.
@@ -190,14 +190,14 @@ func TestTheSilenceNamesTheAlertmanagerOfTheSpecification(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	silencesItsAlertAlone(t, newShell(t), url, read(t, filepath.Join(dir, "runbooks")), dir)
+	silencesItsAlertAlone(t, newShell(t), url, read(t, filepath.Join(dir, "runbooks")), dir, "production")
 }
 
-func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rules string) {
+func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rules, environment string) {
 	t.Helper()
 	var fired []map[string]labels
-	for _, environment := range []string{"production", "staging"} {
-		for _, a := range alerts(t, rules, environment) {
+	for _, each := range []string{environment, "staging"} {
+		for _, a := range alerts(t, rules, each) {
 			fired = append(fired, map[string]labels{"labels": a})
 		}
 	}
@@ -210,7 +210,7 @@ func silencesItsAlertAlone(t *testing.T, s shell, url string, books []book, rule
 			continue
 		}
 		id := strings.TrimSpace(s.types(t, lines[0]))
-		if want = append(want, b.alert+"/production"); !slices.Equal(quiet(t, url), want) {
+		if want = append(want, b.alert+"/"+environment); !slices.Equal(quiet(t, url), want) {
 			t.Errorf("%s: after\n%s\n%q are silent, want %q", b.alert, lines[0], quiet(t, url), want)
 		}
 		var silence struct {

@@ -7,11 +7,10 @@
 // disk, and goes away with the process that started it, however that ends.
 //
 //	func TestStore(t *testing.T) {
-//		server := postgrestest.Start(t)
-//		store := store.New(connect(server.URL))
+//		store := store.New(connect(postgrestest.Database(t)))
 //		...
 //	}
 //
-// A package with many tests starts one server in TestMain with [New] and gives
-// each test a database of its own with [Server.Database].
+// [Database] gives each test a database of its own on one server for all tests of the
+// binary. [Start] gives a test a server of its own, which it can stop and pause.
 package postgrestest

@@ -9,10 +9,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
-func ExampleStart() {
+func ExampleDatabase() {
 	test := func(t *testing.T) {
-		server := postgrestest.Start(t) // skips by name where there is no PostgreSQL; fails in CI
-		conn, err := pgx.Connect(t.Context(), server.URL)
+		url := postgrestest.Database(t) // skips by name where there is no PostgreSQL; fails in CI
+		conn, err := pgx.Connect(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -201,7 +201,7 @@ func (s *Server) launch() (*process, error) {
 	}
 	cmd := exec.Command(s.bin.path("postgres"), "-D", s.data, "-k", s.temp, "-p", port, "-c", "listen_addresses=", //nolint:noctx // outlives the context of its start
 		"-c", "fsync=off", "-c", commit, "-c", "full_page_writes=off",
-		"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "shared_buffers=16MB", "-c", "max_connections=100")
+		"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "shared_buffers=16MB", "-c", "max_connections=500")
 	cmd.Stdout, cmd.Stderr = log, log
 	detach(cmd, s.account)
 	dieWithParent(cmd)

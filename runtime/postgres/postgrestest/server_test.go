@@ -81,6 +81,34 @@ func TestEachTestGetsACopyOfTheTemplate(t *testing.T) {
 	})
 }
 
+func TestDatabasesOfOneBinaryShareAServer(t *testing.T) {
+	t.Parallel()
+	first := Database(t)
+	if _, err := query(t, first, "CREATE TABLE words AS SELECT 'first' AS word"); err != nil {
+		t.Fatal(err)
+	}
+	started := func(url string) string {
+		text, err := query(t, url, "SELECT current_setting('unix_socket_directories')")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	var second string
+	t.Run("another test", func(t *testing.T) {
+		second = Database(t)
+		if one, other := started(first), started(second); one != other {
+			t.Errorf("servers %q and %q, want one", one, other)
+		}
+		if _, err := query(t, second, "SELECT word FROM words"); err == nil {
+			t.Error("the second database has the table of the first")
+		}
+	})
+	if _, err := query(t, second, "SELECT 1::text"); err == nil {
+		t.Error("the database is still there after its test")
+	}
+}
+
 func TestStopAndRestartKeepAddressAndData(t *testing.T) {
 	t.Parallel()
 	server := Start(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 )
 
 // TB is what is needed of testing.TB. A program that calls [Serve] should not
@@ -15,6 +16,25 @@ type TB interface {
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 	Skipf(format string, args ...any)
+}
+
+// shared is the server of [Database]. It is package state because package testing has no
+// other place for what all tests of a binary share: each server costs a second, half a CPU
+// and 40 MB. Nothing closes it: its watcher does once the process has ended.
+var shared = sync.OnceValues(func() (*Server, error) { return New(context.Background()) })
+
+// Database returns the URL of a new, empty database for one test. All tests of a binary
+// share one server, which the first call starts and which ends with the process, however
+// that ends. Use [Start] for a test that stops or pauses its server. Where the machine has
+// no PostgreSQL, Database does the same as Start.
+func Database(tb TB) string {
+	tb.Helper()
+	s, err := shared()
+	if err != nil {
+		decline(tb, err, os.Getenv("CI") != "")
+		return ""
+	}
+	return s.Database(tb)
 }
 
 // Start starts a server that ends with the test. Where the machine has none,

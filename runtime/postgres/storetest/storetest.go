@@ -1,5 +1,6 @@
-// Package storetest opens a database of its own for each test of a store: a
-// throw-away server, the service's migrations, the real pool.
+// Package storetest opens a database of its own for each test of a store: on a
+// throw-away server that the tests of the binary share, with the service's migrations
+// and the real pool.
 //
 //	func open(t *testing.T) order.Store {
 //		return store.New(storetest.Open(t, migrations.FS))
@@ -17,18 +18,17 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// Open returns a database with the migrations applied. Server and database end
-// with the test. Where the machine has no PostgreSQL the test is skipped by
+// Open returns a database with the migrations applied. It is dropped with the test. Where the machine has no PostgreSQL the test is skipped by
 // name, and fails when the variable CI is set.
 func Open(tb testing.TB, migrations fs.FS) *postgres.DB {
 	tb.Helper()
-	server := postgrestest.Start(tb)
+	url := postgrestest.Database(tb)
 	tel, err := telemetry.New(telemetry.Options{Service: "storetest", Stdout: io.Discard})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	h := &host{telemetry: tel}
-	db, err := postgres.New(h, postgres.Config{URL: postgres.URL(server.URL), Migrate: true}, migrations)
+	db, err := postgres.New(h, postgres.Config{URL: postgres.URL(url), Migrate: true}, migrations)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 func start(t testing.TB, env ...string) *servicetest.Service {
 	t.Helper()
-	env = append([]string{"POSTGRES_URL=" + postgrestest.Start(t).URL, "POSTGRES_MIGRATE=true"}, env...)
+	env = append([]string{"POSTGRES_URL=" + postgrestest.Database(t), "POSTGRES_MIGRATE=true"}, env...)
 	return servicetest.Start(t, runtime.Info{Name: "orders", Version: "test"}, defaults(), run, env...)
 }
 
@@ -149,6 +149,9 @@ func TestWrongRequests(t *testing.T) {
 		"an id that is none":        {http.MethodGet, all + "/7", "", nil, http.StatusUnprocessableEntity, "write a UUID"},
 		"an id of nothing":          {http.MethodGet, missing, "", nil, http.StatusNotFound, ""},
 		"an update without version": {http.MethodPut, missing, `{"name":"x"}`, nil, http.StatusPreconditionRequired, "If-Match"},
+		"an ETag without quotes":    {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a weak ETag":               {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", `W/"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a delete of no ETag":       {http.MethodDelete, missing, "", []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
 		"a page that is too long":   {http.MethodGet, all + "?limit=101", "", nil, http.StatusUnprocessableEntity, ""},
 		"a cursor that is none":     {http.MethodGet, all + "?cursor=x", "", nil, http.StatusUnprocessableEntity, ""},
 		"a query that is none":      {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},

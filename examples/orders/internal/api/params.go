@@ -21,14 +21,14 @@ func digest(body any) ([sha256.Size]byte, error) {
 // etag formats a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readETag parses an ETag; 0 when the header is * or absent.
+// readETag returns the version of an ETag that etag formatted; 0 when the header is * or absent.
 func readETag(header string) (int64, error) {
 	if header == "" || header == "*" {
 		return 0, nil
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
-	if err != nil || version < 1 {
-		return 0, apierror.Invalid("the request is not valid", apierror.Field{Location: "header.If-Match", Message: "send an ETag as you read it"})
+	if err != nil || version < 1 || header != etag(version) {
+		return 0, apierror.Invalid("the request is not valid", apierror.Field{Location: "header.If-Match", Message: `send the ETag as you read it, with its double quotes, as in "3"`})
 	}
 	return version, nil
 }
