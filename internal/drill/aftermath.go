@@ -44,6 +44,7 @@ func (d Drill) aftermath(ctx context.Context, r *record) error {
 func (d Drill) after(ctx context.Context, way outage) (evidence string, problem, err error) {
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
+	w.repeat(steady, from)
 	failing := events{
 		good: synthetic.Steady(30).Then(from+overwhelmedAfter, 0),
 		bad:  synthetic.Steady(0).Then(from+overwhelmedAfter, 30),

@@ -39,7 +39,7 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 	to = max(to, from+4*time.Hour) // what should be silent gets time to be loud
 	end := to + after + time.Hour
 	w := d.newWorld(end)
-	w.repeat(time.Hour, from)
+	w.repeat(steady, from, to, end)
 	if err := w.replicas(production, 1, d.all(incident(incidentRate, share, from, to))); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 		to := from + lasts
 		end := to + 7*time.Hour
 		w := d.newWorld(end)
-		w.repeat(time.Hour, from)
+		w.repeat(steady, from, to, end)
 		traffic := d.all(healthy(incidentRate, 0))
 		traffic[o.Name] = incident(incidentRate, 1, from, to)
 		if err := w.replicas(production, 2, traffic); err != nil {

@@ -58,9 +58,9 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 		end := period + day
 		now := end - d.Rules.Spec.ScrapeInterval
 		for _, s := range shapes() {
-			e := s.traffic(end-3*day+time.Duration(s.incident*float64(time.Hour)), end)
+			e := s.traffic(end-2*day+time.Duration(s.incident*float64(time.Hour)), end)
 			w := d.newWorld(end + time.Hour)
-			w.repeat(day, end-3*day)
+			w.repeat(day, end-2*day)
 			counted, err := d.period(ctx, w, window, e, now)
 			if err != nil {
 				return err
@@ -102,7 +102,7 @@ func (d Drill) outageInBudget(ctx context.Context, r *record) error {
 		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
 		end := from + long + soon
 		w := d.newWorld(end + time.Hour)
-		w.repeat(time.Hour, from)
+		w.repeat(steady, from)
 		counted, err := d.period(ctx, w, window, incident(50, 1, from, from+long), end-d.Rules.Spec.ScrapeInterval)
 		if err != nil {
 			return err
@@ -209,7 +209,7 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 	if err := w.add(before); err != nil {
 		return err
 	}
-	w.repeat(time.Hour, end-counted-5*time.Minute)
+	w.repeat(steady, end-counted-5*time.Minute)
 	w.routes, w.series = d.Fleet.routes(), 0
 	for n := range d.Fleet.replicas() {
 		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}

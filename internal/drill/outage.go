@@ -94,6 +94,7 @@ func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
+	w.repeat(steady, from)
 	for n := range d.Fleet.replicas() {
 		p := process{
 			environment: production, name: fmt.Sprint("p", n),

@@ -90,7 +90,7 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 	}
 	to := from + t.lasts
 	w := d.newWorld(to + t.after + time.Hour)
-	w.repeat(time.Hour, from-handover)
+	w.repeat(steady, from-handover)
 	if err := w.troubled(d, t, from, to); err != nil {
 		return err
 	}

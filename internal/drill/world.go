@@ -66,8 +66,8 @@ type world struct {
 	count  int
 	series int             // counters of events
 	made   map[string]bool // series of counters
-	// repeats is what the processes do again and again, if they do.
-	repeats rulelab.Repetition
+	// repeats is when the processes do the same again and again.
+	repeats []rulelab.Repetition
 }
 
 // newWorld has one route: increases sum over routes before anything else happens.
@@ -78,9 +78,14 @@ func (d Drill) newWorld(end time.Duration) *world {
 
 func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
 
-// repeat says that the processes do the same every so often from the beginning until a time.
-func (w *world) repeat(every, until time.Duration) {
-	w.repeats = rulelab.Repetition{From: at(0), To: at(until), Every: every}
+// repeat says that the processes do the same every so often from the beginning until the first
+// of some times, and then between each two.
+func (w *world) repeat(every time.Duration, until ...time.Duration) {
+	from := time.Duration(0)
+	for _, t := range until {
+		w.repeats = append(w.repeats, rulelab.Repetition{From: at(from), To: at(t), Every: every})
+		from = t
+	}
 }
 
 // add makes the series of a process. Each is scraped at its own phase.

@@ -53,8 +53,8 @@ type Options struct {
 	// Substep is the step of a subquery that names none: Prometheus' global
 	// evaluation_interval. 0 means DefaultSubstep.
 	Substep time.Duration
-	// Repeats spares a rehearsal the evaluation of what repeats; nothing does when zero.
-	Repeats Repetition
+	// Repeats spares a rehearsal the evaluation of what repeats: phases in the order of time.
+	Repeats []Repetition
 }
 
 func (o Options) withDefaults() Options {

@@ -38,12 +38,41 @@ func (p *plan) reach(r *rule) time.Duration {
 	return most + lookback
 }
 
-// repeated evaluates a span with evaluate. Of the cycles in which the results may repeat, it
-// evaluates the first two and the last: when they are equal, so are the others. Results that grow
-// until a rule compares them with a threshold differ in the last.
-func (r *rule) repeated(from, until time.Time, evaluate func(from, until time.Time) (promql.Matrix, error)) (promql.Matrix, error) {
-	every, step := r.lab.options.Repeats.Every, r.group.Interval
-	first, n := r.cycles(from, until)
+// repeated evaluates a span with evaluate, and spares it what repeats.
+func (r *rule) repeated(from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
+	var all []promql.Matrix
+	step := r.group.Interval
+	for _, phase := range r.lab.options.Repeats {
+		steps := int(phase.To.Sub(from) / step) // that end before the phase does
+		last := from.Add(time.Duration(steps) * step)
+		if last.After(until) {
+			last = until
+		}
+		if !last.After(from) {
+			continue
+		}
+		m, err := r.inPhase(phase, from, last, evaluate)
+		if err != nil {
+			return nil, err
+		}
+		all, from = append(all, m), last.Add(step)
+	}
+	if from.After(until) {
+		return joined(all...), nil
+	}
+	rest, err := evaluate(from, until)
+	return joined(append(all, rest)...), err
+}
+
+// evaluation evaluates a rule at each of its times between two, both included.
+type evaluation func(from, until time.Time) (promql.Matrix, error)
+
+// inPhase evaluates the first two of the cycles in which the results may repeat, and the last:
+// when they are equal, so are the others. Results that grow until a rule compares them with a
+// threshold differ in the last.
+func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
+	every, step := phase.Every, r.group.Interval
+	first, n := r.cycles(phase, from, until)
 	if n < worthwhile {
 		return evaluate(from, until)
 	}
@@ -69,19 +98,16 @@ func (r *rule) repeated(from, until time.Time, evaluate func(from, until time.Ti
 }
 
 // cycles is when the results of a rule begin to repeat in a span, and how many times.
-func (r *rule) cycles(from, until time.Time) (first time.Time, n int) {
-	cycle, step := r.lab.options.Repeats, r.group.Interval
-	if cycle.Every == 0 || r.reach == forever || cycle.Every%step != 0 {
+func (r *rule) cycles(phase Repetition, from, until time.Time) (first time.Time, n int) {
+	step := r.group.Interval
+	if r.reach == forever || phase.Every%step != 0 {
 		return from, 0
 	}
 	first = from
-	if settled := cycle.From.Add(r.reach).Sub(from); settled > 0 {
+	if settled := phase.From.Add(r.reach).Sub(from); settled > 0 {
 		first = from.Add((settled + step - 1).Truncate(step))
 	}
-	if cycle.To.Before(until) {
-		until = cycle.To
-	}
-	return first, int(until.Sub(first) / cycle.Every)
+	return first, int(until.Add(step).Sub(first) / phase.Every)
 }
 
 // between is the part of a matrix from a time on.

@@ -50,7 +50,7 @@ func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
 	compared := 0
 	for seed := range uint64(files) {
 		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
-		options := rulelab.Options{Repeats: rulelab.Repetition{From: at(0), To: at(until), Every: cycle}}
+		options := rulelab.Options{Repeats: []rulelab.Repetition{{From: at(0), To: at(until), Every: cycle}}}
 		w := evaluateTwice(t, repeatingSeries(seed, cycle, until, end), 0, end, options, rules)
 		if w.runErr != nil || w.rehearseErr != nil {
 			continue
@@ -81,7 +81,7 @@ groups:
   - {alert: Late, expr: 'time() - min(last_over_time(b[1h])) * 0 > 6000', for: 10m}
 `
 	const cycle, until, end = 15 * time.Minute, 3 * time.Hour, 4 * time.Hour
-	options := rulelab.Options{Repeats: rulelab.Repetition{From: at(0), To: at(until), Every: cycle}}
+	options := rulelab.Options{Repeats: []rulelab.Repetition{{From: at(0), To: at(until), Every: cycle}}}
 	evaluateTwice(t, repeatingSeries(1, cycle, until, end), 0, end, options, rules).wantEqual(t)
 }
 
@@ -107,7 +107,7 @@ groups:
 		return n
 	}
 	all := reads(rulelab.Options{})
-	repeated := reads(rulelab.Options{Repeats: rulelab.Repetition{From: at(0), To: at(until), Every: cycle}})
+	repeated := reads(rulelab.Options{Repeats: []rulelab.Repetition{{From: at(0), To: at(until), Every: cycle}}})
 	if repeated > all/2 {
 		t.Errorf("%d samples are read of %d", repeated, all)
 	}

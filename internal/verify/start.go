@@ -33,7 +33,7 @@ func (s *session) build(ctx context.Context) error {
 	if goruntime.GOOS == "windows" {
 		s.binary += ".exe"
 	}
-	args := slices.Concat([]string{"build", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
+	args := slices.Concat([]string{"build", "-ldflags=-w", "-tags", faultTag, "-o", s.binary}, s.options.BuildFlags, []string{s.subject.Package})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.subject.Dir
 	// An interrupted go tool removes its own files, which are ours to remove if it
