@@ -94,6 +94,8 @@ func (sc scope) events(o Objective) events {
 			name: o.Name, histogram: histogram,
 			bound: bound(histogram.metric, in.Latency.Threshold),
 		}
+	case in.Ratio.Good != "":
+		return goodEvents{name: o.Name, total: sc.own(in.Ratio.Total), good: sc.own(in.Ratio.Good)}
 	default:
 		return countedEvents{name: o.Name, badName: o.Name, total: sc.own(in.Ratio.Total), bad: sc.own(in.Ratio.Bad)}.withGood()
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/common/model"
@@ -62,6 +63,7 @@ func variants(tb testing.TB) map[string]string {
 		"scrapes each minute":     minimal + "scrapeInterval: 60s\n",
 		"one indicator, two objectives": minimal +
 			"  - {name: strict, objective: 99.99, window: 7d, indicator: {availability: {}}}\n",
+		"two weeks": strings.Replace(minimal, "99.9,", "99.9, window: 14d,", 1),
 		"an objective below every page": `apiVersion: scaffold.slo/v1
 service: batch
 slos:

@@ -27,6 +27,12 @@ slos:
   - {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}
 `
 
+const goodEvents = `apiVersion: scaffold.slo/v1
+service: orders
+slos:
+  - {name: jobs, objective: 99, window: 14d, indicator: {ratio: {total: jobs_started_total, good: jobs_finished_total}}}
+`
+
 func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 	t.Parallel()
 	all := specs(t)
@@ -96,5 +102,5 @@ func specs(t *testing.T) map[string]string {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join("..", "..", "examples", "slo", "checkout.slo.yaml"))
 	check(t, err)
-	return map[string]string{"a generated service": everyIndicator, "a service of its own": string(src)}
+	return map[string]string{"a generated service": everyIndicator, "a service of its own": string(src), "good events": goodEvents}
 }
