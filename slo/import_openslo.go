@@ -1,250 +1,229 @@
 package slo
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/observability-first/scaffold/internal/diag"
 )
 
-// openSLOVersion is the version of OpenSLO that is read and written.
-const openSLOVersion = "openslo/v1"
-
-// maxOpenSLODepth bounds the nesting of an imported document: OpenSLO needs
-// about ten levels.
-const maxOpenSLODepth = 50
-
-// ImportOpenSLO reads the objectives of one service from OpenSLO v1 documents
-// of kind SLO. It returns what it left out, as file:line:column and key: there
-// is no place for it here, and rules do not depend on it. What rules would
-// depend on and cannot be taken over is a problem.
-func ImportOpenSLO(name string, src []byte) (Spec, []string, error) {
-	im := &importer{file: name}
-	documents, err := im.documents(src)
-	if err != nil {
-		return Spec{}, nil, err
+// openSLO imports a document of kind SLO.
+func (im *importer) openSLO(doc *yaml.Node) {
+	i := len(im.spec.SLOs)
+	o := Objective{Description: im.text(doc, "spec", "description")}
+	o.Name = im.name(doc, i, "metadata.name", "metadata", "name")
+	im.came(fmt.Sprintf("slos[%d].description", i), im.find(doc, "spec", "description"), "spec.description")
+	if method := im.text(doc, "spec", "budgetingMethod"); method != "" && method != "Occurrences" {
+		im.at(im.find(doc, "spec", "budgetingMethod"), "spec.budgetingMethod", method+" is not supported; only Occurrences is")
 	}
-	var spec Spec
-	for _, doc := range documents {
-		im.document(doc, &spec)
+	key := "timeWindow"
+	if im.version(doc) == openSLOAlpha {
+		key = "timeWindows"
 	}
-	if len(im.problems) == 0 && len(spec.SLOs) == 0 {
-		im.problems = append(im.problems, diag.Problem{File: name, Message: "holds no document of kind SLO and version " + openSLOVersion})
+	if w := im.only(doc, "spec."+key, "spec", key); w != nil {
+		o.Window = im.window(w, i, "spec."+key+"[0]")
+	} else {
+		im.change(im.find(doc, "spec"), "spec."+key, "is missing; the period is "+string(DefaultWindow))
 	}
-	spec = spec.WithDefaults()
-	if len(im.problems) == 0 {
-		spec.parsed = spec.check(im)
+	aim := im.only(doc, "spec.objectives", "spec", "objectives")
+	if aim == nil {
+		im.at(im.find(doc, "spec"), "spec.objectives", "is missing; write one with a target")
+		return
 	}
-	if err := im.problems.Err(); err != nil {
-		return Spec{}, nil, err
-	}
-	return spec, im.dropped, nil
+	o.Target = im.openSLOTarget(aim, i)
+	o.Indicator = im.openSLOIndicator(doc, aim, i)
+	im.spec.SLOs = append(im.spec.SLOs, o)
 }
 
-// importer reads OpenSLO and remembers which keys it looked at.
-type importer struct {
-	file     string
-	used     map[*yaml.Node]bool
-	problems diag.List
-	dropped  []string
+// name reads the name of objective i.
+func (im *importer) name(n *yaml.Node, i int, path string, keys ...string) string {
+	at := fmt.Sprintf("slos[%d]", i)
+	im.came(at, im.find(n, keys...), path)
+	im.came(at+".name", im.find(n, keys...), path)
+	return im.label(at+".name", im.text(n, keys...))
 }
 
-// Problemf and ProblemAtf make the importer a Reporter. Paths are those of the
-// specification, which the file does not have.
-func (im *importer) Problemf(path, format string, args ...any) {
-	im.ProblemAtf(path, 0, format, args...)
-}
-
-func (im *importer) ProblemAtf(path string, _ int, format string, args ...any) {
-	im.problems = append(im.problems, diag.Problem{File: im.file, Path: path, Message: sprintf(format, args...)})
-}
-
-// at records a problem at a node, or without a place when there is none.
-func (im *importer) at(n *yaml.Node, path, message string) {
-	p := diag.Problem{File: im.file, Path: path, Message: message}
-	if n != nil {
-		p.Line, p.Column = n.Line, n.Column
-	}
-	im.problems = append(im.problems, p)
-}
-
-func (im *importer) documents(src []byte) ([]*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(src))
-	var out []*yaml.Node
-	for {
-		var doc yaml.Node
-		err := decoder.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: not valid YAML: %w", im.file, err)
-		}
-		if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
-			continue
-		}
-		if tooDeep(doc.Content[0], maxOpenSLODepth) {
-			return nil, fmt.Errorf("%s: nested deeper than any OpenSLO document", im.file)
-		}
-		out = append(out, doc.Content[0])
-	}
-}
-
-func tooDeep(n *yaml.Node, left int) bool {
-	if left == 0 {
-		return true
-	}
-	for _, child := range n.Content {
-		if tooDeep(child, left-1) {
-			return true
-		}
-	}
-	return false
-}
-
-// get follows keys down and marks each as read; nil when one is missing.
-func (im *importer) get(n *yaml.Node, keys ...string) *yaml.Node {
-	for _, key := range keys {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return nil
-		}
-		var next *yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == key {
-				im.used[n.Content[i]] = true
-				next = n.Content[i+1]
-				break
-			}
-		}
-		n = next
-	}
-	return n
-}
-
-func (im *importer) text(n *yaml.Node, keys ...string) string {
-	if found := im.get(n, keys...); found != nil && found.Kind == yaml.ScalarNode {
-		return found.Value
-	}
-	return ""
-}
-
-// first gives the only item of a list and reports a list of another length.
-func (im *importer) first(n *yaml.Node, path string, keys ...string) *yaml.Node {
-	list := im.get(n, keys...)
-	if list == nil || list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-		im.at(n, path, "is missing or no list")
+// only gives the one item of a list and reports a list of more.
+func (im *importer) only(n *yaml.Node, path string, keys ...string) *yaml.Node {
+	items := im.list(n, path, keys...)
+	if len(items) == 0 {
 		return nil
 	}
-	if len(list.Content) > 1 {
-		im.at(list.Content[1], path, fmt.Sprintf("holds %d items; write a document for each", len(list.Content)))
+	if len(items) > 1 {
+		im.at(items[1], path, fmt.Sprintf("has %d items; write a document for each", len(items)))
 	}
-	return list.Content[0]
+	return items[0]
 }
 
-func (im *importer) document(doc *yaml.Node, spec *Spec) {
-	im.used = map[*yaml.Node]bool{}
-	kind := im.text(doc, "kind")
-	if kind != "SLO" || im.text(doc, "apiVersion") != openSLOVersion {
-		im.dropped = append(im.dropped, fmt.Sprintf("%s:%d:%d: a document of kind %q and version %q", im.file, doc.Line, doc.Column, kind, im.text(doc, "apiVersion")))
-		return
+// window reads a period of the first version or of its alpha.
+func (im *importer) window(n *yaml.Node, i int, path string) Window {
+	if im.get(n, "calendar") != nil || im.text(n, "isRolling") == "false" {
+		im.at(n, path, "is a calendar window; only rolling ones are supported: write isRolling: true without a calendar")
+		im.ignore(n, "duration", "unit", "count")
+		return DefaultWindow
 	}
-	if body := im.get(doc, "spec"); body == nil || body.Kind != yaml.MappingNode {
-		im.at(doc, "spec", "is missing")
-		return
+	key, length := "duration", im.text(n, "duration")
+	if unit := im.text(n, "unit"); unit != "" {
+		units := map[string]string{"Day": "d", "Week": "w"}
+		if units[unit] == "" {
+			im.at(im.find(n, "unit"), path+".unit", fmt.Sprintf("%q is not supported; write Day or Week", unit))
+			im.ignore(n, "count")
+			return DefaultWindow
+		}
+		key, length = "count", im.text(n, "count")+units[unit]
 	}
-	service := im.text(doc, "spec", "service")
-	switch spec.Service {
-	case "", service:
-		spec.Service = service
-	default:
-		im.at(im.get(doc, "spec", "service"), "spec.service", fmt.Sprintf("%q is another service than %q; convert each service from a file of its own", service, spec.Service))
-	}
-	spec.SLOs = append(spec.SLOs, im.objective(doc))
-	im.leftOver(doc, "")
+	return im.period(n, i, path, key, length)
 }
 
-func (im *importer) objective(doc *yaml.Node) Objective {
-	o := Objective{
-		Name:        im.text(doc, "metadata", "name"),
-		Description: im.text(doc, "spec", "description"),
+// period reads a period that may be in weeks.
+func (im *importer) period(n *yaml.Node, i int, path, key, length string) Window {
+	im.came(fmt.Sprintf("slos[%d].window", i), im.find(n, key), path+"."+key)
+	for _, w := range Windows() {
+		if fmt.Sprintf("%dw", w.Days()/7) == length && w.Days()%7 == 0 {
+			return w
+		}
 	}
-	if method := im.get(doc, "spec", "budgetingMethod"); method != nil && method.Value != "Occurrences" {
-		im.at(method, "spec.budgetingMethod", method.Value+" is not supported; only Occurrences is")
-	}
-	if w := im.first(im.get(doc, "spec"), "spec.timeWindow", "timeWindow"); w != nil {
-		o.Window = im.window(w)
-	}
-	if target := im.first(im.get(doc, "spec"), "spec.objectives", "objectives"); target != nil {
-		o.Target = im.target(target)
-	}
-	in := im.get(doc, "spec", "indicator", "spec", "ratioMetric")
-	if in == nil {
-		im.at(doc, "spec.indicator", "holds no ratioMetric; thresholds and references to an SLI are not supported")
-		return o
-	}
-	o.Indicator = im.indicator(in)
-	return o
+	return Window(length)
 }
 
-func (im *importer) window(n *yaml.Node) Window {
-	duration := im.text(n, "duration")
-	rolling := im.text(n, "isRolling")
-	if rolling == "false" || im.get(n, "calendar") != nil {
-		im.at(n, "spec.timeWindow", "is a calendar window; only rolling ones are supported")
-	}
-	if duration == "4w" {
-		return "28d"
-	}
-	if duration == "1w" {
-		return "7d"
-	}
-	return Window(duration)
-}
-
-// target reads the share of good events, which OpenSLO writes as a ratio or in
-// percent.
-func (im *importer) target(n *yaml.Node) Percent {
+// openSLOTarget reads the share of good events, a ratio or in percent.
+func (im *importer) openSLOTarget(n *yaml.Node, i int) Percent {
+	path := fmt.Sprintf("slos[%d].objective", i)
 	if percent := im.text(n, "targetPercent"); percent != "" {
+		im.came(path, im.find(n, "targetPercent"), "spec.objectives[0].targetPercent")
 		return Percent(percent)
 	}
-	node := im.get(n, "target")
-	if node == nil {
-		im.at(n, "spec.objectives", "holds neither target nor targetPercent")
-		return ""
+	node := im.find(n, "target")
+	im.came(path, node, "spec.objectives[0].target")
+	share := im.text(n, "target")
+	if share == "" {
+		im.at(n, "spec.objectives[0]", "has neither target nor targetPercent; write target: 0.999")
+		return "99.9" // whose absence was reported
 	}
-	// Percent bounds the length: an exponent could ask for any number of digits.
-	if _, ok := Percent(node.Value).Rat(); !ok && !ratioSyntax.MatchString(node.Value) {
-		im.at(node, "spec.objectives[0].target", fmt.Sprintf("%q is not a ratio such as 0.999", node.Value))
-		return ""
+	// The syntax bounds the length: an exponent could ask for any number of digits.
+	if !ratioSyntax.MatchString(share) {
+		im.at(node, "spec.objectives[0].target", fmt.Sprintf("%q is not a ratio such as 0.999; a percentage is a targetPercent", share))
+		return "99.9" // whose problem was reported
 	}
-	ratio, _ := new(big.Rat).SetString(node.Value)
+	ratio, _ := new(big.Rat).SetString(share)
 	return Percent(decimal(ratio.Mul(ratio, big.NewRat(100, 1))))
 }
 
-// leftOver lists the keys that nobody read.
-func (im *importer) leftOver(n *yaml.Node, path string) {
-	if n.Kind == yaml.SequenceNode {
-		for i, item := range n.Content {
-			im.leftOver(item, fmt.Sprintf("%s[%d]", path, i))
+// openSLOIndicator reads the indicator of a document: its own, one that it refers
+// to, or in the alpha version that of its objective.
+func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
+	for _, key := range []string{"indicator", "indicatorRef", "compositeWeight"} {
+		if child(aim, key) != nil {
+			im.at(keyOf(aim, key), "spec.objectives[0]."+key, "composite objectives are not supported; write the indicator of one SLO in spec.indicator")
+			return Indicator{}
 		}
-		return
 	}
-	if n.Kind != yaml.MappingNode {
-		return
+	if metrics := im.get(aim, "ratioMetrics"); metrics != nil {
+		return im.openSLORatio(metrics, i, "spec.objectives[0].ratioMetrics")
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		at := strings.TrimPrefix(path+"."+key.Value, ".")
-		if !im.used[key] {
-			im.dropped = append(im.dropped, fmt.Sprintf("%s:%d:%d: %s", im.file, key.Line, key.Column, at))
-			continue
+	body, path := im.get(doc, "spec", "indicator"), "spec.indicator"
+	if inner := im.get(body, "spec"); inner != nil {
+		body, path = inner, path+".spec"
+	}
+	if ref := im.text(doc, "spec", "indicatorRef"); ref != "" {
+		if body = im.referred("SLI", ref); body == nil {
+			im.at(im.find(doc, "spec", "indicatorRef"), "spec.indicatorRef", fmt.Sprintf("there is no SLI %q in this file; write it into the same file", ref))
+			return Indicator{}
 		}
-		im.leftOver(n.Content[i+1], at)
+		path = "spec"
 	}
+	if im.get(body, "thresholdMetric") != nil {
+		im.at(keyOf(body, "thresholdMetric"), path+".thresholdMetric", "is not supported, because rules count events; write a ratioMetric of the good and of all events")
+		return Indicator{}
+	}
+	metrics := im.get(body, "ratioMetric")
+	if metrics == nil {
+		im.at(im.find(doc, "spec", "indicator"), path, "has no ratioMetric; write one of the good and of all events")
+		return Indicator{}
+	}
+	return im.openSLORatio(metrics, i, path+".ratioMetric")
+}
+
+// referred is the spec of a document that an objective refers to by its name.
+func (im *importer) referred(kind, name string) *yaml.Node {
+	for _, doc := range im.documents {
+		if valueOf(child(doc, "kind")) == kind && valueOf(child(doc, "apiVersion")) == openSLOVersion && valueOf(child(child(doc, "metadata"), "name")) == name {
+			im.referenced[doc] = true
+			return child(doc, "spec")
+		}
+	}
+	return nil
+}
+
+// openSLORatio reads the queries of a ratio.
+func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
+	// Both counters and gauges of increments are written; rules read counters.
+	for _, key := range []string{"counter", "incremental"} {
+		if im.text(n, key) == "false" {
+			im.at(im.find(n, key), path+"."+key, "is false; only counters that grow forever are supported")
+		}
+	}
+	at := fmt.Sprintf("slos[%d].indicator", i)
+	im.came(at, n, path)
+	if child(n, "raw") != nil {
+		query, ok := im.openSLOQuery(n, path, "raw")
+		if !ok {
+			return Indicator{}
+		}
+		return im.ratio(query, path+".raw", im.text(n, "rawType") != "failure")
+	}
+	total, ok := im.openSLOCounter(n, path, "total")
+	key := "good"
+	if child(n, "bad") != nil {
+		key = "bad"
+	}
+	part, partOK := im.openSLOCounter(n, path, key)
+	if !ok || !partOK {
+		return Indicator{}
+	}
+	for _, place := range []struct{ key, path string }{{"total", at + ".ratio.total"}, {key, at + ".ratio." + key}, {key, at + ".latency"}} {
+		im.came(place.path, im.find(n, place.key), path+"."+place.key)
+	}
+	if key == "bad" {
+		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
+	}
+	return indicatorOf(total, part)
+}
+
+// openSLOCounter reads one metric of a ratio.
+func (im *importer) openSLOCounter(n *yaml.Node, path, key string) (selector, bool) {
+	query, ok := im.openSLOQuery(n, path, key)
+	if !ok {
+		return selector{}, false
+	}
+	return im.counter(query, path+"."+key)
+}
+
+// openSLOQuery finds the query of one metric: in its source, or in the alpha
+// version beside the name of its source.
+func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bool) {
+	path += "." + key
+	metric := im.get(n, key)
+	if metric == nil {
+		im.at(n, path, "is missing; write the query of all events as total, and that of the good ones as good")
+		return nil, false
+	}
+	im.ignore(metric, "queryType") // no other than promql parses
+	system, systemPath, query := im.get(metric, "source"), path+".source", im.get(metric, "query")
+	if source := im.get(metric, "metricSource"); source != nil {
+		system, systemPath, query = im.get(source, "type"), path+".metricSource.type", im.get(source, "spec", "query")
+		if ref := valueOf(child(source, "metricSourceRef")); system == nil && ref != "" {
+			system, systemPath = child(im.referred("DataSource", ref), "type"), "spec.type"
+		}
+	}
+	if name := valueOf(system); name != "" && !strings.EqualFold(name, "prometheus") {
+		im.at(system, systemPath, fmt.Sprintf("%q is not supported; only Prometheus is", name))
+		return nil, false
+	}
+	if valueOf(query) == "" {
+		im.at(metric, path, "has no query")
+		return nil, false
+	}
+	return query, true
 }

@@ -27,7 +27,7 @@ func newBoardsCommand(g *globals) *cobra.Command {
 		Use:   "boards [FILE]",
 		Short: "Compile Grafana boards, or push them to a Grafana",
 		Long: "Compiles the boards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
-			"file, or OpenSLO v1. Without FILE it is the service that you stand in; - reads\n" +
+			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service that you stand in; - reads\n" +
 			"standard input.\n\n" +
 			"Boards go to standard output as one JSON array, or each into a file of the folder\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
@@ -129,11 +129,11 @@ func (g *globals) readBoards(file string) (dashboards.Input, error) {
 	if apiVersion(src) == spec.APIVersion {
 		return serviceBoards(name, src)
 	}
-	objectives, _, err := parseObjectives(name, src)
+	objectives, err := parseObjectives(name, src, importFlags{})
 	if err != nil {
 		return dashboards.Input{}, err
 	}
-	rules, err := slo.Compile(objectives)
+	rules, err := slo.Compile(objectives.Spec)
 	if err != nil {
 		return dashboards.Input{}, fmt.Errorf("%s: %w", name, err)
 	}
