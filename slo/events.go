@@ -32,6 +32,8 @@ type events interface {
 	routed() bool
 	// selectors are what is counted.
 	selectors() []selector
+	// reads are the metrics behind the selectors.
+	reads() []Read
 	// analyzed returns the queries of a rollout analysis, for the instances of one version.
 	analyzed(w analyzed) AnalysisQueries
 }

@@ -61,6 +61,11 @@ func FuzzImport(f *testing.F) {
 		if err != nil {
 			return
 		}
+		for _, r := range imported.Spec.Reads() {
+			if p := imported.Problem(r.BoundPath, ""); r.Metric == "" || p.Line < 1 {
+				t.Errorf("%+v has no metric or no place", r)
+			}
+		}
 		rules, err := slo.Compile(imported.Spec)
 		if err != nil {
 			t.Fatalf("what is imported does not compile: %v", err)

@@ -2,6 +2,7 @@ package slo_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -455,4 +456,33 @@ func inJSON(doc string) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+func TestReadsAreTheMetricsThatObjectivesCount(t *testing.T) {
+	t.Parallel()
+	src := "apiVersion: scaffold.slo/v1\nservice: shop\nselector: {app: shop}\nslos:\n" +
+		"  - {name: a, objective: 99, groupBy: [queue], indicator: {ratio: {total: a_total, bad: 'b_total{code=\"1\"}'}}}\n" +
+		"  - {name: b, objective: 99, indicator: {ratio: {total: c_count, good: 'c_bucket{le=~\"2|2.0\"}'}}}\n" +
+		"  - {name: c, objective: 99, indicator: {latency: {threshold: 50ms, histogram: d_ms}}}\n" +
+		"  - {name: d, objective: 99, indicator: {availability: {}}}\n"
+	spec, err := slo.Parse("f", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range spec.Reads() {
+		got = append(got, fmt.Sprintf("%s %s%v%v %v %s", r.Path, r.Metric, r.Matchers, r.GroupBy, r.Bound, r.BoundPath))
+	}
+	want := []string{
+		`slos[0].indicator.ratio.total a_total[app="shop"][queue] 0 slos[0].indicator.ratio.total`,
+		`slos[0].indicator.ratio.bad b_total[code="1" app="shop"][queue] 0 slos[0].indicator.ratio.bad`,
+		`slos[1].indicator.ratio.total c_count[app="shop"][] 0 slos[1].indicator.ratio.total`,
+		`slos[1].indicator.ratio.good c[app="shop"][] 2 slos[1].indicator.ratio.good`,
+		`slos[2].indicator.latency.histogram d_ms[app="shop"][] 50 slos[2].indicator.latency.threshold`,
+		`slos[3].indicator.availability http_server_routed_requests_total[app="shop"][] 0 slos[3].indicator.availability`,
+		`slos[3].indicator.availability http_server_routed_requests_total[app="shop" outcome=~"server_error|shed"][] 0 slos[3].indicator.availability`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

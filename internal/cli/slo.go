@@ -22,6 +22,7 @@ type sloOptions struct {
 	format string
 	// imported adds to files of other tools.
 	imported importFlags
+	metrics  string // page, or address of one or of a Prometheus; empty: not checked
 }
 
 func newSLOCommand(g *globals) *cobra.Command {
@@ -41,7 +42,8 @@ func newSLOCommand(g *globals) *cobra.Command {
 			"when each alert would fire.",
 		Example: "  scaffold slo checkout.slo.yaml -o rules\n" +
 			"  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -\n" +
-			"  scaffold slo sloth.yaml --service checkout --selector job=checkout-api",
+			"  scaffold slo sloth.yaml --service checkout --selector job=checkout-api\n" +
+			"  scaffold slo checkout.slo.yaml --metrics http://localhost:9090 -o rules",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -60,6 +62,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "what rules are written as: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
 	o.imported.addFlags(cmd)
+	cmd.Flags().StringVar(&o.metrics, "metrics", "", "address of a Prometheus or of a scraped page, or file with one, to check names, labels and bucket bounds against")
 	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd
 }
@@ -77,6 +80,11 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 	in, err := g.readObjectives(o.file, o.imported)
 	if err != nil {
 		return err
+	}
+	if o.metrics != "" {
+		if err := checkAgainst(ctx, o.metrics, in); err != nil {
+			return err
+		}
 	}
 	rules, err := slo.Compile(in.Spec)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -107,6 +108,15 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 	}
 	own, err := slo.Parse(name, src)
 	return ownObjectives(own, name, src), err
+}
+
+// checkAgainst compares objectives with the metrics that a source shows.
+func checkAgainst(ctx context.Context, source string, in objectives) error {
+	s, err := showMetrics(ctx, source, in.Spec)
+	if err != nil {
+		return err
+	}
+	return s.checkMetrics(in.Spec, in.problem)
 }
 
 // maxObjectives bounds a file of objectives: no other is larger, and a path such as
