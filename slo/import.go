@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -164,8 +165,17 @@ func (im *importer) Problemf(path, format string, args ...any) {
 }
 
 func (im *importer) ProblemAtf(path string, _ int, format string, args ...any) {
-	im.problems = append(im.problems, problemAt(im.places, im.file, path, sprintf(format, args...)))
+	// The file may count objectives in another way, from the start of each document.
+	message := objectivePath.ReplaceAllStringFunc(sprintf(format, args...), func(path string) string {
+		if p, ok := im.places[path]; ok {
+			return fmt.Sprintf("the objective on line %d", p.node.Line)
+		}
+		return path
+	})
+	im.problems = append(im.problems, problemAt(im.places, im.file, path, message))
 }
+
+var objectivePath = regexp.MustCompile(`slos\[[0-9]+\]`)
 
 // at records a problem at a node.
 func (im *importer) at(n *yaml.Node, path, message string) {

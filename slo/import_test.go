@@ -365,6 +365,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		},
 		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
 		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: is missing or not keys and values; write the objective in it"},
+		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: "shop-errors" is already the name of the objective on line 4; names are unique within a service`},
 		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name is 41 characters long; use at most 40"},
 		"a budget of nothing":         {slothFile, "99.95", "100", "f:7:16: slos[0].objective: 100 leaves no error budget"},
 		"no list of objectives":       {slothFile, "slos:\n", "slos: a\nx:\n", "f:5:7: slos: is not a list"},
