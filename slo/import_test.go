@@ -239,6 +239,15 @@ func TestImport(t *testing.T) {
 			[]string{`f: selector: cluster="eu",job="o", as given, is added to queries that do not match the label, and to up; --selector sets another`},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
+		"a bucket of some of the events, and two jobs": {
+			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{},
+			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{{
+				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
+				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2.0"}`}},
+			}}},
+			[]string{`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`},
+			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
+		},
 		"an indicator that is referred to, as a ratio of failures": {
 			referring, slo.ImportOptions{}, failures,
 			[]string{

@@ -70,6 +70,26 @@ func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 	}
 }
 
+// The counter of good events may be born with the first of them: an outage from the
+// start is one.
+func TestEveryEventIsBadWhileNoSeriesCountsGoodOnes(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, goodEvents)
+	tests := `
+rule_files: [r.yaml]
+evaluation_interval: 30s
+tests:
+- interval: 15s
+  input_series:
+  - {series: 'up{job="orders",instance="a"}', values: '1x40'}
+  - {series: 'jobs_started_total{job="orders",instance="a"}', values: '0+2x40'}
+  promql_expr_test:
+  - {expr: 'sum(slo:sli_total:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
+  - {expr: 'sum(slo:sli_bad:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
+`
+	check(t, rulelab.UnitTests(t.Context(), []byte(tests), func(string) ([]byte, error) { return rules.RuleFiles()[0].Data, nil }))
+}
+
 func TestEveryQueryRuns(t *testing.T) {
 	t.Parallel()
 	for name, src := range specs(t) {
