@@ -31,23 +31,13 @@ type Imported struct {
 	Dropped []string
 	Changed []string // how the rules differ from the file
 
-	file   string
-	places map[string]place
+	source source
 }
 
 // Problem is a problem with the value at a path of the specification, at the place
 // in the file that the value came from.
 func (i Imported) Problem(path, message string) diag.Problem {
-	return problemAt(i.places, i.file, path, message)
-}
-
-func problemAt(places map[string]place, file, path, message string) diag.Problem {
-	for at := path; at != ""; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
-		if p, ok := places[at]; ok {
-			return diag.Problem{File: file, Line: p.node.Line, Column: p.node.Column, Path: p.path, Message: message}
-		}
-	}
-	return diag.Problem{File: file, Path: path, Message: message}
+	return i.source.ofPath(path, message)
 }
 
 // Import reads the objectives of one service from documents of OpenSLO (v1 and
@@ -56,7 +46,7 @@ func problemAt(places map[string]place, file, path, message string) diag.Problem
 // Kubernetes. What rules depend on and cannot be imported is a problem. The error
 // holds every problem, each with its place in the file.
 func Import(name string, src []byte, options ImportOptions) (Imported, error) {
-	im := &importer{file: name, options: options, places: map[string]place{}, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}}
+	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}}
 	if err := im.read(src); err != nil {
 		return Imported{}, err
 	}
@@ -81,19 +71,18 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	if err := unique(im.problems).Err(); err != nil {
 		return Imported{}, err
 	}
-	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), file: name, places: im.places}, nil
+	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), source: im.source}, nil
 }
 
 // importer reads documents and remembers which of their keys it read.
 type importer struct {
-	file      string
+	source
 	options   ImportOptions
 	documents []*yaml.Node
 	used      map[*yaml.Node]bool // keys
 	ignored   map[*yaml.Node]bool // keys
 	// referenced are documents that objectives refer to.
 	referenced map[*yaml.Node]bool
-	places     map[string]place // by path of the specification
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
@@ -145,12 +134,6 @@ func (r remarks) lines() []string {
 	return slices.Compact(out)
 }
 
-// place is where the file has what a path of the specification came from.
-type place struct {
-	node *yaml.Node
-	path string
-}
-
 // came notes where the value at a path of the specification came from.
 func (im *importer) came(path string, node *yaml.Node, from string) {
 	if node != nil {
@@ -172,26 +155,22 @@ func (im *importer) ProblemAtf(path string, _ int, format string, args ...any) {
 		}
 		return path
 	})
-	im.problems = append(im.problems, problemAt(im.places, im.file, path, message))
+	im.problems = append(im.problems, im.ofPath(path, message))
 }
 
 var objectivePath = regexp.MustCompile(`slos\[[0-9]+\]`)
 
 // at records a problem at a node.
 func (im *importer) at(n *yaml.Node, path, message string) {
-	im.problems = append(im.problems, im.remark(n, path, message))
-}
-
-func (im *importer) remark(n *yaml.Node, path, message string) diag.Problem {
-	return diag.Problem{File: im.file, Line: n.Line, Column: n.Column, Path: path, Message: message}
+	im.problems = append(im.problems, im.ofNode(n, path, message))
 }
 
 func (im *importer) drop(n *yaml.Node, path, message string) {
-	im.dropped = append(im.dropped, im.remark(n, path, message))
+	im.dropped = append(im.dropped, im.ofNode(n, path, message))
 }
 
 func (im *importer) change(n *yaml.Node, path, message string) {
-	im.changed = append(im.changed, im.remark(n, path, message))
+	im.changed = append(im.changed, im.ofNode(n, path, message))
 }
 
 // Versions and kinds that hold objectives.
@@ -288,8 +267,19 @@ func (im *importer) other(doc *yaml.Node, version, kind string) {
 		}
 		im.at(im.find(doc, key), key, fmt.Sprintf("%q is not supported; write %s", version, supported(version)))
 	default:
-		im.drop(doc, "", fmt.Sprintf("kind %q of apiVersion %q", kind, version))
+		im.drop(doc, "", described(kind, version))
 	}
+}
+
+// described names a document that no format here has.
+func described(kind, version string) string {
+	switch {
+	case kind == "" && version == "":
+		return "a document without apiVersion and kind"
+	case kind == "":
+		return fmt.Sprintf("a document of version %q without a kind", version)
+	}
+	return fmt.Sprintf("kind %q of apiVersion %q", kind, version)
 }
 
 // supported is the version that is read of the format that a version belongs to, or
@@ -314,7 +304,7 @@ func (im *importer) nothing() {
 		if im.holdsObjectives(doc) {
 			services[fmt.Sprintf("%q", im.serviceOf(doc).name)] = true
 		} else {
-			others[fmt.Sprintf("kind %q of apiVersion %q", im.text(doc, "kind"), im.version(doc))] = true
+			others[described(im.text(doc, "kind"), im.version(doc))] = true
 		}
 	}
 	list := func(of map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(of)), ", ") }

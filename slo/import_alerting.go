@@ -85,7 +85,7 @@ func (im *importer) notCarried(k alertKey) string {
 		k.kind == alertAnnotations && slices.Contains(ownAnnotations(), k.name):
 		return "the rules write their own"
 	case !im.agreed(k):
-		return "the alerts of a service share it, and other objectives have none or another"
+		return "all alerts of the service share it, and other objectives have another value or none"
 	}
 	return ""
 }

@@ -97,7 +97,7 @@ func (im *importer) pyrraAlerts(doc *yaml.Node, objective int) {
 	alerting, path := im.get(doc, "spec", "alerting"), "spec.alerting"
 	for key, off := range map[string]string{"disabled": "true", "burnrates": "false", "absent": "false"} {
 		if im.text(alerting, key) == off {
-			im.change(im.find(alerting, key), path+"."+key, "rules have these alerts all the same; route them to a receiver that drops them")
+			im.change(im.find(alerting, key), path+"."+key, "the rules still have these alerts; route them to a receiver that drops them")
 		}
 	}
 	im.severity(alerting, path+".severities", objective, alertPage, "severities", "fastBurn")

@@ -116,7 +116,7 @@ func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys s
 			continue
 		}
 		if im.text(alert, "disable") == "true" {
-			im.change(im.find(alert, "disable"), path+"."+tier.key+".disable", "rules have these alerts all the same; route them to a receiver that drops them")
+			im.change(im.find(alert, "disable"), path+"."+tier.key+".disable", "the rules still have these alerts; route them to a receiver that drops them")
 		}
 		im.severity(alert, path+"."+tier.key+".labels", objective, tier.kind, "labels", labelSeverity)
 	}

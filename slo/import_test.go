@@ -172,12 +172,12 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
 				"f:3:9: labels: are labels of alerts, and not of recorded series",
-				"f:19:31: slos[0].alerting.ticket_alert.disable: rules have these alerts all the same; route them to a receiver that drops them",
+				"f:19:31: slos[0].alerting.ticket_alert.disable: the rules still have these alerts; route them to a receiver that drops them",
 				`f:20:11: slos[1].name: "Slow_Pages" is written as "slow-pages"`,
 			},
 			[]string{
 				"f:4:1: slo_plugins",
-				"f:9:14: slos[0].labels.category: the alerts of a service share it, and other objectives have none or another",
+				"f:9:14: slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
 				"f:15:7: slos[0].alerting.name",
 				"f:17:21: slos[0].alerting.annotations.summary: the rules write their own",
 				"f:17:76: slos[0].alerting.annotations.value: templates are not supported",
@@ -189,13 +189,13 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
 				"f:6:11: spec.labels: are labels of alerts, and not of recorded series",
-				"f:22:32: spec.slos[0].alerting.ticketAlert.disable: rules have these alerts all the same; route them to a receiver that drops them",
+				"f:22:32: spec.slos[0].alerting.ticketAlert.disable: the rules still have these alerts; route them to a receiver that drops them",
 				`f:23:13: spec.slos[1].name: "Slow_Pages" is written as "slow-pages"`,
 			},
 			[]string{
 				"f:3:12: metadata.name",
 				"f:7:3: spec.sloPlugins",
-				"f:12:16: spec.slos[0].labels.category: the alerts of a service share it, and other objectives have none or another",
+				"f:12:16: spec.slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
 				"f:18:9: spec.slos[0].alerting.name",
 				"f:20:23: spec.slos[0].alerting.annotations.summary: the rules write their own",
 				"f:20:78: spec.slos[0].alerting.annotations.value: templates are not supported",
@@ -221,12 +221,12 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
-				"f:18:13: spec.alerting.absent: rules have these alerts all the same; route them to a receiver that drops them",
+				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
 			},
 			[]string{
 				"f:5:3: metadata.namespace",
 				"f:6:12: metadata.labels.role",
-				"f:7:17: metadata.annotations.pyrra.dev/help: the alerts of a service share it, and other objectives have none or another",
+				"f:7:17: metadata.annotations.pyrra.dev/help: all alerts of the service share it, and other objectives have another value or none",
 				"f:7:54: metadata.annotations.other",
 			},
 		},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
@@ -69,6 +70,10 @@ func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 		if doc, err := yamldoc.Parse(name, src); err == nil {
 			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
 			p.Line, p.Column = doc.Place(path, 0)
+			// YAML has more line ends than this; a problem without its line is no worse.
+			if lines := strings.Split(string(src), "\n"); p.Line <= len(lines) {
+				p.Source = strings.TrimRight(lines[p.Line-1], "\r")
+			}
 		}
 		return p
 	}}

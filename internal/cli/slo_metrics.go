@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ type shown struct {
 // showMetrics reads a page of metrics from a file or an address, or asks the
 // Prometheus at an address.
 func showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
-	page := shown{source: source, target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
+	page := shown{source: withoutPassword(source), target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
 	isAddress := strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 	if isAddress && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
 		server, err := askPrometheus(ctx, source, spec)
@@ -51,8 +52,16 @@ func showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, erro
 	if err != nil {
 		return shown{}, err
 	}
-	page.signals, err = exposition.Parse(source, src)
+	page.signals, err = exposition.Parse(page.source, src)
 	return page, err
+}
+
+// withoutPassword is a source as messages may name it.
+func withoutPassword(source string) string {
+	if u, err := url.Parse(source); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return source
 }
 
 func askPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, error) {
@@ -61,7 +70,7 @@ func askPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, e
 		metrics = append(metrics, r.Metric)
 	}
 	signals, err := exposition.Server(ctx, address, metrics, fetchMetrics)
-	return shown{source: address, signals: signals, values: func(metric, label string) ([]string, error) {
+	return shown{source: withoutPassword(address), signals: signals, values: func(metric, label string) ([]string, error) {
 		return exposition.Values(ctx, address, metric, label, fetchMetrics)
 	}}, err
 }

@@ -86,6 +86,14 @@ func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
 	}
 }
 
+func TestAPasswordForMetricsIsNotShown(t *testing.T) {
+	t.Parallel()
+	address := strings.Replace(prometheus(t, "", map[string][]string{"label/__name__/values": {"up"}}), "http://", "http://user:secret@", 1)
+	if got := againstMetrics(t, shopObjectives, address); !strings.Contains(got, "user:xxxxx@") || strings.Contains(got, "secret") {
+		t.Error(got)
+	}
+}
+
 func TestObjectivesAreComparedWithAPageAtAnAddress(t *testing.T) {
 	t.Parallel()
 	page := "# TYPE requests_total counter\nrequests_total{code=\"200\"} 1\n# TYPE wait_seconds histogram\n" +
