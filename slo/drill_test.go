@@ -97,6 +97,11 @@ func TestThresholdsFollowThePeriod(t *testing.T) {
 			"objective: 99.9, window: 28d",
 			map[string]string{"1h": "0.01344", "6h": "0.0056", "1d": "0.0028", "3d": "0.000933333333"}, nil,
 		},
+		"14 days have no pair of three days": {
+			"objective: 99.9, window: 14d",
+			map[string]string{"1h": "0.00672", "6h": "0.0028", "1d": "0.0014"},
+			[]string{"availability: no burn alert over 3d: the window is too long for a period of 14d"},
+		},
 		"7 days have no pair of three days": {
 			"objective: 99.9, window: 7d",
 			map[string]string{"1h": "0.00336", "6h": "0.0014", "1d": "0.0007"},

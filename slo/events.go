@@ -33,6 +33,8 @@ type events interface {
 	routed() bool
 	// selectors are what is counted.
 	selectors() []selector
+	// reads are the metrics behind the selectors.
+	reads() []Read
 	// analyzed returns the queries of a rollout analysis, for the instances of one version.
 	analyzed(w analyzed) rollout.Objective
 }
@@ -95,6 +97,8 @@ func (sc scope) events(o Objective) events {
 			name: o.Name, histogram: histogram,
 			bound: bound(histogram.metric, in.Latency.Threshold),
 		}
+	case in.Ratio.Good != "":
+		return goodEvents{name: o.Name, total: sc.own(in.Ratio.Total), good: sc.own(in.Ratio.Good)}
 	default:
 		return countedEvents{name: o.Name, badName: o.Name, total: sc.own(in.Ratio.Total), bad: sc.own(in.Ratio.Bad)}.withGood()
 	}

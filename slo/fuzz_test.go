@@ -1,9 +1,11 @@
 package slo_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -33,18 +35,43 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// What is imported must compile.
-func FuzzImportOpenSLO(f *testing.F) {
+// What is imported must compile, Prometheus must read the rules, and every problem
+// and remark has its place in the file.
+func FuzzImport(f *testing.F) {
 	f.Add(open)
 	f.Add(strings.Replace(open, `le="0.25"`, `le="NaN"`, 1))
 	f.Add(strings.Replace(open, "0.9995", "1e9", 1))
+	f.Add(slothFile)
+	f.Add(slothResource())
+	f.Add(pyrraFile)
+	f.Add(alpha)
+	f.Add(referring)
+	f.Add("&a [*a]")
+	f.Add("&a [{kind: List, items: *a}]")
 	f.Fuzz(func(t *testing.T, src string) {
-		spec, _, err := slo.ImportOpenSLO("f", []byte(src))
+		slo.Importable([]byte(src))
+		imported, err := slo.Import("f", []byte(src), slo.ImportOptions{})
+		if problems := (diag.List)(nil); errors.As(err, &problems) {
+			for _, p := range problems {
+				if p.Line < 1 || p.Line > 1+strings.Count(src, "\n")+strings.Count(src, "\r") {
+					t.Errorf("no place in the file: %v", p)
+				}
+			}
+		}
 		if err != nil {
 			return
 		}
-		if _, err := slo.Compile(spec); err != nil {
+		for _, r := range imported.Spec.Reads() {
+			if p := imported.Problem(r.BoundPath, ""); r.Metric == "" || p.Line < 1 {
+				t.Errorf("%+v has no metric or no place", r)
+			}
+		}
+		rules, err := slo.Compile(imported.Spec)
+		if err != nil {
 			t.Fatalf("what is imported does not compile: %v", err)
+		}
+		for i, file := range rules.RuleFiles() {
+			sameGroup(t, rules.Groups[i], file.Data)
 		}
 	})
 }

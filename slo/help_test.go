@@ -1,15 +1,18 @@
 package slo_test
 
 import (
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/slo"
 )
@@ -62,10 +65,17 @@ func variants(tb testing.TB) map[string]string {
 		"scrapes each minute":     minimal + "scrapeInterval: 60s\n",
 		"one indicator, two objectives": minimal +
 			"  - {name: strict, objective: 99.99, window: 7d, indicator: {availability: {}}}\n",
+		"two weeks": strings.Replace(minimal, "99.9,", "99.9, window: 14d,", 1),
 		"an objective below every page": `apiVersion: scaffold.slo/v1
 service: batch
 slos:
   - {name: runs, objective: 50, indicator: {ratio: {total: runs_total, bad: failed_runs_total}}}
+`,
+		"good events": `apiVersion: scaffold.slo/v1
+service: batch
+slos:
+  - {name: runs, objective: 99, indicator: {ratio: {total: runs_total, good: finished_runs_total}}}
+  - {name: labelled, objective: 99, groupBy: [queue], indicator: {ratio: {total: 'runs_total{a="b"}', good: 'runs_total{c="d"}'}}}
 `,
 		"no guard": `apiVersion: scaffold.slo/v1
 service: batch
@@ -113,4 +123,13 @@ func rule(tb testing.TB, rules slo.Rules, name string) slo.Rule {
 	}
 	tb.Fatalf("there is no rule %s", name)
 	return slo.Rule{}
+}
+
+// toJSON writes a YAML document as JSON.
+func toJSON(doc []byte) ([]byte, error) {
+	var v any
+	if err := yaml.Unmarshal(doc, &v); err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(v, "", "\t")
 }

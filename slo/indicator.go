@@ -66,9 +66,17 @@ func (l Latency) validate(r *checker, path string) {
 
 func (q Ratio) validate(r *checker, path string) {
 	total, totalOK := validateSelector(r, path+".total", q.Total)
-	bad, badOK := validateSelector(r, path+".bad", q.Bad)
-	if totalOK && badOK && total.String() == bad.String() {
-		r.Problemf(path+".bad", "is the same as total, so that every event would be bad")
+	if q.Bad != "" && q.Good != "" {
+		r.Problemf(path+".good", "stands beside bad; keep one, the other is the rest of total")
+		return
+	}
+	key, text, every := ".bad", q.Bad, "bad"
+	if q.Good != "" {
+		key, text, every = ".good", q.Good, "good"
+	}
+	part, partOK := validateSelector(r, path+key, text)
+	if totalOK && partOK && total.String() == part.String() {
+		r.Problemf(path+key, "is the same as total, so that every event would be %s", every)
 	}
 }
 

@@ -88,10 +88,11 @@ type Latency struct {
 	Histogram string `yaml:"histogram"`
 }
 
-// Ratio counts events with two selectors of counters.
+// Ratio counts events with two selectors of counters: Total, and one of the others.
 type Ratio struct {
 	Total string `yaml:"total"` // every event
 	Bad   string `yaml:"bad"`   // those that spend the budget; part of Total
+	Good  string `yaml:"good"`  // those that do not; part of Total
 }
 
 // Percent is a share in percent as an exact decimal: 99.9 stays 99.9, and its
@@ -140,13 +141,15 @@ type Window string
 
 // Windows lists the periods. Calendar months are no period: a budget that is
 // full again on the first of the month says nothing about users.
-func Windows() []Window { return []Window{"7d", "28d", "30d"} }
+func Windows() []Window { return []Window{"7d", "14d", "28d", "30d"} }
 
 // Days is the length of the period, 0 for one that is not in [Windows].
 func (w Window) Days() int {
 	switch w {
 	case "7d":
 		return 7
+	case "14d":
+		return 14
 	case "28d":
 		return 28
 	case "30d":

@@ -45,8 +45,9 @@ func (p Pair) threshold(w Window, budget *big.Rat) *big.Rat {
 }
 
 // suits says whether the period is long enough for the pair. Three days of seven
-// at 0.23 times the budget would be a ticket for a good week.
-func (p Pair) suits(w Window) bool { return p.Long*3 <= w.Duration() }
+// at 0.23 times the budget would be a ticket for a good week, and so would three
+// of fourteen at 0.47.
+func (p Pair) suits(w Window) bool { return p.Long*7 <= w.Duration() }
 
 // LongWindow is the long window as labels and series name it: 1h, 3d.
 func (p Pair) LongWindow() string { return window(p.Long) }

@@ -85,12 +85,12 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 			"f:6:38: slos[0].indicator.latency.threshold: there is no positive threshold; write a duration such as 200ms",
 		},
 		"an unknown window": {
-			bad(good + "    window: 14d\n"),
-			`f:7:13: slos[0].window: "14d" is not a known period; write 7d, 28d or 30d`,
+			bad(good + "    window: 90d\n"),
+			`f:7:13: slos[0].window: "90d" is not a known period; write 7d, 14d, 28d or 30d`,
 		},
 		"a window in weeks": {
 			bad(good + "    window: 4w\n"),
-			`f:7:13: slos[0].window: "4w" is not a known period; write 7d, 28d or 30d; did you mean "28d"?`,
+			`f:7:13: slos[0].window: "4w" is not a known period; write 7d, 14d, 28d or 30d; did you mean "28d"?`,
 		},
 		"two indicators": {
 			bad("    objective: 99\n    indicator: {availability: {}, latency: {threshold: 1s}}\n"),
@@ -115,6 +115,14 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 		"bad events that are all events": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: a_total\n"),
 			"f:9:14: slos[0].indicator.ratio.bad: is the same as total, so that every event would be bad",
+		},
+		"good events that are all events": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        good: a_total\n"),
+			"f:9:15: slos[0].indicator.ratio.good: is the same as total, so that every event would be good",
+		},
+		"good and bad events": {
+			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        good: b_total\n        bad: c_total\n"),
+			"f:9:15: slos[0].indicator.ratio.good: stands beside bad; keep one, the other is the rest of total",
 		},
 		"one series of a histogram": {
 			bad("    objective: 99\n    indicator: {latency: {threshold: 1s, histogram: a_seconds_bucket}}\n"),

@@ -50,7 +50,7 @@ func factors() []factor {
 		{"trusted parent", choices("http.trustedParent: %s", "false", "true")},
 		{"port", choices("http.port: %s", "8080", "80")},
 		{"admin", choices("admin.addr: %s", "127.0.0.1:9464", "':9000'", "'[::1]:9000'")},
-		{"window", choices("window: %s", "7d", "28d", "30d")},
+		{"window", choices("window: %s", "7d", "14d", "28d", "30d")},
 		{"thresholds", choices("thresholds: [%s]", "", "200ms", "200ms, 1s", "5ms, 300ms, 20s")},
 		{"links", []choice{{"none", ""}, {"all", "links: {runbooks: 'https://r.test', grafana: 'https://g.test', repository: 'https://s.test', alertmanager: 'https://a.test', branch: trunk}"}}},
 		{"platforms", choices("deploy.platforms: %s", "[kubernetes]", "[]", "[kubernetes, cloud-run]")},

@@ -19,6 +19,8 @@ import (
 type boardsOptions struct {
 	file string // - is standard input
 	dir  string // empty: standard output
+	// imported adds to files of other tools.
+	imported importFlags
 }
 
 func newBoardsCommand(g *globals) *cobra.Command {
@@ -27,7 +29,7 @@ func newBoardsCommand(g *globals) *cobra.Command {
 		Use:   "boards [FILE]",
 		Short: "Compile Grafana boards, or push them to a Grafana",
 		Long: "Compiles the boards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
-			"file, or OpenSLO v1. Without FILE it is the service that you stand in; - reads\n" +
+			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service that you stand in; - reads\n" +
 			"standard input.\n\n" +
 			"Boards go to standard output as one JSON array, or each into a file of the folder\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
@@ -37,10 +39,14 @@ func newBoardsCommand(g *globals) *cobra.Command {
 			if len(args) > 0 {
 				o.file = args[0]
 			}
+			if err := o.imported.validate(cmd); err != nil {
+				return err
+			}
 			return runBoards(cmd.Context(), g, o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: standard output)")
+	o.imported.addFlags(cmd)
 	cmd.AddCommand(newBoardsPushCommand(g))
 	return cmd
 }
@@ -60,7 +66,7 @@ type compiledBoard struct {
 }
 
 func runBoards(ctx context.Context, g *globals, o boardsOptions) error {
-	in, err := g.readBoards(o.file)
+	in, err := g.readBoards(o.file, o.imported)
 	if err != nil {
 		return err
 	}
@@ -114,7 +120,7 @@ func (d compiledBoards) print(g *globals, o boardsOptions) error {
 
 // readBoards reads any kind of file that boards can be made from. Only the spec
 // of a service says what the service depends on.
-func (g *globals) readBoards(file string) (dashboards.Input, error) {
+func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, error) {
 	if file == "" {
 		dir, err := findService("")
 		if err != nil {
@@ -127,13 +133,16 @@ func (g *globals) readBoards(file string) (dashboards.Input, error) {
 		return dashboards.Input{}, err
 	}
 	if apiVersion(src) == spec.APIVersion {
+		if err := flags.own(name); err != nil {
+			return dashboards.Input{}, err
+		}
 		return serviceBoards(name, src)
 	}
-	objectives, _, err := parseObjectives(name, src)
+	objectives, err := parseObjectives(name, src, flags)
 	if err != nil {
 		return dashboards.Input{}, err
 	}
-	rules, err := slo.Compile(objectives)
+	rules, err := slo.Compile(objectives.Spec)
 	if err != nil {
 		return dashboards.Input{}, fmt.Errorf("%s: %w", name, err)
 	}

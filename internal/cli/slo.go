@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,6 +20,9 @@ type sloOptions struct {
 	file   string // - is standard input
 	dir    string // empty: standard output
 	format string
+	// imported adds to files of other tools.
+	imported importFlags
+	metrics  string // page, or address of one or of a Prometheus; empty: not checked
 }
 
 func newSLOCommand(g *globals) *cobra.Command {
@@ -30,17 +30,23 @@ func newSLOCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "slo [FILE]",
 		Short: "Compile objectives to rules, alerts, their tests and runbooks, or push rules to a Mimir",
-		Long: "Compile the objectives of FILE: a " + slo.APIVersion + " file, OpenSLO v1, or the\n" +
-			spec.FileName + " of a service. Without FILE it is the service in this directory; - reads\n" +
-			"standard input.\n\n" +
+		Long: "Compile the objectives of FILE: a " + slo.APIVersion + " file, or the " + spec.FileName + " of a\n" +
+			"service. Without FILE it is the service in this directory; - reads standard input.\n\n" +
+			"Files of OpenSLO (v1, v1alpha), sloth (prometheus/v1, PrometheusServiceLevel) and Pyrra\n" +
+			"(ServiceLevelObjective) are imported, also as lists. Standard error lists what differs from\n" +
+			"the file (changed) and what cannot be expressed (dropped). A key that rules depend on and\n" +
+			"that is not supported is an error; nothing is written then. See docs/slo.md.\n\n" +
 			"Rules go to standard output. With -o DIR the files of the format go to DIR:\n\n" +
 			"  prometheus  rules, their tests for promtool, alertmanager.yaml, runbooks\n" +
 			"  operator    PrometheusRule, AlertmanagerConfig, alertmanager.yaml, runbooks; no tests,\n" +
 			"              because promtool does not read a PrometheusRule\n" +
 			"  openslo     the objectives as OpenSLO\n\n" +
 			"Text of your own in a runbook is kept. Standard error lists when each alert fires.",
-		Example: "  scaffold slo checkout.slo.yaml -o rules\n  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -",
-		Args:    atMost(1),
+		Example: "  scaffold slo checkout.slo.yaml -o rules\n" +
+			"  scaffold slo checkout.slo.yaml --format operator | kubectl apply -f -\n" +
+			"  scaffold slo sloth.yaml --service checkout --selector job=checkout-api\n" +
+			"  scaffold slo checkout.slo.yaml --metrics http://localhost:9090 -o rules",
+		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.file = args[0]
@@ -48,12 +54,17 @@ func newSLOCommand(g *globals) *cobra.Command {
 			if !slices.Contains(ruleFormats(), o.format) {
 				return usage(cmd, "--format: %q is not known; write %s%s", o.format, strings.Join(ruleFormats(), ", "), diag.DidYouMean(o.format, ruleFormats()))
 			}
+			if err := o.imported.validate(cmd); err != nil {
+				return err
+			}
 			return runSLO(cmd.Context(), g, o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "directory to write to (default: rules to standard output)")
 	cmd.Flags().StringVar(&o.format, "format", formatPrometheus, "format of the files: "+strings.Join(ruleFormats(), ", "))
 	offer(cmd, "format", ruleFormats())
+	o.imported.addFlags(cmd)
+	cmd.Flags().StringVar(&o.metrics, "metrics", "", "address of a Prometheus or of a scraped page, or file with one, to check names, labels and bucket bounds against")
 	cmd.AddCommand(newSLOPushCommand(g))
 	return cmd
 }
@@ -68,16 +79,21 @@ const (
 func ruleFormats() []string { return []string{formatPrometheus, formatOperator, formatOpenSLO} }
 
 func runSLO(ctx context.Context, g *globals, o sloOptions) error {
-	in, dropped, err := g.readObjectives(o.file)
+	in, err := g.readObjectives(o.file, o.imported)
 	if err != nil {
 		return err
 	}
-	rules, err := slo.Compile(in)
+	if o.metrics != "" {
+		if err := checkAgainst(ctx, o.metrics, in); err != nil {
+			return err
+		}
+	}
+	rules, err := slo.Compile(in.Spec)
 	if err != nil {
 		return err
 	}
 	if g.output != "json" && o.dir == "" && o.format == formatPrometheus {
-		return g.streamRules(rules, o, dropped)
+		return g.streamRules(rules, o, in)
 	}
 	files, lost, err := ruleOutput(rules, o)
 	if err != nil {
@@ -88,8 +104,7 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 			return err
 		}
 	}
-	doc := describeRules(rules, o, files)
-	doc.Dropped = append(doc.Dropped, dropped...)
+	doc := describeRules(rules, o, files).imported(in)
 	doc.Dropped = append(doc.Dropped, lost...)
 	if g.output == "json" {
 		g.printJSON(doc.withData(files))
@@ -105,61 +120,11 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 
 // streamRules writes the rules as they are made: those of a thousand objectives
 // are megabytes.
-func (g *globals) streamRules(rules slo.Rules, o sloOptions, dropped []string) error {
+func (g *globals) streamRules(rules slo.Rules, o sloOptions, in objectives) error {
 	if err := rules.WriteRuleFile(g.Streams.Out); err != nil {
 		return fmt.Errorf("write to standard output: %w", err)
 	}
-	doc := describeRules(rules, o, nil)
-	doc.Dropped = append(doc.Dropped, dropped...)
-	return doc.summarize(g.Streams.Err)
-}
-
-// readObjectives reads any kind of file that holds objectives, and lists what
-// it could not take over.
-func (g *globals) readObjectives(file string) (s slo.Spec, dropped []string, err error) {
-	if file == "" {
-		if file, err = findService(""); err != nil {
-			return slo.Spec{}, nil, err
-		}
-	}
-	name, src, err := g.readInput(file)
-	if err != nil {
-		return slo.Spec{}, nil, err
-	}
-	return parseObjectives(name, src)
-}
-
-func parseObjectives(name string, src []byte) (s slo.Spec, dropped []string, err error) {
-	switch version := apiVersion(src); {
-	case strings.HasPrefix(version, "openslo/"):
-		return slo.ImportOpenSLO(name, src)
-	case version == spec.APIVersion:
-		defaults, err := serviceDefaults(filepath.Dir(name), "")
-		if err != nil {
-			return slo.Spec{}, nil, err
-		}
-		service, err := defaults.Parse(name, src)
-		return service.SLO(), nil, err
-	}
-	s, err = slo.Parse(name, src)
-	return s, nil, err
-}
-
-// readInput reads a file, standard input for -, or the spec of the service in a
-// folder.
-func (g *globals) readInput(file string) (name string, src []byte, err error) {
-	if file == "-" {
-		src, err = io.ReadAll(g.Streams.In)
-		return "standard input", src, err
-	}
-	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		if file, err = findService(file); err != nil {
-			return "", nil, err
-		}
-		file = filepath.Join(file, spec.FileName)
-	}
-	src, err = os.ReadFile(file)
-	return filepath.ToSlash(file), src, err
+	return describeRules(rules, o, nil).imported(in).summarize(g.Streams.Err)
 }
 
 // apiVersion is that of the first document. A file that has none, or is no

@@ -24,6 +24,7 @@ type compiledRules struct {
 	Alerts     []compiledAlert     `json:"alerts"`
 	Drill      []drilled           `json:"drill"`
 	Notes      []string            `json:"notes"`   // what was left out of the rules and why
+	Changed    []string            `json:"changed"` // how the rules differ from an imported file
 	Dropped    []string            `json:"dropped"` // what the other format has and this one has not
 }
 
@@ -78,7 +79,7 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 		Service: r.Spec.Service, Format: o.format, Directory: o.dir,
 		Files: []compiledFile{}, Groups: []compiledGroup{}, Objectives: []compiledObjective{},
 		Alerts: []compiledAlert{}, Drill: []drilled{},
-		Notes: append([]string{}, r.Notes...), Dropped: []string{},
+		Notes: append([]string{}, r.Notes...), Changed: []string{}, Dropped: []string{},
 	}
 	for _, f := range files {
 		doc.Files = append(doc.Files, compiledFile{Name: f.Name, Bytes: len(f.Data)})
@@ -108,6 +109,13 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 		})
 	}
 	return doc
+}
+
+// imported is the document with what an import changed and dropped.
+func (d compiledRules) imported(in objectives) compiledRules {
+	d.Changed = append(d.Changed, in.Changed...)
+	d.Dropped = append(d.Dropped, in.Dropped...)
+	return d
 }
 
 func describeGroup(r slo.Rules, g slo.Group) compiledGroup {
@@ -164,6 +172,9 @@ func (d compiledRules) summarize(w io.Writer) error {
 		for _, note := range d.Notes {
 			fmt.Fprintf(&b, "note: %s\n", note)
 		}
+	}
+	for _, changed := range d.Changed {
+		fmt.Fprintf(&b, "changed: %s\n", changed)
 	}
 	for _, dropped := range d.Dropped {
 		fmt.Fprintf(&b, "dropped: %s\n", dropped)

@@ -27,6 +27,12 @@ slos:
   - {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}
 `
 
+const goodEvents = `apiVersion: scaffold.slo/v1
+service: orders
+slos:
+  - {name: jobs, objective: 99, window: 14d, indicator: {ratio: {total: jobs_started_total, good: jobs_finished_total}}}
+`
+
 func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 	t.Parallel()
 	all := specs(t)
@@ -64,6 +70,26 @@ func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 	}
 }
 
+// The counter of good events may be born with the first of them: an outage from the
+// start is one.
+func TestEveryEventIsBadWhileNoSeriesCountsGoodOnes(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, goodEvents)
+	tests := `
+rule_files: [r.yaml]
+evaluation_interval: 30s
+tests:
+- interval: 15s
+  input_series:
+  - {series: 'up{job="orders",instance="a"}', values: '1x40'}
+  - {series: 'jobs_started_total{job="orders",instance="a"}', values: '0+2x40'}
+  promql_expr_test:
+  - {expr: 'sum(slo:sli_total:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
+  - {expr: 'sum(slo:sli_bad:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
+`
+	check(t, rulelab.UnitTests(t.Context(), []byte(tests), func(string) ([]byte, error) { return rules.RuleFiles()[0].Data, nil }))
+}
+
 func TestEveryQueryRuns(t *testing.T) {
 	t.Parallel()
 	for name, src := range specs(t) {
@@ -96,5 +122,5 @@ func specs(t *testing.T) map[string]string {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join("..", "..", "examples", "slo", "checkout.slo.yaml"))
 	check(t, err)
-	return map[string]string{"a generated service": everyIndicator, "a service of its own": string(src)}
+	return map[string]string{"a generated service": everyIndicator, "a service of its own": string(src), "good events": goodEvents}
 }

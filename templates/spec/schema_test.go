@@ -81,7 +81,7 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"deploy: {autoscale: {prometheus: x}}", "deploy: {gateway: {zebra: 1}}", "deploy: {monitoring: {labels: [a]}}",
 		"slos: []", "slos: [{}]", slos("name: A"), slos("window: 4w"), slos("objective: 0.999"), slos("objective: 100"), slos("objective: '99,9'"),
 		slos("indicator: {}"), slos("indicator: {availability: {}, latency: {threshold: 1s}}"), slos("indicator: {latency: {}}"),
-		slos("indicator: {ratio: {total: a}}"), slos("groupBy: [a, b, c]"), slos("minBadEvents: -1"), slos("zebra: 1"),
+		slos("indicator: {ratio: {total: a}}"), slos("indicator: {ratio: {total: a, good: b, bad: c}}"), slos("groupBy: [a, b, c]"), slos("minBadEvents: -1"), slos("zebra: 1"),
 	} {
 		src := []byte(minimal + extra)
 		if _, err := spec.Parse("scaffold.yaml", src); err == nil {

@@ -59,10 +59,11 @@ spec:
 
 func TestOpenSLOIsTakenOver(t *testing.T) {
 	t.Parallel()
-	got, dropped, err := slo.ImportOpenSLO("f", []byte(open))
+	imported, err := slo.Import("f", []byte(open), slo.ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	got, dropped := imported.Spec, imported.Dropped
 	want := []slo.Objective{
 		{Name: "availability", Description: "Customers can order.", Target: "99.95", Window: "28d", MinBadEvents: new(5), Indicator: slo.Indicator{
 			Ratio: &slo.Ratio{Total: "http_requests_total", Bad: `http_requests_total{code=~"5.."}`},
@@ -75,7 +76,7 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 		t.Errorf("objectives differ (-want +got):\n%s", diff)
 	}
 	wantDropped := []string{
-		`f:1:1: a document of kind "Service" and version "openslo/v1"`,
+		`f:1:1: kind Service of apiVersion openslo/v1`,
 		"f:9:3: metadata.displayName",
 		"f:14:5: spec.indicator.metadata",
 		"f:29:3: spec.alertPolicies",
@@ -91,24 +92,23 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, replacement, want string }{
-		"time slices":        {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
-		"a calendar month":   {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow: is a calendar window; only rolling ones are supported"},
-		"another system":     {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good: "Datadog" is not supported; only Prometheus is`},
-		"another function":   {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported; write a selector of counters"},
-		"a threshold":        {"ratioMetric", "thresholdMetric", "f:5:1: spec.indicator: holds no ratioMetric; thresholds and references to an SLI are not supported"},
-		"two objectives":     {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: holds 2 items; write a document for each"},
-		"a percentage":       {"target: 0.9995", "target: 99.95", `f: slos[0].objective: "9995" is not a decimal number of percent`},
-		"an exponent":        {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
-		"several services":   {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: "pay" is another service than "orders"; convert each service from a file of its own`},
-		"gauges":             {"counter: true", "counter: false", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow for ever are supported"},
-		"good that stays so": {`query: 'sum(rate(http_requests_total{code!~"5.."}[5m]))'`, "query: good_total", "f:17:9: spec.indicator.spec.ratioMetric.good: good events cannot be turned into bad ones; write bad instead"},
+		"time slices":      {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
+		"a calendar month": {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
+		"another system":   {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good.metricSource.type: "Datadog" is not supported; only Prometheus is`},
+		"another function": {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported, because rules count the growth of counters; write the rate of a counter"},
+		"a threshold":      {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of the good and of all events"},
+		"two objectives":   {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
+		"a percentage":     {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
+		"an exponent":      {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
+		"several services": {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: "pay" is another service than "orders"; import one at a time, as with --service pay`},
+		"gauges":           {"counter: true", "counter: false", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow forever are supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(open, test.old) {
 				t.Fatalf("the document does not hold %q", test.old)
 			}
-			_, _, err := slo.ImportOpenSLO("f", []byte(strings.Replace(open, test.old, test.replacement, 1)))
+			_, err := slo.Import("f", []byte(strings.Replace(open, test.old, test.replacement, 1)), slo.ImportOptions{})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -129,11 +129,12 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, dropped, err := slo.ImportOpenSLO("f", data)
+			imported, err := slo.Import("f", data, slo.ImportOptions{})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, data)
 			}
-			for _, d := range dropped {
+			got := imported.Spec
+			for _, d := range imported.Dropped {
 				if !strings.HasSuffix(d, "spec.indicator.metadata") {
 					t.Errorf("the import drops %s", d)
 				}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// importFlags add what files of other tools do not contain.
+type importFlags struct {
+	service  string
+	selector map[string]string
+}
+
+func (f *importFlags) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.service, "service", "", "service to import from a file of several, or name of the service of a Pyrra file")
+	cmd.Flags().StringToStringVar(&f.selector, "selector", nil, "labels that select the series of an imported service, as job=checkout (default: the job that all queries name, or else the service's name)")
+}
+
+func (f *importFlags) validate(cmd *cobra.Command) error {
+	for _, name := range slices.Sorted(maps.Keys(f.selector)) {
+		if !model.LegacyValidation.IsValidLabelName(name) {
+			return usage(cmd, "--selector: %q is not a label name; write label=value, such as job=checkout", name)
+		}
+		if f.selector[name] == "" {
+			return usage(cmd, "--selector: label %s has no value; write label=value, such as job=checkout", name)
+		}
+	}
+	return nil
+}
+
+// own reports flags that a file of our own needs no more.
+func (f *importFlags) own(name string) error {
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{{"service", f.service != ""}, {"selector", len(f.selector) > 0}} {
+		if flag.set {
+			return fmt.Errorf("--%s is for imported files; write %s into %s", flag.name, flag.name, name)
+		}
+	}
+	return nil
+}
+
+// objectives are those of a file of any kind.
+type objectives struct {
+	slo.Imported
+	// problem places a message at a path of the specification.
+	problem func(path, message string) diag.Problem
+}
+
+// ownObjectives are those of a file whose paths are those of the specification.
+func ownObjectives(own slo.Spec, name string, src []byte) objectives {
+	return objectives{slo.Imported{Spec: own}, func(path, message string) diag.Problem {
+		p := diag.Problem{File: name, Path: path, Message: message}
+		if doc, err := yamldoc.Parse(name, src); err == nil {
+			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
+			p.Line, p.Column = doc.Place(path, 0)
+			// YAML has more line ends than this; a problem without its line is no worse.
+			if lines := strings.Split(string(src), "\n"); p.Line <= len(lines) {
+				p.Source = strings.TrimRight(lines[p.Line-1], "\r")
+			}
+		}
+		return p
+	}}
+}
+
+// readObjectives reads any kind of file that holds objectives.
+func (g *globals) readObjectives(file string, flags importFlags) (objectives, error) {
+	if file == "" {
+		var err error
+		if file, err = findService(""); err != nil {
+			return objectives{}, err
+		}
+	}
+	name, src, err := g.readInput(file)
+	if err != nil {
+		return objectives{}, err
+	}
+	return parseObjectives(name, src, flags)
+}
+
+func parseObjectives(name string, src []byte, flags importFlags) (objectives, error) {
+	version := apiVersion(src)
+	if version != slo.APIVersion && version != spec.APIVersion && slo.Importable(src) {
+		imported, err := slo.Import(name, src, slo.ImportOptions{Service: flags.service, Selector: flags.selector})
+		return objectives{imported, imported.Problem}, err
+	}
+	if err := flags.own(name); err != nil {
+		return objectives{}, err
+	}
+	if version == spec.APIVersion {
+		defaults, err := serviceDefaults(filepath.Dir(name), "")
+		if err != nil {
+			return objectives{}, err
+		}
+		service, err := defaults.Parse(name, src)
+		return ownObjectives(service.SLO(), name, src), err
+	}
+	own, err := slo.Parse(name, src)
+	return ownObjectives(own, name, src), err
+}
+
+// checkAgainst compares objectives with the metrics that a source shows.
+func checkAgainst(ctx context.Context, source string, in objectives) error {
+	s, err := showMetrics(ctx, source, in.Spec)
+	if err != nil {
+		return err
+	}
+	return s.checkMetrics(in.Spec, in.problem)
+}
+
+// maxObjectives bounds a file of objectives: no other is larger, and a path such as
+// /dev/zero must not fill the memory.
+const maxObjectives = 1 << 20 // bytes
+
+// readInput reads a file, standard input for -, or the spec of the service in a
+// folder.
+func (g *globals) readInput(file string) (name string, src []byte, err error) {
+	if file == "-" {
+		src, err = readAtMost(g.Streams.In, "standard input", maxObjectives)
+		return "standard input", src, err
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		if file, err = findService(file); err != nil {
+			return "", nil, err
+		}
+		file = filepath.Join(file, spec.FileName)
+	}
+	src, err = readRegular(file, maxObjectives)
+	return filepath.ToSlash(file), src, err
+}
+
+// readRegular reads a regular file of limited size.
+func readRegular(file string, limit int64) (src []byte, err error) {
+	// Before it is opened: opening a pipe waits for a writer.
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file; name one, or write - for standard input", filepath.ToSlash(file))
+	}
+	opened, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	return readAtMost(opened, filepath.ToSlash(file), limit)
+}
+
+func readAtMost(from io.Reader, name string, limit int64) ([]byte, error) {
+	src, err := io.ReadAll(io.LimitReader(from, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(src)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d MiB; split it", name, limit>>20)
+	}
+	return src, nil
+}

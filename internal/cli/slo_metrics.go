@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/exposition"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// shown is what a page or a Prometheus shows of the metrics of objectives.
+type shown struct {
+	source  string
+	signals templates.Signals
+	// target are labels that the scrape adds to what a page shows. A Prometheus shows
+	// them itself.
+	target []string
+	// values are those of a label of a metric, nil where the source is a page.
+	values func(metric, label string) ([]string, error)
+}
+
+// showMetrics reads a page of metrics from a file or an address, or asks the
+// Prometheus at an address.
+func showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
+	page := shown{source: withoutPassword(source), target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
+	isAddress := strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
+	if isAddress && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
+		server, err := askPrometheus(ctx, source, spec)
+		if !errors.Is(err, exposition.ErrNoServer) {
+			return server, err
+		}
+	}
+	var src []byte
+	var err error
+	if isAddress {
+		src, err = fetchMetrics(ctx, source)
+	} else {
+		src, err = readRegular(source, maxPage)
+	}
+	if err != nil {
+		return shown{}, err
+	}
+	page.signals, err = exposition.Parse(page.source, src)
+	return page, err
+}
+
+// withoutPassword is a source as messages may name it.
+func withoutPassword(source string) string {
+	if u, err := url.Parse(source); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return source
+}
+
+func askPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, error) {
+	var metrics []string
+	for _, r := range spec.Reads() {
+		metrics = append(metrics, r.Metric)
+	}
+	signals, err := exposition.Server(ctx, address, metrics, fetchMetrics)
+	return shown{source: withoutPassword(address), signals: signals, values: func(metric, label string) ([]string, error) {
+		return exposition.Values(ctx, address, metric, label, fetchMetrics)
+	}}, err
+}
+
+// checkMetrics reports metrics, labels and bounds of the objectives that the source
+// does not show. Problem places a message in the file of the objectives.
+func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diag.Problem) error {
+	var problems diag.List
+	add := func(path, format string, args ...any) {
+		if p := problem(path, fmt.Sprintf(format, args...)); !slices.Contains(problems, p) {
+			problems = append(problems, p)
+		}
+	}
+	for _, r := range spec.Reads() {
+		m, ok := s.find(r.Metric)
+		if !ok {
+			hint := diag.DidYouMean(r.Metric, s.names(r.Bound > 0))
+			if hint == "" {
+				hint = "; write the name of one that it has"
+			}
+			add(r.Path, "%s has no metric %s%s", s.source, r.Metric, hint)
+			continue
+		}
+		s.checkLabels(r, m, add)
+		if r.Bound > 0 {
+			checkBound(r, m, add)
+		}
+		if err := s.checkSelector(r, spec, add); err != nil {
+			return err
+		}
+	}
+	return problems.Err()
+}
+
+// find is a metric, or the histogram or summary that a series is of.
+func (s shown) find(name string) (templates.Metric, bool) {
+	if m, ok := s.signals.Find(name); ok {
+		return m, true
+	}
+	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+		base, found := strings.CutSuffix(name, suffix)
+		if m, ok := s.signals.Find(base); found && ok && (m.Type == "histogram" || m.Type == "summary") {
+			return m, true
+		}
+	}
+	return templates.Metric{}, false
+}
+
+// names are those of histograms, or of everything that has values.
+func (s shown) names(histograms bool) []string {
+	var out []string
+	for _, m := range s.signals.Metrics {
+		base, isBucket := strings.CutSuffix(m.Name, "_bucket")
+		switch {
+		case histograms && (isBucket || m.Type == "histogram"):
+			out = append(out, base)
+		case !histograms && m.Type == "histogram":
+			out = append(out, m.Name+"_count", m.Name+"_bucket")
+		case !histograms:
+			out = append(out, m.Name)
+		}
+	}
+	return out
+}
+
+// checkLabels wants the labels that matchers and groups name.
+func (s shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+	known := slices.Concat(m.Labels, s.target)
+	for _, matcher := range r.Matchers {
+		if matcher.Name != semconv.LabelLessOrEqual && !slices.Contains(known, matcher.Name) {
+			add(r.Path, "metric %s has no label %s%s", r.Metric, matcher.Name, labelHint(matcher.Name, m.Labels))
+		}
+	}
+	for i, label := range r.GroupBy {
+		if !slices.Contains(known, label) {
+			path, _, _ := strings.Cut(r.Path, ".")
+			add(fmt.Sprintf("%s.groupBy[%d]", path, i), "metric %s has no label %s%s", r.Metric, label, labelHint(label, m.Labels))
+		}
+	}
+}
+
+// labelHint names the label that was meant, or those that there are.
+func labelHint(label string, known []string) string {
+	if hint := diag.DidYouMean(label, known); hint != "" {
+		return hint
+	}
+	if len(known) == 0 {
+		return "; it has no labels"
+	}
+	return "; it has " + strings.Join(known, ", ")
+}
+
+// checkBound wants a bucket with the bound, and names the nearest ones.
+func checkBound(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+	if len(m.Bounds) == 0 {
+		add(r.Path, "metric %s has no classic buckets; write the name of a histogram that has them", r.Metric)
+		return
+	}
+	i, found := slices.BinarySearch(m.Bounds, r.Bound)
+	if found {
+		return
+	}
+	var nearest []string
+	for _, bound := range m.Bounds[max(i-1, 0):min(i+1, len(m.Bounds))] {
+		nearest = append(nearest, spellBound(r.Metric, bound))
+	}
+	noun := "the nearest is "
+	if len(nearest) > 1 {
+		noun = "the nearest are "
+	}
+	add(r.BoundPath, "%s is not a bucket bound of %s; %s%s", spellBound(r.Metric, r.Bound), r.Metric, noun, strings.Join(nearest, " and "))
+}
+
+// spellBound writes a bound as a threshold is written, where it is a time.
+func spellBound(metric string, bound float64) string {
+	unit := map[string]time.Duration{"seconds": time.Second, "milliseconds": time.Millisecond, "microseconds": time.Microsecond}[metric[strings.LastIndex(metric, "_")+1:]]
+	if unit == 0 {
+		return strconv.FormatFloat(bound, 'g', -1, 64)
+	}
+	return time.Duration(bound*float64(unit) + 0.5).String()
+}
+
+// checkSelector wants series with the values of the selector. Those of other labels
+// may not exist before the first failure.
+func (s shown) checkSelector(r slo.Read, spec slo.Spec, add func(path, format string, args ...any)) error {
+	if s.values == nil {
+		return nil
+	}
+	for _, m := range r.Matchers {
+		if _, own := spec.Selector[m.Name]; !own && m.Name != semconv.LabelJob || m.Type != labels.MatchEqual {
+			continue
+		}
+		metric := r.Metric
+		if r.Bound > 0 {
+			metric += "_bucket"
+		}
+		values, err := s.values(metric, m.Name)
+		if err != nil {
+			return err
+		}
+		if len(values) > 0 && !slices.Contains(values, m.Value) {
+			add(r.Path, "metric %s has no series with %s; %s is one of %s", r.Metric, m, m.Name, strings.Join(values, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// prometheus answers as the HTTP API of Prometheus does for its metadata, below
+// a prefix: values of a label by the selector that is asked for.
+func prometheus(t *testing.T, prefix string, answers map[string][]string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, ok := strings.CutPrefix(r.URL.Path, prefix+"/api/v1/")
+		data, known := answers[strings.TrimSpace(path+" "+r.URL.Query().Get("match[]"))]
+		if !ok || r.URL.Query().Get("start") == "" {
+			http.NotFound(w, r)
+			return
+		}
+		if !known {
+			data = []string{}
+		}
+		if err := json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data}); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + prefix
+}
+
+const shopObjectives = `apiVersion: scaffold.slo/v1
+service: shop
+slos:
+- {name: a, objective: 99, indicator: {ratio: {total: requests_total, bad: 'requests_total{code="500"}'}}}
+- {name: b, objective: 99, groupBy: [queue], indicator: {latency: {threshold: 250ms, histogram: wait_seconds}}}
+`
+
+func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
+	t.Parallel()
+	answers := map[string][]string{
+		"label/__name__/values":                    {"requests_total", "wait_seconds_bucket", "wait_seconds_count", "wait_seconds_sum", "up"},
+		"labels requests_total":                    {"__name__", "code", "job", "instance"},
+		"labels wait_seconds_bucket":               {"__name__", "le", "queue", "job", "instance"},
+		"label/le/values wait_seconds_bucket":      {"0.1", "0.25", "1.0", "1", "+Inf"},
+		"label/job/values requests_total":          {"shop", "stock"},
+		"label/job/values wait_seconds_bucket":     {"shop"},
+		"label/cluster/values wait_seconds_bucket": {"eu"},
+	}
+	for name, test := range map[string]struct{ old, replacement, want string }{
+		"what is right": {"", "", ""},
+		"an unknown metric": {
+			"total: requests_total", "total: request_total",
+			`4:55: slos[0].indicator.ratio.total: URL has no metric request_total; did you mean "requests_total"?`,
+		},
+		"an unknown label":  {"code=", "status=", "4:76: slos[0].indicator.ratio.bad: metric requests_total has no label status; it has code, job, instance"},
+		"another bound":     {"250ms", "500ms", "5:79: slos[1].indicator.latency.threshold: 500ms is not a bucket bound of wait_seconds; the nearest are 250ms and 1s"},
+		"a bound above all": {"250ms", "1s250ms", "5:79: slos[1].indicator.latency.threshold: 1.25s is not a bucket bound of wait_seconds; the nearest is 1s"},
+		"an unknown group":  {"[queue]", "[queues]", `5:38: slos[1].groupBy[0]: metric wait_seconds has no label queues; did you mean "queue"?`},
+		"another job": {
+			"service: shop", "service: stock",
+			`5:97: slos[1].indicator.latency.histogram: metric wait_seconds has no series with job="stock"; job is one of shop`,
+		},
+		"a selector of a label that there is not": {
+			"service: shop", "service: shop\nselector: {region: eu}",
+			"5:55: slos[0].indicator.ratio.total: metric requests_total has no label region; it has code, job, instance\n" +
+				"f:5:76: slos[0].indicator.ratio.bad: metric requests_total has no label region; it has code, job, instance\n" +
+				"f:6:97: slos[1].indicator.latency.histogram: metric wait_seconds has no label region; it has queue, job, instance",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(shopObjectives, test.old) {
+				t.Fatalf("the file does not hold %q", test.old)
+			}
+			url := prometheus(t, "/prometheus", answers)
+			got := againstMetrics(t, strings.Replace(shopObjectives, test.old, test.replacement, 1), url+"/")
+			got = strings.ReplaceAll(got, url+"/", "URL")
+			if want := strings.TrimSuffix("f:"+test.want, "f:"); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestAPasswordForMetricsIsNotShown(t *testing.T) {
+	t.Parallel()
+	address := strings.Replace(prometheus(t, "", map[string][]string{"label/__name__/values": {"up"}}), "http://", "http://user:secret@", 1)
+	if got := againstMetrics(t, shopObjectives, address); !strings.Contains(got, "user:xxxxx@") || strings.Contains(got, "secret") {
+		t.Error(got)
+	}
+}
+
+func TestObjectivesAreComparedWithAPageAtAnAddress(t *testing.T) {
+	t.Parallel()
+	page := "# TYPE requests_total counter\nrequests_total{code=\"200\"} 1\n# TYPE wait_seconds histogram\n" +
+		"wait_seconds_bucket{queue=\"a\",le=\"0.25\"} 1\nwait_seconds_bucket{queue=\"a\",le=\"+Inf\"} 1\nwait_seconds_count{queue=\"a\"} 1\n"
+	for _, path := range []string{"/metrics", "/actuator/prometheus"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != path {
+				http.NotFound(w, r)
+				return
+			}
+			if _, err := w.Write([]byte(page)); err != nil {
+				t.Error(err)
+			}
+		}))
+		t.Cleanup(server.Close)
+		if got := againstMetrics(t, shopObjectives, server.URL+path); got != "" {
+			t.Errorf("%s: %s", path, got)
+		}
+		if got := againstMetrics(t, strings.Replace(shopObjectives, "code=", "status=", 1), server.URL+path); got != "f:4:76: slos[0].indicator.ratio.bad: metric requests_total has no label status; it has code" {
+			t.Errorf("%s: %s", path, got)
+		}
+		if got := againstMetrics(t, shopObjectives, server.URL+"/nothing"); !strings.Contains(got, "404 Not Found") {
+			t.Errorf("nothing there: %s", got)
+		}
+	}
+}
+
+// againstMetrics gives what scaffold slo says about objectives and a source of
+// metrics, without their lines; nothing when it compiles them.
+func againstMetrics(t *testing.T, objectives, source string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "shop.slo.yaml")
+	if err := os.WriteFile(file, []byte(objectives), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := newTerminal(nil)
+	code := Main(t.Context(), []string{"slo", file, "--metrics", source}, u.Factory)
+	if code == ExitDone {
+		return ""
+	}
+	if u.out.Len() > 0 {
+		t.Errorf("rules were written: %s", &u.out)
+	}
+	var lines []string
+	for line := range strings.Lines(u.err.String()) {
+		if !strings.HasPrefix(line, "    ") {
+			lines = append(lines, strings.TrimSpace(strings.ReplaceAll(line, filepath.ToSlash(file), "f")))
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,63 @@
+package exposition_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/exposition"
+	"github.com/observability-first/scaffold/templates"
+)
+
+const list = `{"status":"success","data":["__name__","wait_seconds_bucket","jobs_total","0.5","1","1.0","+Inf"]}`
+
+func TestServerReadsMetricsThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	get := func(_ context.Context, address string) ([]byte, error) {
+		switch {
+		case strings.Contains(address, "__name__/values"):
+			return []byte(`{"status":"success","data":["wait_seconds_bucket","jobs_total","other"]}`), nil
+		case strings.Contains(address, "/label/le/values"):
+			return []byte(list), nil
+		}
+		return []byte(`{"status":"success","data":["__name__","le","queue"]}`), nil
+	}
+	got, err := exposition.Server(t.Context(), "http://p.test/prefix/", []string{"wait_seconds", "jobs_total"}, get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := templates.Signals{Metrics: []templates.Metric{
+		{Name: "wait_seconds_bucket"},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.5, 1}},
+		{Name: "jobs_total", Labels: []string{"le", "queue"}},
+		{Name: "other"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestServerReportsWhatIsNoPrometheus(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"<html>", "", `{"status":"error","error":"too many"}`, `{"data":["a"]}`} {
+		_, err := exposition.Server(t.Context(), "http://p.test", nil, func(context.Context, string) ([]byte, error) { return []byte(answer), nil })
+		if !errors.Is(err, exposition.ErrNoServer) {
+			t.Errorf("%q: got %v, want ErrNoServer", answer, err)
+		}
+	}
+}
+
+func FuzzServer(f *testing.F) {
+	f.Add(list)
+	f.Add(`{"status":"success","data":null}`)
+	f.Fuzz(func(t *testing.T, answer string) {
+		signals, err := exposition.Server(t.Context(), "http://p.test", []string{"wait_seconds", "jobs_total"},
+			func(context.Context, string) ([]byte, error) { return []byte(answer), nil })
+		if err != nil && len(signals.Metrics) > 0 {
+			t.Errorf("%d metrics beside the error %v", len(signals.Metrics), err)
+		}
+	})
+}

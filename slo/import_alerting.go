@@ -1,0 +1,121 @@
+package slo
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// alertKind is where a value stands that the alerts of an objective carry.
+type alertKind int
+
+const (
+	alertLabels alertKind = iota
+	alertAnnotations
+	alertPage   // severity of pages
+	alertTicket // severity of tickets
+)
+
+// alertKey is one value that the alerts of an objective carry. Those of a service
+// share what they carry here, so that it can be imported where all objectives agree.
+type alertKey struct {
+	objective int
+	kind      alertKind
+	name      string
+	value     *yaml.Node
+	key       *yaml.Node
+	path      string
+}
+
+// alertKeys reads labels or annotations.
+func (im *importer) alertKeys(n *yaml.Node, path string, objective int, kind alertKind, keys ...string) {
+	for _, pair := range im.pairs(n, path, keys...) {
+		im.alerting = append(im.alerting, alertKey{objective, kind, pair[0].Value, pair[1], pair[0], path + "." + pair[0].Value})
+	}
+}
+
+// severity reads the severity of a tier. Other labels of one tier are dropped.
+func (im *importer) severity(n *yaml.Node, path string, objective int, kind alertKind, keys ...string) {
+	holder, last := keys[0], keys[1]
+	value := im.get(n, holder, last)
+	if value == nil {
+		return
+	}
+	im.alerting = append(im.alerting, alertKey{objective, kind, labelSeverity, value, value, path + "." + last})
+}
+
+// setAlerting takes over what the alerts of all objectives carry.
+func (im *importer) setAlerting() {
+	im.spec.Alerting.Labels, im.spec.Alerting.Annotations = map[string]string{}, map[string]string{}
+	for _, k := range im.alerting {
+		if why := im.notCarried(k); why != "" {
+			im.drop(k.key, k.path, why)
+			continue
+		}
+		value := valueOf(k.value)
+		switch {
+		case k.kind == alertPage:
+			im.spec.Alerting.Severities.Page = value
+		case k.kind == alertTicket:
+			im.spec.Alerting.Severities.Ticket = value
+		case k.kind == alertAnnotations:
+			im.spec.Alerting.Annotations[k.name] = value
+			im.came("alerting.annotations."+k.name, k.value, k.path)
+		case k.name == labelTeam:
+			im.spec.Owner = value
+			im.came("owner", k.value, k.path)
+		default:
+			im.spec.Alerting.Labels[k.name] = value
+			im.came("alerting.labels."+k.name, k.value, k.path)
+		}
+	}
+	im.apart()
+}
+
+// notCarried says why alerts cannot carry a value.
+func (im *importer) notCarried(k alertKey) string {
+	const template = "{{"
+	switch {
+	case k.value.Kind != yaml.ScalarNode || valueOf(k.value) == "":
+		return "is not text"
+	case strings.Contains(k.value.Value, template):
+		return "templates are not supported"
+	case k.kind == alertLabels && k.name != labelTeam && reservedLabel(k.name),
+		k.kind == alertAnnotations && slices.Contains(ownAnnotations(), k.name):
+		return "the rules write their own"
+	case !im.agreed(k):
+		return "all alerts of the service share it, and other objectives have another value or none"
+	}
+	return ""
+}
+
+// agreed says whether every objective has the value.
+func (im *importer) agreed(k alertKey) bool {
+	has := map[int]bool{}
+	for _, other := range im.alerting {
+		if other.kind != k.kind || other.name != k.name {
+			continue
+		}
+		if valueOf(other.value) != valueOf(k.value) {
+			return false
+		}
+		has[other.objective] = true
+	}
+	return len(has) == len(im.spec.SLOs)
+}
+
+// apart keeps the severities of pages and tickets different, which alone tell them
+// apart.
+func (im *importer) apart() {
+	severities := im.spec.WithDefaults().Alerting.Severities
+	if severities.Page != severities.Ticket {
+		return
+	}
+	im.spec.Alerting.Severities = Severities{}
+	for _, k := range im.alerting {
+		if k.kind == alertPage || k.kind == alertTicket {
+			im.drop(k.key, k.path, "pages and tickets need different severities")
+		}
+	}
+}

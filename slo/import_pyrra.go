@@ -1,0 +1,105 @@
+package slo
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// pyrraPrefix marks the labels and annotations of a resource that alerts carry.
+const pyrraPrefix = "pyrra.dev/"
+
+// pyrra imports a ServiceLevelObjective.
+func (im *importer) pyrra(doc *yaml.Node) {
+	im.serverKeys(doc)
+	i := len(im.spec.SLOs)
+	at := fmt.Sprintf("slos[%d]", i)
+	o := Objective{Description: im.text(doc, "spec", "description"), Target: Percent(im.text(doc, "spec", "target"))}
+	o.Name = im.name(doc, i, "metadata.name", "metadata", "name")
+	im.came(at+".description", im.find(doc, "spec", "description"), "spec.description")
+	im.came(at+".objective", im.find(doc, "spec", "target"), "spec.target")
+	body := im.find(doc, "spec")
+	if length := im.text(body, "window"); length != "" {
+		o.Window = im.period(body, i, "spec", "window", length)
+	} else {
+		im.at(body, "spec.window", "is missing; write "+known(Windows()))
+	}
+	o.Indicator, o.GroupBy = im.pyrraIndicator(doc, at)
+	im.spec.SLOs = append(im.spec.SLOs, o)
+	im.pyrraAlerts(doc, i)
+}
+
+func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, groupBy []string) {
+	n, path := im.find(doc, "spec", "indicator"), "spec.indicator"
+	im.came(at+".indicator", n, path)
+	for kind, instead := range map[string]string{
+		"bool_gauge":    "rules count events, and a gauge counts none; write a ratio of counters, such as of failed and of all probes",
+		"latencyNative": "only classic histograms are; write latency with a bucket and a count",
+	} {
+		if found := im.get(doc, "spec", "indicator", kind); found != nil {
+			im.at(keyOf(n, kind), path+"."+kind, "is not supported: "+instead)
+			im.ignore(found, "metric", "grouping", "total", "latency")
+			return Indicator{}, nil
+		}
+	}
+	kind, partKey := "ratio", "errors"
+	if child(n, "latency") != nil {
+		kind, partKey = "latency", "success"
+	}
+	body := im.get(doc, "spec", "indicator", kind)
+	path += "." + kind
+	if body == nil {
+		im.at(n, "spec.indicator", "has none; write ratio or latency")
+		return Indicator{}, nil
+	}
+	for j, label := range im.list(body, path+".grouping", "grouping") {
+		im.came(fmt.Sprintf("%s.groupBy[%d]", at, j), label, fmt.Sprintf("%s.grouping[%d]", path, j))
+		groupBy = append(groupBy, valueOf(label))
+	}
+	im.came(at+".groupBy", im.find(body, "grouping"), path+".grouping")
+	total, part := im.get(body, "total", "metric"), im.get(body, partKey, "metric")
+	if total == nil || part == nil {
+		im.at(body, path, "is not complete; write the metric of "+partKey+" and of total")
+		return Indicator{}, nil
+	}
+	im.came(at+".indicator.ratio.total", total, path+".total.metric")
+	for _, key := range []string{".ratio.bad", ".ratio.good", ".latency"} {
+		im.came(at+".indicator"+key, part, path+"."+partKey+".metric")
+	}
+	all, ok := im.counter(total, path+".total.metric")
+	some, partOK := im.counter(part, path+"."+partKey+".metric")
+	switch {
+	case !ok || !partOK:
+		return Indicator{}, nil
+	case kind == "latency":
+		return indicatorOf(all, some), groupBy
+	}
+	return Indicator{Ratio: &Ratio{Total: all.String(), Bad: some.String()}}, groupBy
+}
+
+// pyrraAlerts reads what alerts carry, and reports alerts that Pyrra leaves out.
+func (im *importer) pyrraAlerts(doc *yaml.Node, objective int) {
+	for key, kind := range map[string]alertKind{"labels": alertLabels, "annotations": alertAnnotations} {
+		metadata := im.get(doc, "metadata")
+		found := child(metadata, key)
+		if found == nil || found.Kind != yaml.MappingNode {
+			continue
+		}
+		im.mark(metadata, key)
+		for i := 0; i+1 < len(found.Content); i += 2 {
+			if name, ok := strings.CutPrefix(found.Content[i].Value, pyrraPrefix); ok {
+				im.used[found.Content[i]] = true
+				im.alerting = append(im.alerting, alertKey{objective, kind, name, target(found.Content[i+1]), found.Content[i], "metadata." + key + "." + found.Content[i].Value})
+			}
+		}
+	}
+	alerting, path := im.get(doc, "spec", "alerting"), "spec.alerting"
+	for key, off := range map[string]string{"disabled": "true", "burnrates": "false", "absent": "false"} {
+		if im.text(alerting, key) == off {
+			im.change(im.find(alerting, key), path+"."+key, "the rules still have these alerts; route them to a receiver that drops them")
+		}
+	}
+	im.severity(alerting, path+".severities", objective, alertPage, "severities", "fastBurn")
+	im.severity(alerting, path+".severities", objective, alertTicket, "severities", "slowBurn")
+}

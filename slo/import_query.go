@@ -1,0 +1,277 @@
+package slo
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// ratioSyntax is a share of good events in eight decimals, as exact as
+// [Percent].
+var ratioSyntax = regexp.MustCompile(`^([01]|[01]?\.[0-9]{1,8})$`)
+
+// windowTemplate is where sloth writes the window of a query.
+var windowTemplate = regexp.MustCompile(`\{\{-?\s*\.[wW]indow\s*-?\}\}`)
+
+// counter reads the query of one counter: a selector, or the sum of its rate or
+// increase.
+func (im *importer) counter(n *yaml.Node, path string) (selector, bool) {
+	expr, ok := im.expr(n, path)
+	if !ok {
+		return selector{}, false
+	}
+	return im.counterOf(n, path, expr)
+}
+
+func (im *importer) counterOf(n *yaml.Node, path string, expr parser.Expr) (selector, bool) {
+	sel, err := counterOf(expr)
+	if err != nil {
+		im.at(n, path, err.Error())
+	}
+	return sel, err == nil
+}
+
+// expr parses a query, with any window for the template of it.
+func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
+	query := windowTemplate.ReplaceAllString(valueOf(n), "5m")
+	if strings.TrimSpace(query) == "" {
+		im.at(n, path, "is empty; write a query")
+		return nil, false
+	}
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	if err == nil {
+		return expr, true
+	}
+	message := err.Error()
+	if parseErrs := (parser.ParseErrors)(nil); errors.As(err, &parseErrs) && len(parseErrs) > 0 {
+		message = parseErrs[0].Err.Error()
+	}
+	if strings.Contains(query, "{{") {
+		message = "templates other than {{.window}} are not supported"
+	}
+	im.at(n, path, "not PromQL: "+message)
+	return nil, false
+}
+
+// counterOf peels a sum and a rate or increase off a selector.
+func counterOf(expr parser.Expr) (selector, error) {
+	for {
+		switch e := expr.(type) {
+		case *parser.ParenExpr:
+			expr = e.Expr
+		case *parser.BinaryExpr:
+			if e.Op != parser.LOR || !isZero(e.RHS) {
+				return selector{}, notCounter(expr)
+			}
+			expr = e.LHS // no series is no event to the rules too
+		case *parser.AggregateExpr:
+			if e.Op != parser.SUM {
+				return selector{}, fmt.Errorf("%s is not supported; write the sum of the rate of a counter", e.Op)
+			}
+			if len(e.Grouping) > 0 {
+				return selector{}, errors.New("a sum by labels is not supported, because an objective has one budget; write a sum without them")
+			}
+			expr = e.Expr
+		case *parser.Call:
+			if e.Func.Name != "rate" && e.Func.Name != "increase" {
+				return selector{}, fmt.Errorf("%s is not supported, because rules count the growth of counters; write the rate of a counter", e.Func.Name)
+			}
+			expr = e.Args[0]
+		case *parser.MatrixSelector:
+			expr = e.VectorSelector
+		case *parser.VectorSelector:
+			if e.OriginalOffset != 0 || e.OriginalOffsetExpr != nil || e.Timestamp != nil || e.StartOrEnd != 0 || e.Anchored || e.Smoothed {
+				return selector{}, errors.New("offset, @ and other modifiers are not supported; write the selector without them")
+			}
+			return parseSelector(plainSelector(e))
+		default:
+			return selector{}, notCounter(expr)
+		}
+	}
+}
+
+func notCounter(expr parser.Expr) error {
+	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(expr.String(), 60))
+}
+
+// isZero recognises vector(0), which queries add for the time without a series.
+func isZero(expr parser.Expr) bool {
+	call, ok := bare(expr).(*parser.Call)
+	if !ok || call.Func.Name != "vector" {
+		return false
+	}
+	number, ok := bare(call.Args[0]).(*parser.NumberLiteral)
+	return ok && number.Val == 0
+}
+
+// bare is an expression without parentheses around it.
+func bare(expr parser.Expr) parser.Expr {
+	for {
+		paren, ok := expr.(*parser.ParenExpr)
+		if !ok {
+			return expr
+		}
+		expr = paren.Expr
+	}
+}
+
+// operands are the sides of a binary operator, without or vector(0) behind it.
+func operands(expr parser.Expr, op parser.ItemType) (left, right parser.Expr, ok bool) {
+	binary, ok := bare(expr).(*parser.BinaryExpr)
+	if ok && binary.Op == parser.LOR && isZero(binary.RHS) {
+		binary, ok = bare(binary.LHS).(*parser.BinaryExpr)
+	}
+	if !ok || binary.Op != op {
+		return nil, nil, false
+	}
+	return binary.LHS, binary.RHS, true
+}
+
+// ratio reads a query of a share: of bad events, or where good is set of good ones.
+func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
+	expr, ok := im.expr(n, path)
+	if !ok {
+		return Indicator{}
+	}
+	if one, rest, minus := operands(expr, parser.SUB); minus {
+		if number, isNumber := bare(one).(*parser.NumberLiteral); isNumber && number.Val == 1 {
+			expr, good = rest, !good
+		}
+	}
+	part, whole, ok := operands(expr, parser.DIV)
+	if !ok {
+		im.at(n, path, "is not a division of events by all events; write queries of both")
+		return Indicator{}
+	}
+	total, ok := im.counterOf(n, path, whole)
+	if !ok {
+		return Indicator{}
+	}
+	if good {
+		sel, ok := im.counterOf(n, path, part)
+		return indicatorIf(ok, indicatorOf(total, sel))
+	}
+	return im.badOf(n, path, part, total)
+}
+
+func indicatorIf(ok bool, in Indicator) Indicator {
+	if !ok {
+		return Indicator{}
+	}
+	return in
+}
+
+// badOf reads the bad events, which may be the total without the good ones.
+func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total selector) Indicator {
+	whole, part, minus := operands(expr, parser.SUB)
+	if !minus {
+		bad, ok := im.counterOf(n, path, expr)
+		return indicatorIf(ok, Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}})
+	}
+	all, ok := im.counterOf(n, path, whole)
+	if !ok {
+		return Indicator{}
+	}
+	good, ok := im.counterOf(n, path, part)
+	if ok && all.String() != total.String() {
+		im.at(n, path, fmt.Sprintf("subtracts good events from %s, and not from the total %s; write the total in both", all, total))
+		return Indicator{}
+	}
+	return indicatorIf(ok, indicatorOf(total, good))
+}
+
+// indicatorOf is the indicator of all and of the good events. Where one matcher
+// tells them apart, the bad ones can be counted.
+func indicatorOf(total, good selector) Indicator {
+	if latency, ok := latencyOf(good, total); ok {
+		return Indicator{Latency: &latency}
+	}
+	if bad := (countedEvents{total: total, bad: good}).withGood().good; bad != nil {
+		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}}
+	}
+	good.matchers = append([]*labels.Matcher{}, good.matchers...)
+	for i, m := range good.matchers {
+		// The bound of a bucket has two spellings.
+		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
+			good.matchers[i] = atMost(bound)
+		}
+	}
+	return Indicator{Ratio: &Ratio{Total: total.String(), Good: good.String()}}
+}
+
+// latencyOf recognises a histogram: good events are its bucket, all its count.
+func latencyOf(good, total selector) (Latency, bool) {
+	base, isCount := strings.CutSuffix(total.metric, "_count")
+	if !isCount || good.metric != base+"_bucket" {
+		return Latency{}, false
+	}
+	bound, bounded := "", false
+	rest := selector{metric: base}
+	for _, m := range good.matchers {
+		if m.Name == semconv.LabelLessOrEqual {
+			bound, bounded = oneBound(m)
+			continue
+		}
+		rest.matchers = append(rest.matchers, m)
+	}
+	same := selector{metric: base, matchers: total.matchers}
+	if !bounded || rest.String() != same.String() {
+		return Latency{}, false
+	}
+	// Exact, where a float would make 289.999999ms of 0.29.
+	value, ok := new(big.Rat).SetString(bound)
+	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
+		return Latency{}, false
+	}
+	value.Mul(value, big.NewRat(int64(unitOf(base)), 1))
+	if !value.IsInt() {
+		return Latency{}, false
+	}
+	return Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}, true
+}
+
+// boundSyntax keeps exponents out, which could ask for any number of digits.
+var boundSyntax = regexp.MustCompile(`^[0-9]{1,7}(\.[0-9]{1,9})?$`)
+
+// oneBound is the bound that a matcher selects, in one of its spellings or in both.
+func oneBound(m *labels.Matcher) (string, bool) {
+	spellings := []string{m.Value}
+	switch m.Type {
+	case labels.MatchEqual:
+	case labels.MatchRegexp:
+		spellings = strings.Split(m.Value, "|")
+	default:
+		return "", false
+	}
+	var bounds []float64
+	for _, text := range spellings {
+		bound, err := strconv.ParseFloat(text, 64)
+		if err != nil || !boundSyntax.MatchString(text) || len(bounds) > 0 && bounds[0] != bound {
+			return "", false
+		}
+		bounds = append(bounds, bound)
+	}
+	return spellings[0], true
+}
+
+// plainSelector writes a selector without an offset.
+func plainSelector(v *parser.VectorSelector) string {
+	sel := selector{metric: v.Name}
+	for _, m := range v.LabelMatchers {
+		if m.Name != model.MetricNameLabel {
+			sel.matchers = append(sel.matchers, m)
+		}
+	}
+	return sel.String()
+}

@@ -1,0 +1,119 @@
+package slo
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// service is what a document says about its service.
+type service struct {
+	name string // empty for a document of Pyrra
+	place
+}
+
+func (im *importer) serviceOf(doc *yaml.Node) service {
+	keys := []string{"spec", "service"}
+	switch im.version(doc) {
+	case slothVersion:
+		keys = []string{"service"}
+	case pyrraVersion:
+		return service{place: place{im.find(doc, "metadata", "name"), "metadata.name"}}
+	}
+	return service{name: im.text(doc, keys...), place: place{im.find(doc, keys...), strings.Join(keys, ".")}}
+}
+
+// setService names the service of objectives that name none.
+func (im *importer) setService() {
+	switch {
+	case im.spec.Service != "":
+		im.spec.Service = im.label("service", im.spec.Service)
+	case len(im.unnamed) == 0:
+	case im.options.Service != "":
+		im.spec.Service = im.options.Service
+	default:
+		im.spec.Service = label(im.commonJob())
+		if im.spec.Service == "" && len(im.unnamed) == 1 {
+			im.spec.Service = label(im.unnamed[0].Value)
+		}
+		if im.spec.Service == "" {
+			im.at(im.unnamed[0], "metadata.name", "the objectives have no job in common that could name their service; name it with --service")
+			return
+		}
+		im.came("service", im.unnamed[0], "service")
+		im.change(im.unnamed[0], "service", fmt.Sprintf("%q, because Pyrra has no services; --service sets another", im.spec.Service))
+	}
+}
+
+// label writes a name as a DNS label.
+func label(name string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case strings.ContainsRune("-_. /:", r):
+			return '-'
+		}
+		return r // reported by the check of names
+	}, name), "-")
+}
+
+// label writes the name at a path of the specification as a DNS label.
+func (im *importer) label(path, name string) string {
+	changed := label(name)
+	if p, ok := im.places[path]; ok && changed != name {
+		im.change(p.node, p.path, fmt.Sprintf("%q is written as %q", name, changed))
+	}
+	return changed
+}
+
+// commonJob is the one job that all queries name, or nothing.
+func (im *importer) commonJob() string {
+	jobs := map[string]bool{}
+	for _, o := range im.spec.SLOs {
+		if !o.Indicator.Custom() {
+			continue // a problem was reported
+		}
+		for _, s := range (scope{}).events(o).selectors() {
+			i := slices.IndexFunc(s.matchers, func(m *labels.Matcher) bool { return m.Name == semconv.LabelJob && m.Type == labels.MatchEqual })
+			if i < 0 {
+				return ""
+			}
+			jobs[s.matchers[i].Value] = true
+		}
+	}
+	if len(jobs) != 1 {
+		return ""
+	}
+	return slices.Collect(maps.Keys(jobs))[0]
+}
+
+// setSelector sets the selector and reports it: other tools have none.
+func (im *importer) setSelector() {
+	if len(im.problems) > 0 {
+		return
+	}
+	job, origin := im.commonJob(), "the job of the queries"
+	switch {
+	case len(im.options.Selector) > 0:
+		im.spec.Selector, origin = im.options.Selector, "as given"
+	case job != "":
+		im.spec.Selector = map[string]string{semconv.LabelJob: job}
+	default:
+		im.spec.Selector, origin = map[string]string{semconv.LabelJob: im.spec.Service}, "the name of the service"
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(im.spec.Selector)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%q", name, im.spec.Selector[name]))
+	}
+	im.change(&yaml.Node{}, "selector", fmt.Sprintf("%s, %s, is added to queries that do not match the label, and to up; --selector sets another",
+		strings.Join(pairs, ","), origin))
+}

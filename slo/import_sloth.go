@@ -1,0 +1,131 @@
+package slo
+
+import (
+	"fmt"
+
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+)
+
+// slothKeys are the keys that sloth's own files and its resource spell differently.
+type slothKeys struct {
+	body                               []string // of the specification
+	errorQuery, totalQuery, ratioQuery string
+	page, ticket                       string
+	prefix                             string // of paths
+}
+
+func plainSloth() slothKeys {
+	return slothKeys{errorQuery: "error_query", totalQuery: "total_query", ratioQuery: "error_ratio_query", page: "page_alert", ticket: "ticket_alert"}
+}
+
+func slothCRD() slothKeys {
+	return slothKeys{
+		body: []string{"spec"}, prefix: "spec.",
+		errorQuery: "errorQuery", totalQuery: "totalQuery", ratioQuery: "errorRatioQuery", page: "pageAlert", ticket: "ticketAlert",
+	}
+}
+
+// sloth imports a document of sloth.
+func (im *importer) sloth(doc *yaml.Node) {
+	keys := plainSloth()
+	if im.version(doc) == slothResource {
+		keys = slothCRD()
+		im.serverKeys(doc)
+	}
+	body := im.get(doc, keys.body...)
+	slos := im.list(body, keys.prefix+"slos", "slos")
+	if found := im.get(body, "slos"); len(slos) == 0 && (found == nil || found.Kind == yaml.SequenceNode) {
+		im.at(im.find(body, "slos"), keys.prefix+"slos", "has no objective; write at least one")
+	}
+	for j, n := range slos {
+		path := fmt.Sprintf("%sslos[%d]", keys.prefix, j)
+		if n.Kind != yaml.MappingNode {
+			im.at(n, path, "is not keys and values")
+			continue
+		}
+		im.slothObjective(n, path, keys)
+		objective := len(im.spec.SLOs) - 1
+		im.alertKeys(body, keys.prefix+"labels", objective, alertLabels, "labels")
+		im.alertKeys(n, path+".labels", objective, alertLabels, "labels")
+		im.slothAlerts(im.get(n, "alerting"), path+".alerting", objective, keys)
+	}
+	if found := im.get(body, "labels"); found != nil && len(slos) > 0 {
+		im.change(found, keys.prefix+"labels", "are labels of alerts, and not of recorded series")
+	}
+}
+
+func (im *importer) slothObjective(n *yaml.Node, path string, keys slothKeys) {
+	i := len(im.spec.SLOs)
+	o := Objective{Description: im.text(n, "description"), Window: DefaultWindow, Target: Percent(im.text(n, "objective"))}
+	o.Name = im.name(n, i, path+".name", "name")
+	im.came(fmt.Sprintf("slos[%d].objective", i), im.find(n, "objective"), path+".objective")
+	im.came(fmt.Sprintf("slos[%d].description", i), im.find(n, "description"), path+".description")
+	o.Indicator = im.slothIndicator(n, i, path, keys)
+	im.spec.SLOs = append(im.spec.SLOs, o)
+}
+
+func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothKeys) Indicator {
+	sli := im.get(n, "sli")
+	path += ".sli"
+	at := fmt.Sprintf("slos[%d].indicator", i)
+	im.came(at, im.find(n, "sli"), path)
+	if plugin := im.get(sli, "plugin"); plugin != nil {
+		im.at(keyOf(sli, "plugin"), path+".plugin", fmt.Sprintf("is not supported: the queries of the plugin %q are not in this file; write them as events", im.text(plugin, "id")))
+		im.ignore(plugin, "options")
+		return Indicator{}
+	}
+	if raw := im.get(sli, "raw", keys.ratioQuery); raw != nil {
+		return im.ratio(raw, path+".raw."+keys.ratioQuery, false)
+	}
+	events := im.get(sli, "events")
+	total, bad := im.get(events, keys.totalQuery), im.get(events, keys.errorQuery)
+	if total == nil || bad == nil {
+		im.at(im.find(n, "sli", "events"), path+".events", "is missing or not complete; write "+keys.totalQuery+" and "+keys.errorQuery)
+		return Indicator{}
+	}
+	im.came(at+".ratio.total", total, path+".events."+keys.totalQuery)
+	for _, part := range []string{".ratio.bad", ".ratio.good", ".latency"} {
+		im.came(at+part, bad, path+".events."+keys.errorQuery)
+	}
+	all, ok := im.counter(total, path+".events."+keys.totalQuery)
+	path += ".events." + keys.errorQuery
+	expr, badOK := im.expr(bad, path)
+	switch _, _, minus := operands(expr, parser.SUB); {
+	case ok && badOK:
+		return im.badOf(bad, path, expr, all)
+	case badOK && !minus:
+		im.counterOf(bad, path, expr)
+	}
+	return Indicator{}
+}
+
+// slothAlerts reads what alerts carry, and reports alerts that sloth leaves out.
+func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys slothKeys) {
+	if n == nil {
+		return
+	}
+	im.alertKeys(n, path+".labels", objective, alertLabels, "labels")
+	im.alertKeys(n, path+".annotations", objective, alertAnnotations, "annotations")
+	for _, tier := range []struct {
+		key  string
+		kind alertKind
+	}{{keys.page, alertPage}, {keys.ticket, alertTicket}} {
+		alert := im.get(n, tier.key)
+		if alert == nil {
+			continue
+		}
+		if im.text(alert, "disable") == "true" {
+			im.change(im.find(alert, "disable"), path+"."+tier.key+".disable", "the rules still have these alerts; route them to a receiver that drops them")
+		}
+		im.severity(alert, path+"."+tier.key+".labels", objective, tier.kind, "labels", labelSeverity)
+	}
+}
+
+// serverKeys marks what a Kubernetes API server adds to a resource.
+func (im *importer) serverKeys(doc *yaml.Node) {
+	im.ignore(doc, "status")
+	if metadata := im.get(doc, "metadata"); metadata != nil {
+		im.ignore(metadata, "creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+	}
+}

@@ -1,0 +1,498 @@
+package slo_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const slothFile = `version: prometheus/v1
+service: shop
+labels: {tier: "1", team: checkout}
+slo_plugins: {chain: [{id: x}]}
+slos:
+  - name: availability
+    objective: 99.95
+    description: Customers can buy.
+    labels: {category: availability}
+    sli:
+      events:
+        error_query: sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}])) or vector(0)
+        total_query: sum(rate(requests_total{job="shop"}[{{ .window }}]))
+    alerting:
+      name: ShopDown
+      labels: {channel: shop}
+      annotations: {summary: The shop is down., help: 'https://help.test', value: '{{ $value }}'}
+      page_alert: {labels: {severity: page, route: a}}
+      ticket_alert: {disable: true, labels: {severity: ticket}}
+  - name: Slow_Pages
+    objective: 99
+    sli:
+      events:
+        error_query: |
+          (
+            sum(rate(request_seconds_count{job="shop"}[{{.window}}]))
+            -
+            sum(rate(request_seconds_bucket{job="shop",le="0.29"}[{{.window}}]))
+          )
+        total_query: sum(rate(request_seconds_count{job="shop"}[{{.window}}]))
+    alerting:
+      labels: {channel: shop}
+      annotations: {help: 'https://help.test'}
+      page_alert: {labels: {severity: page}}
+      ticket_alert: {labels: {severity: ticket}}
+`
+
+// slothResource is slothFile as a resource of Kubernetes.
+func slothResource() string {
+	body := strings.TrimPrefix(slothFile, "version: prometheus/v1\n")
+	body = strings.NewReplacer("error_query", "errorQuery", "total_query", "totalQuery", "page_alert", "pageAlert",
+		"ticket_alert", "ticketAlert", "slo_plugins", "sloPlugins").Replace(body)
+	return "apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\nmetadata: {name: shop, uid: x}\nspec:\n  " +
+		strings.ReplaceAll(strings.TrimSuffix(body, "\n"), "\n", "\n  ") + "\nstatus: {processedSLOs: 2}\n"
+}
+
+const pyrraFile = `apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata:
+  name: shop-errors
+  namespace: prod
+  labels: {role: alert-rules, pyrra.dev/team: checkout}
+  annotations: {pyrra.dev/help: 'https://help.test', other: x}
+spec:
+  description: Customers can buy.
+  target: "99.5"
+  window: 2w
+  indicator:
+    ratio:
+      errors: {metric: 'failures_total{job="shop"}'}
+      total: {metric: 'requests_total{job="shop"}'}
+      grouping: [handler]
+  alerting:
+    absent: false
+    severities: {fastBurn: page}
+---
+apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata:
+  name: shop-latency
+  labels: {pyrra.dev/team: checkout}
+spec:
+  target: "90"
+  window: 4w
+  indicator:
+    latency:
+      success: {metric: 'request_seconds_bucket{job="shop",le="1.0"}'}
+      total: {metric: 'request_seconds_count{job="shop"}'}
+  alerting: {severities: {fastBurn: page}}
+`
+
+// alpha is the first example of open in the alpha version, where one counter counts
+// all requests and another the good ones.
+const alpha = `- apiVersion: openslo/v1alpha
+  kind: SLO
+  metadata: {name: availability, displayName: Orders}
+  spec:
+    service: orders
+    budgetingMethod: Occurrences
+    objectives:
+      - ratioMetrics:
+          incremental: true
+          good: {source: prometheus, queryType: promql, query: 'sum(increase(good_total{a="b"}[5m]))'}
+          total: {source: prometheus, queryType: promql, query: 'all_total{c="d"}'}
+        target: 0.99
+    timeWindows: [{count: 2, unit: Week, isRolling: true}]
+- apiVersion: openslo/v1alpha
+  kind: Service
+  metadata: {name: orders}
+`
+
+const referring = `apiVersion: openslo/v1
+kind: SLO
+metadata: {name: availability}
+spec:
+  service: orders
+  indicatorRef: errors
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.99}]
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: errors}
+spec: {ratioMetric: {rawType: failure, raw: {metricSource: {metricSourceRef: main, spec: {query: 'sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))'}}}}}
+---
+apiVersion: openslo/v1
+kind: DataSource
+metadata: {name: main}
+spec: {type: Prometheus}
+`
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	availability := slo.Objective{
+		Name: "availability", Description: "Customers can buy.", Target: "99.95", Window: "30d", MinBadEvents: new(5),
+		Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `requests_total{job="shop"}`, Bad: `requests_total{code=~"5..",job="shop"}`}},
+	}
+	slow := slo.Objective{
+		Name: "slow-pages", Target: "99", Window: "30d", MinBadEvents: new(5),
+		Indicator: slo.Indicator{Latency: &slo.Latency{Histogram: `request_seconds{job="shop"}`, Threshold: 290 * time.Millisecond}},
+	}
+	sloth := slo.Spec{
+		Service: "shop", Owner: "checkout", Selector: map[string]string{"job": "shop"}, SLOs: []slo.Objective{availability, slow},
+		Alerting: slo.Alerting{
+			Labels:      map[string]string{"tier": "1", "channel": "shop"},
+			Annotations: map[string]string{"help": "https://help.test"}, Severities: slo.Severities{Page: "page", Ticket: "ticket"},
+		},
+	}
+	orders := func(o slo.Objective) slo.Spec {
+		o.MinBadEvents = new(5)
+		return slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{o}}
+	}
+	failures := orders(slo.Objective{
+		Name: "availability", Target: "99", Window: "30d",
+		Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: "a_total", Bad: `a_total{b="c"}`}},
+	})
+	for name, test := range map[string]struct {
+		src     string
+		options slo.ImportOptions
+		want    slo.Spec
+		changed []string
+		dropped []string
+	}{
+		"a file of sloth": {
+			slothFile, slo.ImportOptions{}, sloth,
+			[]string{
+				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				"f:3:9: labels: are labels of alerts, and not of recorded series",
+				"f:19:31: slos[0].alerting.ticket_alert.disable: the rules still have these alerts; route them to a receiver that drops them",
+				`f:20:11: slos[1].name: "Slow_Pages" is written as "slow-pages"`,
+			},
+			[]string{
+				"f:4:1: slo_plugins",
+				"f:9:14: slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
+				"f:15:7: slos[0].alerting.name",
+				"f:17:21: slos[0].alerting.annotations.summary: the rules write their own",
+				"f:17:76: slos[0].alerting.annotations.value: templates are not supported",
+				"f:18:45: slos[0].alerting.page_alert.labels.route",
+			},
+		},
+		"a resource of sloth": {
+			slothResource(), slo.ImportOptions{}, sloth,
+			[]string{
+				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				"f:6:11: spec.labels: are labels of alerts, and not of recorded series",
+				"f:22:32: spec.slos[0].alerting.ticketAlert.disable: the rules still have these alerts; route them to a receiver that drops them",
+				`f:23:13: spec.slos[1].name: "Slow_Pages" is written as "slow-pages"`,
+			},
+			[]string{
+				"f:3:12: metadata.name",
+				"f:7:3: spec.sloPlugins",
+				"f:12:16: spec.slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
+				"f:18:9: spec.slos[0].alerting.name",
+				"f:20:23: spec.slos[0].alerting.annotations.summary: the rules write their own",
+				"f:20:78: spec.slos[0].alerting.annotations.value: templates are not supported",
+				"f:21:46: spec.slos[0].alerting.pageAlert.labels.route",
+			},
+		},
+		"resources of Pyrra": {
+			pyrraFile, slo.ImportOptions{},
+			slo.Spec{
+				Service: "shop", Owner: "checkout", Selector: map[string]string{"job": "shop"},
+				Alerting: slo.Alerting{Severities: slo.Severities{Page: "page", Ticket: "warning"}},
+				SLOs: []slo.Objective{
+					{
+						Name: "shop-errors", Description: "Customers can buy.", Target: "99.5", Window: "14d", MinBadEvents: new(5), GroupBy: []string{"handler"},
+						Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `requests_total{job="shop"}`, Bad: `failures_total{job="shop"}`}},
+					},
+					{
+						Name: "shop-latency", Target: "90", Window: "28d", MinBadEvents: new(5),
+						Indicator: slo.Indicator{Latency: &slo.Latency{Histogram: `request_seconds{job="shop"}`, Threshold: time.Second}},
+					},
+				},
+			},
+			[]string{
+				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
+				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
+			},
+			[]string{
+				"f:5:3: metadata.namespace",
+				"f:6:12: metadata.labels.role",
+				"f:7:17: metadata.annotations.pyrra.dev/help: all alerts of the service share it, and other objectives have another value or none",
+				"f:7:54: metadata.annotations.other",
+			},
+		},
+		"a list of the alpha version of OpenSLO, with good events of another metric": {
+			alpha, slo.ImportOptions{Selector: map[string]string{"cluster": "eu", "job": "o"}},
+			slo.Spec{Service: "orders", Selector: map[string]string{"cluster": "eu", "job": "o"}, SLOs: []slo.Objective{{
+				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
+				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `all_total{c="d"}`, Good: `good_total{a="b"}`}},
+			}}},
+			[]string{`f: selector: cluster="eu",job="o", as given, is added to queries that do not match the label, and to up; --selector sets another`},
+			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
+		},
+		"a bucket of some of the events, and two jobs": {
+			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{},
+			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{{
+				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
+				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2.0"}`}},
+			}}},
+			[]string{`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`},
+			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
+		},
+		"an indicator that is referred to, as a ratio of failures": {
+			referring, slo.ImportOptions{}, failures,
+			[]string{
+				`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`,
+				"f:5:3: spec.timeWindow: is missing; the period is 30d",
+			}, nil,
+		},
+		"a ratio of successes": {
+			strings.NewReplacer("rawType: failure, ", "rawType: success, ", "sum(rate(a_total{b=\"c\"}[5m])) /", "1 - sum(rate(a_total{b=\"c\"}[5m])) /").Replace(referring),
+			slo.ImportOptions{}, failures,
+			[]string{
+				`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`,
+				"f:5:3: spec.timeWindow: is missing; the period is 30d",
+			}, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !slo.Importable([]byte(test.src)) {
+				t.Error("the file is not importable")
+			}
+			got, err := slo.Import("f", []byte(test.src), test.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want.WithDefaults(), got.Spec, cmpopts.IgnoreUnexported(slo.Spec{}), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("specification differs (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.changed, got.Changed); diff != "" {
+				t.Errorf("changed differs (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.dropped, got.Dropped); diff != "" {
+				t.Errorf("dropped differs (-want +got):\n%s", diff)
+			}
+			rules, err := slo.Compile(got.Spec)
+			if err != nil {
+				t.Fatalf("the import does not compile: %v", err)
+			}
+			load(t, rules.RuleFile())
+		})
+	}
+}
+
+// The forms in which the same objectives are written make no difference.
+func TestImportReadsListsInAnyForm(t *testing.T) {
+	t.Parallel()
+	want, err := slo.Import("f", []byte(pyrraFile), slo.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second, _ := strings.Cut(pyrraFile, "---\n")
+	item := func(doc, indent string) string {
+		return indent + "- " + strings.ReplaceAll(strings.TrimSuffix(doc, "\n"), "\n", "\n"+indent+"  ") + "\n"
+	}
+	for name, src := range map[string]string{
+		"a list":                     item(first, "") + item(second, ""),
+		"a List of Kubernetes":       "apiVersion: v1\nkind: List\nitems:\n" + item(first, "") + item(second, ""),
+		"a list and a document":      item(first, "") + "---\n" + second,
+		"empty documents in between": "---\n---\n" + first + "---\n# nothing\n---\n" + second + "---\n",
+		"JSON":                       `[{"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjectiveList", "items": [` + inJSON(first) + "," + inJSON(second) + "]}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !slo.Importable([]byte(src)) {
+				t.Error("the file is not importable")
+			}
+			got, err := slo.Import("f", []byte(src), slo.ImportOptions{})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, src)
+			}
+			if diff := cmp.Diff(want.Spec, got.Spec, cmpopts.IgnoreUnexported(slo.Spec{})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if len(got.Dropped) != len(want.Dropped) || len(got.Changed) != len(want.Changed) {
+				t.Errorf("changed %q, dropped %q; want as many as %q and %q", got.Changed, got.Dropped, want.Changed, want.Dropped)
+			}
+		})
+	}
+}
+
+func TestImportPicksAService(t *testing.T) {
+	t.Parallel()
+	two := slothFile + "---\n" + strings.Replace(slothFile, "service: shop", "service: stock", 1)
+	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{}); err == nil || err.Error() !=
+		`f:38:10: service: "stock" is another service than "shop"; import one at a time, as with --service stock` {
+		t.Errorf("two services: %v", err)
+	}
+	got, err := slo.Import("f", []byte(two), slo.ImportOptions{Service: "stock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Spec.Service != "stock" || len(got.Spec.SLOs) != 2 || got.Dropped[0] != `f:2:10: service: the objectives of "shop"` {
+		t.Errorf("got the service %q with %d objectives, dropped %q", got.Spec.Service, len(got.Spec.SLOs), got.Dropped)
+	}
+	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{Service: "stok"}); err == nil || err.Error() !=
+		`f:1:1: no objectives of the service "stok"; the file has those of "shop", "stock"` {
+		t.Errorf("an unknown service: %v", err)
+	}
+	got, err = slo.Import("f", []byte(strings.ReplaceAll(pyrraFile, `job="shop"`, `app="shop"`)), slo.ImportOptions{Service: "web"})
+	if err != nil || got.Spec.Service != "web" {
+		t.Errorf("got the service %q for one that Pyrra does not name: %v", got.Spec.Service, err)
+	}
+}
+
+func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ src, old, replacement, want string }{
+		"an empty file":             {slothFile, slothFile, "", "f:1:1: the file is empty"},
+		"no YAML":                   {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
+		"a duplicate key":           {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
+		"a merge key":               {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
+		"a text as a document":      {slothFile, slothFile, "- apiVersion\n", "f:1:3: a document is text; write keys and values"},
+		"an alias as a document":    {slothFile, slothFile, "&a [*a]", "f:1:5: a document is an alias; write it out"},
+		"another version of a tool": {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
+		"a newer version of OpenSLO": {
+			alpha, "openslo/v1alpha", "openslo.com/v2alpha", `f:1:15: apiVersion: "openslo.com/v2alpha" is not supported; write openslo/v1`,
+		},
+		"an unknown kind of OpenSLO": {alpha, "kind: SLO", "kind: SLOs", `f:2:9: kind: "SLOs" is not a kind of openslo/v1alpha; objectives have the kind SLO; did you mean "SLO"?`},
+		"another kind of sloth":      {slothResource(), "PrometheusServiceLevel", "AlertWindows", `f:2:7: kind: "AlertWindows" is not supported; only PrometheusServiceLevel is`},
+		"another kind of Pyrra":      {pyrraFile, "ServiceLevelObjective", "Objective", `f:2:7: kind: "Objective" is not supported; only ServiceLevelObjective is`},
+		"no objectives": {
+			"kind: Service\napiVersion: v1\n", "v1", "v1",
+			`f:1:1: no objectives, but kind "Service" of apiVersion "v1"; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
+		},
+		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
+		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: is missing or not keys and values; write the objective in it"},
+		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: "shop-errors" is already the name of the objective on line 4; names are unique within a service`},
+		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name is 41 characters long; use at most 40"},
+		"a budget of nothing":         {slothFile, "99.95", "100", "f:7:16: slos[0].objective: 100 leaves no error budget"},
+		"no list of objectives":       {slothFile, "slos:\n", "slos: a\nx:\n", "f:5:7: slos: is not a list"},
+		"a plugin":                    {slothFile, "    sli:\n      events:", "    sli:\n      plugin: {id: p}\n      events:", `f:11:7: slos[0].sli.plugin: is not supported: the queries of the plugin "p" are not in this file; write them as events`},
+		"no total":                    {slothFile, "total_query", "all_query", "f:12:9: slos[0].sli.events: is missing or not complete; write total_query and error_query"},
+		"labels that are text":        {slothFile, "labels: {tier: \"1\", team: checkout}", "labels: x", "f:3:9: labels: is not keys and values"},
+		"a share that is no division": {slothFile, "events:\n        error_query", "raw:\n        error_ratio_query", "f:12:28: slos[0].sli.raw.error_ratio_query: is not a division of events by all events; write queries of both"},
+		"a function of gauges":        {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(avg_over_time(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: avg_over_time is not supported, because rules count the growth of counters; write the rate of a counter"},
+		"an aggregation":              {slothFile, `sum(rate(requests_total{job="shop"}[`, `max(rate(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: max is not supported; write the sum of the rate of a counter"},
+		"a sum by labels":             {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum by (a) (rate(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: a sum by labels is not supported, because an objective has one budget; write a sum without them"},
+		"an offset":                   {slothFile, `[{{ .window }}]`, `[{{ .window }}] offset 1h`, "f:13:22: slos[0].sli.events.total_query: offset, @ and other modifiers are not supported; write the selector without them"},
+		"a sum of two counters":       {slothFile, `[{{ .window }}]))`, `[{{ .window }}])) + sum(a_total)`, "f:13:22: slos[0].sli.events.total_query: sum(rate(requests_total{job=\"shop\"}[5m])) + sum(a_total) is not supported; write the rate of a counter"},
+		"another default":             {slothFile, "or vector(0)", "or vector(1)", "f:12:22: slos[0].sli.events.error_query: "},
+		"another template":            {slothFile, "{{ .window }}", "{{ .period }}", "f:13:22: slos[0].sli.events.total_query: not PromQL: templates other than {{.window}} are not supported"},
+		"no PromQL":                   {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
+		"another total":               {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
+		"native histograms":           {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: is not supported: only classic histograms are; write latency with a bucket and a count"},
+		"a gauge":                     {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: is not supported: rules count events, and a gauge counts none; write a ratio of counters, such as of failed and of all probes"},
+		"no indicator":                {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: has none; write ratio or latency"},
+		"half an indicator":           {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is not complete; write the metric of errors and of total"},
+		"another period":              {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: "1d" is not a known period; write 7d, 14d, 28d or 30d`},
+		"no period":                   {pyrraFile, "  window: 2w\n", "", "f:9:3: spec.window: is missing; write 7d, 14d, 28d or 30d"},
+		"a group by instance":         {pyrraFile, "[handler]", "[handler, instance]", `f:16:27: spec.indicator.ratio.grouping[1]: "instance" changes with each instance`},
+		"no name for the service":     {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common that could name their service; name it with --service"},
+		"a month":                     {alpha, "unit: Week", "unit: Month", `f:13:36: spec.timeWindows[0].unit: "Month" is not supported; write Day or Week`},
+		"no target":                   {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
+		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:17: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
+		"a composite objective":       {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
+		"a reference to nothing":      {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
+		"a source of another system":  {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(test.src, test.old) {
+				t.Fatalf("the document does not hold %q", test.old)
+			}
+			_, err := slo.Import("f", []byte(strings.Replace(test.src, test.old, test.replacement, 1)), slo.ImportOptions{})
+			if err == nil {
+				t.Fatal("it is imported")
+			}
+			var problems diag.List
+			if !errors.As(err, &problems) || len(problems) != 1 || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v\nwant one problem: %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsOfAnImportAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	src := strings.NewReplacer("99.95", "0.999", "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "rate(request_seconds_count", "irate(request_seconds_count", "name: Slow_Pages", "name: Slow%Pages").Replace(slothFile)
+	_, err := slo.Import("f", []byte(src), slo.ImportOptions{})
+	want := `f:7:16: slos[0].objective: 0.999 looks like a ratio; write 99.9
+f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis
+f:20:11: slos[1].name: "slow%pages" is not a DNS label; use lower-case letters, digits and single hyphens, beginning with a letter
+f:30:22: slos[1].sli.events.total_query: irate is not supported, because rules count the growth of counters; write the rate of a counter`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// Severities that are alike would wake people up for tickets.
+func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
+	t.Parallel()
+	got, err := slo.Import("f", []byte(strings.ReplaceAll(slothFile, "severity: ticket", "severity: page")), slo.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Spec.Alerting.Severities != (slo.Severities{Page: "critical", Ticket: "warning"}) {
+		t.Errorf("got %+v", got.Spec.Alerting.Severities)
+	}
+	if n := strings.Count(strings.Join(got.Dropped, "\n"), "pages and tickets need different severities"); n != 4 {
+		t.Errorf("%d are dropped, want 4: %q", n, got.Dropped)
+	}
+}
+
+func TestOwnFilesAreNotImported(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing"} {
+		if slo.Importable([]byte(src)) {
+			t.Errorf("%q is importable", src)
+		}
+	}
+}
+
+func inJSON(doc string) string {
+	data, err := toJSON([]byte(doc))
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func TestReadsAreTheMetricsThatObjectivesCount(t *testing.T) {
+	t.Parallel()
+	src := "apiVersion: scaffold.slo/v1\nservice: shop\nselector: {app: shop}\nslos:\n" +
+		"  - {name: a, objective: 99, groupBy: [queue], indicator: {ratio: {total: a_total, bad: 'b_total{code=\"1\"}'}}}\n" +
+		"  - {name: b, objective: 99, indicator: {ratio: {total: c_count, good: 'c_bucket{le=~\"2|2.0\"}'}}}\n" +
+		"  - {name: c, objective: 99, indicator: {latency: {threshold: 50ms, histogram: d_ms}}}\n" +
+		"  - {name: d, objective: 99, indicator: {availability: {}}}\n"
+	spec, err := slo.Parse("f", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range spec.Reads() {
+		got = append(got, fmt.Sprintf("%s %s%v%v %v %s", r.Path, r.Metric, r.Matchers, r.GroupBy, r.Bound, r.BoundPath))
+	}
+	want := []string{
+		`slos[0].indicator.ratio.total a_total[app="shop"][queue] 0 slos[0].indicator.ratio.total`,
+		`slos[0].indicator.ratio.bad b_total[code="1" app="shop"][queue] 0 slos[0].indicator.ratio.bad`,
+		`slos[1].indicator.ratio.total c_count[app="shop"][] 0 slos[1].indicator.ratio.total`,
+		`slos[1].indicator.ratio.good c[app="shop"][] 2 slos[1].indicator.ratio.good`,
+		`slos[2].indicator.latency.histogram d_ms[app="shop"][] 50 slos[2].indicator.latency.threshold`,
+		`slos[3].indicator.availability http_server_routed_requests_total[app="shop"][] 0 slos[3].indicator.availability`,
+		`slos[3].indicator.availability http_server_routed_requests_total[app="shop" outcome=~"server_error|shed"][] 0 slos[3].indicator.availability`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

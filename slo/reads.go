@@ -1,0 +1,67 @@
+package slo
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// Read is one metric that an objective counts.
+type Read struct {
+	Path     string // key of the specification, as in slos[0].indicator.ratio.bad
+	Metric   string // without _bucket or _count where a bucket is read
+	Matchers []*labels.Matcher
+	GroupBy  []string // labels that the objective is grouped by
+	// Bound is that of the bucket that is read, in the unit of the histogram; 0 for
+	// a counter.
+	Bound     float64
+	BoundPath string // key of the specification that sets the bound
+
+	key string // within the indicator
+}
+
+// Reads lists the metrics that the objectives count: what must exist for their
+// rules to work.
+func (s Spec) Reads() []Read {
+	s = s.WithDefaults()
+	sc := newScope(s)
+	var out []Read
+	for i, o := range s.SLOs {
+		for _, r := range sc.events(o).reads() {
+			metric, bound := "ratio."+r.key, "ratio."+r.key
+			switch {
+			case o.Indicator.Availability != nil:
+				metric, bound = "availability", "availability"
+			case o.Indicator.Latency != nil:
+				metric, bound = "latency.histogram", "latency.threshold"
+			}
+			at := fmt.Sprintf("slos[%d].indicator.", i)
+			r.Path, r.BoundPath, r.GroupBy = at+metric, at+bound, o.GroupBy
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func read(key string, s selector) Read {
+	r := Read{key: key, Metric: s.metric, Matchers: s.matchers}
+	base, isBucket := strings.CutSuffix(s.metric, "_bucket")
+	for i, m := range s.matchers {
+		if bound, ok := oneBound(m); ok && isBucket && m.Name == semconv.LabelLessOrEqual {
+			r.Metric, r.Matchers = base, slices.Delete(slices.Clone(s.matchers), i, i+1)
+			r.Bound, _ = strconv.ParseFloat(bound, 64)
+		}
+	}
+	return r
+}
+
+func (e countedEvents) reads() []Read { return []Read{read("total", e.total), read("bad", e.bad)} }
+func (e goodEvents) reads() []Read    { return []Read{read("total", e.total), read("good", e.good)} }
+func (e timedEvents) reads() []Read {
+	return []Read{{Metric: e.histogram.metric, Matchers: e.histogram.matchers, Bound: e.bound}}
+}
