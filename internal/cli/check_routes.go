@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -23,7 +23,7 @@ type routesCheck struct{}
 
 func (routesCheck) Name() string { return "routes" }
 
-func (routesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (routesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	declared, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
 	if err != nil || declared == nil {
 		return nil, err // the check for drift tells of it
@@ -45,7 +45,7 @@ func (routesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	for i, o := range objectives {
 		checkRoute(doc, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
 	}
-	return problems(doc.Err()), nil
+	return lint.Broken("", spec.FileName, doc.Err()), nil
 }
 
 // checkRoute compares an objective with routes such as "GET /v1/orders/{id}".
@@ -69,21 +69,4 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 // each lists words in order, each once.
 func each(words []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
-}
-
-// problems are the findings of a list of problems.
-func problems(err error) []Finding {
-	var list diag.List
-	if !errors.As(err, &list) {
-		return nil
-	}
-	var findings []Finding
-	for _, p := range list {
-		message := p.Message
-		if p.Path != "" {
-			message = p.Path + ": " + message
-		}
-		findings = append(findings, Finding{Path: p.File, Line: p.Line, Column: p.Column, Message: message})
-	}
-	return findings
 }

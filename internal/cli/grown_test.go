@@ -103,7 +103,7 @@ func TestAServiceThatGrew(t *testing.T) {
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.check(cli.ExitDrift,
 		"route GET /v1/hello is new; run scaffold generate", "metric visits_total is new; run scaffold generate",
-		"observability/boards/own/visits.json:1: panel Visits, target A: metric visits_total is not declared")
+		"observability/boards/own/visits.json:1:133: panel Visits, target A: metric visits_total is not declared")
 
 	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
 		t.Fatalf("generate: status %d\n%s%s", status, out, errs)
@@ -137,7 +137,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		".github/workflows/own.yaml:5: builds with Go 1.22, go.mod says 1.26.8; use one of them in both",
 		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/defaults.gen.go",
-		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared [unknown-metric]",
+		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary, no description",
 		"observability/boards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/boards/own/uid.json: observability/boards/shop-overview.json has the uid shop-overview, too",
