@@ -106,10 +106,19 @@ func (r *checked) add(check string, found []lint.Finding) {
 	for _, f := range found {
 		f.Check = check
 		r.Findings = append(r.Findings, f)
+	}
+	r.Faults += faults(found)
+}
+
+// faults counts the findings that are no warnings.
+func faults(found []lint.Finding) int {
+	n := 0
+	for _, f := range found {
 		if !f.Warning {
-			r.Faults++
+			n++
 		}
 	}
+	return n
 }
 
 func (g *globals) printChecked(r checked, found []lint.Finding) {

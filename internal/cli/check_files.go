@@ -208,9 +208,19 @@ func (rulesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	doc, err := readSpec(t.Dir)
+	if err != nil {
+		return nil, err
+	}
 	var findings []lint.Finding
 	for _, note := range rules.Notes {
-		findings = append(findings, lint.Finding{File: spec.FileName, Warning: true, Message: note})
+		f := lint.Finding{File: spec.FileName}
+		name, _, _ := strings.Cut(note, ": ")
+		if i := slices.IndexFunc(doc.objectives, func(o slo.Objective) bool { return o.Name == name }); i >= 0 {
+			f.Line, f.Column = doc.Place(fmt.Sprintf("slos[%d]", i), 0)
+		}
+		f.Message, f.Warning = note, true
+		findings = append(findings, f)
 	}
 	return findings, nil
 }

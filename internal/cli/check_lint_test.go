@@ -49,6 +49,7 @@ func serviceOf(tb testing.TB, src string) Target {
 		tb.Fatal(err)
 	}
 	t := Target{Dir: tb.TempDir(), Service: service}
+	put(tb, t, spec.FileName, src)
 	for _, f := range tree {
 		if strings.HasPrefix(f.Path, "observability/") || strings.HasPrefix(f.Path, "deploy/") {
 			put(tb, t, f.Path, string(f.Data))

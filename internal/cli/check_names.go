@@ -30,9 +30,10 @@ func (namesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
 	if o.signals == nil {
-		return nil, nil // the check for drift tells of it
+		return nil, nil // the check for drift reports it
 	}
-	return o.unknownNames(), nil
+	inSpec, err := inSpec(t, *o.signals)
+	return append(inSpec, withoutCaused(o.unknownNames(), t, inSpec)...), err
 }
 
 // lintCheck looks for rules and boards that cannot mean what they say.
@@ -43,9 +44,13 @@ func (lintCheck) Name() string { return "lint" }
 func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	o, err := observe(t)
 	if err != nil {
-		return nil, nil //nolint:nilerr // the check of the names tells of it
+		return nil, nil //nolint:nilerr // the check of the names reports it
 	}
-	return o.lints(), nil
+	if o.signals == nil {
+		return o.lints(), nil
+	}
+	inSpec, err := inSpec(t, *o.signals)
+	return withoutCaused(o.lints(), t, inSpec), err
 }
 
 // observe reads the rules and boards of a service, its own and the user's. The
@@ -53,7 +58,7 @@ func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 func observe(t Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
-		target: slices.Concat(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.SLO().Identity()),
+		target: targetLabels(t.Service),
 		scrape: t.Service.Telemetry.ScrapeInterval, closed: true, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
 	o.exclusions = generatedExclusions(t.Service)
@@ -82,6 +87,11 @@ func observe(t Target) (observed, error) {
 	signals, err := templates.ParseSignals(telemetryPath, src)
 	o.signals = &signals
 	return o, err
+}
+
+// targetLabels are the labels that the scrape of a service adds.
+func targetLabels(s spec.Service) []string {
+	return slices.Concat(slices.Collect(maps.Keys(s.Telemetry.Selector)), s.SLO().Identity())
 }
 
 // owned is 1 for a file of the user's own.

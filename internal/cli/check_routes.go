@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,18 +31,12 @@ func (routesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names tells of it
 	}
-	src, err := os.ReadFile(filepath.Join(t.Dir, spec.FileName))
+	doc, err := readSpec(t.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("read the spec: %w", err)
+		return nil, err
 	}
-	doc, err := yamldoc.Parse(spec.FileName, src)
-	if err != nil {
-		return nil, fmt.Errorf("read the spec: %w", err)
-	}
-	var objectives []slo.Objective
-	doc.DecodeKey("slos", &objectives)
-	for i, o := range objectives {
-		checkRoute(doc, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
+	for i, o := range doc.objectives {
+		checkRoute(doc.Document, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
 	}
 	return lint.Broken("", spec.FileName, doc.Err()), nil
 }

@@ -145,6 +145,22 @@ func TestCheckFindsFaults(t *testing.T) {
 	)
 }
 
+// A mistake in the spec is reported there by generate, which writes the files all the
+// same, and by check.
+func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: routes, objective: 99, groupBy: [http_rout], indicator: {availability: {}}}\n")
+	const want = `slos[0].groupBy[0]: "http_server_requests_total" has no label http_rout; did you mean "http_route"? [unknown-label]`
+	status, out, errs := s.scaffold("generate", s.dir)
+	if status != cli.ExitDrift || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/ShopRoutesErrorBudgetBurn.md") {
+		t.Errorf("generate: status %d, %s%s", status, out, errs)
+	}
+	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "fault   ") != 1 || !strings.Contains(out, want) {
+		t.Errorf("check: status %d, %s", status, out)
+	}
+}
+
 // A service that does not build is told of, and nothing of it is lost.
 func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 	t.Parallel()
