@@ -57,13 +57,13 @@ func Free(query string) bool {
 func ParsePromQL(query string) (parser.Expr, error) {
 	p := parser.NewParser(parser.Options{})
 	tree, err := p.ParseExpr(PromQL(query))
-	if err == nil || !Free(query) {
-		return tree, err
-	}
-	if tree, errNames := p.ParseExpr(fillIn(query, "v"+Chosen)); errNames == nil {
+	if err == nil {
 		return tree, nil
 	}
-	return nil, err
+	if tree, errNames := p.ParseExpr(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
+		return tree, nil
+	}
+	return nil, err // the parser gives a part of the tree beside an error
 }
 
 // Varies says whether a part of a query that [PromQL] gave has a choice in it.
