@@ -228,7 +228,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			world := promlint.NewWorld(nil, 15*time.Second)
-			world.UnitsGuessed = true
+			world.Open = true
 			got := ""
 			for _, f := range boardlint.Check(boardlint.Input{World: world, Boards: []boardfile.Board{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {

@@ -103,10 +103,7 @@ func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, er
 
 func (r *checked) add(check string, found []lint.Finding) {
 	r.Checks = append(r.Checks, check)
-	for _, f := range found {
-		f.Check = check
-		r.Findings = append(r.Findings, f)
-	}
+	r.Findings = append(r.Findings, ofCheck(check, found)...)
 	r.Faults += faults(found)
 }
 

@@ -63,7 +63,7 @@ scaffold lint --rules rules/ --prometheus http://localhost:9090 --target-labels 
 
 No service is needed. ` + "`--rules` and `--dashboards`" + ` take files and directories and may be repeated; a file that is named is read alone. Rule
 files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources. In a directory, YAML without groups, tests of rules and JSON
-that is not a dashboard are skipped.
+that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 
 | names are compared with | unknown metrics and records | unknown labels |
 |---|---|---|

@@ -33,7 +33,7 @@ type observed struct {
 	// that the rules are all that there are.
 	closed, complete bool
 	// What nobody stated.
-	targetGuessed, scrapeGuessed, unitsGuessed bool
+	targetGuessed, scrapeGuessed bool
 	// partial says that some files of a directory with exclusions were not read.
 	partial  bool
 	runbooks bool
@@ -113,7 +113,7 @@ func (o *observed) unknownNames() []lint.Finding {
 // lints runs every lint of rules and dashboards.
 func (o *observed) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.scrape)
-	world.ScrapeGuessed, world.UnitsGuessed = o.scrapeGuessed, o.unitsGuessed
+	world.ScrapeGuessed, world.Open = o.scrapeGuessed, !o.closed
 	for _, f := range o.rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {

@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
 )
 
@@ -136,7 +132,6 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		// Without other sources telemetry.json is all that there is.
 		closed: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", complete: len(o.rules) > 0,
 	}
-	in.unitsGuessed = !in.closed
 	if err := g.readSignals(ctx, o, &in); err != nil {
 		return err
 	}
@@ -150,7 +145,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	}
 	in.runbooks = in.keepsRunbooks()
 	report.TargetLabels = in.guessTarget()
-	found := slices.Concat(in.named(namesCheck{}.Name(), in.unknownNames()), in.named(lintCheck{}.Name(), in.lints()))
+	found := slices.Concat(ofCheck(namesCheck{}.Name(), in.unknownNames()), ofCheck(lintCheck{}.Name(), in.lints()))
 	lint.Sort(found)
 	if o.updateBaseline {
 		return g.writeBaseline(o.baseline, found)
@@ -180,9 +175,9 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	return nil
 }
 
-func (o *observed) named(check string, found []lint.Finding) []lint.Finding {
+func ofCheck(name string, found []lint.Finding) []lint.Finding {
 	for i := range found {
-		found[i].Check = check
+		found[i].Check = name
 	}
 	return found
 }
@@ -243,127 +238,6 @@ func (g *globals) writeBaseline(name string, found []lint.Finding) error {
 	return nil
 }
 
-// readNamed reads the files that the flags name, and the exclusions beside them.
-func (o *observed) readNamed(from lintOptions, report *linted) error {
-	var dirs, files []string // that were named
-	for _, kind := range []struct {
-		named, endings []string
-		add            func(name string, src []byte, found bool)
-	}{
-		{from.rules, ruleEndings(), o.addRulesFound},
-		{from.dashboards, boardEndings(), func(name string, src []byte, found bool) {
-			if !o.addBoard(name, src, found) {
-				report.Skipped = append(report.Skipped, name)
-			}
-		}},
-	} {
-		seen := map[string]bool{}
-		for _, name := range kind.named {
-			info, err := os.Stat(name)
-			if err != nil {
-				return notThere(name, err)
-			}
-			read := []string{name}
-			if info.IsDir() {
-				dirs = append(dirs, name)
-				read = inDir(name, kind.endings)
-			} else {
-				files = append(files, name)
-			}
-			for _, file := range read {
-				if file = filepath.Clean(file); seen[file] {
-					continue
-				}
-				seen[file] = true
-				src, err := os.ReadFile(file)
-				if err != nil {
-					return notThere(file, err)
-				}
-				kind.add(filepath.ToSlash(file), src, info.IsDir())
-			}
-		}
-	}
-	o.partial = len(files) > 0
-	return o.excludeFrom(dirs, files)
-}
-
-func inDir(dir string, endings []string) []string {
-	found := below(dir, ".", endings...)
-	for i := range found {
-		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
-	}
-	return found
-}
-
-func notThere(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist; name a file or a directory", name)
-	}
-	return err
-}
-
-// addRulesFound leaves out what is in a directory of rules and is something else,
-// such as the configuration of Alertmanager.
-func (o *observed) addRulesFound(name string, src []byte, found bool) {
-	if found && !mayHoldRules(src) {
-		return
-	}
-	o.addRules(name, src)
-}
-
-// mayHoldRules goes by the keys at the left edge: groups, or the resource that
-// operators take. JSON has no such edge and is read.
-func mayHoldRules(src []byte) bool {
-	for line := range strings.Lines(string(src)) {
-		line = strings.NewReplacer("\"", "", "'", "").Replace(line)
-		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") {
-			return true
-		}
-	}
-	return false
-}
-
-// excludeFrom reads the exclusions of directories and below, and those beside files.
-func (o *observed) excludeFrom(dirs, files []string) error {
-	var names []string
-	for _, dir := range dirs {
-		names = append(names, inDir(dir, []string{lint.FileName})...)
-	}
-	for _, file := range files {
-		names = append(names, filepath.Join(filepath.Dir(file), lint.FileName))
-	}
-	for i, name := range names {
-		names[i] = filepath.Clean(name)
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		src, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		o.addExclusions(filepath.ToSlash(name), src)
-	}
-	return nil
-}
-
-// keepsRunbooks says whether these alerts have runbooks: one that has none among
-// them was forgotten.
-func (o *observed) keepsRunbooks() bool {
-	for _, f := range o.rules {
-		for _, g := range f.Groups {
-			for _, r := range g.Rules {
-				if r.Annotations["runbook_url"] != "" {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // guessTarget adds labels to those of the scrape that the queries use of several
 // metrics and that none has, unless the labels were listed. It returns them.
 func (o *observed) guessTarget() []string {
@@ -374,23 +248,4 @@ func (o *observed) guessTarget() []string {
 	guessed := o.known().TargetLabels(queries)
 	o.target = slices.Concat(o.target, guessed)
 	return guessed
-}
-
-// addBoard reads a dashboard, and says whether the file may be one. One that was
-// found in a directory need not be.
-func (o *observed) addBoard(name string, src []byte, found bool) bool {
-	board, err := boardfile.Parse(name, src)
-	_, isOther := errors.AsType[*boardfile.OtherJSONError](err)
-	_, isBroken := errors.AsType[*json.SyntaxError](err)
-	if found && (isOther || isBroken && !bytes.Contains(src, []byte(`"panels"`))) {
-		return false
-	}
-	if err != nil {
-		broken := lint.Broken("dashboard-file", name, err)
-		broken[0].Warning = found && !isBroken // a form that is not read
-		o.broken = append(o.broken, broken...)
-		return true
-	}
-	o.boards = append(o.boards, board)
-	return true
 }

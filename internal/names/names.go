@@ -8,6 +8,7 @@
 package names
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,8 +39,13 @@ type Known struct {
 	records bool                 // all rules are known: a recorded name that none of them records is wrong
 	signals bool                 // the declared signals are known
 
+	rules []Recorded
+
 	// Others may exist beside the known ones, so that an unknown one is a warning.
 	otherMetrics, otherLabels bool
+	// certain has the same names, and any label of the scrape on each declared metric.
+	// Nil when these labels are known.
+	certain *Known
 }
 
 // Catalog lists the rules of this package.
@@ -76,13 +82,14 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 	} {
 		k.metrics[name] = target
 	}
+	k.rules = recorded
 	k.record(recorded)
 	return k
 }
 
 // OnlyRecords is what is known without declared signals: the recorded names.
 func OnlyRecords(recorded []Recorded) Known {
-	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true}
+	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true, rules: recorded}
 	k.record(recorded)
 	return k
 }
@@ -104,6 +111,16 @@ func (k Known) OtherMetrics() Known {
 // adds: a label that is not known is a warning then.
 func (k Known) OtherLabels() Known {
 	k.otherLabels = true
+	certain := k
+	certain.metrics, certain.open = maps.Clone(k.metrics), map[string]bool{}
+	for name := range certain.metrics {
+		certain.open[name] = true
+	}
+	for _, r := range k.rules {
+		certain.metrics[r.Name], certain.open[r.Name] = nil, false
+	}
+	certain.record(k.rules)
+	k.certain = &certain
 	return k
 }
 

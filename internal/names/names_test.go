@@ -137,6 +137,27 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 	}
 }
 
+// The labels of a result are certain where an aggregation lists them, also through a
+// record, and not where the scrape may add some.
+func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
+	t.Parallel()
+	k := names.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}, []names.Recorded{
+		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
+	}, nil).OtherLabels()
+	for expr, want := range map[string]bool{
+		"up": false, "rate(jobs_total[5m])": false, "instance:jobs:rate5m": false,
+		"sum by (kind) (jobs_total)": true, "kind:jobs:rate5m": true, "absent(up)": true, "sum(up)": true,
+	} {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if labels, closed := k.LabelsOf(tree); closed != want || expr == "kind:jobs:rate5m" && !slices.Equal(labels, []string{"kind"}) {
+			t.Errorf("%s: got %q, closed %v", expr, labels, closed)
+		}
+	}
+}
+
 // A running Prometheus has names, and any labels.
 func TestNamesAloneAreKnown(t *testing.T) {
 	t.Parallel()

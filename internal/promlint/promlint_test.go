@@ -115,7 +115,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 	t.Parallel()
 	declared := world(t)
 	guessed := promlint.NewWorld(nil, 15*time.Second)
-	guessed.ScrapeGuessed, guessed.UnitsGuessed = true, true
+	guessed.ScrapeGuessed, guessed.Open = true, true
+	page := declared
+	page.Open = true
 	for _, tc := range []struct {
 		name, expr string
 		in         promlint.World
@@ -127,6 +129,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"whether it ever happened", "jobs_total > 0", declared, "counter-rate", true},
 		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 0", declared, "delta-counter", false},
 		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
+		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
 		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
 		{"a scrape interval that was stated", "rate(jobs_total[15s])", declared, "rate-range", false},
 		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},

@@ -100,7 +100,7 @@ func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 	}
 	records := w.recordsOf(s)
 	if len(records) == 0 {
-		if w.Metrics == nil && !strings.Contains(name, ":") {
+		if (w.Metrics == nil || w.Open) && !strings.Contains(name, ":") {
 			return w.unitOfName(name, Metric{})
 		}
 		return Unit{}, false
@@ -149,13 +149,13 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return Unit{Bytes: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		u := ratio()
-		u.Guessed = w.UnitsGuessed && m.Unit == "" // some exporters write percents
+		u.Guessed = w.Open && m.Unit == "" // some exporters write percents
 		return u, true
-	case m.Unit != "", amount(base), unitInside(base) && w.UnitsGuessed:
+	case m.Unit != "", amount(base), unitInside(base) && w.Open:
 		return Unit{}, false
 	case strings.HasSuffix(name, "_total"):
 		u := number1()
-		u.Guessed = w.UnitsGuessed
+		u.Guessed = w.Open
 		return u, true
 	}
 	return Unit{}, false

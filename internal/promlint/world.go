@@ -38,9 +38,11 @@ type World struct {
 	Metrics map[string]Metric
 	// Scrape is how far apart the samples of a scraped series are.
 	Scrape time.Duration
-	// ScrapeGuessed says that no one stated the scrape interval, UnitsGuessed that a
-	// metric without a unit may have one all the same.
-	ScrapeGuessed, UnitsGuessed bool
+	// ScrapeGuessed says that no one stated the scrape interval.
+	ScrapeGuessed bool
+	// Open says that there are metrics beside the declared ones, and that one without a
+	// unit may have one all the same.
+	Open bool
 
 	records map[string][]*recorded // by name
 }
@@ -116,7 +118,7 @@ func (w World) kindOf(s *parser.VectorSelector) Kind {
 	if m, ok := w.Metrics[name]; ok {
 		return m.Kind
 	}
-	if w.Metrics != nil || strings.Contains(name, ":") {
+	if w.Metrics != nil && !w.Open || strings.Contains(name, ":") {
 		return Unknown
 	}
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
