@@ -95,7 +95,7 @@ func (sc scope) events(o Objective) events {
 		histogram := sc.own(in.Latency.Histogram)
 		return timedEvents{
 			name: o.Name, histogram: histogram,
-			bound: bound(histogram.metric, in.Latency.Threshold),
+			bound: BucketBound(histogram.metric, in.Latency.Threshold),
 		}
 	case in.Ratio.Good != "":
 		return goodEvents{name: o.Name, total: sc.own(in.Ratio.Total), good: sc.own(in.Ratio.Good)}
@@ -122,7 +122,7 @@ func (sc scope) latency(o Objective) events {
 	success := labels.MustNewMatcher(labels.MatchEqual, semconv.LabelOutcome, semconv.OutcomeSuccess)
 	e := timedEvents{
 		name: name, histogram: routes.with(success), byRoute: new(routes.with(success)),
-		bound: bound(semconv.HTTPServerRequestDuration, o.Indicator.Latency.Threshold), idle: &requests,
+		bound: BucketBound(semconv.HTTPServerRequestDuration, o.Indicator.Latency.Threshold), idle: &requests,
 	}
 	if !o.byRoute() {
 		e.histogram, e.idle = sc.metric(semconv.HTTPServerRoutedRequestDuration, success), nil
@@ -247,8 +247,9 @@ func atMost(bound float64) *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, text+"|"+text+".0")
 }
 
-// bound is a threshold in the unit of the histogram.
-func bound(metric string, threshold time.Duration) float64 {
+// BucketBound is a threshold in the unit of the histogram, which the end of the
+// metric's name says: the le of the bucket with the events that are good.
+func BucketBound(metric string, threshold time.Duration) float64 {
 	f, _ := big.NewRat(int64(threshold), int64(unitOf(metric))).Float64()
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ type Variable struct {
 	Multi, IncludeAll        bool
 	Refresh                  int      // 0 never, 1 when the board loads, 2 when the time range changes
 	Current                  []string // the values that the file has chosen
-	Line                     int
+	Line, Column             int
 }
 
 // Panel is one panel.
@@ -50,7 +51,7 @@ type Panel struct {
 	Library                        bool   // its queries are in Grafana and not in the file
 	Transformed                    bool   // transformations stand between queries and picture
 	Units                          bool   // an override gives some of the fields another unit
-	Line                           int    // where the panel begins
+	Line, Column                   int    // where the panel begins
 }
 
 // Target is one query.
@@ -62,7 +63,7 @@ type Target struct {
 	Datasource                Datasource // the panel's where the target has none
 	Instant, Exemplar, Hidden bool
 	Format, ProfileType       string
-	Line                      int // of Expr, or where the target begins
+	Line, Column              int // of Expr, or where the target begins
 }
 
 // Datasource names a data source. A file of an old Grafana has a name alone,
@@ -81,8 +82,12 @@ func Parse(name string, src []byte) (Board, error) {
 	if err != nil {
 		return Board{}, err
 	}
-	if why := notClassic(root); why != "" {
-		return Board{}, fmt.Errorf("%s:%d:1: %s", name, max(root.line, 1), why)
+	if why, known := notClassic(root); why != "" {
+		err := fmt.Errorf("%s:%d:1: %s", name, max(root.line, 1), why)
+		if !known {
+			err = &OtherJSONError{err}
+		}
+		return Board{}, err
 	}
 	b := Board{
 		File: name, UID: root.get("uid").text(), Title: root.get("title").text(), Tags: root.get("tags").texts(),
@@ -99,26 +104,65 @@ func Parse(name string, src []byte) (Board, error) {
 	for _, row := range root.get("rows").items { // Grafana 4 and older
 		b.Panels = append(b.Panels, panels(row.get("title").text(), row.get("panels"))...)
 	}
+	resolve(&b)
 	return b, nil
 }
 
-// notClassic says what a document is, if it is no classic board.
-func notClassic(n node) string {
+// resolve gives data sources that a variable chooses the type that the variable has.
+func resolve(b *Board) {
+	types := map[string]string{}
+	for _, v := range b.Variables {
+		if v.Type == "datasource" {
+			types[v.Name] = v.Query
+		}
+	}
+	give := func(d *Datasource) {
+		if d.Type == "" && grafanaVariable.FindString(d.UID) == d.UID {
+			d.Type = types[variableName(d.UID)]
+		}
+	}
+	for i := range b.Variables {
+		give(&b.Variables[i].Datasource)
+	}
+	for i := range b.Annotations {
+		give(&b.Annotations[i].Datasource)
+	}
+	for i := range b.Panels {
+		give(&b.Panels[i].Datasource)
+		for j := range b.Panels[i].Targets {
+			give(&b.Panels[i].Targets[j].Datasource)
+		}
+	}
+}
+
+// OtherJSONError is about a document that has nothing of a dashboard, such as the
+// configuration of another program.
+type OtherJSONError struct{ err error }
+
+func (e *OtherJSONError) Error() string { return e.err.Error() }
+
+// Unwrap gives what the document is instead.
+func (e *OtherJSONError) Unwrap() error { return e.err }
+
+// notClassic says what a document is, if it is not a classic dashboard, and whether
+// it is a dashboard in another form.
+func notClassic(n node) (why string, dashboard bool) {
+	kind := n.get("kind").text()
 	switch {
 	case n.items != nil:
-		return "a list, not a Grafana board; write each board into a file of its own"
+		return "a list, not a Grafana dashboard; write each dashboard into a file of its own", slices.ContainsFunc(n.items, func(item node) bool { return item.has("panels") })
 	case n.fields == nil:
-		return "not a Grafana board, which is a JSON object; export one with Share > Export"
+		return "not a Grafana dashboard, which is a JSON object; export one with Share > Export", false
 	case n.has("apiVersion") && n.has("spec"):
-		return fmt.Sprintf("a resource (%s), not a classic board; export it as classic JSON, or write what is under spec into a file if that has panels", n.get("apiVersion").text())
+		return fmt.Sprintf("a resource (%s), not a classic dashboard; export it as classic JSON, or write what is under spec into a file if that has panels", n.get("apiVersion").text()), kind == "Dashboard"
 	case n.has("elements") && n.has("layout"):
-		return "a board in schema v2 (elements and layout), which is not read; export it as classic JSON"
+		return "a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON", true
 	case n.get("dashboard").fields != nil && !n.has("panels"):
-		return "the answer of Grafana's API, not a board; write what is under dashboard into the file"
+		return "a response of Grafana's API, not a dashboard; write what is under dashboard into the file", n.get("dashboard").has("panels")
 	case !n.has("panels") && !n.has("rows") && !n.has("schemaVersion"):
-		return "not a Grafana board: it has neither panels nor schemaVersion"
+		return "not a Grafana dashboard: it has neither panels nor schemaVersion", false
 	}
-	return ""
+	return "", true
 }
 
 // panels reads a list of panels. An open row holds those that follow it, a
@@ -141,7 +185,7 @@ func panel(row string, n node) Panel {
 	p := Panel{
 		ID: n.get("id").number(), Type: n.get("type").text(), Title: n.get("title").text(), Description: n.get("description").text(),
 		Unit: n.get("fieldConfig", "defaults", "unit").text(), Datasource: datasource(n.get("datasource")),
-		Links: links(n.get("links")), Row: row, Library: n.has("libraryPanel"), Transformed: len(n.get("transformations").items) > 0, Line: n.line,
+		Links: links(n.get("links")), Row: row, Library: n.has("libraryPanel"), Transformed: len(n.get("transformations").items) > 0, Line: n.line, Column: n.column,
 	}
 	p.Links = append(p.Links, links(n.get("fieldConfig", "defaults", "links"))...)
 	for _, o := range n.get("fieldConfig", "overrides").items {
@@ -166,14 +210,14 @@ func target(n node, inherited Datasource) Target {
 	t := Target{
 		RefID: n.get("refId").text(), Datasource: datasource(n.get("datasource")),
 		Instant: n.get("instant").yes(), Exemplar: n.get("exemplar").yes(), Hidden: n.get("hide").yes(),
-		Format: n.get("format").text(), ProfileType: n.get("profileTypeId").text(), Line: n.line,
+		Format: n.get("format").text(), ProfileType: n.get("profileTypeId").text(), Line: n.line, Column: n.column,
 	}
 	if t.Datasource == (Datasource{}) {
 		t.Datasource = inherited
 	}
 	for _, key := range []string{"expr", "query", "labelSelector"} { // Prometheus and Loki, Tempo, Pyroscope
 		if held := n.get(key); held.text() != "" {
-			t.Expr, t.Line = held.text(), held.line
+			t.Expr, t.Line, t.Column = held.text(), held.line, held.column
 			break
 		}
 	}
@@ -196,7 +240,7 @@ func variable(n node) Variable {
 	v := Variable{
 		Name: n.get("name").text(), Type: n.get("type").text(), Label: n.get("label").text(), Datasource: datasource(n.get("datasource")),
 		Multi: n.get("multi").yes(), IncludeAll: n.get("includeAll").yes(), Refresh: n.get("refresh").number(),
-		Current: n.get("current", "value").texts(), Line: n.line,
+		Current: n.get("current", "value").texts(), Line: n.line, Column: n.column,
 	}
 	for _, at := range []node{n.get("query"), n.get("query", "query"), n.get("definition")} {
 		if v.Query = at.text(); v.Query != "" {
@@ -244,7 +288,7 @@ func (b Board) All() iter.Seq2[Panel, Target] {
 }
 
 // Prometheus says whether the data source is one that PromQL is for. Without a
-// type it is Grafana's default, which usually is.
+// type it may be any; Grafana's default usually is.
 func (d Datasource) Prometheus() bool {
 	return d.Type == "prometheus" || d.Type == "" && !strings.HasPrefix(d.UID, "-- ")
 }

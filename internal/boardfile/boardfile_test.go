@@ -1,6 +1,7 @@
 package boardfile_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,29 +50,29 @@ func TestABoardIsReadWithItsPlaces(t *testing.T) {
 		File: "shop.json", UID: "shop", Title: "Shop", Tags: []string{"a"}, Editable: true,
 		Links: []boardfile.Link{{Title: "Next", URL: "/grafana/d/other-1/x?from=now", DashboardUID: "other-1"}},
 		Variables: []boardfile.Variable{
-			{Name: "datasource", Type: "datasource", Query: "prometheus", Current: []string{"default"}, Line: 5},
+			{Name: "datasource", Type: "datasource", Query: "prometheus", Current: []string{"default"}, Line: 5, Column: 5},
 			{
-				Name: "job", Type: "query", Query: "label_values(up, job)", Datasource: boardfile.Datasource{UID: "${datasource}"},
-				Multi: true, IncludeAll: true, Refresh: 2, Current: []string{"$__all"}, Line: 6,
+				Name: "job", Type: "query", Query: "label_values(up, job)", Datasource: boardfile.Datasource{Type: "prometheus", UID: "${datasource}"},
+				Multi: true, IncludeAll: true, Refresh: 2, Current: []string{"$__all"}, Line: 6, Column: 5,
 			},
 		},
-		Annotations: []boardfile.Target{{RefID: "Deploys", Expr: "x", Datasource: prometheus, Hidden: true, Line: 8}},
+		Annotations: []boardfile.Target{{RefID: "Deploys", Expr: "x", Datasource: prometheus, Hidden: true, Line: 8, Column: 134}},
 		Panels: []boardfile.Panel{
 			{
 				ID: 1, Type: "stat", Title: "Before any row", Description: "All of it. Empty until v1.2 runs. Then it fills.", Unit: "s", Datasource: prometheus,
 				Targets: []boardfile.Target{
-					{RefID: "A", Expr: "up", Datasource: prometheus, Line: 14},
-					{RefID: "B", Expr: `{a="b"}`, Datasource: boardfile.Datasource{Type: "loki", UID: "l"}, Hidden: true, Line: 15},
-					{RefID: "C", Expr: "{ status = error }", Datasource: boardfile.Datasource{Type: "tempo"}, Line: 16},
-					{RefID: "D", Expr: "{}", Datasource: boardfile.Datasource{Type: "grafana-pyroscope-datasource"}, ProfileType: "cpu", Line: 17},
+					{RefID: "A", Expr: "up", Datasource: prometheus, Line: 14, Column: 17},
+					{RefID: "B", Expr: `{a="b"}`, Datasource: boardfile.Datasource{Type: "loki", UID: "l"}, Hidden: true, Line: 15, Column: 75},
+					{RefID: "C", Expr: "{ status = error }", Datasource: boardfile.Datasource{Type: "tempo"}, Line: 16, Column: 65},
+					{RefID: "D", Expr: "{}", Datasource: boardfile.Datasource{Type: "grafana-pyroscope-datasource"}, ProfileType: "cpu", Line: 17, Column: 96},
 				},
-				Links: []boardfile.Link{{Title: "Trace", URL: "d/trace", DashboardUID: "trace"}, {Title: "Far", URL: "https://x.test/"}}, Units: true, Line: 10,
+				Links: []boardfile.Link{{Title: "Trace", URL: "d/trace", DashboardUID: "trace"}, {Title: "Far", URL: "https://x.test/"}}, Units: true, Line: 10, Column: 5,
 			},
 			{
-				Title: "In the open row", Row: "Open", Line: 21,
-				Targets: []boardfile.Target{{RefID: "A", Expr: "a", Instant: true, Exemplar: true, Format: "table", Line: 21}},
+				Title: "In the open row", Row: "Open", Line: 21, Column: 5,
+				Targets: []boardfile.Target{{RefID: "A", Expr: "a", Instant: true, Exemplar: true, Format: "table", Line: 21, Column: 69}},
 			},
-			{Title: "In the shut row", Row: "Shut", Library: true, Line: 22},
+			{Title: "In the shut row", Row: "Shut", Library: true, Line: 22, Column: 68},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -100,21 +101,21 @@ func TestRowsOfAnOldGrafanaAreRead(t *testing.T) {
 func TestWhatIsNoClassicBoardIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
-		{"half a file", "{\n  \"panels\": [", `b.json:2:14: not JSON: unexpected end of JSON input; export the board again, or mend it there`},
-		{"a comma too many", "{\n  \"panels\": [1,]\n}", `b.json:2:16: not JSON: invalid character ']' looking for beginning of value; export the board again, or mend it there`},
-		{"columns are characters", `{"ä": x}`, `b.json:1:7: not JSON: invalid character 'x' looking for beginning of value; export the board again, or mend it there`},
-		{"nothing", "", `b.json:1:1: not JSON: unexpected end of JSON input; export the board again, or mend it there`},
-		{"two documents", `{"panels":[]} {}`, `b.json:1:15: not JSON: invalid character '{' after top-level value; export the board again, or mend it there`},
-		{"a word", `"board"`, `b.json:1:1: not a Grafana board, which is a JSON object; export one with Share > Export`},
-		{"a list of boards", `[{"panels":[]}]`, `b.json:1:1: a list, not a Grafana board; write each board into a file of its own`},
-		{"another JSON file", `{"name":"x"}`, `b.json:1:1: not a Grafana board: it has neither panels nor schemaVersion`},
-		{"schema v2", `{"title":"x","elements":{},"layout":{}}`, `b.json:1:1: a board in schema v2 (elements and layout), which is not read; export it as classic JSON`},
+		{"half a file", "{\n  \"panels\": [", `b.json:2:14: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
+		{"a comma too many", "{\n  \"panels\": [1,]\n}", `b.json:2:16: not JSON: invalid character ']' looking for beginning of value; export the dashboard again, or correct it there`},
+		{"columns are characters", `{"ä": x}`, `b.json:1:7: not JSON: invalid character 'x' looking for beginning of value; export the dashboard again, or correct it there`},
+		{"nothing", "", `b.json:1:1: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
+		{"two documents", `{"panels":[]} {}`, `b.json:1:15: not JSON: invalid character '{' after top-level value; export the dashboard again, or correct it there`},
+		{"a word", `"board"`, `b.json:1:1: not a Grafana dashboard, which is a JSON object; export one with Share > Export`},
+		{"a list of boards", `[{"panels":[]}]`, `b.json:1:1: a list, not a Grafana dashboard; write each dashboard into a file of its own`},
+		{"another JSON file", `{"name":"x"}`, `b.json:1:1: not a Grafana dashboard: it has neither panels nor schemaVersion`},
+		{"schema v2", `{"title":"x","elements":{},"layout":{}}`, `b.json:1:1: a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON`},
 		{
 			"a resource", `{"apiVersion":"dashboard.grafana.app/v1","kind":"Dashboard","spec":{"panels":[]}}`,
-			`b.json:1:1: a resource (dashboard.grafana.app/v1), not a classic board; export it as classic JSON, or write what is under spec into a file if that has panels`,
+			`b.json:1:1: a resource (dashboard.grafana.app/v1), not a classic dashboard; export it as classic JSON, or write what is under spec into a file if that has panels`,
 		},
-		{"an answer of the API", `{"meta":{},"dashboard":{"panels":[]}}`, `b.json:1:1: the answer of Grafana's API, not a board; write what is under dashboard into the file`},
-		{"a bottomless pit", `{"panels":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, `b.json: values nest deeper than 200 levels; this is no board that Grafana wrote`},
+		{"an answer of the API", `{"meta":{},"dashboard":{"panels":[]}}`, `b.json:1:1: a response of Grafana's API, not a dashboard; write what is under dashboard into the file`},
+		{"a bottomless pit", `{"panels":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, `b.json: values nest deeper than 200 levels; Grafana writes no such dashboard`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,6 +209,68 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("panel at %d, target at %d of %d lines", p.Line, target.Line, lines)
 			}
 			p.EmptyUntil()
+			if at := from(src, target.Line, target.Column); !strings.HasPrefix(at, "{") && !strings.HasPrefix(at, `"`) {
+				t.Errorf("a target at %d:%d, which is %.10q", target.Line, target.Column, at)
+			}
 		}
 	})
+}
+
+// from is the text of a file from a line and a column on.
+func from(src []byte, line, column int) string {
+	lines := strings.SplitN(strings.TrimPrefix(string(src), "\ufeff"), "\n", line+1)
+	if runes := []rune(lines[line-1]); column >= 1 && column <= len(runes) {
+		return string(runes[column-1:])
+	}
+	return ""
+}
+
+// Minified dashboards have all panels on one line, which columns tell apart.
+func TestPlacesInOneLineAreTold(t *testing.T) {
+	t.Parallel()
+	src := []byte(`{"title":"Größe","panels":[{"title":"A","targets":[{"expr":"up"}]},{"title":"B","targets":[{"expr":"down"},{"refId":"C"}]}]}`)
+	b, err := boardfile.Parse("b.json", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for p, target := range b.All() {
+		got = append(got, from(src, p.Line, p.Column)[:12], from(src, target.Line, target.Column)[:4])
+	}
+	if want := []string{`{"title":"A"`, `"up"`, `{"title":"B"`, `"dow`, `{"title":"B"`, `{"re`}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A variable of the dashboard says which kind of data source it chooses.
+func TestDataSourcesHaveTheTypeOfTheirVariable(t *testing.T) {
+	t.Parallel()
+	b, err := boardfile.Parse("b.json", []byte(`{"templating":{"list":[{"name":"logs","type":"datasource","query":"loki"}]},"panels":[
+		{"targets":[{"expr":"a","datasource":"$logs"},{"expr":"b","datasource":{"uid":"${logs}"}},{"expr":"c","datasource":"$other"},{"expr":"d","datasource":"x$logs"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, target := range b.All() {
+		got = append(got, target.Expr+target.Datasource.Type)
+	}
+	if want := []string{"aloki", "bloki", "c", "d"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// In a directory, JSON of other programs is told apart from dashboards in a form that
+// is not read.
+func TestOtherJSONIsToldFromDashboards(t *testing.T) {
+	t.Parallel()
+	for src, other := range map[string]bool{
+		`{"name":"x"}`: true, `[1]`: true, `"x"`: true, `{"apiVersion":"v1","kind":"List","spec":{}}`: true, `{"dashboard":{"a":1}}`: true,
+		`{"apiVersion":"dashboard.grafana.app/v1","kind":"Dashboard","spec":{}}`: false, `{"elements":{},"layout":{}}`: false,
+		`[{"panels":[]}]`: false, `{"dashboard":{"panels":[]}}`: false, `{`: false,
+	} {
+		_, err := boardfile.Parse("b.json", []byte(src))
+		if _, isOther := errors.AsType[*boardfile.OtherJSONError](err); err == nil || isOther != other {
+			t.Errorf("%s: other JSON is %v: %v", src, isOther, err)
+		}
+	}
 }

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 	"unicode/utf8"
 )
 
 // node is one JSON value with the place where it begins.
 type node struct {
-	value  any             // string, bool, json.Number or nil; unused for the two below
-	fields map[string]node // of an object; of a key that is there twice the last counts, as in browsers
-	items  []node          // of a list
-	line   int
+	value        any             // string, bool, json.Number or nil; unused for the two below
+	fields       map[string]node // of an object; of a key that is there twice the last counts, as in browsers
+	items        []node          // of a list
+	line, column int             // from 1; columns count characters
 }
 
 // get follows keys; what is not there is the empty node.
@@ -70,26 +71,43 @@ const maxDepth = 200
 
 // reader makes nodes from tokens.
 type reader struct {
+	src   []byte
 	dec   *json.Decoder
 	lines []int // offset at which each line begins
+
+	// at is an offset up to which columns of its line were counted: a file of one
+	// line would be counted from its start for each of its values.
+	at, column int
 }
 
-func (r *reader) line() int {
-	at := int(r.dec.InputOffset()) - 1 // the last byte of the token
-	return sort.Search(len(r.lines), func(i int) bool { return r.lines[i] > at })
+// place is where the next token begins: behind what the decoder has read, and
+// behind what JSON has between tokens.
+func (r *reader) place() (line, column int) {
+	at := int(r.dec.InputOffset())
+	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
+		at++
+	}
+	line = sort.Search(len(r.lines), func(i int) bool { return r.lines[i] > at })
+	if begin := r.lines[line-1]; begin > r.at || r.at == 0 {
+		r.at, r.column = begin, 1
+	}
+	r.column += utf8.RuneCount(r.src[r.at:at])
+	r.at = at
+	return line, r.column
 }
 
 // read reads one value. The source is known to be JSON, so that tokens come in
 // an order that makes sense.
 func (r *reader) read(depth int) (node, error) {
 	if depth > maxDepth {
-		return node{}, fmt.Errorf("values nest deeper than %d levels; this is no board that Grafana wrote", maxDepth)
+		return node{}, fmt.Errorf("values nest deeper than %d levels; Grafana writes no such dashboard", maxDepth)
 	}
+	line, column := r.place()
 	token, err := r.dec.Token()
 	if err != nil {
 		return node{}, err
 	}
-	n := node{value: token, line: r.line()}
+	n := node{value: token, line: line, column: column}
 	switch token {
 	case json.Delim('{'):
 		n.value, n.fields = nil, map[string]node{}
@@ -125,7 +143,7 @@ func parse(name string, src []byte) (node, error) {
 	if err := json.Unmarshal(src, &whole); err != nil {
 		return node{}, located(name, src, err)
 	}
-	r := &reader{dec: json.NewDecoder(bytes.NewReader(src)), lines: []int{0}}
+	r := &reader{src: src, dec: json.NewDecoder(bytes.NewReader(src)), lines: []int{0}, column: 1}
 	r.dec.UseNumber()
 	for i, b := range src {
 		if b == '\n' {
@@ -148,7 +166,7 @@ func located(name string, src []byte, err error) error {
 	before := src[:at]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
-	return fmt.Errorf("%s:%d:%d: not JSON: %w; export the board again, or mend it there", name, line, column, err)
+	return fmt.Errorf("%s:%d:%d: not JSON: %w; export the dashboard again, or correct it there", name, line, column, err)
 }
 
 // endOfInput is what package json says of half a document.

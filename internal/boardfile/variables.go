@@ -2,7 +2,10 @@ package boardfile
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // grafanaVariable is $name, ${name}, ${name:format} or [[name]].
@@ -14,14 +17,53 @@ const Chosen = "1737291"
 
 // PromQL puts a value for each variable of Grafana, so that the query parses:
 // five minutes for the built-in ones, which are intervals, else [Chosen].
-func PromQL(query string) string {
+func PromQL(query string) string { return fillIn(query, Chosen) }
+
+func fillIn(query, chosen string) string {
 	return grafanaVariable.ReplaceAllStringFunc(query, func(v string) string {
-		name := strings.Trim(strings.SplitN(v, ":", 2)[0], "${}[]")
-		if strings.HasPrefix(name, "__") && name != "__all" {
+		if builtIn(v) {
 			return "5m"
 		}
-		return Chosen
+		return chosen
 	})
+}
+
+func variableName(v string) string {
+	name, _, _ := strings.Cut(strings.Trim(v, "${}[]"), ":")
+	return name
+}
+
+func builtIn(v string) bool {
+	name := variableName(v)
+	return strings.HasPrefix(name, "__") && name != "__all"
+}
+
+// quoted is a text in a query.
+var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+
+// WithoutTexts replaces the texts of a query by blanks of the same length.
+func WithoutTexts(query string) string {
+	return quoted.ReplaceAllStringFunc(query, func(text string) string { return strings.Repeat(" ", len(text)) })
+}
+
+// Free says whether a variable outside of texts may stand for any part of the
+// query, so that nobody knows whether it parses.
+func Free(query string) bool {
+	return slices.ContainsFunc(grafanaVariable.FindAllString(WithoutTexts(query), -1), func(v string) bool { return !builtIn(v) })
+}
+
+// ParsePromQL reads a query with the variables of Grafana in it, each taken for a
+// number, or all of them for names.
+func ParsePromQL(query string) (parser.Expr, error) {
+	p := parser.NewParser(parser.Options{})
+	tree, err := p.ParseExpr(PromQL(query))
+	if err == nil {
+		return tree, nil
+	}
+	if tree, errNames := p.ParseExpr(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
+		return tree, nil
+	}
+	return nil, err // the parser gives a part of the tree beside an error
 }
 
 // Varies says whether a part of a query that [PromQL] gave has a choice in it.

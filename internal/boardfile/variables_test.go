@@ -44,3 +44,35 @@ func TestQueriesOfVariables(t *testing.T) {
 		t.Errorf("a list of values is no query: %q, %q", expr, label)
 	}
 }
+
+// A variable outside of a text may stand for a number or a name.
+func TestQueriesParseWithVariablesInThem(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct{ parses, free bool }{
+		`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`: {true, true},
+		`topk($n, x)`:                           {true, true},
+		`max(${metric}{job="a"})`:               {true, true},
+		`x{job="$job"} > 5 # $threshold`:        {true, true},
+		`x $operator y`:                         {false, true},
+		`sum(x{slo="$slo"}[$__rate_interval])`:  {false, false},
+		"x{a=`$b`, c='$d', e=\"\\\"$f\"} > 5m)": {false, false},
+	} {
+		if _, err := boardfile.ParsePromQL(query); (err == nil) != want.parses || boardfile.Free(query) != want.free {
+			t.Errorf("%s: %v, free %v", query, err, boardfile.Free(query))
+		}
+	}
+}
+
+func FuzzParsePromQL(f *testing.F) {
+	f.Add(`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`)
+	f.Add("a{b=`$c`,d='\\'[[e]]'}")
+	f.Add("0X")
+	f.Fuzz(func(t *testing.T, query string) {
+		if got := boardfile.WithoutTexts(query); len(got) != len(query) {
+			t.Errorf("%q without texts is %q", query, got)
+		}
+		if tree, err := boardfile.ParsePromQL(query); (tree == nil) == (err == nil) {
+			t.Errorf("%q: %v, %v", query, tree, err)
+		}
+	})
+}

@@ -6,7 +6,7 @@
 package boardlint
 
 import (
-	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
@@ -15,17 +15,20 @@ import (
 	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/promlint"
+	"github.com/observability-first/scaffold/internal/rulefile"
 )
 
 // Input is what there is to check.
 type Input struct {
 	Boards []boardfile.Board
 	World  promlint.World
+	// One says that all dashboards are for one Grafana, in whatever directories.
+	One bool
 }
 
 // linter collects findings about one board.
 type linter struct {
-	World promlint.World
+	Input
 
 	board boardfile.Board
 	out   []lint.Finding
@@ -36,7 +39,7 @@ func Check(in Input) []lint.Finding {
 	var out []lint.Finding
 	uids := map[string]boardfile.Board{}
 	for _, b := range in.Boards {
-		l := &linter{World: in.World, board: b}
+		l := &linter{Input: in, board: b}
 		l.address(uids)
 		l.conventions()
 		l.variables()
@@ -50,8 +53,19 @@ func Check(in Input) []lint.Finding {
 }
 
 func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any) {
-	f.Rule, f.File, f.Board, f.Message = rule, l.board.File, l.board.UID, fmt.Sprintf(format, args...)
+	l.judgef(rule, f, false, format, args...)
+}
+
+// judgef is reportf for a finding that may rest on a guess.
+func (l *linter) judgef(rule string, at lint.Finding, guessed bool, format string, args ...any) {
+	f := l.placed(at).Sayf(format, args...)
+	f.Rule, f.Warning = rule, guessed
 	l.out = append(l.out, f)
+}
+
+func (l *linter) placed(at lint.Finding) lint.Finding {
+	at.File, at.Dashboard = l.board.File, l.board.UID
+	return at
 }
 
 // maxUID is how long an address may be: Grafana's database has 40 characters.
@@ -64,15 +78,15 @@ func (l *linter) address(seen map[string]boardfile.Board) {
 	other, twice := seen[uid]
 	switch {
 	case uid == "":
-		l.reportf("board-uid", lint.Finding{}, "the board has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
+		l.judgef("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
 		return
 	case len(uid) > maxUID:
-		l.reportf("board-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
+		l.reportf("dashboard-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
 	case !uidCharacters.MatchString(uid):
-		l.reportf("board-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
+		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
 	}
 	if twice {
-		l.reportf("board-uid-duplicate", lint.Finding{}, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.judgef("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.One, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
 		return
 	}
 	seen[uid] = l.board
@@ -80,7 +94,7 @@ func (l *linter) address(seen map[string]boardfile.Board) {
 
 func (l *linter) conventions() {
 	if l.board.Editable {
-		l.reportf("uneditable-dashboard", lint.Finding{}, `the board can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
+		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
 	}
 	if len(l.prometheusPanels()) == 0 {
 		return
@@ -97,9 +111,9 @@ func (l *linter) conventions() {
 		case !found:
 			l.reportf("template-"+name, lint.Finding{}, "no variable %s chooses among the series; add a query variable with label_values(up, %s)", name, name)
 		case v.Type != "query":
-			l.reportf("template-"+name, lint.Finding{Line: v.Line}, "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
+			l.reportf("template-"+name, variableAt(v), "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
 		case !v.Multi && !v.IncludeAll:
-			l.reportf("template-"+name, lint.Finding{Line: v.Line}, "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
+			l.reportf("template-"+name, variableAt(v), "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
 		}
 	}
 }
@@ -111,6 +125,10 @@ func (l *linter) variable(name string) (boardfile.Variable, bool) {
 		}
 	}
 	return boardfile.Variable{}, false
+}
+
+func variableAt(v boardfile.Variable) lint.Finding {
+	return lint.Finding{Line: v.Line, Column: v.Column}
 }
 
 func (l *linter) hasVariable(kind, query string) bool {
@@ -175,7 +193,7 @@ func parse(t boardfile.Target) (parser.Expr, error) {
 	if t.Expr == "" || !t.Datasource.Prometheus() {
 		return nil, nil //nolint:nilnil // documented
 	}
-	return parser.NewParser(parser.Options{}).ParseExpr(boardfile.PromQL(t.Expr))
+	return boardfile.ParsePromQL(t.Expr)
 }
 
 const onTimeChange = 2 // Grafana's number for "when the time range changes"
@@ -183,14 +201,15 @@ const onTimeChange = 2 // Grafana's number for "when the time range changes"
 func (l *linter) variables() {
 	for _, v := range l.board.Variables {
 		if v.Type == "query" && v.Refresh != onTimeChange {
-			l.reportf("template-on-time-change-reload", lint.Finding{Line: v.Line}, "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
+			l.reportf("template-on-time-change-reload", variableAt(v), "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
 		}
 		expr, _ := v.PromQL()
 		if expr == "" {
 			continue
 		}
-		if _, err := parser.NewParser(parser.Options{}).ParseExpr(boardfile.PromQL(expr)); err != nil {
-			l.reportf("template-label-promql", lint.Finding{Line: v.Line}, "the query of the variable %s is no PromQL: %v", v.Name, err)
+		if _, err := boardfile.ParsePromQL(expr); err != nil {
+			message, _ := rulefile.Explain(err)
+			l.judgef("template-label-promql", variableAt(v), v.Datasource.Type == "" || boardfile.Free(expr), "variable %s: %s", v.Name, message)
 		}
 	}
 }
@@ -198,26 +217,26 @@ func (l *linter) variables() {
 // Catalog lists the rules of this package, without promlint's.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "board-file", Means: "The file is no classic Grafana board.", Do: "Export it as classic JSON."},
-		{Name: "board-uid", Means: "The board has no uid, or one that Grafana does not take: its address is not the same everywhere.", Do: "Give it a uid of up to 40 letters, digits, - and _."},
-		{Name: "board-uid-duplicate", Means: "Two boards have the same uid: Grafana shows one of them, and not always the same.", Do: "Give one another uid."},
-		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives.", Do: "Set the unit that is named, or change the query."},
-		{Name: "template-datasource", Warning: true, Means: "No variable chooses the data source, so that the board is bound to one Grafana.", Do: "Add a variable of type datasource."},
-		{Name: "template-job", Warning: true, Means: "No query variable job, or one that takes a single value.", Do: "Add it with label_values(up, job); boards of recorded series need none."},
-		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); boards of recorded series need none."},
-		{Name: "template-label-promql", Means: "The query of a variable is no PromQL.", Do: "Correct it."},
+		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
+		{Name: "dashboard-uid", Means: "The dashboard has no uid, or one that Grafana rejects. A warning without any: its address differs with each Grafana.", Do: "Give it a uid of up to 40 letters, digits, - and _."},
+		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid: Grafana shows one of them, and not always the same. A warning where they are in two directories, which may be for two Grafanas.", Do: "Give one another uid."},
+		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives. A warning where a unit is a guess: of metrics whose names say none, and of panels with a plain number.", Do: "Set the unit that is named, or change the query."},
+		{Name: "template-datasource", Warning: true, Means: "No variable chooses the data source, so that the dashboard is bound to one Grafana.", Do: "Add a variable of type datasource."},
+		{Name: "template-job", Warning: true, Means: "No query variable job, or one that takes a single value.", Do: "Add it with label_values(up, job); dashboards of recorded series need none."},
+		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); dashboards of recorded series need none."},
+		{Name: "template-label-promql", Means: "The query of a variable does not parse as PromQL. A warning as with target-promql.", Do: "Correct it."},
 		{Name: "template-on-time-change-reload", Warning: true, Means: "A query variable is not read again when the time range changes.", Do: "Set its refresh to 2."},
 		{Name: "panel-datasource", Warning: true, Means: "A panel names a data source by its id, which only one Grafana has.", Do: "Use a variable: ${datasource}."},
 		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description: nobody knows what a bad value means.", Do: "Write both."},
 		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},
-		{Name: "panel-no-targets", Means: "A panel has no query.", Do: "Give it one, or remove it."},
-		{Name: "target-promql", Means: "A query is no PromQL.", Do: "Correct it."},
-		{Name: "target-logql", Means: "A query is no LogQL: its brackets or quotes do not match, or its stream selector is none.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
+		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
+		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query.", Do: "Correct it."},
+		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, or its stream selector does not parse. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
 		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs.", Do: "Write [$__auto]."},
 		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
-		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises.", Do: "Use rate or increase."},
-		{Name: "uneditable-dashboard", Warning: true, Means: "The board can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
+		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, and of panels that show one number.", Do: "Use rate or increase."},
+		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
 	}
 }

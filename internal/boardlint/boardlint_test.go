@@ -57,25 +57,31 @@ func logs(expr string) func(object) {
 	}
 }
 
+// parsed is a good dashboard with a change.
+func parsed(t *testing.T, name string, change func(object)) boardfile.Board {
+	t.Helper()
+	b := good()
+	change(b)
+	src, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	board, err := boardfile.Parse(name, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return board
+}
+
 func check(t *testing.T, changes ...func(object)) []lint.Finding {
 	t.Helper()
-	world := promlint.NewWorld([]promlint.Declared{
+	world := promlint.NewWorld([]promlint.Signal{
 		{Name: "jobs_total", Type: "counter"}, {Name: "queue_length", Type: "gauge"}, {Name: "heap_bytes", Type: "gauge"},
 		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
 	}, 15*time.Second)
 	in := boardlint.Input{World: world}
 	for i, change := range changes {
-		b := good()
-		change(b)
-		src, err := json.Marshal(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		board, err := boardfile.Parse(string(rune('a'+i))+".json", src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Boards = append(in.Boards, board)
+		in.Boards = append(in.Boards, parsed(t, string(rune('a'+i))+".json", change))
 	}
 	return boardlint.Check(in)
 }
@@ -85,7 +91,7 @@ func unchanged(object) {}
 // Each rule finds its mistake and leaves alone what looks like it.
 func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	t.Parallel()
-	covered := map[string]bool{"board-file": true} // what does not parse is told by boardfile
+	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by boardfile
 	list := func(changes ...func(object)) []func(object) { return changes }
 	uid := func(uid string) func(object) { return func(b object) { b["uid"] = uid } }
 	const p95 = "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{M}[$__rate_interval])))"
@@ -95,10 +101,10 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		says       string
 		near       []func(object)
 	}{
-		{"board-uid", "none", list(uid("")), "the board has no uid", list(uid("a-B_1"))},
-		{"board-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters; Grafana takes up to 40", list(uid(strings.Repeat("x", 40)))},
-		{"board-uid", "a space", list(uid("a b")), "other characters than letters", list(uid("a-b"))},
-		{"board-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the uid shop, too", list(unchanged, uid("other"))},
+		{"dashboard-uid", "none", list(uid("")), "the dashboard has no uid", list(uid("a-B_1"))},
+		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters; Grafana takes up to 40", list(uid(strings.Repeat("x", 40)))},
+		{"dashboard-uid", "a space", list(uid("a b")), "other characters than letters", list(uid("a-b"))},
+		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the uid shop, too", list(unchanged, uid("other"))},
 		{"uneditable-dashboard", "editable", list(func(b object) { delete(b, "editable") }), `write "editable": false`, list(unchanged)},
 		{
 			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable chooses the Prometheus",
@@ -111,7 +117,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			list(func(b object) { query(`ALERTS{alertstate="firing"}`, "short")(b); variable(b, 2)["name"] = "other" }),
 		},
 		{
-			"template-label-promql", "half a query", list(func(b object) { variable(b, 1)["query"] = "label_values(up{, job)" }), "the query of the variable job is no PromQL",
+			"template-label-promql", "half a query", list(func(b object) { variable(b, 1)["query"] = "label_values(up{, job)" }), "variable job: not PromQL: unexpected end",
 			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$env"}, job)` }),
 		},
 		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
@@ -131,7 +137,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			"panel-no-targets", "no query", list(func(b object) { panel(b)["targets"] = []any{} }), "the panel has no query",
 			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
 		},
-		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: 1:5: parse error: unclosed left parenthesis", list(query(`topk($n, a:b:c)`, "short"))},
+		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($n, a:b:c)`, "short"))},
 		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
 		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
@@ -171,6 +177,79 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	for _, rule := range boardlint.Catalog() {
 		if !covered[rule.Name] {
 			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+// Without declared metrics, units and kinds that only the lack of a word in a name says
+// are guesses, and so is what a variable may change.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	const p99 = "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[$__rate_interval])))"
+	untyped := func(uid, expr string) func(object) {
+		return func(b object) {
+			target(b)["datasource"], target(b)["expr"] = object{"uid": uid}, expr
+			b["templating"].(object)["list"] = append(b["templating"].(object)["list"].([]any), object{"name": "logs", "type": "datasource", "query": "loki"})
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(object)
+		rule   string
+		want   string // fault, warning, or nothing
+	}{
+		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "fault"},
+		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
+		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
+		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
+		{"bytes as bytes per second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "fault"},
+		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
+		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
+		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
+		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
+		{"bytes in the middle of the name", query("rate(distributor_bytes_received_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", ""},
+		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
+		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
+		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
+		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
+		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
+		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
+		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
+		{"a metric that a variable names", query(`max(${metric}{a="b"}[5m:])`, "short"), "target-promql", "warning"},
+		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
+		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
+		{"a data source of an unknown type", untyped("abc", `{a="b"} |= "c"`), "target-promql", "warning"},
+		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
+		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
+		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
+		{"no uid", func(b object) { b["uid"] = "" }, "dashboard-uid", "warning"},
+		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "fault"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			world := promlint.NewWorld(nil, 15*time.Second)
+			world.Open = true
+			got := ""
+			for _, f := range boardlint.Check(boardlint.Input{World: world, Boards: []boardfile.Board{parsed(t, "a.json", tc.change)}}) {
+				if f.Rule == tc.rule {
+					got = map[bool]string{true: "warning", false: "fault"}[f.Warning]
+				}
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// Files in two directories may be for two Grafanas.
+func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
+	t.Parallel()
+	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
+	for together, warning := range map[bool]bool{false: true, true: false} {
+		got := boardlint.Check(boardlint.Input{Boards: []boardfile.Board{one, other}, One: together})
+		if i := slices.IndexFunc(got, func(f lint.Finding) bool { return f.Rule == "dashboard-uid-duplicate" }); i < 0 || got[i].Warning != warning {
+			t.Errorf("for one Grafana: %v: got %v", together, got)
 		}
 	}
 }

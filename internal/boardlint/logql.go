@@ -27,7 +27,7 @@ func (l *linter) logQL(t boardfile.Target, at lint.Finding) {
 		why = l.streams(t.Expr, skeleton)
 	}
 	if why != "" {
-		l.reportf("target-logql", at, "not LogQL: %s", why)
+		l.judgef("target-logql", at, boardfile.Free(t.Expr), "not LogQL: %s", why)
 		return
 	}
 	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {
@@ -106,7 +106,7 @@ func (l *linter) streams(query, skeleton string) string {
 		selector := boardfile.PromQL(query[i : i+end+1])
 		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
 		if err != nil {
-			return "the stream selector " + query[i:i+end+1] + " is none: " + lastPart(err.Error())
+			return "the stream selector " + query[i:i+end+1] + " does not parse: " + lastPart(err.Error())
 		}
 		if len(matchers) == 0 {
 			return "the stream selector is empty; it needs one matcher or more"

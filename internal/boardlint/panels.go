@@ -10,11 +10,17 @@ import (
 	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/promlint"
+	"github.com/observability-first/scaffold/internal/rulefile"
 )
 
 // withoutQuery are kinds of panels that ask nothing.
 func withoutQuery() []string {
 	return []string{"text", "row", "alertlist", "dashlist", "news", "welcome", "gettingstarted", "annolist", "canvas"}
+}
+
+// withQuery are kinds of panels that show nothing without a query. A plugin may.
+func withQuery() []string {
+	return []string{"timeseries", "graph", "stat", "singlestat", "gauge", "bargauge", "barchart", "piechart", "heatmap", "histogram", "table", "logs", "state-timeline", "status-history"}
 }
 
 // withoutNumbers are kinds of panels that a unit says nothing about.
@@ -23,12 +29,12 @@ func withoutNumbers() []string {
 }
 
 func (l *linter) panel(p boardfile.Panel) {
-	at := lint.Finding{Line: p.Line, Panel: p.Title}
+	at := lint.Finding{Line: p.Line, Column: p.Column, Panel: p.Title}
 	if p.Title == "" || strings.TrimSpace(p.Description) == "" {
 		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
-		l.reportf("panel-no-targets", at, "the panel has no query; give it one or remove it")
+		l.judgef("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
 	}
 	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
 		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
@@ -57,32 +63,35 @@ func targetSources(p boardfile.Panel) []boardfile.Datasource {
 }
 
 func (l *linter) target(p boardfile.Panel, t boardfile.Target) {
-	at := lint.Finding{Line: t.Line, Panel: p.Title, Target: t.RefID}
+	at := lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID}
 	if t.Datasource.Type == "loki" {
 		l.logQL(t, at)
 		return
 	}
 	tree, err := parse(t)
 	if err != nil {
-		l.reportf("target-promql", at, "not PromQL: %v", err)
+		message, _ := rulefile.Explain(err)
+		l.judgef("target-promql", at, t.Datasource.Type == "" || boardfile.Free(t.Expr), "%s", message)
 		return
 	}
 	if tree == nil {
 		return
 	}
-	for _, problem := range l.World.Check(tree) {
-		if problem.Rule == "counter-rate" || problem.Rule == "regex-equality" && strings.Contains(problem.Message, ".*") {
+	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
+		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
 			continue // target-counter-agg tells; a choice of everything is written as .*
 		}
-		l.reportf(problem.Rule, at, "%s", problem.Message)
+		l.out = append(l.out, f)
 	}
-	l.unit(p, tree, at)
-	l.counters(tree, at)
+	if !t.Hidden {
+		l.unit(p, tree, at)
+		l.counters(p, tree, at)
+	}
 	l.intervals(t, at)
 	l.bound(tree, at)
 }
 
-// bound wants scraped series to be bound to the variables that the board has, or
+// bound wants scraped series to be bound to the variables that the dashboard has, or
 // to a fixed value. A board without the variable is told of that.
 func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 	for _, label := range []string{"job", "instance"} {
@@ -104,14 +113,16 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 // perInstance leaves out resources, which describe a process under another name.
 func perInstance(s *parser.VectorSelector) bool { return promlint.Name(s) != "" }
 
-// counters finds counters that are drawn as they stand.
-func (l *linter) counters(tree parser.Expr, at lint.Finding) {
+// counters finds counters that are drawn as they stand. It is certain of graphs over
+// time whose metrics are declared; a number may be meant to be the total.
+func (l *linter) counters(p boardfile.Panel, tree parser.Expr, at lint.Finding) {
+	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
 		s, ok := n.(*parser.VectorSelector)
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.reportf("target-counter-agg", at, "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }
@@ -143,7 +154,7 @@ func zero(e parser.Expr) bool {
 
 // intervals wants the range of a rate to follow the step of the graph.
 func (l *linter) intervals(t boardfile.Target, at lint.Finding) {
-	for _, m := range rates.FindAllStringSubmatch(t.Expr, -1) {
+	for _, m := range rates.FindAllStringSubmatch(boardfile.WithoutTexts(t.Expr), -1) {
 		if m[2] != "$__rate_interval" && m[2] != "${__rate_interval}" && !strings.HasPrefix(m[2], "$__range") && !strings.HasPrefix(m[2], "${__range") && !t.Instant {
 			l.reportf("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
 			return

@@ -44,11 +44,13 @@ func (l *linter) unit(p boardfile.Panel, tree parser.Expr, at lint.Finding) {
 	switch {
 	case slices.Contains(plainUnits(), p.Unit):
 		if got.Seconds == 1 || got.Bytes != 0 {
-			l.reportf("panel-unit-mismatch", at, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
+			l.judgef("panel-unit-mismatch", at, l.World.Open, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
 		}
 	case !known || fits(got, want):
 	default:
-		l.reportf("panel-unit-mismatch", at, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
+		// Seconds in each second are a share, and seconds to many readers.
+		guessed := got.Guessed || l.World.Open && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
+		l.judgef("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
 	}
 }
 

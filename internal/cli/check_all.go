@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/repository"
 )
 
 // checkedAll is the document of scaffold check --all. Its keys are public.
 type checkedAll struct {
-	Root     string    `json:"root"` // as the user would name it
-	Services []checked `json:"services"`
-	Findings []Finding `json:"findings"` // on names that services share
-	Faults   int       `json:"faults"`   // all of them
+	Root     string         `json:"root"` // as the user would name it
+	Services []checked      `json:"services"`
+	Findings []lint.Finding `json:"findings"` // on names that services share
+	Faults   int            `json:"faults"`   // all of them
 }
 
 func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
@@ -29,7 +31,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 	if len(services) == 0 {
 		return fmt.Errorf("there is no service below %s; begin with scaffold new NAME", nearer(root))
 	}
-	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []Finding{}}
+	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
 	for _, s := range services {
 		one := o
 		one.dir = filepath.Join(nearer(root), filepath.FromSlash(s.Dir))
@@ -41,7 +43,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		report.Faults += found.Faults
 	}
 	for _, clash := range repository.Clashes(root, services) {
-		report.Findings = append(report.Findings, Finding{Check: "repository", Path: clash.Second, Message: clash.String()})
+		report.Findings = append(report.Findings, lint.Finding{Check: "repository", File: clash.Second, Message: clash.String()})
 		report.Faults++
 	}
 	g.printCheckedAll(report)
@@ -70,18 +72,17 @@ func rootOf(named string) (string, error) {
 }
 
 func (g *globals) printCheckedAll(r checkedAll) {
-	if g.emit(r) {
+	all := slices.Clone(r.Findings)
+	for _, service := range r.Services {
+		all = append(all, inDirectory(service)...)
+	}
+	if g.emit(r) || g.emitFindings(all) {
 		return
 	}
 	for _, service := range r.Services {
-		for i := range service.Findings {
-			service.Findings[i].Path = filepath.ToSlash(filepath.Join(service.Directory, service.Findings[i].Path))
-		}
-		g.printChecked(service)
+		g.printChecked(service, inDirectory(service))
 	}
-	for _, f := range r.Findings {
-		g.printf("%s   %s\n", g.paint(red, "fault"), f)
-	}
+	g.printFindings(r.Findings)
 	if r.Faults > 0 {
 		g.printf("%s: %s found\n", plural(len(r.Services), "service"), plural(r.Faults, "fault"))
 		return

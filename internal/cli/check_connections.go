@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/kustomization"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -24,7 +25,7 @@ var (
 
 // connections finds overlays whose instances together may hold more connections
 // than the database allows. What the spec alone decides is within the budget.
-func (o overlay) connections() []Finding {
+func (o overlay) connections() []lint.Finding {
 	if !o.service.HasPostgres() {
 		return nil
 	}
@@ -37,7 +38,7 @@ func (o overlay) connections() []Finding {
 	}
 	size, bad := whole(pool, poolSet, o.service.PoolSize())
 	if bad != nil {
-		return []Finding{*bad}
+		return []lint.Finding{*bad}
 	}
 	replicas, bad := whole(most, mostSet, o.service.Deploy.Replicas.Max)
 	if bad != nil {
@@ -48,14 +49,14 @@ func (o overlay) connections() []Finding {
 	}
 	more, bad := surgeOf(surge, surgeSet, replicas)
 	if bad != nil {
-		return []Finding{*bad}
+		return []lint.Finding{*bad}
 	}
 	at := first([]kustomization.Change{pool, most, count, surge}, []bool{poolSet, mostSet, countSet, surgeSet})
 	message := overBudget(o.service.Components.Postgres.Connections, replicas, more, size)
 	if message == "" {
 		return nil
 	}
-	return []Finding{{Path: at.File, Line: at.Line, Column: at.Column, Message: message}}
+	return []lint.Finding{{File: at.File, Line: at.Line, Column: at.Column, Message: message}}
 }
 
 // overBudget says by how much so many pools exceed the budget, or nothing.
@@ -106,7 +107,7 @@ func (o overlay) poolChange() (kustomization.Change, bool) {
 }
 
 // surgeOf is how many instances a rollout adds: a number or a percentage.
-func surgeOf(c kustomization.Change, set bool, replicas int) (int, *Finding) {
+func surgeOf(c kustomization.Change, set bool, replicas int) (int, *lint.Finding) {
 	if !set || c.Value == "" {
 		return spec.Surge(replicas, spec.SurgePercent), nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/kustomization"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -29,7 +30,7 @@ func (deployCheck) Name() string { return "deploy" }
 
 const overlaysDir = "deploy/overlays"
 
-func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (deployCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	if !t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
+	var found []lint.Finding
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
@@ -51,7 +52,7 @@ func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		}
 		changes, err := kustomization.Changes(os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir))))
 		if err != nil {
-			found = append(found, Finding{Path: dir, Message: err.Error()})
+			found = append(found, lint.Finding{File: dir, Message: err.Error()})
 		}
 		config, err := readOptional(t.Dir, path.Join(dir, configFile))
 		if err != nil {
@@ -59,7 +60,7 @@ func (deployCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		}
 		o := overlay{service: t.Service, config: config, deploy: t.Service.Deploy, scrape: t.Service.Telemetry.ScrapeInterval, changes: changes}
 		for _, f := range o.findings() {
-			f.Path = path.Join(dir, f.Path)
+			f.File = path.Join(dir, f.File)
 			found = append(found, f)
 		}
 	}
@@ -75,7 +76,7 @@ type overlay struct {
 	changes []kustomization.Change
 }
 
-func (o overlay) findings() []Finding {
+func (o overlay) findings() []lint.Finding {
 	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections())
 }
 
@@ -98,10 +99,10 @@ var (
 
 // replicas finds numbers that fight with the autoscaler, and bounds that leave
 // it none.
-func (o overlay) replicas() []Finding {
-	var found []Finding
+func (o overlay) replicas() []lint.Finding {
+	var found []lint.Finding
 	if c, ok := o.last("Deployment", deploymentReplicas); ok && c.Value != "" {
-		found = append(found, Finding{Path: c.File, Line: c.Line,
+		found = append(found, lint.Finding{File: c.File, Line: c.Line,
 			Message: "a number of replicas beside an autoscaler undoes what it did, with each roll-out; change the bounds of the autoscaler"})
 	}
 	kind, least, most := "HorizontalPodAutoscaler", "minReplicas", "maxReplicas"
@@ -114,7 +115,7 @@ func (o overlay) replicas() []Finding {
 	if !lowSet && !highSet {
 		return found
 	}
-	var findings [2]*Finding
+	var findings [2]*lint.Finding
 	bounds.Min, findings[0] = whole(low, lowSet, bounds.Min)
 	bounds.Max, findings[1] = whole(high, highSet, bounds.Max)
 	for _, f := range findings {
@@ -127,26 +128,26 @@ func (o overlay) replicas() []Finding {
 		if !lowSet {
 			at = high
 		}
-		found = append(found, Finding{Path: at.File, Line: at.Line,
+		found = append(found, lint.Finding{File: at.File, Line: at.Line,
 			Message: fmt.Sprintf("%s %d is above %s %d; the API server refuses the autoscaler", least, bounds.Min, most, bounds.Max)})
 	}
 	return found
 }
 
 // whole is the value of a change, or what stands without one.
-func whole(c kustomization.Change, set bool, otherwise int) (int, *Finding) {
+func whole(c kustomization.Change, set bool, otherwise int) (int, *lint.Finding) {
 	if !set || c.Value == "" {
 		return otherwise, nil
 	}
 	n, err := strconv.Atoi(c.Value)
 	if err != nil {
-		return 0, &Finding{Path: c.File, Line: c.Line, Message: fmt.Sprintf("%q is not a whole number", c.Value)}
+		return 0, &lint.Finding{File: c.File, Line: c.Line, Message: fmt.Sprintf("%q is not a whole number", c.Value)}
 	}
 	return n, nil
 }
 
 // grace adds up what a replica needs to stop.
-func (o overlay) grace() []Finding {
+func (o overlay) grace() []lint.Finding {
 	g := o.deploy.Grace
 	period, periodSet := o.last("Deployment", gracePeriod)
 	sleep, sleepSet := o.last("Deployment", preStopSleep)
@@ -155,11 +156,11 @@ func (o overlay) grace() []Finding {
 	}
 	seconds, bad := whole(period, periodSet, int(g.Period/time.Second))
 	if bad != nil {
-		return []Finding{*bad}
+		return []lint.Finding{*bad}
 	}
 	asleep, bad := whole(sleep, sleepSet, int(g.PreStop/time.Second))
 	if bad != nil {
-		return []Finding{*bad}
+		return []lint.Finding{*bad}
 	}
 	g.Period, g.PreStop = time.Duration(seconds)*time.Second, time.Duration(asleep)*time.Second
 	if g.Period >= g.Parts() {
@@ -169,21 +170,21 @@ func (o overlay) grace() []Finding {
 	if !periodSet {
 		at = sleep
 	}
-	return []Finding{{Path: at.File, Line: at.Line, Message: fmt.Sprintf(
+	return []lint.Finding{{File: at.File, Line: at.Line, Message: fmt.Sprintf(
 		"replicas are killed while they stop: preStop %s + drain %s + stop %s + flush %s + margin %s is %s, terminationGracePeriodSeconds is %d; write %d",
 		g.PreStop, g.Drain, g.Stop, g.Flush, g.Margin, model.Duration(g.Parts()), seconds, int(g.Parts()/time.Second))}}
 }
 
 // intervals finds scrapes that the rules do not know of: they count in windows
 // of two scrapes.
-func (o overlay) intervals() []Finding {
-	var found []Finding
+func (o overlay) intervals() []lint.Finding {
+	var found []lint.Finding
 	for _, c := range o.changes {
 		if c.Kind != "ServiceMonitor" || !scrapeInterval.MatchString(c.Pointer) {
 			continue
 		}
 		if d, err := model.ParseDuration(c.Value); err != nil || time.Duration(d) != o.scrape {
-			found = append(found, Finding{Path: c.File, Line: c.Line, Message: fmt.Sprintf(
+			found = append(found, lint.Finding{File: c.File, Line: c.Line, Message: fmt.Sprintf(
 				"the scrape interval is %q here and %s in the rules (telemetry.scrapeInterval), which would count wrong; change it there",
 				c.Value, model.Duration(o.scrape))})
 		}
@@ -195,12 +196,12 @@ func (o overlay) intervals() []Finding {
 var configVariable = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_]*)=`)
 
 // misspelt finds variables of overlays that the service does not read.
-func misspelt(dir string, known []string) ([]Finding, error) {
+func misspelt(dir string, known []string) ([]lint.Finding, error) {
 	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", "config.env"))
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
+	var found []lint.Finding
 	for _, file := range files {
 		src, err := os.ReadFile(file)
 		if err != nil {
@@ -212,7 +213,7 @@ func misspelt(dir string, known []string) ([]Finding, error) {
 				continue
 			}
 			relative := path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), filepath.Base(file))
-			found = append(found, Finding{Path: relative, Line: lineOf(src, match[2]),
+			found = append(found, lint.Finding{File: relative, Line: lineOf(src, match[2]),
 				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known))})
 		}
 	}

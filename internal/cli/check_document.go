@@ -22,8 +22,8 @@ func checksDocument() string {
 	}{
 		{"Names (check `names`)", names.Catalog()},
 		{"Rule files (check `lint`)", rulelint.Catalog()},
-		{"Queries of rules and boards (check `lint`)", promlint.Catalog()},
-		{"Boards (check `lint`)", boardlint.Catalog()},
+		{"Queries of rules and dashboards (check `lint`)", promlint.Catalog()},
+		{"Dashboards (check `lint`)", boardlint.Catalog()},
 		{"Exclusions (check `lint`)", lint.Catalog()},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule | | what it means | what to do |\n|---|---|---|---|\n", section.title)
@@ -40,45 +40,64 @@ func checksDocument() string {
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
-const checksHead = `# What ` + "`scaffold check`" + ` finds
+const checksHead = `# What ` + "`scaffold check` and `scaffold lint`" + ` find
 
 Generated from the rules themselves by ` + "`make golden`" + `; a test fails when it is stale. A fault makes the command exit with 3, a
-warning does not. Each finding ends in the name of its rule, in brackets; in JSON it is ` + "`rule`" + `. Names of rules are public.
+warning does not. A fault is certain: where a rule has to guess a type, a unit or a name, it warns. Each finding ends in the name of
+its rule, in brackets; in JSON it is ` + "`rule`" + `. Names of rules are public.
 
-Beside the rules below, ` + "`check`" + ` of a service compares files with what generating them would write (` + "`drift`" + `), the service's own
-answers with what was generated (` + "`signals`" + `), the variables that its files set with those that it reads (` + "`variables`" + `), the Go
-versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
-of the objectives left out (` + "`rules`" + `), and holds the overlays of ` + "`deploy/overlays`" + ` to the spec (` + "`deploy`" + `): bounds of the
+` + "`scaffold check`" + ` is for a generated service. Beside the rules below it compares files with what generating them would write (` + "`drift`" + `), the
+service's own responses with what was generated (` + "`signals`" + `), the environment variables that its files set with those that it reads
+(` + "`variables`" + `), the Go versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
+of the objectives left out (` + "`rules`" + `), and compares the overlays of ` + "`deploy/overlays`" + ` with the spec (` + "`deploy`" + `): bounds of the
 autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval, the connections of all instances.
+Faults of generated rules and dashboards that come from ` + "`scaffold.yaml`" + ` are reported there, by ` + "`generate`" + ` too.
 
 ## Files of any origin
 
 ` + "```" + `
-scaffold check --rules rules/ --boards boards/ --signals telemetry.json
-scaffold check --rules alerts.yaml --metrics http://localhost:9464/metrics --scrape-interval 30s --target-labels cluster
+scaffold lint --rules rules/ --dashboards dashboards/
+scaffold lint --rules alerts.yaml --metrics http://localhost:9464/metrics --metrics node.txt
+scaffold lint --rules rules/ --prometheus http://localhost:9090 --target-labels cluster,namespace
 ` + "```" + `
 
-No service is needed. ` + "`--rules` and `--boards`" + ` take files and folders and may be repeated; in a folder, files without groups and
-tests of rules are left out. ` + "`--signals`" + ` declares the metrics; ` + "`--metrics`" + ` reads them from a scraped page, in the text format
-or OpenMetrics, where labels are those that the page shows. Without either, names of metrics and labels are not checked, and a
-counter is what ends in ` + "`_total` or `_bucket`" + `. Scrapes are taken to be 15 s apart, and every group without an interval to be
-evaluated each minute. ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` names the others that the scrape adds.
+No service is needed. ` + "`--rules` and `--dashboards`" + ` take files and directories and may be repeated; a file that is named is read alone. Rule
+files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources. In a directory, YAML without groups, tests of rules and JSON
+that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 
-Recorded series without ` + "`--rules`" + `, and series that nobody reads without ` + "`--boards`" + `, are nobody's fault.
+| names are compared with | unknown metrics and records | unknown labels |
+|---|---|---|
+| nothing, without these flags | not checked; records are warnings | not checked |
+| ` + "`--signals telemetry.json`" + `, which lists all metrics | faults | faults with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | faults with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--prometheus`" + `, the names and metadata of a running Prometheus | warnings | not checked |
+
+` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
+metrics or more, and that none has, are taken for such labels; the last lines of the output name them. ` + "`--prometheus`" + ` sends the bearer token of
+` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `, if it is set. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
+interval are taken to be evaluated each minute.
+
+### Many findings
+
+More than 50 findings begin with a summary by rule, and a mistake that is there three times or more is shown once, with its places.
+` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, path, place in the file
+(alert, record, panel) and message, and not by its line. Paths are as they are named, so call it from one directory.
+
+` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
 
 ## Exclusions
 
-A file ` + "`.lint`" + ` excuses findings in its service, or in the folders that are given. Every exclusion has a reason, and one that excuses
-nothing is a fault itself. The other keys narrow it: ` + "`file`, `board` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
+A file ` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Every exclusion has a reason, and one that excludes
+nothing is a fault itself, unless single files were named. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
 ` + "`*`" + ` stands for any text but a slash.
 
 ` + "```yaml" + `
 exclusions:
 - rule: template-instance
-  board: shop-report
+  dashboard: shop-report
   reason: The report is about all instances together.
 ` + "```" + `
 
-Rules know what they do not apply to: recorded series and ` + "`ALERTS`" + ` have neither job nor instance, so that boards of them need no such
+Rules leave out what they do not apply to: recorded series and ` + "`ALERTS`" + ` have neither job nor instance, so that dashboards of them need no such
 variable; ` + "`delta(x[5m]) >= 0`" + ` of a counter leaves restarts out on purpose; ` + "`vector(1)`" + ` alone is an alert that is to fire always.
 `

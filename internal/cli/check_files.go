@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/repository"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -31,7 +32,7 @@ var goPins = regexp.MustCompile(`(?m)(?:\bgolang:|^\s*go-version:\s*['"]?)(\d+\.
 // goPinned are the files that may hold a version of Go beside go.mod.
 var goPinned = []string{"Dockerfile", ".gitlab-ci.yml", "Jenkinsfile", ".github/workflows/*.yml", ".github/workflows/*.yaml"}
 
-func (goVersionCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (goVersionCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	mod, err := readModule(t.Dir)
 	if err != nil || mod == nil || mod.Go == nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (goVersionCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	if mod.Toolchain != nil {
 		want = strings.TrimPrefix(mod.Toolchain.Name, "go")
 	}
-	var findings []Finding
+	var findings []lint.Finding
 	for _, pattern := range goPinned {
 		files, err := fs.Glob(os.DirFS(t.Dir), pattern)
 		if err != nil {
@@ -60,15 +61,15 @@ func (goVersionCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 // otherGo finds the versions of Go in a file that are not the wanted one. Without
 // a toolchain line go.mod names the oldest Go that will do, so that a newer patch
 // of it is the same; so is a pin without a patch, which takes the newest.
-func otherGo(file string, src []byte, want string, exact bool) []Finding {
-	var findings []Finding
+func otherGo(file string, src []byte, want string, exact bool) []lint.Finding {
+	var findings []lint.Finding
 	for _, match := range goPins.FindAllSubmatchIndex(src, -1) {
 		have := string(src[match[2]:match[3]])
 		if have == want || minor(have) == minor(want) && (!exact || have == minor(have)) {
 			continue
 		}
-		findings = append(findings, Finding{
-			Path: file, Line: lineOf(src, match[2]),
+		findings = append(findings, lint.Finding{
+			File: file, Line: lineOf(src, match[2]),
 			Message: fmt.Sprintf("builds with Go %s, go.mod says %s; use one of them in both", have, want),
 		})
 	}
@@ -86,7 +87,7 @@ type replaceCheck struct{}
 
 func (replaceCheck) Name() string { return "replace" }
 
-func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	mod, err := readModule(t.Dir)
 	if err != nil || mod == nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	if !kept {
 		top = dir
 	}
-	var findings []Finding
+	var findings []lint.Finding
 	for _, r := range mod.Replace {
 		if r.New.Version != "" {
 			continue // another module, not a folder
@@ -109,8 +110,8 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
 		if outside(top, target) {
-			findings = append(findings, Finding{
-				Path: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+			findings = append(findings, lint.Finding{
+				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
 				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
 			})
 		}
@@ -138,7 +139,7 @@ var setVariable = map[string]*regexp.Regexp{
 	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
 }
 
-func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
+func (c variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 	table, err := c.ask(ctx, t.Dir, t.Service.Binary(), "config")
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
@@ -149,7 +150,7 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 			known = append(known, fields[0])
 		}
 	}
-	var findings []Finding
+	var findings []lint.Finding
 	for _, file := range []string{"Dockerfile", "Makefile"} {
 		src, err := readOptional(t.Dir, file)
 		if err != nil {
@@ -160,8 +161,8 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 			if slices.Contains(known, name) || ofTools(name) {
 				continue
 			}
-			findings = append(findings, Finding{
-				Path: file, Line: lineOf(src, match[2]),
+			findings = append(findings, lint.Finding{
+				File: file, Line: lineOf(src, match[2]),
 				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known)),
 			})
 		}
@@ -202,14 +203,24 @@ type rulesCheck struct{}
 
 func (rulesCheck) Name() string { return "rules" }
 
-func (rulesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (rulesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	rules, err := slo.Compile(t.Service.SLO())
 	if err != nil {
 		return nil, err
 	}
-	var findings []Finding
+	doc, err := readSpec(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var findings []lint.Finding
 	for _, note := range rules.Notes {
-		findings = append(findings, Finding{Path: spec.FileName, Warning: true, Message: note})
+		f := lint.Finding{File: spec.FileName}
+		name, _, _ := strings.Cut(note, ": ")
+		if i := slices.IndexFunc(doc.objectives, func(o slo.Objective) bool { return o.Name == name }); i >= 0 {
+			f.Line, f.Column = doc.Place(fmt.Sprintf("slos[%d]", i), 0)
+		}
+		f.Message, f.Warning = note, true
+		findings = append(findings, f)
 	}
 	return findings, nil
 }

@@ -49,6 +49,7 @@ func serviceOf(tb testing.TB, src string) Target {
 		tb.Fatal(err)
 	}
 	t := Target{Dir: tb.TempDir(), Service: service}
+	put(tb, t, spec.FileName, src)
 	for _, f := range tree {
 		if strings.HasPrefix(f.Path, "observability/") || strings.HasPrefix(f.Path, "deploy/") {
 			put(tb, t, f.Path, string(f.Data))
@@ -123,24 +124,24 @@ func TestFilesOfTheUsersOwnAreLinted(t *testing.T) {
 		{
 			"a record that only the user has", "observability/rules/own/x.ticket.rules.yaml",
 			"groups:\n- name: own\n  rules:\n  - record: slo:time_period:days\n    expr: vector(1)\n    labels: {own: x}\n",
-			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or board reads it; remove the rule, or exclude it with the reason who does [record-unused]\n",
+			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or exclude it with the reason who does [record-unused]\n",
 		},
 		{
 			"a bound that the histogram has not", "observability/boards/own/x.json",
 			`{"uid":"own","editable":false,"panels":[{"type":"stat","title":"X","description":"Y","fieldConfig":{"defaults":{"unit":"ops"}},"targets":[{"refId":"A","expr":"sum(rate(http_server_request_duration_seconds_bucket{le=\"0.3\"}[$__rate_interval]))"}]}]}`,
-			"observability/boards/own/x.json:1: panel X, target A: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 [unknown-value]\n",
+			"observability/boards/own/x.json:1:159: panel X, target A: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 [unknown-value]\n",
 		},
 		{
 			"the uid of a generated board", "observability/boards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
-			"observability/boards/own/x.json: observability/boards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [board-uid-duplicate]\n",
+			"observability/boards/own/x.json: observability/boards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [dashboard-uid-duplicate]\n",
 		},
 		{
-			"an exclusion without a reason", "observability/boards/.lint", "exclusions: [{rule: board-uid}]\n",
-			"observability/boards/.lint:1:14: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply [exclusion-file]\n",
+			"an exclusion without a reason", "observability/boards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",
+			"observability/boards/.scaffold-lint.yaml:1:14: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply [exclusion-file]\n",
 		},
 		{
-			"an exclusion of nothing", "observability/rules/own/.lint", "exclusions: [{rule: rate-range, reason: It was so.}]\n",
-			"observability/rules/own/.lint:1: the exclusion of rate-range excludes nothing; remove it [exclusion-unused]\n",
+			"an exclusion of nothing", "observability/rules/own/.scaffold-lint.yaml", "exclusions: [{rule: rate-range, reason: It was so.}]\n",
+			"observability/rules/own/.scaffold-lint.yaml:1: the exclusion of rate-range excludes nothing; remove it [exclusion-unused]\n",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -159,8 +160,8 @@ func TestMetricsAreFetchedWithinBounds(t *testing.T) {
 	for _, tc := range []struct{ name, want string }{
 		{"page", ""},
 		{"html", "/html: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics"},
-		{"missing", "/missing answers 404 Not Found; give the page that Prometheus scrapes"},
-		{"large", "/large is larger than 64 MB; save the part that matters to a file and give that"},
+		{"missing", "/missing: 404 Not Found; name the page that Prometheus scrapes, such as http://localhost:9464/metrics"},
+		{"large", "/large: the response is larger than 64 MB; save the part that matters to a file and name that"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -181,8 +182,7 @@ func TestMetricsAreFetchedWithinBounds(t *testing.T) {
 				}
 			}))
 			t.Cleanup(server.Close)
-			f := foreignFlags{metrics: server.URL + "/" + tc.name}
-			signals, err := f.declared(t.Context())
+			signals, err := readMetrics(t.Context(), server.URL+"/"+tc.name)
 			if tc.want == "" {
 				if err != nil || len(signals.Metrics) != 1 {
 					t.Errorf("got %+v, %v", signals, err)

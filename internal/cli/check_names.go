@@ -24,15 +24,16 @@ type namesCheck struct{}
 
 func (namesCheck) Name() string { return "names" }
 
-func (namesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (namesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	o, err := observe(t)
 	if err != nil {
-		return []Finding{{Path: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
+		return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
 	if o.signals == nil {
-		return nil, nil // the check for drift tells of it
+		return nil, nil // the check for drift reports it
 	}
-	return o.unknownNames(), nil
+	inSpec, err := inSpec(t, *o.signals)
+	return append(inSpec, withoutCaused(o.unknownNames(), t, inSpec)...), err
 }
 
 // lintCheck looks for rules and boards that cannot mean what they say.
@@ -40,12 +41,16 @@ type lintCheck struct{}
 
 func (lintCheck) Name() string { return "lint" }
 
-func (lintCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	o, err := observe(t)
 	if err != nil {
-		return nil, nil //nolint:nilerr // the check of the names tells of it
+		return nil, nil //nolint:nilerr // the check of the names reports it
 	}
-	return o.lints(), nil
+	if o.signals == nil {
+		return o.lints(), nil
+	}
+	inSpec, err := inSpec(t, *o.signals)
+	return withoutCaused(o.lints(), t, inSpec), err
 }
 
 // observe reads the rules and boards of a service, its own and the user's. The
@@ -53,8 +58,8 @@ func (lintCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 func observe(t Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
-		target: slices.Concat(slices.Collect(maps.Keys(t.Service.Telemetry.Selector)), t.Service.SLO().Identity()),
-		scrape: t.Service.Telemetry.ScrapeInterval, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
+		target: targetLabels(t.Service),
+		scrape: t.Service.Telemetry.ScrapeInterval, closed: true, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
 	o.exclusions = generatedExclusions(t.Service)
 	read := func(folder string, endings []string, add func(name string, src []byte)) {
@@ -68,7 +73,7 @@ func observe(t Target) (observed, error) {
 		}
 	}
 	read("observability/rules", ruleEndings(), o.addRules)
-	read("observability/boards", boardEndings(), o.addBoard)
+	read("observability/boards", boardEndings(), func(name string, src []byte) { o.addBoard(name, src, false) })
 	read("observability", []string{lint.FileName}, o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
 	slices.SortStableFunc(o.boards, func(a, b boardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
@@ -84,6 +89,11 @@ func observe(t Target) (observed, error) {
 	return o, err
 }
 
+// targetLabels are the labels that the scrape of a service adds.
+func targetLabels(s spec.Service) []string {
+	return slices.Concat(slices.Collect(maps.Keys(s.Telemetry.Selector)), s.SLO().Identity())
+}
+
 // owned is 1 for a file of the user's own.
 func owned(file string) int { return strings.Count(file, "/own/") }
 
@@ -96,7 +106,7 @@ func below(dir, folder string, endings ...string) []string {
 	var files []string
 	root := filepath.Join(dir, filepath.FromSlash(folder))
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !slices.Contains(endings, filepath.Ext(path)) || isTest(path) {
+		if err != nil || entry.IsDir() || !ends(entry.Name(), endings) || isTest(path) {
 			return nil //nolint:nilerr // what has no name here has nothing to check
 		}
 		if name, err := filepath.Rel(dir, path); err == nil {
@@ -106,6 +116,12 @@ func below(dir, folder string, endings ...string) []string {
 	})
 	slices.Sort(files)
 	return files
+}
+
+// ends says whether a file has one of the endings, or one of them for its name. A
+// file of exclusions is found by its name only.
+func ends(name string, endings []string) bool {
+	return slices.Contains(endings, name) || name != lint.FileName && slices.Contains(endings, filepath.Ext(name))
 }
 
 // generatedExclusions excuse what scaffold itself generates, each for a reason

@@ -15,18 +15,27 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// observed is rules and boards with what is known of the metrics that they read.
+// observed is rules and dashboards with what is known of the metrics that they read.
 type observed struct {
 	rules      []rulefile.File
 	boards     []boardfile.Board
 	broken     []lint.Finding // files that do not parse
 	exclusions []lint.Exclusion
-	// signals are nil when nobody declares metrics.
+	// signals are nil when nothing declares metrics.
 	signals *templates.Signals
-	target  []string // labels that a scrape adds
-	scrape  time.Duration
-	// complete says that the rules are all that there are.
-	complete bool
+	// inPrometheus are names of series with labels that nothing declares.
+	inPrometheus      []string
+	typesInPrometheus []templates.Metric
+
+	target []string // labels that a scrape adds
+	scrape time.Duration
+	// closed says that there are no metrics beside those of the signals, and complete
+	// that the rules are all that there are.
+	closed, complete bool
+	// What nobody stated.
+	targetGuessed, scrapeGuessed bool
+	// partial says that some files of a directory with exclusions were not read.
+	partial  bool
 	runbooks bool
 }
 
@@ -53,15 +62,6 @@ func (o *observed) addRules(name string, src []byte) {
 	o.rules = append(o.rules, file)
 }
 
-func (o *observed) addBoard(name string, src []byte) {
-	board, err := boardfile.Parse(name, src)
-	if err != nil {
-		o.broken = append(o.broken, lint.Broken("board-file", name, err)...)
-		return
-	}
-	o.boards = append(o.boards, board)
-}
-
 func (o *observed) addExclusions(name string, src []byte) {
 	exclusions, err := lint.ParseExclusions(name, src, ruleNames(lintRules()))
 	if err != nil {
@@ -74,10 +74,20 @@ func (o *observed) addExclusions(name string, src []byte) {
 // known is every name that a query may use.
 func (o *observed) known() names.Known {
 	_, recorded := o.queries()
-	if o.signals == nil {
-		return names.OnlyRecords(recorded)
+	known := names.OnlyRecords(recorded)
+	if o.signals != nil {
+		known = names.NewKnown(*o.signals, recorded, o.target).WithNames(o.inPrometheus)
 	}
-	return names.NewKnown(*o.signals, recorded, o.target)
+	if !o.closed {
+		known = known.OtherMetrics()
+	}
+	if o.targetGuessed {
+		known = known.OtherLabels()
+	}
+	if !o.complete {
+		known = known.WithoutRules()
+	}
+	return known
 }
 
 func (o *observed) queries() (queries []names.Query, recorded []names.Recorded) {
@@ -85,40 +95,25 @@ func (o *observed) queries() (queries []names.Query, recorded []names.Recorded) 
 		q, r := names.RuleQueries(f)
 		queries, recorded = append(queries, q...), append(recorded, r...)
 	}
+	for _, b := range o.boards {
+		queries = append(queries, names.BoardQueries(b)...)
+	}
 	return queries, recorded
 }
 
 // unknownNames compares every query with what is declared and recorded.
-func (o *observed) unknownNames() []Finding {
+func (o *observed) unknownNames() []lint.Finding {
 	queries, _ := o.queries()
-	uids := map[string]string{}
-	for _, b := range o.boards {
-		queries = append(queries, names.BoardQueries(b)...)
-		uids[b.File] = b.UID
-	}
-	known := o.known()
-	if !o.complete {
-		known = known.WithoutRules()
-	}
-	var found []lint.Finding
-	for _, p := range known.Check(queries) {
-		if p.Rule == "query-syntax" && p.Panel != "" {
-			continue // target-promql tells of it
-		}
-		f := lint.Finding{
-			Rule: p.Rule, File: p.File, Line: p.Line, Board: uids[p.File], Panel: p.Panel, Target: p.Target, Alert: p.Alert, Record: p.Record, Message: p.Message,
-		}
-		if f.At() == "" {
-			f.Message = p.At + ": " + f.Message
-		}
-		found = append(found, f)
-	}
+	found := slices.DeleteFunc(o.known().Check(queries), func(f lint.Finding) bool {
+		return f.Rule == "query-syntax" && (f.Panel != "" || strings.HasPrefix(f.Part, "variable ")) // target-promql and template-label-promql report it
+	})
 	return o.judge(found, names.Catalog())
 }
 
-// lints runs every lint of rules and boards.
-func (o *observed) lints() []Finding {
+// lints runs every lint of rules and dashboards.
+func (o *observed) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.scrape)
+	world.ScrapeGuessed, world.Open = o.scrapeGuessed, !o.closed
 	for _, f := range o.rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
@@ -131,17 +126,17 @@ func (o *observed) lints() []Finding {
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
 		Files: o.rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
-	}), boardlint.Check(boardlint.Input{Boards: o.boards, World: world}))
-	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog()))
+	}), boardlint.Check(boardlint.Input{Boards: o.boards, World: world, One: o.closed}))
+	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog(), lint.Catalog()))
 }
 
-func (o *observed) declared() []promlint.Declared {
+func (o *observed) declared() []promlint.Signal {
 	if o.signals == nil {
 		return nil
 	}
-	out := make([]promlint.Declared, len(o.signals.Metrics))
-	for i, m := range o.signals.Metrics {
-		out[i] = promlint.Declared{Name: m.Name, Type: m.Type, Unit: m.Unit}
+	out := []promlint.Signal{}
+	for _, m := range slices.Concat(o.typesInPrometheus, o.signals.Metrics) {
+		out = append(out, promlint.Signal{Name: m.Name, Type: m.Type, Unit: m.Unit})
 	}
 	return out
 }
@@ -165,8 +160,8 @@ func (o *observed) elsewhere() []string {
 }
 
 // judge leaves out what is excluded and says which of the rest are faults.
-// Exclusions of rules that are not of this catalog are somebody else's.
-func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []Finding {
+// Exclusions of rules that are not of this catalog are left to another call.
+func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
 	mine := ruleNames(catalog)
 	var exclusions []lint.Exclusion
 	for _, e := range o.exclusions {
@@ -174,18 +169,13 @@ func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []Finding {
 			exclusions = append(exclusions, e)
 		}
 	}
-	found = lint.Exclude(found, exclusions)
+	found = lint.Exclude(found, exclusions, !o.partial)
 	lint.Sort(found)
-	var out []Finding
-	for _, f := range found {
-		i := slices.IndexFunc(catalog, func(r lint.Rule) bool { return r.Name == f.Rule })
-		message := f.Message
-		if at := f.At(); at != "" {
-			message = at + ": " + message
-		}
-		out = append(out, Finding{Rule: f.Rule, Path: f.File, Line: f.Line, Column: f.Column, Message: message, Warning: i >= 0 && catalog[i].Warning})
+	for i, f := range found {
+		at := slices.IndexFunc(catalog, func(r lint.Rule) bool { return r.Name == f.Rule })
+		found[i].Warning = f.Warning || at >= 0 && catalog[at].Warning
 	}
-	return out
+	return found
 }
 
 // isTest says whether a file tests rules instead of holding any.

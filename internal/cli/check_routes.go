@@ -3,14 +3,13 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -23,7 +22,7 @@ type routesCheck struct{}
 
 func (routesCheck) Name() string { return "routes" }
 
-func (routesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
+func (routesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	declared, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
 	if err != nil || declared == nil {
 		return nil, err // the check for drift tells of it
@@ -32,20 +31,14 @@ func (routesCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names tells of it
 	}
-	src, err := os.ReadFile(filepath.Join(t.Dir, spec.FileName))
+	doc, err := readSpec(t.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("read the spec: %w", err)
+		return nil, err
 	}
-	doc, err := yamldoc.Parse(spec.FileName, src)
-	if err != nil {
-		return nil, fmt.Errorf("read the spec: %w", err)
+	for i, o := range doc.objectives {
+		checkRoute(doc.Document, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
 	}
-	var objectives []slo.Objective
-	doc.DecodeKey("slos", &objectives)
-	for i, o := range objectives {
-		checkRoute(doc, fmt.Sprintf("slos[%d]", i), o, signals.Routes)
-	}
-	return problems(doc.Err()), nil
+	return lint.Broken("", spec.FileName, doc.Err()), nil
 }
 
 // checkRoute compares an objective with routes such as "GET /v1/orders/{id}".
@@ -69,21 +62,4 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 // each lists words in order, each once.
 func each(words []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
-}
-
-// problems are the findings of a list of problems.
-func problems(err error) []Finding {
-	var list diag.List
-	if !errors.As(err, &list) {
-		return nil
-	}
-	var findings []Finding
-	for _, p := range list {
-		message := p.Message
-		if p.Path != "" {
-			message = p.Path + ": " + message
-		}
-		findings = append(findings, Finding{Path: p.File, Line: p.Line, Column: p.Column, Message: message})
-	}
-	return findings
 }

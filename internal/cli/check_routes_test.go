@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/observability-first/scaffold/templates/spec"
 )
 
 const objectiveOnRoutes = `apiVersion: scaffold/v1
@@ -38,7 +36,6 @@ func TestObjectivesNameRoutesThatExist(t *testing.T) {
 				src = strings.Replace(src, tc.old, tc.new, 1)
 			}
 			target := serviceOf(t, src)
-			put(t, target, spec.FileName, src)
 			found, err := routesCheck{}.Run(t.Context(), target)
 			if err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -23,8 +24,8 @@ type signalsCheck struct {
 
 func (signalsCheck) Name() string { return "signals" }
 
-func (c signalsCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
-	var findings []Finding
+func (c signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+	var findings []lint.Finding
 	for _, f := range printedFiles() {
 		was, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(f.path)))
 		if err != nil {
@@ -32,30 +33,30 @@ func (c signalsCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 		}
 		now, err := c.ask(ctx, t.Dir, t.Service.Binary(), f.verb)
 		if err != nil {
-			return []Finding{{Path: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
+			return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
 		}
 		findings = append(findings, compare(f, was, now)...)
 	}
 	return findings, nil
 }
 
-func compare(f printedFile, was, now []byte) []Finding {
+func compare(f printedFile, was, now []byte) []lint.Finding {
 	if f.path != telemetryPath {
 		if bytes.Equal(was, now) {
 			return nil
 		}
-		return []Finding{{Path: f.path, Message: "the API has changed since; run scaffold generate"}}
+		return []lint.Finding{{File: f.path, Message: "the API has changed since; run scaffold generate"}}
 	}
 	before, errBefore := templates.ParseSignals(f.path, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
 	for _, err := range []error{errBefore, errAfter} {
 		if err != nil {
-			return []Finding{{Path: f.path, Message: err.Error()}}
+			return []lint.Finding{{File: f.path, Message: err.Error()}}
 		}
 	}
-	var findings []Finding
+	var findings []lint.Finding
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
-		findings = append(findings, Finding{Path: f.path, Message: change + "; run scaffold generate"})
+		findings = append(findings, lint.Finding{File: f.path, Message: change + "; run scaffold generate"})
 	}
 	return findings
 }

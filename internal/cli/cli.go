@@ -192,11 +192,11 @@ func newRootCommand(g *globals) *cobra.Command {
 		SilenceUsage:      true,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.output, "output", "text", "text or json")
+	flags.StringVar(&g.output, "output", "text", "text or json; check and lint also have sarif and github")
 	flags.BoolVar(&g.noColor, "no-color", false, "write no colours; NO_COLOR does the same")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
 	offer(root, "output", formats())
-	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
+	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newLintCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g))
 	return root
 }
 
@@ -223,14 +223,24 @@ func (g *globals) prepare(cmd *cobra.Command) error {
 	if err := g.flagsFromEnvironment(cmd); err != nil {
 		return err
 	}
-	if unknown := g.output; !slices.Contains(formats(), unknown) {
+	known := formats()
+	if cmd.Annotations[findingsAnnotation] != "" {
+		known = append(known, outputSARIF, outputGitHub)
+	}
+	if unknown := g.output; !slices.Contains(known, unknown) {
 		g.output = "text"
-		return usage(cmd, "--output: %q is not known; write text or json%s", unknown, diag.DidYouMean(unknown, formats()))
+		return usage(cmd, "--output: %q is not known; write %s%s", unknown, anyOf(known), diag.DidYouMean(unknown, known))
 	}
 	if g.Getenv("NO_COLOR") != "" {
 		g.noColor = true
 	}
 	return nil
+}
+
+// anyOf lists words as a choice.
+func anyOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func formats() []string { return []string{"text", "json"} }

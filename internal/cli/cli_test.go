@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -196,13 +197,13 @@ func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 
 // alarm is a check that finds what it is told.
 type alarm struct {
-	found []Finding
+	found []lint.Finding
 	err   error
 }
 
 func (alarm) Name() string { return "alarm" }
 
-func (a alarm) Run(_ context.Context, t Target) ([]Finding, error) {
+func (a alarm) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	if t.Service.Name == "" || len(t.Tree) == 0 {
 		return nil, errors.New("the target is empty")
 	}
@@ -218,9 +219,9 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 		out   string
 		err   string
 	}{
-		{"a warning is no fault", alarm{found: []Finding{{Path: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
+		{"a warning is no fault", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
 			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no faults\n", ""},
-		{"a fault", alarm{found: []Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31mfault\x1b[0m   odd\norders: 1 fault found\n", ""},
+		{"a fault", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31mfault\x1b[0m   odd\norders: 1 fault found\n", ""},
 		{"no way to look", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
@@ -21,7 +22,9 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		Use:   "generate [DIR]",
 		Short: "Bring a service's generated files up to date with its spec",
 		Long: "Renders the service again from scaffold.yaml. Managed files are rewritten, files that\n" +
-			"you edited stay as they are, and files that are yours are not touched.",
+			"you edited stay as they are, and files that are yours are not touched.\n\n" +
+			"Objectives on metrics, labels or routes that the service does not declare are\n" +
+			"reported in scaffold.yaml; it exits with 3 then, and has written the files.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -48,6 +51,7 @@ type generated struct {
 	Files     []workspace.Change `json:"files"`
 	// Repository tells of the root of the repository that the service is a folder of.
 	Repository *repositoryChanges `json:"repository,omitempty"`
+	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
@@ -70,18 +74,30 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			return err
 		}
 	}
-	if g.emit(generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: t.repositoryChanges()}) {
-		return nil
+	found, err := specFindings(ctx, t)
+	if err != nil {
+		return err
 	}
-	g.printChanges(plan.Changes)
-	g.printChanges(t.rootChanges())
-	switch {
-	case plan.Empty() && (t.AtRoot == nil || t.AtRoot.Plan.Empty()):
-		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), t.andAtRoot(func(at *AtRoot) int { return len(at.Tree) }))
-	case o.dryRun:
-		g.printf("Nothing was written: this was a dry run.\n")
+	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: t.repositoryChanges(), Findings: found}
+	if !g.emit(report) {
+		g.printGenerated(t, report)
+	}
+	if n := faults(found); n > 0 {
+		return &DriftError{n}
 	}
 	return nil
+}
+
+func (g *globals) printGenerated(t Target, r generated) {
+	g.printChanges(r.Files)
+	g.printChanges(t.rootChanges())
+	switch {
+	case (workspace.Plan{Changes: r.Files}).Empty() && (t.AtRoot == nil || t.AtRoot.Plan.Empty()):
+		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), t.andAtRoot(func(at *AtRoot) int { return len(at.Tree) }))
+	case r.DryRun:
+		g.printf("Nothing was written: this was a dry run.\n")
+	}
+	g.printFindings(r.Findings)
 }
 
 // reprint lets the service, with its files brought up to date, print what it

@@ -103,7 +103,7 @@ func TestAServiceThatGrew(t *testing.T) {
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.check(cli.ExitDrift,
 		"route GET /v1/hello is new; run scaffold generate", "metric visits_total is new; run scaffold generate",
-		"observability/boards/own/visits.json:1: panel Visits, target A: metric visits_total is not declared")
+		"observability/boards/own/visits.json:1:133: panel Visits, target A: metric visits_total is not declared")
 
 	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
 		t.Fatalf("generate: status %d\n%s%s", status, out, errs)
@@ -137,12 +137,28 @@ func TestCheckFindsFaults(t *testing.T) {
 		".github/workflows/own.yaml:5: builds with Go 1.22, go.mod says 1.26.8; use one of them in both",
 		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/defaults.gen.go",
-		"observability/rules/own/visits.yaml:5: alert NoVisits: metric visits_total is not declared [unknown-metric]",
+		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary, no description",
 		"observability/boards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
 		"observability/boards/own/uid.json: observability/boards/shop-overview.json has the uid shop-overview, too",
 		"outside of this repository; elsewhere build from make vendor",
 	)
+}
+
+// A mistake in the spec is reported there by generate, which writes the files all the
+// same, and by check.
+func TestGenerateReportsFaultsOfTheSpec(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: routes, objective: 99, groupBy: [http_rout], indicator: {availability: {}}}\n")
+	const want = `slos[0].groupBy[0]: "http_server_requests_total" has no label http_rout; did you mean "http_route"? [unknown-label]`
+	status, out, errs := s.scaffold("generate", s.dir)
+	if status != cli.ExitDrift || !strings.Contains(out, want) || !strings.Contains(out, "create   observability/runbooks/ShopRoutesErrorBudgetBurn.md") {
+		t.Errorf("generate: status %d, %s%s", status, out, errs)
+	}
+	if status, out, _ := s.scaffold("check", s.dir); status != cli.ExitDrift || strings.Count(out, "fault   ") != 1 || !strings.Contains(out, want) {
+		t.Errorf("check: status %d, %s", status, out)
+	}
 }
 
 // A service that does not build is told of, and nothing of it is lost.

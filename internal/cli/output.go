@@ -7,10 +7,10 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// printf writes for people, unless the output is JSON. A standard output that
-// is gone has nobody to tell about it, so errors of writing are dropped.
+// printf writes for people, unless the output is for programs. A standard output that
+// is closed has no reader, so errors of writing are dropped.
 func (g *globals) printf(format string, args ...any) {
-	if g.output != "json" {
+	if g.output == "text" {
 		_, _ = fmt.Fprintf(g.Streams.Out, format, args...)
 	}
 }

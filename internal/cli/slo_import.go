@@ -116,8 +116,8 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 }
 
 // checkAgainst compares objectives with the metrics that a source shows.
-func checkAgainst(ctx context.Context, source string, in objectives) error {
-	s, err := showMetrics(ctx, source, in.Spec)
+func (g *globals) checkAgainst(ctx context.Context, source string, in objectives) error {
+	s, err := g.showMetrics(ctx, source, in.Spec)
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,11 @@ type shown struct {
 
 // showMetrics reads a page of metrics from a file or an address, or asks the
 // Prometheus at an address.
-func showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
+func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
 	page := shown{source: withoutPassword(source), target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
 	isAddress := strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 	if isAddress && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
-		server, err := askPrometheus(ctx, source, spec)
+		server, err := g.showPrometheus(ctx, source, spec)
 		if !errors.Is(err, exposition.ErrNoServer) {
 			return server, err
 		}
@@ -64,14 +64,18 @@ func withoutPassword(source string) string {
 	return source
 }
 
-func askPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, error) {
+func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, error) {
+	p, err := g.prometheus(address)
+	if err != nil {
+		return shown{}, err
+	}
 	var metrics []string
 	for _, r := range spec.Reads() {
 		metrics = append(metrics, r.Metric)
 	}
-	signals, err := exposition.Server(ctx, address, metrics, fetchMetrics)
+	signals, err := p.Metrics(ctx, metrics)
 	return shown{source: withoutPassword(address), signals: signals, values: func(metric, label string) ([]string, error) {
-		return exposition.Values(ctx, address, metric, label, fetchMetrics)
+		return p.Values(ctx, metric, label)
 	}}, err
 }
 

@@ -5,6 +5,7 @@ package exposition
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -147,4 +148,39 @@ func (p page) signals() templates.Signals {
 		s.Metrics = append(s.Metrics, m)
 	}
 	return s
+}
+
+// Merge joins what several pages show, or services declare. A metric has the labels
+// and bounds of all of them, and no type where they differ about it.
+func Merge(all ...templates.Signals) templates.Signals {
+	metrics := map[string]templates.Metric{}
+	for _, s := range all {
+		for _, m := range s.Metrics {
+			old, seen := metrics[m.Name]
+			if !seen {
+				metrics[m.Name] = m
+				continue
+			}
+			if old.Type != m.Type {
+				old.Type = ""
+			}
+			if old.Unit != m.Unit {
+				old.Unit = ""
+			}
+			old.Labels = union(old.Labels, m.Labels)
+			old.Bounds = union(old.Bounds, m.Bounds)
+			metrics[m.Name] = old
+		}
+	}
+	out := templates.Signals{}
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		out.Metrics = append(out.Metrics, metrics[name])
+	}
+	return out
+}
+
+func union[T cmp.Ordered](a, b []T) []T {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

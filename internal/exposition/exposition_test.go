@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/observability-first/scaffold/internal/exposition"
 	"github.com/observability-first/scaffold/templates"
@@ -97,4 +98,29 @@ func FuzzParse(f *testing.F) {
 			t.Error("no metric and no error")
 		}
 	})
+}
+
+// A metric of several pages has what all of them show, and no type that one denies.
+func TestPagesAreMerged(t *testing.T) {
+	t.Parallel()
+	var pages []templates.Signals
+	for _, src := range []string{
+		"# TYPE a_total counter\na_total{x=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"1\"} 1\nw_sum 1\nw_count 1\n# TYPE odd gauge\nodd 1\n",
+		"# TYPE a_total counter\na_total{y=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"2\"} 1\nw_sum 1\nw_count 1\n# TYPE odd counter\nodd 1\n# TYPE only gauge\nonly 1\n",
+	} {
+		page, err := exposition.Parse("page", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page)
+	}
+	want := templates.Signals{Metrics: []templates.Metric{
+		{Name: "a_total", Type: "counter", Labels: []string{"x", "y"}},
+		{Name: "odd", Labels: []string{}},
+		{Name: "only", Type: "gauge", Labels: []string{}},
+		{Name: "w", Type: "histogram", Labels: []string{}, Bounds: []float64{1, 2}},
+	}}
+	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

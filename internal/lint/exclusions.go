@@ -10,9 +10,8 @@ import (
 	"github.com/observability-first/scaffold/internal/yamldoc"
 )
 
-// FileName is what a file of exclusions is called. It counts for what lies in its
-// folder and below.
-const FileName = ".lint"
+// FileName is the name of a file of exclusions.
+const FileName = ".scaffold-lint.yaml"
 
 // ParseExclusions reads a file of exclusions. Known are the rules that there are.
 func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, error) {
@@ -36,10 +35,10 @@ func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, erro
 			doc.Problemf(at, "the exclusion has no reason; write in one sentence why the rule does not apply")
 		}
 		for key, pattern := range map[string]string{
-			"file": e.File, "board": e.Board, "panel": e.Panel, "group": e.Group, "alert": e.Alert, "record": e.Record,
+			"file": e.File, "dashboard": e.Dashboard, "panel": e.Panel, "group": e.Group, "alert": e.Alert, "record": e.Record,
 		} {
 			if _, err := path.Match(pattern, ""); err != nil {
-				doc.Problemf(at+"."+key, "%q is no pattern: a [ has no ]; write a name, or * for any text", pattern)
+				doc.Problemf(at+"."+key, "%q is not a pattern: a [ has no ]; write a name, or * for any text", pattern)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ package lint
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -16,29 +17,50 @@ import (
 // Rule is one thing that a lint looks for. Names are public.
 type Rule struct {
 	Name    string // as in rate-range
-	Warning bool   // worth knowing, but no fault
+	Warning bool   // never a fault; a finding of any rule is a warning where it rests on a guess
 	Means   string // what it found, one sentence
 	Do      string // what to do about it, one sentence
 }
 
-// Finding is one place that a rule objects to.
+// Finding is one place that a check or a rule objects to. The JSON names are public.
 type Finding struct {
-	Rule         string
-	File         string
-	Line, Column int // 0 when unknown
-	// Where inside of the file, as far as it applies. Board is the uid.
-	Board, Panel, Target, Group, Alert, Record string
-	Message                                    string
+	Check  string `json:"check,omitempty"` // the kind of check, as in drift
+	Rule   string `json:"rule,omitempty"`  // of those in docs/checks.md
+	File   string `json:"path,omitempty"`
+	Line   int    `json:"line,omitempty"`   // from 1; 0 when unknown
+	Column int    `json:"column,omitempty"` // the same
+
+	// Where inside of the file, as far as it applies.
+	Dashboard string `json:"dashboard,omitempty"` // the uid
+	Panel     string `json:"panel,omitempty"`
+	Target    string `json:"target,omitempty"`
+	Group     string `json:"group,omitempty"`
+	Alert     string `json:"alert,omitempty"`
+	Record    string `json:"record,omitempty"`
+	Part      string `json:"part,omitempty"` // anything else, as in "variable job"
+
+	Message string `json:"message"` // what is wrong; what to write instead
+	Warning bool   `json:"warning"` // worth knowing, but no fault
+
+	// Shape is the format that made the message. Findings of one rule and shape are
+	// the same mistake at several places.
+	Shape string `json:"-"`
+}
+
+// Sayf returns the finding with a message.
+func (f Finding) Sayf(format string, args ...any) Finding {
+	f.Message, f.Shape = fmt.Sprintf(format, args...), format
+	return f
 }
 
 // At says where inside of the file, as in "panel Requests, target A".
 func (f Finding) At() string {
 	var parts []string
 	for _, p := range []struct{ what, name string }{
-		{"panel", f.Panel}, {"target", f.Target}, {"alert", f.Alert}, {"record", f.Record},
+		{"panel ", f.Panel}, {"target ", f.Target}, {"alert ", f.Alert}, {"record ", f.Record}, {"", f.Part},
 	} {
 		if p.name != "" {
-			parts = append(parts, p.what+" "+p.name)
+			parts = append(parts, p.what+p.name)
 		}
 	}
 	if len(parts) == 0 && f.Group != "" {
@@ -47,8 +69,43 @@ func (f Finding) At() string {
 	return strings.Join(parts, ", ")
 }
 
-// Broken are the mistakes of a file that does not parse, as findings of a rule.
+// Place is file, line and column as compilers write them, as far as they are known.
+func (f Finding) Place() string {
+	switch {
+	case f.File == "" || f.Line == 0:
+		return f.File
+	case f.Column == 0:
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+}
+
+// Text is the message with where inside of the file.
+func (f Finding) Text() string {
+	if at := f.At(); at != "" {
+		return at + ": " + f.Message
+	}
+	return f.Message
+}
+
+// String is the finding on one line.
+func (f Finding) String() string {
+	text := f.Text()
+	if place := f.Place(); place != "" {
+		text = place + ": " + text
+	}
+	if f.Rule != "" {
+		text += " [" + f.Rule + "]"
+	}
+	return text
+}
+
+// Broken are the mistakes of a file that does not parse, as findings of a rule. There
+// are none without an error.
 func Broken(rule, file string, err error) []Finding {
+	if err == nil {
+		return nil
+	}
 	list, ok := errors.AsType[diag.List](err)
 	if !ok {
 		return []Finding{located(rule, file, err)}
@@ -59,7 +116,7 @@ func Broken(rule, file string, err error) []Finding {
 		if p.Path != "" {
 			message = p.Path + ": " + message
 		}
-		out[i] = Finding{Rule: rule, File: p.File, Line: p.Line, Column: p.Column, Message: message}
+		out[i] = Finding{Rule: rule, File: cmp.Or(p.File, file), Line: p.Line, Column: p.Column, Message: message}
 	}
 	return out
 }
@@ -95,22 +152,27 @@ func Sort(findings []Finding) {
 // Exclusion excuses findings of one rule, for a reason. A key that is empty
 // excludes nothing; the others are names, or patterns such as orders-*.
 type Exclusion struct {
-	Rule   string `yaml:"rule"`
-	File   string `yaml:"file"` // path, or its last part
-	Board  string `yaml:"board"`
-	Panel  string `yaml:"panel"`
-	Group  string `yaml:"group"`
-	Alert  string `yaml:"alert"`
-	Record string `yaml:"record"`
-	Reason string `yaml:"reason"`
+	Rule      string `yaml:"rule"`
+	File      string `yaml:"file"`      // path, or its last part
+	Dashboard string `yaml:"dashboard"` // uid
+	Panel     string `yaml:"panel"`
+	Group     string `yaml:"group"`
+	Alert     string `yaml:"alert"`
+	Record    string `yaml:"record"`
+	Reason    string `yaml:"reason"`
 
-	file string // that it stands in
+	file string // the exclusion's own; it covers findings in the directory of this file and below
 	line int
 }
 
 func (e Exclusion) covers(f Finding) bool {
-	return e.Rule == f.Rule && (is(e.File, f.File) || is(e.File, path.Base(f.File))) && is(e.Board, f.Board) && is(e.Panel, f.Panel) &&
+	return e.Rule == f.Rule && e.reaches(f.File) && (is(e.File, f.File) || is(e.File, path.Base(f.File))) && is(e.Dashboard, f.Dashboard) && is(e.Panel, f.Panel) &&
 		is(e.Group, f.Group) && is(e.Alert, f.Alert) && is(e.Record, f.Record)
+}
+
+func (e Exclusion) reaches(file string) bool {
+	dir := path.Dir(e.file)
+	return e.file == "" || dir == "." || strings.HasPrefix(file, dir+"/")
 }
 
 func is(pattern, name string) bool {
@@ -134,8 +196,9 @@ func Catalog() []Rule {
 }
 
 // Exclude removes what the exclusions excuse, and reports each exclusion of a
-// file that excused nothing.
-func Exclude(findings []Finding, exclusions []Exclusion) []Finding {
+// file that excused nothing. Without whole, some of the files that an exclusion may
+// be for were not read, and no exclusion is reported.
+func Exclude(findings []Finding, exclusions []Exclusion, whole bool) []Finding {
 	used := make([]bool, len(exclusions))
 	kept := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
 		excused := false
@@ -147,8 +210,8 @@ func Exclude(findings []Finding, exclusions []Exclusion) []Finding {
 		return excused
 	})
 	for i, e := range exclusions {
-		if !used[i] && e.file != "" {
-			kept = append(kept, Finding{Rule: Unused, File: e.file, Line: e.line, Message: "the exclusion of " + e.Rule + " excludes nothing; remove it"})
+		if whole && !used[i] && e.file != "" {
+			kept = append(kept, Finding{Rule: Unused, File: e.file, Line: e.line}.Sayf("the exclusion of %s excludes nothing; remove it", e.Rule))
 		}
 	}
 	return kept

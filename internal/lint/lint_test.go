@@ -12,7 +12,7 @@ import (
 
 func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 	t.Parallel()
-	f := lint.Finding{Rule: "panel-units", File: "boards/own/a.json", Board: "orders-x", Panel: "Requests [5m]", Group: "g", Alert: "A", Record: "r:x:y"}
+	f := lint.Finding{Rule: "panel-units", File: "boards/own/a.json", Dashboard: "orders-x", Panel: "Requests [5m]", Group: "g", Alert: "A", Record: "r:x:y"}
 	for _, tc := range []struct {
 		name string
 		by   lint.Exclusion
@@ -20,18 +20,18 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 	}{
 		{"the rule alone", lint.Exclusion{Rule: "panel-units"}, true},
 		{"another rule", lint.Exclusion{Rule: "panel-title-description"}, false},
-		{"the board", lint.Exclusion{Rule: "panel-units", Board: "orders-x"}, true},
-		{"boards by pattern", lint.Exclusion{Rule: "panel-units", Board: "orders-*"}, true},
-		{"another board", lint.Exclusion{Rule: "panel-units", Board: "shop-*"}, false},
+		{"the board", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x"}, true},
+		{"boards by pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
+		{"another board", lint.Exclusion{Rule: "panel-units", Dashboard: "shop-*"}, false},
 		{"the panel, whose title looks like a pattern", lint.Exclusion{Rule: "panel-units", Panel: "Requests [5m]"}, true},
-		{"another panel of the board", lint.Exclusion{Rule: "panel-units", Board: "orders-x", Panel: "Errors"}, false},
+		{"another panel of the board", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x", Panel: "Errors"}, false},
 		{"the file by its last part", lint.Exclusion{Rule: "panel-units", File: "a.json"}, true},
 		{"a pattern stays in its folder", lint.Exclusion{Rule: "panel-units", File: "boards/*.json"}, false},
 		{"group, alert and record", lint.Exclusion{Rule: "panel-units", Group: "g", Alert: "A", Record: "r:*"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := len(lint.Exclude([]lint.Finding{f}, []lint.Exclusion{tc.by})) == 0; got != tc.want {
+			if got := len(lint.Exclude([]lint.Finding{f}, []lint.Exclusion{tc.by}, true)) == 0; got != tc.want {
 				t.Errorf("excused: %v", got)
 			}
 		})
@@ -40,20 +40,25 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 
 func TestAnExclusionThatExcludesNothingIsFound(t *testing.T) {
 	t.Parallel()
-	exclusions, err := lint.ParseExclusions("boards/.lint", []byte(`exclusions:
+	exclusions, err := lint.ParseExclusions("rules/.scaffold-lint.yaml", []byte(`exclusions:
 - rule: a
   reason: It is so.
 - rule: b
-  board: x
+  dashboard: x
   reason: It was so.
 `), []string{"a", "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := lint.Exclude([]lint.Finding{{Rule: "a", Message: "excused"}, {Rule: "b", Board: "y", Message: "stays"}}, exclusions)
+	found := []lint.Finding{{Rule: "a", File: "rules/x.yaml", Message: "excused"}, {Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"}, {Rule: "a", File: "other/x.yaml", Message: "is elsewhere"}}
+	got := lint.Exclude(found, exclusions, true)
 	want := []lint.Finding{
-		{Rule: "b", Board: "y", Message: "stays"},
-		{Rule: "exclusion-unused", File: "boards/.lint", Line: 4, Message: "the exclusion of b excludes nothing; remove it"},
+		{Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"},
+		{Rule: "a", File: "other/x.yaml", Message: "is elsewhere"},
+		{Rule: "exclusion-unused", File: "rules/.scaffold-lint.yaml", Line: 4, Message: "the exclusion of b excludes nothing; remove it", Shape: "the exclusion of %s excludes nothing; remove it"},
+	}
+	if got := lint.Exclude(nil, exclusions, false); len(got) > 0 {
+		t.Errorf("a part of the files was read: got %v", got)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -66,7 +71,7 @@ func TestExclusionsWantARuleAndAReason(t *testing.T) {
 		{"no reason", "exclusions:\n- rule: rate-range\n", ".lint:2:3: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply"},
 		{"no such rule", "exclusions:\n- {rule: rate-rang, reason: x}\n", `.lint:2:10: exclusions[0].rule: there is no rule "rate-rang"; did you mean "rate-range"?`},
 		{"an unknown key", "exclusions:\n- {rule: rate-range, reason: x, panels: y}\n", `.lint:2:33: exclusions[0].panels: unknown key; did you mean "panel"?`},
-		{"no pattern", "exclusions:\n- {rule: rate-range, reason: x, panel: '[y'}\n", `.lint:2:40: exclusions[0].panel: "[y" is no pattern: a [ has no ]; write a name, or * for any text`},
+		{"no pattern", "exclusions:\n- {rule: rate-range, reason: x, panel: '[y'}\n", `.lint:2:40: exclusions[0].panel: "[y" is not a pattern: a [ has no ]; write a name, or * for any text`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,11 +110,11 @@ func TestWhereInsideOfAFile(t *testing.T) {
 		f    lint.Finding
 		want string
 	}{
-		{lint.Finding{Board: "b", Panel: "P", Target: "A"}, "panel P, target A"},
+		{lint.Finding{Dashboard: "b", Panel: "P", Target: "A"}, "panel P, target A"},
 		{lint.Finding{Group: "g", Alert: "A"}, "alert A"},
 		{lint.Finding{Group: "g", Record: "a:b:c"}, "record a:b:c"},
 		{lint.Finding{Group: "g"}, "group g"},
-		{lint.Finding{Board: "b"}, ""},
+		{lint.Finding{Dashboard: "b"}, ""},
 	} {
 		if got := tc.f.At(); got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)
@@ -121,7 +126,7 @@ func FuzzParseExclusions(f *testing.F) {
 	f.Add([]byte("exclusions:\n- {rule: a, panel: '[', reason: x}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		exclusions, err := lint.ParseExclusions(".lint", src, []string{"a"})
-		if err == nil && len(lint.Exclude(nil, exclusions)) != len(exclusions) {
+		if err == nil && len(lint.Exclude(nil, exclusions, true)) != len(exclusions) {
 			t.Errorf("%q: an exclusion of nothing is used", src)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/cli"
 	"github.com/observability-first/scaffold/internal/drill"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/proof"
 	"github.com/observability-first/scaffold/internal/verify"
 	"github.com/observability-first/scaffold/slo"
@@ -162,7 +163,7 @@ func (j *judge) catch(t *testing.T, f files) (by, why string) {
 	return j.drill(t, subject)
 }
 
-// check runs scaffold check on the files as those of a stranger, so that their
+// check runs scaffold lint on the files as those of a stranger, so that their
 // being generated, and changed since, counts for nothing.
 func (j *judge) check(t *testing.T, dir string) string {
 	t.Helper()
@@ -171,19 +172,19 @@ func (j *judge) check(t *testing.T, dir string) string {
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
 	f.Getenv = func(string) string { return "" }
 	status := cli.Main(t.Context(), []string{
-		"check", "--output", "json", "--signals", j.signals, "--target-labels", "deployment_environment_name",
-		"--rules", filepath.Join(dir, "observability", "rules"), "--boards", filepath.Join(dir, "observability", "boards"),
+		"lint", "--output", "json", "--signals", j.signals, "--target-labels", "deployment_environment_name", "--scrape-interval", "15s",
+		"--rules", filepath.Join(dir, "observability", "rules"), "--dashboards", filepath.Join(dir, "observability", "boards"),
 	}, f)
 	if status == cli.ExitDone {
 		return ""
 	}
 	var report struct {
-		Findings []cli.Finding `json:"findings"`
+		Findings []lint.Finding `json:"findings"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		return fmt.Sprintf("status %d: %s%s", status, out.String(), errs.String())
 	}
-	i := slices.IndexFunc(report.Findings, func(f cli.Finding) bool { return !f.Warning })
+	i := slices.IndexFunc(report.Findings, func(f lint.Finding) bool { return !f.Warning })
 	if i < 0 {
 		t.Fatalf("check: status %d without a fault: %s", status, out.String())
 	}

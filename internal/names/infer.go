@@ -153,8 +153,11 @@ func ofAbsent(n *parser.Call) labelSet {
 }
 
 // LabelsOf are the labels that the result of an expression can have, and whether
-// it can have no others.
+// it can have no others for certain.
 func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
+	if k.certain != nil {
+		k = *k.certain
+	}
 	set := k.infer(expr)
 	return set.names, !set.open
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/names"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
@@ -45,7 +46,7 @@ func TestNamesInQueries(t *testing.T) {
 		"a label of neither side":        {`orders_placed_total * on (job) group_left (version) wait_seconds_count`, []string{`"wait_seconds_count" has no label version`}},
 		"a label that is made":           {`sum by (made) (label_replace(orders_placed_total, "made", "$1", "channel", "(.*)"))`, nil},
 		"a counter as a histogram":       {`orders_placed_total_bucket`, []string{"metric orders_placed_total_bucket is not declared"}},
-		"no PromQL":                      {`sum(`, []string{"not PromQL: 1:5: parse error: unclosed left parenthesis"}},
+		"no PromQL":                      {`sum(`, []string{"not PromQL: unclosed left parenthesis"}},
 		"a name by its label":            {`{__name__="nothing"}`, []string{"metric nothing is not declared"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "it is one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
 		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
 		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
-		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `job:request:rate5m is recorded by no rule; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
+		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
 	} {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
@@ -107,6 +108,78 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		if !covered[rule.Name] {
 			t.Errorf("no case has the rule %s", rule.Name)
 		}
+	}
+}
+
+// What other exporters may have, or the scrape may add, is a warning.
+func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		known   names.Known
+		expr    string
+		warning bool
+	}{
+		{"a metric beside a declaration", known(), "windows_up", false},
+		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
+		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
+		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
+		{"a label without them", known().OtherLabels(), `orders_placed_total{pod="a"}`, true},
+		{"a grouping without them", known().OtherLabels(), `sum by (pod) (orders_placed_total)`, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := tc.known.Check([]names.Query{{Expr: tc.expr}})
+			if len(got) != 1 || got[0].Warning != tc.warning {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// The labels of a result are certain where an aggregation lists them, also through a
+// record, and not where the scrape may add some.
+func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
+	t.Parallel()
+	k := names.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}, []names.Recorded{
+		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
+	}, nil).OtherLabels()
+	for expr, want := range map[string]bool{
+		"up": false, "rate(jobs_total[5m])": false, "instance:jobs:rate5m": false,
+		"sum by (kind) (jobs_total)": true, "kind:jobs:rate5m": true, "absent(up)": true, "sum(up)": true,
+	} {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if labels, closed := k.LabelsOf(tree); closed != want || expr == "kind:jobs:rate5m" && !slices.Equal(labels, []string{"kind"}) {
+			t.Errorf("%s: got %q, closed %v", expr, labels, closed)
+		}
+	}
+}
+
+// A running Prometheus has names, and any labels.
+func TestNamesAloneAreKnown(t *testing.T) {
+	t.Parallel()
+	k := names.NewKnown(templates.Signals{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
+	if got := k.Check([]names.Query{{Expr: `sum by (x) (windows_up{y="z"}) + on (x) a:b:c`}}); len(got) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.Check([]names.Query{{Expr: "windows_down"}}); len(got) != 1 || got[0].Rule != "unknown-metric" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLabelsOfTheScrapeAreGuessed(t *testing.T) {
+	t.Parallel()
+	queries := []names.Query{
+		{Expr: `sum by (cluster) (rate(orders_placed_total{namespace="a", chanel="web"}[5m]))`},
+		{Expr: `wait_seconds_count{namespace="b",queue="c"} / on (cluster, node) wait_seconds_sum`},
+		{Expr: `unknown{pod="x"} + other{pod="y"}`},
+		{Expr: "sum("},
+	}
+	if got, want := known().TargetLabels(queries), []string{"cluster", "namespace", "node"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -149,7 +222,7 @@ func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := known().Check(queries)
-	if len(got) != 1 || got[0].Line != 3 || got[0].At != "variable b" || got[0].Message != `"orders_placed_total" has no label chanel; did you mean "channel"?` {
+	if len(got) != 1 || got[0].Line != 3 || got[0].At() != "variable b" || got[0].Message != `"orders_placed_total" has no label chanel; did you mean "channel"?` {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -169,8 +242,8 @@ func TestReadRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []names.Query{
-		{File: "a.yaml", Line: 5, At: "record slo:sli_total:increase30s", Expr: `sum by (environment) (orders_placed_total{job="x"})`, Record: "slo:sli_total:increase30s"},
-		{File: "a.yaml", Line: 8, At: "alert OrdersDown", Expr: "up == 0", Alert: "OrdersDown"},
+		{At: lint.Finding{File: "a.yaml", Line: 5, Column: 11, Group: "g", Record: "slo:sli_total:increase30s"}, Expr: `sum by (environment) (orders_placed_total{job="x"})`},
+		{At: lint.Finding{File: "a.yaml", Line: 8, Column: 11, Group: "g", Alert: "OrdersDown"}, Expr: "up == 0"},
 	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)
 	}
@@ -197,7 +270,7 @@ func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := known().Check(queries)
-	if len(queries) != 3 || len(got) != 1 || got[0].Line != 8 || got[0].At != "alert A, summary" || got[0].Rule != "record-unknown" {
+	if len(queries) != 3 || len(got) != 1 || got[0].Line != 8 || got[0].At() != "alert A, summary" || got[0].Rule != "record-unknown" {
 		t.Errorf("got %+v of %+v", got, queries)
 	}
 }
@@ -213,9 +286,9 @@ func TestReadBoards(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []names.Query{
-		{File: "b.json", Line: 2, At: "panel A, target A", Expr: "up", Panel: "A", Target: "A"},
-		{File: "b.json", Line: 3, At: "panel C, target A", Expr: "ALERTS", Panel: "C", Target: "A"},
-		{File: "b.json", Line: 5, At: "annotation Deploys", Expr: "build_info"},
+		{At: lint.Finding{File: "b.json", Line: 2, Column: 82, Panel: "A", Target: "A"}, Expr: "up"},
+		{At: lint.Finding{File: "b.json", Line: 3, Column: 71, Panel: "C", Target: "A"}, Expr: "ALERTS"},
+		{At: lint.Finding{File: "b.json", Line: 5, Column: 51, Part: "annotation Deploys"}, Expr: "build_info"},
 	}; !slices.Equal(queries, want) {
 		t.Errorf("got %+v", queries)
 	}

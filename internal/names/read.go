@@ -1,7 +1,6 @@
 package names
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/rulefile"
 )
 
@@ -32,9 +32,10 @@ func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 			if rule.Tree == nil {
 				continue // the file does not parse there, which is told of it
 			}
-			line, _ := rule.ExprPlace(0)
-			queries = append(queries, Query{File: file.Name, Line: line, At: rule.Name(), Expr: rule.Expr, Alert: rule.Alert, Record: rule.Record})
-			queries = append(queries, textQueries(file.Name, rule)...)
+			at := lint.Finding{File: file.Name, Group: group.Name, Alert: rule.Alert, Record: rule.Record}
+			at.Line, at.Column = rule.ExprPlace(0)
+			queries = append(queries, Query{At: at, Expr: rule.Expr})
+			queries = append(queries, textQueries(at, rule)...)
 		}
 	}
 	return queries, recorded
@@ -64,7 +65,7 @@ func formatted(code string) (queries []string) {
 
 // textQueries are the queries that the texts of an alert ask. Those that are put
 // together otherwise are known by the recorded series that they name.
-func textQueries(file string, rule rulefile.Rule) []Query {
+func textQueries(at lint.Finding, rule rulefile.Rule) []Query {
 	var queries []Query
 	for _, key := range slices.Sorted(maps.Keys(rule.Annotations)) {
 		told := map[string]bool{}
@@ -74,8 +75,9 @@ func textQueries(file string, rule rulefile.Rule) []Query {
 					continue
 				}
 				told[name] = true
-				line, _ := rule.TextPlace("annotations." + key)
-				queries = append(queries, Query{File: file, Line: line, At: rule.Name() + ", " + key, Expr: name, Alert: rule.Alert})
+				at.Part = key
+				at.Line, at.Column = rule.TextPlace("annotations." + key)
+				queries = append(queries, Query{At: at, Expr: name})
 			}
 		}
 	}
@@ -97,19 +99,20 @@ func BoardQueries(b boardfile.Board) []Query {
 	var queries []Query
 	for _, v := range b.Variables {
 		if expr, label := v.PromQL(); expr != "" {
-			queries = append(queries, Query{File: b.File, Line: v.Line, At: "variable " + v.Name, Expr: expr, Label: label})
+			at := lint.Finding{File: b.File, Line: v.Line, Column: v.Column, Dashboard: b.UID, Part: "variable " + v.Name}
+			queries = append(queries, Query{At: at, Expr: expr, Label: label})
 		}
 	}
 	for p, t := range b.All() {
 		if t.Expr != "" && t.Datasource.Prometheus() {
-			queries = append(queries, Query{
-				File: b.File, Line: t.Line, At: fmt.Sprintf("panel %s, target %s", p.Title, t.RefID), Expr: t.Expr, Panel: p.Title, Target: t.RefID,
-			})
+			at := lint.Finding{File: b.File, Line: t.Line, Column: t.Column, Dashboard: b.UID, Panel: p.Title, Target: t.RefID}
+			queries = append(queries, Query{At: at, Expr: t.Expr})
 		}
 	}
 	for _, a := range b.Annotations {
 		if a.Expr != "" && a.Datasource.Prometheus() {
-			queries = append(queries, Query{File: b.File, Line: a.Line, At: "annotation " + a.RefID, Expr: a.Expr})
+			at := lint.Finding{File: b.File, Line: a.Line, Column: a.Column, Dashboard: b.UID, Part: "annotation " + a.RefID}
+			queries = append(queries, Query{At: at, Expr: a.Expr})
 		}
 	}
 	return queries

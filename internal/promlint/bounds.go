@@ -73,7 +73,7 @@ func (w World) spanOfSelector(s *parser.VectorSelector) span {
 	if Name(s) == semconv.Up || w.Metrics[Name(s)].Flag {
 		return share()
 	}
-	if w.IsCounter(s) && !strings.HasSuffix(Name(s), "_sum") {
+	if w.IsCounter(s) && w.Declared(s) && !strings.HasSuffix(Name(s), "_sum") {
 		return fromZero()
 	}
 	records := w.recordsOf(s)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -21,12 +22,14 @@ import (
 type checker struct {
 	World
 
-	problems []Problem
+	at    func(offset int) lint.Finding
+	found []lint.Finding
 }
 
-// Check runs every rule of this package on an expression.
-func (w World) Check(tree parser.Expr) []Problem {
-	c := &checker{World: w}
+// Check runs every rule of this package on an expression. at is the place of an
+// offset into it, in bytes, as a finding without a rule.
+func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.Finding {
+	c := &checker{World: w, at: at}
 	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
 		switch n := node.(type) {
 		case *parser.VectorSelector:
@@ -39,13 +42,19 @@ func (w World) Check(tree parser.Expr) []Problem {
 		}
 		return nil
 	})
-	return c.problems
+	return c.found
 }
 
 func (c *checker) reportf(rule string, at parser.Node, format string, args ...any) {
-	p := Problem{rule, start(at), fmt.Sprintf(format, args...)}
-	if !slices.Contains(c.problems, p) {
-		c.problems = append(c.problems, p)
+	c.judgef(rule, at, false, format, args...)
+}
+
+// judgef is reportf for a finding that may rest on a guess.
+func (c *checker) judgef(rule string, at parser.Node, guessed bool, format string, args ...any) {
+	f := c.at(start(at)).Sayf(format, args...)
+	f.Rule, f.Warning = rule, guessed
+	if !slices.Contains(c.found, f) {
+		c.found = append(c.found, f)
 	}
 }
 
@@ -63,7 +72,7 @@ func (c *checker) matchers(s *parser.VectorSelector) {
 		case m.Value == ".*" && m.Type == labels.MatchRegexp:
 			c.reportf("regex-equality", s, "%s matches anything; leave it out", m)
 		case regexp.QuoteMeta(m.Value) == m.Value && m.Value != "":
-			c.reportf("regex-equality", s, "%s is no pattern; write %s%s%q", m, m.Name, plain, m.Value)
+			c.reportf("regex-equality", s, "%s is not a pattern; write %s%s%q", m, m.Name, plain, m.Value)
 		}
 	}
 }
@@ -105,7 +114,8 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
-			c.reportf("counter-rate", s, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			// Above zero means that it has ever happened, which may be the question.
+			c.judgef("counter-rate", s, !c.Declared(s) || isZero(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
@@ -182,7 +192,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 		return // recorded by someone else, at an interval of theirs
 	}
 	if apart > 0 && m.Range < 2*apart {
-		c.reportf("rate-range", n, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+		c.judgef("rate-range", n, c.ScrapeGuessed && len(c.recordsOf(s)) == 0, "%s over %s never has two samples, since %s %s apart; use %s or longer",
 			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
 	}
 }
@@ -248,7 +258,7 @@ func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	}
 	for _, s := range Selectors(n.Args[0]) {
 		if c.IsCounter(s) {
-			c.reportf("delta-counter", n, "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+			c.judgef("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 		}
 	}
 }
@@ -294,7 +304,7 @@ func (c *checker) replace(n *parser.Call) {
 		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
 			why = mistake.Code.String()
 		}
-		c.reportf("label-replace", n, "%q is no regular expression: %s", texts[4], why)
+		c.reportf("label-replace", n, "%q is not a regular expression: %s", texts[4], why)
 		return
 	}
 	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
@@ -304,6 +314,6 @@ func (c *checker) replace(n *parser.Call) {
 		}
 	}
 	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !boardfile.Varies(texts[1]) {
-		c.reportf("label-replace", n, "%q is no name of a label", texts[1])
+		c.judgef("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
 	}
 }

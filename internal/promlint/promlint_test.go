@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/promlint"
 )
 
@@ -20,10 +21,13 @@ func parse(tb testing.TB, expr string) parser.Expr {
 	return tree
 }
 
+// offset keeps the offset in the column.
+func offset(at int) lint.Finding { return lint.Finding{Column: at} }
+
 // world declares a counter, a gauge and a histogram, and records their sums.
 func world(tb testing.TB) promlint.World {
 	tb.Helper()
-	w := promlint.NewWorld([]promlint.Declared{
+	w := promlint.NewWorld([]promlint.Signal{
 		{Name: "jobs_total", Type: "counter"},
 		{Name: "job_cpu_seconds_total", Type: "counter", Unit: "seconds"},
 		{Name: "queue_length", Type: "gauge"},
@@ -79,9 +83,9 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"quantile-le", "le is summed away", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds_bucket[5m])))`, "write sum by (le, a) (...)", `histogram_quantile(0.9, sum by (a, le) (rate(wait_seconds_bucket[5m])))`},
 		{"quantile-le", "le is left out", `histogram_quantile(0.9, sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out of without", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds[5m])))`},
 		{"quantile-le", "a percentage", `histogram_quantile(99, rate(wait_seconds_bucket[5m]))`, "the 99th percentile is 0.99", `histogram_quantile(1, rate(wait_seconds_bucket[5m]))`},
-		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `"(" is no regular expression: missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
+		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `"(" is not a regular expression: missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
 		{"label-replace", "a group that is not there", `label_replace(up, "a", "$2", "b", "(.*)")`, "reads group 2", `label_replace(up, "a", "x", "", "")`},
-		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is no name of a label`, `label_replace(up, "a_b", "x", "b", ".*")`},
+		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is not a label name`, `label_replace(up, "a_b", "x", "b", ".*")`},
 		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) holds only when", `absent(up{job="a"})`},
 		{"regex-equality", "no pattern", `up{job=~"orders"}`, `write job="orders"`, `up{job=~"orders|shop"}`},
 		{"regex-equality", "no pattern, negated", `up{job!~"orders"}`, `write job!="orders"`, `up{job!~"orders.+"}`},
@@ -90,11 +94,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		covered[tc.rule] = true
 		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
 			t.Parallel()
-			got := world(t).Check(parse(t, tc.bad))
-			if !slices.ContainsFunc(got, func(p promlint.Problem) bool { return p.Rule == tc.rule && strings.Contains(p.Message, tc.says) }) {
+			got := world(t).Check(parse(t, tc.bad), offset)
+			if !slices.ContainsFunc(got, func(p lint.Finding) bool { return p.Rule == tc.rule && strings.Contains(p.Message, tc.says) }) {
 				t.Errorf("%s: got %+v, want %s: %s", tc.bad, got, tc.rule, tc.says)
 			}
-			if got := world(t).Check(parse(t, tc.near)); len(got) > 0 {
+			if got := world(t).Check(parse(t, tc.near), offset); len(got) > 0 {
 				t.Errorf("%s: got %+v, want nothing", tc.near, got)
 			}
 		})
@@ -106,14 +110,53 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	}
 }
 
+// What rests on the name of a metric, or on a usual setting, is a warning.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	declared := world(t)
+	guessed := promlint.NewWorld(nil, 15*time.Second)
+	guessed.ScrapeGuessed, guessed.Open = true, true
+	page := declared
+	page.Open = true
+	for _, tc := range []struct {
+		name, expr string
+		in         promlint.World
+		rule       string // empty: nothing is found
+		warning    bool
+	}{
+		{"a declared counter", "jobs_total > 100", declared, "counter-rate", false},
+		{"a name that ends in total", "ceph_pg_total > 100", guessed, "counter-rate", true},
+		{"whether it ever happened", "jobs_total > 0", declared, "counter-rate", true},
+		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 0", declared, "delta-counter", false},
+		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
+		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
+		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
+		{"a scrape interval that was stated", "rate(jobs_total[15s])", declared, "rate-range", false},
+		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
+		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
+		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
+		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
+		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
+		{"buckets without le", "histogram_quantile(0.9, sum by (job) (rate(run_seconds_bucket[5m]))) > 1", guessed, "quantile-le", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := tc.in.Check(parse(t, tc.expr), offset)
+			if len(got) != 1 || got[0].Rule != tc.rule || got[0].Warning != tc.warning {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 func TestWithoutDeclarationsTheNameTells(t *testing.T) {
 	t.Parallel()
 	w := promlint.NewWorld(nil, 15*time.Second)
-	if got := w.Check(parse(t, "http_requests_total > 5")); len(got) != 1 || got[0].Rule != "counter-rate" {
+	if got := w.Check(parse(t, "http_requests_total > 5"), offset); len(got) != 1 || got[0].Rule != "counter-rate" {
 		t.Errorf("got %+v", got)
 	}
 	for _, expr := range []string{"rate(requests[5m])", "requests > 5", "rate(job:requests:sum[5s])", "a:b:c > 5"} {
-		if got := w.Check(parse(t, expr)); len(got) > 0 {
+		if got := w.Check(parse(t, expr), offset); len(got) > 0 {
 			t.Errorf("%s: got %+v", expr, got)
 		}
 	}
@@ -121,8 +164,8 @@ func TestWithoutDeclarationsTheNameTells(t *testing.T) {
 
 func TestAProblemHasItsPlace(t *testing.T) {
 	t.Parallel()
-	got := world(t).Check(parse(t, `up == 0 or rate(queue_length[5m]) > 0`))
-	if len(got) != 1 || got[0].Offset != 11 {
+	got := world(t).Check(parse(t, `up == 0 or rate(queue_length[5m]) > 0`), offset)
+	if len(got) != 1 || got[0].Column != 11 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -182,8 +225,8 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, p := range w.Check(tree) {
-			if p.Offset < 0 || p.Offset > len(expr) || p.Message == "" {
+		for _, p := range w.Check(tree, offset) {
+			if p.Column < 0 || p.Column > len(expr) || p.Message == "" {
 				t.Errorf("%q: %+v", expr, p)
 			}
 		}

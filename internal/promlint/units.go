@@ -17,6 +17,9 @@ type Unit struct {
 	// Number says that a result without bytes and seconds is a number of things,
 	// and not the share of some in others.
 	Number bool
+	// Guessed says that the name of a part may not mean what it says: one without a
+	// unit was taken for a number of things.
+	Guessed bool
 }
 
 func number1() Unit        { return Unit{Scale: 1, Number: true} }
@@ -93,12 +96,12 @@ func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 		if m.Kind == Histogram {
 			return Unit{}, false // a native histogram has no one value
 		}
-		return unitOfName(name, m)
+		return w.unitOfName(name, m)
 	}
 	records := w.recordsOf(s)
 	if len(records) == 0 {
-		if w.Metrics == nil && !strings.Contains(name, ":") {
-			return unitOfName(name, Metric{})
+		if (w.Metrics == nil || w.Open) && !strings.Contains(name, ":") {
+			return w.unitOfName(name, Metric{})
 		}
 		return Unit{}, false
 	}
@@ -124,8 +127,9 @@ func (w World) unitOfRecord(r *recorded) (Unit, bool) {
 }
 
 // unitOfName goes by the grammar of metric names: the unit is the last word but
-// for _total. A declared metric without a unit counts things.
-func unitOfName(name string, m Metric) (Unit, bool) {
+// for _total. A declared metric without a unit counts things. A unit in the middle
+// of a name may be that of its values or not.
+func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	if m.Flag {
 		return ratio(), true
 	}
@@ -144,13 +148,25 @@ func unitOfName(name string, m Metric) (Unit, bool) {
 	case strings.HasSuffix(base, "_bytes"), m.Unit == "bytes":
 		return Unit{Bytes: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
-		return ratio(), true
-	case m.Unit != "", amount(base):
+		u := ratio()
+		u.Guessed = w.Open && m.Unit == "" // some exporters write percents
+		return u, true
+	case m.Unit != "", amount(base), unitInside(base) && w.Open:
 		return Unit{}, false
 	case strings.HasSuffix(name, "_total"):
-		return number1(), true
+		u := number1()
+		u.Guessed = w.Open
+		return u, true
 	}
 	return Unit{}, false
+}
+
+// unitInside says whether a word of a name before the last is a unit.
+func unitInside(name string) bool {
+	words := strings.Split(strings.ToLower(name), "_")
+	return slices.ContainsFunc([]string{"bytes", "byte", "bits", "octets", "seconds", "second", "milliseconds", "ms", "microseconds", "nanoseconds"}, func(unit string) bool {
+		return slices.Contains(words, unit)
+	})
 }
 
 // amount says whether a name without a unit is of something that has one, such as
@@ -198,9 +214,10 @@ func (w World) unitOfBinary(n *parser.BinaryExpr) (Unit, bool) {
 	switch n.Op {
 	case parser.ADD, parser.SUB, parser.LOR:
 		l.Number = l.Number && r.Number
+		l.Guessed = l.Guessed || r.Guessed
 		return l, l.same(r)
 	case parser.DIV:
-		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale}
+		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale, Guessed: l.Guessed || r.Guessed}
 		// So many things to each of another kind may be a number; seconds in
 		// seconds and things in things are a share.
 		return out, !out.plain() || l.same(r) && l.Number == r.Number
@@ -266,5 +283,5 @@ func (w World) unitOfBuckets(e parser.Expr) (Unit, bool) {
 	if name == semconv.Up || strings.Contains(name, ":") {
 		return Unit{}, false
 	}
-	return unitOfName(name, m)
+	return w.unitOfName(name, m)
 }

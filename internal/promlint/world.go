@@ -2,8 +2,8 @@
 // cannot say what its author meant: a rate that never has two samples, a
 // comparison that never holds, a quantile without its buckets.
 //
-// It knows what is declared and what rules record, and nothing of a server. Where
-// it is not sure it is silent.
+// It knows what is declared and what rules record, and nothing of a server. What
+// rests on a guess is a warning; where there is no ground for one it is silent.
 package promlint
 
 import (
@@ -38,6 +38,11 @@ type World struct {
 	Metrics map[string]Metric
 	// Scrape is how far apart the samples of a scraped series are.
 	Scrape time.Duration
+	// ScrapeGuessed says that no one stated the scrape interval.
+	ScrapeGuessed bool
+	// Open says that there are metrics beside the declared ones, and that one without a
+	// unit may have one all the same.
+	Open bool
 
 	records map[string][]*recorded // by name
 }
@@ -83,15 +88,8 @@ type Record struct {
 	Interval time.Duration
 }
 
-// Problem is what a rule says about a part of an expression.
-type Problem struct {
-	Rule    string
-	Offset  int // in bytes
-	Message string
-}
-
 // NewWorld collects metrics by the names that queries use.
-func NewWorld(declared []Declared, scrape time.Duration) World {
+func NewWorld(declared []Signal, scrape time.Duration) World {
 	w := World{Scrape: scrape, records: map[string][]*recorded{}}
 	if declared == nil {
 		return w
@@ -111,8 +109,8 @@ func NewWorld(declared []Declared, scrape time.Duration) World {
 	return w
 }
 
-// Declared is one metric as a service or a scraped page declares it.
-type Declared struct{ Name, Type, Unit string }
+// Signal is one metric as a service or a scraped page declares it.
+type Signal struct{ Name, Type, Unit string }
 
 // kindOf is what a selector finds: as declared, else as the name says.
 func (w World) kindOf(s *parser.VectorSelector) Kind {
@@ -120,13 +118,20 @@ func (w World) kindOf(s *parser.VectorSelector) Kind {
 	if m, ok := w.Metrics[name]; ok {
 		return m.Kind
 	}
-	if w.Metrics != nil || strings.Contains(name, ":") {
+	if w.Metrics != nil && !w.Open || strings.Contains(name, ":") {
 		return Unknown
 	}
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
 		return Counter
 	}
 	return Unknown
+}
+
+// Declared says whether the kind of what a selector finds is declared, and not known
+// by its name only.
+func (w World) Declared(s *parser.VectorSelector) bool {
+	_, declared := w.Metrics[Name(s)]
+	return declared
 }
 
 // IsCounter says whether a query's selector finds a counter.
@@ -222,11 +227,11 @@ func number(e parser.Expr) (float64, bool) {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
+		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever. A warning where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
 		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
-		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started.", Do: "Use rate or increase."},
-		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts.", Do: "Use increase or rate."},
+		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter.", Do: "Use rate or increase."},
+		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
 		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},

@@ -96,7 +96,7 @@ func (l *linter) template(p place, key, text string) {
 		if _, rest, found := strings.Cut(message, "template: text:"); found {
 			_, message, _ = strings.Cut(rest, ": ")
 		}
-		l.add(p.text("alert-template", key, "%s is no template: %s", key, message))
+		l.add(p.text("alert-template", key, "%s is not a template: %s", key, message))
 		return
 	}
 	trees := map[string]*parse.Tree{}
@@ -131,7 +131,9 @@ func (l *linter) readLabels(p place, key string, root parse.Node) {
 		label := labelRead(pipe.Cmds[0].Args[0])
 		function := pipe.Cmds[1].Args[0].String()
 		if label != "" && label != semconv.LabelLessOrEqual && label != semconv.LabelQuantile && strings.HasPrefix(function, "humanize") {
-			tell(p.text("alert-template", key, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function))
+			f := p.text("alert-template", key, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function)
+			f.Warning = true // a label may hold a number
+			tell(f)
 		}
 	})
 }

@@ -208,6 +208,6 @@ func (l *linter) unused() {
 			continue
 		}
 		told[p.Record] = true
-		l.add(p.named("record-unused", "no rule, alert or board reads it; remove the rule, or exclude it with the reason who does"))
+		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or exclude it with the reason who does"))
 	}
 }

@@ -39,11 +39,16 @@ type place struct {
 	group rulefile.Group
 }
 
-func (p place) finding(rule string, offset int, format string, args ...any) lint.Finding {
+// at is the place of an offset into the expression.
+func (p place) at(offset int) lint.Finding {
 	line, column := p.ExprPlace(offset)
-	return lint.Finding{
-		Rule: rule, File: p.file, Line: line, Column: column, Group: p.group.Name, Alert: p.Alert, Record: p.Record, Message: fmt.Sprintf(format, args...),
-	}
+	return lint.Finding{File: p.file, Line: line, Column: column, Group: p.group.Name, Alert: p.Alert, Record: p.Record}
+}
+
+func (p place) finding(rule string, offset int, format string, args ...any) lint.Finding {
+	f := p.at(offset).Sayf(format, args...)
+	f.Rule = rule
+	return f
 }
 
 // named is a finding about the rule as such.
@@ -91,9 +96,7 @@ func Check(in Input) []lint.Finding {
 		if p.Tree == nil {
 			continue
 		}
-		for _, problem := range in.World.Check(p.Tree) {
-			l.add(p.finding(problem.Rule, problem.Offset, "%s", problem.Message))
-		}
+		l.out = append(l.out, in.World.Check(p.Tree, p.at)...)
 		if p.Alert != "" {
 			l.alert(p)
 		}
@@ -112,22 +115,22 @@ func (l *linter) groups() {
 	for _, f := range l.Files {
 		here := map[string]bool{}
 		for _, g := range f.Groups {
-			at := lint.Finding{File: f.Name, Line: g.Line, Group: g.Name}
+			report := func(rule, format string, args ...any) {
+				found := lint.Finding{File: f.Name, Line: g.Line, Group: g.Name}.Sayf(format, args...)
+				found.Rule = rule
+				l.add(found)
+			}
 			switch other, seen := first[g.Name]; {
 			case here[g.Name]:
-				at.Rule, at.Message = "group-duplicate", "the group is in this file twice; Prometheus refuses the file; rename one"
-				l.add(at)
+				report("group-duplicate", "the group is in this file twice, which Prometheus rejects; rename one")
 			case seen:
-				at.Rule, at.Message = "group-shared-name", "a group of "+other+" has this name, too; graphs of the two are one; rename one"
-				l.add(at)
+				report("group-shared-name", "a group of %s has the same name, so that graphs of the two are one; rename one", other)
 			default:
 				first[g.Name] = f.Name
 			}
 			here[g.Name] = true
-			if g.Interval > lookback {
-				at.Rule = "group-interval"
-				at.Message = fmt.Sprintf("evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
-				l.add(at)
+			if g.Interval > lookback && slices.ContainsFunc(g.Rules, func(r rulefile.Rule) bool { return r.Record != "" }) {
+				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
 			}
 		}
 	}
@@ -135,7 +138,8 @@ func (l *linter) groups() {
 
 func short(d time.Duration) string { return model.Duration(d).String() }
 
-// duplicates finds rules that give the same series.
+// duplicates finds rules that give the same series. It is certain of those in one
+// file whose expressions are the same, too.
 func (l *linter) duplicates() {
 	seen := map[string][]place{}
 	for _, p := range l.all {
@@ -144,11 +148,13 @@ func (l *linter) duplicates() {
 			if mayDiffer(p.Tree, other.Tree) {
 				continue
 			}
-			rule := "record-duplicate"
+			rule, means := "record-duplicate", "the samples of one are dropped"
 			if p.Alert != "" {
-				rule = "alert-duplicate"
+				rule, means = "alert-duplicate", "Alertmanager takes the two for one"
 			}
-			l.add(p.named(rule, "the rule on line %d of %s has the same name and labels; one overwrites the other; rename one or give it a label", other.Line, other.file))
+			f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
+			f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
+			l.add(f)
 			break
 		}
 		seen[key] = append(seen[key], p)
@@ -202,14 +208,14 @@ func Catalog() []lint.Rule {
 		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus refuses.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
-		{Name: "group-interval", Means: "The group is evaluated less often than every 5 minutes, after which its samples are no longer seen.", Do: "Write an interval of 5m or less."},
-		{Name: "record-duplicate", Means: "Two rules record the same series.", Do: "Rename one or give it a label."},
-		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one.", Do: "Rename one or give it a label."},
+		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen.", Do: "Write an interval of 5m or less."},
+		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files, since their results may differ, too.", Do: "Rename one or give it a label."},
+		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one. A warning where their expressions differ or they are in two files.", Do: "Rename one or give it a label."},
 		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good.", Do: "Cut the circle; a rule that remembers reads itself over a range."},
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
-		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or board reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
+		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},
-		{Name: "alert-template", Means: "A label or annotation is no template, calls a function that does not exist, or reads a label that the result of the expression cannot have.", Do: "Correct the text; keep the label in by (...) of the expression."},
+		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number.", Do: "Correct the text; keep the label in by (...) of the expression."},
 		{Name: "alert-annotations", Warning: true, Means: "The alert says neither what is wrong nor what to do: summary, description, and runbook_url where runbooks are kept.", Do: "Write what users feel, what it may be, and where the runbook is."},
 		{Name: "alert-for", Warning: true, Means: "for or keep_firing_for is shorter than the group's interval and waits as long as one evaluation.", Do: "Write the interval or longer, or leave it out."},
 	}

@@ -24,7 +24,7 @@ func check(t *testing.T, src string) []lint.Finding {
 		in.Elsewhere, src = []string{first}, rest
 	}
 	signals := templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}
-	in.World = promlint.NewWorld([]promlint.Declared{{Name: "jobs_total", Type: "counter"}}, 15*time.Second)
+	in.World = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}}, 15*time.Second)
 	var recorded []names.Recorded
 	for i, text := range strings.Split(src, "---\n") {
 		name := string(rune('a'+i)) + ".yaml"
@@ -66,7 +66,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
 		},
 		{
-			"group-shared-name", "in two files", group("g", "", rate+"}") + "---\n" + "groups:\n- name: g\n  rules: []\n", "b.yaml:2", "a group of a.yaml has this name, too",
+			"group-shared-name", "in two files", group("g", "", rate+"}") + "---\n" + "groups:\n- name: g\n  rules: []\n", "b.yaml:2", "a group of a.yaml has the same name",
 			group("g", "", rate+"}") + "---\n" + "groups:\n- name: h\n  rules: []\n",
 		},
 		{
@@ -74,7 +74,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "  interval: 5m\n", rate+"}"),
 		},
 		{
-			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "the rule on line 4 of a.yaml has the same name and labels",
+			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "line 4 of a.yaml has the same name and labels",
 			group("g", "", rate+"}", rate+", labels: {x: y}}"),
 		},
 		{
@@ -104,7 +104,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 1m)}"),
 		},
 		{
-			"record-unused", "nobody", "boards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or board reads it",
+			"record-unused", "nobody", "boards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
 			"boards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
 		},
 		{
@@ -120,7 +120,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", alert("A", "up == 0", "")),
 		},
 		{
-			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary is no template: unclosed action",
+			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary is not a template: unclosed action",
 			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value }}', description: d}}"),
 		},
 		{
@@ -185,3 +185,35 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 }
 
 func lineOf(f lint.Finding) string { return fmt.Sprintf("%d:%d:", f.Line, f.Column) }
+
+// Rules that only look alike are warnings, and so are labels that may hold a number.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	twice := func(a, b string) string { return group("g", "", alert("A", a, ""), alert("A", b, "")) }
+	for _, tc := range []struct{ name, src, rule, want string }{
+		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
+		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "fault"},
+		{"the same alert in two files", group("g", "", alert("A", "up == 0", "")) + "---\n" + group("h", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
+		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
+		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
+		{"alerts that are looked at rarely", group("g", "  interval: 1h\n", alert("A", "up == 0", "")), "group-interval", ""},
+		{"records that are made rarely", group("g", "  interval: 1h\n", "{record: a:b:c, expr: up}"), "group-interval", "fault"},
+		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
+		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "fault"},
+		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
+		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			for _, f := range check(t, tc.src) {
+				if f.Rule == tc.rule {
+					got = map[bool]string{true: "warning", false: "fault"}[f.Warning]
+				}
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

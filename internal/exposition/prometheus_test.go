@@ -14,7 +14,7 @@ import (
 
 const list = `{"status":"success","data":["__name__","wait_seconds_bucket","jobs_total","0.5","1","1.0","+Inf"]}`
 
-func TestServerReadsMetricsThatAreAskedFor(t *testing.T) {
+func TestPrometheusReadsMetricsThatAreAskedFor(t *testing.T) {
 	t.Parallel()
 	get := func(_ context.Context, address string) ([]byte, error) {
 		switch {
@@ -25,7 +25,7 @@ func TestServerReadsMetricsThatAreAskedFor(t *testing.T) {
 		}
 		return []byte(`{"status":"success","data":["__name__","le","queue"]}`), nil
 	}
-	got, err := exposition.Server(t.Context(), "http://p.test/prefix/", []string{"wait_seconds", "jobs_total"}, get)
+	got, err := exposition.Prometheus{Address: "http://p.test/prefix/", Get: get}.Metrics(t.Context(), []string{"wait_seconds", "jobs_total"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,22 +40,22 @@ func TestServerReadsMetricsThatAreAskedFor(t *testing.T) {
 	}
 }
 
-func TestServerReportsWhatIsNoPrometheus(t *testing.T) {
+func TestPrometheusReportsWhatIsNoPrometheus(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{"<html>", "", `{"status":"error","error":"too many"}`, `{"data":["a"]}`} {
-		_, err := exposition.Server(t.Context(), "http://p.test", nil, func(context.Context, string) ([]byte, error) { return []byte(answer), nil })
+		_, err := exposition.Prometheus{Address: "http://p.test", Get: func(context.Context, string) ([]byte, error) { return []byte(answer), nil }}.Metrics(t.Context(), nil)
 		if !errors.Is(err, exposition.ErrNoServer) {
 			t.Errorf("%q: got %v, want ErrNoServer", answer, err)
 		}
 	}
 }
 
-func FuzzServer(f *testing.F) {
+func FuzzPrometheus(f *testing.F) {
 	f.Add(list)
 	f.Add(`{"status":"success","data":null}`)
 	f.Fuzz(func(t *testing.T, answer string) {
-		signals, err := exposition.Server(t.Context(), "http://p.test", []string{"wait_seconds", "jobs_total"},
-			func(context.Context, string) ([]byte, error) { return []byte(answer), nil })
+		signals, err := exposition.Prometheus{Address: "http://p.test", Get: func(context.Context, string) ([]byte, error) { return []byte(answer), nil }}.
+			Metrics(t.Context(), []string{"wait_seconds", "jobs_total"})
 		if err != nil && len(signals.Metrics) > 0 {
 			t.Errorf("%d metrics beside the error %v", len(signals.Metrics), err)
 		}

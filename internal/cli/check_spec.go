@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/names"
+	"github.com/observability-first/scaffold/internal/promlint"
+	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// specDocument is scaffold.yaml with the places of its keys.
+type specDocument struct {
+	*yamldoc.Document
+
+	objectives []slo.Objective
+}
+
+// readSpec reads the keys of the spec that rules are made from.
+func readSpec(dir string) (specDocument, error) {
+	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))
+	if err != nil {
+		return specDocument{}, fmt.Errorf("read the spec: %w", err)
+	}
+	doc, err := yamldoc.Parse(spec.FileName, src)
+	if err != nil {
+		return specDocument{}, fmt.Errorf("read the spec: %w", err)
+	}
+	out := specDocument{Document: doc}
+	doc.DecodeKey("slos", &out.objectives)
+	doc.DecodeKey("telemetry", &spec.Telemetry{})
+	return out, nil
+}
+
+// at is the place of a key.
+func (d specDocument) at(path string) lint.Finding {
+	f := lint.Finding{File: spec.FileName, Part: path}
+	f.Line, f.Column = d.Place(path, 0)
+	return f
+}
+
+// inSpec finds names in the spec that the declared signals do not have. Rules and
+// dashboards are generated from them, and would name them many times.
+func inSpec(t Target, signals templates.Signals) ([]lint.Finding, error) {
+	doc, err := readSpec(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	known := names.NewKnown(signals, nil, targetLabels(t.Service))
+	var found []lint.Finding
+	for i, o := range doc.objectives {
+		found = append(found, doc.objective(fmt.Sprintf("slos[%d]", i), o, known)...)
+	}
+	return append(found, doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
+}
+
+// objective finds unknown names in one objective, each cause once: without its metric,
+// neither the threshold nor a label of it is looked for.
+func (d specDocument) objective(path string, o slo.Objective, known names.Known) []lint.Finding {
+	counted := d.indicator(path+".indicator", o.Indicator)
+	var found []lint.Finding
+	for _, q := range counted {
+		if found = append(found, known.Check([]names.Query{q})...); len(found) > 0 {
+			return found
+		}
+	}
+	for i, label := range o.GroupBy {
+		by := names.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: counted[0].Expr, Label: label}
+		found = append(found, known.Check([]names.Query{by})...)
+	}
+	return found
+}
+
+// indicator are the queries of an indicator, that of all events first.
+func (d specDocument) indicator(path string, in slo.Indicator) []names.Query {
+	switch {
+	case in.Ratio != nil:
+		return []names.Query{{At: d.at(path + ".ratio.total"), Expr: in.Ratio.Total}, {At: d.at(path + ".ratio.bad"), Expr: in.Ratio.Bad}}
+	case in.Latency != nil && in.Latency.Histogram != "":
+		out := []names.Query{{At: d.at(path + ".latency.histogram"), Expr: in.Latency.Histogram}}
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(in.Latency.Histogram)
+		if err != nil {
+			return out // parsing the spec has reported it
+		}
+		for _, s := range promlint.Selectors(tree) {
+			le := strconv.FormatFloat(slo.BucketBound(promlint.Name(s), in.Latency.Threshold), 'g', -1, 64)
+			if !strings.Contains(le, ".") {
+				le += ".0" // as Prometheus 3 writes it
+			}
+			out = append(out, names.Query{At: d.at(path + ".latency.threshold"), Expr: fmt.Sprintf("%s_bucket{%s=%q}", promlint.Name(s), semconv.LabelLessOrEqual, le)})
+		}
+		return out
+	case in.Latency != nil:
+		return []names.Query{{At: d.at(path + ".latency"), Expr: semconv.HTTPServerRequestDuration}}
+	}
+	return []names.Query{{At: d.at(path + ".availability"), Expr: semconv.HTTPServerRequests}}
+}
+
+// usualLabels are labels that scrapes add for groups of instances.
+func usualLabels() []string {
+	return []string{
+		"cluster", "namespace", "region", "zone", "availability_zone", "tenant", "datacenter", "stage", "account", "project",
+		"k8s_cluster_name", "k8s_namespace_name", "cloud_region", "cloud_availability_zone",
+	}
+}
+
+// unusualLabels warns of labels that are likely to be misspelled. What a scrape adds is
+// not declared anywhere.
+func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
+	var found []lint.Finding
+	for i, label := range groupBy {
+		if hint := diag.DidYouMean(label, usualLabels()); hint != "" && !slices.Contains(usualLabels(), label) {
+			f := d.at(fmt.Sprintf("telemetry.groupBy[%d]", i)).Sayf("scrapes rarely add a label %s%s", label, hint)
+			f.Rule, f.Warning = "unknown-label", true
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// withoutCaused leaves out findings in generated files that are as generated, when the
+// spec has faults: these files have no others.
+func withoutCaused(found []lint.Finding, t Target, inSpec []lint.Finding) []lint.Finding {
+	if !slices.ContainsFunc(inSpec, func(f lint.Finding) bool { return !f.Warning }) {
+		return found
+	}
+	edited := map[string]bool{}
+	for _, d := range t.Plan.Drift() {
+		edited[d.Path] = true
+	}
+	return slices.DeleteFunc(found, func(f lint.Finding) bool {
+		return strings.HasPrefix(f.File, "observability/") && owned(f.File) == 0 && !edited[f.File] && f.Rule != lint.Unused
+	})
+}
+
+// specFindings are the findings in the spec that need no more than the declared
+// signals, as far as these are known.
+func specFindings(ctx context.Context, t Target) ([]lint.Finding, error) {
+	src, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+	if err != nil || src == nil {
+		return nil, err
+	}
+	signals, err := templates.ParseSignals(telemetryPath, src)
+	if err != nil {
+		return nil, nil //nolint:nilerr // check reports it
+	}
+	found, err := inSpec(t, signals)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := routesCheck{}.Run(ctx, t)
+	return append(found, routes...), err
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/observability-first/scaffold/internal/lint"
+)
+
+// Outputs of commands that have findings.
+const (
+	outputSARIF  = "sarif"
+	outputGitHub = "github"
+)
+
+// findingsAnnotation marks the commands that have these outputs.
+const findingsAnnotation = "scaffold_findings"
+
+// emitFindings writes findings for programs, when the output is one of those, and
+// says whether it did.
+func (g *globals) emitFindings(found []lint.Finding) bool {
+	switch g.output {
+	case outputSARIF:
+		g.printJSON(lint.SARIF(found, lintRules(), g.Build.Version))
+	case outputGitHub:
+		_, _ = fmt.Fprint(g.Streams.Out, lint.GitHub(found))
+	default:
+		return false
+	}
+	return true
+}
+
+const (
+	maxListed   = 50 // findings; more of them are grouped
+	minRepeated = 3  // places of a mistake that is shown once
+	maxPlaces   = 10 // of one warning
+)
+
+// printFindings lists findings by place. When they are many, it begins with a summary
+// by rule, and shows each mistake once, with its places.
+func (g *globals) printFindings(found []lint.Finding) {
+	if len(found) <= maxListed {
+		for _, f := range found {
+			g.printf("%s %s\n", g.severity(f.Warning), f)
+		}
+		return
+	}
+	groups := lint.GroupFindings(found)
+	for _, warning := range []bool{false, true} {
+		for _, r := range lint.Summary(found, warning) {
+			g.printf("%6d  %s %s\n", r.Findings, g.severity(warning), r.Rule)
+		}
+	}
+	g.printf("\n")
+	for _, group := range groups {
+		g.printGroup(group)
+	}
+	g.printf("\n")
+}
+
+func (g *globals) printGroup(group lint.Group) {
+	first := group.Findings[0]
+	if len(group.Findings) < minRepeated {
+		for _, f := range group.Findings {
+			g.printf("%s %s\n", g.severity(f.Warning), f)
+		}
+		return
+	}
+	g.printf("%s %s\n", g.severity(first.Warning), group.Title())
+	places := group.Places()
+	shown := len(places)
+	if first.Warning {
+		shown = min(shown, maxPlaces)
+	}
+	for _, place := range places[:shown] {
+		g.printf("    %s\n", place)
+	}
+	if more := len(places) - shown; more > 0 {
+		g.printf("    and %d more; --output json lists all\n", more)
+	}
+}
+
+func (g *globals) severity(warning bool) string {
+	if warning {
+		return g.paint(yellow, "warning")
+	}
+	return g.paint(red, "fault") + "  "
+}

@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/lint"
+)
+
+// lintOptions is what scaffold lint was told.
+type lintOptions struct {
+	rules, dashboards []string
+	signals           string
+	metrics           []string
+	prometheus        string
+	scrape            string
+	target            []string
+	severity          string
+	baseline          string
+	updateBaseline    bool
+}
+
+// defaultScrape is what scrape intervals are taken for unless they are given: the
+// one of generated services. A longer one finds more.
+const defaultScrape = "15s"
+
+func newLintCommand(g *globals) *cobra.Command {
+	var o lintOptions
+	cmd := &cobra.Command{
+		Use:   "lint",
+		Short: "Check rule files and dashboards of any origin",
+		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
+			"the rules of docs/checks.md, whoever wrote them. No service is needed.\n\n" +
+			"Names of metrics and labels are checked when something declares them:\n" +
+			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
+			"(--prometheus). These two addresses are the only ones that lint connects to.\n\n" +
+			"A fault is certain; where a type, a unit or a name is a guess, it is a warning.\n" +
+			"Exits with 3 when it finds a fault. Exclusions are in " + lint.FileName + ".",
+		Example: "  scaffold lint --rules rules --dashboards dashboards\n" +
+			"  scaffold lint --rules alerts.yaml --metrics http://localhost:9464/metrics\n" +
+			"  scaffold lint --rules rules --prometheus http://localhost:9090\n" +
+			"  scaffold lint --rules rules --baseline lint.json --severity fault",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(cmd, "unexpected argument %q; name rule files with --rules and dashboards with --dashboards", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(cmd); err != nil {
+				return err
+			}
+			return runLint(cmd.Context(), g, o, cmd.Flags().Changed("scrape-interval"), cmd.Flags().Changed("target-labels"))
+		},
+		Annotations: map[string]string{findingsAnnotation: "yes"},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.rules, "rules", nil, "rule file, or directory of rule files; may be repeated")
+	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard, or directory of dashboards; may be repeated")
+	flags.StringVar(&o.signals, "signals", "", "telemetry.json that declares the metrics")
+	flags.StringArrayVar(&o.metrics, "metrics", nil, "scraped page with metrics, a file or an address; may be repeated")
+	flags.StringVar(&o.prometheus, "prometheus", "", "address of a Prometheus that has the metrics")
+	flags.StringVar(&o.scrape, "scrape-interval", defaultScrape, "time between scrapes")
+	flags.StringSliceVar(&o.target, "target-labels", nil, "labels that the scrape adds, beside job and instance")
+	flags.StringVar(&o.severity, "severity", severityWarning, "lowest severity to show: fault or warning")
+	flags.StringVar(&o.baseline, "baseline", "", "file of known findings, which are not reported again")
+	flags.BoolVar(&o.updateBaseline, "update-baseline", false, "write all findings to the baseline, and exit with 0")
+	offer(cmd, "severity", severities())
+	return cmd
+}
+
+const (
+	severityFault   = "fault"
+	severityWarning = "warning"
+)
+
+func severities() []string { return []string{severityFault, severityWarning} }
+
+// validate rejects flags that mean nothing together.
+func (o *lintOptions) validate(cmd *cobra.Command) error {
+	switch {
+	case len(o.rules) == 0 && len(o.dashboards) == 0:
+		return usage(cmd, "nothing to check; name rule files with --rules, or dashboards with --dashboards")
+	case !slices.Contains(severities(), o.severity):
+		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
+	case o.updateBaseline && o.baseline == "":
+		return usage(cmd, "--update-baseline needs --baseline, the file to write")
+	}
+	if d, err := model.ParseDuration(o.scrape); err != nil || d <= 0 {
+		return usage(cmd, "--scrape-interval: %q is not a duration; write one such as 15s or 1m", o.scrape)
+	}
+	for _, label := range o.target {
+		if !model.LegacyValidation.IsValidLabelName(label) {
+			return usage(cmd, "--target-labels: %q is not a label name; write them as cluster,namespace", label)
+		}
+	}
+	return nil
+}
+
+// linted is the document of scaffold lint. Its keys are public.
+type linted struct {
+	RuleFiles  int `json:"ruleFiles"`
+	Dashboards int `json:"dashboards"`
+	// Skipped are JSON files of a directory that are not dashboards.
+	Skipped []string `json:"skipped,omitempty"`
+	// TargetLabels are labels that no metric has and that are taken for labels of
+	// the scrape, since --target-labels does not list those.
+	TargetLabels []string       `json:"targetLabels,omitempty"`
+	Faults       int            `json:"faults"`
+	Warnings     int            `json:"warnings"`
+	Baseline     int            `json:"baseline,omitempty"` // findings that are in the baseline
+	Stale        int            `json:"stale,omitempty"`    // entries of the baseline that nothing matches
+	Findings     []lint.Finding `json:"findings"`
+}
+
+func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
+	scrape, err := model.ParseDuration(o.scrape)
+	if err != nil {
+		return err
+	}
+	in := observed{
+		target: o.target, targetGuessed: !targetKnown, scrape: time.Duration(scrape), scrapeGuessed: !scrapeKnown,
+		// Without other sources telemetry.json is all that there is.
+		closed: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", complete: len(o.rules) > 0,
+	}
+	if err := g.readSignals(ctx, o, &in); err != nil {
+		return err
+	}
+	report := linted{Findings: []lint.Finding{}}
+	if err := in.readNamed(o, &report); err != nil {
+		return err
+	}
+	report.RuleFiles, report.Dashboards = len(in.rules), len(in.boards)
+	if len(in.rules)+len(in.boards)+len(in.broken) == 0 {
+		return fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Concat(o.rules, o.dashboards), ", "))
+	}
+	in.runbooks = in.keepsRunbooks()
+	report.TargetLabels = in.guessTarget()
+	found := slices.Concat(ofCheck(namesCheck{}.Name(), in.unknownNames()), ofCheck(lintCheck{}.Name(), in.lints()))
+	lint.Sort(found)
+	if o.updateBaseline {
+		return g.writeBaseline(o.baseline, found)
+	}
+	if o.baseline != "" {
+		known, err := readBaseline(o.baseline)
+		if err != nil {
+			return err
+		}
+		found, report.Baseline, report.Stale = known.Remove(found)
+	}
+	for _, f := range found {
+		switch {
+		case !f.Warning:
+			report.Faults++
+		case o.severity == severityFault:
+			continue
+		default:
+			report.Warnings++
+		}
+		report.Findings = append(report.Findings, f)
+	}
+	g.printLinted(report)
+	if report.Faults > 0 {
+		return &DriftError{report.Faults}
+	}
+	return nil
+}
+
+func ofCheck(name string, found []lint.Finding) []lint.Finding {
+	for i := range found {
+		found[i].Check = name
+	}
+	return found
+}
+
+func (g *globals) printLinted(r linted) {
+	if g.emit(r) || g.emitFindings(r.Findings) {
+		return
+	}
+	g.printFindings(r.Findings)
+	if len(r.TargetLabels) > 0 {
+		g.printf("taken for labels that the scrape adds: %s; --target-labels checks them\n", strings.Join(r.TargetLabels, ", "))
+	}
+	if len(r.Skipped) > 0 {
+		g.printf("skipped: %s without a dashboard\n", plural(len(r.Skipped), "JSON file"))
+	}
+	if r.Baseline > 0 {
+		g.printf("in the baseline: %s\n", plural(r.Baseline, "finding"))
+	}
+	if r.Stale > 0 {
+		g.printf("fixed: %s of the baseline; --update-baseline removes them\n", plural(r.Stale, "finding"))
+	}
+	what := plural(r.RuleFiles, "rule file") + ", " + plural(r.Dashboards, "dashboard")
+	if r.Faults == 0 {
+		g.printf("%s: no faults%s\n", what, andWarnings(r.Warnings))
+		return
+	}
+	g.printf("%s: %s%s found\n", what, plural(r.Faults, "fault"), andWarnings(r.Warnings))
+}
+
+func andWarnings(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + plural(n, "warning")
+}
+
+func readBaseline(name string) (lint.Baseline, error) {
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return lint.Baseline{}, fmt.Errorf("%s does not exist; --update-baseline writes it", name)
+	}
+	if err != nil {
+		return lint.Baseline{}, err
+	}
+	return lint.ParseBaseline(name, src)
+}
+
+func (g *globals) writeBaseline(name string, found []lint.Finding) error {
+	if err := os.WriteFile(name, lint.NewBaseline(found).JSON(), 0o644); err != nil {
+		return err
+	}
+	if !g.emit(struct {
+		Baseline string `json:"baseline"`
+		Findings int    `json:"findings"`
+	}{name, len(found)}) {
+		g.printf("%s: %s written\n", name, plural(len(found), "finding"))
+	}
+	return nil
+}
+
+// guessTarget adds labels to those of the scrape that the queries use of several
+// metrics and that none has, unless the labels were listed. It returns them.
+func (o *observed) guessTarget() []string {
+	if !o.targetGuessed || o.signals == nil {
+		return nil
+	}
+	queries, _ := o.queries()
+	guessed := o.known().TargetLabels(queries)
+	o.target = slices.Concat(o.target, guessed)
+	return guessed
+}

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/boardfile"
+	"github.com/observability-first/scaffold/internal/lint"
+)
+
+// readNamed reads the files that the flags name, and the exclusions beside them.
+func (o *observed) readNamed(from lintOptions, report *linted) error {
+	var dirs, files []string // that were named
+	for _, kind := range []struct {
+		named, endings []string
+		add            func(name string, src []byte, found bool)
+	}{
+		{from.rules, ruleEndings(), o.addRulesFound},
+		{from.dashboards, boardEndings(), func(name string, src []byte, found bool) {
+			if !o.addBoard(name, src, found) {
+				report.Skipped = append(report.Skipped, name)
+			}
+		}},
+	} {
+		seen := map[string]bool{}
+		for _, name := range kind.named {
+			info, err := os.Stat(name)
+			if err != nil {
+				return notThere(name, err)
+			}
+			read := []string{name}
+			if info.IsDir() {
+				dirs = append(dirs, name)
+				read = inDir(name, kind.endings)
+			} else {
+				files = append(files, name)
+			}
+			for _, file := range read {
+				if file = filepath.Clean(file); seen[file] {
+					continue
+				}
+				seen[file] = true
+				src, err := os.ReadFile(file)
+				if err != nil {
+					return notThere(file, err)
+				}
+				kind.add(filepath.ToSlash(file), src, info.IsDir())
+			}
+		}
+	}
+	o.partial = len(files) > 0
+	return o.excludeFrom(dirs, files)
+}
+
+func inDir(dir string, endings []string) []string {
+	found := below(dir, ".", endings...)
+	for i := range found {
+		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
+	}
+	return found
+}
+
+func notThere(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist; name a file or a directory", name)
+	}
+	return err
+}
+
+// addRulesFound leaves out what is in a directory of rules and is something else,
+// such as the configuration of Alertmanager.
+func (o *observed) addRulesFound(name string, src []byte, found bool) {
+	if found && !mayHoldRules(src) {
+		return
+	}
+	before := len(o.broken)
+	o.addRules(name, src)
+	for i := before; i < len(o.broken); i++ {
+		if f := &o.broken[i]; strings.Contains(f.Message, logQLPipe) {
+			f.Message, f.Warning = f.Message+", as in LogQL; rules of Loki are not checked", true
+		}
+	}
+}
+
+// logQLPipe is what the parser of PromQL says of a pipe. LogQL has them, PromQL has none.
+const logQLPipe = "unexpected character: '|'"
+
+// mayHoldRules goes by the keys at the left edge: groups, or the resource that
+// operators take. JSON has no such edge and is read.
+func mayHoldRules(src []byte) bool {
+	for line := range strings.Lines(string(src)) {
+		line = strings.NewReplacer("\"", "", "'", "").Replace(line)
+		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") {
+			return true
+		}
+	}
+	return false
+}
+
+// excludeFrom reads the exclusions of directories and below, and those beside files.
+func (o *observed) excludeFrom(dirs, files []string) error {
+	var names []string
+	for _, dir := range dirs {
+		names = append(names, inDir(dir, []string{lint.FileName})...)
+	}
+	for _, file := range files {
+		names = append(names, filepath.Join(filepath.Dir(file), lint.FileName))
+	}
+	for i, name := range names {
+		names[i] = filepath.Clean(name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		src, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o.addExclusions(filepath.ToSlash(name), src)
+	}
+	return nil
+}
+
+// keepsRunbooks says whether these alerts have runbooks: one that has none among
+// them was forgotten.
+func (o *observed) keepsRunbooks() bool {
+	for _, f := range o.rules {
+		for _, g := range f.Groups {
+			for _, r := range g.Rules {
+				if r.Annotations["runbook_url"] != "" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// addBoard reads a dashboard, and says whether the file may be one. One that was
+// found in a directory need not be.
+func (o *observed) addBoard(name string, src []byte, found bool) bool {
+	board, err := boardfile.Parse(name, src)
+	_, isOther := errors.AsType[*boardfile.OtherJSONError](err)
+	_, isBroken := errors.AsType[*json.SyntaxError](err)
+	if found && (isOther || isBroken && !bytes.Contains(src, []byte(`"panels"`))) {
+		return false
+	}
+	if err != nil {
+		broken := lint.Broken("dashboard-file", name, err)
+		broken[0].Warning = found && !isBroken // a form that is not read
+		o.broken = append(o.broken, broken...)
+		return true
+	}
+	o.boards = append(o.boards, board)
+	return true
+}

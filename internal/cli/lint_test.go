@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// lintOf runs scaffold lint on a rule file.
+func lintOf(t *testing.T, rules string, flags ...string) (status int, out, errs string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	f := Factory{Streams: Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}, Getenv: func(name string) string {
+		return map[string]string{prometheusToken: "secret"}[name]
+	}}
+	status = Main(t.Context(), append([]string{"lint", "--rules", file}, flags...), f)
+	return status, strings.ReplaceAll(stdout.String(), filepath.ToSlash(file), "rules.yaml"), stderr.String()
+}
+
+// A running Prometheus has the names of all exporters, recorded series among them,
+// and the types of its metadata.
+func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") != "Bearer secret":
+			http.Error(w, "no", http.StatusUnauthorized)
+		case r.URL.Path == "/prefix/api/v1/label/__name__/values":
+			_, _ = fmt.Fprint(w, `{"status":"success","data":["jobs_total","queue_length","odd","node:cpu:sum","wait_seconds_bucket"]}`)
+		case r.URL.Path == "/prefix/api/v1/metadata":
+			_, _ = fmt.Fprint(w, `{"status":"success","data":{"jobs":[{"type":"counter"}],"queue_length":[{"type":"gauge"}],"odd":[{"type":"gauge"},{"type":"counter"}],"wait_seconds":[{"type":"histogram"}]}}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	const rules = `groups:
+- name: g
+  rules:
+  - record: a:b:c
+    expr: rate(queue_length{any="label"}[5m])
+  - record: a:b:d
+    expr: jobs_total > 5
+  - record: a:b:e
+    expr: rate(odd[5m]) + node:cpu:sum + sum by (le) (rate(wait_seconds_bucket[5m]))
+  - record: a:b:f
+    expr: job_total
+`
+	status, out, errs := lintOf(t, rules, "--prometheus", server.URL+"/prefix/")
+	want := `fault   rules.yaml:5:11: record a:b:c: rate of queue_length, which is a gauge: each fall counts as a restart; use delta or deriv [rate-gauge]
+fault   rules.yaml:7:11: record a:b:d: jobs_total is a counter; compare or calculate with rate(jobs_total[...]) or increase(...) [counter-rate]
+warning rules.yaml:11:11: record a:b:f: metric job_total is not declared; did you mean "jobs_total"? [unknown-metric]
+1 rule file, 0 dashboards: 2 faults, 1 warning found
+`
+	if diff := cmp.Diff(want, out); diff != "" || status != ExitDrift || errs != "" {
+		t.Errorf("status %d, %s (-want +got):\n%s", status, errs, diff)
+	}
+	status, _, errs = lintOf(t, rules, "--prometheus", server.URL)
+	if status != ExitError || !strings.HasPrefix(errs, "scaffold: --prometheus: "+server.URL+"/api/v1/") || !strings.Contains(errs, "404 Not Found; write the address of a Prometheus") {
+		t.Errorf("another server: status %d, %s", status, errs)
+	}
+}
+
+// Hundreds of findings begin with a summary and are grouped; faults have all places.
+func TestManyFindingsAreSummarizedAndGrouped(t *testing.T) {
+	t.Parallel()
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: g\n  rules:\n")
+	for i := range 500 {
+		expr := fmt.Sprintf("metric_%d_total > 5", i)
+		if i%10 == 0 {
+			expr = fmt.Sprintf("count(metric_%d) == 0", i)
+		}
+		fmt.Fprintf(&rules, "  - record: a:b:c%d\n    expr: %s\n", i, expr)
+	}
+	status, out, _ := lintOf(t, rules.String())
+	lines := strings.Split(out, "\n")
+	if status != ExitDrift || len(lines) > 80 {
+		t.Errorf("status %d, %d lines:\n%s", status, len(lines), out)
+	}
+	for _, want := range []string{
+		"    50  fault   impossible-comparison\n   450  warning counter-rate\n\n",
+		"\nfault   impossible-comparison (50 times): count(metric_0) == 0 never holds: the left side is never below 1\n    rules.yaml:5:11: record a:b:c0 (count(metric_0) == 0)\n",
+		"    rules.yaml:985:11: record a:b:c490 (count(metric_490) == 0)\n",
+		"    and 440 more; --output json lists all\n",
+		"1 rule file, 0 dashboards: 50 faults, 450 warnings found\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("got\n%s\nwithout\n%s", out, want)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/delivery"
+	"github.com/observability-first/scaffold/internal/exposition"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// readSignals reads what the flags say of the metrics. Without a flag that does, the
+// signals stay nil.
+func (g *globals) readSignals(ctx context.Context, o lintOptions, to *observed) error {
+	var all []templates.Signals
+	if o.signals != "" {
+		src, err := os.ReadFile(o.signals)
+		if err != nil {
+			return notThere(o.signals, err)
+		}
+		signals, err := templates.ParseSignals(o.signals, src)
+		if err != nil {
+			return err
+		}
+		all = append(all, signals)
+	}
+	for _, page := range o.metrics {
+		signals, err := readMetrics(ctx, page)
+		if err != nil {
+			return err
+		}
+		all = append(all, signals)
+	}
+	if o.prometheus != "" {
+		if err := g.askPrometheus(ctx, o.prometheus, to); err != nil {
+			return fmt.Errorf("--prometheus: %w; write the address of a Prometheus, such as http://localhost:9090", err)
+		}
+		all = append(all, templates.Signals{})
+	}
+	if len(all) > 0 {
+		signals := exposition.Merge(all...)
+		to.signals = &signals
+	}
+	return nil
+}
+
+func (g *globals) askPrometheus(ctx context.Context, address string, to *observed) error {
+	p, err := g.prometheus(address)
+	if err != nil {
+		return err
+	}
+	if to.inPrometheus, err = p.Names(ctx); err != nil {
+		return err
+	}
+	to.typesInPrometheus, err = p.Types(ctx, to.inPrometheus)
+	return err
+}
+
+// readMetrics reads a page of metrics from a file or an address.
+func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
+	var src []byte
+	var err error
+	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
+		src, err = fetchMetrics(ctx, name)
+	} else if src, err = os.ReadFile(name); err != nil {
+		err = notThere(name, err)
+	}
+	if err != nil {
+		return templates.Signals{}, err
+	}
+	return exposition.Parse(name, src)
+}
+
+const (
+	fetchTimeout = 10 * time.Second // Prometheus's own scrape timeout
+	maxPage      = 64 << 20         // bytes; a page of a million series
+)
+
+// fetchMetrics scrapes a page.
+func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
+	const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+	page, err := get(ctx, address, accept, "")
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, fmt.Errorf("--metrics: %w; save the part that matters to a file and name that", err)
+	case err != nil:
+		return nil, fmt.Errorf("--metrics: %w; name the page that Prometheus scrapes, such as http://localhost:9464/metrics", err)
+	}
+	return page, nil
+}
+
+var errTooLarge = fmt.Errorf("the response is larger than %d MB", maxPage>>20)
+
+// get reads what is at an address, within bounds.
+func get(ctx context.Context, address, accept, token string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", accept)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", request.URL.Redacted(), response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", request.URL.Redacted(), err)
+	case len(body) > maxPage:
+		return nil, fmt.Errorf("%s: %w", request.URL.Redacted(), errTooLarge)
+	}
+	return body, nil
+}
+
+// prometheusToken is the environment variable with the bearer token for --prometheus.
+const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable
+
+// prometheus reads from the API of the Prometheus at an address.
+func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
+	token, err := delivery.Token(g.Getenv, prometheusToken, "")
+	return exposition.Prometheus{Address: address, Get: func(ctx context.Context, address string) ([]byte, error) {
+		return get(ctx, address, "application/json", token)
+	}}, err
+}

@@ -1,0 +1,143 @@
+package exposition
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// recent is how far back a metric may have had its last sample. It may be that of a
+// failure, or of last night.
+const recent = 24 * time.Hour
+
+// ErrNoServer is an address that does not answer as a Prometheus does.
+var ErrNoServer = errors.New("not the API of a Prometheus")
+
+// Prometheus reads what a Prometheus has seen in the last day, from its HTTP API.
+type Prometheus struct {
+	Address string // below which /api/v1 is
+	// Get reads one page.
+	Get func(ctx context.Context, address string) ([]byte, error)
+}
+
+// Names lists all metrics.
+func (p Prometheus) Names(ctx context.Context) ([]string, error) {
+	return p.values(ctx, "label/__name__/values", "")
+}
+
+// Metrics are all metrics by name, some of them with their labels and bounds. The error wraps
+// [ErrNoServer] where the names cannot be read.
+func (p Prometheus) Metrics(ctx context.Context, detailed []string) (templates.Signals, error) {
+	names, err := p.Names(ctx)
+	if err != nil {
+		return templates.Signals{}, fmt.Errorf("%w: %w", ErrNoServer, err)
+	}
+	var out templates.Signals
+	for _, name := range names {
+		m := templates.Metric{Name: name}
+		if slices.Contains(detailed, name) {
+			if m.Labels, err = p.values(ctx, "labels", name); err != nil {
+				return templates.Signals{}, err
+			}
+		}
+		out.Metrics = append(out.Metrics, m)
+		base, isBucket := strings.CutSuffix(name, "_bucket")
+		if !isBucket || !slices.Contains(detailed, base) {
+			continue
+		}
+		if m, err = p.histogram(ctx, base); err != nil {
+			return templates.Signals{}, err
+		}
+		out.Metrics = append(out.Metrics, m)
+	}
+	return out, nil
+}
+
+// Values are those that a label has on the series of a metric.
+func (p Prometheus) Values(ctx context.Context, metric, label string) ([]string, error) {
+	return p.values(ctx, "label/"+label+"/values", metric)
+}
+
+// Types are the metrics of which all targets declare the same type and unit, of the given names.
+func (p Prometheus) Types(ctx context.Context, names []string) ([]templates.Metric, error) {
+	var metadata map[string][]struct{ Type, Unit string }
+	if err := p.data(ctx, "metadata", &metadata); err != nil {
+		return nil, err
+	}
+	var out []templates.Metric
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		all := metadata[name]
+		if len(all) != 1 {
+			continue
+		}
+		m := templates.Metric{Name: name, Type: all[0].Type, Unit: all[0].Unit}
+		// OpenMetrics names a counter without the end of its series.
+		if counter := name + "_total"; m.Type == "counter" && slices.Contains(names, counter) {
+			m.Name = counter
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+func (p Prometheus) histogram(ctx context.Context, base string) (templates.Metric, error) {
+	m := templates.Metric{Name: base, Type: "histogram"}
+	labels, err := p.values(ctx, "labels", base+"_bucket")
+	if err != nil {
+		return m, err
+	}
+	m.Labels = slices.DeleteFunc(labels, func(l string) bool { return l == semconv.LabelLessOrEqual })
+	bounds, err := p.values(ctx, "label/"+semconv.LabelLessOrEqual+"/values", base+"_bucket")
+	for _, text := range bounds {
+		if bound, err := strconv.ParseFloat(text, 64); err == nil && text != "+Inf" {
+			m.Bounds = append(m.Bounds, bound)
+		}
+	}
+	slices.Sort(m.Bounds)
+	m.Bounds = slices.Compact(m.Bounds) // of two spellings
+	return m, err
+}
+
+// values asks for a list of names, of the series of one metric.
+func (p Prometheus) values(ctx context.Context, path, metric string) ([]string, error) {
+	path = fmt.Sprintf("%s?start=%d", path, time.Now().Add(-recent).Unix())
+	if metric != "" {
+		path += "&match[]=" + url.QueryEscape(metric)
+	}
+	var names []string
+	err := p.data(ctx, path, &names)
+	return slices.DeleteFunc(names, func(name string) bool { return name == model.MetricNameLabel }), err
+}
+
+// data reads the data of a response.
+func (p Prometheus) data(ctx context.Context, path string, into any) error {
+	address := strings.TrimRight(p.Address, "/") + "/api/v1/" + path
+	page, err := p.Get(ctx, address)
+	if err != nil {
+		return err
+	}
+	response := struct {
+		Status string `json:"status"`
+		Error  string `json:"error"`
+		Data   any    `json:"data"`
+	}{Data: into}
+	if err := json.Unmarshal(page, &response); err != nil {
+		return fmt.Errorf("%s: %w", address, err)
+	}
+	if response.Status != "success" {
+		return fmt.Errorf("%s: status %q %s", address, response.Status, response.Error)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package lint
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Baseline is the findings of a former run, each with how often it was found. Lines
+// and columns are no part of it, so that it outlives changes above a finding.
+type Baseline struct{ counts map[known]int }
+
+// known is one finding of a baseline. The JSON names are public.
+type known struct {
+	Rule    string `json:"rule"`
+	Path    string `json:"path"`
+	At      string `json:"at,omitempty"`
+	Message string `json:"message"`
+}
+
+type knownTimes struct {
+	known
+
+	Count int `json:"count"`
+}
+
+// baselineFile is the file of a baseline. Its keys are public.
+type baselineFile struct {
+	Version  int          `json:"version"`
+	Findings []knownTimes `json:"findings"`
+}
+
+const baselineVersion = 1
+
+// otherLine is the line of another place in a message.
+var otherLine = regexp.MustCompile(`\bline \d+\b`)
+
+func (f Finding) known() known {
+	return known{f.name(), f.File, f.At(), otherLine.ReplaceAllString(f.Message, "line N")}
+}
+
+// NewBaseline is the baseline of findings.
+func NewBaseline(findings []Finding) Baseline {
+	b := Baseline{map[known]int{}}
+	for _, f := range findings {
+		b.counts[f.known()]++
+	}
+	return b
+}
+
+// ParseBaseline reads a baseline that [Baseline.JSON] wrote.
+func ParseBaseline(name string, src []byte) (Baseline, error) {
+	var file baselineFile
+	d := json.NewDecoder(bytes.NewReader(src))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&file); err != nil {
+		return Baseline{}, fmt.Errorf("%s: not a baseline: %w; write it again with --update-baseline", name, err)
+	}
+	if file.Version != baselineVersion {
+		return Baseline{}, fmt.Errorf("%s: baseline version %d is not known; write it again with --update-baseline", name, file.Version)
+	}
+	b := Baseline{map[known]int{}}
+	for _, k := range file.Findings {
+		b.counts[k.known] += max(k.Count, 0)
+	}
+	return b, nil
+}
+
+// JSON is the file of the baseline, sorted, so that its diffs are small.
+func (b Baseline) JSON() []byte {
+	file := baselineFile{Version: baselineVersion, Findings: []knownTimes{}}
+	for k, n := range b.counts {
+		file.Findings = append(file.Findings, knownTimes{k, n})
+	}
+	slices.SortFunc(file.Findings, func(a, b knownTimes) int {
+		return strings.Compare(a.Path+"\x00"+a.Rule+"\x00"+a.At+"\x00"+a.Message, b.Path+"\x00"+b.Rule+"\x00"+b.At+"\x00"+b.Message)
+	})
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(file); err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	return out.Bytes()
+}
+
+// Remove returns the findings that the baseline does not have, how many it has, and
+// how many entries of the baseline match no finding.
+func (b Baseline) Remove(findings []Finding) (fresh []Finding, matched, stale int) {
+	left := map[known]int{}
+	for k, n := range b.counts {
+		left[k], stale = n, stale+n
+	}
+	for _, f := range findings {
+		k := f.known()
+		if left[k] == 0 {
+			fresh = append(fresh, f)
+			continue
+		}
+		left[k]--
+		matched++
+	}
+	return fresh, matched, stale - matched
+}

@@ -1,0 +1,160 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// RuleCount is how many findings a rule has.
+type RuleCount struct {
+	Rule     string
+	Findings int
+}
+
+// Summary counts the faults, or the warnings, by rule, the most frequent first. What
+// has no rule counts by its check.
+func Summary(findings []Finding, warnings bool) []RuleCount {
+	counts := map[string]int{}
+	for _, f := range findings {
+		if f.Warning == warnings {
+			counts[f.name()]++
+		}
+	}
+	var out []RuleCount
+	for rule, n := range counts {
+		out = append(out, RuleCount{rule, n})
+	}
+	slices.SortFunc(out, func(a, b RuleCount) int {
+		return cmp.Or(cmp.Compare(b.Findings, a.Findings), cmp.Compare(a.Rule, b.Rule))
+	})
+	return out
+}
+
+// name is the rule, or the check of what has none.
+func (f Finding) name() string { return cmp.Or(f.Rule, f.Check) }
+
+// Group is one mistake at one or more places: findings with one rule, severity and
+// shape.
+type Group struct {
+	Findings []Finding
+
+	args   [][]string // of the messages, by finding; nil when they cannot be told from the text
+	differ []bool     // by argument
+}
+
+// GroupFindings groups findings: faults before warnings, of these the most frequent
+// first. Findings of a group keep their order.
+func GroupFindings(findings []Finding) []Group {
+	type key struct {
+		warning     bool
+		rule, shape string
+	}
+	at := map[key]int{}
+	var out []Group
+	for _, f := range findings {
+		k := key{f.Warning, f.name(), cmp.Or(f.Shape, f.Message)}
+		i, seen := at[k]
+		if !seen {
+			i, at[k] = len(out), len(out)
+			out = append(out, Group{})
+		}
+		out[i].Findings = append(out[i].Findings, f)
+	}
+	slices.SortStableFunc(out, func(a, b Group) int {
+		if a.Findings[0].Warning != b.Findings[0].Warning {
+			if a.Findings[0].Warning {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(len(b.Findings), len(a.Findings))
+	})
+	for i := range out {
+		out[i] = compared(out[i].Findings)
+	}
+	return out
+}
+
+// verb is a place of an argument in a format.
+var verb = regexp.MustCompile(`%[#+]?[a-z]`)
+
+// compared is a group that knows which arguments of its messages differ.
+func compared(findings []Finding) Group {
+	g := Group{Findings: findings}
+	for i, f := range findings {
+		args, ok := arguments(f.Shape, f.Message)
+		if !ok {
+			return Group{Findings: findings}
+		}
+		g.args = append(g.args, args)
+		if i == 0 {
+			g.differ = make([]bool, len(args))
+		}
+		for j := range args {
+			g.differ[j] = g.differ[j] || args[j] != g.args[0][j]
+		}
+	}
+	return g
+}
+
+// arguments takes a message apart by the format that made it.
+func arguments(shape, message string) ([]string, bool) {
+	literals := verb.Split(shape, -1)
+	for i := range literals {
+		literals[i] = strings.ReplaceAll(literals[i], "%%", "%")
+	}
+	rest, ok := strings.CutPrefix(message, literals[0])
+	if !ok {
+		return nil, false
+	}
+	args := []string{}
+	for i, literal := range literals[1:] {
+		end := strings.Index(rest, literal)
+		if i == len(literals)-2 {
+			end = len(rest) - len(literal)
+		}
+		if end < 0 || !strings.HasPrefix(rest[end:], literal) {
+			return nil, false
+		}
+		args, rest = append(args, rest[:end]), rest[end+len(literal):]
+	}
+	return args, true
+}
+
+// Title is the rule, the number of places and the first message.
+func (g Group) Title() string {
+	return fmt.Sprintf("%s (%d times): %s", g.Findings[0].name(), len(g.Findings), g.Findings[0].Message)
+}
+
+// maxDetail is how many characters of what differs a place shows.
+const maxDetail = 40
+
+// Places are the places of the findings, each with what its message has that differs
+// from others.
+func (g Group) Places() []string {
+	out := make([]string, len(g.Findings))
+	for i, f := range g.Findings {
+		out[i] = f.Place()
+		if at := f.At(); at != "" {
+			out[i] += ": " + at
+		}
+		if g.args == nil {
+			continue
+		}
+		var details []string
+		for j, arg := range g.args[i] {
+			if arg = strings.Trim(arg, " ;"); g.differ[j] && arg != "" && !slices.Contains(details, arg) && !strings.Contains(out[i], arg) {
+				details = append(details, arg)
+			}
+		}
+		if detail := []rune(strings.Join(details, ", ")); len(detail) > maxDetail {
+			out[i] += " (" + string(detail[:maxDetail-1]) + "…)"
+		} else if len(detail) > 0 {
+			out[i] += " (" + string(detail) + ")"
+		}
+	}
+	return out
+}
