@@ -47,10 +47,10 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 # Weeks in simulated time, millions of samples and builds of whole releases run on
 # one goroutine: the race detector would find nothing and cost minutes.
-UNRACED := ./internal/drill ./internal/metricstore ./internal/mutation ./internal/release ./internal/rulelab ./internal/verify/endtoend
+UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/mutation ./internal/testkit/release ./internal/promsim/rulesim ./internal/verify/endtoend
 
 # Packages whose tests compare with golden files.
-GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
+GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
 
 # DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
 DEPS ?=
@@ -85,7 +85,7 @@ conformance: ## hold our store, rules and routes to Prometheus, promtool and Ale
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
 
 mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
-	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/mutation)
+	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/testkit/mutation)
 
 runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)
@@ -148,7 +148,7 @@ tidy: ## go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
 release-rehearsal: ## install, generate, build and test from a release that is not published
-	$(call timed,release-rehearsal,go test -count=1 ./internal/release -run '^TestRehearsal$$' -v)
+	$(call timed,release-rehearsal,go test -count=1 ./internal/testkit/release -run '^TestRehearsal$$' -v)
 
 boards-schema: ## check the example boards against the types that Grafana publishes (needs npm)
 	$(call timed,boards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

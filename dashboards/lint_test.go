@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/dashboards"
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
 // document is the part of the JSON that the rules read.
@@ -210,7 +210,7 @@ func TestFilesDeclareEmptyPanels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, err := boardfile.Parse(b.Name(), src)
+		file, err := dashboardfile.Parse(b.Name(), src)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // The README shows these functions, without what follows main, run and orders in
-// their names; internal/archtest holds its text to them.
+// their names; internal/testkit/archtest holds its text to them.
 
 func ordersChi() http.Handler {
 	r := chi.NewRouter()

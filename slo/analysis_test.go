@@ -16,8 +16,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/runtime/rollout"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -174,7 +174,7 @@ func (w *world) Wait(ctx context.Context, d time.Duration) error {
 
 // serve answers as the HTTP API of Prometheus does.
 func (w *world) serve() string {
-	lab, err := rulelab.New(w.store, nil, rulelab.Options{})
+	lab, err := rulesim.New(w.store, nil, rulesim.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/template"
 
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/slo"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -51,7 +51,7 @@ func FuzzImport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		slo.Importable([]byte(src))
 		imported, err := slo.Import("f", []byte(src), slo.ImportOptions{})
-		if problems := (diag.List)(nil); errors.As(err, &problems) {
+		if problems := (diagnostic.List)(nil); errors.As(err, &problems) {
 			for _, p := range problems {
 				if p.Line < 1 || p.Line > 1+strings.Count(src, "\n")+strings.Count(src, "\r") {
 					t.Errorf("no place in the file: %v", p)

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // ImportOptions add what files of other tools do not contain.
@@ -36,7 +36,7 @@ type Imported struct {
 
 // Problem is a problem with the value at a path of the specification, at the place
 // in the file that the value came from.
-func (i Imported) Problem(path, message string) diag.Problem {
+func (i Imported) Problem(path, message string) diagnostic.Problem {
 	return i.source.ofPath(path, message)
 }
 
@@ -86,13 +86,13 @@ type importer struct {
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
-	problems   diag.List
+	problems   diagnostic.List
 	dropped    remarks
 	changed    remarks
 }
 
-func unique(problems diag.List) diag.List {
-	var out diag.List
+func unique(problems diagnostic.List) diagnostic.List {
+	var out diagnostic.List
 	for _, p := range problems {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
@@ -120,11 +120,11 @@ func (im *importer) check() {
 }
 
 // remarks say at which places an import differs from the file.
-type remarks diag.List
+type remarks diagnostic.List
 
 func (r remarks) lines() []string {
 	sorted := slices.Clone(r)
-	slices.SortStableFunc(sorted, func(a, b diag.Problem) int {
+	slices.SortStableFunc(sorted, func(a, b diagnostic.Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	var out []string
@@ -255,7 +255,7 @@ func (im *importer) other(doc *yaml.Node, version, kind string) {
 	case openSLO && slices.Contains(kinds, kind):
 		im.drop(doc, "", fmt.Sprintf("kind %s of apiVersion %s", kind, version))
 	case openSLO:
-		im.at(at, "kind", fmt.Sprintf("%q is not a kind of %s; objectives have the kind %s%s", kind, version, openSLOKind, diag.DidYouMean(kind, kinds)))
+		im.at(at, "kind", fmt.Sprintf("%q is not a kind of %s; objectives have the kind %s%s", kind, version, openSLOKind, diagnostic.DidYouMean(kind, kinds)))
 	case version == slothResource:
 		im.at(at, "kind", fmt.Sprintf("%q is not supported; only %s is", kind, slothKind))
 	case version == pyrraVersion:

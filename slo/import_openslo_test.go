@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/slo"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // source is a file, and where in it the values of the specification came from.
@@ -27,8 +27,8 @@ func newSource(file string, src []byte) source {
 }
 
 // ofNode is a problem at a node.
-func (s source) ofNode(n *yaml.Node, path, message string) diag.Problem {
-	p := diag.Problem{File: s.file, Line: n.Line, Column: n.Column, Path: path, Message: message}
+func (s source) ofNode(n *yaml.Node, path, message string) diagnostic.Problem {
+	p := diagnostic.Problem{File: s.file, Line: n.Line, Column: n.Column, Path: path, Message: message}
 	if n.Line >= 1 && n.Line <= len(s.lines) {
 		p.Source = s.lines[n.Line-1]
 	}
@@ -37,11 +37,11 @@ func (s source) ofNode(n *yaml.Node, path, message string) diag.Problem {
 
 // ofPath is a problem at a path of the specification, or at the nearest path above
 // that the file has.
-func (s source) ofPath(path, message string) diag.Problem {
+func (s source) ofPath(path, message string) diagnostic.Problem {
 	for at := path; at != ""; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
 		if p, ok := s.places[at]; ok {
 			return s.ofNode(p.node, p.path, message)
 		}
 	}
-	return diag.Problem{File: s.file, Path: path, Message: message}
+	return diagnostic.Problem{File: s.file, Path: path, Message: message}
 }

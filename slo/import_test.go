@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -415,7 +415,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			if err == nil {
 				t.Fatal("it is imported")
 			}
-			var problems diag.List
+			var problems diagnostic.List
 			if !errors.As(err, &problems) || len(problems) != 1 || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v\nwant one problem: %s", err, test.want)
 			}

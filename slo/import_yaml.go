@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // maxImportDepth bounds the nesting of an imported document, which needs about
@@ -57,7 +57,7 @@ func (im *importer) read(src []byte) error {
 			message, _, _ := strings.Cut(err.Error(), "\n")
 			at := yamlLine.FindStringSubmatch(message)
 			line, _ := strconv.Atoi(at[1])
-			return diag.List{{File: im.file, Line: max(line, 1), Message: "not valid YAML: " + strings.TrimPrefix(message, at[0])}}.Err()
+			return diagnostic.List{{File: im.file, Line: max(line, 1), Message: "not valid YAML: " + strings.TrimPrefix(message, at[0])}}.Err()
 		}
 		root := doc.Content[0]
 		if im.wellFormed(root, "", maxImportDepth) {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/regexsample"
+	"github.com/observability-first/scaffold/internal/source/regexsample"
 )
 
 // Query is one query of the rules.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // Receivers are the integrations that send notifications, each one of
@@ -47,7 +47,7 @@ func (r Receivers) validate(to Reporter) {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		name := r.of(tier)
 		if _, ok := integrations()[name]; !ok && name != "" {
-			to.Problemf(receiverKey(tier), "unknown integration %q; write %s%s", name, known(Integrations()), diag.DidYouMean(name, Integrations()))
+			to.Problemf(receiverKey(tier), "unknown integration %q; write %s%s", name, known(Integrations()), diagnostic.DidYouMean(name, Integrations()))
 		}
 	}
 }

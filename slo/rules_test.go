@@ -18,7 +18,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/observability-first/scaffold/internal/markdown"
+	"github.com/observability-first/scaffold/internal/source/markdown"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 

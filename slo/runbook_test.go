@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/slo"
 )
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -157,12 +157,12 @@ func setDefault[T comparable](field *T, value T) {
 func (s Spec) Identity() []string { return append([]string{s.EnvironmentLabel}, s.GroupBy...) }
 
 // problems is the [Reporter] of a specification that comes from no file.
-type problems struct{ list diag.List }
+type problems struct{ list diagnostic.List }
 
 func (p *problems) Problemf(path, format string, args ...any) {
 	p.ProblemAtf(path, 0, format, args...)
 }
 
 func (p *problems) ProblemAtf(path string, _ int, format string, args ...any) {
-	p.list = append(p.list, diag.Problem{Path: path, Message: sprintf(format, args...)})
+	p.list = append(p.list, diagnostic.Problem{Path: path, Message: sprintf(format, args...)})
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -107,7 +107,7 @@ func (s Spec) validateTelemetry(r Reporter) {
 		r.Problemf("scrapeInterval", "%s is not a whole number of seconds", model.Duration(s.ScrapeInterval))
 	}
 	if known := []string{MetricsScrape, MetricsPush}; !slices.Contains(known, s.Metrics) {
-		r.Problemf("metrics", "%q is not known; write %s%s", s.Metrics, strings.Join(known, " or "), diag.DidYouMean(s.Metrics, known))
+		r.Problemf("metrics", "%q is not known; write %s%s", s.Metrics, strings.Join(known, " or "), diagnostic.DidYouMean(s.Metrics, known))
 	}
 }
 
@@ -247,7 +247,7 @@ func (o Objective) validateRoute(r *checker, path string) {
 	}
 	validateText(r, path+".route", o.Route)
 	if methods := methods(); o.Method != "" && !slices.Contains(methods, o.Method) {
-		r.Problemf(path+".method", "%q is not a method that the runtime counts by name; write %s%s", o.Method, known(methods), diag.DidYouMean(strings.ToUpper(o.Method), methods))
+		r.Problemf(path+".method", "%q is not a method that the runtime counts by name; write %s%s", o.Method, known(methods), diagnostic.DidYouMean(strings.ToUpper(o.Method), methods))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/pairwise"
+	"github.com/observability-first/scaffold/internal/testkit/pairwise"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/dirhash"
 
-	"github.com/observability-first/scaffold/internal/markdown"
+	"github.com/observability-first/scaffold/internal/source/markdown"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/grafana"
+	"github.com/observability-first/scaffold/internal/push/grafana"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 

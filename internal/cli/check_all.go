@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/repository"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
 // checkedAll is the document of scaffold check --all. Its keys are public.
@@ -24,7 +24,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 	if err != nil {
 		return err
 	}
-	services, err := repository.Services(ctx, root)
+	services, err := monorepo.Services(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		report.Services = append(report.Services, found)
 		report.Faults += found.Faults
 	}
-	for _, clash := range repository.Clashes(root, services) {
+	for _, clash := range monorepo.Clashes(root, services) {
 		report.Findings = append(report.Findings, lint.Finding{Check: "repository", File: clash.Second, Message: clash.String()})
 		report.Faults++
 	}
@@ -65,7 +65,7 @@ func rootOf(named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if root, kept := repository.Root(here); kept {
+	if root, kept := monorepo.Root(here); kept {
 		return root, nil
 	}
 	return here, nil

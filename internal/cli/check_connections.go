@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/kustomization"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project/kustomization"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 

@@ -16,9 +16,9 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/kustomization"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project/kustomization"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -214,7 +214,7 @@ func misspelt(dir string, known []string) ([]lint.Finding, error) {
 			}
 			relative := path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), filepath.Base(file))
 			found = append(found, lint.Finding{File: relative, Line: lineOf(src, match[2]),
-				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known))})
+				Message: fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known))})
 		}
 	}
 	return found, nil

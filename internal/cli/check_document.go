@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/boardlint"
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/names"
-	"github.com/observability-first/scaffold/internal/promlint"
-	"github.com/observability-first/scaffold/internal/rulelint"
+	"github.com/observability-first/scaffold/internal/lint/dashboardlint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/lint/rulelint"
 )
 
 // checksDocument is docs/checks.md. A test compares the two, so that neither
@@ -20,10 +20,10 @@ func checksDocument() string {
 		title string
 		rules []lint.Rule
 	}{
-		{"Names (check `names`)", names.Catalog()},
+		{"Names (check `names`)", metricnames.Catalog()},
 		{"Rule files (check `lint`)", rulelint.Catalog()},
 		{"Queries of rules and dashboards (check `lint`)", promlint.Catalog()},
-		{"Dashboards (check `lint`)", boardlint.Catalog()},
+		{"Dashboards (check `lint`)", dashboardlint.Catalog()},
 		{"Exclusions (check `lint`)", lint.Catalog()},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule | | what it means | what to do |\n|---|---|---|---|\n", section.title)

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/repository"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -96,7 +96,7 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	top, kept := repository.Root(dir)
+	top, kept := monorepo.Root(dir)
 	if !kept {
 		top = dir
 	}
@@ -163,7 +163,7 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, erro
 			}
 			findings = append(findings, lint.Finding{
 				File: file, Line: lineOf(src, match[2]),
-				Message: fmt.Sprintf("the service reads no variable %s%s", name, diag.DidYouMean(name, known)),
+				Message: fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known)),
 			})
 		}
 	}

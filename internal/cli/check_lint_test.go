@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/internal/golden"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )

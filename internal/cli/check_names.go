@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -76,7 +76,7 @@ func observe(t Target) (observed, error) {
 	read("observability/boards", boardEndings(), func(name string, src []byte) { o.addBoard(name, src, false) })
 	read("observability", []string{lint.FileName}, o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
-	slices.SortStableFunc(o.boards, func(a, b boardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
+	slices.SortStableFunc(o.boards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
 	src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil

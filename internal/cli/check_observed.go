@@ -5,20 +5,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/boardlint"
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/names"
-	"github.com/observability-first/scaffold/internal/promlint"
-	"github.com/observability-first/scaffold/internal/rulefile"
-	"github.com/observability-first/scaffold/internal/rulelint"
+	"github.com/observability-first/scaffold/internal/lint/dashboardlint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/lint/rulelint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/templates"
 )
 
 // observed is rules and dashboards with what is known of the metrics that they read.
 type observed struct {
 	rules      []rulefile.File
-	boards     []boardfile.Board
+	boards     []dashboardfile.Board
 	broken     []lint.Finding // files that do not parse
 	exclusions []lint.Exclusion
 	// signals are nil when nothing declares metrics.
@@ -42,7 +42,7 @@ type observed struct {
 // lintRules lists every rule that rules and boards are checked by, in the order
 // of their documentation.
 func lintRules() []lint.Rule {
-	return slices.Concat(names.Catalog(), rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog(), lint.Catalog())
+	return slices.Concat(metricnames.Catalog(), rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog())
 }
 
 func ruleNames(of []lint.Rule) []string {
@@ -72,11 +72,11 @@ func (o *observed) addExclusions(name string, src []byte) {
 }
 
 // known is every name that a query may use.
-func (o *observed) known() names.Known {
+func (o *observed) known() metricnames.Known {
 	_, recorded := o.queries()
-	known := names.OnlyRecords(recorded)
+	known := metricnames.OnlyRecords(recorded)
 	if o.signals != nil {
-		known = names.NewKnown(*o.signals, recorded, o.target).WithNames(o.inPrometheus)
+		known = metricnames.NewKnown(*o.signals, recorded, o.target).WithNames(o.inPrometheus)
 	}
 	if !o.closed {
 		known = known.OtherMetrics()
@@ -90,13 +90,13 @@ func (o *observed) known() names.Known {
 	return known
 }
 
-func (o *observed) queries() (queries []names.Query, recorded []names.Recorded) {
+func (o *observed) queries() (queries []metricnames.Query, recorded []metricnames.Recorded) {
 	for _, f := range o.rules {
-		q, r := names.RuleQueries(f)
+		q, r := metricnames.RuleQueries(f)
 		queries, recorded = append(queries, q...), append(recorded, r...)
 	}
 	for _, b := range o.boards {
-		queries = append(queries, names.BoardQueries(b)...)
+		queries = append(queries, metricnames.BoardQueries(b)...)
 	}
 	return queries, recorded
 }
@@ -107,7 +107,7 @@ func (o *observed) unknownNames() []lint.Finding {
 	found := slices.DeleteFunc(o.known().Check(queries), func(f lint.Finding) bool {
 		return f.Rule == "query-syntax" && (f.Panel != "" || strings.HasPrefix(f.Part, "variable ")) // target-promql and template-label-promql report it
 	})
-	return o.judge(found, names.Catalog())
+	return o.judge(found, metricnames.Catalog())
 }
 
 // lints runs every lint of rules and dashboards.
@@ -126,8 +126,8 @@ func (o *observed) lints() []lint.Finding {
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
 		Files: o.rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
-	}), boardlint.Check(boardlint.Input{Boards: o.boards, World: world, One: o.closed}))
-	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), boardlint.Catalog(), lint.Catalog()))
+	}), dashboardlint.Check(dashboardlint.Input{Boards: o.boards, World: world, One: o.closed}))
+	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
 func (o *observed) declared() []promlint.Signal {

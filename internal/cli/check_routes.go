@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -53,7 +53,7 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 	}
 	switch {
 	case o.Route != "" && !slices.Contains(routes, o.Route):
-		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diag.DidYouMean(o.Route, routes), "; write one of "+each(routes)))
+		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diagnostic.DidYouMean(o.Route, routes), "; write one of "+each(routes)))
 	case o.Method != "" && !slices.Contains(methods, o.Method):
 		doc.Problemf(path+".method", "the service has no route %q; write one of %s", strings.TrimSpace(o.Method+" "+o.Route), each(methods))
 	}

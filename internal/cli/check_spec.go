@@ -11,11 +11,11 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/names"
-	"github.com/observability-first/scaffold/internal/promlint"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -59,7 +59,7 @@ func inSpec(t Target, signals templates.Signals) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := names.NewKnown(signals, nil, targetLabels(t.Service))
+	known := metricnames.NewKnown(signals, nil, targetLabels(t.Service))
 	var found []lint.Finding
 	for i, o := range doc.objectives {
 		found = append(found, doc.objective(fmt.Sprintf("slos[%d]", i), o, known)...)
@@ -69,28 +69,28 @@ func inSpec(t Target, signals templates.Signals) ([]lint.Finding, error) {
 
 // objective finds unknown names in one objective, each cause once: without its metric,
 // neither the threshold nor a label of it is looked for.
-func (d specDocument) objective(path string, o slo.Objective, known names.Known) []lint.Finding {
+func (d specDocument) objective(path string, o slo.Objective, known metricnames.Known) []lint.Finding {
 	counted := d.indicator(path+".indicator", o.Indicator)
 	var found []lint.Finding
 	for _, q := range counted {
-		if found = append(found, known.Check([]names.Query{q})...); len(found) > 0 {
+		if found = append(found, known.Check([]metricnames.Query{q})...); len(found) > 0 {
 			return found
 		}
 	}
 	for i, label := range o.GroupBy {
-		by := names.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: counted[0].Expr, Label: label}
-		found = append(found, known.Check([]names.Query{by})...)
+		by := metricnames.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: counted[0].Expr, Label: label}
+		found = append(found, known.Check([]metricnames.Query{by})...)
 	}
 	return found
 }
 
 // indicator are the queries of an indicator, that of all events first.
-func (d specDocument) indicator(path string, in slo.Indicator) []names.Query {
+func (d specDocument) indicator(path string, in slo.Indicator) []metricnames.Query {
 	switch {
 	case in.Ratio != nil:
-		return []names.Query{{At: d.at(path + ".ratio.total"), Expr: in.Ratio.Total}, {At: d.at(path + ".ratio.bad"), Expr: in.Ratio.Bad}}
+		return []metricnames.Query{{At: d.at(path + ".ratio.total"), Expr: in.Ratio.Total}, {At: d.at(path + ".ratio.bad"), Expr: in.Ratio.Bad}}
 	case in.Latency != nil && in.Latency.Histogram != "":
-		out := []names.Query{{At: d.at(path + ".latency.histogram"), Expr: in.Latency.Histogram}}
+		out := []metricnames.Query{{At: d.at(path + ".latency.histogram"), Expr: in.Latency.Histogram}}
 		tree, err := parser.NewParser(parser.Options{}).ParseExpr(in.Latency.Histogram)
 		if err != nil {
 			return out // parsing the spec has reported it
@@ -100,13 +100,13 @@ func (d specDocument) indicator(path string, in slo.Indicator) []names.Query {
 			if !strings.Contains(le, ".") {
 				le += ".0" // as Prometheus 3 writes it
 			}
-			out = append(out, names.Query{At: d.at(path + ".latency.threshold"), Expr: fmt.Sprintf("%s_bucket{%s=%q}", promlint.Name(s), semconv.LabelLessOrEqual, le)})
+			out = append(out, metricnames.Query{At: d.at(path + ".latency.threshold"), Expr: fmt.Sprintf("%s_bucket{%s=%q}", promlint.Name(s), semconv.LabelLessOrEqual, le)})
 		}
 		return out
 	case in.Latency != nil:
-		return []names.Query{{At: d.at(path + ".latency"), Expr: semconv.HTTPServerRequestDuration}}
+		return []metricnames.Query{{At: d.at(path + ".latency"), Expr: semconv.HTTPServerRequestDuration}}
 	}
-	return []names.Query{{At: d.at(path + ".availability"), Expr: semconv.HTTPServerRequests}}
+	return []metricnames.Query{{At: d.at(path + ".availability"), Expr: semconv.HTTPServerRequests}}
 }
 
 // usualLabels are labels that scrapes add for groups of instances.
@@ -122,7 +122,7 @@ func usualLabels() []string {
 func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 	var found []lint.Finding
 	for i, label := range groupBy {
-		if hint := diag.DidYouMean(label, usualLabels()); hint != "" && !slices.Contains(usualLabels(), label) {
+		if hint := diagnostic.DidYouMean(label, usualLabels()); hint != "" && !slices.Contains(usualLabels(), label) {
 			f := d.at(fmt.Sprintf("telemetry.groupBy[%d]", i)).Sayf("scrapes rarely add a label %s%s", label, hint)
 			f.Rule, f.Warning = "unknown-label", true
 			found = append(found, f)

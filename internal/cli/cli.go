@@ -32,7 +32,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -210,7 +210,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 			known = append(known, c.Name())
 		}
 	}
-	hint := diag.DidYouMean(args[0], known)
+	hint := diagnostic.DidYouMean(args[0], known)
 	if hint == "" {
 		hint = "; known: " + strings.Join(known, ", ")
 	}
@@ -229,7 +229,7 @@ func (g *globals) prepare(cmd *cobra.Command) error {
 	}
 	if unknown := g.output; !slices.Contains(known, unknown) {
 		g.output = "text"
-		return usage(cmd, "--output: %q is not known; write %s%s", unknown, anyOf(known), diag.DidYouMean(unknown, known))
+		return usage(cmd, "--output: %q is not known; write %s%s", unknown, anyOf(known), diagnostic.DidYouMean(unknown, known))
 	}
 	if g.Getenv("NO_COLOR") != "" {
 		g.noColor = true

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -184,10 +184,10 @@ func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 	}{
 		{"none", nil, 0},
 		{"any", errors.New("x"), 1},
-		{"problems of a file", diag.List{{Message: "x"}}, 1},
+		{"problems of a file", diagnostic.List{{Message: "x"}}, 1},
 		{"conflicts", errors.Join(&ConflictError{}, nil), 2},
 		{"drift", &DriftError{1}, 3},
-		{"misuse", &UsageError{Err: diag.List{{Message: "x"}}}, 64},
+		{"misuse", &UsageError{Err: diagnostic.List{{Message: "x"}}}, 64},
 	} {
 		if got := exitCode(tt.err); got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/observability-first/scaffold/internal/delivery"
+	"github.com/observability-first/scaffold/internal/push"
 )
 
 // deliveryOptions are those of every command that pushes to a server.
@@ -22,17 +22,17 @@ type deliveryOptions struct {
 
 func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
 	flags.StringVar(&o.tokenFile, "token-file", "", "file that holds the token (default: "+tokenVariable+")")
-	flags.DurationVar(&o.timeout, "timeout", delivery.DefaultTimeout, "how long one request may take; it is tried up to five times")
+	flags.DurationVar(&o.timeout, "timeout", push.DefaultTimeout, "how long one request may take; it is tried up to five times")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "look up everything and write nothing")
 }
 
 // transport says how to reach a server, and as whom.
-func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (delivery.Options, error) {
+func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (push.Options, error) {
 	if o.timeout <= 0 {
-		return delivery.Options{}, fmt.Errorf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout)
+		return push.Options{}, fmt.Errorf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout)
 	}
-	token, err := delivery.Token(g.Getenv, tokenVariable, o.tokenFile)
-	return delivery.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err
+	token, err := push.Token(g.Getenv, tokenVariable, o.tokenFile)
+	return push.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err
 }
 
 // deliverable lists the files with the ending that the arguments stand for: a

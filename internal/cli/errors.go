@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
@@ -28,7 +28,7 @@ type UsageError struct {
 
 func (e *UsageError) Error() string { return e.Err.Error() }
 
-// Unwrap gives what is wrong, which may be a diag.List.
+// Unwrap gives what is wrong, which may be a diagnostic.List.
 func (e *UsageError) Unwrap() error { return e.Err }
 
 func usage(cmd *cobra.Command, format string, args ...any) error {
@@ -100,7 +100,7 @@ func (g *globals) report(err error) {
 		g.printJSON(map[string]failure{"error": describeFailure(err)})
 		return
 	}
-	var list diag.List
+	var list diagnostic.List
 	switch {
 	case errors.As(err, &list):
 		g.warnf("%s\n", list.Render())
@@ -116,7 +116,7 @@ func (g *globals) report(err error) {
 
 func describeFailure(err error) failure {
 	f := failure{Message: err.Error(), Code: exitCode(err)}
-	if list, ok := errors.AsType[diag.List](err); ok {
+	if list, ok := errors.AsType[diagnostic.List](err); ok {
 		for _, p := range list {
 			f.Problems = append(f.Problems, problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message})
 		}

@@ -14,7 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/ociimage"
+	"github.com/observability-first/scaffold/internal/image/ociimage"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 

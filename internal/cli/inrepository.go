@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/repository"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -39,7 +39,7 @@ func rootAbove(dir, folder string) (string, error) {
 		return "", err
 	}
 	below := filepath.ToSlash(at)
-	if top, kept := repository.Root(at); kept {
+	if top, kept := monorepo.Root(at); kept {
 		if below, err = filepath.Rel(top, at); err != nil {
 			return "", err
 		}
@@ -170,7 +170,7 @@ func (t Target) repositoryChanges() *repositoryChanges {
 }
 
 // sharedEdits are the lines of a new service in files of the whole repository.
-type sharedEdits struct{ owners, gitlab repository.Edit }
+type sharedEdits struct{ owners, gitlab monorepo.Edit }
 
 // planShared finds out how forges learn who reviews changes of the service, and
 // where its jobs are.
@@ -180,11 +180,11 @@ func planShared(ctx context.Context, t Target) (s sharedEdits, err error) {
 	}
 	root, deploy := t.AtRoot.Dir, t.Service.Deploy
 	reads := slices.Contains(deploy.Pipelines, spec.PipelineGitHub)
-	if s.owners, err = repository.PlanOwners(root, deploy.Folder, t.Service.Owner, organisation(ctx, root), reads); err != nil {
+	if s.owners, err = monorepo.PlanOwners(root, deploy.Folder, t.Service.Owner, organisation(ctx, root), reads); err != nil {
 		return sharedEdits{}, err
 	}
 	if slices.Contains(deploy.Pipelines, spec.PipelineGitLab) {
-		s.gitlab, err = repository.PlanInclude(root, deploy.Folder, templates.AllStages())
+		s.gitlab, err = monorepo.PlanInclude(root, deploy.Folder, templates.AllStages())
 	}
 	return s, err
 }
@@ -221,8 +221,8 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	if err != nil {
 		return "", err
 	}
-	root, kept := repository.Root(at)
-	if !kept || repository.Ignored(ctx, root, at) {
+	root, kept := monorepo.Root(at)
+	if !kept || monorepo.Ignored(ctx, root, at) {
 		root = ""
 	}
 	switch {
@@ -255,7 +255,7 @@ type createdEdit struct {
 	Left string `json:"left,omitempty"` // why it is
 }
 
-func describeEdit(e repository.Edit) *createdEdit {
+func describeEdit(e monorepo.Edit) *createdEdit {
 	if e.Line == "" {
 		return nil
 	}
@@ -271,7 +271,7 @@ func (g *globals) printShared(t Target, s sharedEdits) {
 		g.printf("Renovate follows %s, so that there is no renovate.json of ours.\n\n", t.AtRoot.named(other))
 	}
 	for _, edit := range []struct {
-		repository.Edit
+		monorepo.Edit
 		what, missing, file string
 	}{
 		{s.owners, "Who reviews it", "Nobody is asked to review it", "CODEOWNERS"},

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
 // readNamed reads the files that the flags name, and the exclusions beside them.
@@ -148,8 +148,8 @@ func (o *observed) keepsRunbooks() bool {
 // addBoard reads a dashboard, and says whether the file may be one. One that was
 // found in a directory need not be.
 func (o *observed) addBoard(name string, src []byte, found bool) bool {
-	board, err := boardfile.Parse(name, src)
-	_, isOther := errors.AsType[*boardfile.OtherJSONError](err)
+	board, err := dashboardfile.Parse(name, src)
+	_, isOther := errors.AsType[*dashboardfile.OtherJSONError](err)
 	_, isBroken := errors.AsType[*json.SyntaxError](err)
 	if found && (isOther || isBroken && !bytes.Contains(src, []byte(`"panels"`))) {
 		return false

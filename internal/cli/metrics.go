@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/delivery"
-	"github.com/observability-first/scaffold/internal/exposition"
+	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -132,7 +132,7 @@ const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name o
 
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
-	token, err := delivery.Token(g.Getenv, prometheusToken, "")
+	token, err := push.Token(g.Getenv, prometheusToken, "")
 	return exposition.Prometheus{Address: address, Get: func(ctx context.Context, address string) ([]byte, error) {
 		return get(ctx, address, "application/json", token)
 	}}, err

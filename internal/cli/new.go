@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/repository"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -154,14 +154,14 @@ func alone(ctx context.Context, dir, root, name string) error {
 	if err != nil {
 		return err
 	}
-	if around, inside := repository.ServiceAround(at); inside {
+	if around, inside := monorepo.ServiceAround(at); inside {
 		return fmt.Errorf("%s lies in the service of %s; a service holds no other, so choose a folder beside it with --dir",
 			dir, nearer(filepath.Join(around, spec.FileName)))
 	}
 	if root == "" {
 		return nil
 	}
-	services, err := repository.Services(ctx, root)
+	services, err := monorepo.Services(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func complete(ctx context.Context, g *globals, o *newOptions) (assumed []string,
 	}
 	// The name is about to be part of a path.
 	if err := spec.CheckName(o.choices.Name); err != nil {
-		return nil, badChoices(diag.List{{Path: "service", Message: err.Error()}})
+		return nil, badChoices(diagnostic.List{{Path: "service", Message: err.Error()}})
 	}
 	if o.dir == "" {
 		o.dir = o.choices.Name
@@ -238,7 +238,7 @@ func (o *newOptions) questions() []Question {
 
 // badChoices names flags where the spec has keys.
 func badChoices(err error) error {
-	var list diag.List
+	var list diagnostic.List
 	if !errors.As(err, &list) {
 		return err
 	}

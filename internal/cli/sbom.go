@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/sbom"
+	"github.com/observability-first/scaffold/internal/image/sbom"
 )
 
 // sbomOptions is what scaffold sbom was told.

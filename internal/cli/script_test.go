@@ -17,7 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/observability-first/scaffold/internal/cli"
-	"github.com/observability-first/scaffold/internal/golden"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -35,7 +35,7 @@ func testFactory() cli.Factory {
 	f.Ask, f.TemplatesDigest = nil, nil // the small renderer's service does not build; grown_test.go has a real one
 	f.Checks = slices.DeleteFunc(f.Checks, func(c cli.Check) bool { return c.Name() != os.Getenv("TEST_CHECK") })
 	f.Build.Go = "go1.26.0"
-	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/grafana's tests tell how long
+	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/push/grafana's tests tell how long
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
 		f.Build.Version, f.Build.Released = v, true
 	}

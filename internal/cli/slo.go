@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -52,7 +52,7 @@ func newSLOCommand(g *globals) *cobra.Command {
 				o.file = args[0]
 			}
 			if !slices.Contains(ruleFormats(), o.format) {
-				return usage(cmd, "--format: %q is not known; write %s%s", o.format, strings.Join(ruleFormats(), ", "), diag.DidYouMean(o.format, ruleFormats()))
+				return usage(cmd, "--format: %q is not known; write %s%s", o.format, strings.Join(ruleFormats(), ", "), diagnostic.DidYouMean(o.format, ruleFormats()))
 			}
 			if err := o.imported.validate(cmd); err != nil {
 				return err

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -60,13 +60,13 @@ func (f *importFlags) own(name string) error {
 type objectives struct {
 	slo.Imported
 	// problem places a message at a path of the specification.
-	problem func(path, message string) diag.Problem
+	problem func(path, message string) diagnostic.Problem
 }
 
 // ownObjectives are those of a file whose paths are those of the specification.
 func ownObjectives(own slo.Spec, name string, src []byte) objectives {
-	return objectives{slo.Imported{Spec: own}, func(path, message string) diag.Problem {
-		p := diag.Problem{File: name, Path: path, Message: message}
+	return objectives{slo.Imported{Spec: own}, func(path, message string) diagnostic.Problem {
+		p := diagnostic.Problem{File: name, Path: path, Message: message}
 		if doc, err := yamldoc.Parse(name, src); err == nil {
 			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
 			p.Line, p.Column = doc.Place(path, 0)

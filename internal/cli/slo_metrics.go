@@ -13,8 +13,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/exposition"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -81,8 +81,8 @@ func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.S
 
 // checkMetrics reports metrics, labels and bounds of the objectives that the source
 // does not show. Problem places a message in the file of the objectives.
-func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diag.Problem) error {
-	var problems diag.List
+func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diagnostic.Problem) error {
+	var problems diagnostic.List
 	add := func(path, format string, args ...any) {
 		if p := problem(path, fmt.Sprintf(format, args...)); !slices.Contains(problems, p) {
 			problems = append(problems, p)
@@ -91,7 +91,7 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 	for _, r := range spec.Reads() {
 		m, ok := s.find(r.Metric)
 		if !ok {
-			hint := diag.DidYouMean(r.Metric, s.names(r.Bound > 0))
+			hint := diagnostic.DidYouMean(r.Metric, s.names(r.Bound > 0))
 			if hint == "" {
 				hint = "; write the name of one that it has"
 			}
@@ -158,7 +158,7 @@ func (s shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format
 
 // labelHint names the label that was meant, or those that there are.
 func labelHint(label string, known []string) string {
-	if hint := diag.DidYouMean(label, known); hint != "" {
+	if hint := diagnostic.DidYouMean(label, known); hint != "" {
 		return hint
 	}
 	if len(known) == 0 {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/delivery"
-	"github.com/observability-first/scaffold/internal/mimir"
+	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/push/mimir"
 )
 
 // rulePushOptions is what scaffold slo push was told.
@@ -214,7 +214,7 @@ func (d *pushedRules) write(ctx context.Context, client *mimir.Client) error {
 			d.Groups[i].Written = writtenYes
 			continue
 		}
-		if !delivery.Refused(err) {
+		if !push.Refused(err) {
 			d.Groups[i].Written = writtenMaybe
 		}
 		return &StoppedPushError{Err: err, groups: d.Groups}

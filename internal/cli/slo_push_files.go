@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/mimir"
-	"github.com/observability-first/scaffold/internal/rulefile"
+	"github.com/observability-first/scaffold/internal/push/mimir"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
 // readRuleGroups reads every group of the files and folders, and reports all of
@@ -20,11 +20,11 @@ func readRuleGroups(paths []string, namespace string) ([]pushedGroup, error) {
 		return nil, err
 	}
 	var all []pushedGroup
-	var problems diag.List
+	var problems diagnostic.List
 	var errs []error
 	for _, file := range files {
 		groups, err := readRuleFile(file, namespace)
-		if list, ok := errors.AsType[diag.List](err); ok {
+		if list, ok := errors.AsType[diagnostic.List](err); ok {
 			problems = append(problems, list...)
 		} else if err != nil {
 			errs = append(errs, err)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/verify"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -133,7 +133,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 }
 
 // write writes the reports that were asked for.
-func (o verifyOptions) write(report proof.Report) error {
+func (o verifyOptions) write(report report.Report) error {
 	for _, form := range []struct {
 		file  string
 		write func(io.Writer) error
@@ -233,11 +233,11 @@ func declaredRoutes(dir string) []string {
 	return signals.Routes
 }
 
-func (g *globals) paintStatus(s proof.Status, text string) string {
+func (g *globals) paintStatus(s report.Status, text string) string {
 	switch s {
-	case proof.Holds:
+	case report.Holds:
 		return g.paint(green, text)
-	case proof.Foreign:
+	case report.Foreign:
 		return g.paint(yellow, text)
 	}
 	return g.paint(red, text)

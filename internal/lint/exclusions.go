@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
 // FileName is the name of a file of exclusions.
@@ -29,7 +29,7 @@ func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, erro
 		e.file = name
 		e.line, _ = doc.Place(at, 0)
 		if !slices.Contains(known, e.Rule) {
-			doc.Problemf(at+".rule", "there is no rule %q%s", e.Rule, diag.DidYouMean(e.Rule, known))
+			doc.Problemf(at+".rule", "there is no rule %q%s", e.Rule, diagnostic.DidYouMean(e.Rule, known))
 		}
 		if strings.TrimSpace(e.Reason) == "" {
 			doc.Problemf(at, "the exclusion has no reason; write in one sentence why the rule does not apply")

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // Rule is one thing that a lint looks for. Names are public.
@@ -106,7 +106,7 @@ func Broken(rule, file string, err error) []Finding {
 	if err == nil {
 		return nil
 	}
-	list, ok := errors.AsType[diag.List](err)
+	list, ok := errors.AsType[diagnostic.List](err)
 	if !ok {
 		return []Finding{located(rule, file, err)}
 	}

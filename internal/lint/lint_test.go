@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/observability-first/scaffold/internal/diag"
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 func TestExclusionsExcuseWhatTheyName(t *testing.T) {
@@ -90,7 +90,7 @@ func TestBrokenFilesBecomeFindings(t *testing.T) {
 		err  error
 		want lint.Finding
 	}{
-		{"a list of problems", diag.List{{File: "f", Line: 2, Column: 3, Path: "a.b", Message: "m"}}.Err(), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "a.b: m"}},
+		{"a list of problems", diagnostic.List{{File: "f", Line: 2, Column: 3, Path: "a.b", Message: "m"}}.Err(), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "a.b: m"}},
 		{"a text with its place", errors.New("f:2:3: m: n"), lint.Finding{Rule: "r", File: "f", Line: 2, Column: 3, Message: "m: n"}},
 		{"a text without", errors.New("f: m: n"), lint.Finding{Rule: "r", File: "f", Message: "m: n"}},
 		{"another text", errors.New("odd"), lint.Finding{Rule: "r", File: "f", Message: "odd"}},

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 )
 
 // misbehave proves a service that misbehaves, and returns what does not hold.
@@ -142,7 +142,7 @@ func TestAServiceThatDoesNotBuild(t *testing.T) {
 // What was not looked at is no success.
 func TestNotRunIsAFailure(t *testing.T) {
 	t.Parallel()
-	r := proof.Report{Proofs: []proof.Proof{{Status: proof.Holds}, {Status: proof.NotRun}, {Status: proof.Foreign}}}
+	r := report.Report{Proofs: []report.Proof{{Status: report.Holds}, {Status: report.NotRun}, {Status: report.Foreign}}}
 	if r.Failures() != 1 {
 		t.Errorf("%d failures, want 1", r.Failures())
 	}

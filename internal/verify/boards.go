@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
 // maxChoices is how many values of a variable a board is tried with.
@@ -39,9 +39,9 @@ func (s *session) boards(ctx context.Context) {
 
 // foreignPanels reports the panels of which not everything can be told from the
 // file: those of plugins, and those that only Grafana holds.
-func (s *session) foreignPanels(b boardfile.Board) {
+func (s *session) foreignPanels(b dashboardfile.Board) {
 	for _, p := range b.Panels {
-		one := proof.Proof{Section: sectionBoards, Claim: "panel " + p.Title, Status: proof.Foreign, File: b.File, Line: p.Line}
+		one := report.Proof{Section: sectionBoards, Claim: "panel " + p.Title, Status: report.Foreign, File: b.File, Line: p.Line}
 		switch {
 		case p.Library:
 			one.Detail = "a library panel: its queries are in Grafana and not in the file"
@@ -67,26 +67,26 @@ func coreTypes() []string {
 // question is one query of a board.
 type question struct {
 	claim      string
-	target     boardfile.Target
+	target     dashboardfile.Target
 	emptyUntil string // declared by the board
 }
 
 // ask proves one query, with each combination of choices that it depends on.
-func (s *session) ask(ctx context.Context, b boardfile.Board, q question, choices []choice) {
-	p := proof.Proof{Section: sectionBoards, Claim: q.claim, File: b.File, Line: q.target.Line}
+func (s *session) ask(ctx context.Context, b dashboardfile.Board, q question, choices []choice) {
+	p := report.Proof{Section: sectionBoards, Claim: q.claim, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
 		return // Grafana does not ask it either
 	}
 	if i := slices.IndexFunc(choices, func(c choice) bool { return c.foreign && c.in(q.target.Expr) }); i >= 0 {
-		p.Status, p.Detail = proof.Foreign, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
+		p.Status, p.Detail = report.Foreign, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
 		s.book.Add(p)
 		return
 	}
 	for _, fill := range fillings(q.target.Expr, choices) {
-		expr, unknown := boardfile.Fill(q.target.Expr, s.filler(fill))
+		expr, unknown := dashboardfile.Fill(q.target.Expr, s.filler(fill))
 		switch {
 		case len(unknown) > 0:
-			p.Status, p.Detail = proof.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the board", strings.Join(unknown, ", $"))
+			p.Status, p.Detail = report.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the board", strings.Join(unknown, ", $"))
 		case q.target.Datasource.Prometheus():
 			p.Status, p.Detail = s.askMetrics(ctx, expr, q)
 		default:
@@ -100,20 +100,20 @@ func (s *session) ask(ctx context.Context, b boardfile.Board, q question, choice
 	s.book.Add(p)
 }
 
-func (s *session) askMetrics(ctx context.Context, expr string, q question) (proof.Status, string) {
+func (s *session) askMetrics(ctx context.Context, expr string, q question) (report.Status, string) {
 	series, err := s.prober.look(ctx, expr, q.target.Instant)
 	switch {
 	case err != nil:
-		return proof.Fails, err.Error()
+		return report.Fails, err.Error()
 	case series > 0:
-		return proof.Holds, fmt.Sprintf("%d series", series)
+		return report.Holds, fmt.Sprintf("%d series", series)
 	case q.emptyUntil == "":
-		return proof.Fails, "no data: " + s.prober.why(ctx, expr)
+		return report.Fails, "no data: " + s.prober.why(ctx, expr)
 	}
 	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
-		return proof.Fails, "no data, and never will: " + unknown
+		return report.Fails, "no data, and never will: " + unknown
 	}
-	return proof.Holds, "empty until " + q.emptyUntil
+	return report.Holds, "empty until " + q.emptyUntil
 }
 
 // choice is one variable of a board with the values that it offers.
@@ -127,7 +127,7 @@ type choice struct {
 // in says whether a query names the variable.
 func (c choice) in(expr string) bool {
 	names := false
-	_, _ = boardfile.Fill(expr, func(name, _ string) (string, bool) {
+	_, _ = dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
 		names = names || name == c.name
 		return "", true
 	})
@@ -135,18 +135,18 @@ func (c choice) in(expr string) bool {
 }
 
 // variables fills a board's variables from what was seen.
-func (s *session) variables(ctx context.Context, b boardfile.Board) (choices []choice, problems []proof.Proof) {
+func (s *session) variables(ctx context.Context, b dashboardfile.Board) (choices []choice, problems []report.Proof) {
 	for _, v := range b.Variables {
 		values, err := s.valuesOf(ctx, v, choices)
-		p := proof.Proof{Section: sectionBoards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: proof.Holds, Detail: readable(values)}
+		p := report.Proof{Section: sectionBoards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Holds, Detail: readable(values)}
 		foreign := foreignVariable(v)
 		switch {
 		case foreign != "":
-			p.Status, p.Detail = proof.Foreign, foreign
+			p.Status, p.Detail = report.Foreign, foreign
 		case err != nil:
-			p.Status, p.Detail = proof.Fails, err.Error()
+			p.Status, p.Detail = report.Fails, err.Error()
 		case len(values) == 0:
-			p.Status, p.Detail = proof.Fails, "it offers nothing to choose: "+v.Query
+			p.Status, p.Detail = report.Fails, "it offers nothing to choose: "+v.Query
 		}
 		problems = append(problems, p)
 		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, foreign != ""})
@@ -156,7 +156,7 @@ func (s *session) variables(ctx context.Context, b boardfile.Board) (choices []c
 
 // foreignVariable says why a variable is not filled in here although nothing is
 // wrong with it.
-func foreignVariable(v boardfile.Variable) string {
+func foreignVariable(v dashboardfile.Variable) string {
 	switch {
 	case v.Type == "adhoc" || v.Type == "groupby":
 		return "filters that a reader of the board adds"
@@ -167,7 +167,7 @@ func foreignVariable(v boardfile.Variable) string {
 }
 
 // valuesOf lists what a variable offers, given those before it.
-func (s *session) valuesOf(ctx context.Context, v boardfile.Variable, before []choice) ([]string, error) {
+func (s *session) valuesOf(ctx context.Context, v dashboardfile.Variable, before []choice) ([]string, error) {
 	switch v.Type {
 	case "datasource":
 		return []string{v.Query}, nil
@@ -183,7 +183,7 @@ func (s *session) valuesOf(ctx context.Context, v boardfile.Variable, before []c
 	if expr == "" && label == "" {
 		return nil, fmt.Errorf("%s variable %q is of a kind that is not filled in here; use label_values(metric, label), custom or constant", v.Type, v.Query)
 	}
-	expr, unknown := boardfile.Fill(expr, s.filler(first(before)))
+	expr, unknown := dashboardfile.Fill(expr, s.filler(first(before)))
 	if len(unknown) > 0 {
 		return nil, fmt.Errorf("$%s stands in %s and has no value yet; variables read those above them", strings.Join(unknown, ", $"), v.Query)
 	}
@@ -279,7 +279,7 @@ func (s *session) filler(fill map[string][]string) func(name, format string) (st
 			return strconv.FormatInt(s.prober.to.UnixMilli(), 10), true
 		}
 		values, ok := fill[name]
-		return boardfile.Alternatives(values), ok
+		return dashboardfile.Alternatives(values), ok
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -65,7 +65,7 @@ func (s *session) judgeReadiness(ctx context.Context) {
 // judgeTold proves that somebody is woken, that a ticket and a panel name the
 // database, and that the wakening came in time.
 func (s *session) judgeTold(ctx context.Context, from time.Time) {
-	page, ok := s.firstSince(from, func(f rulelab.Firing) bool {
+	page, ok := s.firstSince(from, func(f rulesim.Firing) bool {
 		return strings.HasSuffix(f.Alert, "ErrorBudgetBurn") && f.Labels.Get(slo.LabelLong) == "1h"
 	})
 	var problem error
@@ -74,7 +74,7 @@ func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	}
 	s.book.Judge(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it went away", page.Alert, page.FiredAt.Sub(from)), problem)
 
-	ticket, ok := s.firstSince(from, func(f rulelab.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
+	ticket, ok := s.firstSince(from, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
 	if problem = nil; !ok {
 		problem = errors.New("no alert names the check that fails")
 	}
@@ -84,13 +84,13 @@ func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	s.book.Judge(sectionDependency, "a panel names the database", fmt.Sprintf("panel %s shows %s", panel, value), err)
 }
 
-func (s *session) firstSince(from time.Time, accept func(rulelab.Firing) bool) (rulelab.Firing, bool) {
+func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (rulesim.Firing, bool) {
 	for _, f := range s.watch.history() {
 		if f.FiredAt.After(from) && accept(f) {
 			return f, true
 		}
 	}
-	return rulelab.Firing{}, false
+	return rulesim.Firing{}, false
 }
 
 // panelOnChecks asks the panels that draw health checks what they show now.

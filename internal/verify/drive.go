@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/httpfile"
-	"github.com/observability-first/scaffold/internal/openapi"
+	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
 const (

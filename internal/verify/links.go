@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/proof"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
 // links proves that every link of boards, alerts and runbooks leads to something
@@ -43,17 +43,17 @@ func (s *session) links(ctx context.Context) error {
 }
 
 // link judges the address of a link on a board.
-func (s *session) link(file string, line int, claim, address string, b boardfile.Board) {
+func (s *session) link(file string, line int, claim, address string, b dashboardfile.Board) {
 	if address == "" {
 		return // a list of boards by their tags
 	}
-	p := proof.Proof{Section: sectionLinks, Claim: claim, File: file, Line: line, Status: proof.Holds}
-	filled, unknown := boardfile.Fill(address, s.linkFiller(b))
+	p := report.Proof{Section: sectionLinks, Claim: claim, File: file, Line: line, Status: report.Holds}
+	filled, unknown := dashboardfile.Fill(address, s.linkFiller(b))
 	switch err := s.resolve(filled); {
 	case len(unknown) > 0:
-		p.Status, p.Detail = proof.Fails, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
+		p.Status, p.Detail = report.Fails, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
 	case err != nil:
-		p.Status, p.Detail = proof.Fails, err.Error()
+		p.Status, p.Detail = report.Fails, err.Error()
 	default:
 		p.Detail = "leads to " + target(filled)
 	}
@@ -61,7 +61,7 @@ func (s *session) link(file string, line int, claim, address string, b boardfile
 }
 
 // linkFiller knows what Grafana puts into links beside the board's variables.
-func (s *session) linkFiller(b boardfile.Board) func(name, format string) (string, bool) {
+func (s *session) linkFiller(b dashboardfile.Board) func(name, format string) (string, bool) {
 	own := map[string]string{
 		"__url_time_range": "from=now-6h&to=now", "__all_variables": "", "__from": "0", "__to": "1",
 	}
@@ -90,14 +90,14 @@ func (s *session) resolve(address string) error {
 	if !ok {
 		return nil // not a board: another page of Grafana, or of somebody else
 	}
-	i := slices.IndexFunc(s.subject.Boards, func(b boardfile.Board) bool { return b.UID == uid })
+	i := slices.IndexFunc(s.subject.Boards, func(b dashboardfile.Board) bool { return b.UID == uid })
 	if i < 0 {
 		return fmt.Errorf("%s leads to the board %s, which the service does not have", address, uid)
 	}
 	var problems []error
 	for name := range u.Query() {
 		variable, ok := strings.CutPrefix(name, "var-")
-		if ok && !slices.ContainsFunc(s.subject.Boards[i].Variables, func(v boardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Boards, variable) {
+		if ok && !slices.ContainsFunc(s.subject.Boards[i].Variables, func(v dashboardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Boards, variable) {
 			problems = append(problems, fmt.Errorf("%s sets %s, which the board %s has no variable for", address, variable, uid))
 		}
 	}
@@ -106,9 +106,9 @@ func (s *session) resolve(address string) error {
 
 // common says whether some board has the variable: links that pass on all of a
 // board's own variables may pass one that their target does not use.
-func common(boards []boardfile.Board, variable string) bool {
-	return slices.ContainsFunc(boards, func(b boardfile.Board) bool {
-		return slices.ContainsFunc(b.Variables, func(v boardfile.Variable) bool { return v.Name == variable })
+func common(boards []dashboardfile.Board, variable string) bool {
+	return slices.ContainsFunc(boards, func(b dashboardfile.Board) bool {
+		return slices.ContainsFunc(b.Variables, func(v dashboardfile.Variable) bool { return v.Name == variable })
 	})
 }
 
@@ -131,7 +131,7 @@ func target(address string) string {
 var action = regexp.MustCompile(`\{\{.*?\}\}`)
 
 // alertLinks judges the annotations of an alert that are addresses.
-func (s *session) alertLinks(g rulelab.Group, r rulelab.Rule) {
+func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule) {
 	if address := r.Annotations.Get("dashboard_url"); address != "" {
 		err := s.resolve(action.ReplaceAllString(address, "x"))
 		s.judgeLink(g.File, "dashboard of the alert "+r.Name, target(address), err)
@@ -150,9 +150,9 @@ func (s *session) alertLinks(g rulelab.Group, r rulelab.Rule) {
 }
 
 func (s *session) judgeLink(file, claim, evidence string, err error) {
-	p := proof.Proof{Section: sectionLinks, Claim: claim, File: file, Status: proof.Holds, Detail: evidence}
+	p := report.Proof{Section: sectionLinks, Claim: claim, File: file, Status: report.Holds, Detail: evidence}
 	if err != nil {
-		p.Status, p.Detail = proof.Fails, err.Error()
+		p.Status, p.Detail = report.Fails, err.Error()
 	}
 	s.book.Add(p)
 }
@@ -188,16 +188,16 @@ func (s *session) runbookLinks(book Runbook) {
 	text := string(book.Data)
 	for _, m := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
 		name, address := text[m[2]:m[3]], text[m[4]:m[5]]
-		p := proof.Proof{
+		p := report.Proof{
 			Section: sectionLinks, Claim: "link " + name + " of the runbook", File: book.File,
-			Line: strings.Count(text[:m[0]], "\n") + 1, Status: proof.Holds, Detail: "leads to " + target(address),
+			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Holds, Detail: "leads to " + target(address),
 		}
 		err := s.resolve(address)
 		if strings.HasSuffix(address, ".md") && !strings.Contains(address, "://") && !s.hasRunbook(path.Base(address)) {
 			err = fmt.Errorf("there is no runbook %s", path.Base(address))
 		}
 		if err != nil {
-			p.Status, p.Detail = proof.Fails, err.Error()
+			p.Status, p.Detail = report.Fails, err.Error()
 		}
 		s.book.Add(p)
 	}
@@ -205,6 +205,6 @@ func (s *session) runbookLinks(book Runbook) {
 
 // fillIn is Fill for texts whose variables are known to exist.
 func fillIn(text string, value func(name, format string) (string, bool)) string {
-	filled, _ := boardfile.Fill(text, value)
+	filled, _ := dashboardfile.Fill(text, value)
 	return filled
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
-	"github.com/observability-first/scaffold/internal/proof"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
 )
 
 // Observation is what a run has seen of a service: its samples, spans, log lines
@@ -25,7 +25,7 @@ import (
 // running the service again.
 type Observation struct {
 	session *session
-	report  proof.Report
+	report  report.Report
 }
 
 // Observe runs a service and makes every proof but the drill's. It leaves no
@@ -50,13 +50,13 @@ func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation
 }
 
 // Report is what the run has shown.
-func (o *Observation) Report() proof.Report { return o.report }
+func (o *Observation) Report() report.Report { return o.report }
 
 // Judge makes the proofs about rules, boards, runbooks and links again, for a
 // subject that differs from the observed one in no more than those.
-func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report, error) {
+func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report, error) {
 	if o.session.watch == nil {
-		return proof.Report{}, errors.New("the service did not start, so that nothing was seen")
+		return report.Report{}, errors.New("the service did not start, so that nothing was seen")
 	}
 	seen := o.session
 	s := &session{
@@ -73,19 +73,19 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (proof.Report,
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared()}
 	if err := s.queries(ctx); err != nil {
-		return proof.Report{}, err
+		return report.Report{}, err
 	}
 	err := s.links(ctx)
 	return s.book.Report(s.subject.Service, 0), err
 }
 
 // again evaluates other rules over what was scraped.
-func (w *watch) again(ctx context.Context, from time.Time, groups []rulelab.Group, within time.Duration) (*watch, error) {
+func (w *watch) again(ctx context.Context, from time.Time, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store, err := scraped(ctx, w.store, w.lab.Recorded())
 	if err != nil {
 		return nil, err
 	}
-	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: cmp.Or(within, queryWithin)})
+	lab, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}

@@ -12,35 +12,35 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
 // askOther asks a query of a store that is not Prometheus, as far as the answer
 // can be told from what the service sent.
-func (s *session) askOther(expr string, q question) (proof.Status, string) {
+func (s *session) askOther(expr string, q question) (report.Status, string) {
 	switch q.target.Datasource.Type {
 	case "loki":
 		return s.judgeOther(s.askLogs(expr))(q)
 	case "grafana-pyroscope-datasource", "phlare":
 		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
 	}
-	return proof.Foreign, fmt.Sprintf("a query of %s, which is not looked at here", q.target.Datasource.Type)
+	return report.Foreign, fmt.Sprintf("a query of %s, which is not looked at here", q.target.Datasource.Type)
 }
 
 // judgeOther turns a finding into a status.
-func (s *session) judgeOther(evidence string, found bool, err error) func(question) (proof.Status, string) {
-	return func(q question) (proof.Status, string) {
+func (s *session) judgeOther(evidence string, found bool, err error) func(question) (report.Status, string) {
+	return func(q question) (report.Status, string) {
 		switch {
 		case err != nil:
-			return proof.Fails, err.Error()
+			return report.Fails, err.Error()
 		case found:
-			return proof.Holds, evidence
+			return report.Holds, evidence
 		case q.emptyUntil != "":
-			return proof.Holds, "empty until " + q.emptyUntil
+			return report.Holds, "empty until " + q.emptyUntil
 		}
-		return proof.Fails, "no data: " + evidence
+		return report.Fails, "no data: " + evidence
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -53,7 +53,7 @@ func observe(t *testing.T, s Subject, o Options) *Observation {
 }
 
 // failures are the proofs that do not hold, a line each, with n for the line.
-func failures(r proof.Report) []string {
+func failures(r report.Report) []string {
 	var out []string
 	for _, p := range r.Proofs {
 		if p.Failed() {
@@ -118,16 +118,16 @@ func TestAServiceThatWasNotGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := observe(t, subject, Options{QueryWithin: time.Second})
-	wantStatus(t, seen.Report(), map[string]proof.Status{
-		"panel Carts, target A":         proof.Holds,
-		"panel Health checks, target A": proof.Holds, // "Empty until" is declared
-		"panel Revenue, target A":       proof.Foreign,
-		"panel Ways through the shop":   proof.Foreign,
-		"variable filters":              proof.Foreign,
-		"variable branch":               proof.Foreign,
-		"record shop:carts:rate5m":      proof.Holds,
-		"POST /carts":                   proof.Holds,
-		"own request: Fill a cart":      proof.Holds,
+	wantStatus(t, seen.Report(), map[string]report.Status{
+		"panel Carts, target A":         report.Holds,
+		"panel Health checks, target A": report.Holds, // "Empty until" is declared
+		"panel Revenue, target A":       report.Foreign,
+		"panel Ways through the shop":   report.Foreign,
+		"variable filters":              report.Foreign,
+		"variable branch":               report.Foreign,
+		"record shop:carts:rate5m":      report.Holds,
+		"POST /carts":                   report.Holds,
+		"own request: Fill a cart":      report.Holds,
 	})
 	for _, tc := range ownMistakes() {
 		t.Run(tc.name, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestAServiceThatWasNotGenerated(t *testing.T) {
 }
 
 // wantStatus looks for claims.
-func wantStatus(t *testing.T, r proof.Report, want map[string]proof.Status) {
+func wantStatus(t *testing.T, r report.Report, want map[string]report.Status) {
 	t.Helper()
 	for claim, status := range want {
 		found := false

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/httpfile"
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/httpfile"
 )
 
 // RequestFile is the name of the user's own requests in a service's folder.
@@ -26,18 +26,18 @@ type answered struct {
 
 // own sends the requests of verify.http in order and proves that each is answered
 // as it says.
-func (d *driver) own(ctx context.Context, name string) []proof.Proof {
+func (d *driver) own(ctx context.Context, name string) []report.Proof {
 	chat := d.newChat()
-	var out []proof.Proof
+	var out []report.Proof
 	for _, r := range d.file.Requests {
-		p := proof.Proof{Section: sectionTraffic, Claim: strings.TrimSpace("own request: " + title(r)), File: name, Line: r.Line, Status: proof.Holds}
+		p := report.Proof{Section: sectionTraffic, Claim: strings.TrimSpace("own request: " + title(r)), File: name, Line: r.Line, Status: report.Holds}
 		status, body, problem := chat.send(ctx, r, well)
 		p.Detail = fmt.Sprintf("answers %d", status)
 		if problem == nil {
 			problem = asExpected(r, status, body)
 		}
 		if problem != nil {
-			p.Status, p.Detail = proof.Fails, problem.Error()
+			p.Status, p.Detail = report.Fails, problem.Error()
 		}
 		out = append(out, p)
 	}

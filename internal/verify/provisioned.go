@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -46,9 +46,9 @@ func (s *session) scrapeInterval() {
 	if want := s.subject.Selector[semconv.LabelJob]; err == nil && want != "" && !slices.Contains(jobs, want) {
 		err = fmt.Errorf("no job is named %s; there is %s", want, readable(jobs))
 	}
-	p := proof.Proof{Section: sectionRules, Claim: "the scraper keeps to the declared interval", File: prometheusFile, Status: proof.Holds, Detail: s.subject.ScrapeInterval.String()}
+	p := report.Proof{Section: sectionRules, Claim: "the scraper keeps to the declared interval", File: prometheusFile, Status: report.Holds, Detail: s.subject.ScrapeInterval.String()}
 	if err != nil {
-		p.Status, p.Detail = proof.Fails, err.Error()
+		p.Status, p.Detail = report.Fails, err.Error()
 	}
 	s.book.Add(p)
 }
@@ -130,9 +130,9 @@ func (s *session) datasources(ctx context.Context) {
 }
 
 func (s *session) way(claim, evidence string, err error) {
-	p := proof.Proof{Section: sectionLinks, Claim: claim, File: datasourcesFile, Status: proof.Holds, Detail: evidence}
+	p := report.Proof{Section: sectionLinks, Claim: claim, File: datasourcesFile, Status: report.Holds, Detail: evidence}
 	if err != nil {
-		p.Status, p.Detail = proof.Fails, err.Error()
+		p.Status, p.Detail = report.Fails, err.Error()
 	}
 	s.book.Add(p)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // steps is how many points of a panel are looked at.
@@ -108,7 +108,7 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 		}
 		values := valuesOf(byName, m.Name)
 		if len(values) == 0 && !m.Matches("") {
-			return fmt.Sprintf("metric %s has no label %s%s", s.LabelMatchers[name].Value, m.Name, diag.DidYouMean(m.Name, namesOf(byName)))
+			return fmt.Sprintf("metric %s has no label %s%s", s.LabelMatchers[name].Value, m.Name, diagnostic.DidYouMean(m.Name, namesOf(byName)))
 		}
 		if !slices.ContainsFunc(values, m.Matches) && !m.Matches("") {
 			return fmt.Sprintf("no series of %s has %s; there is %s", s.LabelMatchers[name].Value, m, readable(values))
@@ -120,7 +120,7 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 // nearest suggests the name that was probably meant: one that is spelled nearly
 // so, else those that go on where it ends, as with a forgotten unit.
 func nearest(name string, known []string) string {
-	if meant := diag.DidYouMean(name, known); meant != "" {
+	if meant := diagnostic.DidYouMean(name, known); meant != "" {
 		return meant
 	}
 	var longer []string

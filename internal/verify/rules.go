@@ -14,21 +14,21 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/names"
-	"github.com/observability-first/scaffold/internal/proof"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/slo"
 )
 
 // rules proves that each recording has recorded, and that each alert watches
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
-	for _, cycle := range rulelab.Cycles(s.subject.Rules) {
+	for _, cycle := range rulesim.Cycles(s.subject.Rules) {
 		s.book.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
 	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
-			p := proof.Proof{Section: sectionRules, File: g.File, Status: proof.Holds}
+			p := report.Proof{Section: sectionRules, File: g.File, Status: report.Holds}
 			var problem error
 			if r.IsAlert {
 				p.Claim = "alert " + r.Name
@@ -41,7 +41,7 @@ func (s *session) rules(ctx context.Context) {
 				p.Detail, problem = s.records(ctx, r)
 			}
 			if problem != nil {
-				p.Status, p.Detail = proof.Fails, problem.Error()
+				p.Status, p.Detail = report.Fails, problem.Error()
 			}
 			s.book.Add(p)
 		}
@@ -49,14 +49,14 @@ func (s *session) rules(ctx context.Context) {
 }
 
 // setLabels tells recordings of one name apart.
-func setLabels(r rulelab.Rule) string {
+func setLabels(r rulesim.Rule) string {
 	if r.Labels.IsEmpty() {
 		return ""
 	}
 	return r.Labels.String()
 }
 
-func (s *session) records(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
+func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string, problem error) {
 	ms := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, r.Name)}
 	r.Labels.Range(func(l labels.Label) { ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value)) })
 	if n := len(s.prober.series(ctx, ms...)); n > 0 {
@@ -65,7 +65,7 @@ func (s *session) records(ctx context.Context, r rulelab.Rule) (evidence string,
 	return "", errors.New("it recorded nothing: " + s.prober.why(ctx, r.Expr))
 }
 
-func (s *session) watches(ctx context.Context, r rulelab.Rule) (evidence string, problem error) {
+func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string, problem error) {
 	tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
 	if err != nil {
 		return "", err
@@ -102,27 +102,27 @@ func (s *session) runbooks(ctx context.Context) {
 	for _, book := range s.subject.Runbooks {
 		text := string(book.Data)
 		if alert := strings.TrimSuffix(path.Base(book.File), ".md"); strings.Contains(text, slo.FactsBegin) && !s.hasAlert(alert) {
-			s.book.Add(proof.Proof{
-				Section: sectionRules, Claim: "the runbook has its alert", File: book.File, Status: proof.Fails,
+			s.book.Add(report.Proof{
+				Section: sectionRules, Claim: "the runbook has its alert", File: book.File, Status: report.Fails,
 				Detail: fmt.Sprintf("no rule has an alert %s; delete the runbook if the alert is gone for good", alert),
 			})
 			continue // its queries were made for rules that are no more
 		}
 		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
 			query := text[m[2]:m[3]]
-			p := proof.Proof{
+			p := report.Proof{
 				Section: sectionRules, Claim: fmt.Sprintf("query %d of the runbook", i+1), File: book.File,
-				Line: strings.Count(text[:m[2]], "\n") + 1, Status: proof.Holds, Detail: "runs",
+				Line: strings.Count(text[:m[2]], "\n") + 1, Status: report.Holds, Detail: "runs",
 			}
 			_, err := s.watch.query(ctx, query)
 			if unknown := s.prober.unknown(ctx, query); err == nil && unknown != "" {
 				err = errors.New(unknown)
 			}
-			if problems := known.Check([]names.Query{{Expr: query}}); err == nil && len(problems) > 0 {
+			if problems := known.Check([]metricnames.Query{{Expr: query}}); err == nil && len(problems) > 0 {
 				err = errors.New(problems[0].Message)
 			}
 			if err != nil {
-				p.Status, p.Detail = proof.Fails, err.Error()
+				p.Status, p.Detail = report.Fails, err.Error()
 			}
 			s.book.Add(p)
 		}
@@ -130,23 +130,23 @@ func (s *session) runbooks(ctx context.Context) {
 }
 
 // known are the labels of everything that is declared or recorded.
-func (s *session) known() names.Known {
-	var recorded []names.Recorded
+func (s *session) known() metricnames.Known {
+	var recorded []metricnames.Recorded
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
 			if !r.IsAlert {
-				one := names.Recorded{Name: r.Name, Expr: r.Expr}
+				one := metricnames.Recorded{Name: r.Name, Expr: r.Expr}
 				r.Labels.Range(func(l labels.Label) { one.Labels = append(one.Labels, l.Name) })
 				recorded = append(recorded, one)
 			}
 		}
 	}
 	target := append(slices.Collect(maps.Keys(s.subject.Selector)), s.subject.EnvironmentLabel)
-	return names.NewKnown(s.signals, recorded, target)
+	return metricnames.NewKnown(s.signals, recorded, target)
 }
 
 func (s *session) hasAlert(name string) bool {
-	return slices.ContainsFunc(s.subject.Rules, func(g rulelab.Group) bool {
-		return slices.ContainsFunc(g.Rules, func(r rulelab.Rule) bool { return r.IsAlert && r.Name == name })
+	return slices.ContainsFunc(s.subject.Rules, func(g rulesim.Group) bool {
+		return slices.ContainsFunc(g.Rules, func(r rulesim.Rule) bool { return r.IsAlert && r.Name == name })
 	})
 }

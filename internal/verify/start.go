@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/openapi"
+	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 	"github.com/observability-first/scaffold/templates"

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/drill"
-	"github.com/observability-first/scaffold/internal/httpfile"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/alertsim"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/httpfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -41,7 +41,7 @@ const (
 
 // Load reads what lies in a service's folder: rules and boards, the user's own
 // included, runbooks and requests. rules is what its objectives compile to; nil
-// where nobody wrote any. The error is a [diag.List] of
+// where nobody wrote any. The error is a [diagnostic.List] of
 // everything that is wrong with any file.
 func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	s := Subject{Dir: dir, Slow: slowest}
@@ -50,12 +50,12 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 		if strings.HasSuffix(name, ".test.yaml") {
 			return nil
 		}
-		groups, err := rulelab.Load(name, data)
+		groups, err := rulesim.Load(name, data)
 		s.Rules = append(s.Rules, groups...)
 		return err
 	})
 	l.each(boardsFolder, []string{".json"}, func(name string, data []byte) error {
-		b, err := boardfile.Parse(name, data)
+		b, err := dashboardfile.Parse(name, data)
 		s.Boards = append(s.Boards, b)
 		return err
 	})
@@ -108,10 +108,10 @@ func (s *Subject) withDefaults(signals templates.Signals) {
 // service that was not generated may keep its rules elsewhere.
 func (s *Subject) Complete(rules slo.Rules, routes []string) error {
 	for _, f := range rules.RuleFiles() {
-		if slices.ContainsFunc(s.Rules, func(g rulelab.Group) bool { return path.Base(g.File) == f.Name }) {
+		if slices.ContainsFunc(s.Rules, func(g rulesim.Group) bool { return path.Base(g.File) == f.Name }) {
 			continue
 		}
-		groups, err := rulelab.Load(f.Name, f.Data)
+		groups, err := rulesim.Load(f.Name, f.Data)
 		if err != nil {
 			return err
 		}
@@ -126,11 +126,11 @@ func (s *Subject) Complete(rules slo.Rules, routes []string) error {
 // rehearse prepares the drill on the generated rules. The user's own have reasons
 // of their own to fire and are proven against the running service alone.
 func (s *Subject) rehearse(rules slo.Rules, routes []string, routing []byte) error {
-	parsed, err := rulelab.ParseRouting(routing)
+	parsed, err := rulesim.ParseRouting(routing)
 	if err != nil {
 		return fmt.Errorf("%s: %w", routesFile, err)
 	}
-	s.Drill = &drill.Drill{Rules: rules, Routing: parsed, Fleet: drill.Fleet{Routes: routes, Replicas: rules.Spec.Replicas.Min}}
+	s.Drill = &alertsim.Drill{Rules: rules, Routing: parsed, Fleet: alertsim.Fleet{Routes: routes, Replicas: rules.Spec.Replicas.Min}}
 	for _, g := range s.Rules {
 		if !strings.Contains(filepath.ToSlash(g.File), "/own/") {
 			s.Drill.Groups = append(s.Drill.Groups, g)
@@ -142,16 +142,16 @@ func (s *Subject) rehearse(rules slo.Rules, routes []string, routing []byte) err
 // loader reads files and keeps what is wrong with them.
 type loader struct {
 	dir      string
-	problems diag.List
+	problems diagnostic.List
 }
 
 // wrong keeps a problem, or all of a list.
 func (l *loader) wrong(err error) {
-	if list, ok := errors.AsType[diag.List](err); ok {
+	if list, ok := errors.AsType[diagnostic.List](err); ok {
 		l.problems = append(l.problems, list...)
 		return
 	}
-	l.problems = append(l.problems, diag.Problem{Message: err.Error()})
+	l.problems = append(l.problems, diagnostic.Problem{Message: err.Error()})
 }
 
 func (l *loader) each(folder string, endings []string, take func(name string, data []byte) error) {

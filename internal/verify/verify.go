@@ -8,13 +8,13 @@ import (
 	"os"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/boardfile"
-	"github.com/observability-first/scaffold/internal/drill"
-	"github.com/observability-first/scaffold/internal/httpfile"
-	"github.com/observability-first/scaffold/internal/metricstore"
-	"github.com/observability-first/scaffold/internal/openapi"
-	"github.com/observability-first/scaffold/internal/proof"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/alertsim"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -30,8 +30,8 @@ type Subject struct {
 	ScrapeInterval   time.Duration // declared
 	Slow             time.Duration // the longest latency threshold; slow requests take longer
 
-	Rules    []rulelab.Group
-	Boards   []boardfile.Board
+	Rules    []rulesim.Group
+	Boards   []dashboardfile.Board
 	Runbooks []Runbook
 	// Provisioned is the service's own stack: how its Prometheus scrapes and how
 	// its Grafana links signals. Files that are not there are nil.
@@ -40,7 +40,7 @@ type Subject struct {
 	// RequestsFile is its name, for messages; empty without one.
 	RequestsFile string
 	// Drill rehearses the alerts; nil leaves them out, and the report says so.
-	Drill *drill.Drill
+	Drill *alertsim.Drill
 }
 
 // Runbook is one runbook as it lies on the disk.
@@ -70,17 +70,17 @@ type Options struct {
 // that does not build, a machine without what its stores need, an interrupt. What
 // is wrong with the service is in the report. Run leaves no process and no file
 // behind.
-func Run(ctx context.Context, subject Subject, o Options) (report proof.Report, err error) {
+func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err error) {
 	s, err := newSession(subject, o)
 	if err != nil {
-		return proof.Report{}, err
+		return report.Report{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	if err := s.build(ctx); err != nil {
-		return proof.Report{}, interrupted(ctx, err)
+		return report.Report{}, interrupted(ctx, err)
 	}
 	if err := s.describe(ctx); err != nil {
-		return proof.Report{}, interrupted(ctx, err)
+		return report.Report{}, interrupted(ctx, err)
 	}
 	began := time.Now()
 	rehearsed := make(chan error, 1)
@@ -114,8 +114,8 @@ type session struct {
 	options Options
 	temp    string // folder that goes away with the run
 	binary  string
-	book    proof.Book
-	drilled []proof.Proof // of the drill, which runs beside everything else
+	book    report.Book
+	drilled []report.Proof // of the drill, which runs beside everything else
 
 	signals  templates.Signals
 	document openapi.Document
@@ -260,7 +260,7 @@ func (s *session) kept() {
 // rehearse runs the drill beside the live proofs: it needs no service.
 func (s *session) rehearse(ctx context.Context) error {
 	if s.subject.Drill == nil {
-		s.drilled = append(s.drilled, proof.Proof{Section: drill.Section, Claim: "alerts fire and resolve in time", Status: proof.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+		s.drilled = append(s.drilled, report.Proof{Section: alertsim.Section, Claim: "alerts fire and resolve in time", Status: report.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
 		return nil
 	}
 	result, err := s.subject.Drill.Run(ctx)
@@ -275,7 +275,7 @@ func (s *session) rehearse(ctx context.Context) error {
 // rehearseElsewhere rehearses what the objectives compile to at the other scrape
 // intervals: whoever changes the interval is to find the same alerts.
 func (s *session) rehearseElsewhere(ctx context.Context) error {
-	for _, interval := range drill.Intervals() {
+	for _, interval := range alertsim.Intervals() {
 		if interval == s.subject.ScrapeInterval {
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -38,19 +38,19 @@ type watch struct {
 	interval time.Duration // declared; one scrape of stretched time
 	store    *metricstore.Store
 	scraper  *metricstore.Scraper
-	lab      *rulelab.Lab
+	lab      *rulesim.Lab
 
 	mu      sync.Mutex
 	now     time.Time // of the last scrape
-	fired   []rulelab.Firing
+	fired   []rulesim.Firing
 	scrapes int
 	failed  error
 }
 
 // newWatch prepares to watch a child. The clock begins with the child's.
-func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulelab.Group, within time.Duration) (*watch, error) {
+func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
-	lab, err := rulelab.New(store, groups, rulelab.Options{QueryTimeout: cmp.Or(within, queryWithin)})
+	lab, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (w *watch) trouble() error {
 }
 
 // history lists the alerts that have fired so far.
-func (w *watch) history() []rulelab.Firing {
+func (w *watch) history() []rulesim.Firing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.fired)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -156,7 +156,7 @@ func checkOneOf(what, value string, known []string) error {
 	if slices.Contains(known, value) {
 		return nil
 	}
-	hint := diag.DidYouMean(value, known)
+	hint := diagnostic.DidYouMean(value, known)
 	if hint == "" {
 		hint = "; known: " + strings.Join(known, ", ")
 	}

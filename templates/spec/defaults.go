@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/observability-first/scaffold/internal/diag"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -337,7 +337,7 @@ http: {port: "x"}
 telemetry: {scrapeInterval: 4s, traceRatio: 2, sampling: 1}
 deploy: {replicas: {min: 0}}
 `))
-	var list diag.List
+	var list diagnostic.List
 	if !errors.As(err, &list) {
 		t.Fatalf("got %T, want a list", err)
 	}
@@ -353,7 +353,7 @@ deploy: {replicas: {min: 0}}
 func TestAProblemShowsItsLineAndACaret(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Parse("scaffold.yaml", []byte(minimal+"telemetry: {scrapeIntervall: 15s}"))
-	var list diag.List
+	var list diagnostic.List
 	if !errors.As(err, &list) {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func FuzzParseIsStrictAndStable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := spec.Parse("scaffold.yaml", src)
 		if err != nil {
-			var list diag.List
+			var list diagnostic.List
 			if !errors.As(err, &list) || len(list) == 0 {
 				t.Fatalf("got %T, want problems", err)
 			}
@@ -409,7 +409,7 @@ slos:
   - {name: a, objective: 0.999, indicator: {availability: {}}}
   - {name: a, objective: 99, window: 4w, indicator: {ratio: {total: 'a{', bad: b}}}
 `))
-	var list diag.List
+	var list diagnostic.List
 	if !errors.As(err, &list) {
 		t.Fatal(err)
 	}

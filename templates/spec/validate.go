@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/observability-first/scaffold/internal/diag"
-	"github.com/observability-first/scaffold/internal/yamldoc"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -20,7 +20,7 @@ import (
 type validator struct {
 	doc      *yamldoc.Document
 	s        Service
-	problems diag.List
+	problems diagnostic.List
 }
 
 func (v *validator) problemf(path, format string, args ...any) {
@@ -28,7 +28,7 @@ func (v *validator) problemf(path, format string, args ...any) {
 		v.doc.Problemf(path, format, args...)
 		return
 	}
-	v.problems = append(v.problems, diag.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+	v.problems = append(v.problems, diagnostic.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (v *validator) check(path string, err error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// The README of the runtime shows it as run; internal/archtest holds it to this.
+// The README of the runtime shows it as run; internal/testkit/archtest holds it to this.
 func runConnect(ctx context.Context, svc *runtime.Service) error {
 	svc.Handle(echo(), httpserver.Procedures("/echo.v1.EchoService/Say"), httpserver.Streams("/echo.v1.EchoService/Repeat"))
 	return svc.Run(ctx)

@@ -32,7 +32,7 @@ import (
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -109,7 +109,7 @@ func alertsFor(t *testing.T, file string) []labels.Labels {
 	for _, f := range append(rules, beside...) {
 		data, err := os.ReadFile(f)
 		must(t, err)
-		groups, err := rulelab.Load(f, data)
+		groups, err := rulesim.Load(f, data)
 		must(t, err)
 		for _, g := range groups {
 			for _, r := range g.Rules {
@@ -148,7 +148,7 @@ func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, se
 	start := time.Now()
 	history := episodes(rand.New(rand.NewPCG(seed, 1)), universe, start)
 	want := upstream(t, src, history, start)
-	routing, err := rulelab.ParseRouting(src)
+	routing, err := rulesim.ParseRouting(src)
 	must(t, err)
 	var got []string
 	for _, n := range routing.Notifications(history, start.Add(watched)) {
@@ -172,19 +172,19 @@ func line(at time.Duration, receiver, reason, group string, alerts []string) str
 
 // episodes lets each alert fire a few times, no two events at the same moment:
 // what comes first then is chance in Alertmanager.
-func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rulelab.Firing {
-	var out []rulelab.Firing
+func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rulesim.Firing {
+	var out []rulesim.Firing
 	for _, l := range universe {
 		at := start.Add(time.Duration(rnd.Int64N(int64(4 * time.Hour))))
 		for range rnd.IntN(5) {
-			f := rulelab.Firing{Alert: l.Get(labels.AlertName), Labels: l, FiredAt: at}
+			f := rulesim.Firing{Alert: l.Get(labels.AlertName), Labels: l, FiredAt: at}
 			at = at.Add(time.Duration(rnd.ExpFloat64() * float64(25*time.Minute)))
 			f.ResolvedAt = at
 			at = at.Add(time.Minute + time.Duration(rnd.ExpFloat64()*float64(40*time.Minute)))
 			out = append(out, f)
 		}
 	}
-	slices.SortFunc(out, func(a, b rulelab.Firing) int {
+	slices.SortFunc(out, func(a, b rulesim.Firing) int {
 		return cmp.Or(a.FiredAt.Compare(b.FiredAt), labels.Compare(a.Labels, b.Labels))
 	})
 	return out
@@ -193,13 +193,13 @@ func episodes(rnd *rand.Rand, universe []labels.Labels, start time.Time) []rulel
 // told is one message of Prometheus about an alert.
 type told struct {
 	at   time.Time
-	f    rulelab.Firing
+	f    rulesim.Firing
 	ends time.Time
 }
 
 // tell lists what Prometheus would say: each minute while an alert fires that it
 // ends in four, and for a quarter of an hour that it has ended.
-func tell(history []rulelab.Firing) []told {
+func tell(history []rulesim.Firing) []told {
 	var out []told
 	next := map[string]time.Time{}
 	for _, f := range slices.Backward(history) {
@@ -243,9 +243,9 @@ func (r *recorder) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, er
 			firing = append(firing, a.Name())
 		}
 	}
-	names := map[notify.NotifyReason]rulelab.Reason{
-		notify.ReasonFirstNotification: rulelab.Opened, notify.ReasonNewAlertsInGroup: rulelab.Changed, notify.ReasonNewResolvedAlerts: rulelab.Changed,
-		notify.ReasonAllAlertsResolved: rulelab.Closed, notify.ReasonRepeatIntervalElapsed: rulelab.Repeated,
+	names := map[notify.NotifyReason]rulesim.Reason{
+		notify.ReasonFirstNotification: rulesim.Opened, notify.ReasonNewAlertsInGroup: rulesim.Changed, notify.ReasonNewResolvedAlerts: rulesim.Changed,
+		notify.ReasonAllAlertsResolved: rulesim.Closed, notify.ReasonRepeatIntervalElapsed: rulesim.Repeated,
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,7 +255,7 @@ func (r *recorder) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, er
 
 // upstream is Alertmanager without its network: alerts, inhibitor, dispatcher,
 // and the stages that decide about a notification.
-func upstream(t *testing.T, src []byte, history []rulelab.Firing, start time.Time) []string {
+func upstream(t *testing.T, src []byte, history []rulesim.Firing, start time.Time) []string {
 	t.Helper()
 	cfg, err := config.Load(string(src))
 	must(t, err)

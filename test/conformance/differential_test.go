@@ -22,8 +22,8 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/util/teststorage"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
 const externalURL = "http://prometheus.test/"
@@ -65,11 +65,11 @@ func TestRulesRecordWhatPrometheusRecords(t *testing.T) {
 // every sample of one side to the other.
 func compare(t *testing.T, files []string, seed uint64, span time.Duration) {
 	t.Helper()
-	var groups []rulelab.Group
+	var groups []rulesim.Group
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		must(t, err)
-		more, err := rulelab.Load(f, data)
+		more, err := rulesim.Load(f, data)
 		must(t, err)
 		groups = append(groups, more...)
 	}
@@ -120,14 +120,14 @@ func first(diff string) string {
 // ours is the laboratory, run a moment at a time.
 type ours struct {
 	store    *metricstore.Store
-	lab      *rulelab.Lab
+	lab      *rulesim.Lab
 	failures []string
 }
 
-func newOurs(t *testing.T, groups []rulelab.Group) *ours {
+func newOurs(t *testing.T, groups []rulesim.Group) *ours {
 	t.Helper()
 	o := &ours{store: metricstore.New()}
-	lab, err := rulelab.New(o.store, groups, rulelab.Options{
+	lab, err := rulesim.New(o.store, groups, rulesim.Options{
 		ExternalURL: externalURL, Annotate: true, Substep: substep,
 		Failed: func(err error) bool {
 			// A template that fails is a text in both.
@@ -168,12 +168,12 @@ type theirs struct {
 	failures []string
 }
 
-func newTheirs(t *testing.T, order []rulelab.Group, files []string) *theirs {
+func newTheirs(t *testing.T, order []rulesim.Group, files []string) *theirs {
 	t.Helper()
 	db := teststorage.New(t)
 	p := parser.NewParser(parser.Options{})
 	engine := promql.NewEngine(promql.EngineOpts{
-		MaxSamples: rulelab.DefaultMaxSamples, Timeout: rulelab.DefaultQueryTimeout, LookbackDelta: 5 * time.Minute,
+		MaxSamples: rulesim.DefaultMaxSamples, Timeout: rulesim.DefaultQueryTimeout, LookbackDelta: 5 * time.Minute,
 		EnableAtModifier: true, EnableNegativeOffset: true, Parser: p,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return substep.Milliseconds() },
 	})
@@ -183,7 +183,7 @@ func newTheirs(t *testing.T, order []rulelab.Group, files []string) *theirs {
 		QueryFunc: rules.EngineQueryFunc(engine, sorted{db}), AppendableV2: db, Context: t.Context(), ExternalURL: external, Parser: p,
 		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
 	})
-	loaded, problems := m.LoadGroups(rulelab.DefaultInterval, labels.EmptyLabels(), externalURL, nil, false, files...)
+	loaded, problems := m.LoadGroups(rulesim.DefaultInterval, labels.EmptyLabels(), externalURL, nil, false, files...)
 	for _, err := range problems {
 		t.Fatal(err)
 	}

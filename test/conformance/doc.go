@@ -1,6 +1,6 @@
 // Package conformance holds the laboratory to the programs that it stands in for.
 //
-// internal/metricstore and internal/rulelab import only the light packages of
+// internal/promsim/metricstore and internal/promsim/rulesim import only the light packages of
 // Prometheus. This module imports all of Prometheus and Alertmanager and shows
 // that the two give the same answers:
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
 // sample is one input to both sides.
@@ -38,7 +38,7 @@ const (
 // feed invents samples for every metric that the rules read and do not record:
 // series with the labels that the rules ask for and others, that begin late, end,
 // come back, miss scrapes and are reset. It is sorted by time.
-func feed(t *testing.T, groups []rulelab.Group, seed uint64, span time.Duration) []sample {
+func feed(t *testing.T, groups []rulesim.Group, seed uint64, span time.Duration) []sample {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	var out []sample
@@ -56,7 +56,7 @@ func feed(t *testing.T, groups []rulelab.Group, seed uint64, span time.Duration)
 
 // inputs lists the metrics that rules read and do not record, each with its
 // labels and their values.
-func inputs(t *testing.T, groups []rulelab.Group) map[string]map[string][]string {
+func inputs(t *testing.T, groups []rulesim.Group) map[string]map[string][]string {
 	t.Helper()
 	recorded := map[string]bool{"ALERTS": true, "ALERTS_FOR_STATE": true}
 	out := map[string]map[string][]string{}

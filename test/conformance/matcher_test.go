@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/observability-first/scaffold/internal/rulelab"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
 // TestMatchersAreReadAsByAlertmanager puts pieces of matchers together at random
@@ -58,21 +58,21 @@ func TestMatchersAreReadAsByAlertmanager(t *testing.T) {
 }
 
 // routingOf is a file whose only route below the root has the matchers.
-func routingOf(t *testing.T, text string) (*rulelab.Routing, error) {
+func routingOf(t *testing.T, text string) (*rulesim.Routing, error) {
 	t.Helper()
 	src, err := json.Marshal(map[string]any{"route": map[string]any{
 		"receiver": "misses", "routes": []any{map[string]any{"receiver": "matches", "matchers": []string{text}}},
 	}})
 	must(t, err)
-	return rulelab.ParseRouting(src)
+	return rulesim.ParseRouting(src)
 }
 
-func compareMatches(t *testing.T, text string, want amlabels.Matchers, got *rulelab.Routing) {
+func compareMatches(t *testing.T, text string, want amlabels.Matchers, got *rulesim.Routing) {
 	t.Helper()
 	for _, name := range []string{"a", "b", "team", "täm"} {
 		for _, value := range []string{"x", "y", "x,y", `x"y`, `\`, "a b", "x\ny", `x\n`, "a"} {
 			matches := want.Matches(model.LabelSet{model.LabelName(name): model.LabelValue(value)})
-			sent := got.Notifications([]rulelab.Firing{{Labels: labels.FromStrings(name, value), FiredAt: time.Unix(0, 0)}}, time.Unix(30, 0))
+			sent := got.Notifications([]rulesim.Firing{{Labels: labels.FromStrings(name, value), FiredAt: time.Unix(0, 0)}}, time.Unix(30, 0))
 			if len(sent) != 1 || (sent[0].Receiver == "matches") != matches {
 				t.Fatalf("%q with %s=%q: Alertmanager says %v, we send %v", text, name, value, matches, sent)
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
 // notApplicable are the scripts of upstream that ask for what the store does not

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
-	"github.com/observability-first/scaffold/internal/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
 // adaptor lets what is written for the database of Prometheus use our store.

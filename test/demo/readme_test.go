@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/release"
+	"github.com/observability-first/scaffold/internal/testkit/release"
 )
 
 const quickStart = "make install && scaffold new orders && cd orders && make run"

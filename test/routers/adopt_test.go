@@ -17,7 +17,7 @@ import (
 )
 
 // The README of the runtime shows these functions, without the router in their
-// names; internal/archtest compares the two.
+// names; internal/testkit/archtest compares the two.
 
 func ordersGin() http.Handler {
 	r := gin.New()

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/observability-first/scaffold/internal/proof"
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
@@ -77,12 +77,12 @@ func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
 	postgrestest.Start(t) // says where there is none
 	dir := t.TempDir()
 	stdout, stderr, err := run(t, reports, dir, "--output", "json", folder(t, "../../../examples/orders"))
-	var r proof.Report
+	var r report.Report
 	if jsonErr := json.Unmarshal([]byte(stdout), &r); jsonErr != nil {
 		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout, stderr)
 	}
 	for _, p := range r.Proofs {
-		if p.Status != proof.Holds {
+		if p.Status != report.Holds {
 			t.Errorf("%s: %s: %s: %s", p.Section, p.Claim, p.Status, p.Detail)
 		}
 	}
@@ -102,7 +102,7 @@ func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
 }
 
 // wantReports wants the files to tell what the command has told.
-func wantReports(t *testing.T, r proof.Report, junit, markdown string) {
+func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 	t.Helper()
 	raw, err := os.ReadFile(junit)
 	if err != nil {

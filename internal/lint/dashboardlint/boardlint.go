@@ -1,0 +1,242 @@
+// Package dashboardlint finds mistakes in Grafana boards that Grafana shows without a
+// word: an address that two boards share, a unit that is not the query's, a panel
+// that one Grafana alone can draw. Its conventions are the seventeen rules of
+// Grafana's dashboard-linter, which it knows better than to ask of recorded
+// series. It is pure: parsed boards in, findings out.
+package dashboardlint
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+)
+
+// Input is what there is to check.
+type Input struct {
+	Boards []dashboardfile.Board
+	World  promlint.World
+	// One says that all dashboards are for one Grafana, in whatever directories.
+	One bool
+}
+
+// linter collects findings about one board.
+type linter struct {
+	Input
+
+	board dashboardfile.Board
+	out   []lint.Finding
+}
+
+// Check runs every rule of this package and of promlint on the boards.
+func Check(in Input) []lint.Finding {
+	var out []lint.Finding
+	uids := map[string]dashboardfile.Board{}
+	for _, b := range in.Boards {
+		l := &linter{Input: in, board: b}
+		l.address(uids)
+		l.conventions()
+		l.variables()
+		for _, p := range b.Panels {
+			l.panel(p)
+		}
+		out = append(out, l.out...)
+	}
+	lint.Sort(out)
+	return out
+}
+
+func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any) {
+	l.judgef(rule, f, false, format, args...)
+}
+
+// judgef is reportf for a finding that may rest on a guess.
+func (l *linter) judgef(rule string, at lint.Finding, guessed bool, format string, args ...any) {
+	f := l.placed(at).Sayf(format, args...)
+	f.Rule, f.Warning = rule, guessed
+	l.out = append(l.out, f)
+}
+
+func (l *linter) placed(at lint.Finding) lint.Finding {
+	at.File, at.Dashboard = l.board.File, l.board.UID
+	return at
+}
+
+// maxUID is how long an address may be: Grafana's database has 40 characters.
+const maxUID = 40
+
+var uidCharacters = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func (l *linter) address(seen map[string]dashboardfile.Board) {
+	uid := l.board.UID
+	other, twice := seen[uid]
+	switch {
+	case uid == "":
+		l.judgef("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
+		return
+	case len(uid) > maxUID:
+		l.reportf("dashboard-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
+	case !uidCharacters.MatchString(uid):
+		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
+	}
+	if twice {
+		l.judgef("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.One, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		return
+	}
+	seen[uid] = l.board
+}
+
+func (l *linter) conventions() {
+	if l.board.Editable {
+		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
+	}
+	if len(l.prometheusPanels()) == 0 {
+		return
+	}
+	if !l.hasVariable("datasource", "prometheus") && l.usesVariable() {
+		l.reportf("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
+	}
+	if !l.readsScraped() {
+		return // recorded series have no job and no instance to choose from
+	}
+	for _, name := range []string{"job", "instance"} {
+		v, found := l.variable(name)
+		switch {
+		case !found:
+			l.reportf("template-"+name, lint.Finding{}, "no variable %s chooses among the series; add a query variable with label_values(up, %s)", name, name)
+		case v.Type != "query":
+			l.reportf("template-"+name, variableAt(v), "the variable %s is of type %s; make it a query variable with label_values(up, %s)", name, v.Type, name)
+		case !v.Multi && !v.IncludeAll:
+			l.reportf("template-"+name, variableAt(v), "the variable %s takes one value only; set multi or includeAll, so that the whole service can be seen", name)
+		}
+	}
+}
+
+func (l *linter) variable(name string) (dashboardfile.Variable, bool) {
+	for _, v := range l.board.Variables {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return dashboardfile.Variable{}, false
+}
+
+func variableAt(v dashboardfile.Variable) lint.Finding {
+	return lint.Finding{Line: v.Line, Column: v.Column}
+}
+
+func (l *linter) hasVariable(kind, query string) bool {
+	for _, v := range l.board.Variables {
+		if v.Type == kind && v.Query == query {
+			return true
+		}
+	}
+	return false
+}
+
+// usesVariable is false for boards without any target that could use one.
+func (l *linter) usesVariable() bool {
+	for _, t := range l.board.All() {
+		if t.Datasource.Prometheus() {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *linter) prometheusPanels() []dashboardfile.Panel {
+	var out []dashboardfile.Panel
+	for _, p := range l.board.Panels {
+		for _, t := range p.Targets {
+			if t.Datasource.Prometheus() {
+				out = append(out, p)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// readsScraped says whether a query reads a series that was scraped, and not one
+// that rules wrote.
+func (l *linter) readsScraped() bool {
+	for _, t := range l.board.All() {
+		tree, err := parse(t)
+		if err != nil || tree == nil {
+			continue
+		}
+		for _, s := range promlint.Selectors(tree) {
+			if !recorded(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// recorded says whether rules write what a selector finds: they sum job and
+// instance away.
+func recorded(s *parser.VectorSelector) bool {
+	name := promlint.Name(s)
+	return strings.Contains(name, ":") || name == "ALERTS" || name == "ALERTS_FOR_STATE" || strings.HasSuffix(name, "_slo_info")
+}
+
+// parse reads a target's query. It gives neither a tree nor an error where the
+// query is none of Prometheus.
+func parse(t dashboardfile.Target) (parser.Expr, error) {
+	if t.Expr == "" || !t.Datasource.Prometheus() {
+		return nil, nil //nolint:nilnil // documented
+	}
+	return dashboardfile.ParsePromQL(t.Expr)
+}
+
+const onTimeChange = 2 // Grafana's number for "when the time range changes"
+
+func (l *linter) variables() {
+	for _, v := range l.board.Variables {
+		if v.Type == "query" && v.Refresh != onTimeChange {
+			l.reportf("template-on-time-change-reload", variableAt(v), "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
+		}
+		expr, _ := v.PromQL()
+		if expr == "" {
+			continue
+		}
+		if _, err := dashboardfile.ParsePromQL(expr); err != nil {
+			message, _ := rulefile.Explain(err)
+			l.judgef("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, message)
+		}
+	}
+}
+
+// Catalog lists the rules of this package, without promlint's.
+func Catalog() []lint.Rule {
+	return []lint.Rule{
+		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
+		{Name: "dashboard-uid", Means: "The dashboard has no uid, or one that Grafana rejects. A warning without any: its address differs with each Grafana.", Do: "Give it a uid of up to 40 letters, digits, - and _."},
+		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid: Grafana shows one of them, and not always the same. A warning where they are in two directories, which may be for two Grafanas.", Do: "Give one another uid."},
+		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives. A warning where a unit is a guess: of metrics whose names say none, and of panels with a plain number.", Do: "Set the unit that is named, or change the query."},
+		{Name: "template-datasource", Warning: true, Means: "No variable chooses the data source, so that the dashboard is bound to one Grafana.", Do: "Add a variable of type datasource."},
+		{Name: "template-job", Warning: true, Means: "No query variable job, or one that takes a single value.", Do: "Add it with label_values(up, job); dashboards of recorded series need none."},
+		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); dashboards of recorded series need none."},
+		{Name: "template-label-promql", Means: "The query of a variable does not parse as PromQL. A warning as with target-promql.", Do: "Correct it."},
+		{Name: "template-on-time-change-reload", Warning: true, Means: "A query variable is not read again when the time range changes.", Do: "Set its refresh to 2."},
+		{Name: "panel-datasource", Warning: true, Means: "A panel names a data source by its id, which only one Grafana has.", Do: "Use a variable: ${datasource}."},
+		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description: nobody knows what a bad value means.", Do: "Write both."},
+		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},
+		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
+		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query.", Do: "Correct it."},
+		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, or its stream selector does not parse. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
+		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs.", Do: "Write [$__auto]."},
+		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs.", Do: "Write [$__rate_interval]."},
+		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
+		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
+		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, and of panels that show one number.", Do: "Use rate or increase."},
+		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
+	}
+}

@@ -1,0 +1,266 @@
+package dashboardlint_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/dashboardlint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+type object = map[string]any
+
+// good is a board that no rule objects to. Each call gives one of its own.
+func good() object {
+	prometheus := object{"type": "prometheus", "uid": "${datasource}"}
+	values := func(name string) object {
+		return object{
+			"name": name, "type": "query", "datasource": prometheus, "query": object{"query": "label_values(up, " + name + ")"}, "includeAll": true, "refresh": 2,
+		}
+	}
+	return object{
+		"uid": "shop", "title": "Shop", "editable": false,
+		"templating": object{"list": []any{
+			object{"name": "datasource", "type": "datasource", "query": "prometheus"}, values("job"), values("instance"),
+		}},
+		"panels": []any{
+			object{
+				"title": "Jobs", "description": "Jobs a second.", "type": "timeseries", "datasource": prometheus,
+				"fieldConfig": object{"defaults": object{"unit": "ops"}},
+				"targets":     []any{object{"refId": "A", "expr": `sum(rate(jobs_total{job=~"$job",instance=~"$instance"}[$__rate_interval]))`}},
+			},
+		},
+	}
+}
+
+func panel(b object) object           { return b["panels"].([]any)[0].(object) }
+func target(b object) object          { return panel(b)["targets"].([]any)[0].(object) }
+func variable(b object, i int) object { return b["templating"].(object)["list"].([]any)[i].(object) }
+
+// query gives the panel a query and a unit.
+func query(expr, unit string) func(object) {
+	return func(b object) {
+		target(b)["expr"] = strings.ReplaceAll(expr, "{M", `{job=~"$job",instance=~"$instance"`)
+		panel(b)["fieldConfig"] = object{"defaults": object{"unit": unit}}
+	}
+}
+
+// logs gives the panel a query of Loki.
+func logs(expr string) func(object) {
+	return func(b object) {
+		target(b)["datasource"], target(b)["expr"] = object{"type": "loki", "uid": "$loki"}, expr
+	}
+}
+
+// parsed is a good dashboard with a change.
+func parsed(t *testing.T, name string, change func(object)) dashboardfile.Board {
+	t.Helper()
+	b := good()
+	change(b)
+	src, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	board, err := dashboardfile.Parse(name, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return board
+}
+
+func check(t *testing.T, changes ...func(object)) []lint.Finding {
+	t.Helper()
+	world := promlint.NewWorld([]promlint.Signal{
+		{Name: "jobs_total", Type: "counter"}, {Name: "queue_length", Type: "gauge"}, {Name: "heap_bytes", Type: "gauge"},
+		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
+	}, 15*time.Second)
+	in := dashboardlint.Input{World: world}
+	for i, change := range changes {
+		in.Boards = append(in.Boards, parsed(t, string(rune('a'+i))+".json", change))
+	}
+	return dashboardlint.Check(in)
+}
+
+func unchanged(object) {}
+
+// Each rule finds its mistake and leaves alone what looks like it.
+func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by boardfile
+	list := func(changes ...func(object)) []func(object) { return changes }
+	uid := func(uid string) func(object) { return func(b object) { b["uid"] = uid } }
+	const p95 = "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{M}[$__rate_interval])))"
+	for _, tc := range []struct {
+		rule, name string
+		bad        []func(object)
+		says       string
+		near       []func(object)
+	}{
+		{"dashboard-uid", "none", list(uid("")), "the dashboard has no uid", list(uid("a-B_1"))},
+		{"dashboard-uid", "too long", list(uid(strings.Repeat("x", 41))), "has 41 characters; Grafana takes up to 40", list(uid(strings.Repeat("x", 40)))},
+		{"dashboard-uid", "a space", list(uid("a b")), "other characters than letters", list(uid("a-b"))},
+		{"dashboard-uid-duplicate", "two files", list(unchanged, unchanged), "a.json has the uid shop, too", list(unchanged, uid("other"))},
+		{"uneditable-dashboard", "editable", list(func(b object) { delete(b, "editable") }), `write "editable": false`, list(unchanged)},
+		{
+			"template-datasource", "no variable", list(func(b object) { variable(b, 0)["query"] = "loki" }), "no variable chooses the Prometheus",
+			list(func(b object) { variable(b, 0)["name"] = "metrics" }),
+		},
+		{"template-job", "no variable", list(func(b object) { variable(b, 1)["name"] = "service" }), "no variable job", list(query(`sum(a:b:rate5m)`, "short"))},
+		{"template-job", "a single value", list(func(b object) { variable(b, 1)["includeAll"] = false }), "takes one value only", list(func(b object) { variable(b, 1)["includeAll"], variable(b, 1)["multi"] = false, true })},
+		{
+			"template-instance", "no query", list(func(b object) { variable(b, 2)["type"] = "custom" }), "the variable instance is of type custom",
+			list(func(b object) { query(`ALERTS{alertstate="firing"}`, "short")(b); variable(b, 2)["name"] = "other" }),
+		},
+		{
+			"template-label-promql", "half a query", list(func(b object) { variable(b, 1)["query"] = "label_values(up{, job)" }), "variable job: not PromQL: unexpected end",
+			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$env"}, job)` }),
+		},
+		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
+		{
+			"panel-datasource", "an id", list(func(b object) { panel(b)["datasource"] = object{"type": "prometheus", "uid": "P123"} }), "the data source P123 has that id in one Grafana only",
+			list(func(b object) {
+				panel(b)["datasource"] = object{"uid": "-- Mixed --"}
+				target(b)["datasource"] = "$datasource"
+			}),
+		},
+		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a title and a description", list(unchanged)},
+		{
+			"panel-units", "no unit", list(query(`sum(queue_length{M})`, "")), "the panel has no unit",
+			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "table" }),
+		},
+		{
+			"panel-no-targets", "no query", list(func(b object) { panel(b)["targets"] = []any{} }), "the panel has no query",
+			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
+		},
+		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($n, a:b:c)`, "short"))},
+		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
+		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
+		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
+		{"target-logql", "no selector", list(logs(`rate(up)`)), "it has no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
+		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "the bracket ) closes nothing", list(logs(`({job="a"})`))},
+		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "counts over 5m", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
+		{"target-rate-interval", "a fixed time", list(query(`sum(rate(jobs_total{M}[5m]))`, "ops")), "rate over 5m does not follow the step", list(query(`sum(increase(jobs_total{M}[$__range]))`, "short"))},
+		{"target-job", "not bound", list(query(`sum(queue_length{instance=~"$instance"})`, "short")), "queue_length is not bound to the variable job", list(query(`sum(queue_length{instance=~"$instance",job="a"})`, "short"))},
+		{"target-instance", "not bound", list(query(`sum(queue_length{job=~"$job"})`, "short")), "not bound to the variable instance", list(query(`a:b:c{job=~"$job"} + on () ALERTS`, "short"))},
+		{"target-counter-agg", "as it stands", list(query(`sum(jobs_total{M})`, "short")), "jobs_total is a counter, which only rises", list(query(`count(jobs_total{M})`, "short"))},
+		{"panel-unit-mismatch", "seconds as milliseconds", list(query(p95, "ms")), "the unit is ms, which is for milliseconds; the query gives seconds; set s", list(query("1000 * "+p95, "ms"))},
+		{"panel-unit-mismatch", "a rate as a share", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "which is for a share; the query gives a number per second; set ops", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "short"))},
+		{"panel-unit-mismatch", "a count per second", list(query(`sum(increase(jobs_total{M}[$__range]))`, "reqps")), "the query gives a number; set short", list(query(`sum(rate(jobs_total{M}[$__rate_interval]))`, "reqps"))},
+		{"panel-unit-mismatch", "bytes as a plain number", list(query(`sum(heap_bytes{M})`, "short")), "the unit is short, the query gives bytes; set bytes", list(query(`sum(heap_bytes{M}) / 1048576`, "short"))},
+		{"panel-unit-mismatch", "a number as a share", list(query(`count(queue_length{M})`, "percentunit")), "set short", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percentunit"))},
+		{
+			"panel-unit-mismatch", "a share as percent", list(query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percent")), "set percentunit",
+			list(func(b object) {
+				query(`count(queue_length{M} > 5) / count(queue_length{M})`, "percent")(b)
+				panel(b)["transformations"] = []any{object{"id": "calculateField"}}
+			}),
+		},
+		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
+	} {
+		covered[tc.rule] = true
+		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := check(t, tc.bad...)
+			if !slices.ContainsFunc(got, func(f lint.Finding) bool { return f.Rule == tc.rule && strings.Contains(f.Message, tc.says) }) {
+				t.Errorf("got %+v\nwant %s: %s", got, tc.rule, tc.says)
+			}
+			if got := check(t, tc.near...); len(got) > 0 {
+				t.Errorf("the near miss: got %+v, want nothing", got)
+			}
+		})
+	}
+	for _, rule := range dashboardlint.Catalog() {
+		if !covered[rule.Name] {
+			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+// Without declared metrics, units and kinds that only the lack of a word in a name says
+// are guesses, and so is what a variable may change.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	const p99 = "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[$__rate_interval])))"
+	untyped := func(uid, expr string) func(object) {
+		return func(b object) {
+			target(b)["datasource"], target(b)["expr"] = object{"uid": uid}, expr
+			b["templating"].(object)["list"] = append(b["templating"].(object)["list"].([]any), object{"name": "logs", "type": "datasource", "query": "loki"})
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(object)
+		rule   string
+		want   string // fault, warning, or nothing
+	}{
+		{"seconds as milliseconds", query(p99, "ms"), "panel-unit-mismatch", "fault"},
+		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
+		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
+		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
+		{"bytes as bytes per second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "fault"},
+		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
+		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
+		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
+		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
+		{"bytes in the middle of the name", query("rate(distributor_bytes_received_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", ""},
+		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
+		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
+		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
+		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
+		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
+		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
+		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
+		{"a metric that a variable names", query(`max(${metric}{a="b"}[5m:])`, "short"), "target-promql", "warning"},
+		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
+		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
+		{"a data source of an unknown type", untyped("abc", `{a="b"} |= "c"`), "target-promql", "warning"},
+		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
+		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
+		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
+		{"no uid", func(b object) { b["uid"] = "" }, "dashboard-uid", "warning"},
+		{"a query of a variable with two commas", func(b object) { variable(b, 1)["query"] = `label_values(up{a=~"$a",,b="c"}, job)` }, "template-label-promql", "fault"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			world := promlint.NewWorld(nil, 15*time.Second)
+			world.Open = true
+			got := ""
+			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Boards: []dashboardfile.Board{parsed(t, "a.json", tc.change)}}) {
+				if f.Rule == tc.rule {
+					got = map[bool]string{true: "warning", false: "fault"}[f.Warning]
+				}
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// Files in two directories may be for two Grafanas.
+func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
+	t.Parallel()
+	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
+	for together, warning := range map[bool]bool{false: true, true: false} {
+		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, One: together})
+		if i := slices.IndexFunc(got, func(f lint.Finding) bool { return f.Rule == "dashboard-uid-duplicate" }); i < 0 || got[i].Warning != warning {
+			t.Errorf("for one Grafana: %v: got %v", together, got)
+		}
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add(`sum(rate({job="a"} |= "x" [5m]))`, "loki")
+	f.Add("{job=`a`", "loki")
+	f.Add(`sum(rate(x_total{a="$b"}[$__rate_interval]))`, "prometheus")
+	f.Fuzz(func(_ *testing.T, expr, kind string) {
+		dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{{
+			Panels: []dashboardfile.Panel{{Unit: "s", Targets: []dashboardfile.Target{{Expr: expr, Datasource: dashboardfile.Datasource{Type: kind}}}}},
+		}}})
+	})
+}

@@ -1,0 +1,126 @@
+package dashboardlint
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// rates are calls with the range that they read.
+var rates = regexp.MustCompile(`\b(rate|irate|increase)\s*\([^\[\]]*\[([^\]:]+)\]`)
+
+// logRange is the range that a LogQL query counts over.
+var logRange = regexp.MustCompile(`\[\s*([^\]\s]+)\s*\]`)
+
+// logQL checks the shape of a query of Loki, whose parser would bring all of Loki
+// along: brackets, quotes and stream selectors.
+func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
+	skeleton, why := withoutTexts(t.Expr)
+	if why == "" && !strings.Contains(skeleton, "{") && !isNumber(skeleton) {
+		why = "it has no stream selector, such as {service_name=\"orders\"}"
+	}
+	if why == "" {
+		why = l.streams(t.Expr, skeleton)
+	}
+	if why != "" {
+		l.judgef("target-logql", at, dashboardfile.Free(t.Expr), "not LogQL: %s", why)
+		return
+	}
+	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {
+		if m[1] != "$__auto" && m[1] != "${__auto}" && !t.Instant {
+			l.reportf("target-logql-auto", at, "counts over %s, whatever the step of the graph is; write [$__auto]", m[1])
+			return
+		}
+	}
+}
+
+func isNumber(text string) bool { return strings.Trim(text, " 0123456789.()+-*/") == "" && text != "" }
+
+// withoutTexts replaces what stands in quotes and in variables by blanks, and
+// says which bracket or quote has no other half.
+func withoutTexts(query string) (skeleton, why string) {
+	out := []byte(query)
+	var open []byte
+	for i := 0; i < len(out); i++ {
+		switch c := out[i]; c {
+		case '"', '`':
+			end := endOfText(query, i)
+			if end < 0 {
+				return "", "the quote " + string(c) + " is not closed"
+			}
+			for j := i; j <= end; j++ {
+				out[j] = ' '
+			}
+			i = end
+		case '$':
+			if strings.HasPrefix(query[i:], "${") {
+				if end := strings.IndexByte(query[i:], '}'); end > 0 {
+					i += end
+				}
+			}
+		case '(', '[', '{':
+			open = append(open, c)
+		case ')', ']', '}':
+			if len(open) == 0 || open[len(open)-1] != opposite(c) {
+				return "", "the bracket " + string(c) + " closes nothing"
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		return "", "the bracket " + string(open[len(open)-1]) + " is not closed"
+	}
+	return string(out), ""
+}
+
+func opposite(c byte) byte { return map[byte]byte{')': '(', ']': '[', '}': '{'}[c] }
+
+// endOfText is where the quote at i is closed, or -1.
+func endOfText(query string, i int) int {
+	for j := i + 1; j < len(query); j++ {
+		switch {
+		case query[j] == '\\' && query[i] == '"':
+			j++
+		case query[j] == query[i]:
+			return j
+		}
+	}
+	return -1
+}
+
+// streams checks each selector that a query begins with or that follows a
+// bracket; braces elsewhere belong to templates.
+func (l *linter) streams(query, skeleton string) string {
+	for i := 0; i < len(skeleton); i++ {
+		if skeleton[i] != '{' || i > 0 && skeleton[i-1] == '$' {
+			continue
+		}
+		end := strings.IndexByte(skeleton[i:], '}')
+		if end < 0 {
+			return ""
+		}
+		selector := dashboardfile.PromQL(query[i : i+end+1])
+		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+		if err != nil {
+			return "the stream selector " + query[i:i+end+1] + " does not parse: " + lastPart(err.Error())
+		}
+		if len(matchers) == 0 {
+			return "the stream selector is empty; it needs one matcher or more"
+		}
+		i += end
+	}
+	return ""
+}
+
+// lastPart is a message of the parser without its position, which counts from the
+// selector's start.
+func lastPart(message string) string {
+	if _, rest, found := strings.Cut(message, "parse error: "); found {
+		return rest
+	}
+	return message
+}

@@ -1,0 +1,163 @@
+package dashboardlint
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+)
+
+// withoutQuery are kinds of panels that ask nothing.
+func withoutQuery() []string {
+	return []string{"text", "row", "alertlist", "dashlist", "news", "welcome", "gettingstarted", "annolist", "canvas"}
+}
+
+// withQuery are kinds of panels that show nothing without a query. A plugin may.
+func withQuery() []string {
+	return []string{"timeseries", "graph", "stat", "singlestat", "gauge", "bargauge", "barchart", "piechart", "heatmap", "histogram", "table", "logs", "state-timeline", "status-history"}
+}
+
+// withoutNumbers are kinds of panels that a unit says nothing about.
+func withoutNumbers() []string {
+	return append(withoutQuery(), "logs", "state-timeline", "status-history", "flamegraph", "traces", "nodeGraph", "geomap", "table", "table-old")
+}
+
+func (l *linter) panel(p dashboardfile.Panel) {
+	at := lint.Finding{Line: p.Line, Column: p.Column, Panel: p.Title}
+	if p.Title == "" || strings.TrimSpace(p.Description) == "" {
+		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
+	}
+	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
+		l.judgef("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
+	}
+	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
+		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
+	}
+	l.datasource(p, at)
+	for _, t := range p.Targets {
+		l.target(p, t)
+	}
+}
+
+func (l *linter) datasource(p dashboardfile.Panel, at lint.Finding) {
+	for _, d := range append([]dashboardfile.Datasource{p.Datasource}, targetSources(p)...) {
+		if d.UID != "" && !strings.Contains(d.UID, "$") && !strings.HasPrefix(d.UID, "-- ") && d.UID != "grafana" {
+			l.reportf("panel-datasource", at, "the data source %s has that id in one Grafana only; use a variable, such as ${datasource}", d.UID)
+			return
+		}
+	}
+}
+
+func targetSources(p dashboardfile.Panel) []dashboardfile.Datasource {
+	out := make([]dashboardfile.Datasource, len(p.Targets))
+	for i, t := range p.Targets {
+		out[i] = t.Datasource
+	}
+	return out
+}
+
+func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
+	at := lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID}
+	if t.Datasource.Type == "loki" {
+		l.logQL(t, at)
+		return
+	}
+	tree, err := parse(t)
+	if err != nil {
+		message, _ := rulefile.Explain(err)
+		l.judgef("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
+		return
+	}
+	if tree == nil {
+		return
+	}
+	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
+		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
+			continue // target-counter-agg tells; a choice of everything is written as .*
+		}
+		l.out = append(l.out, f)
+	}
+	if !t.Hidden {
+		l.unit(p, tree, at)
+		l.counters(p, tree, at)
+	}
+	l.intervals(t, at)
+	l.bound(tree, at)
+}
+
+// bound wants scraped series to be bound to the variables that the dashboard has, or
+// to a fixed value. A board without the variable is told of that.
+func (l *linter) bound(tree parser.Expr, at lint.Finding) {
+	for _, label := range []string{"job", "instance"} {
+		if _, found := l.variable(label); !found {
+			continue
+		}
+		for _, s := range promlint.Selectors(tree) {
+			if recorded(s) || label == "instance" && !perInstance(s) {
+				continue
+			}
+			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == label && m.Type != labels.MatchNotEqual }) {
+				l.reportf("target-"+label, at, "%s is not bound to the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
+				break
+			}
+		}
+	}
+}
+
+// perInstance leaves out resources, which describe a process under another name.
+func perInstance(s *parser.VectorSelector) bool { return promlint.Name(s) != "" }
+
+// counters finds counters that are drawn as they stand. It is certain of graphs over
+// time whose metrics are declared; a number may be meant to be the total.
+func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
+	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
+	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		if !ok || !l.World.IsCounter(s) || counted(path) {
+			return nil
+		}
+		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		return nil
+	})
+}
+
+// counted says whether what stands around a counter makes a number of it that can
+// fall, or asks only whether it is there.
+func counted(path []parser.Node) bool {
+	for _, n := range path {
+		switch n := n.(type) {
+		case *parser.Call:
+			return true
+		case *parser.AggregateExpr:
+			if n.Op == parser.COUNT || n.Op == parser.GROUP || n.Op == parser.COUNT_VALUES {
+				return true
+			}
+		case *parser.BinaryExpr:
+			if n.Op.IsSetOperator() || zero(n.LHS) || zero(n.RHS) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func zero(e parser.Expr) bool {
+	n, ok := e.(*parser.NumberLiteral)
+	return ok && n.Val == 0
+}
+
+// intervals wants the range of a rate to follow the step of the graph.
+func (l *linter) intervals(t dashboardfile.Target, at lint.Finding) {
+	for _, m := range rates.FindAllStringSubmatch(dashboardfile.WithoutTexts(t.Expr), -1) {
+		if m[2] != "$__rate_interval" && m[2] != "${__rate_interval}" && !strings.HasPrefix(m[2], "$__range") && !strings.HasPrefix(m[2], "${__range") && !t.Instant {
+			l.reportf("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
+			return
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package dashboardlint
+
+import (
+	"slices"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// unitOf is what values a unit of Grafana is for. Units that are not here are for
+// anything.
+func unitOf(name string) (promlint.Unit, bool) {
+	seconds := promlint.Unit{Seconds: 1, Scale: 1}
+	bytes := promlint.Unit{Bytes: 1, Scale: 1}
+	perSecond := promlint.Unit{Seconds: -1, Scale: 1}
+	u, ok := map[string]promlint.Unit{
+		"s": seconds, "dtdurations": seconds, "clocks": seconds, "ms": {Seconds: 1, Scale: 1000}, "dtdurationms": {Seconds: 1, Scale: 1000},
+		"bytes": bytes, "decbytes": bytes, "bits": {Bytes: 1, Scale: 8}, "decbits": {Bytes: 1, Scale: 8},
+		"Bps": {Bytes: 1, Seconds: -1, Scale: 1}, "binBps": {Bytes: 1, Seconds: -1, Scale: 1}, "bps": {Bytes: 1, Seconds: -1, Scale: 8}, "binbps": {Bytes: 1, Seconds: -1, Scale: 8},
+		"reqps": perSecond, "rps": perSecond, "ops": perSecond, "cps": perSecond, "wps": perSecond, "iops": perSecond,
+		"percentunit": {Scale: 1}, "percent": {Scale: 100},
+	}[name]
+	return u, ok
+}
+
+// plainUnits say nothing, which is wrong for what has a unit.
+func plainUnits() []string { return []string{"short", "none", "locale", "sci"} }
+
+// unit compares the unit of a panel with that of its query. Where transformations
+// or overrides stand between them, or the picture has a unit for each axis, nobody
+// can be sure.
+func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
+	if p.Units || p.Transformed || slices.Contains([]string{"heatmap", "histogram"}, p.Type) {
+		return
+	}
+	got, sure := l.World.UnitOf(tree)
+	if !sure {
+		return
+	}
+	want, known := unitOf(p.Unit)
+	switch {
+	case slices.Contains(plainUnits(), p.Unit):
+		if got.Seconds == 1 || got.Bytes != 0 {
+			l.judgef("panel-unit-mismatch", at, l.World.Open, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
+		}
+	case !known || fits(got, want):
+	default:
+		// Seconds in each second are a share, and seconds to many readers.
+		guessed := got.Guessed || l.World.Open && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
+		l.judgef("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
+	}
+}
+
+func fits(got, want promlint.Unit) bool {
+	if got.Number && want.Bytes == 0 && want.Seconds == 0 {
+		return false // a number of things is no share
+	}
+	return got.Bytes == want.Bytes && got.Seconds == want.Seconds && near(got.Scale, want.Scale)
+}
+
+// near bears the noise of factors such as 1/60.
+func near(a, b float64) bool { return a/b > 0.999 && a/b < 1.001 }
+
+// fitting is the unit to set instead.
+func fitting(u promlint.Unit) string {
+	for _, name := range []string{"s", "ms", "bytes", "bits", "Bps", "bps", "ops", "percentunit", "percent"} {
+		if want, _ := unitOf(name); fits(u, want) {
+			return name
+		}
+	}
+	return "short"
+}

@@ -1,0 +1,193 @@
+package metricnames
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Recorded is one recording rule.
+type Recorded struct {
+	Name   string
+	Expr   string
+	Labels []string // that the rule sets
+}
+
+// labelSet is the labels that the result of an expression can have. An open set
+// can have others too: a metric without a name, or one that nobody declares.
+type labelSet struct {
+	names []string
+	open  bool
+}
+
+func (s labelSet) has(name string) bool { return s.open || slices.Contains(s.names, name) }
+
+func (s labelSet) union(o labelSet) labelSet {
+	all := slices.Concat(s.names, o.names)
+	slices.Sort(all)
+	return labelSet{slices.Compact(all), s.open || o.open}
+}
+
+func (s labelSet) without(names []string) labelSet {
+	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.open}
+}
+
+// infer returns the labels of an expression's result, as PromQL defines them.
+func (k Known) infer(expr parser.Node) labelSet {
+	switch n := expr.(type) {
+	case *parser.VectorSelector:
+		return k.ofSelector(n)
+	case *parser.MatrixSelector:
+		return k.infer(n.VectorSelector)
+	case *parser.SubqueryExpr:
+		return k.infer(n.Expr)
+	case *parser.ParenExpr:
+		return k.infer(n.Expr)
+	case *parser.UnaryExpr:
+		return k.infer(n.Expr)
+	case *parser.StepInvariantExpr:
+		return k.infer(n.Expr)
+	case *parser.AggregateExpr:
+		return k.ofAggregate(n)
+	case *parser.BinaryExpr:
+		return k.ofBinary(n)
+	case *parser.Call:
+		return k.ofCall(n)
+	}
+	return labelSet{}
+}
+
+func (k Known) ofSelector(s *parser.VectorSelector) labelSet {
+	name := metricName(s)
+	own, known := k.metrics[name]
+	return labelSet{own, !known || k.open[name]}
+}
+
+func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
+	inner := k.infer(n.Expr)
+	switch n.Op {
+	case parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO:
+		return inner
+	case parser.COUNT_VALUES:
+		inner = inner.union(labelSet{open: true})
+	}
+	if n.Without {
+		return inner.without(n.Grouping)
+	}
+	kept := slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })
+	return labelSet{names: kept}
+}
+
+func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
+	left, right := k.infer(n.LHS), k.infer(n.RHS)
+	m := n.VectorMatching
+	switch {
+	case m == nil: // at least one scalar
+		return left.union(right)
+	case n.Op == parser.LOR:
+		return left.union(right)
+	case n.Op.IsSetOperator():
+		return left
+	case m.Card == parser.CardManyToOne:
+		return left.union(labelSet{names: m.Include})
+	case m.Card == parser.CardOneToMany:
+		return right.union(labelSet{names: m.Include})
+	case m.On:
+		return labelSet{names: slices.DeleteFunc(slices.Clone(m.MatchingLabels), func(l string) bool { return !left.has(l) })}
+	}
+	return left.without(m.MatchingLabels)
+}
+
+func (k Known) ofCall(n *parser.Call) labelSet {
+	switch n.Func.Name {
+	case "absent", "absent_over_time":
+		return ofAbsent(n)
+	case "scalar", "time", "vector", "pi":
+		return labelSet{}
+	}
+	var all labelSet
+	for _, arg := range n.Args {
+		all = all.union(k.infer(arg))
+	}
+	// label_replace(v, dst, ...) and label_join(v, dst, ...) make a label.
+	if n.Func.Name == "label_replace" || n.Func.Name == "label_join" {
+		if dst, ok := n.Args[1].(*parser.StringLiteral); ok {
+			all = all.union(labelSet{names: []string{dst.Val}})
+		}
+	}
+	if n.Func.Name == "histogram_quantile" {
+		all = all.without([]string{labels.BucketLabel})
+	}
+	return all
+}
+
+// ofAbsent are the labels that the selector fixes to one value. Anything but a
+// selector gives none.
+func ofAbsent(n *parser.Call) labelSet {
+	arg := n.Args[0]
+	for {
+		switch inner := arg.(type) {
+		case *parser.ParenExpr:
+			arg = inner.Expr
+			continue
+		case *parser.StepInvariantExpr:
+			arg = inner.Expr
+			continue
+		case *parser.MatrixSelector:
+			arg = inner.VectorSelector
+			continue
+		case *parser.VectorSelector:
+			var out labelSet
+			for _, m := range inner.LabelMatchers {
+				if m.Type == labels.MatchEqual && m.Name != model.MetricNameLabel {
+					out.names = append(out.names, m.Name)
+				}
+			}
+			return out
+		}
+		return labelSet{}
+	}
+}
+
+// LabelsOf are the labels that the result of an expression can have, and whether
+// it can have no others for certain.
+func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
+	if k.certain != nil {
+		k = *k.certain
+	}
+	set := k.infer(expr)
+	return set.names, !set.open
+}
+
+// record works out the labels of every recorded series. Rules read each other
+// in any order across groups, so it goes on until nothing is added.
+func (k Known) record(rules []Recorded) {
+	for _, r := range rules {
+		k.metrics[r.Name] = append(k.metrics[r.Name], r.Labels...)
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, r := range rules {
+			tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+			if err != nil {
+				continue // told where the query is checked
+			}
+			of := k.infer(tree)
+			if of.open && !k.open[r.Name] {
+				k.open[r.Name], changed = true, true
+			}
+			for _, label := range of.names {
+				if !slices.Contains(k.metrics[r.Name], label) {
+					k.metrics[r.Name] = append(k.metrics[r.Name], label)
+					changed = true
+				}
+			}
+		}
+	}
+}
+
+// known lists the metrics, sorted.
+func (k Known) known() []string { return slices.Sorted(maps.Keys(k.metrics)) }

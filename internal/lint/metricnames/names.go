@@ -1,0 +1,327 @@
+// Package metricnames compares what rules and boards ask for with what a service
+// declares: every metric and every label of every query.
+//
+// It needs no traffic and no server. A counter that has not been born yet, a
+// board that nobody opened and an alert that never fired are checked all the
+// same, which is the point: a query for a name that no longer exists is silent
+// for ever.
+package metricnames
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// Query is one query with the place it stands at.
+type Query struct {
+	At    lint.Finding // the place, without a rule
+	Expr  string       // PromQL with the variables of Grafana in it
+	Label string       // whose values the query asks for, if it does
+}
+
+// Known is every name that a query may use.
+type Known struct {
+	metrics map[string][]string  // name, as it is scraped, to its labels
+	bounds  map[string][]float64 // of the buckets of classic histograms
+	open    map[string]bool      // metrics that may have other labels, too
+	records bool                 // all rules are known: a recorded name that none of them records is wrong
+	signals bool                 // the declared signals are known
+
+	rules []Recorded
+
+	// Others may exist beside the known ones, so that an unknown one is a warning.
+	otherMetrics, otherLabels bool
+	// certain has the same names, and any label of the scrape on each declared metric.
+	// Nil when these labels are known.
+	certain *Known
+}
+
+// Catalog lists the rules of this package.
+func Catalog() []lint.Rule {
+	return []lint.Rule{
+		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it.", Do: "Correct it; variables of Grafana are read as values."},
+		{Name: "unknown-metric", Means: "A query names a metric that nobody declares: it is always empty. A warning where other exporters may have it.", Do: "Correct the name, or declare the metric."},
+		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
+		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
+		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
+	}
+}
+
+// NewKnown collects the names of a service: what it declares, what rules record,
+// and the labels that the scrape adds to every declared series.
+func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, open: map[string]bool{}, records: true, signals: true}
+	target = append([]string{model.MetricNameLabel, semconv.LabelJob, semconv.LabelInstance}, target...)
+	for _, m := range signals.Metrics {
+		own := slices.Concat(m.Labels, target)
+		k.metrics[m.Name] = own
+		switch m.Type {
+		case "histogram":
+			k.metrics[m.Name+"_bucket"] = append(slices.Clone(own), semconv.LabelLessOrEqual)
+			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
+			k.bounds[m.Name+"_bucket"] = m.Bounds
+		case "summary":
+			k.metrics[m.Name] = append(slices.Clone(own), semconv.LabelQuantile)
+			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
+		}
+	}
+	for _, name := range []string{
+		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
+	} {
+		k.metrics[name] = target
+	}
+	k.rules = recorded
+	k.record(recorded)
+	return k
+}
+
+// OnlyRecords is what is known without declared signals: the recorded names.
+func OnlyRecords(recorded []Recorded) Known {
+	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true, rules: recorded}
+	k.record(recorded)
+	return k
+}
+
+// WithoutRules lets queries name recorded series that no known rule records.
+func (k Known) WithoutRules() Known {
+	k.records = false
+	return k
+}
+
+// OtherMetrics says that there are metrics beside the known ones, such as those of
+// another exporter: a name that is not known is a warning then.
+func (k Known) OtherMetrics() Known {
+	k.otherMetrics = true
+	return k
+}
+
+// OtherLabels says that metrics have labels beside the known ones, which the scrape
+// adds: a label that is not known is a warning then.
+func (k Known) OtherLabels() Known {
+	k.otherLabels = true
+	certain := k
+	certain.metrics, certain.open = maps.Clone(k.metrics), map[string]bool{}
+	for name := range certain.metrics {
+		certain.open[name] = true
+	}
+	for _, r := range k.rules {
+		certain.metrics[r.Name], certain.open[r.Name] = nil, false
+	}
+	certain.record(k.rules)
+	k.certain = &certain
+	return k
+}
+
+// WithNames adds metrics, or recorded series, of which nothing but the name is known.
+func (k Known) WithNames(of []string) Known {
+	for _, name := range of {
+		if _, known := k.metrics[name]; !known {
+			k.metrics[name], k.open[name] = nil, true
+		}
+	}
+	return k
+}
+
+// Check returns every name that the queries use and nobody declares.
+func (k Known) Check(queries []Query) []lint.Finding {
+	var found []lint.Finding
+	for _, q := range queries {
+		found = append(found, k.check(q)...)
+	}
+	return found
+}
+
+// complaint collects what is wrong with one query, each thing once.
+type complaint func(rule, format string, args ...any)
+
+func (k Known) check(q Query) []lint.Finding {
+	tree, err := dashboardfile.ParsePromQL(q.Expr)
+	if err != nil {
+		message, _ := rulefile.Explain(err)
+		f := q.At.Sayf("%s", message)
+		f.Rule, f.Warning = "query-syntax", dashboardfile.Free(q.Expr)
+		return []lint.Finding{f}
+	}
+	var found []lint.Finding
+	complain := func(rule, format string, args ...any) {
+		f := q.At.Sayf(format, args...)
+		f.Rule, f.Warning = rule, k.guessed(rule)
+		if !slices.Contains(found, f) {
+			found = append(found, f)
+		}
+	}
+	if q.Label != "" {
+		k.checkLabels([]string{q.Label}, tree, complain)
+	}
+	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.VectorSelector:
+			k.checkSelector(n, complain)
+		case *parser.AggregateExpr:
+			if !n.Without {
+				k.checkLabels(n.Grouping, n.Expr, complain)
+			}
+		case *parser.BinaryExpr:
+			k.checkMatching(n, complain)
+		}
+		return nil
+	})
+	return found
+}
+
+// guessed says whether a finding of a rule may be about something that exists and
+// is not known here.
+func (k Known) guessed(rule string) bool {
+	switch rule {
+	case "unknown-metric", "record-unknown":
+		return k.otherMetrics
+	case "unknown-label":
+		return k.otherLabels
+	case "unknown-value":
+		return k.otherMetrics
+	}
+	return false
+}
+
+func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
+	name := metricName(s)
+	if name == "" || name == "ALERTS" || name == "ALERTS_FOR_STATE" || dashboardfile.Varies(name) {
+		return // any metric, or one whose labels are those of the alerts
+	}
+	own, known := k.metrics[name]
+	switch {
+	case !known && strings.Contains(name, ":"):
+		if k.records {
+			complain("record-unknown", "no rule records %s%s", name, diagnostic.DidYouMean(name, k.known()))
+		}
+		return
+	case !k.signals:
+		return
+	case !known:
+		complain("unknown-metric", "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.known()))
+		return
+	}
+	for _, m := range s.LabelMatchers {
+		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.open[name] && !dashboardfile.Varies(m.Name) {
+			complain("unknown-label", "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
+			continue
+		}
+		k.checkValue(name, m, complain)
+	}
+}
+
+// checkMatching wants the labels of on() and group_left() where they are looked
+// for. Labels of ignoring() may be absent: then there is nothing to ignore.
+func (k Known) checkMatching(n *parser.BinaryExpr, complain complaint) {
+	if n.VectorMatching == nil {
+		return
+	}
+	if n.VectorMatching.On {
+		k.checkLabels(n.VectorMatching.MatchingLabels, n.LHS, complain)
+		k.checkLabels(n.VectorMatching.MatchingLabels, n.RHS, complain)
+	}
+	switch n.VectorMatching.Card {
+	case parser.CardManyToOne:
+		k.checkLabels(n.VectorMatching.Include, n.RHS, complain)
+	case parser.CardOneToMany:
+		k.checkLabels(n.VectorMatching.Include, n.LHS, complain)
+	}
+}
+
+// checkLabels wants each label on the result of the expression.
+func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
+	if !k.signals {
+		return
+	}
+	have := k.infer(of)
+	for _, label := range used {
+		if !have.has(label) && !dashboardfile.Varies(label) {
+			complain("unknown-label", "%q has no label %s%s", of, label, diagnostic.DidYouMean(label, have.names))
+		}
+	}
+}
+
+func metricName(s *parser.VectorSelector) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	for _, m := range s.LabelMatchers {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// TargetLabels are labels that queries use of two metrics or more and that no metric
+// has: the scrape is likely to add them.
+func (k Known) TargetLabels(queries []Query) []string {
+	own := map[string]bool{}
+	for _, labels := range k.metrics {
+		for _, l := range labels {
+			own[l] = true
+		}
+	}
+	used := map[string]map[string]bool{} // label to the metrics that it is used of
+	use := func(label string, of parser.Node) {
+		parser.Inspect(of, func(n parser.Node, _ []parser.Node) error {
+			s, ok := n.(*parser.VectorSelector)
+			if !ok || k.open[metricName(s)] || k.metrics[metricName(s)] == nil || own[label] || dashboardfile.Varies(label) {
+				return nil
+			}
+			if used[label] == nil {
+				used[label] = map[string]bool{}
+			}
+			used[label][metricName(s)] = true
+			return nil
+		})
+	}
+	for _, q := range queries {
+		tree, err := dashboardfile.ParsePromQL(q.Expr)
+		if err != nil {
+			continue
+		}
+		if q.Label != "" {
+			use(q.Label, tree)
+		}
+		parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+			switch n := node.(type) {
+			case *parser.VectorSelector:
+				for _, m := range n.LabelMatchers {
+					use(m.Name, n)
+				}
+			case *parser.AggregateExpr:
+				for _, label := range n.Grouping {
+					use(label, n.Expr)
+				}
+			case *parser.BinaryExpr:
+				if n.VectorMatching != nil {
+					for _, label := range n.VectorMatching.MatchingLabels {
+						use(label, n)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	var out []string
+	for label, metrics := range used {
+		if len(metrics) > 1 {
+			out = append(out, label)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,318 @@
+package metricnames_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+)
+
+func known() metricnames.Known {
+	return metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{
+		{Name: "orders_placed_total", Type: "counter", Labels: []string{"channel"}},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}},
+	}}, []metricnames.Recorded{
+		{Name: "slo:sli_bad:increase1h", Expr: `sum_over_time(slo:sli_bad:increase30s[1h])`},
+		{Name: "slo:sli_bad:increase30s", Expr: `sum by (environment) (increase(orders_placed_total[45s]))`, Labels: []string{"slo"}},
+	}, []string{"environment"})
+}
+
+func TestNamesInQueries(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		expr string
+		want []string
+	}{
+		"a declared metric":              {`sum by (channel) (rate(orders_placed_total{job="x",environment="p"}[$__rate_interval]))`, nil},
+		"a histogram's parts":            {`histogram_quantile(0.99, sum by (le, queue) (rate(wait_seconds_bucket[5m]))) / wait_seconds_count`, nil},
+		"a recorded name":                {`sum_over_time(slo:sli_bad:increase30s[1h]) > 5`, nil},
+		"what the scraper writes":        {`sum(up{job="x"}) == 0 or absent(up{job="x"})`, nil},
+		"variables everywhere":           {`topk($n, rate(orders_placed_total{channel=~"${channel:regex}",job=~"[[job]]"}[$__range]))`, nil},
+		"alerts":                         {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
+		"a metric nobody declares":       {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
+		"a label it does not have":       {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},
+		"a grouping it cannot give":      {`sum by (queue) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
+		"labels flow through rules":      {`slo:sli_bad:increase1h{environment="p",slo="x"}`, nil},
+		"and end where they are summed":  {`slo:sli_bad:increase1h{channel="web"}`, []string{"metric slo:sli_bad:increase1h has no label channel"}},
+		"a match on what is summed away": {`sum(orders_placed_total) / on (channel) orders_placed_total`, []string{`"sum(orders_placed_total)" has no label channel`}},
+		"ignoring what is not there":     {`orders_placed_total / ignoring (nothing) orders_placed_total`, nil},
+		"a label of the other side":      {`orders_placed_total * on (job) group_left (le) wait_seconds_bucket`, nil},
+		"a label of neither side":        {`orders_placed_total * on (job) group_left (version) wait_seconds_count`, []string{`"wait_seconds_count" has no label version`}},
+		"a label that is made":           {`sum by (made) (label_replace(orders_placed_total, "made", "$1", "channel", "(.*)"))`, nil},
+		"a counter as a histogram":       {`orders_placed_total_bucket`, []string{"metric orders_placed_total_bucket is not declared"}},
+		"no PromQL":                      {`sum(`, []string{"not PromQL: unclosed left parenthesis"}},
+		"a name by its label":            {`{__name__="nothing"}`, []string{"metric nothing is not declared"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, p := range known().Check([]metricnames.Query{{Expr: tc.expr}}) {
+				got = append(got, p.Message)
+			}
+			if len(got) != len(tc.want) {
+				t.Fatalf("got %q, want %q", got, tc.want)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], tc.want[i]) {
+					t.Errorf("got %q, want %q", got[i], tc.want[i])
+				}
+			}
+		})
+	}
+}
+
+// Each rule finds its mistake and leaves alone what looks like it.
+func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+	t.Parallel()
+	k := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{
+		{Name: semconv.HTTPServerRequests, Type: "counter", Labels: []string{"outcome", "method"}},
+		{Name: semconv.DBClientConnectionCount, Type: "gauge", Labels: []string{semconv.LabelPoolState}},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"outcome"}, Bounds: []float64{0.25, 1}},
+	}}, []metricnames.Recorded{
+		{Name: "job:requests:rate5m", Expr: "sum by (outcome) (rate(http_server_requests_total[5m]))"},
+		{Name: "job:foreign:rate5m", Expr: "rate(nobody_declares_total[5m])"},
+	}, nil)
+	covered := map[string]bool{}
+	for _, tc := range []struct{ rule, name, bad, says, near string }{
+		{"query-syntax", "half a query", "sum(", "not PromQL", "sum(up)"},
+		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
+		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x"}`},
+		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
+		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
+		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""}`},
+		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; it is one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
+		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "it is one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
+		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
+		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
+		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
+	} {
+		covered[tc.rule] = true
+		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := k.Check([]metricnames.Query{{Expr: tc.bad}})
+			if len(got) != 1 || got[0].Rule != tc.rule || !strings.Contains(got[0].Message, tc.says) {
+				t.Errorf("%s: got %+v, want %s: %s", tc.bad, got, tc.rule, tc.says)
+			}
+			if got := k.Check([]metricnames.Query{{Expr: tc.near}}); len(got) > 0 {
+				t.Errorf("%s: got %+v, want nothing", tc.near, got)
+			}
+		})
+	}
+	for _, rule := range metricnames.Catalog() {
+		if !covered[rule.Name] {
+			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+// What other exporters may have, or the scrape may add, is a warning.
+func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		known   metricnames.Known
+		expr    string
+		warning bool
+	}{
+		{"a metric beside a declaration", known(), "windows_up", false},
+		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
+		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
+		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
+		{"a label without them", known().OtherLabels(), `orders_placed_total{pod="a"}`, true},
+		{"a grouping without them", known().OtherLabels(), `sum by (pod) (orders_placed_total)`, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := tc.known.Check([]metricnames.Query{{Expr: tc.expr}})
+			if len(got) != 1 || got[0].Warning != tc.warning {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// The labels of a result are certain where an aggregation lists them, also through a
+// record, and not where the scrape may add some.
+func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
+	t.Parallel()
+	k := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}, []metricnames.Recorded{
+		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
+	}, nil).OtherLabels()
+	for expr, want := range map[string]bool{
+		"up": false, "rate(jobs_total[5m])": false, "instance:jobs:rate5m": false,
+		"sum by (kind) (jobs_total)": true, "kind:jobs:rate5m": true, "absent(up)": true, "sum(up)": true,
+	} {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if labels, closed := k.LabelsOf(tree); closed != want || expr == "kind:jobs:rate5m" && !slices.Equal(labels, []string{"kind"}) {
+			t.Errorf("%s: got %q, closed %v", expr, labels, closed)
+		}
+	}
+}
+
+// A running Prometheus has names, and any labels.
+func TestNamesAloneAreKnown(t *testing.T) {
+	t.Parallel()
+	k := metricnames.NewKnown(templates.Signals{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
+	if got := k.Check([]metricnames.Query{{Expr: `sum by (x) (windows_up{y="z"}) + on (x) a:b:c`}}); len(got) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.Check([]metricnames.Query{{Expr: "windows_down"}}); len(got) != 1 || got[0].Rule != "unknown-metric" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLabelsOfTheScrapeAreGuessed(t *testing.T) {
+	t.Parallel()
+	queries := []metricnames.Query{
+		{Expr: `sum by (cluster) (rate(orders_placed_total{namespace="a", chanel="web"}[5m]))`},
+		{Expr: `wait_seconds_count{namespace="b",queue="c"} / on (cluster, node) wait_seconds_sum`},
+		{Expr: `unknown{pod="x"} + other{pod="y"}`},
+		{Expr: "sum("},
+	}
+	if got, want := known().TargetLabels(queries), []string{"cluster", "namespace", "node"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnAbsentSumHasNoLabels(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string][]string{
+		`absent(up{job="a",instance=~"b"})`: {"job"}, `absent((up{job="a"}))`: {"job"}, `absent_over_time(up{job="a"}[5m])`: {"job"},
+		`absent(sum(up{job="a"}))`: nil, `absent(rate(up{job="a"}[5m]))`: nil,
+	} {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, closed := known().LabelsOf(tree); !slices.Equal(got, want) || !closed {
+			t.Errorf("%s: got %q, %v", expr, got, closed)
+		}
+	}
+}
+
+func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
+	t.Parallel()
+	k := metricnames.OnlyRecords([]metricnames.Recorded{{Name: "a:b:c", Expr: "sum by (x) (b)"}})
+	if got := k.Check([]metricnames.Query{{Expr: `a:b:c{y="z"} + b{any="thing"}`}}); len(got) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.Check([]metricnames.Query{{Expr: "a:b:d"}}); len(got) != 1 || got[0].Rule != "record-unknown" {
+		t.Errorf("got %+v", got)
+	}
+	if got := k.WithoutRules().Check([]metricnames.Query{{Expr: "a:b:d"}}); len(got) > 0 {
+		t.Errorf("rules may stand elsewhere: %+v", got)
+	}
+}
+
+func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
+	t.Parallel()
+	queries, err := metricnames.Board("v.json", []byte(`{"panels":[],"templating":{"list":[
+		{"name":"a","type":"query","query":"label_values(orders_placed_total{job=~\"$job\"}, channel)"},
+		{"name":"b","type":"query","query":"label_values(orders_placed_total, chanel)"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := known().Check(queries)
+	if len(got) != 1 || got[0].Line != 3 || got[0].At() != "variable b" || got[0].Message != `"orders_placed_total" has no label chanel; did you mean "channel"?` {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestReadRules(t *testing.T) {
+	t.Parallel()
+	queries, recorded, err := metricnames.Rules("a.yaml", []byte(`groups:
+- name: g
+  rules:
+  - record: slo:sli_total:increase30s
+    expr: sum by (environment) (orders_placed_total{job="x"})
+    labels: {tier: page}
+  - alert: OrdersDown
+    expr: up == 0
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []metricnames.Query{
+		{At: lint.Finding{File: "a.yaml", Line: 5, Column: 11, Group: "g", Record: "slo:sli_total:increase30s"}, Expr: `sum by (environment) (orders_placed_total{job="x"})`},
+		{At: lint.Finding{File: "a.yaml", Line: 8, Column: 11, Group: "g", Alert: "OrdersDown"}, Expr: "up == 0"},
+	}; !slices.Equal(queries, want) {
+		t.Errorf("got %+v", queries)
+	}
+	if len(recorded) != 1 || recorded[0].Name != "slo:sli_total:increase30s" || !slices.Equal(recorded[0].Labels, []string{"tier"}) {
+		t.Errorf("recorded %+v", recorded)
+	}
+	if _, _, err := metricnames.Rules("b.yaml", []byte("groups:\n- name: g\n  rules:\n  - record: x\n    expr: 'sum('\n")); err == nil || err.Error() != "b.yaml:5:16: groups[0].rules[0].expr: not PromQL: unclosed left parenthesis" {
+		t.Errorf("a broken file: %v", err)
+	}
+}
+
+func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
+	t.Parallel()
+	queries, _, err := metricnames.Rules("a.yaml", []byte(`groups:
+- name: g
+  rules:
+  - alert: A
+    expr: up == 0
+    annotations:
+      description: 'At 12:30:15, see a:b:c. {{ range query (printf "slo:sli_bad:increase1h%s / slo:sli_bad:increase1h" $m) }}{{ .Value }}{{ end }}'
+      summary: '{{ range query "slo:sli_bad:increase2h" }}{{ .Value }}{{ end }}'
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := known().Check(queries)
+	if len(queries) != 3 || len(got) != 1 || got[0].Line != 8 || got[0].At() != "alert A, summary" || got[0].Rule != "record-unknown" {
+		t.Errorf("got %+v of %+v", got, queries)
+	}
+}
+
+func TestReadBoards(t *testing.T) {
+	t.Parallel()
+	queries, err := metricnames.Board("b.json", []byte(`{"panels":[
+		{"title":"A","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"up"},{"refId":"B","expr":"{x=\"y\"}","datasource":{"type":"loki"}}]},
+		{"type":"row","panels":[{"title":"C","targets":[{"refId":"A","expr":"ALERTS"}]}]},
+		{"title":"D","datasource":{"type":"grafana-pyroscope-datasource"},"targets":[{"refId":"A"}]}],
+		"annotations":{"list":[{"name":"Deploys","expr":"build_info"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []metricnames.Query{
+		{At: lint.Finding{File: "b.json", Line: 2, Column: 82, Panel: "A", Target: "A"}, Expr: "up"},
+		{At: lint.Finding{File: "b.json", Line: 3, Column: 71, Panel: "C", Target: "A"}, Expr: "ALERTS"},
+		{At: lint.Finding{File: "b.json", Line: 5, Column: 51, Part: "annotation Deploys"}, Expr: "build_info"},
+	}; !slices.Equal(queries, want) {
+		t.Errorf("got %+v", queries)
+	}
+	if _, err := metricnames.Board("c.json", []byte("{")); err == nil {
+		t.Error("half a file is no board")
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add(`sum by (a) (rate(b{c=~"$d"}[$__rate_interval]))`)
+	k := known()
+	f.Fuzz(func(_ *testing.T, expr string) { k.Check([]metricnames.Query{{Expr: expr}}) })
+}
+
+func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
+	t.Parallel()
+	src := "groups:\n- name: g\n  rules:\n  - alert: Fails\n    expr: up == 0\n    annotations:\n" +
+		"      description: 'Worst:{{ range query (printf `topk(3, rate(misspelled_total{job=%q}[5m]))` $labels.job) }} {{ .Value }}{{ end }}'\n"
+	queries, recorded, err := metricnames.Rules("a.yaml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "right_total", Type: "counter"}}}, recorded, []string{"job"}).Check(queries)
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "misspelled_total") || problems[0].Line != 7 {
+		t.Errorf("got %+v", problems)
+	}
+}

@@ -1,0 +1,96 @@
+package metricnames
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// valuesOf are the values that a label of one of the runtime's own metrics can
+// have, where the convention lists them all. Nil when it does not.
+func valuesOf(metric, label string) []string {
+	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+		if base := strings.TrimSuffix(metric, suffix); slices.Contains(withOutcomes(), base) {
+			metric = base
+		}
+	}
+	switch {
+	case label == semconv.LabelOutcome && slices.Contains(withOutcomes(), metric):
+		return semconv.Outcomes()
+	case label == semconv.LabelPoolState && metric == semconv.DBClientConnectionCount:
+		return []string{semconv.ConnectionStateIdle, semconv.ConnectionStateInUse}
+	}
+	return nil
+}
+
+func withOutcomes() []string {
+	return []string{
+		semconv.HTTPServerRequests, semconv.HTTPServerRoutedRequests,
+		semconv.HTTPServerRequestDuration, semconv.HTTPServerRoutedRequestDuration,
+	}
+}
+
+// checkValue wants a label to be compared with what it can be.
+func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) {
+	if dashboardfile.Varies(m.Value) || m.Value == "" {
+		return
+	}
+	if m.Name == semconv.LabelLessOrEqual {
+		k.checkBound(metric, m, complain)
+		return
+	}
+	known := valuesOf(metric, m.Name)
+	if known == nil {
+		return
+	}
+	for _, value := range compared(m) {
+		if !slices.Contains(known, value) {
+			complain("unknown-value", "%s of %s is never %q%s; it is one of %s", m.Name, metric, value, diagnostic.DidYouMean(value, known), strings.Join(known, ", "))
+			return
+		}
+	}
+	if m.Type == labels.MatchRegexp && !slices.ContainsFunc(known, m.Matches) {
+		complain("unknown-value", "%s of %s never matches %q; it is one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
+	}
+}
+
+// compared are the plain values that a matcher names.
+func compared(m *labels.Matcher) []string {
+	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
+		return []string{m.Value}
+	}
+	return m.SetMatches()
+}
+
+// checkBound wants a bucket that the histogram has, as Prometheus 3 spells it.
+func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) {
+	bounds := k.bounds[metric]
+	if len(bounds) == 0 {
+		return
+	}
+	for _, value := range compared(m) {
+		bound, err := strconv.ParseFloat(value, 64)
+		if value == "+Inf" || err == nil && slices.Contains(bounds, bound) {
+			continue
+		}
+		complain("unknown-value", "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
+		return
+	}
+	if m.Type == labels.MatchEqual && m.Value != "+Inf" && !strings.ContainsAny(m.Value, ".e") {
+		complain("unknown-value", "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s.0\"", metric, m.Value, m.Value, m.Value)
+	}
+}
+
+func listed(bounds []float64) string {
+	texts := make([]string, len(bounds))
+	for i, b := range bounds {
+		texts[i] = strconv.FormatFloat(b, 'g', -1, 64)
+	}
+	return strings.Join(texts, ", ")
+}

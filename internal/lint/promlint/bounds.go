@@ -1,0 +1,381 @@
+package promlint
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+// span is between which values a result lies, NaN aside.
+type span struct{ lo, hi float64 }
+
+func anything() span         { return span{math.Inf(-1), math.Inf(1)} }
+func fromZero() span         { return span{0, math.Inf(1)} }
+func share() span            { return span{0, 1} }
+func exactly(v float64) span { return span{v, v} }
+
+func (s span) union(o span) span { return span{min(s.lo, o.lo), max(s.hi, o.hi)} }
+func (s span) within(o span) span {
+	out := span{max(s.lo, o.lo), min(s.hi, o.hi)}
+	if out.lo > out.hi {
+		return s // never both; the comparison that says so is reported
+	}
+	return out
+}
+
+func (s span) String() string {
+	switch {
+	case s.lo == s.hi:
+		return fmt.Sprintf("is always %v", s.lo)
+	case math.IsInf(s.hi, 1):
+		return fmt.Sprintf("is never below %v", s.lo)
+	case math.IsInf(s.lo, -1):
+		return fmt.Sprintf("is never above %v", s.hi)
+	}
+	return fmt.Sprintf("lies between %v and %v", s.lo, s.hi)
+}
+
+func (w World) spanOf(e parser.Expr) span {
+	switch n := bare(e).(type) {
+	case *parser.NumberLiteral:
+		return exactly(n.Val)
+	case *parser.UnaryExpr:
+		inner := w.spanOf(n.Expr)
+		if n.Op == parser.SUB {
+			return span{-inner.hi, -inner.lo}
+		}
+		return inner
+	case *parser.VectorSelector:
+		return w.spanOfSelector(n)
+	case *parser.MatrixSelector:
+		return w.spanOf(n.VectorSelector)
+	case *parser.SubqueryExpr:
+		return w.spanOf(n.Expr)
+	case *parser.AggregateExpr:
+		return w.spanOfAggregate(n)
+	case *parser.BinaryExpr:
+		return w.spanOfBinary(n)
+	case *parser.Call:
+		return w.spanOfCall(n)
+	}
+	return anything()
+}
+
+func (w World) spanOfSelector(s *parser.VectorSelector) span {
+	if Name(s) == semconv.Up || w.Metrics[Name(s)].Flag {
+		return share()
+	}
+	if w.IsCounter(s) && w.Declared(s) && !strings.HasSuffix(Name(s), "_sum") {
+		return fromZero()
+	}
+	records := w.recordsOf(s)
+	if len(records) == 0 {
+		return anything()
+	}
+	out := w.spanOfRecord(records[0])
+	for _, r := range records[1:] {
+		out = out.union(w.spanOfRecord(r))
+	}
+	return out
+}
+
+func (w World) spanOfRecord(r *recorded) span {
+	if r.Tree == nil || r.spanned == underWay {
+		return anything()
+	}
+	if r.spanned == fresh {
+		r.spanned = underWay
+		r.span = w.spanOf(r.Tree)
+		r.spanned = done
+	}
+	return r.span
+}
+
+func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
+	inner := w.spanOf(n.Expr)
+	switch n.Op {
+	case parser.SUM:
+		return summed(inner)
+	case parser.AVG, parser.MIN, parser.MAX, parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO:
+		return inner
+	case parser.QUANTILE:
+		if q, ok := number(n.Param); ok && q >= 0 && q <= 1 {
+			return inner
+		}
+	case parser.COUNT, parser.COUNT_VALUES:
+		return span{1, math.Inf(1)}
+	case parser.GROUP:
+		return exactly(1)
+	case parser.STDDEV, parser.STDVAR:
+		return fromZero()
+	}
+	return anything()
+}
+
+// summed is the span of a sum of one or more values.
+func summed(s span) span {
+	if s.lo < 0 {
+		s.lo = math.Inf(-1)
+	}
+	if s.hi > 0 {
+		s.hi = math.Inf(1)
+	}
+	return s
+}
+
+func (w World) spanOfBinary(n *parser.BinaryExpr) span {
+	l, r := w.spanOf(n.LHS), w.spanOf(n.RHS)
+	switch n.Op {
+	case parser.LAND, parser.LUNLESS:
+		return l
+	case parser.LOR:
+		return l.union(r)
+	case parser.ADD:
+		return arithmetic(l, r, func(a, b float64) float64 { return a + b })
+	case parser.SUB:
+		return arithmetic(l, r, func(a, b float64) float64 { return a - b })
+	case parser.MUL:
+		return arithmetic(l, r, times)
+	case parser.DIV:
+		return w.spanOfDivision(n, l, r)
+	}
+	if n.Op.IsComparisonOperator() {
+		return kept(n, l, r)
+	}
+	return anything()
+}
+
+// arithmetic is the span of a monotone operator, from its corners.
+func arithmetic(l, r span, op func(a, b float64) float64) span {
+	out := span{math.Inf(1), math.Inf(-1)}
+	for _, a := range []float64{l.lo, l.hi} {
+		for _, b := range []float64{r.lo, r.hi} {
+			v := op(a, b)
+			if math.IsNaN(v) {
+				return anything()
+			}
+			out = out.union(exactly(v))
+		}
+	}
+	return out
+}
+
+// times takes the bound of an open side for a number, so that zero of it is zero.
+func times(a, b float64) float64 {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return a * b
+}
+
+func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
+	if w.isShare(n) {
+		return share()
+	}
+	switch {
+	case r.lo == r.hi && r.lo != 0:
+		return arithmetic(l, r, func(a, b float64) float64 { return a / b })
+	case l.lo >= 0 && r.lo >= 0:
+		return fromZero()
+	}
+	return anything()
+}
+
+// kept is what a comparison lets through: the values of its vector side.
+func kept(n *parser.BinaryExpr, l, r span) span {
+	if n.ReturnBool {
+		return share()
+	}
+	op := n.Op
+	if n.LHS.Type() == parser.ValueTypeScalar {
+		l, r = r, l
+		op = map[parser.ItemType]parser.ItemType{parser.GTR: parser.LSS, parser.GTE: parser.LTE, parser.LSS: parser.GTR, parser.LTE: parser.GTE}[op]
+	}
+	switch op {
+	case parser.GTR, parser.GTE:
+		return l.within(span{r.lo, math.Inf(1)})
+	case parser.LSS, parser.LTE:
+		return l.within(span{math.Inf(-1), r.hi})
+	case parser.EQLC:
+		return l.within(r)
+	}
+	return l
+}
+
+func (w World) spanOfCall(n *parser.Call) span {
+	arg := func(i int) span { return w.spanOf(n.Args[i]) }
+	switch n.Func.Name {
+	case "rate", "irate", "increase":
+		for _, s := range Selectors(n) {
+			if w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
+				return fromZero()
+			}
+		}
+	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
+		return fromZero()
+	case "count_over_time":
+		return span{1, math.Inf(1)}
+	case "absent", "absent_over_time", "present_over_time":
+		return exactly(1)
+	case "histogram_fraction":
+		return share()
+	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
+		"label_replace", "label_join", "sort", "sort_desc", "scalar", "vector":
+		return arg(0)
+	case "sum_over_time":
+		return summed(arg(0))
+	case "clamp_min", "clamp_max", "clamp":
+		return w.spanOfClamp(n, arg(0))
+	case "hour":
+		return span{0, 23}
+	case "minute":
+		return span{0, 59}
+	case "day_of_week":
+		return span{0, 6}
+	}
+	return anything()
+}
+
+func (w World) spanOfClamp(n *parser.Call, s span) span {
+	var bounds []float64
+	for _, arg := range n.Args[1:] {
+		v, ok := number(arg)
+		if !ok {
+			return anything()
+		}
+		bounds = append(bounds, v)
+	}
+	switch n.Func.Name {
+	case "clamp_min":
+		return span{max(s.lo, bounds[0]), max(s.hi, bounds[0])}
+	case "clamp_max":
+		return span{min(s.lo, bounds[0]), min(s.hi, bounds[0])}
+	}
+	if bounds[0] > bounds[1] {
+		return s
+	}
+	return span{min(max(s.lo, bounds[0]), bounds[1]), max(min(s.hi, bounds[1]), bounds[0])}
+}
+
+// isShare says whether a division is of a part by its whole: sums of the same
+// counter over the same time, the upper of fewer series than the lower.
+func (w World) isShare(n *parser.BinaryExpr) bool {
+	part, okPart := w.summedRate(n.LHS)
+	whole, okWhole := w.summedRate(n.RHS)
+	if !okPart || !okWhole || part.how != whole.how {
+		return false
+	}
+	sameMetric := Name(part.of) == Name(whole.of)
+	bucket := Name(part.of) == family(Name(whole.of))+"_bucket" && strings.HasSuffix(Name(whole.of), "_count") && oneBucket(part.of)
+	if !sameMetric && !bucket || sameMetric && strings.HasSuffix(Name(part.of), "_bucket") && !oneBucket(part.of) {
+		return false
+	}
+	for _, m := range whole.of.LabelMatchers {
+		if m.Name != model.MetricNameLabel && !slices.ContainsFunc(part.of.LabelMatchers, func(p *labels.Matcher) bool { return p.String() == m.String() }) {
+			return false
+		}
+	}
+	return true
+}
+
+func oneBucket(s *parser.VectorSelector) bool {
+	return slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+		return m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual
+	})
+}
+
+// rated is a sum of a rate of a counter.
+type rated struct {
+	of  *parser.VectorSelector
+	how string // function, range, offset and grouping
+}
+
+func (w World) summedRate(e parser.Expr) (rated, bool) {
+	switch n := bare(e).(type) {
+	case *parser.BinaryExpr:
+		// x > 0 and x or 0 * y are x, as far as its bounds go.
+		if n.Op.IsComparisonOperator() && !n.ReturnBool && n.RHS.Type() == parser.ValueTypeScalar {
+			return w.summedRate(n.LHS)
+		}
+		if n.Op == parser.LOR && w.spanOf(n.RHS) == exactly(0) {
+			return w.summedRate(n.LHS)
+		}
+	case *parser.AggregateExpr:
+		call, isCall := bare(n.Expr).(*parser.Call)
+		if n.Op != parser.SUM || !isCall || !slices.Contains([]string{"rate", "increase"}, call.Func.Name) {
+			return rated{}, false
+		}
+		m, isMatrix := bare(call.Args[0]).(*parser.MatrixSelector)
+		if !isMatrix {
+			return rated{}, false
+		}
+		s, isSelector := bare(m.VectorSelector).(*parser.VectorSelector)
+		if !isSelector || !w.mayCount(s) {
+			return rated{}, false
+		}
+		grouping := slices.Sorted(slices.Values(n.Grouping))
+		return rated{s, fmt.Sprint(call.Func.Name, m.Range, s.OriginalOffset, s.Timestamp, n.Without, grouping)}, true
+	}
+	return rated{}, false
+}
+
+// mayCount is true for counters, and for what nobody declared: taking the rate of
+// it says that it counts.
+func (w World) mayCount(s *parser.VectorSelector) bool {
+	kind := w.kindOf(s)
+	return (kind == Counter || kind == Unknown) && !strings.HasSuffix(Name(s), "_sum") && !strings.Contains(Name(s), ":")
+}
+
+// comparison finds comparisons that never hold.
+func (c *checker) comparison(n *parser.BinaryExpr) {
+	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
+		return
+	}
+	left, leftConstant := number(n.LHS)
+	right, rightConstant := number(n.RHS)
+	switch {
+	case math.IsNaN(left) || math.IsNaN(right):
+		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
+		return
+	case leftConstant && rightConstant:
+		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
+		return
+	case n.ReturnBool:
+		return
+	}
+	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
+	if !never(n.Op, l, r) {
+		return
+	}
+	if r.lo == r.hi || l == anything() {
+		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
+		return
+	}
+	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+}
+
+func never(op parser.ItemType, l, r span) bool {
+	switch op {
+	case parser.GTR:
+		return l.hi <= r.lo
+	case parser.GTE:
+		return l.hi < r.lo
+	case parser.LSS:
+		return l.lo >= r.hi
+	case parser.LTE:
+		return l.lo > r.hi
+	case parser.EQLC:
+		return l.hi < r.lo || l.lo > r.hi
+	case parser.NEQ:
+		return l.lo == l.hi && l == r
+	}
+	return false
+}

@@ -1,0 +1,235 @@
+package promlint_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+)
+
+func parse(tb testing.TB, expr string) parser.Expr {
+	tb.Helper()
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		tb.Fatalf("%s: %v", expr, err)
+	}
+	return tree
+}
+
+// offset keeps the offset in the column.
+func offset(at int) lint.Finding { return lint.Finding{Column: at} }
+
+// world declares a counter, a gauge and a histogram, and records their sums.
+func world(tb testing.TB) promlint.World {
+	tb.Helper()
+	w := promlint.NewWorld([]promlint.Signal{
+		{Name: "jobs_total", Type: "counter"},
+		{Name: "job_cpu_seconds_total", Type: "counter", Unit: "seconds"},
+		{Name: "queue_length", Type: "gauge"},
+		{Name: "heap_bytes", Type: "gauge"},
+		{Name: "busy_time_total", Type: "counter"},
+		{Name: "process_start_time_seconds", Type: "gauge"},
+		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
+		{Name: "body_bytes", Type: "histogram"},
+		{Name: "runtime_ready", Type: "gauge"},
+	}, 15*time.Second)
+	for name, expr := range map[string]string{
+		"job:jobs:sum":          `sum(jobs_total)`,
+		"job:jobs:rate5m":       `sum by (a) (rate(jobs_total[5m]))`,
+		"job:errors:ratio5m":    `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m]))`,
+		"job:errors:percent":    `100 * job:errors:ratio5m`,
+		"job:loop:a":            `job:loop:b`,
+		"job:loop:b":            `job:loop:a`,
+		"job:wait:mean_seconds": `rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m])`,
+	} {
+		w.Record(promlint.Record{Name: name, Tree: parse(tb, expr), Interval: time.Minute})
+	}
+	return w
+}
+
+// Each rule finds its mistake and leaves alone what looks like it.
+func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{}
+	for _, tc := range []struct{ rule, name, bad, says, near string }{
+		{"rate-range", "one scrape", `rate(jobs_total[15s])`, "rate over 15s never has two samples, since scrapes are 15s apart; use 1m or longer", `rate(jobs_total[30s])`},
+		{"rate-range", "one record", `delta(job:jobs:rate5m[90s])`, "since records are 1m apart", `delta(job:jobs:rate5m[2m])`},
+		{"rate-gauge", "a gauge", `increase(queue_length[5m])`, "increase of queue_length, which is a gauge", `delta(queue_length[5m])`},
+		{"rate-sum", "in a subquery", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `max_over_time(sum(rate(jobs_total[5m]))[1h:1m])`},
+		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, which records a sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
+		{"counter-rate", "compared as it stands", `sum(jobs_total) > 100`, "jobs_total is a counter; compare or calculate with rate(jobs_total[...])", `sum(rate(jobs_total[5m])) > 100`},
+		{"counter-rate", "added to a gauge", `queue_length + on() jobs_total`, "jobs_total is a counter", `queue_length + on() 0 * jobs_total`},
+		{"counter-rate", "over another counter", `jobs_total / on() job_cpu_seconds_total`, "is a counter", `jobs_total{code="5"} / ignoring(code) jobs_total`},
+		{"counter-rate", "counted only", `jobs_total == 0`, "jobs_total is a counter", `count(jobs_total * on() queue_length) == 3 or absent(jobs_total) == 1`},
+		{"delta-counter", "below zero at a restart", `delta(jobs_total[5m])`, "delta of jobs_total, which is a counter", `(delta(jobs_total[5m]) >= 0) or increase(jobs_total[5m])`},
+		{"delta-counter", "a slope", `deriv(jobs_total[5m]) < 0`, "deriv of jobs_total", `deriv(queue_length[5m]) < 0`},
+		{"impossible-comparison", "with NaN", `queue_length == NaN`, "to find NaN write x != x", `queue_length != queue_length`},
+		{"impossible-comparison", "of constants", `queue_length > 2 * (1 > bool 2)`, "compares two constants", `queue_length > 0 and on() vector(1)`},
+		{"impossible-comparison", "a share above one", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 1.44`, "the left side lies between 0 and 1", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 0.99`},
+		{"impossible-comparison", "a recorded share above one", `job:errors:ratio5m > 14.4 * 0.1`, "job:errors:ratio5m > 14.4 * 0.1 never holds: the left side lies between 0 and 1", `job:errors:percent > 14.4 * 0.1`},
+		{"impossible-comparison", "a part that is no part", `1 - (sum(rate(wait_seconds_bucket{le="1"}[5m])) / sum(rate(wait_seconds_count[5m]))) > 1`, "lies between 0 and 1", `sum(rate(wait_seconds_bucket[5m])) / sum(rate(wait_seconds_count[5m])) > 1`},
+		{"impossible-comparison", "a part of another whole", `sum by (a) (increase(jobs_total{x="1"}[1h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`, "never holds", `sum by (a) (increase(jobs_total{x="1"}[2h])) / sum by (a) (increase(jobs_total[1h])) >= 1.01`},
+		{"impossible-comparison", "an empty count", `count(up) == 0`, "the left side is never below 1", `count(up) == 1 or absent(up)`},
+		{"impossible-comparison", "up has two values", `up > 1`, "lies between 0 and 1", `sum(up) > 1`},
+		{"impossible-comparison", "a negative rate", `rate(jobs_total[5m]) < 0`, "the left side is never below 0", `delta(queue_length[5m]) < 0`},
+		{"impossible-comparison", "the other way round", `0 > rate(jobs_total[5m])`, "never holds", `0 < rate(jobs_total[5m])`},
+		{"impossible-comparison", "clamped away", `clamp_max(queue_length, 5) > 5`, "is never above 5", `clamp_max(queue_length, 5) >= 5`},
+		{"impossible-comparison", "refined twice", `(queue_length > 10) < 5`, "never holds", `(queue_length > 5) < 10`},
+		{"quantile-le", "le is summed away", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds_bucket[5m])))`, "write sum by (le, a) (...)", `histogram_quantile(0.9, sum by (a, le) (rate(wait_seconds_bucket[5m])))`},
+		{"quantile-le", "le is left out", `histogram_quantile(0.9, sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out of without", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds[5m])))`},
+		{"quantile-le", "a percentage", `histogram_quantile(99, rate(wait_seconds_bucket[5m]))`, "the 99th percentile is 0.99", `histogram_quantile(1, rate(wait_seconds_bucket[5m]))`},
+		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `"(" is not a regular expression: missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
+		{"label-replace", "a group that is not there", `label_replace(up, "a", "$2", "b", "(.*)")`, "reads group 2", `label_replace(up, "a", "x", "", "")`},
+		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is not a label name`, `label_replace(up, "a_b", "x", "b", ".*")`},
+		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) holds only when", `absent(up{job="a"})`},
+		{"regex-equality", "no pattern", `up{job=~"orders"}`, `write job="orders"`, `up{job=~"orders|shop"}`},
+		{"regex-equality", "no pattern, negated", `up{job!~"orders"}`, `write job!="orders"`, `up{job!~"orders.+"}`},
+		{"regex-equality", "anything", `up{job=~".*"}`, "matches anything; leave it out", `up{job=~".+"}`},
+	} {
+		covered[tc.rule] = true
+		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := world(t).Check(parse(t, tc.bad), offset)
+			if !slices.ContainsFunc(got, func(p lint.Finding) bool { return p.Rule == tc.rule && strings.Contains(p.Message, tc.says) }) {
+				t.Errorf("%s: got %+v, want %s: %s", tc.bad, got, tc.rule, tc.says)
+			}
+			if got := world(t).Check(parse(t, tc.near), offset); len(got) > 0 {
+				t.Errorf("%s: got %+v, want nothing", tc.near, got)
+			}
+		})
+	}
+	for _, rule := range promlint.Catalog() {
+		if !covered[rule.Name] {
+			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+// What rests on the name of a metric, or on a usual setting, is a warning.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	declared := world(t)
+	guessed := promlint.NewWorld(nil, 15*time.Second)
+	guessed.ScrapeGuessed, guessed.Open = true, true
+	page := declared
+	page.Open = true
+	for _, tc := range []struct {
+		name, expr string
+		in         promlint.World
+		rule       string // empty: nothing is found
+		warning    bool
+	}{
+		{"a declared counter", "jobs_total > 100", declared, "counter-rate", false},
+		{"a name that ends in total", "ceph_pg_total > 100", guessed, "counter-rate", true},
+		{"whether it ever happened", "jobs_total > 0", declared, "counter-rate", true},
+		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 0", declared, "delta-counter", false},
+		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
+		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
+		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
+		{"a scrape interval that was stated", "rate(jobs_total[15s])", declared, "rate-range", false},
+		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
+		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
+		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
+		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
+		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
+		{"buckets without le", "histogram_quantile(0.9, sum by (job) (rate(run_seconds_bucket[5m]))) > 1", guessed, "quantile-le", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := tc.in.Check(parse(t, tc.expr), offset)
+			if len(got) != 1 || got[0].Rule != tc.rule || got[0].Warning != tc.warning {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestWithoutDeclarationsTheNameTells(t *testing.T) {
+	t.Parallel()
+	w := promlint.NewWorld(nil, 15*time.Second)
+	if got := w.Check(parse(t, "http_requests_total > 5"), offset); len(got) != 1 || got[0].Rule != "counter-rate" {
+		t.Errorf("got %+v", got)
+	}
+	for _, expr := range []string{"rate(requests[5m])", "requests > 5", "rate(job:requests:sum[5s])", "a:b:c > 5"} {
+		if got := w.Check(parse(t, expr), offset); len(got) > 0 {
+			t.Errorf("%s: got %+v", expr, got)
+		}
+	}
+}
+
+func TestAProblemHasItsPlace(t *testing.T) {
+	t.Parallel()
+	got := world(t).Check(parse(t, `up == 0 or rate(queue_length[5m]) > 0`), offset)
+	if len(got) != 1 || got[0].Column != 11 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestUnitsOfResults(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, expr, want string }{
+		{"a gauge of bytes", "heap_bytes", "bytes"},
+		{"a rate of a counter", "sum by (a) (rate(jobs_total[5m]))", "a number per second"},
+		{"an increase", "increase(jobs_total[5m])", "a number"},
+		{"a quantile", "histogram_quantile(0.9, sum by (le) (rate(wait_seconds_bucket[5m])))", "seconds"},
+		{"a quantile of a native histogram", "histogram_quantile(0.9, sum(rate(wait_seconds[5m])))", "seconds"},
+		{"a quantile of bytes", "histogram_quantile(0.9, rate(body_bytes_bucket[5m]))", "bytes"},
+		{"a mean", "job:wait:mean_seconds", "seconds"},
+		{"a rate of bytes", "rate(body_bytes_sum[5m])", "bytes per second"},
+		{"bits", "8 * rate(body_bytes_sum[5m])", "bits per second"},
+		{"milliseconds", "1000 * job:wait:mean_seconds", "milliseconds"},
+		{"a share", "job:errors:ratio5m", "a share"},
+		{"what is left of one", "1 - job:errors:ratio5m", "a share"},
+		{"percent", "job:errors:percent", "percent"},
+		{"processor time", "rate(job_cpu_seconds_total[5m])", "a share"},
+		{"a count", "count(up)", "a number"},
+		{"a flag", "min(runtime_ready)", "a share"},
+		{"zero where there is nothing", "rate(jobs_total{a=\"b\"}[5m]) or 0 * rate(jobs_total[5m])", "a number per second"},
+		{"a filter", "heap_bytes > 5", "bytes"},
+		{"a gauge without a unit", "queue_length", ""},
+		{"a date", "process_start_time_seconds", ""},
+		{"a sum of shares", "sum(rate(job_cpu_seconds_total[5m]))", ""},
+		{"a share of how many there should be", "count_over_time(up[1h]) / 240", ""},
+		{"apples and pears", "heap_bytes + wait_seconds_count", ""},
+		{"bytes in sevenths", "heap_bytes / 7", ""},
+		{"a time whose unit nobody says", "rate(busy_time_total[5m])", ""},
+		{"a circle", "job:loop:a", ""},
+		{"a constant", "vector(1)", ""},
+		{"a foreign metric", "nobody_declares_seconds", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, sure := world(t).UnitOf(parse(t, tc.expr))
+			if sure != (tc.want != "") || sure && got.String() != tc.want {
+				t.Errorf("%s: got %q, %v, want %q", tc.expr, got, sure, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	for _, expr := range []string{
+		`sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m])) > 1`, `label_replace(a, "b", "$1", "c", "(")`, `clamp(up, 2, 1) == -1`,
+		`histogram_quantile(0.9, sum(rate(wait_seconds_bucket[5m])))`, `1 - job:loop:a > 3`, `absent(sum(up)) * Inf - Inf > NaN`,
+	} {
+		f.Add(expr)
+	}
+	w := world(f)
+	f.Fuzz(func(t *testing.T, expr string) {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		if err != nil {
+			return
+		}
+		for _, p := range w.Check(tree, offset) {
+			if p.Column < 0 || p.Column > len(expr) || p.Message == "" {
+				t.Errorf("%q: %+v", expr, p)
+			}
+		}
+		w.UnitOf(tree)
+	})
+}

@@ -1,0 +1,213 @@
+package rulelint
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+)
+
+// reads lists the records that a selector may find, as places in all.
+func (l *linter) reads(s *parser.VectorSelector) []int {
+	var out []int
+	for _, i := range l.records[promlint.Name(s)] {
+		if promlint.Admits(s, l.all[i].Labels) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// sameGroup says whether two rules are evaluated together.
+func sameGroup(a, b place) bool { return a.file == b.file && a.group.Name == b.group.Name }
+
+// dependencies finds rules that wait for another group.
+func (l *linter) dependencies() {
+	for _, p := range l.all {
+		if p.Tree == nil {
+			continue
+		}
+		told := map[string]bool{}
+		for _, s := range promlint.Selectors(p.Tree) {
+			found := l.reads(s)
+			if slices.ContainsFunc(found, func(i int) bool { return sameGroup(l.all[i], p) }) {
+				continue // its own group records it, too
+			}
+			for _, i := range found {
+				of := l.all[i]
+				other, delay := of.file+"\x00"+of.group.Name, delayOf(p, of)
+				if told[other] || s.OriginalOffset >= delay {
+					continue // told, or it reads the past, where everything has been recorded
+				}
+				told[other] = true
+				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
+					of.Record, of.group.Name, every(of.group.Interval), short(delay)))
+			}
+		}
+	}
+}
+
+// defaultInterval is Prometheus's evaluation interval where nobody sets one.
+const defaultInterval = time.Minute
+
+// delayOf is how much later a reader sees a change than a rule of its own group
+// would: the other group's interval, since the two are evaluated at different
+// moments of it, and as much as the other looks further back.
+func delayOf(reader, of place) time.Duration {
+	interval := of.group.Interval
+	if interval == 0 {
+		interval = defaultInterval
+	}
+	return interval + max(0, of.group.QueryOffset-reader.group.QueryOffset)
+}
+
+func every(interval time.Duration) string {
+	if interval == 0 {
+		return "at the server's interval (1m unless it is set)"
+	}
+	return "every " + short(interval)
+}
+
+// cycles finds records that are made from themselves.
+func (l *linter) cycles() {
+	edges := make([][]int, len(l.all))
+	for i, p := range l.all {
+		if p.Record == "" || p.Tree == nil {
+			continue
+		}
+		for _, s := range promlint.Selectors(p.Tree) {
+			for _, j := range l.reads(s) {
+				if i != j || !remembers(p.Tree, s) {
+					edges[i] = append(edges[i], j)
+				}
+			}
+		}
+		slices.Sort(edges[i])
+		edges[i] = slices.Compact(edges[i])
+	}
+	for _, circle := range circles(edges) {
+		l.circle(circle)
+	}
+}
+
+func (l *linter) circle(of []int) {
+	p := l.all[of[0]]
+	if len(of) == 1 {
+		l.add(p.named("rule-cycle", "the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record))
+		return
+	}
+	names := make([]string, len(of))
+	for i, at := range of {
+		names[i] = l.all[at].Record
+	}
+	l.add(p.named("rule-cycle", "the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record))
+}
+
+// remembers says whether a selector reads a range or the past, which a rule does
+// that means to remember.
+func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
+	if s.OriginalOffset > 0 {
+		return true
+	}
+	found := false
+	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
+		switch m := n.(type) {
+		case *parser.MatrixSelector:
+			found = found || m.VectorSelector == parser.Expr(s)
+		case *parser.SubqueryExpr:
+			found = found || slices.Contains(promlint.Selectors(m), s)
+		}
+		return nil
+	})
+	return found
+}
+
+// circles returns one circle through each set of numbers that reach each other.
+func circles(edges [][]int) [][]int {
+	var out [][]int
+	done := make([]bool, len(edges))
+	for from := range edges {
+		if done[from] {
+			continue
+		}
+		if circle := circleFrom(edges, from); circle != nil {
+			out = append(out, circle)
+			for _, i := range circle {
+				done[i] = true
+			}
+		}
+	}
+	return out
+}
+
+// circleFrom is the shortest way from a number back to it.
+func circleFrom(edges [][]int, from int) []int {
+	before := map[int]int{}
+	queue := []int{from}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, next := range edges[at] {
+			if next == from {
+				circle := []int{}
+				for i := at; i != from; i = before[i] {
+					circle = append(circle, i)
+				}
+				circle = append(circle, from)
+				slices.Reverse(circle)
+				return circle
+			}
+			if _, seen := before[next]; !seen {
+				before[next] = at
+				queue = append(queue, next)
+			}
+		}
+	}
+	return nil
+}
+
+// word is what a metric's name can be in a text.
+var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
+
+// unused finds series that are recorded for nobody.
+func (l *linter) unused() {
+	if l.Elsewhere == nil {
+		return
+	}
+	used := map[string]bool{}
+	mark := func(text string) {
+		for _, name := range word.FindAllString(text, -1) {
+			used[name] = true
+		}
+	}
+	for _, text := range l.Elsewhere {
+		mark(text)
+	}
+	for _, p := range l.all {
+		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
+			mark(text)
+		}
+		if p.Tree == nil {
+			mark(p.Expr)
+			continue
+		}
+		for _, s := range promlint.Selectors(p.Tree) {
+			if name := promlint.Name(s); name != p.Record {
+				used[name] = true
+			}
+		}
+	}
+	told := map[string]bool{}
+	for _, p := range l.all {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || told[p.Record] {
+			continue
+		}
+		told[p.Record] = true
+		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or exclude it with the reason who does"))
+	}
+}

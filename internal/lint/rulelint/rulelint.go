@@ -1,0 +1,222 @@
+// Package rulelint finds mistakes in rule files that Prometheus loads without a
+// word: rules that never fire, wait for each other, or say something else than
+// their author meant. It is pure: parsed files in, findings out.
+package rulelint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+)
+
+// Input is what there is to check.
+type Input struct {
+	Files []rulefile.File
+	World promlint.World
+	// Known tells the labels of results. Nil when nothing is declared.
+	Known *metricnames.Known
+	// Elsewhere are queries and texts of boards, which use what rules record. Nil
+	// when there are no boards, and then nobody is told that a record is unused.
+	Elsewhere []string
+	// Runbooks says that alerts have runbooks, so that each must name its own.
+	Runbooks bool
+}
+
+// place is one rule with where it stands.
+type place struct {
+	rulefile.Rule
+
+	file  string
+	group rulefile.Group
+}
+
+// at is the place of an offset into the expression.
+func (p place) at(offset int) lint.Finding {
+	line, column := p.ExprPlace(offset)
+	return lint.Finding{File: p.file, Line: line, Column: column, Group: p.group.Name, Alert: p.Alert, Record: p.Record}
+}
+
+func (p place) finding(rule string, offset int, format string, args ...any) lint.Finding {
+	f := p.at(offset).Sayf(format, args...)
+	f.Rule = rule
+	return f
+}
+
+// named is a finding about the rule as such.
+func (p place) named(rule, format string, args ...any) lint.Finding {
+	f := p.finding(rule, 0, format, args...)
+	f.Line, f.Column = p.Line, 0
+	return f
+}
+
+// text is a finding about a label or annotation.
+func (p place) text(rule, key, format string, args ...any) lint.Finding {
+	f := p.finding(rule, 0, format, args...)
+	f.Line, f.Column = p.TextPlace(key)
+	return f
+}
+
+// linter collects findings about one input.
+type linter struct {
+	Input
+
+	all     []place
+	records map[string][]int // places in all by the name that they record
+	out     []lint.Finding
+}
+
+// Check runs every rule of this package and of promlint on the files.
+func Check(in Input) []lint.Finding {
+	l := &linter{Input: in, records: map[string][]int{}}
+	for _, f := range in.Files {
+		for _, g := range f.Groups {
+			for _, r := range g.Rules {
+				if r.Record != "" {
+					l.records[r.Record] = append(l.records[r.Record], len(l.all))
+				}
+				l.all = append(l.all, place{r, f.Name, g})
+			}
+		}
+	}
+	l.groups()
+	l.duplicates()
+	l.dependencies()
+	l.cycles()
+	l.unused()
+	for _, p := range l.all {
+		if p.Tree == nil {
+			continue
+		}
+		l.out = append(l.out, in.World.Check(p.Tree, p.at)...)
+		if p.Alert != "" {
+			l.alert(p)
+		}
+	}
+	lint.Sort(l.out)
+	return l.out
+}
+
+func (l *linter) add(f lint.Finding) { l.out = append(l.out, f) }
+
+// lookback is how long a sample is seen by queries; Prometheus's default.
+const lookback = 5 * time.Minute
+
+func (l *linter) groups() {
+	first := map[string]string{} // group to file
+	for _, f := range l.Files {
+		here := map[string]bool{}
+		for _, g := range f.Groups {
+			report := func(rule, format string, args ...any) {
+				found := lint.Finding{File: f.Name, Line: g.Line, Group: g.Name}.Sayf(format, args...)
+				found.Rule = rule
+				l.add(found)
+			}
+			switch other, seen := first[g.Name]; {
+			case here[g.Name]:
+				report("group-duplicate", "the group is in this file twice, which Prometheus rejects; rename one")
+			case seen:
+				report("group-shared-name", "a group of %s has the same name, so that graphs of the two are one; rename one", other)
+			default:
+				first[g.Name] = f.Name
+			}
+			here[g.Name] = true
+			if g.Interval > lookback && slices.ContainsFunc(g.Rules, func(r rulefile.Rule) bool { return r.Record != "" }) {
+				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
+			}
+		}
+	}
+}
+
+func short(d time.Duration) string { return model.Duration(d).String() }
+
+// duplicates finds rules that give the same series. It is certain of those in one
+// file whose expressions are the same, too.
+func (l *linter) duplicates() {
+	seen := map[string][]place{}
+	for _, p := range l.all {
+		key := p.Name() + labelText(p.Labels)
+		for _, other := range seen[key] {
+			if mayDiffer(p.Tree, other.Tree) {
+				continue
+			}
+			rule, means := "record-duplicate", "the samples of one are dropped"
+			if p.Alert != "" {
+				rule, means = "alert-duplicate", "Alertmanager takes the two for one"
+			}
+			f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
+			f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
+			l.add(f)
+			break
+		}
+		seen[key] = append(seen[key], p)
+	}
+}
+
+func labelText(of map[string]string) string {
+	var parts []string
+	for name, value := range of {
+		parts = append(parts, fmt.Sprintf("%s=%q", name, value))
+	}
+	slices.Sort(parts)
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// mayDiffer says whether two expressions may well give other series, because they
+// ask for different values of one label.
+func mayDiffer(a, b parser.Expr) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	left, right := asked(a), asked(b)
+	for label, values := range left {
+		if others, both := right[label]; both && !slices.Equal(values, others) {
+			return true
+		}
+	}
+	return false
+}
+
+// asked are the conditions of an expression's selectors by label, sorted.
+func asked(e parser.Expr) map[string][]string {
+	out := map[string][]string{}
+	for _, s := range promlint.Selectors(e) {
+		for _, m := range s.LabelMatchers {
+			if m.Name != model.MetricNameLabel {
+				out[m.Name] = append(out[m.Name], m.String())
+			}
+		}
+	}
+	for label := range out {
+		slices.Sort(out[label])
+		out[label] = slices.Compact(out[label])
+	}
+	return out
+}
+
+// Catalog lists the rules of this package, without promlint's.
+func Catalog() []lint.Rule {
+	return []lint.Rule{
+		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
+		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus refuses.", Do: "Rename one."},
+		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
+		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen.", Do: "Write an interval of 5m or less."},
+		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files, since their results may differ, too.", Do: "Rename one or give it a label."},
+		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one. A warning where their expressions differ or they are in two files.", Do: "Rename one or give it a label."},
+		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good.", Do: "Cut the circle; a rule that remembers reads itself over a range."},
+		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
+		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
+		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},
+		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number.", Do: "Correct the text; keep the label in by (...) of the expression."},
+		{Name: "alert-annotations", Warning: true, Means: "The alert says neither what is wrong nor what to do: summary, description, and runbook_url where runbooks are kept.", Do: "Write what users feel, what it may be, and where the runbook is."},
+		{Name: "alert-for", Warning: true, Means: "for or keep_firing_for is shorter than the group's interval and waits as long as one evaluation.", Do: "Write the interval or longer, or leave it out."},
+	}
+}

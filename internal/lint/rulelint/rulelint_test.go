@@ -1,0 +1,219 @@
+package rulelint_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/lint/rulelint"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// check lints files, which are told apart by a line of dashes. Words behind
+// "boards:" on the first line are what boards read.
+func check(t *testing.T, src string) []lint.Finding {
+	t.Helper()
+	in := rulelint.Input{Runbooks: strings.Contains(src, "runbook")}
+	if first, rest, _ := strings.Cut(src, "\n"); strings.HasPrefix(first, "boards:") {
+		in.Elsewhere, src = []string{first}, rest
+	}
+	signals := templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}
+	in.World = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}}, 15*time.Second)
+	var recorded []metricnames.Recorded
+	for i, text := range strings.Split(src, "---\n") {
+		name := string(rune('a'+i)) + ".yaml"
+		f, err := rulefile.Parse(name, []byte(text))
+		if err != nil {
+			return lint.Broken("rule-file", name, err)
+		}
+		_, r := metricnames.RuleQueries(f)
+		recorded = append(recorded, r...)
+		in.Files = append(in.Files, f)
+	}
+	known := metricnames.NewKnown(signals, recorded, nil)
+	in.Known = &known
+	return rulelint.Check(in)
+}
+
+// group writes one group of rules, each rule in YAML's flow form.
+func group(name, more string, rules ...string) string {
+	return "groups:\n- name: " + name + "\n" + more + "  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
+}
+
+// alert writes an alert that nothing else is wrong with.
+func alert(name, expr, more string) string {
+	return "{alert: " + name + ", expr: '" + expr + "', " + more + "annotations: {summary: s, description: d}}"
+}
+
+// Each rule finds its mistake and leaves alone what looks like it.
+func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
+	t.Parallel()
+	const rate = "{record: job:jobs:rate5m, expr: 'sum by (kind) (rate(jobs_total[5m]))'"
+	covered := map[string]bool{}
+	for _, tc := range []struct{ rule, name, bad, at, says, near string }{
+		{
+			"rule-file", "an unknown function", group("g", "", "{record: a, expr: nofunc(up)}"), "a.yaml:4:23", "unknown function nofunc",
+			group("g", "", "{record: a, expr: abs(up)}"),
+		},
+		{
+			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "the group is in this file twice",
+			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
+		},
+		{
+			"group-shared-name", "in two files", group("g", "", rate+"}") + "---\n" + "groups:\n- name: g\n  rules: []\n", "b.yaml:2", "a group of a.yaml has the same name",
+			group("g", "", rate+"}") + "---\n" + "groups:\n- name: h\n  rules: []\n",
+		},
+		{
+			"group-interval", "ten minutes", group("g", "  interval: 10m\n", rate+"}"), "a.yaml:2", "evaluated every 10m; after 5m a sample is no longer seen",
+			group("g", "  interval: 5m\n", rate+"}"),
+		},
+		{
+			"record-duplicate", "the same name", group("g", "", rate+"}", "{record: job:jobs:rate5m, expr: 'sum(rate(jobs_total[1m]))'}"), "a.yaml:5", "line 4 of a.yaml has the same name and labels",
+			group("g", "", rate+"}", rate+", labels: {x: y}}"),
+		},
+		{
+			"record-duplicate", "one within the other", group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=\"a\",x=\"y\"}'}"), "a.yaml:5", "has the same name",
+			group("g", "", "{record: a:b:c, expr: 'up{job=\"a\"}'}", "{record: a:b:c, expr: 'up{job=~\"b.\"}'}"),
+		},
+		{
+			"alert-duplicate", "the same labels", group("g", "", alert("A", "up == 0", ""), alert("A", "up < 1", "")), "a.yaml:5", "the same name and labels",
+			group("g", "", alert("A", "up == 0", "labels: {severity: page}, "), alert("A", "up < 1", "labels: {severity: ticket}, ")),
+		},
+		{
+			"rule-cycle", "two rules", group("g", "", "{record: a:b:c, expr: d:e:f}", "{record: d:e:f, expr: 1 + a:b:c}"), "a.yaml:4", "in a circle: a:b:c -> d:e:f -> a:b:c",
+			group("g", "", "{record: a:b:c, expr: 'd:e:f{x=\"2\"}'}", "{record: d:e:f, labels: {x: '1'}, expr: a:b:c}", "{record: d:e:f, labels: {x: '2'}, expr: up}"),
+		},
+		{
+			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1 or vector(0)}"), "a.yaml:4", "read it over a range: last_over_time(a:b:c[1h])",
+			group("g", "", "{record: a:b:c, expr: 'up * time() or last_over_time(a:b:c[1h])'}"),
+		},
+		{
+			"rule-dependency", "another group", group("g", "  interval: 30s\n  query_offset: 20s\n", rate+"}") + "---\n" + group("h", "  interval: 1m\n  query_offset: 5s\n", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
+			"b.yaml:6:31", "reads job:jobs:rate5m of group g, evaluated every 30s; a change shows up to 45s later",
+			group("g", "  interval: 30s\n", rate+"}", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
+		},
+		{
+			"rule-dependency", "the server's interval", group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
+			"b.yaml:4:31", "evaluated at the server's interval (1m unless it is set); a change shows up to 1m later",
+			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 1m)}"),
+		},
+		{
+			"record-unused", "nobody", "boards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
+			"boards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
+		},
+		{
+			"record-unused", "itself alone", "boards: other\n" + group("g", "", "{record: a:b:c, expr: 'up or last_over_time(a:b:c[1h])'}"), "a.yaml:4", "no rule",
+			"boards: other\n" + group("g", "", "{record: a:b:c, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: s, description: '{{ range query `a:b:c` }}{{ .Value }}{{ end }}'}}"),
+		},
+		{
+			"alert-comparison", "no condition", group("g", "", alert("A", "sum(rate(jobs_total[5m]))", "")), "a.yaml:4:22", "the alert has no condition",
+			group("g", "", alert("A", "vector(1)", ""), alert("B", "absent(up)", ""), alert("C", "up unless up{job=\"a\"}", "")),
+		},
+		{
+			"alert-comparison", "a bool", group("g", "", alert("A", "up == bool 0", "")), "a.yaml:4:22", "the alert has no condition",
+			group("g", "", alert("A", "up == 0", "")),
+		},
+		{
+			"alert-template", "half a template", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value', description: d}}"), "a.yaml:4:54", "annotations.summary is not a template: unclosed action",
+			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value }}', description: d}}"),
+		},
+		{
+			"alert-template", "an unknown function", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value | humanise }}', description: d}}"), "a.yaml:4:54", `function "humanise" not defined`,
+			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $value | humanize }}', description: d}}"),
+		},
+		{
+			"alert-template", "a label that was summed away", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with $labels.job }}{{ . }}{{ end }}', description: d}}"),
+			"a.yaml:4:89", "annotations.summary reads $labels.job, which the result of the expression does not have; it has kind",
+			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: '{{ $externalLabels.job }}'}}"),
+		},
+		{
+			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, which the result of the expression does not have; it has none",
+			group("g", "", alert("A", "nobody_declares > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")),
+		},
+		{
+			"alert-template", "text as a number", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | humanizeDuration }}', description: d}}"), "a.yaml:4", "gives $labels.job to humanizeDuration, which is for numbers",
+			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: '{{ $labels.job | title }}', description: d}}"),
+		},
+		{
+			"alert-annotations", "no words", group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s}}"), "a.yaml:4", "the alert has no description",
+			group("g", "", alert("A", "up == 0", "")),
+		},
+		{
+			"alert-annotations", "no runbook", group("g", "", alert("runbookA", "up == 0", "")), "a.yaml:4", "the alert has no runbook_url",
+			group("g", "", "{alert: A, expr: up == 0, annotations: {summary: s, description: d, runbook_url: u}}"),
+		},
+		{
+			"alert-for", "shorter than the interval", group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 30s, ")), "a.yaml:5:38", "for: 30s is shorter than the group's interval of 1m",
+			group("g", "  interval: 1m\n", alert("A", "up == 0", "for: 1m, ")),
+		},
+		{
+			"alert-for", "kept for less", group("g", "  interval: 1m\n", alert("A", "up == 0", "keep_firing_for: 30s, ")), "a.yaml:5", "keep_firing_for: 30s is shorter",
+			group("g", "", alert("A", "up == 0", "keep_firing_for: 30s, ")),
+		},
+		{
+			"rate-range", "rules of promlint run, too", group("g", "", "{record: a:b:c, expr: 'sum(rate(jobs_total[15s]))'}"), "a.yaml:4:32", "never has two samples",
+			group("g", "", "{record: a:b:c, expr: 'sum(rate(jobs_total[30s]))'}"),
+		},
+	} {
+		covered[tc.rule] = true
+		t.Run(tc.rule+": "+tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := check(t, tc.bad)
+			file, place, _ := strings.Cut(tc.at, ":")
+			if !slices.ContainsFunc(got, func(f lint.Finding) bool {
+				at := strings.HasPrefix(place+":", lineOf(f)) || strings.HasPrefix(lineOf(f), place+":")
+				return f.Rule == tc.rule && f.File == file && at && strings.Contains(f.Message, tc.says)
+			}) {
+				t.Errorf("got %+v\nwant %s: %s: %s", got, tc.rule, tc.at, tc.says)
+			}
+			if got := check(t, tc.near); len(got) > 0 {
+				t.Errorf("the near miss: got %+v, want nothing", got)
+			}
+		})
+	}
+	for _, rule := range rulelint.Catalog() {
+		if !covered[rule.Name] {
+			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+func lineOf(f lint.Finding) string { return fmt.Sprintf("%d:%d:", f.Line, f.Column) }
+
+// Rules that only look alike are warnings, and so are labels that may hold a number.
+func TestAGuessIsAWarning(t *testing.T) {
+	t.Parallel()
+	twice := func(a, b string) string { return group("g", "", alert("A", a, ""), alert("A", b, "")) }
+	for _, tc := range []struct{ name, src, rule, want string }{
+		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
+		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "fault"},
+		{"the same alert in two files", group("g", "", alert("A", "up == 0", "")) + "---\n" + group("h", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
+		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
+		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
+		{"alerts that are looked at rarely", group("g", "  interval: 1h\n", alert("A", "up == 0", "")), "group-interval", ""},
+		{"records that are made rarely", group("g", "  interval: 1h\n", "{record: a:b:c, expr: up}"), "group-interval", "fault"},
+		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
+		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "fault"},
+		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
+		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			for _, f := range check(t, tc.src) {
+				if f.Rule == tc.rule {
+					got = map[bool]string{true: "warning", false: "fault"}[f.Warning]
+				}
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

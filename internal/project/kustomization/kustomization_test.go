@@ -1,0 +1,115 @@
+package kustomization_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/project/kustomization"
+)
+
+const overlay = `namespace: orders-prod
+resources: [../../../base]
+replicas:
+  - {name: orders, count: 4}
+patches:
+  - target: {kind: HorizontalPodAutoscaler}
+    patch: |-
+      # more of them
+      - op: replace
+        path: /spec/minReplicas
+        value: 12
+      - op: test
+        path: /spec/x
+        value: 1
+      - {op: remove, path: /spec/behavior}
+  - path: stop.yaml
+  - target: {kind: Service}
+    patch: '[{op: add, path: /metadata/annotations, value: {a/b: c}}]'
+`
+
+const stop = `kind: Deployment
+metadata: {name: orders}
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 20
+      containers:
+        - name: orders
+          lifecycle: {preStop: {sleep: {seconds: 3}}}
+---
+kind: ServiceMonitor
+spec: {endpoints: [{interval: 1m}]}
+`
+
+func files(texts ...string) fstest.MapFS {
+	all := fstest.MapFS{}
+	for i := 0; i < len(texts); i += 2 {
+		all[texts[i]] = &fstest.MapFile{Data: []byte(texts[i+1])}
+	}
+	return all
+}
+
+func TestEachValueIsFoundWhereItIsSet(t *testing.T) {
+	t.Parallel()
+	got, err := kustomization.Changes(files(kustomization.FileName, overlay, "stop.yaml", stop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pod = "/spec/template/spec"
+	want := []kustomization.Change{
+		{Pointer: "/namespace", Value: "orders-prod", File: "kustomization.yaml", Line: 1, Column: 12},
+		{Kind: "Deployment", Pointer: "/replicas/orders", Value: "4", File: "kustomization.yaml", Line: 4, Column: 27},
+		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/minReplicas", Value: "12", File: "kustomization.yaml", Line: 11, Column: 16},
+		{Kind: "HorizontalPodAutoscaler", Pointer: "/spec/behavior", File: "kustomization.yaml", Line: 15, Column: 28},
+		{Kind: "Deployment", Pointer: "/kind", Value: "Deployment", File: "stop.yaml", Line: 1, Column: 7},
+		{Kind: "Deployment", Pointer: "/metadata/name", Value: "orders", File: "stop.yaml", Line: 2, Column: 18},
+		{Kind: "Deployment", Pointer: pod + "/terminationGracePeriodSeconds", Value: "20", File: "stop.yaml", Line: 6, Column: 38},
+		{Kind: "Deployment", Pointer: pod + "/containers/0/name", Value: "orders", File: "stop.yaml", Line: 8, Column: 17},
+		{Kind: "Deployment", Pointer: pod + "/containers/0/lifecycle/preStop/sleep/seconds", Value: "3", File: "stop.yaml", Line: 9, Column: 50},
+		{Kind: "ServiceMonitor", Pointer: "/kind", Value: "ServiceMonitor", File: "stop.yaml", Line: 11, Column: 7},
+		{Kind: "ServiceMonitor", Pointer: "/spec/endpoints/0/interval", Value: "1m", File: "stop.yaml", Line: 12, Column: 31},
+		{Kind: "Service", Pointer: "/metadata/annotations/a~1b", Value: "c", File: "kustomization.yaml", Line: 18, Column: 66},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		files fstest.MapFS
+		want  string
+	}{
+		"no overlay":           {files(), "kustomization.yaml: file does not exist"},
+		"no YAML":              {files(kustomization.FileName, "a: [b"), "kustomization.yaml: yaml: line 1"},
+		"no patch":             {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml: file does not exist"},
+		"a patch above":        {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml: "},
+		"a patch of no YAML":   {files(kustomization.FileName, "patches:\n  - patch: |-\n      a: [b\n"), "kustomization.yaml: a patch that begins in line 3: yaml:"},
+		"an operation of none": {files(kustomization.FileName, "patches:\n  - patch: |-\n      - path: /a\n"), "line 1: an operation needs op and path"},
+		"nothing to put":       {files(kustomization.FileName, "patches:\n  - patch: |-\n      - {op: add, path: /a}\n"), "line 1: add needs a value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := kustomization.Changes(tt.files); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzChanges(f *testing.F) {
+	f.Add(overlay, stop)
+	f.Add("patches: [{path: stop.yaml}]", "- {op: add, path: /a, value: [1, {b: 2}]}")
+	f.Fuzz(func(t *testing.T, overlay, stop string) {
+		changes, _ := kustomization.Changes(files(kustomization.FileName, overlay, "stop.yaml", stop))
+		for _, c := range changes {
+			if c.File == "" || c.Line < 1 {
+				t.Errorf("%+v stands nowhere", c)
+			}
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package monorepo
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// gitlabFile is where GitLab looks for jobs, and how the file of one service is
+// called.
+const gitlabFile = ".gitlab-ci.yml"
+
+// PlanInclude finds out what letting GitLab find the jobs of the folder takes:
+// an entry in the file at the root, which has to know the stages. It adds one
+// only where that changes nothing else.
+func PlanInclude(root, folder string, stages []string) (Edit, error) {
+	file := path.Join(folder, gitlabFile)
+	e := Edit{root: root, Line: "include: [{local: " + file + "}]", mode: 0o644}
+	found, err := e.find(gitlabFile)
+	switch {
+	case err != nil:
+		return Edit{}, err
+	case found == "":
+		e.File, e.Create = gitlabFile, true
+		e.data = []byte("# The jobs of each service lie beside its code.\ninclude:\n  - local: " + file + "\n")
+		return e, nil
+	case !e.mode.IsRegular():
+		e.Left = gitlabFile + " is no regular file"
+		return e, nil
+	}
+	was, err := decodeGitLab(e.was)
+	if err != nil {
+		e.Left = gitlabFile + " cannot be read"
+		return e, nil //nolint:nilerr // a file that people have to mend is theirs to add to
+	}
+	if includes(was["include"], file) {
+		return Edit{}, nil
+	}
+	if own, ok := was["stages"].([]any); ok && slices.ContainsFunc(stages, func(s string) bool { return !slices.Contains(own, any(s)) }) {
+		e.Left = gitlabFile + " has stages of its own, which have to hold " + strings.Join(stages, ", ")
+		return e, nil
+	}
+	data, ok := withInclude(e.was, file)
+	if ok {
+		now, err := decodeGitLab(data)
+		ok = err == nil && onlyAdded(was, now, file)
+	}
+	if !ok {
+		e.Left = "the include of " + gitlabFile + " is no list with an entry a line"
+		return e, nil
+	}
+	e.File, e.data = gitlabFile, data
+	return e, nil
+}
+
+func decodeGitLab(data []byte) (map[string]any, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var m map[string]any
+	if err := dec.Decode(&m); err != nil {
+		return nil, err
+	}
+	var more any
+	if dec.Decode(&more) == nil {
+		return nil, fmt.Errorf("%s holds two documents", gitlabFile)
+	}
+	return m, nil
+}
+
+// includes says whether the file is included already, in any of the ways.
+func includes(list any, file string) bool {
+	switch entry := list.(type) {
+	case string:
+		pattern := strings.ReplaceAll(strings.TrimPrefix(entry, "/"), "**", "*")
+		matched, err := path.Match(pattern, file)
+		return err == nil && matched
+	case map[string]any:
+		return includes(entry["local"], file)
+	case []any:
+		return slices.ContainsFunc(entry, func(e any) bool { return includes(e, file) })
+	}
+	return false
+}
+
+// withInclude adds a line below the last entry, or a list at the end.
+func withInclude(data []byte, file string) ([]byte, bool) {
+	var doc yaml.Node
+	if yaml.Unmarshal(data, &doc) != nil || len(doc.Content) != 1 {
+		return nil, false
+	}
+	keys := doc.Content[0].Content
+	for i := 0; i+1 < len(keys); i += 2 {
+		if keys[i].Value == "include" {
+			list := keys[i+1]
+			if list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 || len(list.Content) == 0 {
+				return nil, false
+			}
+			return afterLine(data, list.Content[len(list.Content)-1].Line, strings.Repeat(" ", list.Column-1)+"- local: "+file), true
+		}
+	}
+	return appendLine(appendLine(data, "include:"), "  - local: "+file), true
+}
+
+// afterLine puts a line behind the one of that number.
+func afterLine(data []byte, number int, line string) []byte {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	head := bytes.Join(lines[:number], nil)
+	return slices.Concat(appendLine(head, line), bytes.Join(lines[number:], nil))
+}
+
+// onlyAdded says whether the entry is all that distinguishes the two: the proof
+// that a line in a file of somebody else means what it should.
+func onlyAdded(was, now map[string]any, file string) bool {
+	list, ok := now["include"].([]any)
+	if !ok || len(list) == 0 {
+		return false
+	}
+	before, _ := was["include"].([]any)
+	last := len(list) - 1
+	if !reflect.DeepEqual(list[last], map[string]any{"local": file}) || last != len(before) || last > 0 && !reflect.DeepEqual(list[:last], before) {
+		return false
+	}
+	for key, value := range now {
+		if key != "include" && !reflect.DeepEqual(value, was[key]) {
+			return false
+		}
+	}
+	_, had := was["include"]
+	return had && len(was) == len(now) || !had && len(was)+1 == len(now)
+}

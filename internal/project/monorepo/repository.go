@@ -1,0 +1,209 @@
+// Package monorepo finds the services that share a repository, and the names
+// that more than one of them took: a Prometheus or a Grafana that reads both
+// would show one of the two.
+package monorepo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// Root is the nearest folder from dir upward that git keeps.
+func Root(dir string) (string, bool) {
+	return upward(dir, ".git")
+}
+
+// ServiceAround is the folder of the service that dir lies in, not dir itself.
+func ServiceAround(dir string) (string, bool) {
+	return upward(filepath.Dir(dir), spec.FileName)
+}
+
+func upward(dir, name string) (string, bool) {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, name)); err == nil {
+			return at, true
+		}
+		if at == filepath.Dir(at) {
+			return "", false
+		}
+	}
+}
+
+// Service is one of a repository.
+type Service struct {
+	Dir  string // below the root, with forward slashes; "." is the root itself
+	Name string // as its spec has it; empty when the spec cannot be read
+}
+
+// Services lists every folder below root that holds a spec, sorted. What git
+// ignores is no part of the repository; where git cannot say, hidden folders and
+// those of dependencies are left out.
+func Services(ctx context.Context, root string) ([]Service, error) {
+	if listed, err := git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
+		var found []Service
+		for file := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
+			if name := filepath.Join(root, filepath.FromSlash(file)); isFile(name) {
+				found = append(found, Service{Dir: path.Dir(file), Name: nameIn(name)})
+			}
+		}
+		slices.SortFunc(found, func(a, b Service) int { return strings.Compare(a.Dir, b.Dir) })
+		return found, nil
+	}
+	return walk(root)
+}
+
+// Ignored says whether git ignores the folder, which need not exist.
+func Ignored(ctx context.Context, root, dir string) bool {
+	_, err := git(ctx, root, "check-ignore", "--quiet", "--", dir+string(filepath.Separator))
+	return err == nil
+}
+
+func git(ctx context.Context, root string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "git", args...)
+	command.Dir = root
+	out, err := command.Output()
+	return string(out), err
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func walk(root string) ([]Service, error) {
+	var found []Service
+	err := fs.WalkDir(os.DirFS(root), ".", func(at string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			if entry != nil && entry.IsDir() && errors.Is(err, fs.ErrPermission) {
+				return fs.SkipDir // what we may not read is no service of ours
+			}
+			return err
+		case entry.IsDir() && at != "." && elsewhere(entry.Name()):
+			return fs.SkipDir
+		case entry.Type().IsRegular() && entry.Name() == spec.FileName:
+			found = append(found, Service{Dir: path.Dir(at), Name: nameIn(filepath.Join(root, filepath.FromSlash(at)))})
+		}
+		return nil
+	})
+	return found, err
+}
+
+func elsewhere(folder string) bool {
+	return strings.HasPrefix(folder, ".") || slices.Contains([]string{"vendor", "node_modules", "testdata", "bin"}, folder)
+}
+
+// nameIn reads the one key; what else is wrong with a spec its own check says.
+func nameIn(file string) string {
+	var s struct {
+		Service string `yaml:"service"`
+	}
+	src, err := os.ReadFile(file)
+	if err != nil || yaml.Unmarshal(src, &s) != nil {
+		return ""
+	}
+	return s.Service
+}
+
+// Clash is a name that two files of different services have.
+type Clash struct {
+	What, Name    string // as in rule group, orders-slo-page
+	First, Second string // files, below the root
+}
+
+func (c Clash) String() string {
+	return fmt.Sprintf("the %s %s is that of %s, too; give one of them another name", c.What, c.Name, c.First)
+}
+
+// Clashes finds names that more than one service has: its own, those of rule
+// files and groups, and the uids of boards. Files that cannot be read are left
+// to the check of their service.
+func Clashes(root string, services []Service) []Clash {
+	type key struct{ what, name string }
+	type owner struct{ service, file string }
+	seen := map[key]owner{}
+	var clashes []Clash
+	claim := func(s Service, what, name, file string) {
+		if name == "" {
+			return
+		}
+		first, taken := seen[key{what, name}]
+		if !taken {
+			seen[key{what, name}] = owner{s.Dir, file}
+			return
+		}
+		if first.service != s.Dir {
+			clashes = append(clashes, Clash{what, name, first.file, file})
+		}
+	}
+	for _, s := range services {
+		claim(s, "service", s.Name, path.Join(s.Dir, spec.FileName))
+		for _, file := range below(root, path.Join(s.Dir, "observability/rules")) {
+			claim(s, "rule file", path.Base(file), file)
+			for _, group := range groupsIn(root, file) {
+				claim(s, "rule group", group, file)
+			}
+		}
+		for _, file := range below(root, path.Join(s.Dir, "observability/boards")) {
+			claim(s, "uid", uidIn(root, file), file)
+		}
+	}
+	return clashes
+}
+
+// below lists the files in a folder and in those inside it.
+func below(root, dir string) []string {
+	var files []string
+	_ = fs.WalkDir(os.DirFS(root), dir, func(at string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files = append(files, at)
+		}
+		return nil
+	})
+	return files
+}
+
+func groupsIn(root, file string) []string {
+	if strings.Contains(file, ".test.") || path.Ext(file) != ".yaml" && path.Ext(file) != ".yml" {
+		return nil
+	}
+	var rules struct {
+		Groups []struct {
+			Name string `yaml:"name"`
+		} `yaml:"groups"`
+	}
+	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	if err != nil || yaml.Unmarshal(src, &rules) != nil {
+		return nil
+	}
+	var names []string
+	for _, g := range rules.Groups {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
+func uidIn(root, file string) string {
+	var board struct {
+		UID string `json:"uid"`
+	}
+	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	if err != nil || json.NewDecoder(bytes.NewReader(src)).Decode(&board) != nil {
+		return ""
+	}
+	return board.UID
+}

@@ -1,0 +1,89 @@
+package alertsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+)
+
+// overwhelmedAfter is when what is left of a service begins to fail.
+const overwhelmedAfter = 10 * time.Minute
+
+// routed is how long Alertmanager may gather a group before it pages.
+const routed = 30 * time.Second
+
+// aftermath loses two processes of three, so that somebody is woken. The one that
+// is left cannot cope and fails every request: that is the same incident, and
+// wakes nobody again.
+func (d Drill) aftermath(ctx context.Context, r *record) error {
+	for _, way := range []struct {
+		outage
+
+		declared bool // only where the least number of processes is known
+	}{
+		{outage{"most processes stop answering", false, true, func(p *process, from time.Duration, _ int) { p.up = before(from) }}, true},
+		{outage{"most processes run and take no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }}, false},
+		{outage{"most processes crash again and again", true, true, crashLoop}, false},
+	} {
+		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() || way.declared && d.Rules.Spec.Replicas.Min < 3 {
+			continue
+		}
+		evidence, problem, err := d.after(ctx, way.outage)
+		if err != nil {
+			return err
+		}
+		r.judge("one page when "+way.name+" and the rest fail", evidence, problem)
+	}
+	return nil
+}
+
+func (d Drill) after(ctx context.Context, way outage) (evidence string, problem, err error) {
+	const from = 2*time.Hour + intoTheMinute
+	w := d.newWorld(from + time.Hour)
+	w.repeat(steady, from)
+	failing := events{
+		good: synthetic.Steady(30).Then(from+overwhelmedAfter, 0),
+		bad:  synthetic.Steady(0).Then(from+overwhelmedAfter, 30),
+	}
+	for n := range max(3, d.Fleet.replicas(), d.Rules.Spec.Replicas.Min) {
+		p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(failing)}
+		if n > 0 {
+			way.lose(&p, from, n)
+		}
+		if err := w.add(p); err != nil {
+			return "", nil, err
+		}
+	}
+	lab, err := w.lab(d.madeOf(every))
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+		return "", nil, err
+	}
+	got := d.pages(lab, w.end)
+	switch {
+	case len(got) == 0:
+		return "", errors.New("nothing pages for an hour"), nil
+	case got[0].At.Sub(at(from)) > pageWithin+routed:
+		return "", fmt.Errorf("%s reaches the pager after %s, later than %s", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), pageWithin), nil
+	case len(got) > 1:
+		return "", fmt.Errorf("it reaches the pager %d times: %v; the first has to inhibit the others", len(got), alertsOf(got)), nil
+	}
+	return fmt.Sprintf("%s reaches the pager after %s and inhibits %s that follow", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, lab, got[0])), nil, nil
+}
+
+// laterPages counts the pages that fire after one and are not heard of.
+func laterPages(d Drill, lab *rulesim.Lab, first rulesim.Notification) string {
+	n := 0
+	for _, f := range lab.History() {
+		if d.isPage(f) && f.FiredAt.After(first.At) {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d pages", n)
+}

@@ -1,0 +1,53 @@
+package alertsim
+
+import (
+	"slices"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// batches parts the objectives so that no two of one batch count the same metric:
+// an event of the one would be an event of the other, and an incident of one
+// alone could not be made up.
+func (d Drill) batches() [][]slo.Objective {
+	var out [][]slo.Objective
+	var counted []map[string]bool
+	for _, o := range d.Rules.Spec.SLOs {
+		metrics := d.metricsOf(o)
+		i := slices.IndexFunc(counted, func(taken map[string]bool) bool {
+			return !slices.ContainsFunc(metrics, func(m string) bool { return taken[m] })
+		})
+		if i < 0 {
+			i = len(out)
+			out, counted = append(out, nil), append(counted, map[string]bool{})
+		}
+		out[i] = append(out[i], o)
+		for _, m := range metrics {
+			counted[i][m] = true
+		}
+	}
+	return out
+}
+
+func (d Drill) metricsOf(o slo.Objective) []string {
+	var out []string
+	for _, f := range d.Rules.Flows(o.Name, nil) {
+		out = append(out, f.Series[model.MetricNameLabel])
+	}
+	return out
+}
+
+// of is the drill of some of the objectives: the rules on the disk stay what they
+// are, and only those objectives have traffic and are looked at.
+func (d Drill) of(objectives []slo.Objective) (Drill, error) {
+	spec := d.Rules.Spec
+	spec.SLOs = objectives
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		return Drill{}, err
+	}
+	d.Rules = rules
+	return d, nil
+}

@@ -1,0 +1,255 @@
+package alertsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// The rate that incidents happen at, far above every guard on bad events, and
+// how long it was good before: the longest window is full.
+const (
+	incidentRate = 100 // events a second
+	warmUp       = 73 * time.Hour
+)
+
+// intoTheMinute moves incidents off the grid of evaluations.
+const intoTheMinute = 7 * time.Second
+
+// burn breaks a share of the events of every objective at once and holds each
+// burn alert to its timetable.
+func (d Drill) burn(ctx context.Context, r *record, share float64) error {
+	table := d.Rules.Drill(share)
+	from := warmUp + intoTheMinute
+	to, after := from, time.Hour
+	for _, row := range table {
+		if row.Fires {
+			slack := d.Rules.Delay(row.Pair.Tier) + time.Minute
+			to = max(to, from+row.FiresAfter+slack, from+row.Pair.Short+slack)
+			after = max(after, row.ResolvesAfter+slack)
+		}
+	}
+	to = max(to, from+4*time.Hour) // what should be silent gets time to be loud
+	end := to + after + time.Hour
+	w := d.newWorld(end)
+	w.repeat(steady, from, to, end)
+	if err := w.replicas(production, 1, d.all(incident(incidentRate, share, from, to))); err != nil {
+		return err
+	}
+	var alerts []string
+	for _, row := range table {
+		alerts = append(alerts, row.Alert.Name)
+	}
+	inputs := rulesim.Inputs(d.Groups, alerts...)
+	lab, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
+	if err != nil {
+		return err
+	}
+	if _, err := lab.RehearseFrom(ctx, at(0), at(from-time.Hour), at(end)); err != nil {
+		return err
+	}
+	for _, row := range table {
+		r.hold(d.Rules, row, lab.History(), from, to)
+	}
+	r.judge(fmt.Sprintf("one alert speaks at a time for each objective, at %g %% bad events", share*100),
+		"the others are inhibited", d.oneVoice(lab.History(), end))
+	return nil
+}
+
+// oneVoice wants no notification to name two burn alerts of one objective, and
+// no ticket to be opened while a page for the same objective fires: who is
+// working on the one does not need the other.
+func (d Drill) oneVoice(history []rulesim.Firing, end time.Duration) error {
+	for _, n := range d.Routing.Notifications(history, at(end)) {
+		for _, o := range d.Rules.Spec.SLOs {
+			burns := d.firing(d.burns(o.Name))
+			named := slices.DeleteFunc(slices.Clone(n.Alerts), func(f rulesim.Firing) bool { return !burns(f) })
+			if list := d.named(named...); strings.Contains(list, ", ") {
+				return fmt.Errorf("one notification names %s: the first has to inhibit the others", list)
+			}
+			if len(named) == 0 || n.Reason != rulesim.Opened || d.isPage(named[0]) {
+				continue
+			}
+			i := slices.IndexFunc(history, func(f rulesim.Firing) bool { return f.At(n.At) && burns(f) && d.isPage(f) })
+			if i >= 0 {
+				return fmt.Errorf("%s opens a ticket while %s pages: the page has to inhibit it", d.named(named...), d.named(history[i]))
+			}
+		}
+	}
+	return nil
+}
+
+// hold compares one alert with its timetable.
+func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulesim.Firing, from, to time.Duration) {
+	every := rules.Evaluation(want.Pair.Tier)
+	lag := rules.Lag(want.Pair.Tier)
+	fires, resolves := deadline{want.FiresAfter, lag, every}, deadline{want.ResolvesAfter, lag, every}
+	row := report.Row{
+		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: every.Seconds(),
+		Predicted: moment(want.Fires, fires.expected(), resolves.expected()),
+	}
+	var fired []rulesim.Firing
+	for _, f := range history {
+		if want.Alert.Is(f.Labels.Get) {
+			fired = append(fired, f)
+		}
+	}
+	var problem error
+	switch {
+	case !want.Fires && len(fired) > 0:
+		problem = fmt.Errorf("it fires %s after the incident began, and should not at all", fired[0].FiredAt.Sub(at(from)))
+	case want.Fires && len(fired) == 0:
+		problem = fmt.Errorf("it never fires; %s after the incident began was predicted", fires.expected())
+	case len(fired) > 1:
+		problem = fmt.Errorf("it fires %d times in one incident", len(fired))
+	case len(fired) == 1:
+		began, ended := fired[0].FiredAt.Sub(at(from)), fired[0].ResolvedAt.Sub(at(to))
+		row.Measured, problem = moment(true, began, ended), errors.Join(fires.hold("fires", began), resolves.hold("resolves", ended))
+		if fired[0].ResolvedAt.IsZero() {
+			row.Measured = report.Moment{Fires: true, After: began.Seconds(), Unresolved: true}
+			problem = errors.Join(fires.hold("fires", began), errors.New("it does not resolve after the incident"))
+		}
+	}
+	row.Holds = problem == nil
+	r.rows = append(r.rows, row)
+	evidence := "stays silent"
+	if want.Fires {
+		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s, each within %s",
+			seconds(row.Measured.After), seconds(row.Measured.Resolves), fires.expected(), resolves.expected(), every)
+	}
+	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorShare*100), evidence, problem)
+}
+
+// deadline is a moment that was predicted.
+type deadline struct {
+	earliest time.Duration // in closed form, as if events were counted at once
+	lag      time.Duration // until they are
+	every    time.Duration // from one evaluation to the next
+}
+
+func (d deadline) expected() time.Duration { return d.earliest + d.lag }
+
+// hold wants a moment within one evaluation of the expected one, and none before
+// the earliest: what comes sooner than events can be counted is no luck.
+func (d deadline) hold(what string, got time.Duration) error {
+	if got < d.earliest || (got-d.expected()).Abs() > d.every {
+		return fmt.Errorf("it %s after %s; predicted %s, within %s", what, got, d.expected(), d.every)
+	}
+	return nil
+}
+
+func moment(fires bool, after, resolves time.Duration) report.Moment {
+	if !fires {
+		return report.Moment{}
+	}
+	return report.Moment{Fires: true, After: after.Seconds(), Resolves: resolves.Seconds()}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// onePage fails all events of one objective after the other. Each incident may
+// reach the pager once.
+func (d Drill) onePage(ctx context.Context, r *record) error {
+	for _, o := range d.Rules.Spec.SLOs {
+		soonest, ok := d.soonestPage(o.Name)
+		if !ok {
+			continue
+		}
+		// Half of three days has to be measured before tickets are sent.
+		from := 37*time.Hour + intoTheMinute
+		lasts := max(40*time.Minute, soonest+d.Rules.Delay(slo.TierPage)+10*time.Minute).Round(time.Minute)
+		to := from + lasts
+		end := to + 7*time.Hour
+		w := d.newWorld(end)
+		w.repeat(steady, from, to, end)
+		traffic := d.all(healthy(incidentRate, 0))
+		traffic[o.Name] = incident(incidentRate, 1, from, to)
+		if err := w.replicas(production, 2, traffic); err != nil {
+			return err
+		}
+		lab, err := w.lab(func(rule rulesim.Rule) bool { return !strings.HasSuffix(rule.Name, string(o.Window)) })
+		if err != nil {
+			return err
+		}
+		if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+			return err
+		}
+		got := d.pages(lab, end)
+		var problem error
+		evidence := ""
+		switch {
+		case len(got) != 1:
+			problem = fmt.Errorf("a total outage of %s reaches the pager %d times: %v", lasts, len(got), alertsOf(got))
+		case got[0].At.Before(at(from)):
+			problem = fmt.Errorf("the pager hears of it at %s, before it began", got[0].At.Sub(at(from)))
+		default:
+			evidence = fmt.Sprintf("%s reaches the pager %s after a total outage began, and nothing else does", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second))
+		}
+		r.judge("one page for a total outage of "+o.Name, evidence, problem)
+	}
+	return nil
+}
+
+// fromTheFirst fails every event of a service from its first on, before any good
+// one could be counted. It pages as any outage does.
+func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
+	const end = time.Hour
+	w := d.newWorld(end)
+	if err := w.replicas(production, 2, d.all(incident(incidentRate, 1, 0, end))); err != nil {
+		return err
+	}
+	lab, err := w.lab(notPeriod)
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		return err
+	}
+	for _, o := range d.Rules.Spec.SLOs {
+		soonest, ok := d.soonestPage(o.Name)
+		if !ok {
+			continue
+		}
+		first, found := time.Duration(0), false
+		for _, f := range lab.History() {
+			if d.isPage(f) && d.firing(d.burns(o.Name))(f) && !found {
+				first, found = f.FiredAt.Sub(at(0)), true
+			}
+		}
+		var problem error
+		switch {
+		case !found:
+			problem = errors.New("nothing pages within an hour")
+		case first > soonest+d.Rules.Delay(slo.TierPage):
+			problem = fmt.Errorf("it takes %s to page, later than %s", first, soonest+d.Rules.Delay(slo.TierPage))
+		}
+		r.judge("page when "+o.Name+" fails from the first request", fmt.Sprintf("fires after %s", first), problem)
+	}
+	return nil
+}
+
+// soonestPage is when the first page of an objective fires in a total outage, if
+// any does.
+func (d Drill) soonestPage(objective string) (after time.Duration, ok bool) {
+	for _, row := range d.Rules.Drill(1) {
+		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage && (!ok || row.FiresAfter < after) {
+			after, ok = row.FiresAfter, true
+		}
+	}
+	return after, ok
+}
+
+func alertsOf(list []rulesim.Notification) []rulesim.Firing {
+	var out []rulesim.Firing
+	for _, n := range list {
+		out = append(out, n.Alerts...)
+	}
+	return out
+}

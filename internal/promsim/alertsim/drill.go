@@ -1,0 +1,299 @@
+package alertsim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// Section is the name of the drill's proofs in a report.
+const Section = "drill"
+
+// Drill is one service's rules and what they are rehearsed on.
+type Drill struct {
+	// Rules is what the specification compiles to: it knows what each alert
+	// should do.
+	Rules slo.Rules
+	// Groups are the rules that are rehearsed, as they lie on the disk.
+	Groups []rulesim.Group
+	// Routing decides who is paged.
+	Routing *rulesim.Routing
+	Fleet   Fleet
+	// MaxCost is how many samples a second one objective may read on up to
+	// [ReferenceSeries] counters; more in proportion beyond. 0 means
+	// [DefaultMaxCost].
+	MaxCost float64
+	// Progress is told what is being rehearsed; nil tells nobody.
+	Progress func(what string)
+}
+
+// Fleet is the shape of the service.
+type Fleet struct {
+	Routes   []string // as in "GET /v1/orders"
+	Replicas int      // 0 means 3
+}
+
+func (f Fleet) routes() []string {
+	if len(f.Routes) == 0 {
+		return []string{"GET /"}
+	}
+	return f.Routes
+}
+
+func (f Fleet) replicas() int {
+	if f.Replicas == 0 {
+		return 3
+	}
+	return f.Replicas
+}
+
+// Result is what a drill has shown.
+type Result struct {
+	Proofs []report.Proof
+	Rows   []report.Row // of the declared scrape interval
+	Cost   report.Cost
+}
+
+// rehearsal is one part of a drill.
+type rehearsal struct {
+	name string
+	run  func(context.Context, *record) error
+}
+
+// parts are rehearsals that depend on objectives, and those of the service as a
+// whole, which one batch of objectives is enough for.
+type parts struct{ each, once func(Drill) []rehearsal }
+
+// intervalParts depend on the scrape interval.
+func intervalParts() parts {
+	return parts{
+		each: func(d Drill) []rehearsal {
+			return append(d.shares(), rehearsal{"a service that fails from the first", d.fromTheFirst})
+		},
+		once: func(d Drill) []rehearsal {
+			return []rehearsal{{"processes that take no requests", d.outages}, {"what is a ticket", d.tickets}}
+		},
+	}
+}
+
+func (d Drill) shares() []rehearsal {
+	var all []rehearsal
+	for _, share := range slo.DrillShares() {
+		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
+	}
+	return all
+}
+
+// otherParts are the same at every scrape interval but for the increases.
+func otherParts() parts {
+	return parts{
+		each: func(d Drill) []rehearsal {
+			return []rehearsal{
+				{"one incident, one page", d.onePage},
+				{"a healthy week", d.healthyWeek},
+				{"little traffic", d.littleTraffic},
+				{"a young service", d.youngService},
+				{"fresh processes", d.freshProcesses},
+				{"an idle night", d.idleNight},
+				{"a month's budget", d.budget},
+				{"a short outage in the budget", d.outageInBudget},
+			}
+		},
+		once: func(d Drill) []rehearsal {
+			return []rehearsal{{"what follows a loss of processes", d.aftermath}}
+		},
+	}
+}
+
+// rehearsals goes through the parts with each batch of objectives.
+func (d Drill) rehearsals(all ...parts) ([]rehearsal, error) {
+	batches := d.batches()
+	if len(batches) == 0 {
+		batches = [][]slo.Objective{nil}
+	}
+	var out []rehearsal
+	for i, batch := range batches {
+		some, err := d.of(batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range all {
+			if len(batch) > 0 {
+				out = append(out, p.each(some)...)
+			}
+			if i == 0 {
+				out = append(out, p.once(some)...)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Run rehearses everything and returns what it showed. The error is for what
+// kept it from looking, such as a rule that the engine refuses.
+func (d Drill) Run(ctx context.Context) (Result, error) {
+	all, err := d.rehearsals(intervalParts(), otherParts())
+	if err != nil {
+		return Result{}, err
+	}
+	return d.run(ctx, append(all, rehearsal{"the cost of the rules", d.cost}))
+}
+
+// Core rehearses what an objective is about: every share of bad events, little
+// traffic, and a healthy week.
+func (d Drill) Core(ctx context.Context) (Result, error) {
+	return d.run(ctx, append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek}))
+}
+
+// Timetable rehearses only what the scrape interval decides: shares of bad
+// events and processes that take no requests.
+func (d Drill) Timetable(ctx context.Context) (Result, error) {
+	all, err := d.rehearsals(intervalParts())
+	if err != nil {
+		return Result{}, err
+	}
+	return d.run(ctx, all)
+}
+
+// At is the drill of the same objectives at another scrape interval: what the
+// rules would be if the specification said so.
+func (d Drill) At(scrape time.Duration) (Drill, error) {
+	spec := d.Rules.Spec
+	spec.ScrapeInterval = scrape
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		return Drill{}, err
+	}
+	d.Rules, d.Groups = rules, nil
+	for _, f := range rules.RuleFiles() {
+		groups, err := rulesim.Load(f.Name, f.Data)
+		if err != nil {
+			return Drill{}, err
+		}
+		d.Groups = append(d.Groups, groups...)
+	}
+	return d, nil
+}
+
+// Intervals are the scrape intervals that rules have to hold at.
+func Intervals() []time.Duration {
+	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
+// workers is how many rehearsals run at a time: each is one goroutine's work.
+const workers = 2
+
+func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	records := make([]record, len(all))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				if d.Progress != nil {
+					d.Progress(all[i].name)
+				}
+				if err := all[i].run(ctx, &records[i]); err != nil {
+					cancel(fmt.Errorf("rehearse %s: %w", all[i].name, err))
+				}
+			}
+		})
+	}
+	for i := range all {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return Result{}, err
+	}
+	var out Result
+	for _, r := range records {
+		out.Proofs = append(out.Proofs, r.proofs...)
+		out.Rows = append(out.Rows, r.rows...)
+		if r.cost.Series > 0 {
+			out.Cost = r.cost
+		}
+	}
+	return out, nil
+}
+
+// record is what one rehearsal showed.
+type record struct {
+	proofs []report.Proof
+	rows   []report.Row
+	cost   report.Cost
+}
+
+func (r *record) judge(claim, evidence string, problem error) {
+	p := report.Proof{Section: Section, Claim: claim, Status: report.Holds, Detail: evidence}
+	if problem != nil {
+		p.Status, p.Detail = report.Fails, problem.Error()
+	}
+	r.proofs = append(r.proofs, p)
+}
+
+// pages lists what reaches the pager, in the order of time, without repeats. What
+// no route asks for goes to the receiver of all, where nobody waits for it.
+func (d Drill) pages(lab *rulesim.Lab, until time.Duration) []rulesim.Notification {
+	var out []rulesim.Notification
+	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
+		if n.Reason == rulesim.Opened && slices.ContainsFunc(n.Alerts, d.isPage) && n.Receiver != d.Routing.Default() {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// alertOf is the alert of the rules that has fired, and false for a user's own.
+func (d Drill) alertOf(f rulesim.Firing) (slo.Alert, bool) {
+	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Is(f.Labels.Get) })
+	if i < 0 {
+		return slo.Alert{}, false
+	}
+	return d.Rules.Alerts[i], true
+}
+
+// firing selects what fires by its alert.
+func (d Drill) firing(accept func(slo.Alert) bool) func(rulesim.Firing) bool {
+	return func(f rulesim.Firing) bool {
+		a, ok := d.alertOf(f)
+		return ok && accept(a)
+	}
+}
+
+// named lists alerts that fire as people tell them apart.
+func (d Drill) named(firing ...rulesim.Firing) string {
+	var out []string
+	for _, f := range firing {
+		name := f.Alert
+		if a, ok := d.alertOf(f); ok {
+			name = a.String()
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func isPage(a slo.Alert) bool { return a.Tier == slo.TierPage }
+
+func (d Drill) isPage(f rulesim.Firing) bool { return d.firing(isPage)(f) }
+
+// pageFires says whether any page fires at a moment, whoever hears of it.
+func (d Drill) pageFires(lab *rulesim.Lab, now time.Duration) bool {
+	return slices.ContainsFunc(lab.History(), func(f rulesim.Firing) bool { return d.isPage(f) && f.At(at(now)) })
+}

@@ -1,0 +1,253 @@
+package alertsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// budgetError is how far a budget may be from the true count.
+const budgetError = 0.001
+
+// shape is a daily rhythm of traffic that an average of ratios gets wrong, with
+// an hour of 20 % failures on one day.
+type shape struct {
+	name       string
+	day, night float64 // events a second
+	incident   float64 // hour of the day
+}
+
+func shapes() []shape {
+	return []shape{
+		{"flat traffic", 100, 100, 12},
+		{"less traffic at night, incident at noon", 100, 5, 12},
+		{"less traffic at night, incident at night", 100, 5, 2},
+		{"no traffic at night, incident at sunset", 100, 0, 19.5},
+	}
+}
+
+// traffic has its day from 8 to 20 o'clock.
+func (s shape) traffic(failing, end time.Duration) events {
+	var good, bad []synthetic.Segment
+	for t := time.Duration(0); t < end; t += 30 * time.Minute {
+		rate := s.night
+		if hour := t % day; hour >= 8*time.Hour && hour < 20*time.Hour {
+			rate = s.day
+		}
+		share := 0.0
+		if t >= failing && t < failing+time.Hour {
+			share = 0.2
+		}
+		good, bad = append(good, synthetic.Segment{From: t, Rate: rate * (1 - share)}), append(bad, synthetic.Segment{From: t, Rate: rate * share})
+	}
+	return events{synthetic.NewFlow(good...), synthetic.NewFlow(bad...)}
+}
+
+// budget compares what periods sum up to with the true count.
+func (d Drill) budget(ctx context.Context, r *record) error {
+	for _, window := range d.Rules.Spec.Periods() {
+		period := window.Duration()
+		end := period + day
+		now := end - d.Rules.Spec.ScrapeInterval
+		for _, s := range shapes() {
+			e := s.traffic(end-2*day+time.Duration(s.incident*float64(time.Hour)), end)
+			w := d.newWorld(end + time.Hour)
+			w.repeat(day, end-2*day)
+			counted, err := d.period(ctx, w, window, e, now)
+			if err != nil {
+				return err
+			}
+			bad := e.bad.Between(now-period, now)
+			total := bad + e.good.Between(now-period, now)
+			for _, c := range counted {
+				r.judge(fmt.Sprintf("budget of %s over %s, %s", c.objective, window, s.name),
+					fmt.Sprintf("%.0f of %.0f events are bad; counted %.0f of %.0f", bad, total, c.bad, c.total),
+					errors.Join(near("bad events", c.bad, bad), near("events", c.total, total), near("the share of bad events", c.bad/c.total, bad/total),
+						d.judgeBudget(c, bad/total)))
+			}
+		}
+	}
+	return nil
+}
+
+// judgeBudget compares what boards and alerts say about the budget with what the
+// objective and the true share of bad events come to.
+func (d Drill) judgeBudget(c sum, share float64) error {
+	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
+	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
+	if !ok {
+		return fmt.Errorf("%s is no objective", d.Rules.Spec.SLOs[i].Target)
+	}
+	percent, _ := target.Float64()
+	budget := 1 - percent/100
+	return errors.Join(
+		near(slo.RecordBudget, c.budget, budget), near(slo.RecordObjective, c.target, percent/100),
+		near(slo.RecordPeriodBurn, c.burn, share/budget), near("what "+slo.RecordRemaining+" has spent", 1-c.remaining, share/budget))
+}
+
+// outageInBudget wants an outage of 43 minutes, a whole month's budget at 99.9 %,
+// to be in the budget five minutes after it ended.
+func (d Drill) outageInBudget(ctx context.Context, r *record) error {
+	const long, soon = 43 * time.Minute, 5 * time.Minute
+	for _, window := range d.Rules.Spec.Periods() {
+		period := window.Duration()
+		from := period + 8*time.Minute // so that every ticket group is evaluated at the end
+		end := from + long + soon
+		w := d.newWorld(end + time.Hour)
+		w.repeat(steady, from)
+		counted, err := d.period(ctx, w, window, incident(50, 1, from, from+long), end-d.Rules.Spec.ScrapeInterval)
+		if err != nil {
+			return err
+		}
+		want := long.Hours() / period.Hours()
+		for _, c := range counted {
+			r.judge(fmt.Sprintf("an outage of 43 minutes in the budget of %s within 5 minutes", c.objective),
+				fmt.Sprintf("%.4f %% of the period's events are bad, %.4f %% counted", want*100, c.bad/c.total*100), near("the share of bad events", c.bad/c.total, want))
+		}
+	}
+	return nil
+}
+
+// sum is what the period of one objective sums up to.
+type sum struct {
+	objective       string
+	bad, total      float64
+	budget, target  float64 // as recorded
+	burn, remaining float64 // of the period, as recorded
+}
+
+// period records the increases and hours of all objectives until an hour before the world
+// ends, and reads what the period sums up to at now.
+func (d Drill) period(ctx context.Context, w *world, window slo.Window, e events, now time.Duration) ([]sum, error) {
+	end := w.end - time.Hour
+	if err := w.replicas(production, 2, d.all(e)); err != nil {
+		return nil, err
+	}
+	bad, total := slo.BadRecord(string(window)), slo.TotalRecord(string(window))
+	inputs := rulesim.Inputs(d.Groups, bad, total)
+	increases, err := w.lab(func(r rulesim.Rule) bool { return inputs[r.Name] })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := increases.Rehearse(ctx, at(0), at(end+1)); err != nil {
+		return nil, err
+	}
+	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
+	last, err := w.lab(func(r rulesim.Rule) bool { return slices.Contains(ends, r.Name) })
+	if err != nil {
+		return nil, err
+	}
+	if err := last.Run(ctx, at(end), at(end+1)); err != nil {
+		return nil, err
+	}
+	var out []sum
+	for _, o := range d.Rules.Spec.SLOs {
+		if o.Window != window {
+			continue
+		}
+		one := sum{objective: o.Name}
+		if err := one.read(ctx, last, bad, total, at(now)); err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// read asks for the sums and what is recorded from them. What is missing is NaN.
+func (s *sum) read(ctx context.Context, lab *rulesim.Lab, bad, total string, now time.Time) error {
+	of := fmt.Sprintf("{%s=%q}", slo.LabelObjective, s.objective)
+	for query, into := range map[string]*float64{
+		bad + of: &s.bad,
+		total + " and on (" + slo.LabelSLI + ") " + bad + of: &s.total, // objectives may share a total
+		slo.RecordBudget + of:                                &s.budget,
+		slo.RecordObjective + of:                             &s.target,
+		slo.RecordPeriodBurn + of:                            &s.burn,
+		slo.RecordRemaining + of:                             &s.remaining,
+	} {
+		v, err := lab.Query(ctx, "sum("+query+")", now)
+		if err != nil {
+			return err
+		}
+		*into = math.NaN()
+		if len(v) == 1 {
+			*into = v[0].F
+		}
+	}
+	return nil
+}
+
+func near(what string, got, want float64) error {
+	if math.IsNaN(got) || math.Abs(got-want) > budgetError*want {
+		return fmt.Errorf("%s: %v counted, %v happened; %g %% apart is too far", what, got, want, budgetError*100)
+	}
+	return nil
+}
+
+// The reference fleet of the cost: what one objective may read on it is a
+// promise. Rules on raw windows read 208,480 samples a second there.
+const (
+	ReferenceSeries = 180 // 20 routes, 3 processes, 3 outcomes
+	DefaultMaxCost  = 200 // samples a second for one objective
+)
+
+// cost counts what the engine reads for the rules in an hour that follows a
+// month, on counters as many as the service has. One process with one route
+// records the month: the rules record the same series for it as for the fleet.
+func (d Drill) cost(ctx context.Context, r *record) error {
+	const end, counted = 31 * day, time.Hour
+	w := d.newWorld(end)
+	before := process{environment: production, name: "before", to: end - counted, vanishes: true, traffic: d.all(healthy(incidentRate, 0.0001))}
+	if err := w.add(before); err != nil {
+		return err
+	}
+	w.repeat(steady, end-counted-5*time.Minute)
+	w.routes, w.series = d.Fleet.routes(), 0
+	for n := range d.Fleet.replicas() {
+		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}
+		if err := w.add(p); err != nil {
+			return err
+		}
+	}
+	var sums []string
+	for _, window := range d.Rules.Spec.Periods() {
+		sums = append(sums, slo.BadRecord(string(window)), slo.TotalRecord(string(window)), slo.CoverageRecord(string(window)))
+	}
+	inputs := rulesim.Inputs(d.Groups, sums...)
+	increases, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
+	if err != nil {
+		return err
+	}
+	if _, err := increases.Rehearse(ctx, at(0), at(end-counted)); err != nil {
+		return err
+	}
+	lab, err := w.lab(nil)
+	if err != nil {
+		return err
+	}
+	if err := lab.Run(ctx, at(end-counted), at(end)); err != nil {
+		return err
+	}
+	limit := d.MaxCost
+	if limit == 0 {
+		limit = DefaultMaxCost
+	}
+	r.cost = report.Cost{Series: w.series, Objectives: len(d.Rules.Spec.SLOs), Limit: limit * math.Max(1, float64(w.series)/ReferenceSeries)}
+	for _, c := range lab.Costs() {
+		r.cost.SamplesPerSecond += c.PerSecond()
+	}
+	var problem error
+	if r.cost.Objectives > 0 && r.cost.PerObjective() > r.cost.Limit {
+		problem = fmt.Errorf("%.1f samples a second for each of %d objectives on %d counters; the limit is %.0f", r.cost.PerObjective(), r.cost.Objectives, w.series, r.cost.Limit)
+	}
+	r.judge("cost of the rules", fmt.Sprintf("%.1f samples a second for each of %d objectives on %d counters", r.cost.PerObjective(), r.cost.Objectives, w.series), problem)
+	return nil
+}

@@ -1,0 +1,162 @@
+package alertsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// pageWithin is how soon somebody is woken when requests reach no process: no
+// request metric tells, so every minute is one in which all of them are lost.
+const pageWithin = 3 * time.Minute
+
+// outage is a way to lose every process at a moment.
+type outage struct {
+	name string
+	// runtime says that only services on the runtime can tell.
+	runtime bool
+	// scraped says that only a scraper can tell: what is pushed just stops.
+	scraped bool
+	lose    func(p *process, from time.Duration, n int)
+}
+
+func outages() []outage {
+	return []outage{
+		{"every process stops answering", false, false, func(p *process, from time.Duration, _ int) { p.up = before(from) }},
+		{"every process and its target are gone", false, false, func(p *process, from time.Duration, _ int) { p.to, p.vanishes = from, true }},
+		{"every process runs and takes no requests", true, false, func(p *process, from time.Duration, _ int) { p.ready = before(from) }},
+		{"every process crashes soon after each start", true, true, func(p *process, from time.Duration, n int) {
+			crashLoop(p, from, n)
+			p.ready = before(from)
+		}},
+		{"every process crashes soon after it said that it is ready", true, true, crashLoop},
+		{"every process lives for less time than it is away", true, true, shortLived},
+	}
+}
+
+func before(end time.Duration) func(time.Duration) bool {
+	return func(t time.Duration) bool { return t < end }
+}
+
+// Crash loops shorter than a scrape: a program lives for four seconds of seven,
+// so that scrapes meet now a living one and now none.
+const (
+	crashEvery = 7 * time.Second
+	crashAfter = 4 * time.Second
+)
+
+func crashLoop(p *process, from time.Duration, n int) {
+	loop(p, from+time.Duration(n)*time.Second, crashEvery, crashAfter)
+}
+
+// shortLived is a loop that most scrapes miss: what they see changes its mind, and
+// the page must not.
+func shortLived(p *process, from time.Duration, n int) {
+	loop(p, from+time.Duration(n)*3*time.Second, 2*crashEvery, crashAfter)
+}
+
+func loop(p *process, began, every, lives time.Duration) {
+	p.up = func(t time.Duration) bool { return t < began || (t-began)%every < lives }
+	p.started = func(t time.Duration) time.Duration {
+		if t < began {
+			return 0
+		}
+		return t - (t-began)%every
+	}
+}
+
+// outages takes all processes away in every way. Each pages in time, once, and
+// as long as it lasts.
+func (d Drill) outages(ctx context.Context, r *record) error {
+	for _, way := range outages() {
+		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() {
+			continue
+		}
+		problem, after, err := d.outage(ctx, way)
+		if err != nil {
+			return err
+		}
+		r.judge("page when "+way.name, fmt.Sprintf("the pager hears of it %s after it began, once, and it lasts", after.Round(time.Second)), problem)
+	}
+	return nil
+}
+
+// pushed says that the service sends its metrics, so that no scraper tells that
+// it is gone.
+func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
+
+func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
+	const from = 2*time.Hour + intoTheMinute
+	w := d.newWorld(from + time.Hour)
+	w.repeat(steady, from)
+	for n := range d.Fleet.replicas() {
+		p := process{
+			environment: production, name: fmt.Sprint("p", n),
+			traffic: d.all(events{synthetic.Steady(30).Then(from, 0), synthetic.Steady(0)}),
+		}
+		way.lose(&p, from, n)
+		if err := w.add(p); err != nil {
+			return nil, 0, err
+		}
+	}
+	// Staging goes on, so that absence has to be told by environment.
+	if err := w.replicas(staging, 1, d.all(healthy(1, 0))); err != nil {
+		return nil, 0, err
+	}
+	lab, err := w.lab(notPeriod)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+		return nil, 0, err
+	}
+	first, ok := d.firstPage(lab)
+	if !ok {
+		return errors.New("nothing pages for an hour"), 0, nil
+	}
+	after = first.FiredAt.Sub(at(from))
+	switch got := d.pages(lab, w.end); {
+	case after < 0:
+		problem = fmt.Errorf("%s fires %s before it began", d.named(first), -after)
+	case after > pageWithin:
+		problem = fmt.Errorf("%s fires after %s, later than %s", d.named(first), after, pageWithin)
+	case first.Labels.Get("environment") != production:
+		problem = fmt.Errorf("%s fires for %q, which is well", d.named(first), first.Labels.Get("environment"))
+	case len(got) != 1:
+		problem = fmt.Errorf("one incident reaches the pager %d times: %s", len(got), d.named(alertsOf(got)...))
+	default:
+		problem = d.gapInPages(lab, from+after, w.end)
+	}
+	return problem, after, nil
+}
+
+// notPeriod leaves out what sums up whole periods: no page reads it, and an hour
+// would not fill it.
+func notPeriod(r rulesim.Rule) bool {
+	return r.IsAlert || !strings.HasSuffix(r.Name, "d") || !strings.Contains(r.Name, "increase")
+}
+
+func (d Drill) firstPage(lab *rulesim.Lab) (rulesim.Firing, bool) {
+	for _, f := range lab.History() {
+		if d.isPage(f) {
+			return f, true
+		}
+	}
+	return rulesim.Firing{}, false
+}
+
+// gapInPages looks for a moment within the incident at which no page fires.
+func (d Drill) gapInPages(lab *rulesim.Lab, from, to time.Duration) error {
+	for now := from; now < to; now += time.Second {
+		if !d.pageFires(lab, now) {
+			return fmt.Errorf("no page fires %s after the first, although the incident lasts", now-from)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package alertsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// trouble is something that is no page: how to make it, and which kind of alert
+// says so within which time.
+type trouble struct {
+	kind    slo.Kind
+	name    string
+	runtime bool // only services on the runtime can tell
+	lasts   time.Duration
+	within  time.Duration // from the beginning until the alert
+	after   time.Duration // from the end until it resolves
+	make    func(w *world, p *process, from, to time.Duration)
+}
+
+// between is a state that begins and ends.
+func between(from, to time.Duration) func(time.Duration) bool {
+	return func(t time.Duration) bool { return t >= from && t < to }
+}
+
+// growing counts two a second between two moments.
+func growing(from, to time.Duration) func(time.Duration) float64 {
+	return synthetic.Steady(0).Then(from, 2).Then(to, 0).Count
+}
+
+func troubles() []trouble {
+	return []trouble{
+		{slo.KindHealthCheckFailing, "a dependency fails", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.failing = between(from, to) }},
+		{slo.KindTelemetryDropped, "telemetry is dropped", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.dropped = growing(from, to) }},
+		{slo.KindLogsDropped, "nobody reads the log", true, 30 * time.Minute, 20 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.blocked = growing(from, to) }},
+		{slo.KindMetricCardinalityLimitReached, "a label has too many values", true, 40 * time.Minute, 25 * time.Minute, 25 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.overflowed = growing(from, to) }},
+		{slo.KindConcurrencyLimitAtMinimum, "a limit is as low as it may be", true, 30 * time.Minute, 15 * time.Minute, 10 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.atFloor = between(from, to) }},
+		{slo.KindDBConnectionPoolSaturated, "callers wait for connections", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.waited = growing(from, to) }},
+		{slo.KindScrapeIntervalMismatch, "samples are twice as far apart as declared", false, time.Hour, 45 * time.Minute, 30 * time.Minute,
+			func(w *world, p *process, from, to time.Duration) {
+				p.lost = func(t time.Duration) bool { return between(from, to)(t) && t/w.scrape()%2 == 1 }
+			}},
+		{slo.KindHpaMaxedOut, "the autoscaler is at its end", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindCPUHigh, "processes use every processor", true, 45 * time.Minute, 30 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) {
+				p.worked = synthetic.Steady(0.1).Then(from, 1).Then(to, 0.1).Count
+			}},
+		{slo.KindMemoryNearLimit, "a process is at GOMEMLIMIT", true, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute,
+			func(_ *world, p *process, from, to time.Duration) { p.full = between(from, to) }},
+		{slo.KindSLONoData, "a process counts no requests", false, 40 * time.Minute, 25 * time.Minute, 20 * time.Minute, nil},
+		{slo.KindSLODataIncomplete, "nobody scraped for three hours", false, 3 * time.Hour, 4 * time.Hour, 26 * time.Hour,
+			func(_ *world, p *process, from, to time.Duration) { p.lost = between(from, to) }},
+	}
+}
+
+// tickets makes every trouble that waits for working hours. Its alert says so,
+// stays while it lasts, and resolves by itself.
+func (d Drill) tickets(ctx context.Context, r *record) error {
+	for _, t := range troubles() {
+		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
+		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
+			continue
+		}
+		if t.kind == slo.KindSLONoData && d.Rules.Spec.SLOs[d.Rules.Alerts[i].SLO].Indicator.Custom() {
+			t.lasts, t.within = 26*time.Hour, 25*time.Hour // nights are idle
+		}
+		if err := d.ticket(ctx, r, t, d.Rules.Alerts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
+	from := 90*time.Minute + intoTheMinute
+	if t.lasts > 2*time.Hour { // it compares with the day before
+		from = 26*time.Hour + intoTheMinute
+	}
+	to := from + t.lasts
+	w := d.newWorld(to + t.after + time.Hour)
+	w.repeat(steady, from-handover)
+	if err := w.troubled(d, t, from, to); err != nil {
+		return err
+	}
+	inputs := rulesim.Inputs(d.Groups, alert.Name)
+	lab, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+		return err
+	}
+	var fired []rulesim.Firing
+	for _, f := range lab.History() {
+		if alert.Is(f.Labels.Get) && d.looksAt(f) {
+			fired = append(fired, f)
+		}
+	}
+	problem := t.judge(fired, from, to, alert.Rule.For)
+	evidence := ""
+	if problem == nil {
+		evidence = fmt.Sprintf("fires %s after it began and resolves %s after it ended", fired[0].FiredAt.Sub(at(from)).Round(time.Second), fired[0].ResolvedAt.Sub(at(to)).Round(time.Second))
+	}
+	r.judge(alert.Name+" when "+t.name, evidence, problem)
+	return nil
+}
+
+// handover is how long a process and its successor run side by side.
+const handover = time.Minute
+
+// troubled adds processes of which the first has the trouble, or as many as an
+// autoscaler may add. For missing data the one process is followed by another
+// that counts nothing, and that by one that does.
+func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
+	if t.make != nil {
+		for n := range 2 {
+			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
+			if n == 0 || t.kind != slo.KindHealthCheckFailing {
+				t.make(w, &p, from, to)
+			}
+			if err := w.add(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if t.kind == slo.KindHpaMaxedOut {
+		for n := range d.Rules.Spec.Replicas.Max {
+			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}
+			if n >= d.Rules.Spec.Replicas.Min {
+				p.from, p.to, p.vanishes = from, to, true
+			}
+			if err := w.add(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, p := range []process{
+		{name: "before", to: from, vanishes: true},
+		{name: "silent", from: from - handover, to: to, vanishes: true, silent: true},
+		{name: "after", from: to - handover},
+	} {
+		p.environment, p.traffic = production, d.all(healthy(20, 0))
+		if err := w.add(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t trouble) judge(fired []rulesim.Firing, from, to, wait time.Duration) error {
+	if len(fired) == 0 {
+		return errors.New("it never fires")
+	}
+	f := fired[0]
+	begun, ended := f.FiredAt.Sub(at(from)), f.ResolvedAt.Sub(at(to))
+	switch {
+	case begun < 0:
+		return fmt.Errorf("it fires %s before the trouble began", -begun)
+	case begun < wait:
+		return fmt.Errorf("it fires after %s, although it should wait for %s", begun, wait)
+	case begun > t.within:
+		return fmt.Errorf("it fires after %s, later than %s", begun, t.within)
+	case f.ResolvedAt.IsZero():
+		return errors.New("it still fires long after the trouble ended")
+	case ended < -handover:
+		return fmt.Errorf("it resolves %s before the trouble ended", -ended)
+	case ended > t.after:
+		return fmt.Errorf("it resolves after %s, later than %s", ended, t.after)
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package alertsim
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// production and staging are the environments of every rehearsal.
+const (
+	production = "production"
+	staging    = "staging"
+)
+
+// at is a moment of simulated time.
+func at(t time.Duration) time.Time { return time.Unix(0, 0).Add(t) }
+
+// process is one replica as its scraper sees it.
+type process struct {
+	environment, name string
+	from, to          time.Duration // its life; to 0 is for ever
+	// traffic is the events that this process counts, by objective.
+	traffic map[string]events
+	// up, ready and lost ask about a moment; nil means up, ready and not lost.
+	// A lost scrape is one that nobody notices: the sample is just not there.
+	up, ready, lost func(t time.Duration) bool
+	// started is when the program that runs at t was started; nil means once.
+	started func(t time.Duration) time.Duration
+	// failing says that a health check fails; nil means that none does.
+	failing func(t time.Duration) bool
+	// dropped counts telemetry that got lost, blocked log lines that nobody read,
+	// overflowed values of labels beyond the ceiling, and waited the seconds that
+	// callers stood in line for connections; nil means none.
+	dropped, blocked, overflowed, waited func(t time.Duration) float64
+	// worked counts the seconds of its processor that it used; nil means a tenth.
+	worked func(t time.Duration) float64
+	// full says that it holds nearly all of GOMEMLIMIT; nil: a tenth.
+	full func(t time.Duration) bool
+	// atFloor says that the limit of requests is as low as it may be; nil: never.
+	atFloor  func(t time.Duration) bool
+	vanishes bool // its target goes away with it
+	silent   bool // it counts no events, not even none
+	// unborn says that series of bad events begin with the first one, as do the
+	// histograms of services on the runtime: nothing counts zero before.
+	unborn bool
+}
+
+// world is a store that processes fill, scraped at one interval.
+type world struct {
+	drill  Drill
+	store  *metricstore.Store
+	end    time.Duration
+	routes []string // that traffic spreads over
+	count  int
+	series int             // counters of events
+	made   map[string]bool // series of counters
+	// repeats is when the processes do the same again and again.
+	repeats []rulesim.Repetition
+}
+
+// newWorld has one route: increases sum over routes before anything else happens.
+// What the number of series matters for sets routes.
+func (d Drill) newWorld(end time.Duration) *world {
+	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
+}
+
+func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
+
+// repeat says that the processes do the same every so often from the beginning until the first
+// of some times, and then between each two.
+func (w *world) repeat(every time.Duration, until ...time.Duration) {
+	from := time.Duration(0)
+	for _, t := range until {
+		w.repeats = append(w.repeats, rulesim.Repetition{From: at(from), To: at(t), Every: every})
+		from = t
+	}
+}
+
+// add makes the series of a process. Each is scraped at its own phase.
+func (w *world) add(p process) error {
+	w.count++
+	if p.to == 0 {
+		p.to = w.end
+	}
+	scrape := w.scrape()
+	first := p.from.Truncate(scrape) + time.Duration(w.count)*4100*time.Millisecond%scrape
+	if first < p.from {
+		first += scrape
+	}
+	for _, o := range w.drill.Rules.Spec.SLOs {
+		traffic, ok := p.traffic[o.Name]
+		if !ok || p.silent {
+			continue
+		}
+		if err := w.addTraffic(p, first, o, traffic); err != nil {
+			return err
+		}
+	}
+	if err := w.addRequests(p, first); err != nil {
+		return err
+	}
+	return w.addState(p, first)
+}
+
+// addRequests makes the counters of requests that every service on the runtime has
+// from its start, on the routes of its objectives where these do not count them.
+func (w *world) addRequests(p process, first time.Duration) error {
+	if !w.drill.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 {
+		return nil
+	}
+	for _, o := range w.drill.Rules.Spec.SLOs {
+		l := w.labelsOf(p)
+		l[model.MetricNameLabel], l[semconv.LabelOutcome] = semconv.HTTPServerRequests, semconv.OutcomeSuccess
+		method, route, _ := strings.Cut(w.routes[0], " ")
+		l[semconv.LabelMethod], l[semconv.LabelRoute] = cmp.Or(o.Method, method), cmp.Or(o.Route, route)
+		key := labels.FromMap(l).String()
+		if w.made[key] {
+			continue
+		}
+		w.made[key] = true
+		if err := w.generate(p, first, l, p.alive, func(time.Duration) float64 { return 0 }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTraffic spreads the events of one objective over the routes.
+func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e events) error {
+	for _, route := range w.routes {
+		more := w.labelsOf(p)
+		more[semconv.LabelMethod], more[semconv.LabelRoute], _ = strings.Cut(route, " ")
+		if w.drill.Rules.Spec.Runtime { // where the rules leave it open
+			more[semconv.LabelOutcome] = semconv.OutcomeSuccess
+		}
+		for _, label := range o.GroupBy {
+			if more[label] == "" {
+				more[label] = "a"
+			}
+		}
+		flows := w.drill.Rules.Flows(o.Name, more)
+		if flows == nil {
+			return fmt.Errorf("no series could be made up that the objective %s counts", o.Name)
+		}
+		for _, f := range flows {
+			// Objectives may count the same events.
+			key := labels.FromMap(f.Series).String()
+			if w.made[key] {
+				continue
+			}
+			w.made[key] = true
+			good, bad := e.good.Count(p.from), e.bad.Count(p.from)
+			grown := func(t time.Duration) float64 {
+				n := 0.0
+				if f.Good {
+					n += e.good.Count(t) - good
+				}
+				if f.Bad {
+					n += e.bad.Count(t) - bad
+				}
+				return math.Floor(n/float64(len(w.routes)) + 1e-9)
+			}
+			exists := p.alive
+			if p.unborn && (f.Bad && !f.Good || o.Indicator.Custom() || strings.HasPrefix(f.Series[model.MetricNameLabel], semconv.HTTPServerRequestDuration)) {
+				exists = func(t time.Duration) bool { return p.alive(t) && grown(t) > 0 }
+			}
+			if err := w.generate(p, first, f.Series, exists, grown); err != nil {
+				return err
+			}
+			w.series++
+		}
+	}
+	return nil
+}
+
+func (p process) alive(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
+
+// labelsOf are the labels that the scrape gives to every series of a process.
+func (w *world) labelsOf(p process) map[string]string {
+	out := maps.Clone(w.drill.Rules.Spec.Selector)
+	out[w.drill.Rules.Spec.EnvironmentLabel] = p.environment
+	out[semconv.LabelInstance] = p.name
+	for _, label := range w.drill.Rules.Spec.GroupBy {
+		out[label] = "a"
+	}
+	return out
+}
+
+// addState makes the series that alerts on processes watch.
+func (w *world) addState(p process, first time.Duration) error {
+	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
+	presence := w.drill.Rules.Presence(w.labelsOf(p))
+	if presence[model.MetricNameLabel] != semconv.Up {
+		always = p.alive // pushed: nobody says that nothing came
+	}
+	if err := w.generate(p, first, presence, always, func(t time.Duration) float64 { return synthetic.Number(p.alive(t)) }); err != nil {
+		return err
+	}
+	start := func(t time.Duration) float64 {
+		if p.started != nil {
+			return p.started(t).Seconds()
+		}
+		return p.from.Seconds()
+	}
+	states := []struct {
+		name string
+		more map[string]string
+		read func(time.Duration) float64
+	}{
+		{semconv.ProcessStartTime, nil, start},
+		{semconv.RuntimeReady, nil, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) }},
+		{semconv.RuntimeHealthCheckUp, map[string]string{semconv.LabelCheck: "store"}, func(t time.Duration) float64 { return synthetic.Number(p.failing == nil || !p.failing(t)) }},
+		{semconv.RuntimeOverloadAtMinLimit, nil, func(t time.Duration) float64 { return synthetic.Number(p.atFloor != nil && p.atFloor(t)) }},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalTraces, semconv.LabelReason: semconv.DropQueueFull}, orNone(p.dropped)},
+		{semconv.RuntimeTelemetryDropped, map[string]string{semconv.LabelSignal: semconv.SignalLogs, semconv.LabelReason: semconv.DropBlocked}, orNone(p.blocked)},
+		{semconv.RuntimeCardinalityOverflow, map[string]string{semconv.LabelMetric: "orders_total", semconv.LabelLabel: "customer"}, orNone(p.overflowed)},
+		{semconv.ProcessCPU, nil, orTenth(p.worked)},
+		{semconv.GoMaxProcs, nil, func(time.Duration) float64 { return 1 }},
+		{semconv.GoMemoryLimit, nil, func(time.Duration) float64 { return memoryLimit }},
+		{semconv.GoMemoryTotal, nil, func(t time.Duration) float64 {
+			return memoryLimit * (0.1 + 0.88*synthetic.Number(p.full != nil && p.full(t)))
+		}},
+		{semconv.GoMemoryReleased, nil, func(time.Duration) float64 { return 0 }},
+		{semconv.HTTPServerActiveRequests, nil, func(time.Duration) float64 { return 1 }},
+		{semconv.DBClientConnectionWaitTime, map[string]string{semconv.LabelPoolName: "main"}, orNone(p.waited)},
+	}
+	for _, s := range states {
+		l := w.labelsOf(p)
+		maps.Copy(l, s.more)
+		l[model.MetricNameLabel] = s.name
+		if err := w.generate(p, first, l, p.alive, s.read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memoryLimit is GOMEMLIMIT of every process.
+const memoryLimit = 1 << 28
+
+// orTenth is a count of seconds that were worked, a tenth of all when there is
+// none.
+func orTenth(worked func(time.Duration) float64) func(time.Duration) float64 {
+	if worked == nil {
+		return synthetic.Steady(0.1).Count
+	}
+	return worked
+}
+
+// orNone is a count that does not grow when there is none.
+func orNone(count func(time.Duration) float64) func(time.Duration) float64 {
+	if count == nil {
+		return func(time.Duration) float64 { return 0 }
+	}
+	return count
+}
+
+func (w *world) generate(p process, first time.Duration, l map[string]string, exists func(time.Duration) bool, read func(time.Duration) float64) error {
+	return w.store.Generate(labels.FromMap(l), synthetic.Series{
+		First: first, Last: min(w.end, p.to+2*w.scrape()), Every: w.scrape(), Lost: p.lost, Exists: exists, Read: read,
+	}.Generator())
+}
+
+// replicas adds processes that share the traffic evenly, from beginning to end.
+func (w *world) replicas(environment string, n int, traffic map[string]events) error {
+	for i := range n {
+		share := map[string]events{}
+		for name, e := range traffic {
+			share[name] = e.times(1 / float64(n))
+		}
+		if err := w.add(process{environment: environment, name: fmt.Sprintf("%s-%d", environment, i), traffic: share}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lab loads the rules over the world.
+func (w *world) lab(only func(rulesim.Rule) bool) (*rulesim.Lab, error) {
+	return rulesim.New(w.store, w.drill.Groups, rulesim.Options{Only: only, Repeats: w.repeats})
+}
+
+// all gives every objective the same events.
+func (d Drill) all(e events) map[string]events {
+	out := map[string]events{}
+	for _, o := range d.Rules.Spec.SLOs {
+		out[o.Name] = e
+	}
+	return out
+}

@@ -1,0 +1,303 @@
+//go:build !race
+
+package rulesim_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// pageWithin is how soon a page must come when requests reach no process.
+const pageWithin = 3 * time.Minute
+
+// loop is a process that lives for a while, again and again from a moment on,
+// and is away in between.
+type loop struct {
+	from       time.Duration
+	life, away time.Duration
+	// readyAfter is when in its life a process takes requests; never if it is
+	// not below the life.
+	readyAfter time.Duration
+}
+
+// at tells how long the process that runs at t lives already, and whether one
+// runs. The first crash is at the beginning of the incident.
+func (l loop) at(t time.Duration) (age time.Duration, alive bool) {
+	into := (t - l.from) % (l.life + l.away)
+	return into - l.away, into >= l.away
+}
+
+func (l loop) onto(p *pod) {
+	p.up = func(t time.Duration) bool { _, alive := l.at(t); return t < l.from || alive }
+	p.ready = func(t time.Duration) bool { age, _ := l.at(t); return t < l.from || age >= l.readyAfter }
+	p.started = func(t time.Duration) time.Duration {
+		if t < l.from {
+			return p.from
+		}
+		age, _ := l.at(t)
+		return t - age
+	}
+}
+
+func lossOfProcesses(from, scrape time.Duration) map[string]func(p *pod, n int) {
+	loops := func(life, away, ready time.Duration) func(*pod, int) {
+		return func(p *pod, n int) { loop{from + time.Duration(n)*3*time.Second, life, away, ready}.onto(p) }
+	}
+	second := time.Second
+	return map[string]func(p *pod, n int){
+		"every replica stops answering":                  func(p *pod, _ int) { p.up = until(from) },
+		"every replica and its target are gone":          func(p *pod, _ int) { p.to, p.vanishes = from, true },
+		"every replica answers and takes no requests":    func(p *pod, _ int) { p.ready = until(from) },
+		"crashes soon after each start":                  loops(4*second, 10*second, time.Hour),
+		"ready between two crashes":                      loops(9*second, 2*second, second),
+		"ready for a short while between two crashes":    loops(4*second, 10*second, second),
+		"ready for most of a scrape":                     loops(scrape*8/10, scrape/10, second),
+		"alive and dead in turn, as scrapes see it":      loops(scrape/2, scrape*3/7, second),
+		"alive and dead in turn, never ready":            loops(scrape/2, scrape*3/7, time.Hour),
+		"dead for three scrapes of four":                 loops(scrape/4, scrape*3/4, 0),
+		"crashes each minute and a half and never ready": loops(80*second, 10*second, time.Hour),
+	}
+}
+
+// Every way to lose the processes of a service pages in time, once, and as long
+// as it lasts, at every scrape interval and whatever the phase of the scrapes.
+func TestTheLossOfProcessesPagesOnceAndLasts(t *testing.T) {
+	t.Parallel()
+	for _, scrape := range scrapes() {
+		for name := range lossOfProcesses(0, scrape) {
+			t.Run(name+" at scrapes of "+scrape.String(), func(t *testing.T) {
+				t.Parallel()
+				lose := func(phase float64, replicas int, options rulesim.Options) {
+					loseProcesses(t, name, scrape, time.Duration(phase*float64(scrape)), replicas, options)
+				}
+				for _, phase := range []float64{0.02, 0.5, 0.99} {
+					lose(phase, 1, rulesim.Options{Only: onProcesses})
+				}
+				lose(0.35, 3, rulesim.Options{Only: onProcesses})
+				if scrape%(45*time.Second) == 15*time.Second { // of 15 s and a minute
+					lose(0.68, 3, rulesim.Options{}) // nothing else pages beside it
+				}
+			})
+		}
+	}
+}
+
+func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, replicas int, options rulesim.Options) {
+	t.Helper()
+	from := 20*time.Minute + phase
+	what := fmt.Sprintf("%d replicas, %s after the minute", replicas, phase)
+	rules := compile(t, specOf(scrape, fmt.Sprintf("replicas: {min: %d}", replicas)))
+	w := newWorld(t, scrape, 50*time.Minute)
+	for n := range replicas {
+		p := pod{env: "production", name: fmt.Sprint("p", n), good: synthetic.Steady(30).Then(from, 0)}
+		lossOfProcesses(from, scrape)[name](&p, n)
+		w.add(p)
+	}
+	lab := w.lab(rules, options)
+	rehearse(t, lab, 0, w.end)
+	got := pages(t, rules, lab, w.end)
+	if len(got) != 1 {
+		t.Errorf("%s: %d pages: %v; want one", what, len(got), got)
+		return
+	}
+	if after := got[0].At.Sub(at(from)); after < 0 || after > pageWithin+10*time.Second {
+		t.Errorf("%s: %s pages after %s, want at most %s and the 10s that a group waits", what, got[0].Names(), after, pageWithin)
+	}
+	for now := got[0].At; now.Before(at(w.end)); now = now.Add(15 * time.Second) {
+		if !pagesAt(lab, now.Sub(at(0))) {
+			t.Errorf("%s: no page at %s, although the incident lasts", what, now.Sub(at(from)))
+			return
+		}
+	}
+}
+
+// onProcesses are the rules of the group on processes.
+func onProcesses(r rulesim.Rule) bool {
+	return r.KeepFiringFor > 0 || r.Name == slo.RecordTargets || r.Name == "service:last_seen:timestamp_seconds"
+}
+
+// What happens each week must wake nobody.
+func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, scrape := range scrapes() {
+		for name, worlds := range quietWeeks(scrape) {
+			t.Run(name+" at scrapes of "+scrape.String(), func(t *testing.T) {
+				t.Parallel()
+				rules := compile(t, specOf(scrape, threeReplicas))
+				for phase := range 4 {
+					w := newWorld(t, scrape, 27*time.Minute)
+					for _, p := range worlds(15*time.Minute + time.Duration(phase)*scrape/4 + time.Second) {
+						if p.good = synthetic.Steady(30); p.env == "" {
+							p.env = "production"
+						}
+						w.add(p)
+					}
+					lab := w.lab(rules, rulesim.Options{Only: onProcesses})
+					rehearse(t, lab, time.Minute, w.end)
+					for _, f := range lab.History() {
+						t.Errorf("phase %d: %s fires after %s", phase, f.Alert, f.FiredAt.Sub(at(15*time.Minute)))
+					}
+				}
+			})
+		}
+	}
+}
+
+// quietWeeks are the pods of what is no incident, from a moment on.
+func quietWeeks(scrape time.Duration) map[string]func(from time.Duration) []pod {
+	named := func(n int) string { return fmt.Sprint("p", n) }
+	restart := func(n int, when, away time.Duration) pod {
+		l := loop{from: when, life: 100 * time.Hour, away: away, readyAfter: 2 * time.Second}
+		p := pod{name: named(n)}
+		l.onto(&p)
+		return p
+	}
+	return map[string]func(from time.Duration) []pod{
+		"one replica of three restarts in place": func(from time.Duration) []pod {
+			return []pod{restart(0, from, 5*time.Second), {name: "p1"}, {name: "p2"}}
+		},
+		"each replica restarts in place, one after the other": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				out = append(out, restart(n, from+time.Duration(n)*15*time.Second, 12*time.Second))
+			}
+			return out
+		},
+		"every replica restarts in place at once": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				out = append(out, restart(n, from, scrape/2-time.Second))
+			}
+			return out
+		},
+		"the only replica restarts in place": func(from time.Duration) []pod {
+			return []pod{restart(0, from, scrape/2-time.Second)}
+		},
+		"a deploy replaces each replica": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				when := from + time.Duration(n)*20*time.Second
+				out = append(out, pod{name: named(n), to: when, vanishes: true, ready: until(when - 10*time.Second)},
+					pod{name: "new-" + named(n), from: when - 15*time.Second, ready: func(t time.Duration) bool { return t > when-12*time.Second }})
+			}
+			return out
+		},
+		"a deploy and a rollback": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				first, second := from+time.Duration(n)*10*time.Second, from+3*time.Minute+time.Duration(n)*10*time.Second
+				out = append(out, pod{name: named(n), to: first, vanishes: true},
+					pod{name: "bad-" + named(n), from: first - 5*time.Second, to: second, vanishes: true},
+					pod{name: "back-" + named(n), from: second - 5*time.Second})
+			}
+			return out
+		},
+		"every replica loses one scrape": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				out = append(out, pod{name: named(n), up: func(t time.Duration) bool { return t < from || t >= from+scrape }})
+			}
+			return out
+		},
+		"one scrape of every replica never takes place": func(from time.Duration) (out []pod) {
+			for n := range 3 {
+				out = append(out, pod{name: named(n), lost: func(t time.Duration) bool { return t >= from && t < from+scrape }})
+			}
+			return out
+		},
+		"a new replica loses a scrape soon after its start": func(from time.Duration) []pod {
+			return []pod{
+				{name: "old", to: from, vanishes: true},
+				{name: "new", from: from - 5*time.Second, up: func(t time.Duration) bool { return t < from+scrape || t >= from+2*scrape }},
+			}
+		},
+		"the clock of the machine is set back and forth": func(time.Duration) (out []pod) {
+			for n := range 3 {
+				out = append(out, pod{name: named(n), started: func(t time.Duration) time.Duration {
+					if t%(2*scrape) < scrape {
+						return 0
+					}
+					return time.Second
+				}})
+			}
+			return out
+		},
+		"one replica of three crashes again and again": func(from time.Duration) []pod {
+			p := pod{name: "p0"}
+			loop{from, 9 * time.Second, 2 * time.Second, time.Second}.onto(&p)
+			return []pod{p, {name: "p1"}, {name: "p2"}}
+		},
+		"an environment begins, and its images take their time": func(from time.Duration) (out []pod) {
+			out = append(out, pod{env: "staging", name: "s0"})
+			for n := range 3 {
+				began := from + time.Duration(n)*10*time.Second + 50*time.Second
+				out = append(out, pod{name: named(n), from: from, up: func(t time.Duration) bool { return t >= began }, started: func(time.Duration) time.Duration { return began }})
+			}
+			return out
+		},
+	}
+}
+
+// A scraper that was away for a while knows nothing until it has scraped again.
+func TestARestartedScraperPagesNobody(t *testing.T) {
+	t.Parallel()
+	for _, scrape := range scrapes() {
+		rules := compile(t, specOf(scrape, threeReplicas))
+		w := newWorld(t, scrape, 2*time.Hour)
+		stop, start := time.Hour, time.Hour+10*time.Minute
+		for n := range 3 {
+			w.add(pod{env: "production", name: fmt.Sprint("p", n), lost: func(t time.Duration) bool { return t >= stop && t < start }})
+		}
+		lab := w.lab(rules, rulesim.Options{Skip: func(_ rulesim.Group, now time.Time) bool {
+			return !now.Before(at(stop)) && now.Before(at(start))
+		}})
+		check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
+		for _, f := range lab.History() {
+			t.Errorf("%s scrapes: %s fires %s after the restart", scrape, f.Alert, f.FiredAt.Sub(at(start)))
+		}
+	}
+}
+
+// Loops of any life and pause that together are shorter than a scrape, at any
+// phase, page; see docs/adr/008 for the one that takes a scrape longer.
+func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
+	t.Parallel()
+	const loops = 30
+	rnd := rand.New(rand.NewPCG(3, 3))
+	for _, scrape := range scrapes() {
+		late := 0
+		for range loops {
+			period := time.Duration(float64(scrape) * (0.1 + 0.9*rnd.Float64()))
+			life := time.Duration(float64(period) * (0.05 + 0.95*rnd.Float64()))
+			from := 20*time.Minute + time.Duration(rnd.Int64N(int64(scrape)))
+			p := pod{env: "production", name: "p0", good: synthetic.Steady(30)}
+			loop{from, life, period - life, 0}.onto(&p)
+			rules := compile(t, specOf(scrape, ""))
+			w := newWorld(t, scrape, from+20*time.Minute)
+			w.add(p)
+			lab := w.lab(rules, rulesim.Options{Only: onProcesses})
+			rehearse(t, lab, time.Minute, w.end)
+			first := pageWithin * 10
+			if h := lab.History(); len(h) > 0 {
+				first = h[0].FiredAt.Sub(at(from))
+			}
+			if first > pageWithin+15*time.Second {
+				t.Errorf("%s scrapes, life %s of %s: pages after %s", scrape, life, period, first)
+			}
+			if first > pageWithin {
+				late++
+				if scrape < time.Minute || life < scrape/2 {
+					t.Errorf("%s scrapes, life %s of %s: pages after %s", scrape, life, period, first)
+				}
+			}
+			for now := from + first; now < w.end; now += 15 * time.Second {
+				if !pagesAt(lab, now) {
+					t.Errorf("%s scrapes, life %s of %s: no page after %s", scrape, life, period, now-from)
+					break
+				}
+			}
+		}
+		t.Logf("%s scrapes: %d of %d loops page up to 15 s late", scrape, late, loops)
+	}
+}

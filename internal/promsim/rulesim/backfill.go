@@ -1,0 +1,167 @@
+package rulesim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+)
+
+// Backfill records the rules of a Lab over a span in one range query each, from
+// from, included, to to, excluded: hundreds of times faster than [Lab.Run] and
+// equal to it for recordings that read neither their own past, nor the future,
+// nor rules after them. Alerts are left out, and Options.Skip is not asked;
+// choose the rules with Options.Only.
+func (l *Lab) Backfill(ctx context.Context, from, to time.Time) error {
+	for _, g := range l.groups {
+		first := l.firstAtOrAfter(g.Interval, from)
+		if !first.Before(to) {
+			continue
+		}
+		for _, r := range g.rules {
+			if r.IsAlert {
+				continue
+			}
+			if err := r.backfill(ctx, first, to.Add(-1)); err != nil {
+				return fmt.Errorf("%s: group %s: rule %s: %w", g.File, g.Name, r.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
+	offset := r.group.QueryOffset
+	matrix, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	if err != nil {
+		return err
+	}
+	spans, err := r.spans(matrix)
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		if r.wrote != nil && len(s) > 0 {
+			r.wrote[s[0].Metric.Hash()] = s[0].Metric
+		}
+		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// piece is how much of a span one query is about: the engine goes through each
+// step for every series that exists within a query, be it for an hour of weeks.
+const piece = 3 * time.Hour
+
+// overSpan evaluates the rule at each of its times between from and until, both
+// included.
+func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, error) {
+	query := func(from, until time.Time) (promql.Matrix, error) {
+		return r.lab.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
+	}
+	if s := r.lab.sharing; s != nil && of == storage.Queryable(r.lab.store) {
+		expr := s.takeOut(r.Expr)
+		query = func(from, until time.Time) (promql.Matrix, error) {
+			return s.queryRange(ctx, expr, from, until, r.group.Interval)
+		}
+	}
+	return r.repeated(from, until, func(from, until time.Time) (promql.Matrix, error) {
+		return r.inPieces(from, until, query)
+	})
+}
+
+// inPieces evaluates a span with one query for each piece of it.
+func (r *rule) inPieces(from, until time.Time, query func(from, until time.Time) (promql.Matrix, error)) (promql.Matrix, error) {
+	step := r.group.Interval
+	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
+	var all []promql.Matrix
+	for ; !from.After(until); from = from.Add(length) {
+		end := from.Add(length - step)
+		if end.After(until) {
+			end = until
+		}
+		part, err := query(from, end)
+		if err != nil {
+			return nil, refusedError{err}
+		}
+		all = append(all, part)
+	}
+	return joined(all...), nil
+}
+
+// span is one recorded series, values and histograms in the order of time.
+type span []promql.Sample
+
+// spans gives the series their recorded labels. Two results of a union differ in
+// no more than the metric's name, at different times: they are one recording.
+func (r *rule) spans(matrix promql.Matrix) ([]span, error) {
+	index := map[uint64]int{}
+	var out []span
+	for _, s := range matrix {
+		l := r.recordedAs(s.Metric)
+		i, seen := index[l.Hash()]
+		if !seen {
+			i = len(out)
+			index[l.Hash()] = i
+			out = append(out, make(span, 0, len(s.Floats)+len(s.Histograms)))
+		}
+		for _, p := range s.Floats {
+			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, F: p.F})
+		}
+		for _, p := range s.Histograms {
+			out[i] = append(out[i], promql.Sample{Metric: l, T: p.T, H: p.H})
+		}
+		byTime := func(a, b promql.Sample) int { return cmp.Compare(a.T, b.T) }
+		if !slices.IsSortedFunc(out[i], byTime) {
+			slices.SortStableFunc(out[i], byTime)
+		}
+	}
+	return out, r.checkSpans(out)
+}
+
+// checkSpans finds what an evaluation would have refused.
+func (r *rule) checkSpans(spans []span) error {
+	at := map[int64]int{}
+	for _, s := range spans {
+		for i, p := range s {
+			if i > 0 && s[i-1].T == p.T {
+				return refusedError{errSameLabels}
+			}
+			if r.group.Limit == 0 {
+				continue
+			}
+			at[p.T]++
+			if err := r.withinLimit(at[p.T]); err != nil {
+				return refusedError{err}
+			}
+		}
+	}
+	return nil
+}
+
+// writeSpan appends one series, with a stale marker where an evaluation did not
+// return it.
+func (r *rule) writeSpan(to *metricstore.Store, s span, last int64) error {
+	step := r.group.Interval.Milliseconds()
+	for i, p := range s {
+		if err := record(to, p, p.T); err != nil {
+			return err
+		}
+		next := p.T + step
+		if next > last || i+1 < len(s) && s[i+1].T == next {
+			continue
+		}
+		if err := end(to, p.Metric, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}

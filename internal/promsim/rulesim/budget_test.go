@@ -1,0 +1,109 @@
+//go:build !race
+
+package rulesim_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/slo"
+)
+
+func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
+	t.Parallel()
+	for _, scrape := range scrapes() {
+		t.Run(scrape.String(), func(t *testing.T) {
+			t.Parallel()
+			rules := compile(t, specOf(scrape, ""))
+			w := newWorld(t, scrape, 3*time.Hour)
+			for i := range 5 {
+				from := time.Duration(9+7*i)*time.Minute + time.Duration(i*3)*time.Second
+				// After a scrape or two, so that there is something to compare with.
+				failure := from + scrape + time.Duration(5+9*i)*time.Second
+				w.add(pod{
+					env: "production", name: fmt.Sprint("fresh", i), from: from, good: synthetic.Steady(1),
+					bad: synthetic.Steady(0).Then(failure, 1).Then(failure+time.Second, 0),
+				})
+			}
+			lab := w.lab(rules, rulesim.Options{Only: isWindow})
+			rehearse(t, lab, 0, time.Hour+10*time.Minute)
+			for _, g := range rules.Groups[:2] {
+				increase := slo.BadRecord(model.Duration(g.Interval).String())
+				if got := value1(t, lab, "sum_over_time("+increase+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
+					t.Errorf("%s increases counted %v failures, want 5", g.Tier, got)
+				}
+			}
+		})
+	}
+}
+
+// measured records the increases and hours of the spans, and at the end of the last
+// one what the whole period sums up to.
+func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration) *rulesim.Lab {
+	t.Helper()
+	increases := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool {
+		return strings.HasSuffix(r.Name, ":increase30s") || strings.HasSuffix(r.Name, ":increase2m") || hasClockHour(r.Name)
+	}})
+	for _, span := range spans {
+		check(t, increases.Backfill(t.Context(), at(span[0]), at(span[1]+1)))
+	}
+	end := spans[len(spans)-1][1]
+	period := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return strings.HasSuffix(r.Name, "30d") && !r.IsAlert }})
+	check(t, period.Run(t.Context(), at(end), at(end+1)))
+	return period
+}
+
+func TestAnOutageMovesTheBudgetWithinFiveMinutes(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, ""))
+	for _, minute := range []int{0, 10, 50} {
+		from := 30*day + time.Duration(minute)*time.Minute
+		end := from + 48*time.Minute
+		good, bad := synthetic.Incident(50, 1, from, from+43*time.Minute)
+		w := newWorld(t, 15*time.Second, end+time.Hour)
+		w.replicas("production", 1, good, bad)
+		now := end - 15*time.Second
+		got := value1(t, measured(t, w, rules, [2]time.Duration{0, end}), "slo:sli_error:ratio_rate30d", now)
+		near(t, fmt.Sprintf("ratio after an outage from minute %d", minute), got, 43.0/(30*24*60), 0.001)
+	}
+}
+
+func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	rules := compile(t, specOf(15*time.Second, ""))
+	const end = 31*day + 30*time.Minute
+	w := newWorld(t, 15*time.Second, end+time.Hour)
+	w.replicas("production", 1, synthetic.Steady(10), synthetic.Steady(0.1))
+	gap := 25 * day
+	lab := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
+	missing := 30*24*60 - value1(t, lab, "slo:sli_total:increase30d", end-15*time.Second)/10.1/60
+	// Up to one increase of two minutes more at either end.
+	if missing < 6 || missing > 14 {
+		t.Errorf("%.1f minutes are missing after a gap of 10", missing)
+	}
+}
+
+// value1 is the one value that an expression has.
+func value1(t *testing.T, lab *rulesim.Lab, expr string, now time.Duration) float64 {
+	t.Helper()
+	v, err := lab.Query(t.Context(), expr, at(now))
+	check(t, err)
+	if len(v) != 1 {
+		t.Fatalf("%s gives %d values, want 1", expr, len(v))
+	}
+	return v[0].F
+}
+
+func near(t *testing.T, what string, got, want, share float64) {
+	t.Helper()
+	if math.Abs(got-want) > share*want {
+		t.Errorf("%s: got %v, want %v within %g%%", what, got, want, share*100)
+	}
+}

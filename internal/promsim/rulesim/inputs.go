@@ -1,0 +1,135 @@
+package rulesim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// inputs are the series that an expression reads.
+type inputs struct {
+	selectors []input
+	future    bool
+	unknown   bool // cannot be rehearsed
+}
+
+// input is one selector and how far it looks back at least and at most.
+type input struct {
+	*parser.VectorSelector
+
+	offset, most time.Duration
+}
+
+// reads says whether a rule may record what the expression reads.
+func (in inputs) reads(r Rule) bool {
+	return slices.ContainsFunc(in.selectors, func(i input) bool { return r.writes(i.VectorSelector) })
+}
+
+func (in inputs) readsRule(r *rule) bool { return in.reads(r.Rule) }
+
+// matchesAny says whether the expression reads one of some series.
+func (in inputs) matchesAny(series map[uint64]labels.Labels) bool {
+	for _, l := range series {
+		for _, i := range in.selectors {
+			if !slices.ContainsFunc(i.LabelMatchers, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reach is how far back what a rule records is read, if it is.
+func (in inputs) reach(r Rule) (most time.Duration, reads bool) {
+	for _, i := range in.selectors {
+		if r.writes(i.VectorSelector) {
+			most, reads = max(most, i.most), true
+		}
+	}
+	return most, reads
+}
+
+// window is how far back the expression looks at most.
+func (in inputs) window() time.Duration {
+	most := time.Duration(0)
+	for _, i := range in.selectors {
+		most = max(most, i.most)
+	}
+	return most
+}
+
+// aheadOf says whether rules of other groups, to which the inputs of a reader
+// belong, record later than the reader looks.
+func (in inputs) aheadOf(reader *rule) func(*rule) bool {
+	return func(r *rule) bool {
+		return slices.ContainsFunc(in.selectors, func(i input) bool {
+			return r.writes(i.VectorSelector) && reader.group.QueryOffset+i.offset < r.group.QueryOffset
+		})
+	}
+}
+
+// inputsOf reads an expression that has been parsed before: rulefmt did.
+func inputsOf(expr string) inputs {
+	tree, err := newParser().ParseExpr(expr)
+	if err != nil {
+		return inputs{selectors: []input{{VectorSelector: &parser.VectorSelector{}}}} // anything
+	}
+	return inputsIn(tree)
+}
+
+func inputsIn(tree parser.Expr) inputs {
+	var in inputs
+	parser.Inspect(tree, func(node parser.Node, path []parser.Node) error {
+		if q, ok := node.(*parser.SubqueryExpr); ok {
+			in.future = in.future || q.Timestamp != nil || q.StartOrEnd != 0
+		}
+		s, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		least, ranges := s.OriginalOffset, time.Duration(0)
+		for _, outer := range path {
+			switch outer := outer.(type) {
+			case *parser.SubqueryExpr:
+				least += outer.OriginalOffset
+				ranges += outer.Range
+			case *parser.MatrixSelector:
+				ranges += outer.Range
+			}
+		}
+		in.future = in.future || least < 0 || s.Timestamp != nil || s.StartOrEnd != 0
+		in.selectors = append(in.selectors, input{s, least, least + ranges})
+		return nil
+	})
+	return in
+}
+
+// Inputs are the names of the given rules and of all that they are made of: every
+// rule whose series they read, directly or through others.
+func Inputs(groups []Group, names ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, name := range names {
+		out[name] = true
+	}
+	var all []Rule
+	for _, g := range groups {
+		all = append(all, g.Rules...)
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, r := range all {
+			if !out[r.Name] {
+				continue
+			}
+			in := inputsOf(r.Expr)
+			for _, other := range all {
+				if !out[other.Name] && in.reads(other) {
+					out[other.Name], grown = true, true
+				}
+			}
+		}
+	}
+	return out
+}

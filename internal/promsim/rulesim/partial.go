@@ -1,0 +1,87 @@
+package rulesim
+
+import (
+	"context"
+	"math"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+)
+
+// partPrefix begins the names that results are read by. The series keep the
+// labels that they have, and the name if they have one.
+const partPrefix = "rulelab:part:"
+
+func selectorOf(name string) *parser.VectorSelector {
+	return &parser.VectorSelector{Name: name, LabelMatchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name)}}
+}
+
+// partial is a store with results of queries beside it.
+type partial struct {
+	storage.Queryable
+
+	parts map[string]promql.Matrix
+	// step is from one sample of a result to the next. A series has no value where
+	// it has no sample; 0 leaves that open, as windows do.
+	step int64
+}
+
+// Querier implements storage.Queryable.
+func (p partial) Querier(from, to int64) (storage.Querier, error) {
+	q, err := p.Queryable.Querier(from, to)
+	return partialQuerier{q, p}, err
+}
+
+type partialQuerier struct {
+	storage.Querier
+
+	of partial
+}
+
+func (q partialQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, ms ...*labels.Matcher) storage.SeriesSet {
+	for _, m := range ms {
+		if m.Name != model.MetricNameLabel || m.Type != labels.MatchEqual {
+			continue
+		}
+		if matrix, ok := q.of.parts[m.Value]; ok {
+			return &results{matrix: matrix, step: q.of.step}
+		}
+	}
+	return q.Querier.Select(ctx, sorted, hints, ms...)
+}
+
+// results implements storage.SeriesSet.
+type results struct {
+	matrix promql.Matrix
+	step   int64
+	read   int
+}
+
+func (r *results) Next() bool                      { r.read++; return r.read <= len(r.matrix) }
+func (*results) Err() error                        { return nil }
+func (*results) Warnings() annotations.Annotations { return nil }
+
+func (r *results) At() storage.Series {
+	s := r.matrix[r.read-1]
+	if r.step > 0 {
+		s.Floats = ended(s.Floats, r.step)
+	}
+	return promql.NewStorageSeries(s)
+}
+
+// ended puts a stale marker after each sample that no other follows.
+func ended(points []promql.FPoint, step int64) []promql.FPoint {
+	out := make([]promql.FPoint, 0, len(points)+1)
+	for i, p := range points {
+		out = append(out, p)
+		if next := p.T + step; i+1 == len(points) || points[i+1].T > next {
+			out = append(out, promql.FPoint{T: next, F: math.Float64frombits(value.StaleNaN)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package rulesim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+)
+
+// Query evaluates an expression at a time. A scalar becomes a vector of one
+// sample without labels.
+func (l *Lab) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+	v, _, err := l.query(ctx, expr, at)
+	return v, err
+}
+
+// QueryRange evaluates an expression at from and then each step until to,
+// included if a step falls on it. The engine counts in milliseconds: a shorter
+// step is an error.
+func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
+	switch {
+	case step < time.Millisecond:
+		return nil, fmt.Errorf("%s: the step of a range query is %s; it needs at least 1ms", expr, step)
+	case to.Before(from):
+		return nil, fmt.Errorf("%s: the range ends at %s, before it begins at %s", expr, to.UTC().Format(time.RFC3339), from.UTC().Format(time.RFC3339))
+	}
+	return l.queryRange(ctx, l.store, expr, from, to, step)
+}
+
+func (l *Lab) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
+	q, err := l.engine.NewRangeQuery(ctx, of, nil, expr, from, to, step)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", expr, err)
+	}
+	defer q.Close()
+	res := q.Exec(ctx)
+	if res.Err != nil {
+		return nil, l.explain(expr, res.Err)
+	}
+	found, err := res.Matrix()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", expr, err)
+	}
+	return ownedMatrix(found), nil
+}
+
+// ownedMatrix copies what the engine uses again once a query is closed.
+func ownedMatrix(m promql.Matrix) promql.Matrix {
+	out := make(promql.Matrix, len(m))
+	for i, s := range m {
+		out[i] = promql.Series{Metric: s.Metric, Floats: slices.Clone(s.Floats), Histograms: slices.Clone(s.Histograms)}
+	}
+	return out
+}
+
+// QueryExemplars lists the exemplars of every series that an expression reads,
+// between two times, both included.
+func (l *Lab) QueryExemplars(expr string, from, to time.Time) ([]exemplar.QueryResult, error) {
+	parsed, err := newParser().ParseExpr(expr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", expr, err)
+	}
+	selectors := parser.ExtractSelectors(parsed)
+	if len(selectors) == 0 {
+		return nil, nil
+	}
+	return l.store.Exemplars(from.UnixMilli(), to.UnixMilli(), selectors...), nil
+}
+
+// reading is what one query read.
+type reading struct {
+	samples int64
+	peak    int
+}
+
+func (l *Lab) query(ctx context.Context, expr string, at time.Time) (promql.Vector, reading, error) {
+	q, err := l.engine.NewInstantQuery(ctx, l.store, nil, expr, at)
+	if err != nil {
+		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
+	}
+	defer q.Close()
+	res := q.Exec(ctx)
+	if res.Err != nil {
+		return nil, reading{}, l.explain(expr, res.Err)
+	}
+	used := reading{q.Stats().Samples.TotalSamples, q.Stats().Samples.PeakSamples}
+	switch v := res.Value.(type) {
+	case promql.Vector:
+		return slices.Clone(v), used, nil // the engine reuses its own
+	case promql.Scalar:
+		return promql.Vector{{T: v.T, F: v.V}}, used, nil
+	default:
+		return nil, used, fmt.Errorf("%s gives a %s; an instant vector or a scalar is needed", expr, v.Type())
+	}
+}
+
+// explain says what to do about a query that ran into a limit.
+func (l *Lab) explain(expr string, err error) error {
+	if _, ok := errors.AsType[promql.ErrTooManySamples](err); ok {
+		return fmt.Errorf("%s: holds more than %d samples at once: %w; shorten its windows, select fewer series, or record a part of it", expr, l.options.MaxSamples, err)
+	}
+	if _, ok := errors.AsType[promql.ErrQueryTimeout](err); ok {
+		return fmt.Errorf("%s: takes longer than %s: %w; shorten its windows, select fewer series, or record a part of it", expr, l.options.QueryTimeout, err)
+	}
+	return fmt.Errorf("%s: %w", expr, err)
+}

@@ -1,0 +1,147 @@
+package rulesim
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+)
+
+// Repetition says that the targets of a rehearsal do the same again and again: from From to To, what
+// their counters add and what their gauges show repeats after Every. Every is a multiple of
+// all intervals.
+type Repetition struct {
+	From, To time.Time
+	Every    time.Duration
+}
+
+// worthwhile is the number of repeats from which on a rule is not evaluated for each of them.
+const worthwhile = 5
+
+// forever is the reach of a rule whose results depend on everything before.
+const forever = time.Duration(math.MaxInt64)
+
+// reach is how far back the results of a rule depend on targets, also through the rules that it
+// reads.
+func (p *plan) reach(r *rule) time.Duration {
+	if r.in.unknown || r.in.future || r.in.reads(r.Rule) {
+		return forever
+	}
+	most := r.in.window()
+	for _, read := range p.reads[r] {
+		if read.IsAlert || read.reach == forever {
+			return forever
+		}
+		most = max(most, r.in.window()+read.reach+read.group.Interval+read.group.QueryOffset)
+	}
+	return most + lookback
+}
+
+// repeated evaluates a span with evaluate, and spares it what repeats.
+func (r *rule) repeated(from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
+	var all []promql.Matrix
+	step := r.group.Interval
+	for _, phase := range r.lab.options.Repeats {
+		steps := int(phase.To.Sub(from) / step) // that end before the phase does
+		last := from.Add(time.Duration(steps) * step)
+		if last.After(until) {
+			last = until
+		}
+		if !last.After(from) {
+			continue
+		}
+		m, err := r.inPhase(phase, from, last, evaluate)
+		if err != nil {
+			return nil, err
+		}
+		all, from = append(all, m), last.Add(step)
+	}
+	if from.After(until) {
+		return joined(all...), nil
+	}
+	rest, err := evaluate(from, until)
+	return joined(append(all, rest)...), err
+}
+
+// evaluation evaluates a rule at each of its times between two, both included.
+type evaluation func(from, until time.Time) (promql.Matrix, error)
+
+// inPhase evaluates the first two of the cycles in which the results may repeat, and the last:
+// when they are equal, so are the others. Results that grow until a rule compares them with a
+// threshold differ in the last.
+func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
+	every, step := phase.Every, r.group.Interval
+	first, n := r.cycles(phase, from, until)
+	if n < worthwhile {
+		return evaluate(from, until)
+	}
+	third, last := first.Add(2*every), first.Add(time.Duration(n-1)*every)
+	head, err := evaluate(from, third.Add(-step))
+	if err != nil {
+		return nil, err
+	}
+	tail, err := evaluate(last, until)
+	if err != nil {
+		return nil, err
+	}
+	cycle := between(head, first, every)
+	if !sameMatrix(moved(cycle, every), between(head, first.Add(every), every)) || !sameMatrix(moved(cycle, last.Sub(first)), between(tail, last, every)) {
+		middle, err := evaluate(third, last.Add(-step))
+		return joined(head, middle, tail), err
+	}
+	all := []promql.Matrix{head}
+	for i := 2; i < n-1; i++ {
+		all = append(all, moved(cycle, time.Duration(i)*every))
+	}
+	return joined(append(all, tail)...), nil
+}
+
+// cycles is when the results of a rule begin to repeat in a span, and how many times.
+func (r *rule) cycles(phase Repetition, from, until time.Time) (first time.Time, n int) {
+	step := r.group.Interval
+	if r.reach == forever || phase.Every%step != 0 {
+		return from, 0
+	}
+	first = from
+	if settled := phase.From.Add(r.reach).Sub(from); settled > 0 {
+		first = from.Add((settled + step - 1).Truncate(step))
+	}
+	return first, int(until.Add(step).Sub(first) / phase.Every)
+}
+
+// between is the part of a matrix from a time on.
+func between(m promql.Matrix, from time.Time, length time.Duration) promql.Matrix {
+	first, end := from.UnixMilli(), from.Add(length).UnixMilli()
+	var out promql.Matrix
+	for _, s := range m {
+		outsideF := func(p promql.FPoint) bool { return p.T < first || p.T >= end }
+		outsideH := func(p promql.HPoint) bool { return p.T < first || p.T >= end }
+		s.Floats, s.Histograms = slices.DeleteFunc(slices.Clone(s.Floats), outsideF), slices.DeleteFunc(slices.Clone(s.Histograms), outsideH)
+		if len(s.Floats)+len(s.Histograms) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// moved is a matrix some time later.
+func moved(m promql.Matrix, by time.Duration) promql.Matrix {
+	out := make(promql.Matrix, len(m))
+	for i, s := range m {
+		out[i] = promql.Series{Metric: s.Metric, Floats: slices.Clone(s.Floats), Histograms: slices.Clone(s.Histograms)}
+		for j := range out[i].Floats {
+			out[i].Floats[j].T += by.Milliseconds()
+		}
+		for j := range out[i].Histograms {
+			out[i].Histograms[j].T += by.Milliseconds()
+		}
+	}
+	return out
+}
+
+func sameMatrix(a, b promql.Matrix) bool {
+	return slices.EqualFunc(a, b, func(x, y promql.Series) bool {
+		return x.Metric.Hash() == y.Metric.Hash() && slices.Equal(x.Floats, y.Floats) && len(x.Histograms) == 0 && len(y.Histograms) == 0
+	})
+}

@@ -1,0 +1,114 @@
+//go:build !race
+
+package rulesim_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+)
+
+// repeatingSeries are gauges and counters that do the same in each cycle until a time, and
+// then other things.
+func repeatingSeries(seed uint64, cycle, until, end time.Duration) func(*metricstore.Store) {
+	return func(store *metricstore.Store) {
+		const scrape = 15 * time.Second
+		for i, name := range []string{"a", "b", "c_total", "a", "b", "c_total"} {
+			l := labels.FromStrings("__name__", name, "job", "shop", "i", strconv.Itoa(i/3))
+			phase := time.Duration(seed%15) * time.Second
+			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+			value := 0.0
+			for now := time.Duration(0); now+phase < end; now += scrape {
+				if now < until && now%cycle == 0 {
+					rnd = rand.New(rand.NewPCG(seed, uint64(i)))
+				}
+				number, lost := float64(rnd.IntN(5)), rnd.IntN(8) == 0
+				if name == "c_total" {
+					number += value
+				}
+				value = number
+				if !lost {
+					_ = store.Append(l, (now + phase).Milliseconds(), value)
+				}
+			}
+		}
+	}
+}
+
+// A rehearsal that does not evaluate what repeats records the same samples and has the same
+// history. Random rules include some whose results do not repeat: that read the time, their own
+// past, or counters as they are.
+func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
+	t.Parallel()
+	const files, cycle, until, end = 20, 15 * time.Minute, 3 * time.Hour, 4 * time.Hour
+	compared := 0
+	for seed := range uint64(files) {
+		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
+		options := rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}}
+		w := evaluateTwice(t, repeatingSeries(seed, cycle, until, end), 0, end, options, rules)
+		if w.runErr != nil || w.rehearseErr != nil {
+			continue
+		}
+		compared++
+		if w.wantEqual(t); t.Failed() {
+			t.Fatalf("seed %d, left out %v:\n%s", seed, w.left, rules)
+		}
+	}
+	if compared < files/2 {
+		t.Errorf("only %d of %d files could be compared", compared, files)
+	}
+}
+
+// Thresholds that a slowly growing result crosses, and ages that the time crosses, after many
+// equal cycles.
+func TestLateChangesAreNotRepeats(t *testing.T) {
+	t.Parallel()
+	rules := `
+groups:
+- name: g
+  interval: 30s
+  rules:
+  - {record: r:grown, expr: 'sum(sum_over_time(a[2h])) > bool 900'}
+  - {record: r:old, expr: 'time() > bool 6000'}
+  - {record: r:sum, expr: 'sum(c_total)'}
+  - {record: r:crossed, expr: 'sum(r:sum) > bool 1500'}
+  - {alert: Late, expr: 'time() - min(last_over_time(b[1h])) * 0 > 6000', for: 10m}
+`
+	const cycle, until, end = 15 * time.Minute, 3 * time.Hour, 4 * time.Hour
+	options := rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}}
+	evaluateTwice(t, repeatingSeries(1, cycle, until, end), 0, end, options, rules).wantEqual(t)
+}
+
+// Of twelve cycles, three are read.
+func TestRepeatsAreNotEvaluated(t *testing.T) {
+	t.Parallel()
+	rules := `
+groups:
+- name: g
+  interval: 30s
+  rules:
+  - {record: r:increase, expr: 'increase(c_total[1m])'}
+  - {record: r:sum, expr: 'sum_over_time(r:increase[5m])'}
+`
+	const cycle, until, end = 15 * time.Minute, 3 * time.Hour, 3 * time.Hour
+	reads := func(options rulesim.Options) int {
+		store, n := metricstore.New(), 0
+		check(t, store.Generate(labels.FromStrings("__name__", "c_total"), metricstore.Generator{
+			Last: end.Milliseconds(), Step: 15_000, Value: func(t int64) float64 { n++; return float64(t / 1000) },
+		}))
+		_, err := newLab(t, store, options, rules).Rehearse(t.Context(), at(0), at(end))
+		check(t, err)
+		return n
+	}
+	all := reads(rulesim.Options{})
+	repeated := reads(rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}})
+	if repeated > all/2 {
+		t.Errorf("%d samples are read of %d", repeated, all)
+	}
+}

@@ -1,0 +1,270 @@
+package rulesim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"go.yaml.in/yaml/v3"
+)
+
+// Defaults of a route, those of Alertmanager.
+const (
+	defaultGroupWait      = 30 * time.Second
+	defaultGroupInterval  = 5 * time.Minute
+	defaultRepeatInterval = 4 * time.Hour
+)
+
+// groupByAll in group_by makes each alert a group of its own.
+const groupByAll = "..."
+
+// Routing is the routes and inhibitions of an Alertmanager file: what decides
+// who hears of an alert, and when. Silences, time intervals and receivers'
+// own settings are not part of it.
+type Routing struct {
+	root        *route
+	inhibitions []inhibition
+}
+
+// Default is the receiver of alerts that no route asks for.
+func (r *Routing) Default() string { return r.root.receiver }
+
+type route struct {
+	receiver               string
+	matchers               matchers
+	continues              bool
+	groupBy                []string
+	wait, interval, repeat time.Duration
+	routes                 []*route
+}
+
+type inhibition struct {
+	source, target matchers
+	equal          []string
+}
+
+type matchers []*labels.Matcher
+
+func (ms matchers) match(l labels.Labels) bool {
+	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
+}
+
+type routingFile struct {
+	Route        *routeFile       `yaml:"route"`
+	Receivers    []receiverFile   `yaml:"receivers"`
+	InhibitRules []inhibitionFile `yaml:"inhibit_rules"`
+}
+
+type receiverFile struct {
+	Name string `yaml:"name"`
+}
+
+type routeFile struct {
+	Receiver       string            `yaml:"receiver"`
+	Matchers       []string          `yaml:"matchers"`
+	Match          map[string]string `yaml:"match"`
+	MatchRE        map[string]string `yaml:"match_re"`
+	Mute           yaml.Node         `yaml:"mute_time_intervals"`
+	Active         yaml.Node         `yaml:"active_time_intervals"`
+	Continue       bool              `yaml:"continue"`
+	GroupBy        []string          `yaml:"group_by"`
+	GroupWait      *model.Duration   `yaml:"group_wait"`
+	GroupInterval  *model.Duration   `yaml:"group_interval"`
+	RepeatInterval *model.Duration   `yaml:"repeat_interval"`
+	Routes         []routeFile       `yaml:"routes"`
+}
+
+type inhibitionFile struct {
+	SourceMatchers []string          `yaml:"source_matchers"`
+	TargetMatchers []string          `yaml:"target_matchers"`
+	SourceMatch    map[string]string `yaml:"source_match"`
+	SourceMatchRE  map[string]string `yaml:"source_match_re"`
+	TargetMatch    map[string]string `yaml:"target_match"`
+	TargetMatchRE  map[string]string `yaml:"target_match_re"`
+	Equal          []string          `yaml:"equal"`
+}
+
+// ParseRouting reads an Alertmanager file. What it does not simulate and what
+// would change who is notified is an error.
+func ParseRouting(data []byte) (*Routing, error) {
+	var file routingFile
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("alertmanager file: %w", err)
+	}
+	if file.Route == nil || file.Route.Receiver == "" {
+		return nil, errors.New("alertmanager file: route.receiver is missing; every alert needs somebody")
+	}
+	if err := file.Route.mustBeRoot(); err != nil {
+		return nil, fmt.Errorf("alertmanager file: route: %w", err)
+	}
+	root, err := file.Route.build(&route{wait: defaultGroupWait, interval: defaultGroupInterval, repeat: defaultRepeatInterval})
+	if err != nil {
+		return nil, fmt.Errorf("alertmanager file: route: %w", err)
+	}
+	if missing := root.unknownReceiver(file.Receivers); missing != "" {
+		return nil, fmt.Errorf("alertmanager file: route: there is no receiver %q", missing)
+	}
+	out := &Routing{root: root}
+	for i, f := range file.InhibitRules {
+		rule, err := f.build()
+		if err != nil {
+			return nil, fmt.Errorf("alertmanager file: inhibit_rules[%d]: %w", i, err)
+		}
+		out.inhibitions = append(out.inhibitions, rule)
+	}
+	return out, nil
+}
+
+// unknownReceiver is the first receiver of a route that the file does not have. A
+// file without any is a part of one.
+func (r *route) unknownReceiver(known []receiverFile) string {
+	if len(known) == 0 {
+		return ""
+	}
+	if !slices.Contains(known, receiverFile{r.receiver}) {
+		return r.receiver
+	}
+	for _, child := range r.routes {
+		if missing := child.unknownReceiver(known); missing != "" {
+			return missing
+		}
+	}
+	return ""
+}
+
+// mustBeRoot refuses what Alertmanager refuses at the root, which takes every
+// alert that no other route wants.
+func (f routeFile) mustBeRoot() error {
+	switch {
+	case len(f.Matchers)+len(f.Match)+len(f.MatchRE) > 0:
+		return errors.New("the root takes every alert; move its matchers to a route below")
+	case f.Continue:
+		return errors.New("nothing follows the root; remove continue")
+	}
+	return nil
+}
+
+// build fills in from the parent what a route leaves out.
+func (f routeFile) build(parent *route) (*route, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	ms, err := allMatchers(f.Matchers, f.Match, f.MatchRE)
+	if err != nil {
+		return nil, err
+	}
+	r := &route{
+		receiver: f.Receiver, matchers: ms, continues: f.Continue, groupBy: f.GroupBy,
+		wait: inherit(f.GroupWait, parent.wait), interval: inherit(f.GroupInterval, parent.interval),
+		repeat: inherit(f.RepeatInterval, parent.repeat),
+	}
+	if r.receiver == "" {
+		r.receiver = parent.receiver
+	}
+	if r.groupBy == nil {
+		r.groupBy = parent.groupBy
+	}
+	for i, child := range f.Routes {
+		built, err := child.build(r)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		r.routes = append(r.routes, built)
+	}
+	return r, nil
+}
+
+func (f routeFile) validate() error {
+	for key, node := range map[string]yaml.Node{"mute_time_intervals": f.Mute, "active_time_intervals": f.Active} {
+		if !node.IsZero() {
+			return fmt.Errorf("%s is not simulated; remove it from the copy that is tested", key)
+		}
+	}
+	for key, d := range map[string]*model.Duration{"group_interval": f.GroupInterval, "repeat_interval": f.RepeatInterval} {
+		if d != nil && *d <= 0 {
+			return fmt.Errorf("%s is not positive", key)
+		}
+	}
+	if slices.Contains(f.GroupBy, groupByAll) && len(f.GroupBy) > 1 {
+		return errors.New("group_by holds ... and other labels; ... alone means all")
+	}
+	return nil
+}
+
+// allMatchers joins the three ways to write matchers; match and match_re are
+// those of Alertmanager before 0.22.
+func allMatchers(texts []string, equal, regex map[string]string) (matchers, error) {
+	out, err := parseMatchers(texts)
+	if err != nil {
+		return nil, err
+	}
+	for op, pairs := range map[string]map[string]string{"=": equal, "=~": regex} {
+		for name, value := range pairs {
+			m, err := newMatcher(op, name, value)
+			if err != nil {
+				return nil, fmt.Errorf("%s%s%s: %w", name, op, value, err)
+			}
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+func inherit(d *model.Duration, parent time.Duration) time.Duration {
+	if d == nil {
+		return parent
+	}
+	return time.Duration(*d)
+}
+
+func (f inhibitionFile) build() (inhibition, error) {
+	source, err := allMatchers(f.SourceMatchers, f.SourceMatch, f.SourceMatchRE)
+	if err != nil {
+		return inhibition{}, err
+	}
+	target, err := allMatchers(f.TargetMatchers, f.TargetMatch, f.TargetMatchRE)
+	return inhibition{source, target, f.Equal}, err
+}
+
+// receivers lists the routes that an alert takes.
+func (r *route) receivers(l labels.Labels) []*route {
+	if !r.matchers.match(l) {
+		return nil
+	}
+	var out []*route
+	for _, child := range r.routes {
+		found := child.receivers(l)
+		out = append(out, found...)
+		if len(found) > 0 && !child.continues {
+			break
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, r)
+	}
+	return out
+}
+
+// inhibited tells whether one of the alerts that fire silences another. Two
+// alerts that match both sides of a rule do not silence each other.
+func (r *Routing) inhibited(target labels.Labels, firing []Firing) bool {
+	for _, rule := range r.inhibitions {
+		if !rule.target.match(target) {
+			continue
+		}
+		both := rule.source.match(target)
+		for _, f := range firing {
+			if rule.source.match(f.Labels) && rule.same(f.Labels, target) && (!both || !rule.target.match(f.Labels)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (i inhibition) same(a, b labels.Labels) bool {
+	return !slices.ContainsFunc(i.equal, func(name string) bool { return a.Get(name) != b.Get(name) })
+}

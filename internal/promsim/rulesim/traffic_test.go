@@ -1,0 +1,162 @@
+package rulesim_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
+)
+
+const day = 24 * time.Hour
+
+// pod is one process as its scraper sees it.
+type pod struct {
+	env, name  string
+	from, to   time.Duration  // its life
+	good, bad  synthetic.Flow // of the whole pod
+	ready      func(t time.Duration) bool
+	up         func(t time.Duration) bool          // nil: it answers all its life
+	started    func(t time.Duration) time.Duration // of the process that runs then; nil: from
+	lost       func(t time.Duration) bool          // a scrape that gets through to nobody
+	vanishes   bool                                // its target goes away with it
+	unreported bool                                // without request metrics
+	cluster    string
+}
+
+// world is a store that pods fill, scraped at one interval.
+type world struct {
+	t      testing.TB
+	store  *metricstore.Store
+	scrape time.Duration
+	end    time.Duration
+	pods   int
+}
+
+func newWorld(t testing.TB, scrape, end time.Duration) *world {
+	t.Helper()
+	return &world{t: t, store: metricstore.New(), scrape: scrape, end: end}
+}
+
+// add generates the series of a pod. Each pod is scraped at its own phase.
+func (w *world) add(p pod) {
+	w.t.Helper()
+	w.pods++
+	if p.to == 0 {
+		p.to = w.end
+	}
+	phase := time.Duration(w.pods) * 4100 * time.Millisecond % w.scrape
+	first := p.from.Truncate(w.scrape) + phase
+	if first < p.from {
+		first += w.scrape
+	}
+	alive := func(t time.Duration) bool { return t < p.to && (p.up == nil || p.up(t)) }
+	if !p.unreported {
+		for outcome, f := range map[string]synthetic.Flow{semconv.OutcomeSuccess: p.good, semconv.OutcomeServerError: p.bad} {
+			w.series(p, first, semconv.HTTPServerRoutedRequests, alive, func(t time.Duration) float64 { return math.Floor(f.Between(p.from, t)) },
+				semconv.LabelOutcome, outcome)
+		}
+	}
+	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
+	w.series(p, first, semconv.Up, always, func(t time.Duration) float64 { return synthetic.Number(alive(t)) })
+	w.series(p, first, semconv.ProcessStartTime, alive, func(t time.Duration) float64 {
+		if p.started == nil {
+			return p.from.Seconds()
+		}
+		return p.started(t).Seconds()
+	})
+	w.series(p, first, semconv.RuntimeReady, alive, func(t time.Duration) float64 { return synthetic.Number(p.ready == nil || p.ready(t)) })
+}
+
+func (w *world) series(p pod, first time.Duration, name string, exists func(time.Duration) bool, read func(time.Duration) float64, more ...string) {
+	w.t.Helper()
+	if p.cluster != "" {
+		more = append(more, "cluster", p.cluster)
+	}
+	l := labels.FromStrings(append([]string{"__name__", name, "job", "orders", "instance", p.name, "deployment_environment_name", p.env}, more...)...)
+	check(w.t, w.store.Generate(l, synthetic.Series{
+		First: first, Last: w.end, Every: w.scrape, Lost: p.lost, Exists: exists, Read: read,
+	}.Generator()))
+}
+
+// replicas adds pods that share a flow evenly, from the beginning to the end.
+func (w *world) replicas(env string, n int, good, bad synthetic.Flow) {
+	w.t.Helper()
+	for i := range n {
+		w.add(pod{env: env, name: fmt.Sprintf("%s-%d", env, i), good: good.Times(1 / float64(n)), bad: bad.Times(1 / float64(n))})
+	}
+}
+
+func specOf(scrape time.Duration, more string) string {
+	return fmt.Sprintf(`apiVersion: scaffold.slo/v1
+service: orders
+owner: team-checkout
+runtime: true
+scrapeInterval: %s
+%s
+slos:
+  - {name: availability, objective: 99.9, indicator: {availability: {}}}
+`, scrape, more)
+}
+
+func compile(t testing.TB, src string) slo.Rules {
+	t.Helper()
+	spec, err := slo.Parse("test.slo.yaml", []byte(src))
+	check(t, err)
+	rules, err := slo.Compile(spec)
+	check(t, err)
+	return rules
+}
+
+// lab loads compiled rules over the world.
+func (w *world) lab(rules slo.Rules, options rulesim.Options) *rulesim.Lab {
+	w.t.Helper()
+	var files []string
+	for _, f := range rules.RuleFiles() {
+		files = append(files, string(f.Data))
+	}
+	return newLab(w.t, w.store, options, files...)
+}
+
+// pages runs the Alertmanager file over what fired and lists what reaches the
+// pager, without repeats.
+func pages(t testing.TB, rules slo.Rules, lab *rulesim.Lab, until time.Duration) []rulesim.Notification {
+	t.Helper()
+	routing, err := rulesim.ParseRouting(rules.Alertmanager())
+	check(t, err)
+	var out []rulesim.Notification
+	for _, n := range routing.Notifications(lab.History(), at(until)) {
+		if n.Receiver == "page" && n.Reason == rulesim.Opened {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// scrapes are the intervals that specifications are likely to have.
+func scrapes() []time.Duration {
+	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
+// isWindow tells the recordings that burn alerts read from those of the period
+// and of the service, which read their own past.
+func isWindow(r rulesim.Rule) bool {
+	return !r.IsAlert && (strings.HasPrefix(r.Name, "slo:sli_bad:") || strings.HasPrefix(r.Name, "slo:sli_total:") ||
+		strings.HasPrefix(r.Name, "slo:sli_error:") || r.Name == "slo:sli_coverage:ratio1h") &&
+		!strings.HasSuffix(r.Name, "30d") && !strings.HasSuffix(r.Name, "clock_hour")
+}
+
+// rehearse evaluates a lab without gaps, as quickly as that goes.
+func rehearse(t testing.TB, lab *rulesim.Lab, from, to time.Duration) {
+	t.Helper()
+	_, err := lab.Rehearse(t.Context(), at(from), at(to))
+	check(t, err)
+}

@@ -1,0 +1,334 @@
+package rulesim
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+)
+
+// The engine's limits in promtool, which are lower than a server's: a test that
+// passes here passes there.
+const (
+	unitTestSamples = 10_000
+	unitTestTimeout = 100 * time.Second
+)
+
+type unitTestFile struct {
+	RuleFiles          []string       `yaml:"rule_files"`
+	EvaluationInterval model.Duration `yaml:"evaluation_interval"`
+	GroupEvalOrder     []string       `yaml:"group_eval_order"`
+	FuzzyCompare       bool           `yaml:"fuzzy_compare"`
+	Tests              []unitTest     `yaml:"tests"`
+}
+
+type unitTest struct {
+	Name     string         `yaml:"name"`
+	Interval model.Duration `yaml:"interval"`
+	Input    []struct {
+		Series string `yaml:"series"`
+		Values string `yaml:"values"`
+	} `yaml:"input_series"`
+	Alerts         []alertTest       `yaml:"alert_rule_test"`
+	Queries        []queryTest       `yaml:"promql_expr_test"`
+	ExternalLabels map[string]string `yaml:"external_labels"`
+	ExternalURL    string            `yaml:"external_url"`
+	Start          moment            `yaml:"start_timestamp"`
+}
+
+// moment is a time written as seconds since the epoch or as in RFC 3339. The
+// zero moment is the epoch.
+type moment struct{ nanos int64 }
+
+func (m *moment) UnmarshalYAML(node *yaml.Node) error {
+	if seconds, err := strconv.ParseFloat(node.Value, 64); err == nil {
+		whole, fraction := math.Modf(seconds)
+		m.nanos = time.Unix(int64(whole), int64(math.Round(fraction*1000))*int64(time.Millisecond)).UnixNano()
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, node.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: start_timestamp %q: write it as 2026-01-02T15:04:05Z or in seconds since the epoch", node.Line, node.Value)
+	}
+	m.nanos = t.UnixNano()
+	return nil
+}
+
+// UnitTests runs a test file of promtool and comes to its verdict. read gives the
+// content of a rule file by the name that stands in the test file. Every group is
+// evaluated at the test file's interval, as promtool does. Two things are
+// stricter: a test without an expectation and a template that fails are errors,
+// since they prove nothing. The error joins every expectation that is not met.
+func UnitTests(ctx context.Context, data []byte, read func(name string) ([]byte, error)) error {
+	var file unitTestFile
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&file); err != nil {
+		return fmt.Errorf("test file: %w", err)
+	}
+	if file.EvaluationInterval <= 0 {
+		file.EvaluationInterval = model.Duration(DefaultInterval)
+	}
+	groups, err := file.groups(read)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for i, t := range file.Tests {
+		if err := t.run(ctx, groups, file); err != nil {
+			problems = append(problems, fmt.Errorf("tests[%d] %q: %w", i, t.Name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// groups loads the rule files, in the order of group_eval_order; groups that do
+// not stand there come first, as in promtool.
+func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]Group, error) {
+	var out []Group
+	for _, name := range f.RuleFiles {
+		content, err := read(name)
+		if err != nil {
+			return nil, fmt.Errorf("rule file: %w", err)
+		}
+		more, err := Load(name, content)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	order := map[string]int{}
+	for i, name := range f.GroupEvalOrder {
+		if _, ok := order[name]; ok {
+			return nil, fmt.Errorf("group_eval_order names %s twice; remove one", name)
+		}
+		order[name] = i
+	}
+	slices.SortStableFunc(out, func(a, b Group) int { return cmp.Compare(order[a.Name], order[b.Name]) })
+	return out, nil
+}
+
+func (u unitTest) run(ctx context.Context, groups []Group, file unitTestFile) error {
+	if len(u.Queries)+len(u.Alerts) == 0 {
+		return errors.New("it has neither alert_rule_test nor promql_expr_test, so that nothing is tested; add what you expect")
+	}
+	every := time.Duration(file.EvaluationInterval)
+	store, err := u.store(every)
+	if err != nil {
+		return err
+	}
+	lab, err := New(store, groups, Options{
+		Interval: every, Substep: every, Phase: time.Duration(u.Start.nanos % every.Nanoseconds()), Annotate: true,
+		MaxSamples: unitTestSamples, QueryTimeout: unitTestTimeout,
+		ExternalURL: u.ExternalURL, ExternalLabels: labels.FromMap(u.ExternalLabels),
+	})
+	if err != nil {
+		return err
+	}
+	problems, err := u.runAlerts(ctx, lab)
+	if err != nil {
+		return err
+	}
+	if err := lab.Run(ctx, u.at(0), u.at(u.last()).Add(1)); err != nil {
+		return err
+	}
+	for _, q := range u.Queries {
+		problems = append(problems, q.run(ctx, lab, u.at(q.At), file.FuzzyCompare))
+	}
+	return errors.Join(problems...)
+}
+
+// at is a time of the test file on the clock.
+func (u unitTest) at(d model.Duration) time.Time {
+	return time.Unix(0, u.Start.nanos).Add(time.Duration(d))
+}
+
+func (u unitTest) last() model.Duration {
+	var last model.Duration
+	for _, q := range u.Queries {
+		last = max(last, q.At)
+	}
+	for _, a := range u.Alerts {
+		last = max(last, a.At)
+	}
+	return last
+}
+
+// runAlerts evaluates up to each time at which alerts are expected and compares
+// them. The error is that of a rule.
+func (u unitTest) runAlerts(ctx context.Context, lab *Lab) (problems []error, err error) {
+	tests := slices.Clone(u.Alerts)
+	slices.SortStableFunc(tests, func(a, b alertTest) int { return cmp.Compare(a.At, b.At) })
+	for _, a := range tests {
+		if a.Name == "" {
+			return nil, fmt.Errorf("alert_rule_test at %s: alertname is missing; name the alert", a.At)
+		}
+		if err := lab.Run(ctx, u.at(0), u.at(a.At).Add(1)); err != nil {
+			return nil, err
+		}
+		problems = append(problems, a.compare(lab.Alerts()))
+	}
+	return problems, nil
+}
+
+// store holds the input series, one value each interval from the start on.
+func (u unitTest) store(every time.Duration) (*metricstore.Store, error) {
+	step := time.Duration(u.Interval)
+	if step <= 0 {
+		step = every
+	}
+	store := metricstore.New()
+	for _, in := range u.Input {
+		l, values, err := newParser().ParseSeriesDesc(in.Series + " " + in.Values)
+		if err != nil {
+			return nil, fmt.Errorf("input series %s: %w", in.Series, err)
+		}
+		for i, v := range values {
+			t := u.at(0).UnixMilli() + int64(i)*step.Milliseconds()
+			switch {
+			case v.Omitted:
+			case v.Histogram != nil:
+				err = store.AppendHistogram(l, t, v.Histogram)
+			default:
+				err = store.Append(l, t, v.Value)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("input series: %w", err)
+			}
+		}
+	}
+	return store, nil
+}
+
+type alertTest struct {
+	At   model.Duration `yaml:"eval_time"`
+	Name string         `yaml:"alertname"`
+	Want []struct {
+		Labels      map[string]string `yaml:"exp_labels"`
+		Annotations map[string]string `yaml:"exp_annotations"`
+	} `yaml:"exp_alerts"`
+}
+
+// compare holds what fires to what is expected.
+func (a alertTest) compare(alerts []Alert) error {
+	var got, want []string
+	for _, x := range alerts {
+		if x.Firing && x.Name == a.Name {
+			got = append(got, x.Labels.String()+" with "+x.Annotations.String())
+		}
+	}
+	for _, w := range a.Want {
+		b := labels.NewBuilder(labels.FromMap(w.Labels))
+		b.Set(labels.AlertName, a.Name)
+		want = append(want, b.Labels().String()+" with "+labels.FromMap(w.Annotations).String())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("alert %s at %s: fires\n  %s\nwant\n  %s", a.Name, a.At, orNothing(got), orNothing(want))
+	}
+	return nil
+}
+
+func orNothing(lines []string) string {
+	if len(lines) == 0 {
+		return "nothing"
+	}
+	return strings.Join(lines, "\n  ")
+}
+
+type queryTest struct {
+	Expr string         `yaml:"expr"`
+	At   model.Duration `yaml:"eval_time"`
+	Want []wantedSample `yaml:"exp_samples"`
+}
+
+type wantedSample struct {
+	Labels    string  `yaml:"labels"`
+	Value     float64 `yaml:"value"`
+	Histogram string  `yaml:"histogram"` // instead of the value
+}
+
+// tested is a sample in the form in which promtool compares it.
+type tested struct {
+	labels    labels.Labels
+	value     float64
+	histogram string // empty when it is a value
+}
+
+func (s tested) String() string {
+	if s.histogram != "" {
+		return s.labels.String() + " " + s.histogram
+	}
+	return s.labels.String() + " " + strconv.FormatFloat(s.value, 'g', -1, 64)
+}
+
+func (q queryTest) run(ctx context.Context, lab *Lab, at time.Time, fuzzy bool) error {
+	found, err := lab.Query(ctx, q.Expr, at)
+	if err != nil {
+		return err
+	}
+	var got, want []tested
+	for _, s := range found {
+		t := tested{labels: s.Metric, value: s.F}
+		if s.H != nil {
+			t.histogram = s.H.TestExpression()
+		}
+		got = append(got, t)
+	}
+	for _, w := range q.Want {
+		t, err := w.parse()
+		if err != nil {
+			return fmt.Errorf("%s at %s: expected sample %s: %w", q.Expr, q.At, w.Labels, err)
+		}
+		want = append(want, t)
+	}
+	byLabels := func(a, b tested) int { return labels.Compare(a.labels, b.labels) }
+	slices.SortFunc(got, byLabels)
+	slices.SortFunc(want, byLabels)
+	same := func(a, b tested) bool {
+		return labels.Equal(a.labels, b.labels) && a.histogram == b.histogram && sameValue(a.value, b.value, fuzzy)
+	}
+	if !slices.EqualFunc(got, want, same) {
+		return fmt.Errorf("%s at %s: got %v, want %v", q.Expr, q.At, got, want)
+	}
+	return nil
+}
+
+func (w wantedSample) parse() (tested, error) {
+	l, err := newParser().ParseMetric(w.Labels)
+	if err != nil {
+		return tested{}, fmt.Errorf("labels: %w", err)
+	}
+	t := tested{labels: l, value: w.Value}
+	if w.Histogram == "" {
+		return t, nil
+	}
+	_, values, err := newParser().ParseSeriesDesc("{} " + w.Histogram)
+	if err != nil {
+		return tested{}, fmt.Errorf("histogram: %w", err)
+	}
+	if len(values) != 1 || values[0].Histogram == nil {
+		return tested{}, fmt.Errorf("histogram %s: write one, as in {{count:2 sum:3 buckets:[1 1]}}", w.Histogram)
+	}
+	t.histogram = values[0].Histogram.TestExpression()
+	return t, nil
+}
+
+// sameValue compares as promtool does: NaN equals nothing, and fuzzy allows the
+// next number up or down.
+func sameValue(a, b float64, fuzzy bool) bool {
+	return a == b || fuzzy && (math.Nextafter(a, math.Inf(-1)) == b || math.Nextafter(a, math.Inf(1)) == b)
+}

@@ -1,0 +1,321 @@
+package grafana_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/push/grafana"
+)
+
+// server is a Grafana that keeps what it is sent and fails as it is told.
+type server struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	requests []sent
+	failures []answer          // given first, one a request
+	boards   map[string]string // uid to the answer about it
+}
+
+type sent struct {
+	Method, Path, Query, Auth, Type string
+	Body                            map[string]any
+}
+
+type answer struct {
+	status int
+	body   string
+	header map[string]string
+}
+
+func newServer(t *testing.T, failures ...answer) *server {
+	t.Helper()
+	s := &server{failures: failures, boards: map[string]string{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.handle))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) handle(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := sent{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Auth: r.Header.Get("Authorization"), Type: r.Header.Get("Content-Type")}
+	if src, _ := io.ReadAll(r.Body); len(src) > 0 {
+		if err := json.Unmarshal(src, &got.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	s.requests = append(s.requests, got)
+	reply := answer{status: http.StatusOK}
+	switch key := r.Method + " " + r.URL.Path; {
+	case len(s.failures) > 0:
+		reply, s.failures = s.failures[0], s.failures[1:]
+	case key == "GET /api/health":
+		reply.body = `{"database":"ok","version":"13.2.3"}`
+	case key == "GET /api/folders":
+		reply.body = `[{"uid":"shop-uid","title":"Shop"}]`
+	case key == "POST /api/folders":
+		reply.body = `{"uid":"made","title":"x"}`
+	case key == "POST /api/dashboards/db":
+		reply.body = `{"status":"success","url":"/d/orders-overview/orders"}`
+	case s.boards[r.URL.Path] != "":
+		reply.body = s.boards[r.URL.Path]
+	default:
+		reply = answer{status: http.StatusNotFound, body: `{"message":"Not found"}`}
+	}
+	for name, value := range reply.header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(reply.status)
+	fmt.Fprint(w, reply.body)
+}
+
+// client talks to the server and notes how long it would have waited.
+func (s *server) client(t *testing.T, token string) (*grafana.Client, *[]time.Duration) {
+	t.Helper()
+	var waits []time.Duration
+	c, err := grafana.New(push.Options{URL: s.URL, Token: token, Wait: func(ctx context.Context, d time.Duration) error {
+		waits = append(waits, d)
+		return ctx.Err()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, &waits
+}
+
+const board = `{"id":7,"uid":"orders-overview","title":"orders / Overview","version":3,"panels":[]}`
+
+func TestSaveSendsWhatGrafanaWants(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	c, _ := s.client(t, "secret\n")
+	url, err := c.Save(t.Context(), grafana.Board{JSON: []byte(board), FolderUID: "shop-uid", Message: "why"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := s.URL + "/d/orders-overview/orders"; url != want {
+		t.Errorf("address %s, want %s", url, want)
+	}
+	want := []sent{{
+		Method: "POST", Path: "/api/dashboards/db", Auth: "Bearer secret", Type: "application/json",
+		Body: map[string]any{
+			"dashboard": map[string]any{"id": nil, "uid": "orders-overview", "title": "orders / Overview", "panels": []any{}},
+			"folderUid": "shop-uid", "overwrite": true, "message": "why",
+		},
+	}}
+	if diff := cmp.Diff(want, s.requests); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFoldersAreFoundBeforeTheyAreMade(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	c, _ := s.client(t, "")
+	if uid, err := c.Folder(t.Context(), "Shop"); uid != "shop-uid" || err != nil {
+		t.Errorf("got %q, %v", uid, err)
+	}
+	if uid, err := c.Folder(t.Context(), "New"); uid != "made" || err != nil {
+		t.Errorf("got %q, %v", uid, err)
+	}
+	last := s.requests[len(s.requests)-1]
+	if last.Method != "POST" || last.Body["title"] != "New" || last.Auth != "" {
+		t.Errorf("sent %+v", last)
+	}
+	if len(s.requests) != 3 {
+		t.Errorf("%d requests, want two lists and one new folder", len(s.requests))
+	}
+}
+
+func TestFindTellsWhatWouldBeReplaced(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.boards["/api/dashboards/uid/orders-slo"] = `{"meta":{"provisioned":true,"folderUid":"f"},"dashboard":{}}`
+	c, _ := s.client(t, "")
+	for uid, want := range map[string]grafana.Existing{
+		"orders-slo": {Found: true, Provisioned: true, FolderUID: "f"},
+		"other":      {},
+	} {
+		if got, err := c.Find(t.Context(), uid); got != want || err != nil {
+			t.Errorf("%s: got %+v, %v, want %+v", uid, got, err, want)
+		}
+	}
+}
+
+func TestWhatMayPassIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]answer{
+		"too many requests": {status: 429, header: map[string]string{"Retry-After": "7"}},
+		"a broken balancer": {status: 502, body: "<html>"},
+		"a restart":         {status: 503},
+		"a fault":           {status: 500, body: `{"message":"database is locked"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, failure, failure)
+			c, waits := s.client(t, "")
+			if version, err := c.Version(t.Context()); version != "13.2.3" || err != nil {
+				t.Fatalf("got %q, %v", version, err)
+			}
+			if len(*waits) != 2 || len(s.requests) != 3 {
+				t.Errorf("%d requests and waits of %v", len(s.requests), *waits)
+			}
+			if failure.status == 429 && (*waits)[0] != 7*time.Second {
+				t.Errorf("waited %v although the server asked for 7s", (*waits)[0])
+			}
+		})
+	}
+}
+
+func TestItGivesUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	down := answer{status: 503}
+	s := newServer(t, down, down, down, down, down, down)
+	c, waits := s.client(t, "")
+	_, err := c.Version(t.Context())
+	const want = "ask for the version: grafana says 503: try again later, then look at Grafana's log (tried 5 times)"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if len(*waits) != 4 {
+		t.Errorf("waited %v", *waits)
+	}
+	for i, wait := range *waits {
+		if most := 500 * time.Millisecond << i; wait > most || wait < most/2 {
+			t.Errorf("pause %d is %v, want between %v and %v", i, wait, most/2, most)
+		}
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Close()
+	c, waits := s.client(t, "")
+	_, err := c.Version(t.Context())
+	if err == nil || !strings.HasSuffix(err.Error(), "is Grafana running there? (tried 5 times)") || len(*waits) != 4 {
+		t.Errorf("got %v after waits of %v", err, *waits)
+	}
+}
+
+func TestItStopsWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, answer{status: 503}, answer{status: 503})
+	ctx, stop := context.WithCancelCause(t.Context())
+	enough := errors.New("the user had enough")
+	c, err := grafana.New(push.Options{URL: s.URL, Wait: func(ctx context.Context, _ time.Duration) error {
+		stop(enough)
+		return ctx.Err()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Version(ctx); !errors.Is(err, enough) || len(s.requests) != 1 {
+		t.Errorf("got %v after %d requests", err, len(s.requests))
+	}
+}
+
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		token string
+		give  answer
+		want  string
+	}{
+		"no token": {"", answer{status: 401, body: `{"message":"Unauthorized"}`},
+			"grafana says 401 (Unauthorized): it wants a token; make one for a service account with the role Editor and set GRAFANA_TOKEN or --token-file"},
+		"wrong token": {"x", answer{status: 401, body: `{"message":"Invalid API key"}`},
+			"grafana says 401 (Invalid API key): the token is wrong or has expired; make a new one for a service account and set GRAFANA_TOKEN or --token-file"},
+		"weak token": {"x", answer{status: 403, body: `{"message":"Access denied"}`},
+			"grafana says 403 (Access denied): the token may not do this; give its service account the role Editor, or Edit on the folder"},
+		"wrong address": {"x", answer{status: 404, body: "<html>"},
+			"grafana says 404: there is no such thing at URL; check the address, its path included"},
+		"same title": {"x", answer{status: 412, body: `{"status":"name-exists","message":"exists"}`},
+			"grafana says 412 (exists): another board of the folder has this title; rename or delete that one, or choose another --folder"},
+		"same moment": {"x", answer{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
+			"grafana says 412 (changed): somebody changed the board at the same moment; push again"},
+		"of a plugin": {"x", answer{status: 412, body: `{"status":"plugin-dashboard"}`},
+			"grafana says 412: the board belongs to a plugin; give yours another uid"},
+		"provisioned": {"x", answer{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
+			"grafana says 400 (Cannot save provisioned dashboard): it loads this board from a file; change the file that provisions it, or remove the provider first"},
+		"old": {"x", answer{status: 400, body: `{"message":"bad request data"}`},
+			"grafana says 400 (bad request data): the board is not what this Grafana takes; boards are made for version 11 and newer"},
+		"moved": {"x", answer{status: 302, header: map[string]string{"Location": "/login"}},
+			"grafana says 302: it is served at /login; use that address"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, tc.give)
+			c, waits := s.client(t, tc.token)
+			_, err := c.Save(t.Context(), grafana.Board{JSON: []byte(board)})
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			want := "save board orders-overview: " + strings.ReplaceAll(tc.want, "URL", s.URL)
+			if err.Error() != want {
+				t.Errorf("got  %s\nwant %s", err, want)
+			}
+			if len(*waits) != 0 || len(s.requests) != 1 {
+				t.Errorf("it was tried again: %v", *waits)
+			}
+		})
+	}
+}
+
+func TestAddressesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"grafana.acme.test":      `grafana address "grafana.acme.test" is no address; write one such as https://grafana.acme.test`,
+		"ftp://x":                `grafana address "ftp://x" is no address; write one such as https://grafana.acme.test`,
+		"https://me:secret@acme": "grafana address holds a user; leave it out and use a token of a service account",
+	} {
+		if _, err := grafana.New(push.Options{URL: address}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", address, err, want)
+		}
+	}
+}
+
+func TestSomethingElseAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		"<html>":          "ask for the version: the answer of URL is not Grafana's: invalid character '<' looking for beginning of value; check the address",
+		`{"status":"up"}`: "ask for the version: what answers at URL is not Grafana; check the address",
+	} {
+		s := newServer(t, answer{status: 200, body: body})
+		c, _ := s.client(t, "")
+		if _, err := c.Version(t.Context()); err == nil || err.Error() != strings.ReplaceAll(want, "URL", s.URL) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestFilesThatAreNoBoards(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		`{`:                       "no dashboard JSON: unexpected end of JSON input",
+		`[]`:                      "no dashboard JSON: it holds an array where a board has something else",
+		`{"title":"x"}`:           "it has no uid, so that each push would make another board; set one",
+		`{"uid":"x"}`:             "it has no title, which Grafana wants; set one",
+		`{"kind":"Dashboard"}`:    "it is a resource of the newer kind; push takes classic dashboard JSON",
+		`{"uid":"x","title":"y"}`: "",
+	} {
+		_, err := grafana.ReadHead([]byte(src))
+		if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
+			t.Errorf("%s: got %s, want %s", src, got, want)
+		}
+	}
+}

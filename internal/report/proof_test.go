@@ -1,0 +1,283 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
+)
+
+// nasty is what a database or a file may say: an escape sequence that clears the
+// screen, one that sets the title, a text that runs backwards, bytes that are no
+// text, and the markup of every form of the report.
+const nasty = "\x1b[2J\x1b]0;owned\x07 | <b>&amp;]]> ```\n## @all #1 \u202Egnp.exe \xff\x00 [x](http://y)\r\n~~~ \\| done"
+
+func sample() report.Report {
+	var b report.Book
+	b.Holdf("service", "it starts", "started with a trace ratio of %d", 1)
+	b.Add(
+		report.Proof{
+			Section: "boards", Claim: "panel Requests, target A", Status: report.Fails, File: "observability/boards/orders.json", Line: 120,
+			Detail: "no data: metric http_server_request_total does not exist; did you mean http_server_requests_total?",
+		},
+		report.Proof{Section: "boards", Claim: "panel Shop | sales, target B", Status: report.Foreign, File: "observability/boards/own/shop.json", Detail: "a query of mysql, which is not looked at here"},
+		report.Proof{Section: "boards", Claim: "panel Errors, target A", Status: report.Holds, Detail: "3 series"},
+		report.Proof{Section: "links", Claim: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
+		report.Proof{Section: "service", Claim: "it says: " + nasty, Status: report.Fails, Detail: "it ended with exit status 2\n" + nasty},
+	)
+	b.SetDrill([]report.Row{
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.002, Slack: 53, Holds: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.002, Predicted: fires(129600, 10800), Measured: fires(129721.4, 10920), Slack: 150, Holds: true},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.1, Predicted: fires(518, 257), Measured: fires(563, 308), Slack: 53, Holds: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.1, Predicted: fires(2592, 0), Slack: 150},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 1, Predicted: fires(52, 296), Measured: report.Moment{Fires: true, After: 83, Unresolved: true}, Slack: 53},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 1, Measured: fires(-3, 59), Slack: 150},
+	}, report.Cost{Series: 60, SamplesPerSecond: 327.3, Objectives: 2, Limit: 200})
+	return b.Report("orders", 51149*time.Millisecond)
+}
+
+func fires(after, resolves float64) report.Moment {
+	return report.Moment{Fires: true, After: after, Resolves: resolves}
+}
+
+func unpainted(_ report.Status, text string) string { return text }
+
+func TestReportsAreWrittenAsTheyWereReviewed(t *testing.T) {
+	t.Parallel()
+	holding := sample()
+	holding.Proofs, holding.Drill = holding.Proofs[:1], holding.Drill[:3]
+	for name, r := range map[string]report.Report{"fails": sample(), "holds": holding} {
+		for ending, write := range map[string]func(io.Writer) error{
+			".txt": func(w io.Writer) error { return r.WriteText(w, unpainted) },
+			".md":  r.WriteMarkdown,
+			".xml": r.WriteJUnit,
+			".json": func(w io.Writer) error {
+				enc := json.NewEncoder(w)
+				enc.SetIndent("", "  ")
+				return enc.Encode(r)
+			},
+		} {
+			t.Run(name+ending, func(t *testing.T) {
+				t.Parallel()
+				var out bytes.Buffer
+				if err := write(&out); err != nil {
+					t.Fatal(err)
+				}
+				golden.Compare(t, "testdata/"+name+ending, out.Bytes())
+			})
+		}
+	}
+}
+
+// What a terminal, an XML reader and a pull request would act on is shown instead.
+func TestWhatOthersSaidCannotAct(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	var text, markdown, junit bytes.Buffer
+	if err := errors.Join(r.WriteText(&text, unpainted), r.WriteMarkdown(&markdown), r.WriteJUnit(&junit)); err != nil {
+		t.Fatal(err)
+	}
+	for name, out := range map[string]string{"text": text.String(), "markdown": markdown.String(), "junit": junit.String()} {
+		for _, r := range out {
+			if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == '\u202e' || r == '\ufffd' {
+				t.Errorf("%s holds %q", name, r)
+			}
+		}
+		if !strings.Contains(out, `\x1b[2J`) || !strings.Contains(out, `\u202e`) {
+			t.Errorf("%s does not show what was said", name)
+		}
+	}
+	wantMarkdown(t, markdown.String())
+	wantJUnit(t, junit.Bytes(), r)
+}
+
+func TestFailuresNameTheirFileAndLine(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	var text, markdown, junit bytes.Buffer
+	if err := errors.Join(r.WriteText(&text, unpainted), r.WriteMarkdown(&markdown), r.WriteJUnit(&junit)); err != nil {
+		t.Fatal(err)
+	}
+	for out, want := range map[string]string{
+		text.String():     "\nfails observability/boards/orders.json:120: panel Requests, target A\n    no data: ",
+		markdown.String(): "\n- fails: `observability/boards/orders.json:120`: `panel Requests, target A`\n",
+		junit.String():    `file="observability/boards/orders.json" line="120"`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	holds, fails, foreign := report.Proof{Status: report.Holds}, report.Proof{Status: report.NotRun}, report.Proof{Status: report.Foreign}
+	for _, tc := range []struct {
+		name   string
+		proofs []report.Proof
+		want   string
+	}{
+		{"everything holds", []report.Proof{holds, holds}, "shop: all 2 proofs hold in 0.0 s"},
+		{"one holds", []report.Proof{holds}, "shop: 1 proof holds in 0.0 s"},
+		{"what was not run fails", []report.Proof{holds, fails}, "shop: 1 of 2 proofs fail in 0.0 s"},
+		{"what is foreign neither holds nor fails", []report.Proof{holds, foreign}, "shop: 1 proof holds, 1 not looked at in 0.0 s"},
+		{"nothing is no success", nil, "shop: nothing was proven in 0.0 s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := (report.Report{Service: "shop", Proofs: tc.proofs}).WriteText(&out, unpainted); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(out.String(), "\n"+tc.want+"\n") {
+				t.Errorf("got %q, want %q", out.String(), tc.want)
+			}
+		})
+	}
+}
+
+func TestDurationsAreReadable(t *testing.T) {
+	t.Parallel()
+	for seconds, want := range map[float64]string{
+		0: "0s", 0.4: "0s", 52.6: "53s", 59.9: "1m0s", 83: "1m23s", 3599.4: "59m59s", 3599.6: "1h0m", 13020: "3h37m", 129721.4: "36h2m", -7: "-7s",
+	} {
+		r := report.Report{Drill: []report.Row{{Alert: "A", ErrorShare: 1, Predicted: fires(seconds, 1), Measured: fires(seconds, 1), Holds: true}}}
+		var out bytes.Buffer
+		if err := r.WriteText(&out, unpainted); err != nil {
+			t.Fatal(err)
+		}
+		row := strings.Split(out.String(), "\n")[2]
+		if got := strings.Fields(row); len(got) != 2 || got[1] != want {
+			t.Errorf("%v s: got %q, want %q", seconds, row, want)
+		}
+	}
+}
+
+// broken writes up to a number of bytes.
+type broken struct{ left int }
+
+func (b *broken) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errors.New("the disk is full")
+	}
+	return len(p), nil
+}
+
+func TestADiskThatFillsUpIsAnError(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	for name, write := range map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return r.WriteText(w, unpainted) }, "markdown": r.WriteMarkdown, "junit": r.WriteJUnit,
+	} {
+		for _, after := range []int{0, 30, 300} {
+			if err := write(&broken{after}); err == nil {
+				t.Errorf("%s on a disk for %d bytes: no error", name, after)
+			}
+		}
+	}
+}
+
+func FuzzReports(f *testing.F) {
+	f.Add("boards", "panel x", nasty, "a.json", 3, nasty, 0.5)
+	f.Add("a|b", "`", "```\n~~~", "", 0, "`|`", -1.0)
+	f.Add("", "", "", "\n", -1, "", 0.0)
+	f.Fuzz(func(t *testing.T, section, claim, detail, file string, line int, alert string, share float64) {
+		r := report.Report{
+			Service: claim,
+			Proofs: []report.Proof{
+				{Section: section, Claim: claim, Status: report.Fails, Detail: detail, File: file, Line: line},
+				{Section: section, Claim: detail, Status: report.Foreign, Detail: claim},
+				{Section: "other", Claim: file, Status: report.Holds, Detail: detail},
+			},
+			Drill: []report.Row{{Alert: alert, Objective: claim, ErrorShare: share, Predicted: fires(share, 1), Measured: fires(1, share)}, {Alert: "other", ErrorShare: 1}},
+			Cost:  &report.Cost{Objectives: 1, SamplesPerSecond: share},
+		}
+		var junit, markdown, text bytes.Buffer
+		if err := errors.Join(r.WriteJUnit(&junit), r.WriteMarkdown(&markdown), r.WriteText(&text, unpainted)); err != nil {
+			t.Fatal(err)
+		}
+		wantJUnit(t, junit.Bytes(), r)
+		wantMarkdown(t, markdown.String())
+	})
+}
+
+// wantJUnit wants well-formed XML with a case for each proof.
+func wantJUnit(t *testing.T, raw []byte, r report.Report) {
+	t.Helper()
+	var doc struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Suites   []struct {
+			Cases []struct {
+				Failure *struct{} `xml:"failure"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(raw, &doc); err != nil {
+		t.Fatalf("%v\n%s", err, raw)
+	}
+	cases, failures := 0, 0
+	for _, s := range doc.Suites {
+		for _, c := range s.Cases {
+			cases++
+			if c.Failure != nil {
+				failures++
+			}
+		}
+	}
+	if cases != len(r.Proofs) || doc.Tests != cases || failures != r.Failures() || doc.Failures != failures {
+		t.Errorf("%d cases and %d failures of %d and %d\n%s", cases, failures, len(r.Proofs), r.Failures(), raw)
+	}
+}
+
+// wantMarkdown wants every row of a table to have the columns of its head, every
+// block of code to end, and nothing outside of both that could be markup of
+// somebody else.
+func wantMarkdown(t *testing.T, text string) {
+	t.Helper()
+	fence, columns := "", 0
+	for n, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimLeft(line, " ")
+		ticks := len(trimmed) - len(strings.TrimLeft(trimmed, "`"))
+		switch {
+		case fence != "":
+			if trimmed == fence || ticks >= len(fence) && strings.Trim(trimmed, "`") == "" {
+				if trimmed != fence {
+					t.Errorf("line %d ends a block of code from inside: %q", n+1, line)
+				}
+				fence = ""
+			}
+		case strings.HasPrefix(line, "  ") && ticks >= 3:
+			fence = strings.Repeat("`", ticks)
+			if trimmed != fence+"text" {
+				t.Errorf("line %d: %q", n+1, line)
+			}
+		case strings.HasPrefix(line, "|"):
+			if got := strings.Count(line, "|"); columns == 0 {
+				columns = got
+			} else if got != columns {
+				t.Errorf("line %d has %d bars, its table %d: %q", n+1, got, columns, line)
+			}
+			continue
+		}
+		columns = 0
+	}
+	if fence != "" {
+		t.Errorf("a block of code does not end:\n%s", text)
+	}
+}
+
+func TestSectionsComeInTheOrderOfTheirFirstProof(t *testing.T) {
+	t.Parallel()
+	if got := fmt.Sprint(sample().Sections()); got != "[service boards links]" {
+		t.Error(got)
+	}
+}

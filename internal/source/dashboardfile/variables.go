@@ -1,0 +1,94 @@
+package dashboardfile
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// grafanaVariable is $name, ${name}, ${name:format} or [[name]].
+var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}|\$[A-Za-z_][A-Za-z0-9_]*|\[\[[A-Za-z_][A-Za-z0-9_]*(:[^\]]*)?\]\]`)
+
+// Chosen stands for what a reader of the board chooses. As a number it may stand
+// anywhere in PromQL, inside of a text too, and nobody would write it.
+const Chosen = "1737291"
+
+// PromQL puts a value for each variable of Grafana, so that the query parses:
+// five minutes for the built-in ones, which are intervals, else [Chosen].
+func PromQL(query string) string { return fillIn(query, Chosen) }
+
+func fillIn(query, chosen string) string {
+	return grafanaVariable.ReplaceAllStringFunc(query, func(v string) string {
+		if builtIn(v) {
+			return "5m"
+		}
+		return chosen
+	})
+}
+
+func variableName(v string) string {
+	name, _, _ := strings.Cut(strings.Trim(v, "${}[]"), ":")
+	return name
+}
+
+func builtIn(v string) bool {
+	name := variableName(v)
+	return strings.HasPrefix(name, "__") && name != "__all"
+}
+
+// quoted is a text in a query.
+var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+
+// WithoutTexts replaces the texts of a query by blanks of the same length.
+func WithoutTexts(query string) string {
+	return quoted.ReplaceAllStringFunc(query, func(text string) string { return strings.Repeat(" ", len(text)) })
+}
+
+// Free says whether a variable outside of texts may stand for any part of the
+// query, so that nobody knows whether it parses.
+func Free(query string) bool {
+	return slices.ContainsFunc(grafanaVariable.FindAllString(WithoutTexts(query), -1), func(v string) bool { return !builtIn(v) })
+}
+
+// ParsePromQL reads a query with the variables of Grafana in it, each taken for a
+// number, or all of them for names.
+func ParsePromQL(query string) (parser.Expr, error) {
+	p := parser.NewParser(parser.Options{})
+	tree, err := p.ParseExpr(PromQL(query))
+	if err == nil {
+		return tree, nil
+	}
+	if tree, errNames := p.ParseExpr(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
+		return tree, nil
+	}
+	return nil, err // the parser gives a part of the tree beside an error
+}
+
+// Varies says whether a part of a query that [PromQL] gave has a choice in it.
+func Varies(text string) bool { return strings.Contains(text, Chosen) }
+
+// queryFunction is a call in the query of a variable.
+var queryFunction = regexp.MustCompile(`(?s)^\s*(label_values|query_result|label_names|metrics)\s*\((.*)\)\s*$`)
+
+// variableLabel is what label_values asks for, behind the last comma.
+var variableLabel = regexp.MustCompile(`(?s)^(?:(.*),)?\s*([A-Za-z_][A-Za-z0-9_]*)\s*$`)
+
+// PromQL is the query of a variable of Prometheus as PromQL, with the label whose
+// values it offers. Both may be empty.
+func (v Variable) PromQL() (expr, label string) {
+	m := queryFunction.FindStringSubmatch(v.Query)
+	if v.Type != "query" || !v.Datasource.Prometheus() || m == nil {
+		return "", ""
+	}
+	switch m[1] {
+	case "query_result":
+		return strings.TrimSpace(m[2]), ""
+	case "label_values":
+		if parts := variableLabel.FindStringSubmatch(m[2]); parts != nil {
+			return strings.TrimSpace(parts[1]), parts[2]
+		}
+	}
+	return "", ""
+}

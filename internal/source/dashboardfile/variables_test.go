@@ -1,0 +1,78 @@
+package dashboardfile_test
+
+import (
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+func TestVariablesGetAValue(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, query, want string }{
+		{"an interval", "rate(x[$__rate_interval])", "rate(x[5m])"},
+		{"a choice in a text", `x{a=~"$a",b="${b:regex}",c="[[c]]"}`, `x{a=~"1737291",b="1737291",c="1737291"}`},
+		{"a number", "topk($n, x)", "topk(1737291, x)"},
+		{"none", `x{a=~"b$"}`, `x{a=~"b$"}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if got := dashboardfile.PromQL(tc.query); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestQueriesOfVariables(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, query, expr, label string }{
+		{"values of a label of a metric", `label_values(up{job="a",b=~"$b"}, instance)`, `up{job="a",b=~"$b"}`, "instance"},
+		{"values of a label of any metric", "label_values(instance)", "", "instance"},
+		{"a query", "query_result(topk(3, up))", "topk(3, up)", ""},
+		{"names of metrics", "metrics(.*)", "", ""},
+		{"nothing known", "up", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			expr, label := dashboardfile.Variable{Type: "query", Query: tc.query}.PromQL()
+			if expr != tc.expr || label != tc.label {
+				t.Errorf("got %q, %q", expr, label)
+			}
+		})
+	}
+	if expr, label := (dashboardfile.Variable{Type: "custom", Query: "label_values(a)"}).PromQL(); expr != "" || label != "" {
+		t.Errorf("a list of values is no query: %q, %q", expr, label)
+	}
+}
+
+// A variable outside of a text may stand for a number or a name.
+func TestQueriesParseWithVariablesInThem(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct{ parses, free bool }{
+		`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`: {true, true},
+		`topk($n, x)`:                           {true, true},
+		`max(${metric}{job="a"})`:               {true, true},
+		`x{job="$job"} > 5 # $threshold`:        {true, true},
+		`x $operator y`:                         {false, true},
+		`sum(x{slo="$slo"}[$__rate_interval])`:  {false, false},
+		"x{a=`$b`, c='$d', e=\"\\\"$f\"} > 5m)": {false, false},
+	} {
+		if _, err := dashboardfile.ParsePromQL(query); (err == nil) != want.parses || dashboardfile.Free(query) != want.free {
+			t.Errorf("%s: %v, free %v", query, err, dashboardfile.Free(query))
+		}
+	}
+}
+
+func FuzzParsePromQL(f *testing.F) {
+	f.Add(`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`)
+	f.Add("a{b=`$c`,d='\\'[[e]]'}")
+	f.Add("0X")
+	f.Fuzz(func(t *testing.T, query string) {
+		if got := dashboardfile.WithoutTexts(query); len(got) != len(query) {
+			t.Errorf("%q without texts is %q", query, got)
+		}
+		if tree, err := dashboardfile.ParsePromQL(query); (tree == nil) == (err == nil) {
+			t.Errorf("%q: %v, %v", query, tree, err)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package exposition_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/templates"
+)
+
+const text = `# HELP jobs_total Jobs that ran.
+# TYPE jobs_total counter
+jobs_total{kind="mail"} 5
+jobs_total{kind="print",room="1"} 5
+# TYPE queue_length gauge
+queue_length 3
+# TYPE wait_seconds histogram
+wait_seconds_bucket{queue="a",le="0.5"} 1
+wait_seconds_bucket{queue="a",le="1"} 1
+wait_seconds_bucket{queue="a",le="+Inf"} 2
+wait_seconds_sum{queue="a"} 3
+wait_seconds_count{queue="a"} 2
+# TYPE size_bytes summary
+size_bytes{quantile="0.5"} 1
+size_bytes_sum 1
+size_bytes_count 1
+odd 1
+`
+
+const openMetrics = `# TYPE jobs counter
+# UNIT wait_seconds seconds
+# TYPE wait_seconds gauge
+# TYPE build info
+jobs_total{kind="mail"} 5 # {trace_id="x"} 1
+jobs_created{kind="mail"} 1
+wait_seconds 3
+build_info{version="1"} 1
+# EOF
+`
+
+func TestMetricsOfAPage(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, src string
+		want      []templates.Metric
+	}{
+		{"the text format", text, []templates.Metric{
+			{Name: "jobs_total", Type: "counter", Help: "Jobs that ran.", Labels: []string{"kind", "room"}},
+			{Name: "odd", Labels: []string{}},
+			{Name: "queue_length", Type: "gauge", Labels: []string{}},
+			{Name: "size_bytes", Type: "summary", Labels: []string{}},
+			{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.5, 1}},
+		}},
+		{"OpenMetrics", openMetrics, []templates.Metric{
+			{Name: "build_info", Type: "gauge", Labels: []string{"version"}},
+			{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}},
+			{Name: "wait_seconds", Type: "gauge", Unit: "seconds", Labels: []string{}},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := exposition.Parse("page", []byte(tc.src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got.Metrics); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, src, want string }{
+		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics"},
+		{"nothing", "", "page: the page shows no metric; give the page that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"Found\": invalid syntax while parsing: \"Not Found\"; give the page that Prometheus scrapes"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := exposition.Parse("page", []byte(tc.src))
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(text))
+	f.Add([]byte(openMetrics))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		signals, err := exposition.Parse("page", src)
+		if err == nil && len(signals.Metrics) == 0 {
+			t.Error("no metric and no error")
+		}
+	})
+}
+
+// A metric of several pages has what all of them show, and no type that one denies.
+func TestPagesAreMerged(t *testing.T) {
+	t.Parallel()
+	var pages []templates.Signals
+	for _, src := range []string{
+		"# TYPE a_total counter\na_total{x=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"1\"} 1\nw_sum 1\nw_count 1\n# TYPE odd gauge\nodd 1\n",
+		"# TYPE a_total counter\na_total{y=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"2\"} 1\nw_sum 1\nw_count 1\n# TYPE odd counter\nodd 1\n# TYPE only gauge\nonly 1\n",
+	} {
+		page, err := exposition.Parse("page", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page)
+	}
+	want := templates.Signals{Metrics: []templates.Metric{
+		{Name: "a_total", Type: "counter", Labels: []string{"x", "y"}},
+		{Name: "odd", Labels: []string{}},
+		{Name: "only", Type: "gauge", Labels: []string{}},
+		{Name: "w", Type: "histogram", Labels: []string{}, Bounds: []float64{1, 2}},
+	}}
+	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

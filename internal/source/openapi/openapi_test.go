@@ -1,0 +1,133 @@
+package openapi_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/source/openapi"
+)
+
+func TestOperationsOfTheExample(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile("../../../examples/orders/api/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := openapi.Parse(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, o := range d.Operations {
+		keys = append(keys, o.Key())
+	}
+	want := []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}", "PUT /v1/orders/{id}", "DELETE /v1/orders/{id}"}
+	if !slices.Equal(keys, want) {
+		t.Errorf("got %v, want %v", keys, want)
+	}
+	create, _ := d.Find("POST", "/v1/orders")
+	if got := string(create.ValidBody(1)); got != `{"name":"First order"}` {
+		t.Errorf("valid body: %s", got)
+	}
+	if got, ok := create.WrongBody(); !ok || string(got) != "{}" {
+		t.Errorf("wrong body: %s, %v", got, ok)
+	}
+	read, _ := d.Find("GET", "/v1/orders/{id}")
+	if got := read.Value(read.Params[0], 3); got != "019a0000-0000-7000-8000-000000000003" {
+		t.Errorf("id: %s", got)
+	}
+}
+
+// document wraps one schema.
+func document(schema string) []byte {
+	return []byte(`{"openapi":"3.1.0","components":{"schemas":{
+		"Self":{"type":"object","required":["next"],"properties":{"next":{"$ref":"#/components/schemas/Self"}}},
+		"Code":{"type":"string","enum":["A","B"]}}},
+		"paths":{"/x":{"post":{"requestBody":{"content":{"application/json":{"schema":` + schema + `}}}}}}}`)
+}
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, schema, want string }{
+		{"only what is required", `{"type":"object","required":["a"],"properties":{"a":{"type":"integer","minimum":3},"b":{"type":"string"}}}`, `{"a":3}`},
+		{"what is read only is left out", `{"type":"object","required":["a","id"],"properties":{"a":{"type":"boolean"},"id":{"type":"string","readOnly":true}}}`, `{"a":true}`},
+		{"references are followed", `{"$ref":"#/components/schemas/Code"}`, `"A"`},
+		{"the parts of allOf come together", `{"allOf":[{"type":"object","required":["a"],"properties":{"a":{"const":1}}},{"required":["b"],"properties":{"b":{"const":2}}}]}`, `{"a":1,"b":2}`},
+		{"the first of oneOf", `{"oneOf":[{"type":"integer","multipleOf":5},{"type":"string"}]}`, `5`},
+		{"an array holds what it must", `{"type":["array","null"],"minItems":2,"items":{"type":"string","pattern":"[A-Z]{2}[0-9]"}}`, `["AA0","AA0"]`},
+		{"lengths are kept", `{"type":"string","minLength":12}`, `"verify-7xxxx"`},
+		{"a short text stays short", `{"type":"string","maxLength":2}`, `"-7"`},
+		{"examples come first", `{"type":"string","format":"uuid","examples":["mine"]}`, `"mine"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := openapi.Parse(document(tc.schema))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(d.Operations[0].ValidBody(7)); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestASchemaThatHoldsItselfEnds(t *testing.T) {
+	t.Parallel()
+	d, err := openapi.Parse(document(`{"$ref":"#/components/schemas/Self"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Operations[0].ValidBody(1); !json.Valid(got) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestCollection(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/v1/orders/{id}":              "/v1/orders id",
+		"/v1/orders/{id}/lines":        "/v1/orders id",
+		"/v1/orders/{id}/lines/{line}": "/v1/orders/{id}/lines line",
+		"/v1/orders":                   " ",
+	} {
+		collection, param, _ := openapi.Collection(path)
+		if got := collection + " " + param; got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestWhatIsNoDocument(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{"", "[]", "{}", `{"openapi":"2.0"}`, "<html>"} {
+		if _, err := openapi.Parse([]byte(src)); err == nil || !strings.Contains(err.Error(), "not an OpenAPI document") {
+			t.Errorf("%q: %v", src, err)
+		}
+	}
+}
+
+// FuzzParse wants any document to be read without end or panic, and every body
+// that is made up to be JSON.
+func FuzzParse(f *testing.F) {
+	f.Add(string(document(`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/components/schemas/Self"}}}`)))
+	f.Fuzz(func(t *testing.T, src string) {
+		d, err := openapi.Parse([]byte(src))
+		if err != nil {
+			return
+		}
+		for _, o := range d.Operations {
+			if body := o.ValidBody(1); body != nil && !json.Valid(body) {
+				t.Errorf("%s: %s", o.Key(), body)
+			}
+			o.WrongBody()
+			for _, p := range o.Params {
+				o.Value(p, 1)
+				o.WrongValue(p)
+			}
+		}
+	})
+}

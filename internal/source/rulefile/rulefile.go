@@ -1,0 +1,238 @@
+// Package rulefile reads files of Prometheus rules, whoever wrote them, and tells
+// every mistake of a file at once with line and column.
+//
+// It reads what Prometheus reads, the keys that Mimir and Thanos add, and the
+// PrometheusRule resource that operators take.
+package rulefile
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
+)
+
+// File is one file of rules.
+type File struct {
+	Name   string
+	Groups []Group
+}
+
+// Group is evaluated in order, all at once.
+type Group struct {
+	Name                  string
+	Interval, QueryOffset time.Duration // 0 where the file leaves it to the server
+	Rules                 []Rule
+	Line                  int
+}
+
+// Rule records a series or raises an alert.
+type Rule struct {
+	Record, Alert       string // one of them
+	Expr                string
+	Tree                parser.Expr       // nil when Expr does not parse
+	For, KeepFiringFor  time.Duration     // 0 where the file does not say
+	Labels, Annotations map[string]string // labels of the group included
+	Line                int               // of the name
+
+	doc  *yamldoc.Document
+	path string
+}
+
+// Name says what the rule is, as in "alert OrdersDown".
+func (r Rule) Name() string {
+	if r.Record != "" {
+		return "record " + r.Record
+	}
+	return "alert " + r.Alert
+}
+
+// ExprPlace is the line and column of an offset into the expression.
+func (r Rule) ExprPlace(offset int) (line, column int) {
+	return r.doc.Place(r.path+".expr", offset)
+}
+
+// TextPlace is where the value of a key stands, as in annotations.summary.
+func (r Rule) TextPlace(key string) (line, column int) {
+	return r.doc.Place(r.path+"."+key, 0)
+}
+
+// source is the shape of a file. Keys that only other servers know are read and
+// left alone.
+type source struct {
+	Groups    []groupSource `yaml:"groups"`
+	Namespace string        `yaml:"namespace"` // Mimir
+}
+
+type groupSource struct {
+	Name        string            `yaml:"name"`
+	Interval    time.Duration     `yaml:"interval"`
+	QueryOffset time.Duration     `yaml:"query_offset"`
+	Limit       int               `yaml:"limit"`
+	Labels      map[string]string `yaml:"labels"`
+	Rules       []ruleSource      `yaml:"rules"`
+
+	SourceTenants   []string      `yaml:"source_tenants"`   // Mimir
+	EvaluationDelay time.Duration `yaml:"evaluation_delay"` // Mimir
+	Align           bool          `yaml:"align_evaluation_time_on_interval"`
+	PartialResponse string        `yaml:"partial_response_strategy"` // Thanos
+}
+
+type ruleSource struct {
+	Record        string            `yaml:"record"`
+	Alert         string            `yaml:"alert"`
+	Expr          string            `yaml:"expr"`
+	For           time.Duration     `yaml:"for"`
+	KeepFiringFor time.Duration     `yaml:"keep_firing_for"`
+	Labels        map[string]string `yaml:"labels"`
+	Annotations   map[string]string `yaml:"annotations"`
+}
+
+// Parse reads a file. What could be read is returned even beside an error, which
+// is a diagnostic.List, so that one mistake does not hide others.
+func Parse(name string, src []byte) (File, error) {
+	file := File{Name: name}
+	doc, err := yamldoc.Parse(name, src)
+	if err != nil {
+		if strings.Contains(err.Error(), "the file is empty") {
+			return file, nil // no rules are rules, too
+		}
+		return file, err
+	}
+	var s source
+	prefix := ""
+	if isResource(doc) {
+		prefix = "spec."
+		doc.DecodeKey("spec", &s)
+	} else {
+		doc.Decode(&s)
+	}
+	for i, g := range s.Groups {
+		file.Groups = append(file.Groups, group(doc, prefix+"groups["+strconv.Itoa(i)+"]", g))
+	}
+	return file, doc.Err()
+}
+
+func isResource(doc *yamldoc.Document) bool {
+	root := doc.Root()
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "kind" {
+			return root.Content[i+1].Value == "PrometheusRule"
+		}
+	}
+	return false
+}
+
+func group(doc *yamldoc.Document, path string, s groupSource) Group {
+	line, _ := doc.Place(path, 0)
+	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Line: line}
+	if s.Name == "" {
+		doc.Problemf(path, "the group has no name; give it one")
+	}
+	checkLabels(doc, path+".labels", s.Labels)
+	for i, r := range s.Rules {
+		rulePath := path + ".rules[" + strconv.Itoa(i) + "]"
+		if rule, ok := read(doc, rulePath, r); ok {
+			labels := maps.Clone(s.Labels)
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			maps.Copy(labels, r.Labels) // of the two the rule's own wins
+			rule.Labels = labels
+			g.Rules = append(g.Rules, rule)
+		}
+	}
+	return g
+}
+
+// read checks one rule. What is neither record nor alert is left out.
+func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
+	r := Rule{
+		Record: s.Record, Alert: s.Alert, Expr: s.Expr, For: s.For, KeepFiringFor: s.KeepFiringFor, Annotations: s.Annotations, doc: doc, path: path,
+	}
+	switch {
+	case s.Record == "" && s.Alert == "":
+		doc.Problemf(path, "the rule has neither record nor alert; write one of them")
+		return r, false
+	case s.Record != "" && s.Alert != "":
+		doc.Problemf(path, "the rule has record and alert; make two rules of it")
+		return r, false
+	case s.Record != "":
+		checkRecord(doc, path, s)
+		r.Line, _ = doc.Place(path+".record", 0)
+	default:
+		r.Line, _ = doc.Place(path+".alert", 0)
+	}
+	checkLabels(doc, path+".labels", s.Labels)
+	checkLabels(doc, path+".annotations", s.Annotations)
+	for key, d := range map[string]time.Duration{"for": s.For, "keep_firing_for": s.KeepFiringFor} {
+		if d < 0 {
+			doc.Problemf(path+"."+key, "a duration below zero; write one such as 5m")
+		}
+	}
+	if strings.TrimSpace(s.Expr) == "" {
+		doc.Problemf(path, "the rule has no expr; write what it is to evaluate")
+		return r, true
+	}
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(s.Expr)
+	if err != nil {
+		problem(doc, path+".expr", err)
+		return r, true
+	}
+	r.Tree = tree
+	return r, true
+}
+
+func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
+	if !model.LegacyValidation.IsValidMetricName(s.Record) {
+		doc.Problemf(path+".record", "%q is no name of a metric; use letters, digits, underscores and colons", s.Record)
+	}
+	if s.For != 0 || s.KeepFiringFor != 0 || len(s.Annotations) > 0 {
+		doc.Problemf(path, "for, keep_firing_for and annotations belong to alerts; a recorded series has none")
+	}
+}
+
+func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if !model.LegacyValidation.IsValidLabelName(name) || name == model.MetricNameLabel {
+			doc.Problemf(path+"."+name, "%q is no name of a label; use letters, digits and underscores", name)
+		}
+	}
+}
+
+// problem reports where in the file the parser stumbled.
+func problem(doc *yamldoc.Document, path string, err error) {
+	message, offset := Explain(err)
+	doc.ProblemAtf(path, offset, "%s", message)
+}
+
+// Explain says what is wrong with a query, and at which byte.
+func Explain(err error) (message string, offset int) {
+	message = err.Error()
+	first := (*parser.ParseErr)(nil)
+	if list := (parser.ParseErrors)(nil); errors.As(err, &list) && len(list) > 0 {
+		first = &list[0]
+	} else if !errors.As(err, &first) {
+		return "not PromQL: " + message, 0
+	}
+	message, offset = first.Err.Error(), int(first.PositionRange.Start)
+	if name, found := strings.CutPrefix(message, "unknown function with name "); found {
+		name = strings.Trim(name, `"`)
+		return "not PromQL: unknown function " + name + diagnostic.DidYouMean(name, callable()), offset
+	}
+	return "not PromQL: " + message, offset
+}
+
+// callable is what may stand before an opening bracket.
+func callable() []string {
+	aggregations := []string{"avg", "bottomk", "count", "count_values", "group", "max", "min", "quantile", "stddev", "stdvar", "sum", "topk"}
+	return append(aggregations, slices.Sorted(maps.Keys(parser.Functions))...)
+}

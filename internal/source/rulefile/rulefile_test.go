@@ -1,0 +1,144 @@
+package rulefile_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+)
+
+func TestAFileIsReadWithItsPlaces(t *testing.T) {
+	t.Parallel()
+	f, err := rulefile.Parse("a.yaml", []byte(`groups:
+- name: g
+  interval: 30s
+  query_offset: 15s
+  labels: {team: a, tier: page}
+  rules:
+  - record: job:x:rate5m
+    labels: {tier: ticket}
+    expr: |
+      sum by (job) (
+        rate(x_total[5m]))
+  - alert: Down
+    for: 5m
+    keep_firing_for: 10m
+    expr: up == 0
+    annotations:
+      summary: x
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := f.Groups[0]
+	if g.Name != "g" || g.Interval != 30*time.Second || g.QueryOffset != 15*time.Second || g.Line != 2 || len(g.Rules) != 2 {
+		t.Fatalf("got %+v", g)
+	}
+	record, alert := g.Rules[0], g.Rules[1]
+	if record.Name() != "record job:x:rate5m" || record.Line != 7 || record.Labels["tier"] != "ticket" || record.Labels["team"] != "a" {
+		t.Errorf("got %+v", record)
+	}
+	if line, column := record.ExprPlace(strings.Index(record.Expr, "rate")); line != 11 || column != 9 {
+		t.Errorf("rate stands at %d:%d", line, column)
+	}
+	if alert.Name() != "alert Down" || alert.For != 5*time.Minute || alert.KeepFiringFor != 10*time.Minute || alert.Labels["tier"] != "page" {
+		t.Errorf("got %+v", alert)
+	}
+	if line, column := alert.TextPlace("annotations.summary"); line != 17 || column != 16 {
+		t.Errorf("the summary stands at %d:%d", line, column)
+	}
+}
+
+func TestAResourceOfAnOperatorIsRead(t *testing.T) {
+	t.Parallel()
+	f, err := rulefile.Parse("a.yaml", []byte("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x}\nspec:\n  groups:\n  - name: g\n    rules:\n    - alert: A\n      expr: up ==\n"))
+	if err == nil || err.Error() != "a.yaml:9:18: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input" {
+		t.Errorf("got %v", err)
+	}
+	if len(f.Groups) != 1 || len(f.Groups[0].Rules) != 1 || f.Groups[0].Rules[0].Tree != nil {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, rule, want string }{
+		{"an unknown function", "{record: a, expr: 'sum(rats(x[5m]))'}", `a.yaml:4:28: groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
+		{"an unknown aggregation", "{record: a, expr: summ(x)}", `a.yaml:4:23: groups[0].rules[0].expr: not PromQL: unknown function summ; did you mean "sum"?`},
+		{"half a query", "{record: a, expr: 'sum('}", "a.yaml:4:28: groups[0].rules[0].expr: not PromQL: unclosed left parenthesis"},
+		{"the wrong type", "{record: a, expr: rate(x)}", "a.yaml:4:28: groups[0].rules[0].expr: not PromQL: expected type range vector in call to function \"rate\", got instant vector"},
+		{"an unknown key", "{record: a, exp: x, expr: x}", `a.yaml:4:17: groups[0].rules[0].exp: unknown key; did you mean "expr"?`},
+		{"no duration", "{alert: A, expr: x, for: 5 min}", `a.yaml:4:30: groups[0].rules[0].for: "5 min" is not a duration; write one such as 200ms, 15s or 30d`},
+		{"less than no time", "{alert: A, expr: x, for: -5m}", "a.yaml:4:30: groups[0].rules[0].for: a duration below zero; write one such as 5m"},
+		{"neither record nor alert", "{expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has neither record nor alert; write one of them"},
+		{"record and alert", "{record: a, alert: b, expr: x}", "a.yaml:4:5: groups[0].rules[0]: the rule has record and alert; make two rules of it"},
+		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0]: the rule has no expr; write what it is to evaluate"},
+		{"a name that is none", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: "a{b}" is no name of a metric; use letters, digits, underscores and colons`},
+		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: for, keep_firing_for and annotations belong to alerts; a recorded series has none"},
+		{"a label that is none", "{record: a, expr: x, labels: {a-b: c}}", `a.yaml:4:40: groups[0].rules[0].labels.a-b: "a-b" is no name of a label; use letters, digits and underscores`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := rulefile.Parse("a.yaml", []byte("groups:\n- name: g\n  rules:\n  - "+tc.rule+"\n"))
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+	if _, err := rulefile.Parse("a.yaml", nil); err != nil {
+		t.Errorf("an empty file holds no rules: %v", err)
+	}
+	if _, err := rulefile.Parse("a.yaml", []byte("groups:\n- rules: []\n")); err == nil || err.Error() != "a.yaml:2:3: groups[0]: the group has no name; give it one" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What Prometheus takes is taken, and what it refuses is refused.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("groups:\n- name: g\n  interval: 1m\n  rules:\n  - record: a:b\n    expr: sum(x)\n    labels: {a: b}\n"))
+	f.Add([]byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up ==\n    for: 1\n"))
+	files, err := filepath.Glob("../../../examples/*/observability/rules/*.rules.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		ours, err := rulefile.Parse("a.yaml", src)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "a.yaml:") {
+				t.Errorf("%v does not name the file", err)
+			}
+			return
+		}
+		for _, g := range ours.Groups {
+			for _, r := range g.Rules {
+				if line, column := r.ExprPlace(len(r.Expr)); line < 1 || column < 1 || r.Tree == nil {
+					t.Errorf("%s stands at %d:%d", r.Name(), line, column)
+				}
+			}
+		}
+		theirs, errs := rulefmt.Parse(src, true, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		for _, err := range errs {
+			if strings.Contains(err.Error(), "parse expression") {
+				t.Errorf("Prometheus refuses: %v", err)
+			}
+		}
+		if len(errs) == 0 && len(theirs.Groups) != len(ours.Groups) && !strings.Contains(string(src), "kind:") {
+			t.Errorf("Prometheus reads %d groups, we %d", len(theirs.Groups), len(ours.Groups))
+		}
+	})
+}

@@ -1,0 +1,273 @@
+package yamldoc
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+)
+
+// Unmarshaler is a type that reads itself from a node, for values that have
+// more than one spelling. The returned error becomes a problem at the node.
+type Unmarshaler interface {
+	UnmarshalYAMLNode(n *yaml.Node) error
+}
+
+// Decode fills v, a pointer to a struct, from the whole document and records
+// what does not fit. Fields that the document does not hold keep their value.
+func (d *Document) Decode(v any) {
+	d.decode(d.root, "", reflect.ValueOf(v).Elem())
+}
+
+// DecodeKey is Decode for the value of one top-level key.
+func (d *Document) DecodeKey(key string, v any) {
+	for i := 0; i+1 < len(d.root.Content); i += 2 {
+		if d.root.Content[i].Value == key {
+			d.decode(d.root.Content[i+1], key, reflect.ValueOf(v).Elem())
+			return
+		}
+	}
+}
+
+func (d *Document) decode(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	d.nodes[path] = n
+	if v.CanAddr() {
+		if u, ok := reflect.TypeAssert[Unmarshaler](v.Addr()); ok {
+			if err := u.UnmarshalYAMLNode(n); err != nil {
+				d.Problemf(path, "%v", err)
+			}
+			return
+		}
+	}
+	if v.Kind() == reflect.Pointer {
+		d.decodePointer(n, path, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.decodeStruct(n, path, v)
+	case reflect.Slice:
+		d.decodeSlice(n, path, v)
+	case reflect.Map:
+		d.decodeMap(n, path, v)
+	default:
+		d.decodeScalar(n, path, v)
+	}
+}
+
+// decodePointer allocates: a key with nothing behind it is absent, except that
+// `postgres:` alone means a postgres with all its defaults.
+func (d *Document) decodePointer(n *yaml.Node, path string, v reflect.Value) {
+	if n.Tag == tagNull && v.Type().Elem().Kind() != reflect.Struct {
+		return
+	}
+	if v.IsNil() {
+		v.Set(reflect.New(v.Type().Elem()))
+	}
+	d.decode(n, path, v.Elem())
+}
+
+func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
+	if n.Tag == tagNull {
+		d.empty[path] = true
+		return
+	}
+	if !d.want(n, path, yaml.MappingNode, "keys and values") {
+		return
+	}
+	fields := fieldsOf(v)
+	for key, value := range d.pairs(n, path) {
+		field, ok := fields[key.Value]
+		if !ok {
+			known := make([]string, 0, len(fields))
+			for name := range fields {
+				known = append(known, name)
+			}
+			slices.Sort(known)
+			d.problems = append(d.problems, d.problem(key, join(path, key.Value), unknownKey(key.Value, known)))
+			continue
+		}
+		d.decode(value, join(path, key.Value), field)
+	}
+}
+
+func unknownKey(key string, known []string) string {
+	if hint := diagnostic.DidYouMean(key, known); hint != "" {
+		return "unknown key" + hint
+	}
+	if len(known) == 0 {
+		return "unknown key; no keys are known here"
+	}
+	return "unknown key; known here: " + strings.Join(known, ", ")
+}
+
+func (d *Document) decodeSlice(n *yaml.Node, path string, v reflect.Value) {
+	if n.Tag == tagNull {
+		return
+	}
+	if !d.want(n, path, yaml.SequenceNode, "a list") {
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.decode(item, fmt.Sprintf("%s[%d]", path, i), out.Index(i))
+	}
+	v.Set(out)
+}
+
+func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
+	if n.Tag == tagNull {
+		return
+	}
+	if !d.want(n, path, yaml.MappingNode, "keys and values") {
+		return
+	}
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	for key, value := range d.pairs(n, path) {
+		if value.Tag == tagNull && v.Type().Elem().Kind() != reflect.Struct {
+			continue // a key with nothing behind it has no value
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		d.decode(value, join(path, key.Value), item)
+		v.SetMapIndex(reflect.ValueOf(key.Value).Convert(v.Type().Key()), item)
+	}
+}
+
+// pairs yields each key once. It records keys that stand twice and keys that
+// are no plain words.
+func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.Node) bool) {
+	return func(yield func(k, v *yaml.Node) bool) {
+		seen := map[string]int{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if key.Kind != yaml.ScalarNode {
+				d.problems = append(d.problems, d.problem(key, path, "a key is "+kindName(key)+"; write a plain word"))
+				continue
+			}
+			if key.Tag == tagMerge {
+				d.problems = append(d.problems, d.problem(key, path, "merge keys (<<) are not read; write the keys out"))
+				continue
+			}
+			if line, twice := seen[key.Value]; twice {
+				message := fmt.Sprintf("the key stands twice, first on line %d; keep one", line)
+				d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
+				continue
+			}
+			seen[key.Value] = key.Line
+			if !yield(key, n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
+	if v.Type() == durationType {
+		d.decodeDuration(n, path, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		// An unquoted 1.0 or true is text where text is wanted.
+		if d.want(n, path, yaml.ScalarNode, "text") && n.Tag != tagNull {
+			v.SetString(n.Value)
+		}
+	case reflect.Bool:
+		if d.wantTag(n, path, "true or false", tagBool) {
+			isTrue := strings.EqualFold(n.Value, "true")
+			if !isTrue && !strings.EqualFold(n.Value, "false") {
+				d.Problemf(path, "%s is not true or false", strconv.Quote(n.Value))
+				return
+			}
+			v.SetBool(isTrue)
+		}
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		if d.wantTag(n, path, "a whole number", tagInt) {
+			i, err := strconv.ParseInt(n.Value, 0, v.Type().Bits())
+			if err != nil {
+				d.Problemf(path, "%s is out of range or not a whole number", n.Value)
+				return
+			}
+			v.SetInt(i)
+		}
+	case reflect.Float64:
+		if d.wantTag(n, path, "a number", tagInt, tagFloat) {
+			f, err := strconv.ParseFloat(n.Value, 64)
+			if err != nil {
+				d.Problemf(path, "%s is not a number", n.Value)
+				return
+			}
+			v.SetFloat(f)
+		}
+	default:
+		panic(fmt.Sprintf("yamldoc: %s: fields of type %s are not supported", path, v.Type()))
+	}
+}
+
+func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
+	if !d.want(n, path, yaml.ScalarNode, "a duration such as 200ms, 15s or 30d") {
+		return
+	}
+	dur, err := model.ParseDuration(n.Value)
+	if err != nil {
+		// Prometheus has no negative durations; Go's message is the clearer one.
+		if neg, negErr := time.ParseDuration(n.Value); negErr == nil {
+			v.SetInt(int64(neg))
+			return
+		}
+		d.Problemf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
+		return
+	}
+	v.SetInt(int64(dur))
+}
+
+func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) bool {
+	if n.Kind != kind {
+		d.Problemf(path, "%s is not %s", kindName(n), what)
+		return false
+	}
+	return true
+}
+
+func (d *Document) wantTag(n *yaml.Node, path, what string, tags ...string) bool {
+	if n.Kind != yaml.ScalarNode || !slices.Contains(tags, n.Tag) {
+		d.Problemf(path, "%s is not %s", kindName(n), what)
+		return false
+	}
+	return true
+}
+
+// fieldsOf maps each YAML name of a struct to its field.
+func fieldsOf(v reflect.Value) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() && !f.Anonymous {
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "-":
+		case options == "inline":
+			maps.Copy(fields, fieldsOf(v.Field(i)))
+		case name != "":
+			fields[name] = v.Field(i)
+		}
+	}
+	return fields
+}

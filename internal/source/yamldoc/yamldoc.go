@@ -1,0 +1,232 @@
+// Package yamldoc decodes YAML strictly and remembers where everything stood.
+//
+// [Parse] reads one document, [Document.Decode] fills a struct and records each
+// unknown key, duplicate key and wrong type, and [Document.Problemf] lets later
+// validation report at the position of a key. [Document.Err] gives everything
+// that was found, all at once, sorted by position.
+//
+// Fields are named by the `yaml:"name"` tag. Supported are strings, booleans,
+// integers, floats, time.Duration (Prometheus notation, such as 30d),
+// pointers, slices, maps with string keys, nested and inlined (embedded)
+// (`yaml:",inline"`) structs, and types that implement [Unmarshaler].
+package yamldoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+)
+
+// Document is one YAML document with its problems so far. It is not safe for
+// concurrent use.
+type Document struct {
+	name     string
+	lines    []string
+	root     *yaml.Node
+	nodes    map[string]*yaml.Node // by path, as in slos[0].objective
+	empty    map[string]bool       // paths of structs with nothing behind the key
+	problems diagnostic.List
+}
+
+// Parse reads src. Text that is not UTF-8, a syntax error, an empty document or
+// a second document is reported as a problem in the returned error.
+func Parse(name string, src []byte) (*Document, error) {
+	d := &Document{name: name, lines: splitLines(string(src)), nodes: map[string]*yaml.Node{}, empty: map[string]bool{}}
+	if !utf8.Valid(src) {
+		return nil, d.notUTF8(string(src))
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(src))
+	var doc, second yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		return nil, d.syntax(err)
+	}
+	switch err := dec.Decode(&second); {
+	case err == nil:
+		return nil, d.problemAt(&second, "", "a second document; put each document into a file of its own")
+	case !errors.Is(err, io.EOF):
+		return nil, d.syntax(err)
+	}
+	d.root = doc.Content[0]
+	if d.root.Kind == yaml.ScalarNode && d.root.Tag == tagNull {
+		return nil, d.syntax(io.EOF)
+	}
+	if d.root.Kind != yaml.MappingNode {
+		return nil, d.problemAt(d.root, "", "the document is "+kindName(d.root)+"; write keys and values")
+	}
+	return d, nil
+}
+
+const (
+	tagNull  = "!!null"
+	tagBool  = "!!bool"
+	tagInt   = "!!int"
+	tagFloat = "!!float"
+	tagMerge = "!!merge"
+)
+
+// lineBreaks are the characters that end a line for the YAML library, which
+// counts lines as YAML 1.1 does.
+var lineBreaks = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
+
+func splitLines(src string) []string {
+	return lineBreaks.Split(strings.TrimPrefix(src, "\ufeff"), -1)
+}
+
+// Root returns the top mapping, for callers that read a key before they know
+// what to decode into. It must not be modified.
+func (d *Document) Root() *yaml.Node { return d.root }
+
+// Has says whether the document gives the path, as in slos[0].objective, a
+// value; a key with nothing behind it has none, except where it stands for a
+// struct with all its defaults. It answers only after Decode.
+func (d *Document) Has(path string) bool {
+	n := d.nodes[path]
+	return n != nil && (n.Tag != tagNull || d.empty[path])
+}
+
+// Problemf records a problem at the path's value, or at its nearest ancestor
+// when the document does not hold the path.
+func (d *Document) Problemf(path, format string, args ...any) {
+	d.ProblemAtf(path, 0, format, args...)
+}
+
+// ProblemAtf is Problemf for a place inside a scalar: offset counts bytes from
+// the start of its value, as parsers of embedded languages report them.
+func (d *Document) ProblemAtf(path string, offset int, format string, args ...any) {
+	p := d.problem(d.nearest(path), path, fmt.Sprintf(format, args...))
+	p.Line, p.Column = d.Place(path, offset)
+	p.Source = d.line(p.Line)
+	d.problems = append(d.problems, p)
+}
+
+// Place is where ProblemAtf would report: the line and the column of an offset
+// into a path's value. It answers only after Decode.
+func (d *Document) Place(path string, offset int) (line, column int) {
+	return d.within(d.inside(d.nearest(path), offset))
+}
+
+// nearest is the node of the path or of its nearest ancestor.
+func (d *Document) nearest(path string) *yaml.Node {
+	for p := path; p != ""; p = parent(p) {
+		if n := d.nodes[p]; n != nil {
+			return n
+		}
+	}
+	return d.root
+}
+
+// Err returns every problem so far, or nil. A problem that was found twice,
+// through an alias, is reported once.
+func (d *Document) Err() error {
+	var once diagnostic.List
+	seen := map[diagnostic.Problem]bool{}
+	for _, p := range d.problems {
+		if !seen[p] {
+			once = append(once, p)
+		}
+		seen[p] = true
+	}
+	return once.Err()
+}
+
+func (d *Document) problem(n *yaml.Node, path, message string) diagnostic.Problem {
+	line, column := d.within(n.Line, n.Column)
+	return diagnostic.Problem{
+		File: d.name, Line: line, Column: column,
+		Path: path, Message: message, Source: d.line(line),
+	}
+}
+
+func (d *Document) problemAt(n *yaml.Node, path, message string) error {
+	return diagnostic.List{d.problem(n, path, message)}.Err()
+}
+
+// within moves a position to the nearest one that the file has: the library
+// places an empty value behind the last line.
+func (d *Document) within(line, column int) (int, int) {
+	if line > len(d.lines) {
+		line, column = len(d.lines), math.MaxInt
+	}
+	line = max(line, 1)
+	return line, min(max(column, 1), utf8.RuneCountInString(d.lines[line-1])+1)
+}
+
+func (d *Document) line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	return d.lines[n-1]
+}
+
+// yamlLine finds the line that the YAML library puts into its message.
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+
+func (d *Document) syntax(err error) error {
+	if errors.Is(err, io.EOF) {
+		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "", "the file is empty")
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	m := yamlLine.FindStringSubmatch(strings.TrimSpace(first))
+	line, _ := strconv.Atoi(m[1])
+	line, _ = d.within(line, 1)
+	// The library knows the line only, so there is no caret.
+	return diagnostic.List{{File: d.name, Line: line, Message: "not valid YAML: " + m[2], Source: d.line(line)}}.Err()
+}
+
+func (d *Document) notUTF8(src string) error {
+	valid := 0
+	for valid < len(src) {
+		r, size := utf8.DecodeRuneInString(src[valid:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		valid += size
+	}
+	before := splitLines(src[:valid])
+	last := before[len(before)-1]
+	return diagnostic.List{{
+		File: d.name, Line: len(before), Column: utf8.RuneCountInString(last) + 1,
+		Message: fmt.Sprintf("the byte 0x%02x is not UTF-8; save the file as UTF-8", src[valid]),
+	}}.Err()
+}
+
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	switch n.Tag {
+	case tagNull:
+		return "an empty value"
+	case tagInt, tagFloat:
+		return "the number " + n.Value
+	case tagBool:
+		return "the boolean " + n.Value
+	}
+	return strconv.Quote(n.Value)
+}

@@ -1,0 +1,375 @@
+package yamldoc_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
+)
+
+// inner and doc hold one field of each supported kind.
+type inner struct {
+	Text string `yaml:"text"`
+}
+
+type doc struct {
+	Text     string            `yaml:"text"`
+	Bool     bool              `yaml:"bool"`
+	Int      int               `yaml:"int"`
+	Float    float64           `yaml:"float"`
+	Duration time.Duration     `yaml:"duration"`
+	Inner    inner             `yaml:"inner"`
+	Pointer  *inner            `yaml:"pointer"`
+	Number   *int              `yaml:"number"`
+	List     []inner           `yaml:"list"`
+	Map      map[string]string `yaml:"map"`
+	Either   either            `yaml:"either"`
+	Untagged string
+	Ignored  string `yaml:"-"`
+	inlined  `yaml:",inline"`
+}
+
+type inlined struct {
+	Inlined string `yaml:"inlined"`
+}
+
+// either reads a word or a list of words.
+type either []string
+
+func (e *either) UnmarshalYAMLNode(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*e = either{n.Value}
+		return nil
+	}
+	return errors.New("write a single word")
+}
+
+func decode(t *testing.T, src string) (doc, error) {
+	t.Helper()
+	d, err := yamldoc.Parse("a.yaml", []byte(src))
+	if err != nil {
+		return doc{}, err
+	}
+	var v doc
+	d.Decode(&v)
+	return v, d.Err()
+}
+
+func TestDecodeFillsEachKind(t *testing.T) {
+	t.Parallel()
+	five := 5
+	for _, tt := range []struct {
+		name, src string
+		want      doc
+	}{
+		{"text", "text: hello", doc{Text: "hello"}},
+		{"text that looks like a number", "text: 1.0", doc{Text: "1.0"}},
+		{"text that looks like a boolean", "text: true", doc{Text: "true"}},
+		{"text over lines", "text: |\n  a\n  b\n", doc{Text: "a\nb\n"}},
+		{"booleans in any case", "bool: TRUE", doc{Bool: true}},
+		{"false in any case", "bool: False", doc{}},
+		{"whole numbers, hexadecimal", "int: 0x1F", doc{Int: 31}},
+		{"a whole number where a float is wanted", "float: 99", doc{Float: 99}},
+		{"a float", "float: 99.95", doc{Float: 99.95}},
+		{"a duration in days", "duration: 30d", doc{Duration: 720 * time.Hour}},
+		{"a duration of several units", "duration: 1m30s", doc{Duration: 90 * time.Second}},
+		{"a negative duration, for validation to refuse", "duration: -5s", doc{Duration: -5 * time.Second}},
+		{"nesting", "inner: {text: x}", doc{Inner: inner{"x"}}},
+		{"a pointer", "pointer: {text: x}", doc{Pointer: &inner{"x"}}},
+		{"a pointer to a struct with nothing behind the key has its defaults", "pointer:", doc{Pointer: &inner{}}},
+		{"a pointer to a number with nothing behind the key is absent", "number:", doc{}},
+		{"a pointer to a number", "number: 5", doc{Number: &five}},
+		{"a list", "list: [{text: x}, {text: y}]", doc{List: []inner{{"x"}, {"y"}}}},
+		{"an empty list", "list: []", doc{List: []inner{}}},
+		{"a map", "map: {a: b, c: 1}", doc{Map: map[string]string{"a": "b", "c": "1"}}},
+		{"a map key with nothing behind it is absent", "map: {a: , b: c}", doc{Map: map[string]string{"b": "c"}}},
+		{"an alias", "inner: &x {text: t}\npointer: *x", doc{Inner: inner{"t"}, Pointer: &inner{"t"}}},
+		{"a type of its own", "either: x", doc{Either: either{"x"}}},
+		{"an inlined struct", "inlined: x", doc{inlined: inlined{"x"}}},
+		{"keys with nothing behind them", "text:\ninner:\nlist:\nmap:\n", doc{}},
+		{"Windows line ends and a byte order mark", "\ufefftext: x\r\nbool: true\r\n", doc{Text: "x", Bool: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := decode(t, tt.src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(doc{}, inlined{})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, src, want string }{
+		{"unknown key with a neighbour", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
+		{"unknown key without one", "inner: {zebra: 1}", "a.yaml:1:9: inner.zebra: unknown key; known here: text"},
+		{"a field without a key", "Untagged: x",
+			"a.yaml:1:1: Untagged: unknown key; known here: bool, duration, either, float, inlined, inner, int, list, map, number, pointer, text"},
+		{"a key twice", "text: a\ntext: b", "a.yaml:2:1: text: the key stands twice, first on line 1; keep one"},
+		{"a map key twice", "map:\n  a: b\n  a: c", "a.yaml:3:3: map.a: the key stands twice, first on line 2; keep one"},
+		{"a list as a key", "? [a]\n: b", "a.yaml:1:3: a key is a list; write a plain word"},
+		{"an alias as a key", "text: &a x\n*a : y", "a.yaml:2:1: a key is an alias; write a plain word"},
+		{"a merge key", "inner: &a {text: x}\npointer: {<<: *a}", "a.yaml:2:11: pointer: merge keys (<<) are not read; write the keys out"},
+		{"a mapping for text", "text: {a: b}", "a.yaml:1:7: text: a mapping is not text"},
+		{"text for a mapping", "inner: x", `a.yaml:1:8: inner: "x" is not keys and values`},
+		{"text for a map", "map: x", `a.yaml:1:6: map: "x" is not keys and values`},
+		{"a list for a mapping", "inner: [zebra, x]", "a.yaml:1:8: inner: a list is not keys and values"},
+		{"a list for a map", "map: [a, [b]]", "a.yaml:1:6: map: a list is not keys and values"},
+		{"a mapping for a list", "list: {text: x}", "a.yaml:1:7: list: a mapping is not a list"},
+		{"text for a number", "int: eight", `a.yaml:1:6: int: "eight" is not a whole number`},
+		{"a fraction for a whole number", "int: 1.5", "a.yaml:1:6: int: the number 1.5 is not a whole number"},
+		{"a number that does not fit", "int: 0xFFFFFFFFFFFFFFFF", "a.yaml:1:6: int: 0xFFFFFFFFFFFFFFFF is out of range or not a whole number"},
+		{"a tag that lies", "int: !!int abc", "a.yaml:1:6: int: abc is out of range or not a whole number"},
+		{"nothing for a number", "int:", "a.yaml:1:5: int: an empty value is not a whole number"},
+		{"infinity", "float: .inf", "a.yaml:1:8: float: .inf is not a number"},
+		{"text for a boolean", "bool: yes", `a.yaml:1:7: bool: "yes" is not true or false`},
+		{"a tagged boolean", "bool: !!bool maybe", `a.yaml:1:7: bool: "maybe" is not true or false`},
+		{"a duration without a unit", "duration: 15", "a.yaml:1:11: duration: the number 15 is not a duration; write one such as 200ms, 15s or 30d"},
+		{"a list for a duration", "duration: [1s]", "a.yaml:1:11: duration: a list is not a duration such as 200ms, 15s or 30d"},
+		{"what a type of its own says", "either: [x]", "a.yaml:1:9: either: write a single word"},
+		{"a mistake in a list", "list: [{text: a}, {text: [b]}]", "a.yaml:1:26: list[1].text: a list is not text"},
+		{"no YAML", "text: [", "a.yaml:1: not valid YAML: did not find expected node content"},
+		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2: not valid YAML: found character that cannot start any token"},
+		{"nothing", "", "a.yaml:1:1: the file is empty"},
+		{"a comment", "# later", "a.yaml:1:1: the file is empty"},
+		{"an empty document", "---\n", "a.yaml:1:1: the file is empty"},
+		{"a list as the document", "- a", "a.yaml:1:1: the document is a list; write keys and values"},
+		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: a second document; put each document into a file of its own"},
+		{"a broken second document", "text: a\n---\n[", "a.yaml:3: not valid YAML: did not find expected node content"},
+		{"not UTF-8", "text: a\nmap: {a: \xff}", "a.yaml:2:10: the byte 0xff is not UTF-8; save the file as UTF-8"},
+		{"a mistake found twice through an alias", "inner: &a {zebra: 1}\npointer: {text: x}\nlist: [*a, *a]",
+			"a.yaml:1:12: inner.zebra: unknown key; known here: text\n" +
+				"a.yaml:1:12: list[0].zebra: unknown key; known here: text\n" +
+				"a.yaml:1:12: list[1].zebra: unknown key; known here: text"},
+		{"all at once, in the order of the file", "bool: x\ntext: [a]\nint: y",
+			"a.yaml:1:7: bool: \"x\" is not true or false\na.yaml:2:7: text: a list is not text\na.yaml:3:6: int: \"y\" is not a whole number"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := decode(t, tt.src)
+			if err == nil {
+				t.Fatal("no problem was found")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProblemfFallsBackToTheNearestAncestor(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("text: x\nlist:\n  - text: a\n  - {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v doc
+	d.Decode(&v)
+	d.Problemf("list[0].text", "present")
+	d.Problemf("list[1].text", "its entry is present")
+	d.Problemf("list[7].text", "the list is present")
+	d.Problemf("inner.text", "nothing is present")
+	want := strings.Join([]string{
+		"a.yaml:1:1: inner.text: nothing is present",
+		"a.yaml:3:3: list[7].text: the list is present",
+		"a.yaml:3:11: list[0].text: present",
+		"a.yaml:4:5: list[1].text: its entry is present",
+	}, "\n")
+	if diff := cmp.Diff(want, d.Err().Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Each text holds one ! as the culprit; the position must be that of the !.
+func TestProblemAtfPointsIntoAScalar(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, src string }{
+		{"plain", `text: up{a=b!c}`},
+		{"plain with wide letters", `text: ääää!c`},
+		{"single quotes", `text: 'a "b" ! c'`},
+		{"doubled single quotes", `text: 'a ''b'' ! c'`},
+		{"double quotes", `text: "a b ! c"`},
+		{"escapes", `text: "a \"b\" \x41 \u00e4 \U0001F600 \N\_\L\P\t !c"`},
+		{"a literal block", "text: |\n  first line\n    deeper ! line\n"},
+		{"a literal block with its own indentation", "text: |2\n    spaces\n  then !\n"},
+		{"a literal block inside", "inner:\n    text: |-\n      ä!\n"},
+		{"Windows line ends", "inner:\r\n  text: |\r\n    one\r\n    two!\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := yamldoc.Parse("a.yaml", []byte(tt.src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v doc
+			d.Decode(&v)
+			path, value := "text", v.Text
+			if v.Inner.Text != "" {
+				path, value = "inner.text", v.Inner.Text
+			}
+			d.ProblemAtf(path, strings.Index(value, "!"), "here")
+			p := only(t, d.Err())
+			source := []rune(p.Source)
+			if p.Column < 1 || p.Column > len(source) || source[p.Column-1] != '!' {
+				t.Errorf("the caret is not under the !:\n%s", p.Render())
+			}
+		})
+	}
+}
+
+func TestProblemAtfStaysAtTheStartWhereTheLinesAreFolded(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{"text: >\n  a\n  b !\n", "text: a\n  b !\n", "text: \"a\n  b !\"\n"} {
+		d, err := yamldoc.Parse("a.yaml", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v doc
+		d.Decode(&v)
+		d.ProblemAtf("text", strings.Index(v.Text, "!"), "here")
+		if p := only(t, d.Err()); p.Line != 1 || p.Column != 7 {
+			t.Errorf("%q: got %d:%d, want 1:7", src, p.Line, p.Column)
+		}
+	}
+}
+
+func TestHasKnowsWhatWasGiven(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("text:\nbool: false\npointer:\nmap: {a: b}\nlist: [{text: x}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v doc
+	d.Decode(&v)
+	for path, want := range map[string]bool{
+		"text": false, "bool": true, "pointer": true, "map.a": true, "map.b": false,
+		"list[0].text": true, "list[1]": false, "int": false,
+	} {
+		if got := d.Has(path); got != want {
+			t.Errorf("Has(%s) = %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestDecodeKeyReadsOneKey(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("text: x\nunknown: y\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	d.DecodeKey("text", &got)
+	d.DecodeKey("absent", &got)
+	if got != "x" || d.Err() != nil {
+		t.Errorf("got %q and %v, want x and no problem", got, d.Err())
+	}
+	if d.Root().Content[0].Value != "text" {
+		t.Error("Root is not the top mapping")
+	}
+}
+
+// A value that reads like the key is not the key, and the last key is one, too.
+func TestDecodeKeyLooksAtKeysAlone(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("text: map\nother: x\nmap: {a: b}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]string
+	d.DecodeKey("map", &got)
+	if diff := cmp.Diff(map[string]string{"a": "b"}, got); diff != "" || d.Err() != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, d.Err())
+	}
+	d.DecodeKey("x", &got)
+	d.Problemf("map.a", "here")
+	if p := only(t, d.Err()); p.Line != 3 || p.Column != 10 {
+		t.Errorf("got %v, want the place of the value", p)
+	}
+}
+
+func TestAStructWithoutKeysSaysSo(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("availability: {window: 1d}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Availability struct{} `yaml:"availability"`
+	}
+	d.Decode(&v)
+	if got, want := d.Err().Error(), "a.yaml:1:16: availability.window: unknown key; no keys are known here"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What stands in a file once is what the file means: a list that was there
+// before is replaced, a map is filled up.
+func TestDecodeIntoWhatHoldsDefaults(t *testing.T) {
+	t.Parallel()
+	d, err := yamldoc.Parse("a.yaml", []byte("list: [{text: x}]\nmap: {b: y}\npointer: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := doc{Int: 7, List: []inner{{"a"}, {"b"}}, Map: map[string]string{"a": "kept"}, Pointer: &inner{"kept"}}
+	d.Decode(&v)
+	want := doc{Int: 7, List: []inner{{"x"}}, Map: map[string]string{"a": "kept", "b": "y"}, Pointer: &inner{"kept"}}
+	if diff := cmp.Diff(want, v, cmp.AllowUnexported(doc{}, inlined{})); diff != "" || d.Err() != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, d.Err())
+	}
+}
+
+func only(t *testing.T, err error) diagnostic.Problem {
+	t.Helper()
+	var l diagnostic.List
+	if !errors.As(err, &l) || len(l) != 1 {
+		t.Fatalf("got %v, want one problem", err)
+	}
+	return l[0]
+}
+
+func FuzzEachProblemLiesInTheFile(f *testing.F) {
+	for _, src := range []string{
+		"", "text: x", "list: [{text: [b]}]\nzebra: 1", "inner: &a {text: *a}", "a: [", "? [a]\n: b", "text: |2\n    a\n",
+		"\ufefftext: \"\\N\\u0041\"", "int: 99999999999999999999", "---\n---\n", "text: a\u0085bool: x", "\xff", "map: {<<: *x}",
+		"duration: 5x\neither: []\n# end", "text: 'a\n\n  b'", "%YAML 1.1\n---\nint:\n", "pointer:\r\r\rint: x",
+	} {
+		f.Add([]byte(src), 3)
+	}
+	f.Fuzz(func(t *testing.T, src []byte, offset int) {
+		d, err := yamldoc.Parse("a.yaml", src)
+		if err == nil {
+			var v doc
+			d.Decode(&v)
+			for _, path := range []string{"text", "inner.text", "list[0].text", "map.a"} {
+				d.ProblemAtf(path, offset, "here")
+			}
+			err = d.Err()
+		}
+		var problems diagnostic.List
+		if !errors.As(err, &problems) {
+			t.Fatalf("got %T, want a list of problems", err)
+		}
+		lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").
+			Replace(strings.TrimPrefix(string(src), "\ufeff")), "\n")
+		for _, p := range problems {
+			if p.Line < 1 || p.Line > len(lines) {
+				t.Fatalf("%v: the file has %d lines", p, len(lines))
+			}
+			if p.Column < 0 || p.Column > utf8.RuneCountInString(lines[p.Line-1])+1 {
+				t.Fatalf("%v: the line is %q", p, lines[p.Line-1])
+			}
+			_ = p.Render()
+		}
+	})
+}
