@@ -31,10 +31,11 @@ type source struct {
 	set  *token.FileSet
 }
 
-func sources(t *testing.T) []source {
+// sources are the files of our own, and those of further directories.
+func sources(t *testing.T, more ...string) []source {
 	t.Helper()
 	var all []source
-	for _, dir := range []string{"cmd", "slo", "dashboards", "templates", "internal", "runtime", "test"} {
+	for _, dir := range append([]string{"cmd", "slo", "dashboards", "templates", "internal", "runtime", "test"}, more...) {
 		dir = filepath.Join("../../..", dir)
 		if _, err := os.Stat(dir); err != nil {
 			continue
