@@ -160,3 +160,19 @@ func readText(t *testing.T, path string) string {
 	}
 	return string(b)
 }
+
+// Every path that docs/layout.md names exists.
+func TestLayoutNamesPathsThatExist(t *testing.T) {
+	t.Parallel()
+	text := readText(t, filepath.Join(top, "docs", "layout.md"))
+	paths := regexp.MustCompile("(?m)(?:`| )((?:cmd|internal|templates|dashboards|slo|runtime|test|examples)(?:/[\\w.*/-]+)?)(?:`|,|\\s|$)").FindAllStringSubmatch(text, -1)
+	if len(paths) < 60 {
+		t.Errorf("only %d paths found", len(paths))
+	}
+	for _, m := range paths {
+		found, err := filepath.Glob(filepath.Join(top, m[1]))
+		if err != nil || len(found) == 0 {
+			t.Errorf("docs/layout.md names %s, which does not exist", m[1])
+		}
+	}
+}
