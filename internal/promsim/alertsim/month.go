@@ -209,7 +209,7 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 	if err := w.add(before); err != nil {
 		return err
 	}
-	w.repeat(steady, end-counted-5*time.Minute)
+	w.repeat(time.Hour, end-counted-5*time.Minute) // a hundredth of an event a second
 	w.routes, w.series = d.Fleet.routes(), 0
 	for n := range d.Fleet.replicas() {
 		p := process{environment: production, name: fmt.Sprint("p", n), from: end - counted - 5*time.Minute, traffic: before.traffic}

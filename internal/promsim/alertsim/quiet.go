@@ -310,11 +310,20 @@ func (d Drill) idleNight(ctx context.Context, r *record) error {
 			return err
 		}
 	}
-	lab, err := w.lab(nil)
+	ours := d.madeOf(every)
+	lab, err := w.lab(func(rule rulesim.Rule) bool { return !rule.IsAlert || ours(rule) })
 	if err != nil {
 		return err
 	}
-	if err := lab.Run(ctx, at(0), at(end)); err != nil {
+	left, err := lab.Rehearse(ctx, at(0), at(end))
+	if err != nil {
+		return err
+	}
+	rest, err := w.lab(func(rule rulesim.Rule) bool { return slices.Contains(left, rule.Name) })
+	if err != nil {
+		return err
+	}
+	if err := rest.Run(ctx, at(0), at(end)); err != nil {
 		return err
 	}
 	recorded, problem := d.numbers(ctx, lab, end)

@@ -10,7 +10,7 @@ const day = 24 * time.Hour
 
 // steady is after how long processes with a constant rate do the same again: a multiple of all
 // intervals and of the time between two events of the rates here.
-const steady = 20 * time.Minute
+const steady = 4 * time.Minute
 
 // events are the good and the bad ones of an objective.
 type events struct{ good, bad synthetic.Flow }
