@@ -120,7 +120,9 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 		}
 		const from = 7*time.Hour + intoTheMinute
 		w := d.newWorld(from + 7*time.Hour)
-		w.repeat(time.Hour, from)
+		if perHour == math.Trunc(perHour) {
+			w.repeat(time.Hour, from)
+		}
 		if err := w.replicas(production, 1, map[string]events{o.Name: failures(perHour/3600, from)}); err != nil {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 
 const day = 24 * time.Hour
 
-// steady is after how long processes with a constant rate do the same again: a multiple of all
-// intervals and of the time between two events of the rates here.
+// steady is the cycle of processes with a constant rate of events, unless the rate is a fraction:
+// a multiple of the evaluation intervals.
 const steady = 4 * time.Minute
 
 // events are the good and the bad ones of an objective.

@@ -66,7 +66,7 @@ type world struct {
 	count  int
 	series int             // counters of events
 	made   map[string]bool // series of counters
-	// repeats is when the processes do the same again and again.
+	// repeats are the phases in which all processes repeat their samples.
 	repeats []rulesim.Repetition
 }
 
@@ -78,12 +78,16 @@ func (d Drill) newWorld(end time.Duration) *world {
 
 func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
 
-// repeat says that the processes do the same every so often from the beginning until the first
-// of some times, and then between each two.
+// repeat declares phases in which all processes repeat their events every so often: from the
+// beginning until the first time, and then between each two. The scrapes have to repeat too.
 func (w *world) repeat(every time.Duration, until ...time.Duration) {
+	cycle := every
+	for cycle%w.scrape() != 0 {
+		cycle += every
+	}
 	from := time.Duration(0)
 	for _, t := range until {
-		w.repeats = append(w.repeats, rulesim.Repetition{From: at(from), To: at(t), Every: every})
+		w.repeats = append(w.repeats, rulesim.Repetition{From: at(from), To: at(t), Every: cycle})
 		from = t
 	}
 }

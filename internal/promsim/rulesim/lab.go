@@ -53,7 +53,7 @@ type Options struct {
 	// Substep is the step of a subquery that names none: Prometheus' global
 	// evaluation_interval. 0 means DefaultSubstep.
 	Substep time.Duration
-	// Repeats spares a rehearsal the evaluation of what repeats: phases in the order of time.
+	// Repeats are phases, in the order of time, in which a rehearsal may copy results.
 	Repeats []Repetition
 }
 

@@ -6,39 +6,82 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Repetition says that the targets of a rehearsal do the same again and again: from From to To, what
-// their counters add and what their gauges show repeats after Every. Every is a multiple of
-// all intervals.
+// Repetition is a span in which all targets repeat their samples every Every: what their counters
+// add and what their gauges show. Every is a multiple of the scrape interval.
 type Repetition struct {
 	From, To time.Time
 	Every    time.Duration
 }
 
-// worthwhile is the number of repeats from which on a rule is not evaluated for each of them.
+// worthwhile is the number of cycles from which on a rule is not evaluated for each of them.
 const worthwhile = 5
 
-// forever is the reach of a rule whose results depend on everything before.
+// forever is the reach of a rule whose results depend on everything before, or on the calendar.
 const forever = time.Duration(math.MaxInt64)
 
 // reach is how far back the results of a rule depend on targets, also through the rules that it
 // reads.
 func (p *plan) reach(r *rule) time.Duration {
-	if r.in.unknown || r.in.future || r.in.reads(r.Rule) {
+	if r.in.unknown || r.in.future || r.in.reads(r.Rule) || !r.fitsCycles() {
 		return forever
 	}
-	most := r.in.window()
+	most := max(r.in.window(), clockReach(r.Expr))
 	for _, read := range p.reads[r] {
 		if read.IsAlert || read.reach == forever {
 			return forever
 		}
 		most = max(most, r.in.window()+read.reach+read.group.Interval+read.group.QueryOffset)
 	}
+	if most == forever {
+		return forever
+	}
 	return most + lookback
 }
 
-// repeated evaluates a span with evaluate, and spares it what repeats.
+// fitsCycles reports whether evaluations fall on the same times of each cycle.
+func (r *rule) fitsCycles() bool {
+	return !slices.ContainsFunc(r.lab.options.Repeats, func(phase Repetition) bool { return phase.Every%r.group.Interval != 0 })
+}
+
+// clockReach is how long an expression that reads the time takes to settle: forever if it reads the
+// calendar or computes a remainder, otherwise the largest number in it, in seconds. After that time,
+// what compares ages with numbers changes no more.
+func clockReach(expr string) time.Duration {
+	tree, err := newParser().ParseExpr(expr)
+	if err != nil {
+		return forever
+	}
+	clock, cyclic, largest := false, false, 0.0
+	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.Call:
+			clock = clock || n.Func.Name == "time" || n.Func.Name == "timestamp"
+			cyclic = cyclic || slices.Contains(calendar(), n.Func.Name)
+		case *parser.BinaryExpr:
+			cyclic = cyclic || n.Op == parser.MOD
+		case *parser.NumberLiteral:
+			largest = max(largest, math.Abs(n.Val))
+		}
+		return nil
+	})
+	switch {
+	case cyclic || clock && largest >= forever.Seconds():
+		return forever
+	case clock:
+		return time.Duration(largest * float64(time.Second))
+	}
+	return 0
+}
+
+// calendar are the functions of PromQL whose results come back.
+func calendar() []string {
+	return []string{"minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
+}
+
+// repeated evaluates a span, and copies the results of equal cycles.
 func (r *rule) repeated(from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
 	var all []promql.Matrix
 	step := r.group.Interval
@@ -67,9 +110,8 @@ func (r *rule) repeated(from, until time.Time, evaluate evaluation) (promql.Matr
 // evaluation evaluates a rule at each of its times between two, both included.
 type evaluation func(from, until time.Time) (promql.Matrix, error)
 
-// inPhase evaluates the first two of the cycles in which the results may repeat, and the last:
-// when they are equal, so are the others. Results that grow until a rule compares them with a
-// threshold differ in the last.
+// inPhase evaluates the first two cycles of a phase and the last. When they are equal, it copies
+// them for the others. Results that grow until they cross a threshold differ in the last.
 func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
 	every, step := phase.Every, r.group.Interval
 	first, n := r.cycles(phase, from, until)
@@ -100,7 +142,7 @@ func (r *rule) inPhase(phase Repetition, from, until time.Time, evaluate evaluat
 // cycles is when the results of a rule begin to repeat in a span, and how many times.
 func (r *rule) cycles(phase Repetition, from, until time.Time) (first time.Time, n int) {
 	step := r.group.Interval
-	if r.reach == forever || phase.Every%step != 0 {
+	if r.reach == forever {
 		return from, 0
 	}
 	first = from
