@@ -146,12 +146,6 @@ func (d Drill) Run(ctx context.Context) (Result, error) {
 	return d.run(ctx, append(all, rehearsal{"the cost of the rules", d.cost}))
 }
 
-// Core rehearses what an objective is about: every share of bad events, little
-// traffic, and a healthy week.
-func (d Drill) Core(ctx context.Context) (Result, error) {
-	return d.run(ctx, append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek}))
-}
-
 // Timetable rehearses only what the scrape interval decides: shares of bad
 // events and processes that take no requests.
 func (d Drill) Timetable(ctx context.Context) (Result, error) {

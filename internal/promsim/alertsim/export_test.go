@@ -14,3 +14,8 @@ func (d Drill) Some(ctx context.Context, names ...string) (Result, error) {
 	all = append(all, rehearsal{"the cost of the rules", d.cost})
 	return d.run(ctx, slices.DeleteFunc(all, func(r rehearsal) bool { return !slices.Contains(names, r.name) }))
 }
+
+// Core is what an objective is about: every share of bad events, little traffic, and a healthy week.
+func (d Drill) Core(ctx context.Context) (Result, error) {
+	return d.run(ctx, append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek}))
+}

@@ -52,7 +52,8 @@ func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration
 		return strings.HasSuffix(r.Name, ":increase30s") || strings.HasSuffix(r.Name, ":increase2m") || hasClockHour(r.Name)
 	}})
 	for _, span := range spans {
-		check(t, increases.Backfill(t.Context(), at(span[0]), at(span[1]+1)))
+		_, err := increases.Rehearse(t.Context(), at(span[0]), at(span[1]+1))
+		check(t, err)
 	}
 	end := spans[len(spans)-1][1]
 	period := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return strings.HasSuffix(r.Name, "30d") && !r.IsAlert }})

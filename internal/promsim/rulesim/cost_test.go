@@ -38,9 +38,11 @@ func costOn(t *testing.T, routes int) {
 	referenceFleet(w, routes)
 	// The increases of a month and what reads its own past, then an hour as it runs.
 	increases := w.lab(rules, rulesim.Options{Only: isWindow})
-	check(t, increases.Backfill(t.Context(), at(0), at(end-time.Hour)))
+	_, err := increases.Rehearse(t.Context(), at(0), at(end-time.Hour))
+	check(t, err)
 	hours := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return !r.IsAlert && hasClockHour(r.Name) }})
-	check(t, hours.Backfill(t.Context(), at(0), at(end-time.Hour)))
+	_, err = hours.Rehearse(t.Context(), at(0), at(end-time.Hour))
+	check(t, err)
 	lab := w.lab(rules, rulesim.Options{})
 	check(t, lab.Run(t.Context(), at(end-time.Hour), at(end)))
 

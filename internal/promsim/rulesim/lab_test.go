@@ -262,7 +262,7 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 	}
 }
 
-func TestBackfillEqualsEvaluation(t *testing.T) {
+func TestRangeQueriesEqualEvaluation(t *testing.T) {
 	t.Parallel()
 	rules := group("g", "30s", "record: a\n    expr: sum_over_time(x[1m]) > 3", "record: b\n    expr: a * 2\n    labels: {l: m}")
 	contents := func(fill func(*rulesim.Lab) error) string {
@@ -277,7 +277,7 @@ func TestBackfillEqualsEvaluation(t *testing.T) {
 		return out.String()
 	}
 	want := contents(func(l *rulesim.Lab) error { return l.Run(t.Context(), at(0), at(4*time.Minute)) })
-	got := contents(func(l *rulesim.Lab) error { return l.Backfill(t.Context(), at(0), at(4*time.Minute)) })
+	got := contents(func(l *rulesim.Lab) error { _, err := l.Rehearse(t.Context(), at(0), at(4*time.Minute)); return err })
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

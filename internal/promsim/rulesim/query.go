@@ -7,9 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 )
 
@@ -57,20 +55,6 @@ func ownedMatrix(m promql.Matrix) promql.Matrix {
 		out[i] = promql.Series{Metric: s.Metric, Floats: slices.Clone(s.Floats), Histograms: slices.Clone(s.Histograms)}
 	}
 	return out
-}
-
-// QueryExemplars lists the exemplars of every series that an expression reads,
-// between two times, both included.
-func (l *Lab) QueryExemplars(expr string, from, to time.Time) ([]exemplar.QueryResult, error) {
-	parsed, err := newParser().ParseExpr(expr)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", expr, err)
-	}
-	selectors := parser.ExtractSelectors(parsed)
-	if len(selectors) == 0 {
-		return nil, nil
-	}
-	return l.store.Exemplars(from.UnixMilli(), to.UnixMilli(), selectors...), nil
 }
 
 // reading is what one query read.

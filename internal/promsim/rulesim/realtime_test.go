@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -186,31 +185,6 @@ func TestQueryRange(t *testing.T) {
 	}
 }
 
-func TestQueryExemplars(t *testing.T) {
-	t.Parallel()
-	store := metricstore.New()
-	for _, name := range []string{"x", "y", "z"} {
-		values(t, store, name, "1")
-		check(t, store.AppendExemplar(labels.FromStrings("__name__", name), exemplar.Exemplar{Labels: labels.FromStrings("of", name), Ts: 1000}))
-	}
-	lab := newLab(t, store, rulesim.Options{})
-	var got []string
-	found, err := lab.QueryExemplars("rate(x[5m]) / y", at(0), at(time.Minute))
-	check(t, err)
-	for _, f := range found {
-		got = append(got, f.Exemplars[0].Labels.Get("of"))
-	}
-	if diff := cmp.Diff([]string{"x", "y"}, got); diff != "" {
-		t.Error(diff)
-	}
-	if found, err := lab.QueryExemplars("1", at(0), at(1)); err != nil || found != nil {
-		t.Errorf("a number reads %v, %v", found, err)
-	}
-	if _, err := lab.QueryExemplars("(", at(0), at(1)); err == nil {
-		t.Error("no error for what is not an expression")
-	}
-}
-
 func TestNativeHistogramsAreRecorded(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -218,7 +192,7 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 		fill func(*rulesim.Lab) error
 	}{
 		{"by evaluation", func(l *rulesim.Lab) error { return l.Run(t.Context(), at(0), at(3*time.Minute)) }},
-		{"by a range query", func(l *rulesim.Lab) error { return l.Backfill(t.Context(), at(0), at(3*time.Minute)) }},
+		{"by a range query", func(l *rulesim.Lab) error { _, err := l.Rehearse(t.Context(), at(0), at(3*time.Minute)); return err }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
