@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/testkit/promtest"
 )
 
 // build compiles a program of upstream from the version in go.mod.
@@ -99,7 +99,7 @@ func verdict(t *testing.T, promtool, dir, file string, want bool) {
 	out, theirs := cmd.CombinedOutput()
 	data, err := os.ReadFile(filepath.Join(dir, file))
 	must(t, err)
-	ours := rulesim.UnitTests(context.WithoutCancel(t.Context()), data, func(name string) ([]byte, error) {
+	ours := promtest.Run(context.WithoutCancel(t.Context()), data, func(name string) ([]byte, error) {
 		return os.ReadFile(filepath.Join(dir, name))
 	})
 	if (theirs == nil) != want {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/promsim/synthetic"
+	"github.com/observability-first/scaffold/internal/testkit/promtest"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -56,7 +57,7 @@ func TestPromtoolTestsHoldInTheLab(t *testing.T) {
 			}
 			t.Run(name+"/"+file, func(t *testing.T) {
 				t.Parallel()
-				check(t, rulesim.UnitTests(t.Context(), data, func(name string) ([]byte, error) {
+				check(t, promtest.Run(t.Context(), data, func(name string) ([]byte, error) {
 					if data, ok := files[name]; ok {
 						return data, nil
 					}
@@ -87,7 +88,7 @@ tests:
   - {expr: 'sum(slo:sli_total:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
   - {expr: 'sum(slo:sli_bad:increase30s)', eval_time: 5m, exp_samples: [{labels: '{}', value: 4}]}
 `
-	check(t, rulesim.UnitTests(t.Context(), []byte(tests), func(string) ([]byte, error) { return rules.RuleFiles()[0].Data, nil }))
+	check(t, promtest.Run(t.Context(), []byte(tests), func(string) ([]byte, error) { return rules.RuleFiles()[0].Data, nil }))
 }
 
 func TestEveryQueryRuns(t *testing.T) {

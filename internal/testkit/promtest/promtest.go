@@ -1,4 +1,5 @@
-package rulesim
+// Package promtest runs the test files of promtool on the alert simulation.
+package promtest
 
 import (
 	"bytes"
@@ -14,9 +15,11 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
 // The engine's limits in promtool, which are lower than a server's: a test that
@@ -66,12 +69,12 @@ func (m *moment) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// UnitTests runs a test file of promtool and comes to its verdict. read gives the
+// Run runs a test file of promtool and comes to its verdict. read gives the
 // content of a rule file by the name that stands in the test file. Every group is
 // evaluated at the test file's interval, as promtool does. Two things are
 // stricter: a test without an expectation and a template that fails are errors,
 // since they prove nothing. The error joins every expectation that is not met.
-func UnitTests(ctx context.Context, data []byte, read func(name string) ([]byte, error)) error {
+func Run(ctx context.Context, data []byte, read func(name string) ([]byte, error)) error {
 	var file unitTestFile
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -79,7 +82,7 @@ func UnitTests(ctx context.Context, data []byte, read func(name string) ([]byte,
 		return fmt.Errorf("test file: %w", err)
 	}
 	if file.EvaluationInterval <= 0 {
-		file.EvaluationInterval = model.Duration(DefaultInterval)
+		file.EvaluationInterval = model.Duration(rulesim.DefaultInterval)
 	}
 	groups, err := file.groups(read)
 	if err != nil {
@@ -96,14 +99,14 @@ func UnitTests(ctx context.Context, data []byte, read func(name string) ([]byte,
 
 // groups loads the rule files, in the order of group_eval_order; groups that do
 // not stand there come first, as in promtool.
-func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]Group, error) {
-	var out []Group
+func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]rulesim.Group, error) {
+	var out []rulesim.Group
 	for _, name := range f.RuleFiles {
 		content, err := read(name)
 		if err != nil {
 			return nil, fmt.Errorf("rule file: %w", err)
 		}
-		more, err := Load(name, content)
+		more, err := rulesim.Load(name, content)
 		if err != nil {
 			return nil, err
 		}
@@ -116,11 +119,11 @@ func (f unitTestFile) groups(read func(name string) ([]byte, error)) ([]Group, e
 		}
 		order[name] = i
 	}
-	slices.SortStableFunc(out, func(a, b Group) int { return cmp.Compare(order[a.Name], order[b.Name]) })
+	slices.SortStableFunc(out, func(a, b rulesim.Group) int { return cmp.Compare(order[a.Name], order[b.Name]) })
 	return out, nil
 }
 
-func (u unitTest) run(ctx context.Context, groups []Group, file unitTestFile) error {
+func (u unitTest) run(ctx context.Context, groups []rulesim.Group, file unitTestFile) error {
 	if len(u.Queries)+len(u.Alerts) == 0 {
 		return errors.New("it has neither alert_rule_test nor promql_expr_test, so that nothing is tested; add what you expect")
 	}
@@ -129,7 +132,7 @@ func (u unitTest) run(ctx context.Context, groups []Group, file unitTestFile) er
 	if err != nil {
 		return err
 	}
-	lab, err := New(store, groups, Options{
+	lab, err := rulesim.New(store, groups, rulesim.Options{
 		Interval: every, Substep: every, Phase: time.Duration(u.Start.nanos % every.Nanoseconds()), Annotate: true,
 		MaxSamples: unitTestSamples, QueryTimeout: unitTestTimeout,
 		ExternalURL: u.ExternalURL, ExternalLabels: labels.FromMap(u.ExternalLabels),
@@ -168,7 +171,7 @@ func (u unitTest) last() model.Duration {
 
 // runAlerts evaluates up to each time at which alerts are expected and compares
 // them. The error is that of a rule.
-func (u unitTest) runAlerts(ctx context.Context, lab *Lab) (problems []error, err error) {
+func (u unitTest) runAlerts(ctx context.Context, lab *rulesim.Lab) (problems []error, err error) {
 	tests := slices.Clone(u.Alerts)
 	slices.SortStableFunc(tests, func(a, b alertTest) int { return cmp.Compare(a.At, b.At) })
 	for _, a := range tests {
@@ -191,7 +194,7 @@ func (u unitTest) store(every time.Duration) (*metricstore.Store, error) {
 	}
 	store := metricstore.New()
 	for _, in := range u.Input {
-		l, values, err := newParser().ParseSeriesDesc(in.Series + " " + in.Values)
+		l, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(in.Series + " " + in.Values)
 		if err != nil {
 			return nil, fmt.Errorf("input series %s: %w", in.Series, err)
 		}
@@ -222,7 +225,7 @@ type alertTest struct {
 }
 
 // compare holds what fires to what is expected.
-func (a alertTest) compare(alerts []Alert) error {
+func (a alertTest) compare(alerts []rulesim.Alert) error {
 	var got, want []string
 	for _, x := range alerts {
 		if x.Firing && x.Name == a.Name {
@@ -275,7 +278,7 @@ func (s tested) String() string {
 	return s.labels.String() + " " + strconv.FormatFloat(s.value, 'g', -1, 64)
 }
 
-func (q queryTest) run(ctx context.Context, lab *Lab, at time.Time, fuzzy bool) error {
+func (q queryTest) run(ctx context.Context, lab *rulesim.Lab, at time.Time, fuzzy bool) error {
 	found, err := lab.Query(ctx, q.Expr, at)
 	if err != nil {
 		return err
@@ -308,7 +311,7 @@ func (q queryTest) run(ctx context.Context, lab *Lab, at time.Time, fuzzy bool) 
 }
 
 func (w wantedSample) parse() (tested, error) {
-	l, err := newParser().ParseMetric(w.Labels)
+	l, err := parser.NewParser(parser.Options{}).ParseMetric(w.Labels)
 	if err != nil {
 		return tested{}, fmt.Errorf("labels: %w", err)
 	}
@@ -316,7 +319,7 @@ func (w wantedSample) parse() (tested, error) {
 	if w.Histogram == "" {
 		return t, nil
 	}
-	_, values, err := newParser().ParseSeriesDesc("{} " + w.Histogram)
+	_, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc("{} " + w.Histogram)
 	if err != nil {
 		return tested{}, fmt.Errorf("histogram: %w", err)
 	}

@@ -1,4 +1,4 @@
-package rulesim_test
+package promtest_test
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/testkit/promtest"
 )
 
 const unitTests = `
@@ -37,7 +37,7 @@ func TestUnitTestsTellWhatIsNotMet(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			err := rulesim.UnitTests(t.Context(), []byte(tc.tests), func(name string) ([]byte, error) {
+			err := promtest.Run(t.Context(), []byte(tc.tests), func(name string) ([]byte, error) {
 				if name != "r.yaml" {
 					return nil, errors.New("no such file")
 				}
@@ -116,7 +116,7 @@ func TestUnitTestsOfAlerts(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			err := rulesim.UnitTests(t.Context(), []byte(tc.tests), func(string) ([]byte, error) { return []byte(alertRules), nil })
+			err := promtest.Run(t.Context(), []byte(tc.tests), func(string) ([]byte, error) { return []byte(alertRules), nil })
 			switch {
 			case tc.want == "" && err != nil:
 				t.Error(err)
@@ -134,9 +134,13 @@ func FuzzUnitTests(f *testing.F) {
 		// What is asked for, not how long it takes: a file may ask for years.
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		err := rulesim.UnitTests(ctx, data, func(string) ([]byte, error) { return []byte(alertRules), nil })
+		err := promtest.Run(ctx, data, func(string) ([]byte, error) { return []byte(alertRules), nil })
 		if err != nil && err.Error() == "" {
 			t.Error("an error that says nothing")
 		}
 	})
+}
+
+func group(name, interval string, rules ...string) string {
+	return "groups:\n- name: " + name + "\n  interval: " + interval + "\n  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
 }
