@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -234,4 +235,30 @@ func TestRuntimeStaysLean(t *testing.T) {
 		}
 	}
 	t.Logf("%d modules", len(modules))
+}
+
+// The Makefile lists each module, or "make lint" and "make tidy" would leave it out. It finds
+// examples by itself.
+func TestTheMakefileListsEveryModule(t *testing.T) {
+	t.Parallel()
+	makefile := strings.Fields(readText(t, filepath.Join(top, "Makefile")))
+	found := 0
+	err := fs.WalkDir(os.DirFS(top), ".", func(file string, entry fs.DirEntry, err error) error {
+		skipped := []string{"testdata", "node_modules", ".git", "demo"} // demo is what make demo generates
+		if err == nil && entry.IsDir() && slices.Contains(skipped, entry.Name()) && file != "test/demo" {
+			return fs.SkipDir
+		}
+		if err != nil || entry.Name() != "go.mod" {
+			return err
+		}
+		found++
+		dir := path.Dir(file)
+		if example, _ := path.Match("examples/*", dir); !example && !slices.Contains(makefile, dir) {
+			t.Errorf("the Makefile does not list the module in %s; add it to a list of modules", dir)
+		}
+		return nil
+	})
+	if err != nil || found < 10 {
+		t.Errorf("%d modules found: %v", found, err)
+	}
 }
