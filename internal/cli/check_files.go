@@ -108,6 +108,13 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]Finding, error) {
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
+		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+			findings = append(findings, Finding{
+				Path: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or write where it is: go mod edit -replace=%s=DIR", r.Old.Path, r.New.Path, r.Old.Path),
+			})
+			continue
+		}
 		if outside(top, target) {
 			findings = append(findings, Finding{
 				Path: "go.mod", Line: r.Syntax.Start.Line, Warning: true,

@@ -282,13 +282,29 @@ func TestThisBinaryIsACheckout(t *testing.T) {
 	}
 }
 
+func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}}
+	b := buildOf(info, filepath.ToSlash(root)+"/internal/cli/cli.go")
+	if b.Checkout != root || b.Revision != "0123abc" || !b.Modified {
+		t.Errorf("got %+v", b)
+	}
+	if trimmed := buildOf(info, modulePath()+"/internal/cli/cli.go"); trimmed.Checkout != "" {
+		t.Errorf("got the checkout %q of a build without paths", trimmed.Checkout)
+	}
+	if here := currentBuild().Checkout; !holdsRuntime(filepath.Join(here, "runtime")) {
+		t.Errorf("this test was built in %q, which holds no runtime", here)
+	}
+}
+
 func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
 	t.Parallel()
 	info := &debug.BuildInfo{
 		Main: debug.Module{Path: modulePath(), Version: "v0.5.0", Sum: "h1:main="},
 		Deps: []*debug.Module{{Path: "example.com/x", Version: "v1.0.0"}, {Path: runtimeImport(), Version: "v0.5.1", Sum: "h1:runtime="}},
 	}
-	f := Factory{Build: buildOf(info)}
+	f := Factory{Build: buildOf(info, "")}
 	got, err := f.renderOptions(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
