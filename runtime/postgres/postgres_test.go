@@ -363,7 +363,7 @@ func TestAStartGivesUp(t *testing.T) {
 		},
 		"at once when the database does not exist": {
 			func(t *testing.T) URL { return URL(strings.Replace(string(database(t)), "/test_", "/no_", 1)) },
-			[]string{`the server has no database "no_`, "create it or correct POSTGRES_URL"},
+			[]string{`the server has no database "no_`, "create it with createdb -h ", "or correct POSTGRES_URL"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,6 +395,9 @@ func TestAStartCanBeInterrupted(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
+	}
+	if !strings.HasPrefix(g.host.waiting, "postgres: no connection to ") {
+		t.Errorf("the reason of the wait is %q", g.host.waiting)
 	}
 	g.Pool().Close()
 }

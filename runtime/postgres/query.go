@@ -135,7 +135,7 @@ func (db *DB) unavailable(inUse int32, err error) error {
 		return apierror.Unavailable(noneFree).WithCause(fmt.Errorf("the database rejects more connections: %w", pg))
 	case rejected && pg.Code == noDatabase:
 		return apierror.Unavailable(noAnswer).WithCause(
-			fmt.Errorf("the server has no database %q; create it or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, pg))
+			fmt.Errorf("the server has no database %q; create it with %s, or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, db.createCommand(), pg))
 	case refused(err):
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
@@ -148,6 +148,12 @@ func (db *DB) unavailable(inUse int32, err error) error {
 			fmt.Errorf("all %d connections are in use and none became free within %s; see POSTGRES_MAX_CONNS: %w", inUse, db.cfg.AcquireTimeout, err))
 	}
 	return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
+}
+
+// createCommand is the command line that creates the database, with PostgreSQL's own client.
+func (db *DB) createCommand() string {
+	c := db.poolConfig.ConnConfig
+	return fmt.Sprintf("createdb -h %s -p %d -U %s %s", c.Host, c.Port, c.User, c.Database)
 }
 
 // explain turns a lost connection, a schema whose migrations are pending, and text that
