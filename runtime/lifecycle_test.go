@@ -315,6 +315,7 @@ func TestCommands(t *testing.T) {
 		"missing config is the cause":      {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud", "DATABASE": "broken"}, 64, "", "orders: LOG_LEVEL="},
 		"an unknown command is suggested":  {[]string{"migrat"}, nil, 64, "", "orders: unknown command \"migrat\"; did you mean migrate?\n"},
 		"unknown comes before config":      {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
+		"config reports wrong values":      {[]string{"config"}, map[string]string{"HTTP_ADDR": "8080", "LOG_LEVEL": "loud"}, 64, "\nLOG_LEVEL  ", "orders: HTTP_ADDR=\"8080\" (environment): not an address with a port; write :8080\norders: LOG_LEVEL=\"loud\" (environment): not a log level; write one (debug, info, warn or error)\n"},
 		"config groups its variables":      {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
 		"an unknown flag is told":          {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
 		"openapi wants a document":         {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json answers 404"},
