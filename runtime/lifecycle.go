@@ -140,7 +140,7 @@ func (r *running) start(ctx context.Context) error {
 func (r *running) explainSampling() {
 	set := func(v config.Variable) bool { return v.Name == "TRACE_RATIO" && v.Origin != config.FromDefault }
 	if slices.ContainsFunc(r.loader.Variables(), set) && !r.settings.Telemetry.ExportsTraces() {
-		r.Logger().Info("TRACE_RATIO has no effect: traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
+		r.Logger().Info("no request is sampled, since traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -71,13 +72,21 @@ type consoleOutput struct {
 
 func newConsole(out io.Writer, level slog.Leveler, colour bool) console {
 	o := &consoleOutput{level: level, colour: colour, out: out}
-	head := func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
-			return slog.Attr{}
-		}
-		return a
+	return console{o, slog.NewTextHandler(&o.line, &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople})}
+}
+
+// forPeople leaves out what stands at the head of the line, and writes numbers without
+// exponents.
+func forPeople(groups []string, a slog.Attr) slog.Attr {
+	const digits = 1e6 // microseconds, where the unit is seconds
+	_, level := a.Value.Any().(slog.Level)
+	switch {
+	case len(groups) == 0 && (a.Key == slog.LevelKey && level || a.Key == slog.MessageKey && a.Value.String() == ""):
+		return slog.Attr{}
+	case a.Value.Kind() == slog.KindFloat64:
+		a.Value = slog.StringValue(strconv.FormatFloat(math.Round(a.Value.Float64()*digits)/digits, 'f', -1, 64))
 	}
-	return console{o, slog.NewTextHandler(&o.line, &slog.HandlerOptions{Level: level, ReplaceAttr: head})}
+	return a
 }
 
 // Enabled implements [slog.Handler].
@@ -93,20 +102,26 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 	c.paint(levelColour(r.Level), padded(r.Level.String()))
 	c.line.WriteByte(' ')
 	c.line.WriteString(printable(r.Message))
+	message := c.line.Len()
 	c.line.WriteByte(' ')
 	if c.colour {
 		c.line.WriteString(ansiDim)
 	}
+	head := c.line.Len()
 	attributes := slog.Record{Level: r.Level}
 	r.Attrs(func(a slog.Attr) bool { attributes.AddAttrs(a); return true })
 	if err := c.attributes.Handle(ctx, attributes); err != nil {
 		return err
 	}
-	line := bytes.TrimRight(c.line.Bytes(), " \n")
-	if c.colour {
-		line = append(line, ansiReset...)
+	c.line.Truncate(c.line.Len() - len("\n"))
+	switch {
+	case c.line.Len() == head:
+		c.line.Truncate(message)
+	case c.colour:
+		c.line.WriteString(ansiReset)
 	}
-	_, err := c.out.Write(append(line, '\n'))
+	c.line.WriteByte('\n')
+	_, err := c.out.Write(c.line.Bytes())
 	return err
 }
 

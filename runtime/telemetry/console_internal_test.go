@@ -16,6 +16,11 @@ func TestColoursOfAConsole(t *testing.T) {
 		if got := out.String(); !strings.Contains(got, want+padded(level.String())+ansiReset+" x "+ansiDim+"a=1"+ansiReset+"\n") {
 			t.Errorf("%s gave %q", level, got)
 		}
+		out.Reset()
+		slog.New(newConsole(&out, slog.LevelInfo, true)).Log(t.Context(), level, "bare")
+		if got := out.String(); !strings.HasSuffix(got, ansiReset+" bare\n") {
+			t.Errorf("without attributes %s gave %q", level, got)
+		}
 	}
 }
 

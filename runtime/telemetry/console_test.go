@@ -20,11 +20,13 @@ func TestTextLinesAreForPeople(t *testing.T) {
 	log := tel.Logger()
 	log.Debug("hidden")
 	log.Info("plain")
-	log.With("a", 1).WithGroup("g").Warn("with attributes", "b", "x y", "level", "own", "c", "\x1b[2J")
+	log.Info("own keys", "level", "debug", "msg", "y")
+	log.With("a", 1).WithGroup("g").Warn("with attributes", "b", "x y", "level", "own", "c", "\x1b[2J", "seconds", 5.317e-06)
 	log.Error("control \x1b[2J")
 	tel.WriteLine(t.Context(), time.Now(), slog.LevelInfo, "request", []slog.Attr{slog.Int("status", 200)})
 	want := `TIME INFO  plain
-TIME WARN  with attributes a=1 g.b="x y" g.level=own g.c="\x1b[2J"
+TIME INFO  own keys level=debug msg=y
+TIME WARN  with attributes a=1 g.b="x y" g.level=own g.c="\x1b[2J" g.seconds=0.000005
 TIME ERROR "control \x1b[2J"
 TIME INFO  request status=200
 `
