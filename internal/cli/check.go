@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // Check looks for one kind of fault in a generated service, without network.
@@ -171,6 +173,12 @@ func (drift) Name() string { return "drift" }
 
 func (drift) Run(_ context.Context, t Target) ([]Finding, error) {
 	var found []Finding
+	for _, p := range t.CodeChanges {
+		found = append(found, Finding{Path: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
+	}
+	if len(found) > 0 {
+		return found, nil // files that generating would not write have not drifted
+	}
 	for _, d := range t.Plan.Drift() {
 		found = append(found, Finding{Path: d.Path, Message: d.Reason + "; run scaffold generate"})
 	}
