@@ -131,7 +131,7 @@ func outside(dir, target string) bool {
 }
 
 // variablesCheck wants every variable that the service's own files set to be
-// one that the service reads.
+// one that the service reads, with a value that it accepts.
 type variablesCheck struct {
 	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
 }
@@ -174,7 +174,11 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]Finding, error) {
 		}
 	}
 	more, err := misspelt(t.Dir, known)
-	return append(findings, more...), err
+	if err != nil {
+		return nil, err
+	}
+	values, err := overlayValues(ctx, t, known)
+	return slices.Concat(findings, more, values), err
 }
 
 // ofTools are variables of the tools that these files call.
