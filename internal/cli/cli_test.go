@@ -62,10 +62,12 @@ func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
 		args []string
 		want [][]string
 	}{
-		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "with"}}},
-		{"a name", []string{"shop"}, [][]string{{"module", "owner", "with"}}},
-		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "with"}}},
-		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner"}}},
+		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
+		{"a name", []string{"shop"}, [][]string{{"module", "owner", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
+		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
+		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource", "pipeline"}, {"plural"}, {"yes"}}},
+		{"each choice", []string{"shop", "--module", "example.net/shop", "--owner", "a", "--resource", "order", "--with", "", "--pipeline", "", "--plural", "orders"}, [][]string{{"yes"}}},
+		{"a dry run", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource", "with", "pipeline"}, {"plural"}}},
 		{"no wish to be asked", []string{"shop", "--yes"}, nil},
 		{"output for programs", []string{"shop", "--output", "json"}, nil},
 	} {
@@ -99,8 +101,42 @@ func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	want := "The same again: scaffold new orders --dir " + dir + " --module github.com/acme/orders --with postgres --owner 'team a' --yes\n"
+	want := "To reproduce: scaffold new orders --dir " + dir + " --module github.com/acme/orders --with postgres --owner 'team a' --yes\n"
 	if !strings.HasSuffix(u.out.String(), want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", &u.out, want)
+	}
+}
+
+func TestTheLastQuestionMayBeAnsweredWithNo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(nil)
+	u.Prompt = func(_ context.Context, _ Streams, questions []Question) error {
+		if last := questions[len(questions)-1]; last.Confirm != nil {
+			*last.Confirm = false
+		}
+		return nil
+	}
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitError || u.err.String() != "scaffold: stopped; nothing was written\n" {
+		t.Errorf("exit code %d: %s", code, &u.err)
+	}
+	if want := "  Resource    order, at /v1/orders\n  Components  none\n  Pipelines   github\n"; !strings.Contains(u.out.String(), want) {
+		t.Errorf("the summary is\n%s\nwithout\n%s", &u.out, want)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+// What was proposed is left to the spec's defaults, so that the spec stays short.
+func TestAnswersThatDifferFromTheProposalAreWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(map[string]string{"resource": "basket", "plural": "basketry", "pipeline": "gitlab,jenkins"})
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitDone {
+		t.Fatalf("exit code %d: %s", code, &u.err)
+	}
+	if want := " --pipeline gitlab,jenkins --owner team-orders --resource basket --plural basketry --yes\n"; !strings.HasSuffix(u.out.String(), want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", &u.out, want)
 	}
 }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,8 +38,9 @@ func newNewCommand(g *globals) *cobra.Command {
 		Use:   "new NAME",
 		Short: "Make a new service",
 		Long: "Makes a new service in ./NAME, or in the folder that --dir names.\n\n" +
-			"On a terminal it asks for what no flag answers. Each flag has a variable:\n" +
-			"SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
+			"On a terminal it asks for name, module, owner, resource, plural, components and\n" +
+			"pipelines where no flag answers, and shows a summary before it writes. Each flag has\n" +
+			"a variable: SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
 		Example: "  scaffold new orders\n  scaffold new orders --with postgres --owner team-checkout --module github.com/acme/orders",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +57,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
-	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+" (default github)")
+	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
 	f.StringVar(&o.folder, "folder", "", "folder of the service below the root of its repository; . when it is one of its own (default: from git)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
@@ -92,7 +95,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	assumed, err := complete(ctx, g, o)
+	assumed, err := complete(ctx, g, o, defaults)
 	if err != nil {
 		return err
 	}
@@ -133,6 +136,11 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	require, err := g.requireCommands(s, o.dir, module, o.runtime)
 	if err != nil {
 		return err
+	}
+	if o.asks(g) && !o.dryRun {
+		if err := g.confirm(ctx, t); err != nil {
+			return err
+		}
 	}
 	if !o.dryRun {
 		if err := g.apply(ctx, w, t); err != nil {
@@ -189,8 +197,8 @@ func nearer(path string) string {
 
 // complete settles what no flag said: by questions on a terminal, by proposals
 // elsewhere. It returns the flags whose values nobody chose.
-func complete(ctx context.Context, g *globals, o *newOptions) (assumed []string, err error) {
-	asking := g.Streams.Terminal && !o.yes && g.output != "json"
+func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defaults) (assumed []string, err error) {
+	asking := o.asks(g)
 	if o.choices.Name == "" {
 		if !asking {
 			return nil, &UsageError{Err: errors.New("which service? Write scaffold new NAME, such as scaffold new orders")}
@@ -215,25 +223,102 @@ func complete(ctx context.Context, g *globals, o *newOptions) (assumed []string,
 		assumed = append(assumed, "module")
 	}
 	if asking {
-		return nil, g.Prompt(ctx, g.Streams, o.questions())
+		return nil, o.ask(ctx, g, defaults)
 	}
 	if o.choices.Owner == "" {
 		assumed = append(assumed, "owner")
 	}
+	if o.choices.Resource == "" {
+		assumed = append(assumed, "resource")
+	}
 	return assumed, nil
 }
 
-// questions are those that no flag answered.
-func (o *newOptions) questions() []Question {
-	if o.choices.Owner == "" {
-		o.choices.Owner = "team-" + o.choices.Name
+// asks reports whether somebody answers questions.
+func (o *newOptions) asks(g *globals) bool { return g.Streams.Terminal && !o.yes && g.output != "json" }
+
+// ask puts the questions that no flag answered. What a flag said and is wrong is
+// reported before the first one.
+func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults) error {
+	proposed, err := defaults.New(o.choices)
+	if err != nil {
+		return badChoices(err)
 	}
-	all := []Question{
-		{Flag: "module", Title: "Module", Help: "Go module path", Value: &o.choices.Module, Check: spec.CheckModule},
-		{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &o.choices.Owner, Check: spec.CheckOwner},
-		{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &o.choices.Components},
+	c := &o.choices
+	c.Owner = proposed.Owner
+	resource, pipelines := proposed.Resource, slices.Clone(proposed.Deploy.Pipelines)
+	err = o.put(ctx, g,
+		Question{Flag: "module", Title: "Module", Help: "Go module path", Value: &c.Module, Check: spec.CheckModule},
+		Question{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &c.Owner, Check: spec.CheckOwner},
+		Question{Flag: "resource", Title: "Resource", Help: "what the first endpoints serve, a singular noun", Value: &resource, Check: spec.CheckResource},
+		Question{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &c.Components},
+		Question{Flag: "pipeline", Title: "Pipelines", Help: "the systems that build and deploy it", Choices: spec.Pipelines(), Values: &pipelines},
+	)
+	if err != nil {
+		return err
 	}
-	return slices.DeleteFunc(all, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
+	// A proposal that was taken is left to the spec's own defaults.
+	if resource != proposed.Resource {
+		c.Resource = resource
+	}
+	if !slices.Equal(pipelines, proposed.Deploy.Pipelines) {
+		c.Pipelines = append([]string{}, pipelines...)
+	}
+	return o.askPlural(ctx, g, defaults, resource)
+}
+
+// askPlural asks once the resource is known.
+func (o *newOptions) askPlural(ctx context.Context, g *globals, defaults spec.Defaults, resource string) error {
+	proposal := "" // where the regular plural is no name
+	if proposed, err := defaults.New(o.choices); err == nil {
+		proposal = proposed.Plural
+	}
+	plural := proposal
+	check := func(plural string) error { return spec.CheckPlural(resource, plural) }
+	help := "of " + resource + ", for paths such as /v1/" + cmp.Or(plural, "orders")
+	err := o.put(ctx, g, Question{Flag: "plural", Title: "Plural", Help: help, Value: &plural, Check: check})
+	if err == nil && plural != proposal {
+		o.choices.Plural = plural
+	}
+	return err
+}
+
+// put asks those questions that no flag answered.
+func (o *newOptions) put(ctx context.Context, g *globals, questions ...Question) error {
+	open := slices.DeleteFunc(questions, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
+	if len(open) == 0 {
+		return nil
+	}
+	return g.Prompt(ctx, g.Streams, open)
+}
+
+// confirm shows what is about to be written and asks whether to.
+func (g *globals) confirm(ctx context.Context, t Target) error {
+	s := t.Service
+	none := func(list []string) string { return cmp.Or(strings.Join(list, ", "), "none") }
+	g.printf("\n")
+	for _, line := range [][2]string{
+		{"Service", s.Name},
+		{"Directory", t.Dir},
+		{"Module", s.Module},
+		{"Owner", s.Owner},
+		{"Resource", s.Resource + ", at /v1/" + s.Plural},
+		{"Components", none(s.Components.Names())},
+		{"Pipelines", none(s.Deploy.Pipelines)},
+		{"Files", strconv.Itoa(t.Plan.Count(workspace.Create)) + t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })},
+	} {
+		g.printf("  %-10s  %s\n", line[0], line[1])
+	}
+	g.printf("\n")
+	write := true
+	question := Question{Flag: "yes", Title: "Write it?", Help: "nothing has been written yet", Confirm: &write}
+	if err := g.Prompt(ctx, g.Streams, []Question{question}); err != nil {
+		return err
+	}
+	if !write {
+		return errAborted
+	}
+	return nil
 }
 
 // badChoices names flags where the spec has keys.
@@ -302,12 +387,15 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 	}
 	g.printf("\n")
 	if slices.Contains(assumed, "module") && !o.inModule {
-		g.printf("Its module is %s, for want of a git remote; --module sets another.\n", t.Service.Module)
+		g.printf("No git remote names a module; using module %s (set --module to change it).\n", t.Service.Module)
 	}
 	if slices.Contains(assumed, "owner") {
-		g.printf("Its owner is %s; --owner sets another.\n", t.Service.Owner)
+		g.printf("Using owner %s (set --owner to change it).\n", t.Service.Owner)
 	}
-	g.printf("The same again: %s\n", o.replay())
+	if slices.Contains(assumed, "resource") {
+		g.printf("Using resource %s at /v1/%s (set --resource to change it).\n", t.Service.Resource, t.Service.Plural)
+	}
+	g.printf("To reproduce: %s\n", o.replay())
 }
 
 func folder(dir string) string {
@@ -338,6 +426,9 @@ func (o *newOptions) replay() string {
 	add("pattern", c.Pattern)
 	add("with", strings.Join(c.Components, ","))
 	add("pipeline", strings.Join(c.Pipelines, ","))
+	if c.Pipelines != nil && len(c.Pipelines) == 0 {
+		command = append(command, "--pipeline ''")
+	}
 	add("owner", c.Owner)
 	add("resource", c.Resource)
 	add("plural", c.Plural)
