@@ -88,9 +88,38 @@ func TestStartAndStopInOrder(t *testing.T) {
 	if want := []string{"announce", "delay", "requests", "workers", "flush", "close"}; !slices.Equal(phases, want) {
 		t.Errorf("phases %v, want %v", phases, want)
 	}
+	if logs := svc.Logs(); logs[len(logs)-1]["msg"] != "stopped" {
+		t.Errorf("the last line is %v", logs[len(logs)-1])
+	}
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "shutdown" })
 	if want := []string{"announce", "delay", "requests", "workers", "flush"}; !slices.Equal(span.Events, want) {
 		t.Errorf("shutdown span has events %v, want %v", span.Events, want)
+	}
+}
+
+// Whoever sets TRACE_RATIO and sees no trace is told why.
+func TestARatioWithoutACollectorIsExplained(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		want bool
+	}{
+		"no collector":     {[]string{"TRACE_RATIO=1", "OTEL_EXPORTER_OTLP_ENDPOINT="}, true},
+		"a collector":      {[]string{"TRACE_RATIO=1"}, false},
+		"the spec's ratio": {[]string{"TRACE_RATIO=", "OTEL_EXPORTER_OTLP_ENDPOINT="}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := servicetest.Start(t, info, runtime.Defaults{}, simple, tc.env...)
+			svc.Stop()
+			explains := func(l servicetest.Line) bool {
+				msg, _ := l["msg"].(string)
+				return strings.HasPrefix(msg, "no request is sampled, since traces are not exported")
+			}
+			if got := slices.ContainsFunc(svc.Logs(), explains); got != tc.want {
+				t.Errorf("explained: %t, want %t", got, tc.want)
+			}
+		})
 	}
 }
 

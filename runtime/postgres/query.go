@@ -139,8 +139,11 @@ func (db *DB) unavailable(inUse int32, err error) error {
 	case refused(err):
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
+		// The text of pgx around these does not fit on /readyz.
 		if dial, ok := errors.AsType[*net.OpError](err); ok {
-			err = dial // pgx' text around it does not fit on /readyz
+			err = dial
+		} else if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+			err = lookup
 		}
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
 	case inUse >= db.cfg.MaxConns:
