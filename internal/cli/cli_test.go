@@ -62,12 +62,12 @@ func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
 		args []string
 		want [][]string
 	}{
-		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
-		{"a name", []string{"shop"}, [][]string{{"module", "owner", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
-		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource", "with", "pipeline"}, {"plural"}, {"yes"}}},
-		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource", "pipeline"}, {"plural"}, {"yes"}}},
+		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"a name", []string{"shop"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource"}, {"plural", "pipeline"}, {"yes"}}},
 		{"each choice", []string{"shop", "--module", "example.net/shop", "--owner", "a", "--resource", "order", "--with", "", "--pipeline", "", "--plural", "orders"}, [][]string{{"yes"}}},
-		{"a dry run", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource", "with", "pipeline"}, {"plural"}}},
+		{"a dry run", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}}},
 		{"no wish to be asked", []string{"shop", "--yes"}, nil},
 		{"output for programs", []string{"shop", "--output", "json"}, nil},
 	} {
