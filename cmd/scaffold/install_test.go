@@ -85,7 +85,7 @@ func (u user) write(name, text string) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		u.t.Fatal(err)
 	}
-	if err := os.WriteFile(name, []byte(text), 0o755); err != nil { //nolint:gosec // it stands for a program
+	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
 		u.t.Fatal(err)
 	}
 }

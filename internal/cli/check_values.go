@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -81,7 +80,7 @@ func rejected(ctx context.Context, t Target, environment []string) []string {
 	}
 	var problems []string
 	for line := range strings.Lines(stderr.String()) {
-		if problem, own := strings.CutPrefix(strings.TrimSpace(line), fmt.Sprintf("%s: ", binary)); own {
+		if problem, own := strings.CutPrefix(strings.TrimSpace(line), binary+": "); own {
 			problems = append(problems, strings.Replace(problem, " (environment)", "", 1))
 		}
 	}

@@ -115,7 +115,10 @@ func currentBuild() Build {
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	_, source, _, _ := goruntime.Caller(0)
+	_, source, _, ok := goruntime.Caller(0)
+	if !ok {
+		source = "" // which names no checkout
+	}
 	return buildOf(info, source)
 }
 

@@ -185,7 +185,8 @@ func stringFormat(tag string) (f format, known bool) {
 	}
 	f.print = func(v reflect.Value) string { return v.String() }
 	f.parse = func(v reflect.Value, text string) error {
-		if !valid(text) && !(words != "" && slices.Contains(strings.Split(words, ","), text)) {
+		word := words != "" && slices.Contains(strings.Split(words, ","), text)
+		if !word && !valid(text) {
 			return errValue
 		}
 		v.SetString(text)

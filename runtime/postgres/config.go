@@ -36,7 +36,7 @@ func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // ConfigName is what problems of the configuration call the URL.
-func (*URL) ConfigName() string { return "connection string" }
+func (URL) ConfigName() string { return "connection string" }
 
 // UnmarshalText takes a connection string that pgx understands.
 func (u *URL) UnmarshalText(text []byte) error {

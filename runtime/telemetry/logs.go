@@ -42,7 +42,7 @@ func (t *Telemetry) initLogs() error {
 	counts := newErrorCounts(t.opts.Now, t.suppressed, errorBurst, errorPeriod)
 	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
 	t.deliveryWarnings = newErrorCounts(t.opts.Now, t.suppressed, 1, deliveryPeriod)
-	handler := slog.Handler(nil)
+	var handler slog.Handler
 	if cfg := t.opts.Config; cfg.writesText(t.opts.Stdout) {
 		handler = newWithIDs(newConsole(t.output, t.level, cfg.NoColor == "" && isTerminal(t.opts.Stdout)))
 	} else {
