@@ -139,10 +139,10 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 
 // stateExists wants the record of what scaffold wrote, and the defaults that it names.
 func stateExists(w *workspace.Workspace, dir string, flags serviceFlags) error {
-	const restore = "restore it from version control: git checkout HEAD -- .scaffold"
+	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
+	restore := "restore it from version control: git checkout HEAD -- " + quote(state)
 	if !w.HasRecord() {
-		return fmt.Errorf("%s is missing: without it scaffold cannot tell your edits from its own files; %s",
-			filepath.ToSlash(filepath.Join(dir, workspace.DefaultState, "manifest.json")), restore)
+		return fmt.Errorf("%s/manifest.json is missing: without it scaffold cannot tell your edits from its own files; %s", state, restore)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.defaults == "" {
