@@ -24,7 +24,7 @@ import (
 
 // adminConfig is the listener for probes, scrapes and the person on call.
 type adminConfig struct {
-	Addr  string        `env:"ADMIN_ADDR" help:"address of probes, metrics and pprof, as in :9464 inside a container; off answers probes beside the requests and nothing else"`
+	Addr  string        `env:"ADMIN_ADDR" format:"address,off" help:"address of probes, metrics and pprof, as in :9464 inside a container; off answers probes beside the requests and nothing else"`
 	Token config.Secret `env:"ADMIN_TOKEN" help:"lets a peer that is not this machine read profiles and change levels"`
 }
 

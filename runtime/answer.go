@@ -43,7 +43,10 @@ func (s *Service) answer(ctx context.Context) error {
 	case verbOpenAPI:
 		return s.printOpenAPI(ctx)
 	case verbConfig:
-		return s.printConfig()
+		if err := s.printConfig(); err != nil {
+			return err
+		}
+		return s.wrongSettings()
 	case verbHelp:
 		return nil // newRoot lists the commands
 	}
@@ -131,6 +134,28 @@ func (s *Service) printConfig() error {
 		if _, err := fmt.Fprintln(s.process.Stdout, strings.TrimRight(line, " \n")); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// wrongSettings are the problems of what was set. What is required and not set is none
+// here: the table says so, and whoever reads it has the secrets elsewhere.
+func (s *Service) wrongSettings() error {
+	var found []error
+	for _, err := range append(s.problems, s.loader.Check()) {
+		list, ok := errors.AsType[*config.Error](err)
+		if !ok {
+			found = append(found, err)
+			continue
+		}
+		for _, p := range list.Problems {
+			if p.Where != "" {
+				found = append(found, p)
+			}
+		}
+	}
+	if err := errors.Join(append(found, s.settings.Lifecycle.check())...); err != nil {
+		return usageError{err}
 	}
 	return nil
 }

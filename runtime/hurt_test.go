@@ -725,7 +725,7 @@ func TestNoLineIsLostAtTheExit(t *testing.T) {
 	if got := strings.Count(all, `"msg":"request answered"`); got != requests {
 		t.Errorf("%d access lines for %d requests", got, requests)
 	}
-	if last := all[strings.LastIndex(strings.TrimSpace(all), "\n")+1:]; !strings.Contains(last, `"phase":"close"`) {
+	if last := all[strings.LastIndex(strings.TrimSpace(all), "\n")+1:]; !strings.Contains(last, `"msg":"stopped"`) {
 		t.Errorf("the last line is %s", last)
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"net"
 	"os"
 	goruntime "runtime"
+	"slices"
 	"sync"
 
+	"github.com/observability-first/scaffold/runtime/config"
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
@@ -33,7 +35,8 @@ import (
 //     what does not get through is a warning and a count, and no failure;
 //  6. close: OnStop hooks in reverse.
 //
-// The admin listener closes last. A second signal skips the waiting of the
+// The admin listener closes last, and a stop without an error ends with the log
+// line "stopped". A second signal skips the waiting of the
 // phases that are left.
 func (s *Service) Run(ctx context.Context) error {
 	if s.mode.verb != verbServe {
@@ -86,7 +89,10 @@ func (r *running) run(ctx context.Context) error {
 		r.Logger().Info("stop requested", "reason", context.Cause(ctx).Error())
 		err = nil // what a start that was broken off says is no failure
 	}
-	return errors.Join(err, r.stop(ctx, signals))
+	if err = errors.Join(err, r.stop(ctx, signals)); err == nil {
+		r.Logger().Info("stopped")
+	}
+	return err
 }
 
 func (r *running) start(ctx context.Context) error {
@@ -125,8 +131,19 @@ func (r *running) start(ctx context.Context) error {
 		r.Logger().Warn("this build fails on request, it is not for production", "tag", "scaffold_faults")
 	}
 	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
+	r.explainSampling()
 	r.announceAddrs()
 	return nil
+}
+
+// explainSampling logs why a ratio that somebody set samples no trace.
+func (r *running) explainSampling() {
+	set := func(v config.Variable) bool {
+		return v.Name == "TRACE_RATIO" && (v.Origin == config.FromEnvironment || v.Origin == config.FromFile)
+	}
+	if slices.ContainsFunc(r.loader.Variables(), set) && !r.settings.Telemetry.ExportsTraces() {
+		r.Logger().Info("no request is sampled, since traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
+	}
 }
 
 // startHook runs one start hook. One that is told to stop and does not is left
@@ -171,18 +188,18 @@ func (r *running) report(part string, err error) {
 }
 
 func (r *running) startedAttrs() []any {
-	attrs := []any{
-		slog.String("service", r.Name()), slog.String("version", r.telemetry.Version()),
-		slog.String("owner", r.defaults.Owner), slog.Int("pid", os.Getpid()),
-		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)), slog.String("overload_mode", string(r.settings.Overload.Mode)),
+	var attrs []any
+	if r.server != nil {
+		attrs = append(attrs, slog.String("http_addr", r.server.Addr().String()))
 	}
 	if r.admin != nil {
 		attrs = append(attrs, slog.String("admin_addr", r.admin.Addr().String()))
 	}
-	if r.server != nil {
-		attrs = append(attrs, slog.String("http_addr", r.server.Addr().String()))
-	}
-	return attrs
+	return append(attrs,
+		slog.String("service", r.Name()), slog.String("version", r.telemetry.Version()),
+		slog.String("owner", r.defaults.Owner), slog.Int("pid", os.Getpid()),
+		slog.Int("gomaxprocs", goruntime.GOMAXPROCS(0)), slog.String("overload_mode", string(r.settings.Overload.Mode)),
+	)
 }
 
 // announceAddrs tells the process where the service listens.

@@ -88,9 +88,38 @@ func TestStartAndStopInOrder(t *testing.T) {
 	if want := []string{"announce", "delay", "requests", "workers", "flush", "close"}; !slices.Equal(phases, want) {
 		t.Errorf("phases %v, want %v", phases, want)
 	}
+	if logs := svc.Logs(); logs[len(logs)-1]["msg"] != "stopped" {
+		t.Errorf("the last line is %v", logs[len(logs)-1])
+	}
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "shutdown" })
 	if want := []string{"announce", "delay", "requests", "workers", "flush"}; !slices.Equal(span.Events, want) {
 		t.Errorf("shutdown span has events %v, want %v", span.Events, want)
+	}
+}
+
+// Whoever sets TRACE_RATIO and sees no trace is told why.
+func TestARatioWithoutACollectorIsExplained(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		want bool
+	}{
+		"no collector":     {[]string{"TRACE_RATIO=1", "OTEL_EXPORTER_OTLP_ENDPOINT="}, true},
+		"a collector":      {[]string{"TRACE_RATIO=1"}, false},
+		"the spec's ratio": {[]string{"TRACE_RATIO=", "OTEL_EXPORTER_OTLP_ENDPOINT="}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := servicetest.Start(t, info, runtime.Defaults{}, simple, tc.env...)
+			svc.Stop()
+			explains := func(l servicetest.Line) bool {
+				msg, _ := l["msg"].(string)
+				return strings.HasPrefix(msg, "no request is sampled, since traces are not exported")
+			}
+			if got := slices.ContainsFunc(svc.Logs(), explains); got != tc.want {
+				t.Errorf("explained: %t, want %t", got, tc.want)
+			}
+		})
 	}
 }
 
@@ -315,6 +344,7 @@ func TestCommands(t *testing.T) {
 		"missing config is the cause":      {[]string{"migrate"}, map[string]string{"LOG_LEVEL": "loud", "DATABASE": "broken"}, 64, "", "orders: LOG_LEVEL="},
 		"an unknown command is suggested":  {[]string{"migrat"}, nil, 64, "", "orders: unknown command \"migrat\"; did you mean migrate?\n"},
 		"unknown comes before config":      {[]string{"nonsense"}, map[string]string{"LOG_LEVEL": "loud"}, 64, "", "orders: unknown command \"nonsense\"; known commands: config, "},
+		"config reports wrong values":      {[]string{"config"}, map[string]string{"HTTP_ADDR": "8080", "LOG_LEVEL": "loud"}, 64, "\nLOG_LEVEL  ", "orders: HTTP_ADDR=\"8080\" (environment): not an address with a port; write :8080\norders: LOG_LEVEL=\"loud\" (environment): not a log level; write one (debug, info, warn or error)\n"},
 		"config groups its variables":      {[]string{"config"}, nil, 0, "\n\nOverload\nOVERLOAD_MODE  ", ""},
 		"an unknown flag is told":          {[]string{"--port=1"}, nil, 64, "", "orders: unknown flag: --port\n"},
 		"openapi wants a document":         {[]string{"openapi"}, nil, 1, "", "orders: GET /openapi.json answers 404"},

@@ -47,7 +47,7 @@ type Process struct {
 //	orders              serve until told to stop
 //	orders telemetry    declared metrics as JSON
 //	orders openapi      the API's OpenAPI document
-//	orders config       environment variables: types, defaults, values, meanings
+//	orders config       environment variables: types, defaults, values, meanings; status 64 for a wrong value
 //	orders version      version, revision, Go version, owner
 //	orders NAME         a command declared with Service.Command
 func Main(info Info, defaults Defaults, run func(context.Context, *Service) error) int {

@@ -141,13 +141,14 @@ func (s *Service) build() error {
 // while the service is wired, and Run returns the problems before the command runs.
 func (s *Service) Load(cfg any) error {
 	err := s.loader.Load(cfg)
-	if s.mode.describes() {
-		if _, wrong := errors.AsType[*config.Error](err); wrong {
-			return nil
-		}
+	_, wrong := errors.AsType[*config.Error](err)
+	if s.mode.describes() && err != nil && !wrong {
 		return err
 	}
 	s.problems = append(s.problems, err)
+	if s.mode.describes() {
+		return nil
+	}
 	if s.mode.isCommand() {
 		return nil // Run returns the problems once it knows that the command exists
 	}
@@ -211,6 +212,11 @@ func (s *Service) Track() (done func()) {
 func (s *Service) Check(name string, check func(context.Context) error) {
 	s.health.Add(name, check)
 }
+
+// Waiting shows err on /readyz as the reason why the check of that name has not
+// succeeded yet. A start hook that waits for something calls it, since checks run only
+// after the hooks.
+func (s *Service) Waiting(check string, err error) { s.health.Waiting(check, err) }
 
 // CheckCritical watches something that this replica alone may lose, a disk or a
 // lease: while the check fails, the replica is not ready. Never use it for what

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // Check looks for one kind of fault in a generated service, without network.
@@ -134,6 +135,12 @@ func (drift) Name() string { return "drift" }
 
 func (drift) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 	var found []lint.Finding
+	for _, p := range t.CodeChanges {
+		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
+	}
+	if len(found) > 0 {
+		return found, nil // files that generating would not write have not drifted
+	}
 	for _, d := range t.Plan.Drift() {
 		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; run scaffold generate"})
 	}

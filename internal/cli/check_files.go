@@ -109,6 +109,13 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
+		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+			findings = append(findings, lint.Finding{
+				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or write where it is: go mod edit -replace=%s=DIR", r.Old.Path, r.New.Path, r.Old.Path),
+			})
+			continue
+		}
 		if outside(top, target) {
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
@@ -125,7 +132,7 @@ func outside(dir, target string) bool {
 }
 
 // variablesCheck wants every variable that the service's own files set to be
-// one that the service reads.
+// one that the service reads, with a value that it accepts.
 type variablesCheck struct {
 	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
 }
@@ -168,7 +175,11 @@ func (c variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, erro
 		}
 	}
 	more, err := misspelt(t.Dir, known)
-	return append(findings, more...), err
+	if err != nil {
+		return nil, err
+	}
+	values, err := overlayValues(ctx, t, known)
+	return slices.Concat(findings, more, values), err
 }
 
 // ofTools are variables of the tools that these files call.

@@ -77,6 +77,11 @@ type Build struct {
 	// of the same version, with a sum that the go tool finds out.
 	RuntimeVersion, RuntimeSum string
 	Go                         string // version of Go it was built with
+	// Checkout is the directory that a scaffold that is not released was built in;
+	// empty when the build left out paths.
+	Checkout string
+	Revision string // commit of that checkout; empty when the build left it out
+	Modified bool   // the checkout had changes that were not committed
 }
 
 // System is the factory of the real program.
@@ -110,12 +115,27 @@ func currentBuild() Build {
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return buildOf(info)
+	_, source, _, ok := goruntime.Caller(0)
+	if !ok {
+		source = "" // which names no checkout
+	}
+	return buildOf(info, source)
 }
 
-func buildOf(info *debug.BuildInfo) Build {
+// buildOf reads the build from what the linker recorded and the path of a source
+// file of this package.
+func buildOf(info *debug.BuildInfo, source string) Build {
 	if info.Main.Sum == "" {
-		return Build{Version: "devel", Go: goruntime.Version()}
+		b := Build{Version: "devel", Go: goruntime.Version(), Checkout: checkoutOf(source)}
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.Revision = s.Value
+			case "vcs.modified":
+				b.Modified = s.Value == "true"
+			}
+		}
+		return b
 	}
 	b := Build{Version: info.Main.Version, Released: true, Go: goruntime.Version()}
 	for _, m := range info.Deps {

@@ -63,10 +63,12 @@ func TestQuestionsAreAskedOnlyWhereNoFlagAnswers(t *testing.T) {
 		args []string
 		want [][]string
 	}{
-		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "with"}}},
-		{"a name", []string{"shop"}, [][]string{{"module", "owner", "with"}}},
-		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "with"}}},
-		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner"}}},
+		{"nothing given", nil, [][]string{{"name"}, {"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"a name", []string{"shop"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"an owner", []string{"shop", "--owner", "team-a"}, [][]string{{"module", "resource"}, {"plural", "with", "pipeline"}, {"yes"}}},
+		{"no components, on purpose", []string{"shop", "--with", ""}, [][]string{{"module", "owner", "resource"}, {"plural", "pipeline"}, {"yes"}}},
+		{"each choice", []string{"shop", "--module", "example.net/shop", "--owner", "a", "--resource", "order", "--with", "", "--pipeline", "", "--plural", "orders"}, [][]string{{"yes"}}},
+		{"a dry run", []string{"shop", "--dry-run"}, [][]string{{"module", "owner", "resource"}, {"plural", "with", "pipeline"}}},
 		{"no wish to be asked", []string{"shop", "--yes"}, nil},
 		{"output for programs", []string{"shop", "--output", "json"}, nil},
 	} {
@@ -100,8 +102,42 @@ func TestAnswersStandInTheSpecAndInTheReplayCommand(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	want := "The same again: scaffold new orders --dir " + dir + " --module github.com/acme/orders --with postgres --owner 'team a' --yes\n"
+	want := "To reproduce: scaffold new orders --dir " + dir + " --module github.com/acme/orders --with postgres --owner 'team a' --yes\n"
 	if !strings.HasSuffix(u.out.String(), want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", &u.out, want)
+	}
+}
+
+func TestTheLastQuestionMayBeAnsweredWithNo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(nil)
+	u.Prompt = func(_ context.Context, _ Streams, questions []Question) error {
+		if last := questions[len(questions)-1]; last.Confirm != nil {
+			*last.Confirm = false
+		}
+		return nil
+	}
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitError || u.err.String() != "scaffold: stopped; nothing was written\n" {
+		t.Errorf("exit code %d: %s", code, &u.err)
+	}
+	if want := "  Resource    order, at /v1/orders\n  Components  none\n  Pipelines   github\n"; !strings.Contains(u.out.String(), want) {
+		t.Errorf("the summary is\n%s\nwithout\n%s", &u.out, want)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+// What was proposed is left to the spec's defaults, so that the spec stays short.
+func TestAnswersThatDifferFromTheProposalAreWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "orders")
+	u := newTerminal(map[string]string{"resource": "basket", "plural": "basketry", "pipeline": "gitlab,jenkins"})
+	if code := Main(t.Context(), []string{"new", "orders", "--dir", dir}, u.Factory); code != ExitDone {
+		t.Fatalf("exit code %d: %s", code, &u.err)
+	}
+	if want := " --pipeline gitlab,jenkins --owner team-orders --resource basket --plural basketry --yes\n"; !strings.HasSuffix(u.out.String(), want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", &u.out, want)
 	}
 }
@@ -283,13 +319,29 @@ func TestThisBinaryIsACheckout(t *testing.T) {
 	}
 }
 
+func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}}
+	b := buildOf(info, filepath.ToSlash(root)+"/internal/cli/cli.go")
+	if b.Checkout != root || b.Revision != "0123abc" || !b.Modified {
+		t.Errorf("got %+v", b)
+	}
+	if trimmed := buildOf(info, modulePath()+"/internal/cli/cli.go"); trimmed.Checkout != "" {
+		t.Errorf("got the checkout %q of a build without paths", trimmed.Checkout)
+	}
+	if here := currentBuild().Checkout; !holdsRuntime(filepath.Join(here, "runtime")) {
+		t.Errorf("this test was built in %q, which holds no runtime", here)
+	}
+}
+
 func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
 	t.Parallel()
 	info := &debug.BuildInfo{
 		Main: debug.Module{Path: modulePath(), Version: "v0.5.0", Sum: "h1:main="},
 		Deps: []*debug.Module{{Path: "example.com/x", Version: "v1.0.0"}, {Path: runtimeImport(), Version: "v0.5.1", Sum: "h1:runtime="}},
 	}
-	f := Factory{Build: buildOf(info)}
+	f := Factory{Build: buildOf(info, "")}
 	got, err := f.renderOptions(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,9 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	if err := t.CodeChanges.Err(); err != nil {
+		return err
+	}
 	if conflicts := t.conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}

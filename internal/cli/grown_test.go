@@ -181,3 +181,17 @@ func TestVariablesOfOverlaysAreRead(t *testing.T) {
 	s.check(cli.ExitDrift,
 		`deploy/overlays/prod/config.env:4: the service reads no variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
 }
+
+// A value that the service rejects would be found out by the pods of a rollout.
+func TestValuesOfOverlaysAreAcceptedByTheService(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.write("deploy/overlays/dev/config.env", "LOG_LEVEL=debug\nHTTP_REQUEST_TIMEOUT=5s\n")
+	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=loud\nOTEL_EXPORTER_OTLP_ENDPOINT=collector:4318\n")
+	s.check(cli.ExitDrift,
+		`deploy/overlays/prod/config.env:2: LOG_LEVEL="loud": not a log level; write one (debug, info, warn or error)`,
+		`deploy/overlays/prod/config.env:3: OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": not an absolute URL; write http://collector:4318`,
+		"2 faults found")
+	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=10m\n")
+	s.check(cli.ExitDrift, "deploy/overlays/prod/config.env:1: DRAIN_DELAY=10m0s leaves no time for requests in flight")
+}

@@ -36,8 +36,9 @@ func newNewCommand(g *globals) *cobra.Command {
 		Use:   "new NAME",
 		Short: "Make a new service",
 		Long: "Makes a new service in ./NAME, or in the folder that --dir names.\n\n" +
-			"On a terminal it asks for what no flag answers. Each flag has a variable:\n" +
-			"SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
+			"On a terminal it asks for name, module, owner, resource, plural, components and\n" +
+			"pipelines where no flag answers, and shows a summary before it writes. Each flag has\n" +
+			"a variable: SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
 		Example: "  scaffold new orders\n  scaffold new orders --with postgres --owner team-checkout --module github.com/acme/orders",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +55,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
-	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+" (default github)")
+	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
 	f.StringVar(&o.folder, "folder", "", "folder of the service below the root of its repository; . when it is one of its own (default: from git)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
@@ -92,7 +93,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	assumed, err := complete(ctx, g, o)
+	assumed, err := complete(ctx, g, o, defaults)
 	if err != nil {
 		return err
 	}
@@ -134,15 +135,29 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if !o.dryRun {
-		if err := g.apply(ctx, w, t); err != nil {
-			return err
-		}
-		if err := shared.write(); err != nil {
-			return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
-		}
+	if err := g.make(ctx, w, t, shared, o); err != nil {
+		return err
 	}
 	g.printCreated(t, shared, o, assumed, require)
+	return nil
+}
+
+// make writes the service, unless that is only tried or refused at the summary.
+func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, shared sharedEdits, o *newOptions) error {
+	if o.dryRun {
+		return nil
+	}
+	if o.asks(g) {
+		if err := g.confirm(ctx, t); err != nil {
+			return err
+		}
+	}
+	if err := g.apply(ctx, w, t); err != nil {
+		return err
+	}
+	if err := shared.write(); err != nil {
+		return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
+	}
 	return nil
 }
 
@@ -185,55 +200,6 @@ func nearer(path string) string {
 		return path
 	}
 	return filepath.ToSlash(relative)
-}
-
-// complete settles what no flag said: by questions on a terminal, by proposals
-// elsewhere. It returns the flags whose values nobody chose.
-func complete(ctx context.Context, g *globals, o *newOptions) (assumed []string, err error) {
-	asking := g.Streams.Terminal && !o.yes && g.output != "json"
-	if o.choices.Name == "" {
-		if !asking {
-			return nil, &UsageError{Err: errors.New("which service? Write scaffold new NAME, such as scaffold new orders")}
-		}
-		name := Question{Flag: "name", Title: "Name", Help: "of the service, such as orders", Value: &o.choices.Name, Check: spec.CheckName}
-		if err := g.Prompt(ctx, g.Streams, []Question{name}); err != nil {
-			return nil, err
-		}
-	}
-	// The name is about to be part of a path.
-	if err := spec.CheckName(o.choices.Name); err != nil {
-		return nil, badChoices(diagnostic.List{{Path: "service", Message: err.Error()}})
-	}
-	if o.dir == "" {
-		o.dir = o.choices.Name
-	}
-	if o.choices.Module == "" {
-		o.choices.Module = moduleFor(ctx, o.dir)
-	}
-	if o.choices.Module == "" {
-		o.choices.Module = "example.com/" + o.choices.Name
-		assumed = append(assumed, "module")
-	}
-	if asking {
-		return nil, g.Prompt(ctx, g.Streams, o.questions())
-	}
-	if o.choices.Owner == "" {
-		assumed = append(assumed, "owner")
-	}
-	return assumed, nil
-}
-
-// questions are those that no flag answered.
-func (o *newOptions) questions() []Question {
-	if o.choices.Owner == "" {
-		o.choices.Owner = "team-" + o.choices.Name
-	}
-	all := []Question{
-		{Flag: "module", Title: "Module", Help: "Go module path", Value: &o.choices.Module, Check: spec.CheckModule},
-		{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &o.choices.Owner, Check: spec.CheckOwner},
-		{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &o.choices.Components},
-	}
-	return slices.DeleteFunc(all, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
 }
 
 // badChoices names flags where the spec has keys.
@@ -302,12 +268,15 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 	}
 	g.printf("\n")
 	if slices.Contains(assumed, "module") && !o.inModule {
-		g.printf("Its module is %s, for want of a git remote; --module sets another.\n", t.Service.Module)
+		g.printf("No git remote names a module; using module %s (set --module to change it).\n", t.Service.Module)
 	}
 	if slices.Contains(assumed, "owner") {
-		g.printf("Its owner is %s; --owner sets another.\n", t.Service.Owner)
+		g.printf("Using owner %s (set --owner to change it).\n", t.Service.Owner)
 	}
-	g.printf("The same again: %s\n", o.replay())
+	if slices.Contains(assumed, "resource") {
+		g.printf("Using resource %s at /v1/%s (set --resource to change it).\n", t.Service.Resource, t.Service.Plural)
+	}
+	g.printf("To reproduce: %s\n", o.replay())
 }
 
 func folder(dir string) string {
@@ -338,6 +307,9 @@ func (o *newOptions) replay() string {
 	add("pattern", c.Pattern)
 	add("with", strings.Join(c.Components, ","))
 	add("pipeline", strings.Join(c.Pipelines, ","))
+	if c.Pipelines != nil && len(c.Pipelines) == 0 {
+		command = append(command, "--pipeline ''")
+	}
 	add("owner", c.Owner)
 	add("resource", c.Resource)
 	add("plural", c.Plural)

@@ -10,8 +10,8 @@ import (
 // errAborted is the user's wish to stop at a question.
 var errAborted = errors.New("stopped; nothing was written")
 
-// Question is one prompt. Its answer is in Value, or in Values when it has
-// Choices; what stands there before is the proposal.
+// Question is one prompt. Its answer is in Value, in Values when it has Choices, or
+// in Confirm; what is there before is the proposal.
 type Question struct {
 	Flag    string // the flag that answers it without asking
 	Title   string
@@ -20,6 +20,7 @@ type Question struct {
 	Check   func(string) error
 	Choices []string
 	Values  *[]string
+	Confirm *bool
 }
 
 // ask puts the questions on the terminal, one form for all; accessible ones are
@@ -54,6 +55,9 @@ func (q Question) field(accessible bool) huh.Field {
 		lines := 2 + len(q.Choices)
 		return huh.NewMultiSelect[string]().Title(q.Title).Description(help).
 			Options(huh.NewOptions(q.Choices...)...).Value(q.Values).Height(lines)
+	}
+	if q.Confirm != nil {
+		return huh.NewConfirm().Title(q.Title).Description(help).Value(q.Confirm)
 	}
 	title, proposal := q.Title, q.proposal()
 	if accessible && proposal != "" {

@@ -49,7 +49,7 @@ func sit(t *testing.T, dir string, env []string, args ...string) *user {
 	t.Helper()
 	cmd := command(t, dir, args...)
 	cmd.Env = append(cmd.Env, env...)
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	u.types("Orders!\r")
 	u.sees("lower-case")
 	u.types(ctrlU + "orders\r")
-	for _, shown := range []string{"Module", "(--module)", "> example.com/orders", "Owner", "(--owner)", "> team-orders", "Components", "(--with)", "postgres", "enter next"} {
+	for _, shown := range []string{"Module", "(--module)", "> example.com/orders", "Owner", "(--owner)", "> team-orders", "Resource", "(--resource)", "> order", "enter next"} {
 		u.sees(shown)
 	}
 	u.types(ctrlU + "nodots\r")
@@ -135,18 +135,30 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	u.types(ctrlU + "github.com/acme/orders\r")
 	u.sees("back") // only the second question has one before it
 	u.types(ctrlU + "team-a\r")
+	u.sees("> order") // is drawn again when it is asked
+	u.types(ctrlU + "basket\r")
+	for _, shown := range []string{"of basket, for paths such as /v1/baskets (--plural)", "Components", "(--with)", "postgres", "Pipelines", "(--pipeline)", "github", "enter next"} {
+		u.sees(shown)
+	}
+	u.types("\r")
 	u.sees("toggle")
 	u.types("x")
 	u.sees("✓")
 	u.types("\r")
-	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --yes")
+	u.sees("submit")
+	u.types("\r")
+	for _, shown := range []string{"Resource    basket, at /v1/baskets", "Components  postgres", "Pipelines   github", "Write it?", "(--yes)"} {
+		u.sees(shown)
+	}
+	u.types("\r")
+	leavesWith(t, u, dir, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-a --resource basket --yes")
 }
 
 // leavesWith wants the session to end with a command that does the same again.
 func leavesWith(t *testing.T, u *user, dir, replay string) {
 	t.Helper()
 	code, said := u.leaves()
-	if code != 0 || !strings.HasSuffix(said, "The same again: "+replay+"\n") {
+	if code != 0 || !strings.HasSuffix(said, "To reproduce: "+replay+"\n") {
 		t.Errorf("exit code %d, and said\n%s", code, said)
 	}
 	again := t.TempDir()
@@ -162,8 +174,16 @@ func TestProposalsAreTakenByEnterAlone(t *testing.T) {
 	u.types("\r")
 	u.sees("back")
 	u.types(ctrlU + "\r") // an emptied line means the proposal, too
+	u.types("\r")
+	u.sees("(--plural)")
+	u.sees("enter next")
+	u.types("\r")
 	u.sees("toggle")
 	u.types("\r")
+	u.sees("submit")
+	u.types("\r")
+	u.sees("Write it?")
+	u.types("y")
 	leavesWith(t, u, dir, "scaffold new orders --module example.com/orders --owner team-orders --yes")
 }
 
@@ -177,7 +197,9 @@ func TestCtrlCAtAnyQuestionLeavesNothing(t *testing.T) {
 		{name: "at the name", args: []string{"new"}, answers: []struct{ after, keys string }{{"enter", ctrlC}}},
 		{name: "at the first question", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", ctrlC}}},
 		{name: "half-way through a word", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "github" + ctrlC}}},
-		{name: "at the last question", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r"}, {"toggle", "x" + ctrlC}}},
+		{name: "at the last question", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "x" + ctrlC}}},
+		{name: "at the summary", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "\r"}, {"submit", "\r"}, {"(--yes)", ctrlC}}},
+		{name: "no to the summary", args: []string{"new", "orders"}, answers: []struct{ after, keys string }{{"enter next", "\r"}, {"back", "\r\r"}, {"(--plural)", ""}, {"enter next", "\r"}, {"toggle", "\r"}, {"submit", "\r"}, {"(--yes)", "n"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,10 +229,18 @@ func TestAccessibleQuestionsAreLines(t *testing.T) {
 	u.types("github.com/acme/orders\n")
 	u.sees("Owner [team-orders]")
 	u.types("\n")
+	u.sees("Resource [order]")
+	u.types("\n")
+	u.sees("Plural [orders]")
+	u.types("\n")
 	u.sees("1.   postgres")
 	u.types("1\n")
 	u.sees("✓")
 	u.types("0\n")
+	u.sees("1. ✓ github")
+	u.types("0\n")
+	u.sees("Write it?")
+	u.types("y\n")
 	code, said := u.leaves()
 	if code != 0 || !strings.HasSuffix(said, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-orders --yes\n") {
 		t.Errorf("exit code %d, and said\n%s", code, said)
@@ -220,7 +250,7 @@ func TestAccessibleQuestionsAreLines(t *testing.T) {
 // A question that nobody sees, or whose answer nobody can type, would hang.
 func TestNothingIsAskedWithoutATerminalOrAgainstTheUsersWish(t *testing.T) {
 	t.Parallel()
-	const proposals = "The same again: scaffold new orders --module example.com/orders"
+	const proposals = "To reproduce: scaffold new orders --module example.com/orders"
 	for _, tt := range []struct {
 		name string
 		wire func(cmd *exec.Cmd, terminal *os.File)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 
@@ -14,9 +15,10 @@ import (
 )
 
 // renderOptions says where a service in dir finds the runtime. A released
-// scaffold requires it by version. One from a checkout replaces it by a folder:
+// scaffold requires it by version. One from a checkout replaces it by a directory:
 // the one that the flag names, the one that the service's go.mod names already,
-// or the one found upward from the working directory.
+// the one found upward from the working directory, or that of the checkout that
+// scaffold was built in.
 func (f Factory) renderOptions(dir, flag string) (templates.RenderOptions, error) {
 	o := templates.RenderOptions{Generator: f.Build.Version, RuntimeImport: runtimeImport()}
 	if f.Build.Released && flag == "" {
@@ -24,11 +26,11 @@ func (f Factory) renderOptions(dir, flag string) (templates.RenderOptions, error
 		return o, nil
 	}
 	var err error
-	o.RuntimeReplace, err = runtimeFolder(dir, flag)
+	o.RuntimeReplace, err = f.runtimeFolder(dir, flag)
 	return o, err
 }
 
-func runtimeFolder(dir, flag string) (string, error) {
+func (f Factory) runtimeFolder(dir, flag string) (string, error) {
 	if flag != "" {
 		if !holdsRuntime(flag) {
 			return "", fmt.Errorf("--runtime: %s is not the folder of module %s", flag, runtimeImport())
@@ -50,11 +52,38 @@ func runtimeFolder(dir, flag string) (string, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return "", errors.New("this scaffold was built in a checkout, and its runtime is in no folder above this one; " +
-				"name the checkout's folder runtime with --runtime DIR")
+			return f.builtRuntime(dir)
 		}
 		at = filepath.Dir(at)
 	}
+}
+
+// builtRuntime is the runtime of the checkout that scaffold was built in.
+func (f Factory) builtRuntime(dir string) (string, error) {
+	const advice = "name the directory runtime of a checkout with --runtime DIR"
+	if f.Build.Checkout == "" {
+		return "", errors.New("this scaffold is not a release, and was built without the path of its checkout (-trimpath): " + advice + ", or run make install in a checkout")
+	}
+	runtime := filepath.Join(f.Build.Checkout, "runtime")
+	if holdsRuntime(runtime) {
+		return relative(dir, runtime)
+	}
+	problem := "does not exist any more"
+	if _, err := os.Stat(f.Build.Checkout); err == nil {
+		problem = "is no longer a checkout of scaffold"
+	}
+	return "", fmt.Errorf("this scaffold was built in %s, which %s: %s, or run make install in a checkout again", f.Build.Checkout, problem, advice)
+}
+
+// checkoutOf is the checkout that holds the source file, as the compiler recorded
+// its path; empty when it recorded none.
+func checkoutOf(source string) string {
+	const below = "/internal/cli/" // this package, below the root of the module
+	root, _, found := strings.Cut(filepath.ToSlash(source), below)
+	if root = filepath.FromSlash(root); !found || !filepath.IsAbs(root) {
+		return ""
+	}
+	return root
 }
 
 // holdsRuntime says whether the folder is that of the runtime module.

@@ -29,15 +29,16 @@ func TestMain(m *testing.M) {
 }
 
 // testFactory is the real program with a small renderer. TEST_RELEASE makes it
-// a released one of that version. Of the checks it has the one that TEST_CHECK names.
+// a released one of that version, TEST_CHECKOUT one that was built there. Of the checks it has the one that TEST_CHECK names.
 func testFactory() cli.Factory {
 	f := cli.System(render)
 	f.Ask, f.TemplatesDigest = nil, nil // the small renderer's service does not build; grown_test.go has a real one
 	f.Checks = slices.DeleteFunc(f.Checks, func(c cli.Check) bool { return c.Name() != os.Getenv("TEST_CHECK") })
 	f.Build.Go = "go1.26.0"
 	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/push/grafana's tests tell how long
+	f.Build.Checkout, f.Build.Revision, f.Build.Modified = os.Getenv("TEST_CHECKOUT"), "0123abc", true
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
-		f.Build.Version, f.Build.Released = v, true
+		f.Build = cli.Build{Version: v, Released: true, Go: f.Build.Go}
 	}
 	return f
 }

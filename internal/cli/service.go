@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -25,6 +26,8 @@ type Target struct {
 	Tree    templates.Tree
 	Plan    workspace.Plan
 	AtRoot  *AtRoot // nil when the service is its repository
+	// CodeChanges are changes of the spec that the service's code does not follow.
+	CodeChanges diagnostic.List
 }
 
 // serviceFlags are the flags of commands that work on an existing service.
@@ -123,7 +126,29 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	if err != nil {
 		return Target{}, err
 	}
-	return g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
+	if err := stateExists(w, dir, flags); err != nil {
+		return Target{}, err
+	}
+	t, err := g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
+	if err != nil {
+		return Target{}, err
+	}
+	t.CodeChanges, err = codeChanges(w, t, src)
+	return t, err
+}
+
+// stateExists wants the record of what scaffold wrote, and the defaults that it names.
+func stateExists(w *workspace.Workspace, dir string, flags serviceFlags) error {
+	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
+	restore := "restore it from version control: git checkout HEAD -- " + quote(state)
+	if !w.HasRecord() {
+		return fmt.Errorf("%s/manifest.json is missing: without it scaffold cannot tell your edits from its own files; %s", state, restore)
+	}
+	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.defaults == "" {
+		return fmt.Errorf("%s is missing: the service was generated with the defaults in it; %s, or name the file with --defaults", filepath.ToSlash(file), restore)
+	}
+	return nil
 }
 
 // plan renders the service and compares it with the disk.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 )
 
@@ -10,6 +12,10 @@ type version struct {
 	Released bool   `json:"released"`
 	Go       string `json:"go"`
 	Runtime  string `json:"runtime"` // import path of the runtime module
+	// Of a scaffold that is not released; see [Build].
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+	Checkout string `json:"checkout,omitempty"`
 }
 
 func newVersionCommand(g *globals) *cobra.Command {
@@ -18,11 +24,28 @@ func newVersionCommand(g *globals) *cobra.Command {
 		Short: "Print which scaffold this is",
 		Args:  atMost(0),
 		RunE: func(*cobra.Command, []string) error {
-			v := version{Version: g.Build.Version, Released: g.Build.Released, Go: g.Build.Go, Runtime: runtimeImport()}
+			b := g.Build
+			v := version{
+				Version: b.Version, Released: b.Released, Go: b.Go, Runtime: runtimeImport(),
+				Revision: b.Revision, Modified: b.Modified, Checkout: b.Checkout,
+			}
 			if !g.emit(v) {
-				g.printf("scaffold %s (%s)\n", v.Version, v.Go)
+				g.printf("scaffold %s (%s)\n%s", v.Version, v.Go, b.origin())
 			}
 			return nil
 		},
 	}
+}
+
+// origin is a line for each of commit and checkout of a scaffold that is not
+// released.
+func (b Build) origin() string {
+	if b.Released {
+		return ""
+	}
+	commit := cmp.Or(b.Revision, "unknown: built without it (-buildvcs=false, or not from git)")
+	if b.Modified {
+		commit += ", with uncommitted changes"
+	}
+	return "commit:   " + commit + "\ncheckout: " + cmp.Or(b.Checkout, "unknown: built with -trimpath") + "\n"
 }

@@ -91,11 +91,11 @@ func (s *session) prepare(c *child) error {
 }
 
 // environment is what the service runs in: free ports of this machine, every
-// trace, and checks that notice quickly.
+// trace, log lines that can be read, and checks that notice quickly.
 func (s *session) environment() []string {
 	return append(os.Environ(),
 		"HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DRAIN_DELAY=0s",
-		"TRACE_RATIO=1", "OTEL_TRACES_SAMPLER=always_on", "ACCESS_LOG=all",
+		"TRACE_RATIO=1", "OTEL_TRACES_SAMPLER=always_on", "ACCESS_LOG=all", "LOG_FORMAT=json",
 		"HEALTH_INTERVAL=200ms", "HEALTH_TIMEOUT=500ms", "HEALTH_FAILURES=2",
 		"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name="+Environment,
 	)

@@ -180,6 +180,9 @@ func (p *planner) managed(c candidate) {
 		p.put(c, Update, "")
 	case c.known && c.last.Owner == templates.Managed:
 		p.put(c, Rewrite, "it was edited by hand")
+	case c.known && c.last.Owner == templates.Block:
+		p.change(c, Conflict, "it is managed from now on, and may hold text of yours; move that away and delete it")
+		return
 	case c.known:
 		p.change(c, Conflict, "it is managed from now on, but you edited it; move your changes away and delete it")
 		return
@@ -285,6 +288,8 @@ func (p *planner) gone(e entry) error {
 		p.removes = append(p.removes, write{path: e.Path, was: d})
 	case e.Owner == templates.Yours:
 		p.change(c, Released, "it is no longer generated; it is yours and stays")
+	case e.Owner == templates.Block: // only its block is recorded
+		p.change(c, Released, "it is no longer generated; it may hold text of yours, so it stays; delete it if it does not")
 	default:
 		p.change(c, Released, "it is no longer generated; you edited it, so it stays")
 	}

@@ -153,7 +153,7 @@ func TestADeletedRunbookStaysAwayAndOneNoLongerGeneratedStays(t *testing.T) {
 	remove(t, dir, "a.md")
 	equal(t, []Change{
 		{"a.md", "block", Deleted, "you deleted it"},
-		{"b.md", "block", Released, "it is no longer generated; you edited it, so it stays"},
+		{"b.md", "block", Released, "it is no longer generated; it may hold text of yours, so it stays; delete it if it does not"},
 	}, apply(t, dir, tree(t, a)))
 	equal(t, map[string]string{"b.md": facts("b")}, contents(t, dir))
 }

@@ -78,6 +78,15 @@ func Open(dir string, opts Options) (*Workspace, error) {
 	return w, nil
 }
 
+// HasRecord reports whether the folder has the record of what scaffold wrote.
+func (w *Workspace) HasRecord() bool { return w.old.Schema != 0 }
+
+// Recorded reports whether scaffold wrote the file, which may have been deleted since.
+func (w *Workspace) Recorded(name string) bool {
+	_, found := w.old.find(name)
+	return found
+}
+
 // Close releases the folder.
 func (w *Workspace) Close() error {
 	if w.root == nil {

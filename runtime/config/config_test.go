@@ -147,7 +147,7 @@ VERBOSE="perhaps" (environment): neither true nor false; write true or false
 HTTP_PORT="eighty" (environment): not a whole number; write 1 or more
 HTTP_TIMEOUT="1ms" (FILE:1): out of range; write 10ms or more
 HTTP_BODY="big" (environment): not a size; write a size such as 64KiB or 10MB
-LEVEL="loud" (environment): not a slog.Level; write one (debug or info)
+LEVEL="loud" (environment): not a log level; write one (debug or info)
 RATIO="NaN" (environment): not a number; write 0 to 1
 MODE="slow" (environment): not one of the choices; write fast or safe
 HOSTS="a,,b" (environment): holds an element that is not text; write elements with commas between them, each text
@@ -333,6 +333,34 @@ func TestValuesReadLikeWhatWasWritten(t *testing.T) {
 	}
 }
 
+func TestFormatsOfStrings(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		At    string `format:"address,off" default:":1"`
+		Where string `format:"url"`
+	}
+	for _, tt := range []struct{ name, value, want string }{
+		{"AT", ":8080", ""}, {"AT", "127.0.0.1:0", ""}, {"AT", "[::1]:8080", ""}, {"AT", "off", ""}, {"AT", ":http", ""},
+		{"AT", "8080", `AT="8080" (environment): not an address with a port; write :8080`},
+		{"AT", "localhost", `AT="localhost" (environment): not an address with a port; write an address such as :8080 or 127.0.0.1:8080`},
+		{"AT", ":99999", `AT=":99999" (environment): not an address with a port; write an address such as :8080 or 127.0.0.1:8080`},
+		{"AT", "a:b:c", `AT="a:b:c" (environment): not an address with a port; write an address such as :8080 or 127.0.0.1:8080`},
+		{"WHERE", "http://127.0.0.1:4318/x", ""},
+		{"WHERE", "localhost:4318", `WHERE="localhost:4318" (environment): not an absolute URL; write http://localhost:4318`},
+		{"WHERE", "/x", `WHERE="/x" (environment): not an absolute URL; write a URL such as http://127.0.0.1:4318`},
+		{"WHERE", "u:p@h", `WHERE=[hidden] (environment): not an absolute URL; write a URL such as http://127.0.0.1:4318`},
+	} {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			var got settings
+			err := config.Load(&got, from(map[string]string{tt.name: tt.value}))
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
 // textOnly can be read from text and does not write itself.
 type textOnly struct{ text string }
 
@@ -424,6 +452,12 @@ func TestMistakesInAStructAreNotTheUsersProblem(t *testing.T) {
 		"a bound that is no such": {&struct {
 			N int `max:"x"`
 		}{}, `the max tag "x" is not a whole number`},
+		"a format that is no such": {&struct {
+			S string `format:"path"`
+		}{}, `field S: the format tag "path"; write address or url, on a string`},
+		"a format of a number": {&struct {
+			N int `format:"url"`
+		}{}, `field N: the format tag "url"; write address or url, on a string`},
 		"two fields for one name": {&struct {
 			A, B int `env:"X"`
 		}{}, "field B: reads X, as A does"},

@@ -22,9 +22,11 @@
 //
 // Fields may be strings, booleans, whole numbers, float64, [time.Duration],
 // [ByteSize], [Secret], [url.URL], whatever implements
-// [encoding.TextUnmarshaler], and slices of these, written with commas. The tag
-// secret:"true" hides a field of another type than Secret in what this package
-// shows; it cannot hide the field elsewhere.
+// [encoding.TextUnmarshaler] (see [Named]), and slices of these, written with
+// commas. The tag format:"address" or format:"url" on a string accepts only one, or
+// one of the words that follow after commas. The tag secret:"true" hides a field of
+// another type than Secret in what this package shows; it cannot hide the field
+// elsewhere.
 //
 // The package reads no environment by itself: a lookup function is passed in.
 package config

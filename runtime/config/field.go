@@ -86,6 +86,13 @@ func (w *walker) add(sf reflect.StructField, value reflect.Value, format format,
 		secret:   isSecret(sf),
 	}
 	var err error
+	if tag := sf.Tag.Get("format"); tag != "" {
+		var known bool
+		if f.format, known = stringFormat(tag); !known || value.Kind() != reflect.String {
+			w.mistakes = append(w.mistakes, mistake(path, "the format tag %q; write address or url, on a string", tag))
+			return
+		}
+	}
 	f.low, err = f.tag(sf, "min", err)
 	f.high, err = f.tag(sf, "max", err)
 	if choices := sf.Tag.Get("oneof"); choices != "" {
@@ -133,6 +140,11 @@ func (f field) tag(sf reflect.StructField, key string, before error) (reflect.Va
 func (f field) set(text string) (message string) {
 	v := reflect.New(f.value.Type()).Elem()
 	if err := f.format.parse(v, text); err != nil {
+		if f.format.mended != nil && f.rejected(text) == text {
+			if mended := f.format.mended(text); mended != "" {
+				return f.format.not + "; write " + mended
+			}
+		}
 		return f.format.not + "; write " + f.wanted()
 	}
 	if message := f.check(v); message != "" {

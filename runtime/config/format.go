@@ -5,8 +5,11 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +24,13 @@ type format struct {
 	print   func(v reflect.Value) string
 	element func(v reflect.Value) string // prints one element of a list
 	list    bool
-	veiled  func(text string) bool // a bad text that must not be repeated; nil for never
+	veiled  func(text string) bool   // a bad text that must not be repeated; nil for never
+	mended  func(text string) string // what a bad text probably means, or ""; nil for no idea
 }
+
+// Named is a type that is read by UnmarshalText and has a name for people, as in
+// "connection string". Without it a value of the type is called a value.
+type Named interface{ ConfigName() string }
 
 var errValue = errors.New("not a value of this type")
 
@@ -50,7 +58,13 @@ func scalarFormat(t reflect.Type) (format, bool) {
 		return urlFormat(), true
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
-		name := t.String()
+		name := "value"
+		switch named := reflect.New(t).Interface().(type) {
+		case *slog.Level:
+			name = "log level"
+		case Named:
+			name = named.ConfigName()
+		}
 		return textFormat(name, "not a "+name, "one"), true
 	}
 	return kindFormat(t)
@@ -137,18 +151,79 @@ func urlFormat() format {
 		name: "URL", not: "not an absolute URL", example: "a URL such as http://127.0.0.1:4318",
 		veiled: func(text string) bool { return strings.Contains(text, "@") },
 		parse: func(v reflect.Value, text string) error {
-			u, err := url.Parse(text)
-			if err != nil || u.Scheme == "" || u.Host == "" {
+			if !isURL(text) {
 				return errValue
 			}
-			v.Set(reflect.ValueOf(*u))
-			return nil
+			u, err := url.Parse(text)
+			if err == nil {
+				v.Set(reflect.ValueOf(*u))
+			}
+			return err
 		},
 		print: func(v reflect.Value) string {
 			u := v.Interface().(url.URL) //nolint:forcetypeassert // the format of this type
 			return u.Redacted()
 		},
 	}
+}
+
+// stringFormat is the format that the format tag of a string names: address or URL,
+// then words that are allowed beside it.
+func stringFormat(tag string) (f format, known bool) {
+	kind, words, _ := strings.Cut(tag, ",")
+	var valid func(text string) bool
+	switch kind {
+	case "address":
+		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", mended: mendedAddress}
+		valid = isAddress
+	case "url":
+		f = urlFormat()
+		f.mended = mendedURL
+		valid = isURL
+	default:
+		return format{}, false
+	}
+	f.print = func(v reflect.Value) string { return v.String() }
+	f.parse = func(v reflect.Value, text string) error {
+		word := words != "" && slices.Contains(strings.Split(words, ","), text)
+		if !word && !valid(text) {
+			return errValue
+		}
+		v.SetString(text)
+		return nil
+	}
+	f.element = f.print
+	return f, true
+}
+
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil || !errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(port, "0123456789") // a name, as in http
+}
+
+// mendedAddress adds the colon, which is left out most often.
+func mendedAddress(text string) string {
+	if _, err := strconv.ParseUint(text, 10, 16); err != nil {
+		return ""
+	}
+	return ":" + text
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != ""
+}
+
+// mendedURL adds the scheme, which is left out most often.
+func mendedURL(text string) string {
+	if with := "http://" + text; !strings.Contains(text, "/") && isURL(with) {
+		return with
+	}
+	return ""
 }
 
 // textFormat asks the type itself.

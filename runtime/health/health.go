@@ -134,6 +134,23 @@ func (m *Monitor) Add(name string, run func(context.Context) error, options ...O
 	m.publish()
 }
 
+// Waiting shows err as the result of a check that has not run yet, while the start
+// waits for the same dependency. It does not change the state of the check, and does
+// nothing once the checks run.
+func (m *Monitor) Waiting(name string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.started {
+		return
+	}
+	for _, c := range m.checks {
+		if c.name == name {
+			c.lastErr, c.last = err, time.Now()
+		}
+	}
+	m.publish()
+}
+
 func (m *Monitor) refuse(name string, run func(context.Context) error) error {
 	if name == "" || run == nil {
 		return fmt.Errorf("health check %q: give it a name and a function", name)

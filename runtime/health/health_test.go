@@ -130,6 +130,26 @@ const (
 	round = interval + interval/10
 )
 
+func TestAStartThatWaitsShowsItsReason(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, health.Config{})
+		var db dependency
+		f.Add("postgres", db.check)
+		f.Waiting("postgres", errRefused)
+		f.Waiting("unknown", errRefused)
+		code, report := get(t, f.Readyz())
+		if code != 503 || report.Status != "starting" || len(report.Checks) != 1 || report.Checks[0].Status != "pending" || report.Checks[0].Error != errRefused.Error() {
+			t.Errorf("got %d and %+v", code, report)
+		}
+		f.start(t)
+		f.Waiting("postgres", errRefused)
+		if code, report := get(t, f.Readyz()); code != 200 || report.Checks[0].Error != "" {
+			t.Errorf("after the start: got %d and %+v", code, report)
+		}
+	})
+}
+
 func TestStartWaitsForHooksAndEveryCheck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -34,7 +34,7 @@ const (
 // Config is what the environment decides about the server. The tags are those
 // of package config.
 type Config struct {
-	Addr           string        `env:"HTTP_ADDR" help:"address that takes requests, as in :8080"`
+	Addr           string        `env:"HTTP_ADDR" format:"address" help:"address that takes requests, as in :8080"`
 	RequestTimeout time.Duration `env:"HTTP_REQUEST_TIMEOUT" default:"30s" min:"1ms" help:"maximum time for one request, its body included; streams are exempt"`
 	HeaderTimeout  time.Duration `env:"HTTP_HEADER_TIMEOUT" default:"5s" min:"1ms" help:"maximum time to read the header"`
 	IdleTimeout    time.Duration `env:"HTTP_IDLE_TIMEOUT" default:"2m" min:"1s" help:"how long an idle connection is kept"`

@@ -35,6 +35,9 @@ func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
 // MarshalText hides the URL.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
+// ConfigName is what problems of the configuration call the URL.
+func (URL) ConfigName() string { return "connection string" }
+
 // UnmarshalText takes a connection string that pgx understands.
 func (u *URL) UnmarshalText(text []byte) error {
 	if _, err := pgxpool.ParseConfig(string(text)); err != nil {

@@ -18,6 +18,7 @@ type service struct{ telemetry *telemetry.Telemetry }
 func (s service) Telemetry() *telemetry.Telemetry                   { return s.telemetry }
 func (service) OnStart(string, func(context.Context) error)         {}
 func (service) OnStop(string, func(context.Context) error)          {}
+func (service) Waiting(string, error)                               {}
 func (service) Check(string, func(context.Context) error)           {}
 func (service) Command(string, string, func(context.Context) error) {}
 

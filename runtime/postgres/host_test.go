@@ -54,6 +54,7 @@ type host struct {
 	starts    []func(context.Context) error
 	stops     []func(context.Context) error
 	checks    map[string]func(context.Context) error
+	waiting   string
 	commands  map[string]func(context.Context) error
 }
 
@@ -73,6 +74,7 @@ func (h *host) OnStart(_ string, start func(context.Context) error) {
 }
 func (h *host) OnStop(_ string, stop func(context.Context) error)           { h.stops = append(h.stops, stop) }
 func (h *host) Check(name string, check func(context.Context) error)        { h.checks[name] = check }
+func (h *host) Waiting(check string, err error)                             { h.waiting = check + ": " + err.Error() }
 func (h *host) Command(name, _ string, run func(ctx context.Context) error) { h.commands[name] = run }
 
 // start runs what Run would run, and stops it with the test.

@@ -29,6 +29,9 @@ type Host interface {
 	OnStop(name string, stop func(context.Context) error)
 	// Check watches something that all replicas share.
 	Check(name string, check func(context.Context) error)
+	// Waiting shows the error as the reason why the check of that name has not succeeded
+	// yet, while a start hook waits.
+	Waiting(check string, err error)
 	// Command declares a sub-command of the service's binary.
 	Command(name, help string, run func(ctx context.Context) error)
 }
@@ -50,6 +53,8 @@ type DB struct {
 	collector  *collector
 	pool       atomic.Pointer[pgxpool.Pool]
 
+	waiting func(error) // shows what a start waits for
+
 	service string      // name on every signal; that of the binary unless OTEL_SERVICE_NAME differs
 	current atomic.Bool // each migration was found applied once
 }
@@ -63,6 +68,7 @@ type DB struct {
 func New(host Host, cfg Config, migrations fs.FS) (*DB, error) {
 	tel := host.Telemetry()
 	db := &DB{cfg: cfg.withDefaults(), migrations: migrations, logger: tel.Logger(), service: tel.Service()}
+	db.waiting = func(err error) { host.Waiting("postgres", err) }
 	var err error
 	if db.poolConfig, err = db.cfg.pool(); err != nil {
 		return nil, err
@@ -131,6 +137,7 @@ func (db *DB) await(ctx context.Context) error {
 		if !time.Now().Add(retryInterval).Before(deadline) {
 			return fmt.Errorf("postgres: no connection within %s (POSTGRES_START_TIMEOUT): %w; check POSTGRES_URL, or start the database", db.cfg.StartTimeout, err)
 		}
+		db.waiting(err)
 		if first {
 			db.logger.LogAttrs(ctx, slog.LevelWarn, "waiting for the database", slog.String("server", db.where()), slog.Any("error", err))
 		}

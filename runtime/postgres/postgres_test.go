@@ -363,7 +363,7 @@ func TestAStartGivesUp(t *testing.T) {
 		},
 		"at once when the database does not exist": {
 			func(t *testing.T) URL { return URL(strings.Replace(string(database(t)), "/test_", "/no_", 1)) },
-			[]string{`the server has no database "no_`, "create it or correct POSTGRES_URL"},
+			[]string{`the server has no database "no_`, "create it with createdb -h ", "or correct POSTGRES_URL"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -385,6 +385,17 @@ func TestAStartGivesUp(t *testing.T) {
 	}
 }
 
+// The text of pgx around it fills /readyz.
+func TestAFailedLookupIsNamedAlone(t *testing.T) {
+	t.Parallel()
+	db := declare(t, Config{URL: "postgres://u:hunter2@nowhere.test/orders"}, nil).DB
+	lookup := &net.DNSError{Err: "no such host", Name: "nowhere.test"}
+	err := errors.Unwrap(db.unavailable(0, fmt.Errorf("failed to connect:\n\tu\n: %w", lookup)))
+	if want := "no connection to nowhere.test:5432/orders: lookup nowhere.test: no such host"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestAStartCanBeInterrupted(t *testing.T) {
 	t.Parallel()
 	g := declare(t, Config{URL: URL("postgres:///orders?host=" + t.TempDir()), StartTimeout: time.Hour}, nil)
@@ -395,6 +406,9 @@ func TestAStartCanBeInterrupted(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
+	}
+	if !strings.HasPrefix(g.host.waiting, "postgres: no connection to ") {
+		t.Errorf("the reason of the wait is %q", g.host.waiting)
 	}
 	g.Pool().Close()
 }

@@ -135,12 +135,15 @@ func (db *DB) unavailable(inUse int32, err error) error {
 		return apierror.Unavailable(noneFree).WithCause(fmt.Errorf("the database rejects more connections: %w", pg))
 	case rejected && pg.Code == noDatabase:
 		return apierror.Unavailable(noAnswer).WithCause(
-			fmt.Errorf("the server has no database %q; create it or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, pg))
+			fmt.Errorf("the server has no database %q; create it with %s, or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, db.createCommand(), pg))
 	case refused(err):
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
+		// The text of pgx around these does not fit on /readyz.
 		if dial, ok := errors.AsType[*net.OpError](err); ok {
-			err = dial // pgx' text around it does not fit on /readyz
+			err = dial
+		} else if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+			err = lookup
 		}
 		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
 	case inUse >= db.cfg.MaxConns:
@@ -148,6 +151,12 @@ func (db *DB) unavailable(inUse int32, err error) error {
 			fmt.Errorf("all %d connections are in use and none became free within %s; see POSTGRES_MAX_CONNS: %w", inUse, db.cfg.AcquireTimeout, err))
 	}
 	return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
+}
+
+// createCommand is the command line that creates the database, with PostgreSQL's own client.
+func (db *DB) createCommand() string {
+	c := db.poolConfig.ConnConfig
+	return fmt.Sprintf("createdb -h %s -p %d -U %s %s", c.Host, c.Port, c.User, c.Database)
 }
 
 // explain turns a lost connection, a schema whose migrations are pending, and text that

@@ -22,10 +22,10 @@ type Config struct {
 	ResourceAttributes string `env:"OTEL_RESOURCE_ATTRIBUTES" help:"further resource attributes, as in deployment.environment.name=staging"`
 	Disabled           bool   `env:"OTEL_SDK_DISABLED" default:"false" help:"export nothing; metrics stay readable on the admin listener"`
 
-	Endpoint        string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"collector for all signals, as in http://127.0.0.1:4318"`
-	TracesEndpoint  string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" help:"collector for traces, a full URL"`
-	LogsEndpoint    string `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT" help:"collector for logs, a full URL"`
-	MetricsEndpoint string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" help:"collector for metrics, a full URL"`
+	Endpoint        string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" format:"url" help:"collector for all signals, as in http://127.0.0.1:4318"`
+	TracesEndpoint  string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" format:"url" help:"collector for traces, a full URL"`
+	LogsEndpoint    string `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT" format:"url" help:"collector for logs, a full URL"`
+	MetricsEndpoint string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" format:"url" help:"collector for metrics, a full URL"`
 	Protocol        string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" default:"http/protobuf" oneof:"http/protobuf,grpc" help:"how to speak to the collector"`
 
 	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" oneof:"otlp,none" help:"otlp or none; otlp when an endpoint is set"`
@@ -41,9 +41,11 @@ type Config struct {
 
 	PushInterval time.Duration `env:"METRICS_PUSH_INTERVAL" default:"15s" min:"1s" help:"time between two pushes of metrics"`
 
-	LogLevel slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
+	LogLevel  slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" default:"auto" oneof:"auto,text,json" help:"json for programs, text for people; auto is text on a terminal and else json"`
+	NoColor   string     `env:"NO_COLOR" help:"any value writes text without colours"`
 
-	PyroscopeAddress  string        `env:"PYROSCOPE_SERVER_ADDRESS" help:"where to push profiles, as in http://127.0.0.1:4040"`
+	PyroscopeAddress  string        `env:"PYROSCOPE_SERVER_ADDRESS" format:"url" help:"where to push profiles, as in http://127.0.0.1:4040"`
 	PyroscopeInterval time.Duration `env:"PYROSCOPE_UPLOAD_INTERVAL" default:"15s" min:"1s" help:"time between two uploads of profiles"`
 	PyroscopeUser     string        `env:"PYROSCOPE_BASIC_AUTH_USER" help:"user for the profile server"`
 	PyroscopePassword config.Secret `env:"PYROSCOPE_BASIC_AUTH_PASSWORD" help:"password for the profile server"`
@@ -56,6 +58,9 @@ func (c Config) batchPeriod() time.Duration {
 	}
 	return time.Duration(c.BatchDelay) * time.Millisecond
 }
+
+// ExportsTraces reports whether spans are sent to a collector.
+func (c Config) ExportsTraces() bool { return c.exportsTraces() }
 
 func (c Config) exportsTraces() bool { return c.exports(c.TracesExporter, c.TracesEndpoint) }
 

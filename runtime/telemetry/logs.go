@@ -42,8 +42,13 @@ func (t *Telemetry) initLogs() error {
 	counts := newErrorCounts(t.opts.Now, t.suppressed, errorBurst, errorPeriod)
 	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
 	t.deliveryWarnings = newErrorCounts(t.opts.Now, t.suppressed, 1, deliveryPeriod)
-	t.lines = newLines(t.output, counts)
-	handler := slog.Handler(newWithIDs(slog.NewJSONHandler(t.output, &slog.HandlerOptions{Level: t.level})))
+	var handler slog.Handler
+	if cfg := t.opts.Config; cfg.writesText(t.opts.Stdout) {
+		handler = newWithIDs(newConsole(t.output, t.level, cfg.NoColor == "" && isTerminal(t.opts.Stdout)))
+	} else {
+		t.lines = newLines(t.output, counts)
+		handler = newWithIDs(slog.NewJSONHandler(t.output, &slog.HandlerOptions{Level: t.level}))
+	}
 	if t.opts.Config.exportsLogs() {
 		exporter, err := t.newLogExporter()
 		if err != nil {

@@ -133,7 +133,21 @@ func CheckOwner(owner string) error {
 	if strings.TrimSpace(owner) == "" {
 		return errors.New("the owner is empty; write the team that is paged, such as team-checkout")
 	}
-	return checkText(owner, MaxOwnerLength)
+	return checkOwnerText(owner)
+}
+
+// checkOwnerText accepts one line that can be printed: the owner stands in tables, labels
+// and the log.
+func checkOwnerText(owner string) error {
+	if err := checkText(owner, MaxOwnerLength); err != nil {
+		return err
+	}
+	for _, r := range owner {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("the owner holds %U, which is not printed; write one line such as team-checkout", r)
+		}
+	}
+	return nil
 }
 
 // checkText accepts any text that each format we generate can hold.

@@ -209,7 +209,7 @@ type Choices struct {
 	Resource    string
 	Plural      string
 	Components  []string
-	Pipelines   []string // of [Pipelines]; none leaves it to the defaults
+	Pipelines   []string // of [Pipelines]; nil leaves it to the defaults, and empty is none
 	Folder      string   // below the root of the repository; none when the service is the repository
 	// ModuleFolder is the folder below the module that the service is a part of.
 	ModuleFolder string
@@ -242,8 +242,9 @@ func (d Defaults) New(c Choices) (Service, error) {
 		s.Components = s.Components.with(name)
 	}
 	written := s.given(chosen)
-	if len(c.Pipelines) > 0 {
+	if c.Pipelines != nil {
 		s.Deploy.Pipelines = c.Pipelines
+		written["deploy.pipelines"] = true // where it is empty
 	}
 	for i, name := range c.Pipelines {
 		unknown.check(fmt.Sprintf("pipeline[%d]", i), checkOneOf("pipeline", name, Pipelines()))

@@ -101,17 +101,21 @@ func hostile() []string {
 func TestHostileTextIsKeptAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile() {
-		s := create(t, spec.Defaults{}, spec.Choices{Name: "orders", Description: text, Owner: text})
+		owner := text
+		if spec.CheckOwner(text) != nil {
+			owner = "team-orders" // an owner is one line that can be printed
+		}
+		s := create(t, spec.Defaults{}, spec.Choices{Name: "orders", Description: text, Owner: owner})
 		again := parse(t, string(s.YAML()))
-		if again.Description != text || again.Owner != text {
+		if again.Description != text || again.Owner != owner {
 			t.Errorf("got %q and %q, want %q\n%s", again.Description, again.Owner, text, s.YAML())
 		}
 		var generic map[string]any
 		if err := yaml.Unmarshal(s.YAML(), &generic); err != nil || generic["description"] != text {
 			t.Errorf("another reader got %q (%v), want %q", generic["description"], err, text)
 		}
-		if effective := parse(t, string(s.EffectiveYAML())); effective.Owner != text {
-			t.Errorf("effective: got %q, want %q", effective.Owner, text)
+		if effective := parse(t, string(s.EffectiveYAML())); effective.Owner != owner {
+			t.Errorf("effective: got %q, want %q", effective.Owner, owner)
 		}
 	}
 }

@@ -185,6 +185,8 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
 		{"no owner", owner(`" "`), "scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout"},
 		{"a bell in the owner", owner(`"a\a"`), "scaffold.yaml:3:8: owner: the text holds the control character U+0007; leave it out"},
+		{"an owner of two lines", owner(`"a\nb"`), "scaffold.yaml:3:8: owner: the owner holds U+000A, which is not printed; write one line such as team-checkout"},
+		{"an owner that turns the text around", owner(`"a\u202eb"`), "scaffold.yaml:3:8: owner: the owner holds U+202E, which is not printed; write one line such as team-checkout"},
 		{"a module without a dot", module("orders"),
 			`scaffold.yaml:4:9: module: "orders" is not a module path: missing dot in first path element; write one such as github.com/acme/orders`},
 		{"a module with a space", module("github.com/a b"),

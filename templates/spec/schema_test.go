@@ -54,7 +54,7 @@ func TestTheSchemaAcceptsWhatWeWrite(t *testing.T) {
 	schema := compileSchema(t)
 	for _, c := range []spec.Choices{
 		{Name: "orders"},
-		{Name: "orders", Components: []string{"postgres"}, Owner: "it's \"us\"\n", Description: "x", Resource: "order", Plural: "orders", Pattern: "service"},
+		{Name: "orders", Components: []string{"postgres"}, Owner: "it's \"us\"", Description: "x", Resource: "order", Plural: "orders", Pattern: "service"},
 	} {
 		s := create(t, spec.Defaults{}, c)
 		for _, src := range [][]byte{s.YAML(), s.EffectiveYAML()} {

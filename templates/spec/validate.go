@@ -85,7 +85,7 @@ func (v *validator) moduleFolder() {
 // shared checks the keys that a file of defaults may hold, too.
 func (v *validator) shared() {
 	if v.doc.Has("owner") {
-		v.check("owner", checkText(v.s.Owner, MaxOwnerLength))
+		v.check("owner", checkOwnerText(v.s.Owner))
 	}
 	v.listeners()
 	v.observed()

@@ -185,7 +185,7 @@ func TestQuickStart(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("Ctrl-C did not end the service")
 	}
-	if !strings.Contains(output.String(), `"msg":"drain phase done","phase":"close"`) {
+	if !strings.Contains(output.String(), `"msg":"stopped"`) {
 		t.Errorf("the service did not stop in order:\n%s", output.String())
 	}
 }

@@ -55,7 +55,7 @@ func (d *demo) launch(ctx context.Context) (*service, error) {
 	env := []string{
 		"HTTP_ADDR=" + apiAddr, "ADMIN_ADDR=" + adminAddr, "DRAIN_DELAY=2s",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + d.receiver.URL, "PYROSCOPE_SERVER_ADDRESS=" + d.receiver.URL,
-		"OTEL_BSP_SCHEDULE_DELAY=500", "PYROSCOPE_UPLOAD_INTERVAL=2s", "TRACE_RATIO=1", "ACCESS_LOG=all",
+		"OTEL_BSP_SCHEDULE_DELAY=500", "PYROSCOPE_UPLOAD_INTERVAL=2s", "TRACE_RATIO=1", "ACCESS_LOG=all", "LOG_FORMAT=json",
 	}
 	if d.database != nil {
 		env = append(env, "POSTGRES_URL="+d.database.URL, "POSTGRES_MIGRATE=true")

@@ -137,7 +137,7 @@ func thingsOf(t *testing.T) things {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return things{makefile, testsBelow(t, "../../../test", "../../../internal")}
+	return things{makefile, testsBelow(t, "../../../test", "../../../internal", "../../../cmd")}
 }
 
 // nobodyRuns says what the second cell names that does not exist, or that it

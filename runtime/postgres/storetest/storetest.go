@@ -65,6 +65,7 @@ func (h *host) OnStart(_ string, start func(context.Context) error) {
 func (h *host) OnStop(_ string, stop func(context.Context) error) { h.stops = append(h.stops, stop) }
 
 // Check implements [postgres.Host]; nobody probes a test.
+func (*host) Waiting(string, error)                     {}
 func (*host) Check(string, func(context.Context) error) {}
 
 // Command implements [postgres.Host]; a test has no command line.

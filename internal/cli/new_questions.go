@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// complete settles what no flag said: by questions on a terminal, by proposals
+// elsewhere. It returns the flags whose values nobody chose.
+func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defaults) (assumed []string, err error) {
+	asking := o.asks(g)
+	if o.choices.Name == "" {
+		if !asking {
+			return nil, &UsageError{Err: errors.New("which service? Write scaffold new NAME, such as scaffold new orders")}
+		}
+		name := Question{Flag: "name", Title: "Name", Help: "of the service, such as orders", Value: &o.choices.Name, Check: spec.CheckName}
+		if err := g.Prompt(ctx, g.Streams, []Question{name}); err != nil {
+			return nil, err
+		}
+	}
+	// The name is about to be part of a path.
+	if err := spec.CheckName(o.choices.Name); err != nil {
+		return nil, badChoices(diagnostic.List{{Path: "service", Message: err.Error()}})
+	}
+	if o.dir == "" {
+		o.dir = o.choices.Name
+	}
+	if o.choices.Module == "" {
+		o.choices.Module = moduleFor(ctx, o.dir)
+	}
+	if o.choices.Module == "" {
+		o.choices.Module = "example.com/" + o.choices.Name
+		assumed = append(assumed, "module")
+	}
+	if asking {
+		return nil, o.ask(ctx, g, defaults)
+	}
+	if o.choices.Owner == "" {
+		assumed = append(assumed, "owner")
+	}
+	if o.choices.Resource == "" {
+		assumed = append(assumed, "resource")
+	}
+	return assumed, nil
+}
+
+// asks reports whether somebody answers questions.
+func (o *newOptions) asks(g *globals) bool { return g.Streams.Terminal && !o.yes && g.output != "json" }
+
+// ask puts the questions that no flag answered, in two forms, so that each fits a
+// terminal of 24 lines. What a flag said and is wrong is reported before the first one.
+func (o *newOptions) ask(ctx context.Context, g *globals, defaults spec.Defaults) error {
+	proposed, err := defaults.New(o.choices)
+	if err != nil {
+		return badChoices(err)
+	}
+	c := &o.choices
+	c.Owner = proposed.Owner
+	resource := proposed.Resource
+	err = o.put(ctx, g,
+		Question{Flag: "module", Title: "Module", Help: "Go module path", Value: &c.Module, Check: spec.CheckModule},
+		Question{Flag: "owner", Title: "Owner", Help: "the team that is paged", Value: &c.Owner, Check: spec.CheckOwner},
+		Question{Flag: "resource", Title: "Resource", Help: "what the first endpoints serve, a singular noun", Value: &resource, Check: spec.CheckResource},
+	)
+	if err != nil {
+		return err
+	}
+	// A proposal that was taken is left to the spec's own defaults.
+	if resource != proposed.Resource {
+		c.Resource = resource
+	}
+	return o.askMore(ctx, g, defaults, resource, proposed.Deploy.Pipelines)
+}
+
+// askMore asks what follows from the resource, and what is chosen from lists.
+func (o *newOptions) askMore(ctx context.Context, g *globals, defaults spec.Defaults, resource string, proposedPipelines []string) error {
+	c := &o.choices
+	proposal := "" // where the regular plural is no name
+	if proposed, err := defaults.New(*c); err == nil {
+		proposal = proposed.Plural
+	}
+	plural, pipelines := proposal, slices.Clone(proposedPipelines)
+	check := func(plural string) error { return spec.CheckPlural(resource, plural) }
+	help := "of " + resource + ", for paths such as /v1/" + cmp.Or(plural, "orders")
+	err := o.put(ctx, g,
+		Question{Flag: "plural", Title: "Plural", Help: help, Value: &plural, Check: check},
+		Question{Flag: "with", Title: "Components", Help: "what the service depends on", Choices: spec.ComponentNames(), Values: &c.Components},
+		Question{Flag: "pipeline", Title: "Pipelines", Help: "the systems that build and deploy it", Choices: spec.Pipelines(), Values: &pipelines},
+	)
+	if err != nil {
+		return err
+	}
+	if plural != proposal {
+		c.Plural = plural
+	}
+	if !slices.Equal(pipelines, proposedPipelines) {
+		c.Pipelines = append([]string{}, pipelines...)
+	}
+	return nil
+}
+
+// put asks those questions that no flag answered.
+func (o *newOptions) put(ctx context.Context, g *globals, questions ...Question) error {
+	open := slices.DeleteFunc(questions, func(q Question) bool { return o.given(q.Flag) || q.Flag == "module" && o.inModule })
+	if len(open) == 0 {
+		return nil
+	}
+	return g.Prompt(ctx, g.Streams, open)
+}
+
+// confirm shows what is about to be written and asks whether to.
+func (g *globals) confirm(ctx context.Context, t Target) error {
+	s := t.Service
+	none := func(list []string) string { return cmp.Or(strings.Join(list, ", "), "none") }
+	g.printf("\n")
+	for _, line := range [][2]string{
+		{"Service", s.Name},
+		{"Directory", t.Dir},
+		{"Module", s.Module},
+		{"Owner", s.Owner},
+		{"Resource", s.Resource + ", at /v1/" + s.Plural},
+		{"Components", none(s.Components.Names())},
+		{"Pipelines", none(s.Deploy.Pipelines)},
+		{"Files", strconv.Itoa(t.Plan.Count(workspace.Create)) + t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })},
+	} {
+		g.printf("  %-10s  %s\n", line[0], line[1])
+	}
+	g.printf("\n")
+	write := true
+	question := Question{Flag: "yes", Title: "Write it?", Help: "nothing has been written yet", Confirm: &write}
+	if err := g.Prompt(ctx, g.Streams, []Question{question}); err != nil {
+		return err
+	}
+	if !write {
+		return errAborted
+	}
+	return nil
+}
