@@ -40,6 +40,7 @@ func FuzzParse(f *testing.F) {
 func FuzzImport(f *testing.F) {
 	f.Add(open)
 	f.Add(strings.Replace(open, `le="0.25"`, `le="NaN"`, 1))
+	f.Add(strings.Replace(open, `le="0.25"`, `le="+Inf"`, 1))
 	f.Add(strings.Replace(open, "0.9995", "1e9", 1))
 	f.Add(slothFile)
 	f.Add(slothResource())

@@ -3,6 +3,7 @@ package slo
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -202,8 +203,8 @@ func indicatorOf(total, good selector) Indicator {
 	}
 	good.matchers = append([]*labels.Matcher{}, good.matchers...)
 	for i, m := range good.matchers {
-		// The bound of a bucket has two spellings.
-		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
+		// The bound of a bucket has two spellings; +Inf has one.
+		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsInf(bound, 0) && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
 			good.matchers[i] = atMost(bound)
 		}
 	}
