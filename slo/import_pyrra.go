@@ -67,8 +67,8 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	for _, key := range []string{".ratio.bad", ".ratio.good", ".latency"} {
 		im.came(at+".indicator"+key, part, path+"."+partKey+".metric")
 	}
-	all, ok := im.counter(total, path+".total.metric")
-	some, partOK := im.counter(part, path+"."+partKey+".metric")
+	all, ok := im.counter(total, path+".total.metric", true)
+	some, partOK := im.counter(part, path+"."+partKey+".metric", true)
 	switch {
 	case !ok || !partOK:
 		return Indicator{}, nil
@@ -95,8 +95,8 @@ func (im *importer) pyrraAlerts(doc *yaml.Node, objective int) {
 		}
 	}
 	alerting, path := im.get(doc, "spec", "alerting"), "spec.alerting"
-	for key, off := range map[string]string{"disabled": "true", "burnrates": "false", "absent": "false"} {
-		if im.text(alerting, key) == off {
+	for key, off := range map[string]bool{"disabled": true, "burnrates": false, "absent": false} {
+		if im.boolean(alerting, path, key, !off) == off {
 			im.change(im.find(alerting, key), path+"."+key, "the rules still have these alerts; route them to a receiver that drops them")
 		}
 	}

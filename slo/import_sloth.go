@@ -88,14 +88,14 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 	for _, part := range []string{".ratio.bad", ".ratio.good", ".latency"} {
 		im.came(at+part, bad, path+".events."+keys.errorQuery)
 	}
-	all, ok := im.counter(total, path+".events."+keys.totalQuery)
+	all, ok := im.counter(total, path+".events."+keys.totalQuery, false)
 	path += ".events." + keys.errorQuery
 	expr, badOK := im.expr(bad, path)
 	switch _, _, minus := operands(expr, parser.SUB); {
 	case ok && badOK:
 		return im.badOf(bad, path, expr, all)
 	case badOK && !minus:
-		im.counterOf(bad, path, expr)
+		im.growth(bad, path, expr)
 	}
 	return Indicator{}
 }
@@ -115,7 +115,7 @@ func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys s
 		if alert == nil {
 			continue
 		}
-		if im.text(alert, "disable") == "true" {
+		if im.boolean(alert, path+"."+tier.key, "disable", false) {
 			im.change(im.find(alert, "disable"), path+"."+tier.key+".disable", "the rules still have these alerts; route them to a receiver that drops them")
 		}
 		im.severity(alert, path+"."+tier.key+".labels", objective, tier.kind, "labels", labelSeverity)

@@ -32,7 +32,7 @@ slos:
       labels: {channel: shop}
       annotations: {summary: The shop is down., help: 'https://help.test', value: '{{ $value }}'}
       page_alert: {labels: {severity: page, route: a}}
-      ticket_alert: {disable: true, labels: {severity: ticket}}
+      ticket_alert: {disable: True, labels: {severity: ticket}}
   - name: Slow_Pages
     objective: 99
     sli:
@@ -77,7 +77,7 @@ spec:
       total: {metric: 'requests_total{job="shop"}'}
       grouping: [handler]
   alerting:
-    absent: false
+    absent: False
     severities: {fastBurn: page}
 ---
 apiVersion: pyrra.dev/v1alpha1
@@ -388,7 +388,16 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"an offset":                   {slothFile, `[{{ .window }}]`, `[{{ .window }}] offset 1h`, "f:13:22: slos[0].sli.events.total_query: offset, @ and other modifiers are not supported; write the selector without them"},
 		"a sum of two counters":       {slothFile, `[{{ .window }}]))`, `[{{ .window }}])) + sum(a_total)`, "f:13:22: slos[0].sli.events.total_query: sum(rate(requests_total{job=\"shop\"}[5m])) + sum(a_total) is not supported; write the rate of a counter"},
 		"another default":             {slothFile, "or vector(0)", "or vector(1)", "f:12:22: slos[0].sli.events.error_query: "},
-		"another template":            {slothFile, "{{ .window }}", "{{ .period }}", "f:13:22: slos[0].sli.events.total_query: not PromQL: templates other than {{.window}} are not supported"},
+		"another template":            {slothFile, "{{ .window }}", "{{ .period }}", "f:13:22: slos[0].sli.events.total_query: templates are not supported, except [{{.window}}] as a range"},
+		"a template in a matcher":     {slothFile, `code=~"5.."`, `code=~"{{ .Values.code }}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
+		"a window in a matcher":       {slothFile, `code=~"5.."`, `code=~"{{.window}}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
+		"a template of Helm":          {pyrraFile, `requests_total{job="shop"}`, `requests_total{job="{{ .Values.job }}"}`, "f:15:23: spec.indicator.ratio.total.metric: templates are not supported, except [{{.window}}] as a range"},
+		"a gauge of errors":           {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
+		"a gauge of all":              {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
+		"a ratio of gauges":           {slothRatio("1 - (sum(available) / sum(replicas))"), "available", "available", "f:8:26: slos[0].sli.raw.error_ratio_query: sum(replicas) is not supported; write the rate of a counter"},
+		"a ratio of recorded rates":   {slothRatio("sum(shop:errors:rate{{.window}}) / sum(shop:requests:rate{{.window}})"), "shop", "shop", "f:8:26: slos[0].sli.raw.error_ratio_query: templates are not supported, except [{{.window}}] as a range"},
+		"a recorded metric":           {pyrraFile, "requests_total", "shop:requests:rate5m", "f:15:23: spec.indicator.ratio.total.metric: shop:requests:rate5m is recorded by a rule; write the rate of the counter that the rule reads"},
+		"the rate of a recorded one":  {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(rate(shop:requests:total[`, "f:13:22: slos[0].sli.events.total_query: shop:requests:total is recorded by a rule; write the rate of the counter that the rule reads"},
 		"no PromQL":                   {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
 		"another total":               {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
 		"native histograms":           {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: is not supported: only classic histograms are; write latency with a bucket and a count"},
@@ -403,6 +412,9 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"no target":                   {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
 		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:17: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
 		"a composite objective":       {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
+		"a type of raw ratio":         {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
+		"no type of raw ratio":        {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
+		"a gauge of ratios":           {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
 		"a reference to nothing":      {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
 		"a source of another system":  {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
 	} {

@@ -192,6 +192,20 @@ func (im *importer) mark(n *yaml.Node, key string) {
 // text is a scalar, or nothing. Where text is wanted, an unquoted 1.0 is text.
 func (im *importer) text(n *yaml.Node, keys ...string) string { return valueOf(im.get(n, keys...)) }
 
+// boolean is true or false in any spelling of YAML, or absent without the key.
+func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
+	found := im.get(n, key)
+	if found == nil {
+		return absent
+	}
+	var value bool
+	if err := found.Decode(&value); err != nil {
+		im.at(found, path+"."+key, "expected true or false")
+		return absent
+	}
+	return value
+}
+
 // find is the node at the keys, or the nearest one above it.
 func (im *importer) find(n *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
