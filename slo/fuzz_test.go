@@ -47,6 +47,7 @@ func FuzzImport(f *testing.F) {
 	f.Add(pyrraFile)
 	f.Add(alpha)
 	f.Add(referring)
+	f.Add("&a {apiVersion: openslo/v1, kind: SLO, metadata: *a, spec: *a}")
 	f.Add("&a [*a]")
 	f.Add("&a [{kind: List, items: *a}]")
 	f.Fuzz(func(t *testing.T, src string) {

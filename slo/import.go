@@ -46,7 +46,7 @@ func (i Imported) Problem(path, message string) diagnostic.Problem {
 // Kubernetes. What rules depend on and cannot be imported is a problem. The error
 // holds every problem, each with its place in the file.
 func Import(name string, src []byte, options ImportOptions) (Imported, error) {
-	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}}
+	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}, listed: map[*yaml.Node]bool{}}
 	if err := im.read(src); err != nil {
 		return Imported{}, err
 	}
@@ -56,7 +56,10 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 		}
 	}
 	for _, doc := range im.documents {
-		if !im.holdsObjectives(doc) && !im.referenced[doc] {
+		switch {
+		case im.referenced[doc]:
+			im.leftOver(doc, "")
+		case !im.holdsObjectives(doc):
 			im.other(doc, im.version(doc), im.text(doc, "kind"))
 		}
 	}
@@ -83,6 +86,7 @@ type importer struct {
 	ignored   map[*yaml.Node]bool // keys
 	// referenced are documents that objectives refer to.
 	referenced map[*yaml.Node]bool
+	listed     map[*yaml.Node]bool // values whose keys that were not read are listed
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
@@ -216,7 +220,7 @@ func (im *importer) document(doc *yaml.Node) {
 		im.spec.Service = of.name
 		im.came("service", of.node, of.path)
 	case im.spec.Service != of.name:
-		im.at(of.node, of.path, fmt.Sprintf("%q is another service than %q; import one at a time, as with --service %s", of.name, im.spec.Service, of.name))
+		im.at(of.node, of.path, fmt.Sprintf("the file has the services %q and %q; choose one, such as --service %s", im.spec.Service, of.name, of.name))
 		return
 	}
 	switch version {

@@ -150,7 +150,10 @@ func (im *importer) referred(kind, name string) *yaml.Node {
 	for _, doc := range im.documents {
 		if valueOf(child(doc, "kind")) == kind && valueOf(child(doc, "apiVersion")) == openSLOVersion && valueOf(child(child(doc, "metadata"), "name")) == name {
 			im.referenced[doc] = true
-			return child(doc, "spec")
+			im.get(doc, "apiVersion")
+			im.get(doc, "kind")
+			im.get(doc, "metadata", "name")
+			return im.get(doc, "spec")
 		}
 	}
 	return nil
@@ -230,8 +233,8 @@ func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bo
 	system, systemPath, query := im.get(metric, "source"), path+".source", im.get(metric, "query")
 	if source := im.get(metric, "metricSource"); source != nil {
 		system, systemPath, query = im.get(source, "type"), path+".metricSource.type", im.get(source, "spec", "query")
-		if ref := valueOf(child(source, "metricSourceRef")); system == nil && ref != "" {
-			system, systemPath = child(im.referred("DataSource", ref), "type"), "spec.type"
+		if ref := im.text(source, "metricSourceRef"); system == nil && ref != "" {
+			system, systemPath = im.get(im.referred("DataSource", ref), "type"), "spec.type"
 		}
 	}
 	if name := valueOf(system); name != "" && !strings.EqualFold(name, "prometheus") {

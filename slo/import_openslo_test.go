@@ -101,7 +101,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 		"two objectives":                       {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
 		"a percentage":                         {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
 		"an exponent":                          {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
-		"several services":                     {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: "pay" is another service than "orders"; import one at a time, as with --service pay`},
+		"several services":                     {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: the file has the services "orders" and "pay"; choose one, such as --service pay`},
 		"a calendar month in another spelling": {"isRolling: true}]\n  budgeting", "isRolling: False}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
 		"a text for a boolean":                 {"counter: true", "counter: 'true'", "f:17:18: spec.indicator.spec.ratioMetric.counter: expected true or false"},
 		"gauges in another spelling":           {"counter: true", "counter: False", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow forever are supported"},

@@ -32,6 +32,10 @@ func (im *importer) serviceOf(doc *yaml.Node) service {
 // setService names the service of objectives that name none.
 func (im *importer) setService() {
 	switch {
+	case len(im.unnamed) > 0 && slices.ContainsFunc(im.documents, func(doc *yaml.Node) bool {
+		return im.holdsObjectives(doc) && im.version(doc) != pyrraVersion
+	}):
+		im.at(im.unnamed[0], "metadata.name", "Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file")
 	case im.spec.Service != "":
 		im.spec.Service = im.label("service", im.spec.Service)
 	case len(im.unnamed) == 0:

@@ -291,6 +291,40 @@ func TestImport(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreNotReadAreListed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		src  string
+		want []string
+	}{
+		"behind an alias, once": {
+			strings.NewReplacer("sli:\n", "alerting: *base\n  sli:\n", "slos:\n", "x-base: &base\n  page_alert: {labels: {severity: page, tier: a}}\n  bogus: 1\nslos:\n").
+				Replace(slothQueries("events:\n  error_query: sum(rate(a_total[{{.window}}]))\n  total_query: sum(rate(b_total[{{.window}}]))")),
+			[]string{"f:3:1: x-base", "f:4:41: slos[0].alerting.page_alert.labels.tier", "f:5:3: slos[0].alerting.bogus"},
+		},
+		"in documents that are referred to": {
+			strings.NewReplacer("metadata: {name: errors}\nspec: {", "metadata: {name: errors, displayName: a}\nspec: {description: a, ",
+				"rawType: failure", "counterr: false, rawType: failure", "spec: {query", "spec: {step: 5m, query",
+				"spec: {type: Prometheus}", "spec: {type: Prometheus, connectionDetails: {url: a}}").Replace(referring),
+			[]string{
+				"f:12:26: metadata.displayName", "f:13:8: spec.description", "f:13:38: spec.ratioMetric.counterr",
+				"f:13:124: spec.ratioMetric.raw.metricSource.spec.step", "f:18:26: spec.connectionDetails",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := slo.Import("f", []byte(test.src), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got.Dropped); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // The forms in which the same objectives are written make no difference.
 func TestImportReadsListsInAnyForm(t *testing.T) {
 	t.Parallel()
@@ -332,7 +366,7 @@ func TestImportPicksAService(t *testing.T) {
 	t.Parallel()
 	two := slothFile + "---\n" + strings.Replace(slothFile, "service: shop", "service: stock", 1)
 	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{}); err == nil || err.Error() !=
-		`f:38:10: service: "stock" is another service than "shop"; import one at a time, as with --service stock` {
+		`f:38:10: service: the file has the services "shop" and "stock"; choose one, such as --service stock` {
 		t.Errorf("two services: %v", err)
 	}
 	got, err := slo.Import("f", []byte(two), slo.ImportOptions{Service: "stock"})
@@ -373,6 +407,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			`f:1:1: no objectives, but kind "Service" of apiVersion "v1"; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
 		},
 		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
+		"Pyrra beside another tool":   {slothFile + "---\n" + pyrraFile, "a", "a", "f:40:9: metadata.name: Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file"},
 		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: is missing or not keys and values; write the objective in it"},
 		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: "shop-errors" is already the name of the objective on line 4; names are unique within a service`},
 		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name is 41 characters long; use at most 40"},

@@ -252,8 +252,13 @@ func (im *importer) pairs(n *yaml.Node, path string, keys ...string) (out [][2]*
 	return out
 }
 
-// leftOver lists the keys that were not read.
+// leftOver lists the keys that were not read, also behind aliases.
 func (im *importer) leftOver(n *yaml.Node, path string) {
+	n = target(n)
+	if im.listed[n] {
+		return // an alias may be within its own value
+	}
+	im.listed[n] = true
 	if n.Kind == yaml.SequenceNode {
 		for i, item := range n.Content {
 			im.leftOver(item, fmt.Sprintf("%s[%d]", path, i))
