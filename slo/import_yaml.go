@@ -80,7 +80,7 @@ func (im *importer) add(n *yaml.Node) {
 	case n.Kind == yaml.MappingNode:
 		im.documents = append(im.documents, n)
 	case n.Tag != "!!null":
-		im.at(n, "", "a document is text; write keys and values")
+		im.at(n, "", "expected a mapping")
 	}
 }
 
@@ -235,14 +235,14 @@ func (im *importer) list(n *yaml.Node, path string, keys ...string) []*yaml.Node
 	return items
 }
 
-// pairs gives the keys and values of a mapping of text.
-func (im *importer) pairs(n *yaml.Node, path string, keys ...string) (out [][2]*yaml.Node) {
-	found := im.get(n, keys...)
+// pairs gives the keys and values of the mapping at a key.
+func (im *importer) pairs(n *yaml.Node, path, key string) (out [][2]*yaml.Node) {
+	found := im.get(n, key)
 	if found == nil {
 		return nil
 	}
 	if found.Kind != yaml.MappingNode {
-		im.at(found, path, "is not keys and values")
+		im.at(found, path, "expected a mapping")
 		return nil
 	}
 	for i := 0; i+1 < len(found.Content); i += 2 {
