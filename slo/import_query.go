@@ -228,7 +228,8 @@ func indicatorOf(total, good selector) Indicator {
 // latencyOf recognises a histogram: good events are its bucket, all its count.
 func latencyOf(good, total selector) (Latency, bool) {
 	base, isCount := strings.CutSuffix(total.metric, "_count")
-	if !isCount || good.metric != base+"_bucket" {
+	unit, timed := TimeUnit(base)
+	if !isCount || !timed || good.metric != base+"_bucket" {
 		return Latency{}, false
 	}
 	bound, bounded := "", false
@@ -249,7 +250,7 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
 		return Latency{}, false
 	}
-	value.Mul(value, big.NewRat(int64(unitOf(base)), 1))
+	value.Mul(value, big.NewRat(int64(unit), 1))
 	if !value.IsInt() {
 		return Latency{}, false
 	}

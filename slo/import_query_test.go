@@ -30,6 +30,14 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(wait_seconds_bucket{le="+Inf",code!~"5.."}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{code!~"5..",le="+Inf"}`},
 		},
+		"a bucket of another unit": {
+			`1 - sum(rate(response_size_bytes_bucket{le="1000"}[{{.window}}])) / sum(rate(response_size_bytes_count[{{.window}}]))`,
+			slo.Ratio{Total: "response_size_bytes_count", Good: `response_size_bytes_bucket{le=~"1000|1000.0"}`},
+		},
+		"a bucket without a unit": {
+			`1 - sum(rate(wait_bucket{le="0.5"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_count", Good: `wait_bucket{le="0.5"}`},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

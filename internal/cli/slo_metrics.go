@@ -190,8 +190,8 @@ func checkBound(r slo.Read, m templates.Metric, add func(path, format string, ar
 
 // spellBound writes a bound as a threshold is written, where it is a time.
 func spellBound(metric string, bound float64) string {
-	unit := map[string]time.Duration{"seconds": time.Second, "milliseconds": time.Millisecond, "microseconds": time.Microsecond}[metric[strings.LastIndex(metric, "_")+1:]]
-	if unit == 0 {
+	unit, timed := slo.TimeUnit(metric)
+	if !timed {
 		return strconv.FormatFloat(bound, 'g', -1, 64)
 	}
 	return time.Duration(bound*float64(unit) + 0.5).String()
