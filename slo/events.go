@@ -247,21 +247,27 @@ func atMost(bound float64) *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, text+"|"+text+".0")
 }
 
-// BucketBound is a threshold in the unit of the histogram, which the end of the
-// metric's name says: the le of the bucket with the events that are good.
+// BucketBound returns a threshold in the unit that the name of a histogram ends in, or
+// else in seconds: the le of the bucket with the good events.
 func BucketBound(metric string, threshold time.Duration) float64 {
-	f, _ := big.NewRat(int64(threshold), int64(unitOf(metric))).Float64()
+	unit, timed := TimeUnit(metric)
+	if !timed {
+		unit = time.Second
+	}
+	f, _ := big.NewRat(int64(threshold), int64(unit)).Float64()
 	return f
 }
 
-// unitOf is the unit of a histogram, which its name ends in; seconds, the base
-// unit, without one.
-func unitOf(metric string) time.Duration {
+// TimeUnit returns the unit of time that the name of a histogram ends in, and whether it
+// ends in one.
+func TimeUnit(metric string) (unit time.Duration, ok bool) {
 	switch {
+	case strings.HasSuffix(metric, "_seconds"):
+		return time.Second, true
 	case strings.HasSuffix(metric, "_milliseconds"), strings.HasSuffix(metric, "_millis"), strings.HasSuffix(metric, "_ms"):
-		return time.Millisecond
+		return time.Millisecond, true
 	case strings.HasSuffix(metric, "_microseconds"), strings.HasSuffix(metric, "_us"):
-		return time.Microsecond
+		return time.Microsecond, true
 	}
-	return time.Second
+	return 0, false
 }

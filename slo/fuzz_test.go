@@ -40,12 +40,14 @@ func FuzzParse(f *testing.F) {
 func FuzzImport(f *testing.F) {
 	f.Add(open)
 	f.Add(strings.Replace(open, `le="0.25"`, `le="NaN"`, 1))
+	f.Add(strings.Replace(open, `le="0.25"`, `le="+Inf"`, 1))
 	f.Add(strings.Replace(open, "0.9995", "1e9", 1))
 	f.Add(slothFile)
 	f.Add(slothResource())
 	f.Add(pyrraFile)
 	f.Add(alpha)
 	f.Add(referring)
+	f.Add("&a {apiVersion: openslo/v1, kind: SLO, metadata: *a, spec: *a}")
 	f.Add("&a [*a]")
 	f.Add("&a [{kind: List, items: *a}]")
 	f.Fuzz(func(t *testing.T, src string) {

@@ -26,10 +26,10 @@ type ImportOptions struct {
 // Imported are the objectives of one service from a file of another tool.
 type Imported struct {
 	Spec Spec
-	// Dropped lists keys and documents that the rules do not depend on and that have
-	// no place here, as file:line:column and key.
+	// Dropped lists keys and documents that were ignored, as file:line:column and key.
+	// The rules do not depend on them.
 	Dropped []string
-	Changed []string // how the rules differ from the file
+	Changed []string // differences between the rules and the file
 
 	source source
 }
@@ -43,10 +43,10 @@ func (i Imported) Problem(path, message string) diagnostic.Problem {
 // Import reads the objectives of one service from documents of OpenSLO (v1 and
 // v1alpha), sloth (prometheus/v1 and PrometheusServiceLevel) or Pyrra
 // (ServiceLevelObjective). A document may be a list of documents, or a List of
-// Kubernetes. What rules depend on and cannot be imported is a problem. The error
-// holds every problem, each with its place in the file.
+// Kubernetes. A key that rules depend on and that is not supported is a problem. The
+// error holds all problems, each with its place in the file.
 func Import(name string, src []byte, options ImportOptions) (Imported, error) {
-	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}}
+	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}, listed: map[*yaml.Node]bool{}}
 	if err := im.read(src); err != nil {
 		return Imported{}, err
 	}
@@ -56,7 +56,10 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 		}
 	}
 	for _, doc := range im.documents {
-		if !im.holdsObjectives(doc) && !im.referenced[doc] {
+		switch {
+		case im.referenced[doc]:
+			im.leftOver(doc, "")
+		case !im.holdsObjectives(doc):
 			im.other(doc, im.version(doc), im.text(doc, "kind"))
 		}
 	}
@@ -66,15 +69,16 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im.setService()
 	im.setAlerting()
 	im.setSelector()
+	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))
 	im.check()
-	// What all objectives share is read with each of them.
+	// Keys of a service are read once for each objective, and so are their problems.
 	if err := unique(im.problems).Err(); err != nil {
 		return Imported{}, err
 	}
 	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), source: im.source}, nil
 }
 
-// importer reads documents and remembers which of their keys it read.
+// importer builds a specification from documents, and records which keys it read.
 type importer struct {
 	source
 	options   ImportOptions
@@ -83,6 +87,7 @@ type importer struct {
 	ignored   map[*yaml.Node]bool // keys
 	// referenced are documents that objectives refer to.
 	referenced map[*yaml.Node]bool
+	listed     map[*yaml.Node]bool // values whose keys that were not read are listed
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
@@ -101,8 +106,8 @@ func unique(problems diagnostic.List) diagnostic.List {
 	return out
 }
 
-// check validates the specification. What has been reported is valid here, so that
-// one run finds every other problem.
+// check reports every problem of the specification. Parts with a reported problem are
+// replaced by valid ones, so that they cause no further problems.
 func (im *importer) check() {
 	im.spec = im.spec.WithDefaults()
 	if len(im.problems) > 0 {
@@ -119,7 +124,7 @@ func (im *importer) check() {
 	im.spec.parsed = im.spec.check(im)
 }
 
-// remarks say at which places an import differs from the file.
+// remarks are lines of [Imported.Changed] or [Imported.Dropped], with their places.
 type remarks diagnostic.List
 
 func (r remarks) lines() []string {
@@ -201,7 +206,7 @@ func (im *importer) version(doc *yaml.Node) string {
 func (im *importer) document(doc *yaml.Node) {
 	version := im.version(doc)
 	if body := im.get(doc, "spec"); version != slothVersion && (body == nil || body.Kind != yaml.MappingNode) {
-		im.at(im.find(doc, "spec"), "spec", "is missing or not keys and values; write the objective in it")
+		im.at(im.find(doc, "spec"), "spec", "must be a mapping with the objective")
 		return
 	}
 	switch of := im.serviceOf(doc); {
@@ -216,7 +221,7 @@ func (im *importer) document(doc *yaml.Node) {
 		im.spec.Service = of.name
 		im.came("service", of.node, of.path)
 	case im.spec.Service != of.name:
-		im.at(of.node, of.path, fmt.Sprintf("%q is another service than %q; import one at a time, as with --service %s", of.name, im.spec.Service, of.name))
+		im.at(of.node, of.path, fmt.Sprintf("the file has the services %q and %q; choose one, such as --service %s", im.spec.Service, of.name, of.name))
 		return
 	}
 	switch version {

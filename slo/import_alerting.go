@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// alertKind is where a value stands that the alerts of an objective carry.
+// alertKind is what an imported value becomes: a label, an annotation or a severity.
 type alertKind int
 
 const (
@@ -17,8 +17,8 @@ const (
 	alertTicket // severity of tickets
 )
 
-// alertKey is one value that the alerts of an objective carry. Those of a service
-// share what they carry here, so that it can be imported where all objectives agree.
+// alertKey is a label, annotation or severity of the alerts of one objective. It is
+// imported only if all objectives have the same: all alerts of a service share them.
 type alertKey struct {
 	objective int
 	kind      alertKind
@@ -28,21 +28,21 @@ type alertKey struct {
 	path      string
 }
 
-// alertKeys reads labels or annotations.
-func (im *importer) alertKeys(n *yaml.Node, path string, objective int, kind alertKind, keys ...string) {
-	for _, pair := range im.pairs(n, path, keys...) {
+// alertKeys reads the labels or annotations at a key.
+func (im *importer) alertKeys(n *yaml.Node, path, key string, objective int, kind alertKind) {
+	for _, pair := range im.pairs(n, path, key) {
 		im.alerting = append(im.alerting, alertKey{objective, kind, pair[0].Value, pair[1], pair[0], path + "." + pair[0].Value})
 	}
 }
 
-// severity reads the severity of a tier. Other labels of one tier are dropped.
-func (im *importer) severity(n *yaml.Node, path string, objective int, kind alertKind, keys ...string) {
-	holder, last := keys[0], keys[1]
-	value := im.get(n, holder, last)
+// severity reads the severity of a tier, at a key within a mapping. Other labels of one
+// tier are dropped.
+func (im *importer) severity(n *yaml.Node, path, mapping, key string, objective int, kind alertKind) {
+	value := im.get(n, mapping, key)
 	if value == nil {
 		return
 	}
-	im.alerting = append(im.alerting, alertKey{objective, kind, labelSeverity, value, value, path + "." + last})
+	im.alerting = append(im.alerting, alertKey{objective, kind, labelSeverity, value, value, path + "." + mapping + "." + key})
 }
 
 // setAlerting takes over what the alerts of all objectives carry.
@@ -85,7 +85,7 @@ func (im *importer) notCarried(k alertKey) string {
 		k.kind == alertAnnotations && slices.Contains(ownAnnotations(), k.name):
 		return "the rules write their own"
 	case !im.agreed(k):
-		return "all alerts of the service share it, and other objectives have another value or none"
+		return "not imported: objectives differ in this value, and all alerts of a service have the same"
 	}
 	return ""
 }

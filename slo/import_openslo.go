@@ -58,7 +58,7 @@ func (im *importer) only(n *yaml.Node, path string, keys ...string) *yaml.Node {
 
 // window reads a period of the first version or of its alpha.
 func (im *importer) window(n *yaml.Node, i int, path string) Window {
-	if im.get(n, "calendar") != nil || im.text(n, "isRolling") == "false" {
+	if im.get(n, "calendar") != nil || !im.boolean(n, path, "isRolling", true) {
 		im.at(n, path, "is a calendar window; only rolling ones are supported: write isRolling: true without a calendar")
 		im.ignore(n, "duration", "unit", "count")
 		return DefaultWindow
@@ -150,7 +150,10 @@ func (im *importer) referred(kind, name string) *yaml.Node {
 	for _, doc := range im.documents {
 		if valueOf(child(doc, "kind")) == kind && valueOf(child(doc, "apiVersion")) == openSLOVersion && valueOf(child(child(doc, "metadata"), "name")) == name {
 			im.referenced[doc] = true
-			return child(doc, "spec")
+			im.get(doc, "apiVersion")
+			im.get(doc, "kind")
+			im.get(doc, "metadata", "name")
+			return im.get(doc, "spec")
 		}
 	}
 	return nil
@@ -158,27 +161,30 @@ func (im *importer) referred(kind, name string) *yaml.Node {
 
 // openSLORatio reads the queries of a ratio.
 func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
-	// Both counters and gauges of increments are written; rules read counters.
-	for _, key := range []string{"counter", "incremental"} {
-		if im.text(n, key) == "false" {
-			im.at(im.find(n, key), path+"."+key, "is false; only counters that grow forever are supported")
-		}
-	}
 	at := fmt.Sprintf("slos[%d].indicator", i)
 	im.came(at, n, path)
-	if child(n, "raw") != nil {
-		query, ok := im.openSLOQuery(n, path, "raw")
-		if !ok {
+	for _, pair := range [][2]string{{"good", "bad"}, {"raw", "good"}, {"raw", "bad"}, {"raw", "total"}} {
+		if im.get(n, pair[0]) != nil && im.get(n, pair[1]) != nil {
+			im.at(keyOf(n, pair[1]), path+"."+pair[1], fmt.Sprintf("set %s or %s, not both", pair[0], pair[1]))
 			return Indicator{}
 		}
-		return im.ratio(query, path+".raw", im.text(n, "rawType") != "failure")
 	}
-	total, ok := im.openSLOCounter(n, path, "total")
+	if im.get(n, "raw") != nil {
+		return im.openSLORaw(n, path)
+	}
+	declared := "counter"
+	if child(n, "incremental") != nil {
+		declared = "incremental" // of the alpha version
+	}
+	if !im.boolean(n, path, declared, true) {
+		im.at(im.find(n, declared), path+"."+declared, "is false; only counters that grow forever are supported")
+	}
+	total, ok := im.openSLOCounter(n, path, "total", im.get(n, declared) != nil)
 	key := "good"
 	if child(n, "bad") != nil {
 		key = "bad"
 	}
-	part, partOK := im.openSLOCounter(n, path, key)
+	part, partOK := im.openSLOCounter(n, path, key, im.get(n, declared) != nil)
 	if !ok || !partOK {
 		return Indicator{}
 	}
@@ -191,13 +197,27 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 	return indicatorOf(total, part)
 }
 
-// openSLOCounter reads one metric of a ratio.
-func (im *importer) openSLOCounter(n *yaml.Node, path, key string) (selector, bool) {
+// openSLORaw reads a query of a share. The key counter has no effect on it.
+func (im *importer) openSLORaw(n *yaml.Node, path string) Indicator {
+	im.ignore(n, "counter")
+	kind := im.text(n, "rawType")
+	if kind != "success" && kind != "failure" {
+		im.at(im.find(n, "rawType"), path+".rawType", fmt.Sprintf("%q is not supported; write success or failure", kind))
+	}
+	query, ok := im.openSLOQuery(n, path, "raw")
+	if !ok {
+		return Indicator{}
+	}
+	return im.ratio(query, path+".raw", kind == "success")
+}
+
+// openSLOCounter reads one metric of a ratio, which may be a bare selector.
+func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool) (selector, bool) {
 	query, ok := im.openSLOQuery(n, path, key)
 	if !ok {
 		return selector{}, false
 	}
-	return im.counter(query, path+"."+key)
+	return im.counter(query, path+"."+key, bare)
 }
 
 // openSLOQuery finds the query of one metric: in its source, or in the alpha
@@ -213,8 +233,8 @@ func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bo
 	system, systemPath, query := im.get(metric, "source"), path+".source", im.get(metric, "query")
 	if source := im.get(metric, "metricSource"); source != nil {
 		system, systemPath, query = im.get(source, "type"), path+".metricSource.type", im.get(source, "spec", "query")
-		if ref := valueOf(child(source, "metricSourceRef")); system == nil && ref != "" {
-			system, systemPath = child(im.referred("DataSource", ref), "type"), "spec.type"
+		if ref := im.text(source, "metricSourceRef"); system == nil && ref != "" {
+			system, systemPath = im.get(im.referred("DataSource", ref), "type"), "spec.type"
 		}
 	}
 	if name := valueOf(system); name != "" && !strings.EqualFold(name, "prometheus") {

@@ -51,6 +51,7 @@ spec:
   indicator:
     spec:
       ratioMetric:
+        counter: true
         good: {metricSource: {spec: {query: 'rpc_seconds_bucket{le="0.25",rpc="pay"}'}}}
         total: {metricSource: {spec: {query: 'rpc_seconds_count{rpc="pay"}'}}}
   timeWindow: [{duration: 30d, isRolling: true}]
@@ -92,16 +93,22 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, replacement, want string }{
-		"time slices":      {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
-		"a calendar month": {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
-		"another system":   {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good.metricSource.type: "Datadog" is not supported; only Prometheus is`},
-		"another function": {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported, because rules count the growth of counters; write the rate of a counter"},
-		"a threshold":      {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of the good and of all events"},
-		"two objectives":   {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
-		"a percentage":     {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
-		"an exponent":      {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
-		"several services": {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: "pay" is another service than "orders"; import one at a time, as with --service pay`},
-		"gauges":           {"counter: true", "counter: false", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow forever are supported"},
+		"time slices":                          {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
+		"a calendar month":                     {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
+		"another system":                       {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good.metricSource.type: "Datadog" is not supported; only Prometheus is`},
+		"another function":                     {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported, because rules count the growth of counters; write the rate of a counter"},
+		"a threshold":                          {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of the good and of all events"},
+		"two objectives":                       {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
+		"a percentage":                         {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
+		"an exponent":                          {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
+		"several services":                     {"  service: orders\n  indicator:\n    spec", "  service: pay\n  indicator:\n    spec", `f:35:12: spec.service: the file has the services "orders" and "pay"; choose one, such as --service pay`},
+		"a calendar month in another spelling": {"isRolling: true}]\n  budgeting", "isRolling: False}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
+		"a text for a boolean":                 {"counter: true", "counter: 'true'", "f:17:18: spec.indicator.spec.ratioMetric.counter: expected true or false"},
+		"gauges in another spelling":           {"counter: true", "counter: False", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow forever are supported"},
+		"a selector that may be of a gauge":    {"counter: true", "description: a", "f:25:27: spec.indicator.spec.ratioMetric.total: http_requests_total is not supported; write the rate of a counter"},
+		"good and bad events":                  {"        total:\n", "        bad: {metricSource: {spec: {query: a}}}\n        total:\n", "f:22:9: spec.indicator.spec.ratioMetric.bad: set good or bad, not both"},
+		"a ratio and a total":                  {"        good:\n", "        raw:\n", "f:22:9: spec.indicator.spec.ratioMetric.total: set raw or total, not both"},
+		"gauges":                               {"counter: true", "counter: false", "f:17:18: spec.indicator.spec.ratioMetric.counter: is false; only counters that grow forever are supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

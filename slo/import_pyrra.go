@@ -34,11 +34,11 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	n, path := im.find(doc, "spec", "indicator"), "spec.indicator"
 	im.came(at+".indicator", n, path)
 	for kind, instead := range map[string]string{
-		"bool_gauge":    "rules count events, and a gauge counts none; write a ratio of counters, such as of failed and of all probes",
-		"latencyNative": "only classic histograms are; write latency with a bucket and a count",
+		"bool_gauge":    "gauges are not supported; write a ratio of two counters, such as failed probes and all probes",
+		"latencyNative": "native histograms are not supported; write latency with a bucket and a count",
 	} {
 		if found := im.get(doc, "spec", "indicator", kind); found != nil {
-			im.at(keyOf(n, kind), path+"."+kind, "is not supported: "+instead)
+			im.at(keyOf(n, kind), path+"."+kind, instead)
 			im.ignore(found, "metric", "grouping", "total", "latency")
 			return Indicator{}, nil
 		}
@@ -50,7 +50,7 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	body := im.get(doc, "spec", "indicator", kind)
 	path += "." + kind
 	if body == nil {
-		im.at(n, "spec.indicator", "has none; write ratio or latency")
+		im.at(n, "spec.indicator", "unknown indicator; write ratio or latency")
 		return Indicator{}, nil
 	}
 	for j, label := range im.list(body, path+".grouping", "grouping") {
@@ -67,8 +67,8 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	for _, key := range []string{".ratio.bad", ".ratio.good", ".latency"} {
 		im.came(at+".indicator"+key, part, path+"."+partKey+".metric")
 	}
-	all, ok := im.counter(total, path+".total.metric")
-	some, partOK := im.counter(part, path+"."+partKey+".metric")
+	all, ok := im.counter(total, path+".total.metric", true)
+	some, partOK := im.counter(part, path+"."+partKey+".metric", true)
 	switch {
 	case !ok || !partOK:
 		return Indicator{}, nil
@@ -95,11 +95,11 @@ func (im *importer) pyrraAlerts(doc *yaml.Node, objective int) {
 		}
 	}
 	alerting, path := im.get(doc, "spec", "alerting"), "spec.alerting"
-	for key, off := range map[string]string{"disabled": "true", "burnrates": "false", "absent": "false"} {
-		if im.text(alerting, key) == off {
+	for key, off := range map[string]bool{"disabled": true, "burnrates": false, "absent": false} {
+		if im.boolean(alerting, path, key, !off) == off {
 			im.change(im.find(alerting, key), path+"."+key, "the rules still have these alerts; route them to a receiver that drops them")
 		}
 	}
-	im.severity(alerting, path+".severities", objective, alertPage, "severities", "fastBurn")
-	im.severity(alerting, path+".severities", objective, alertTicket, "severities", "slowBurn")
+	im.severity(alerting, path, "severities", "fastBurn", objective, alertPage)
+	im.severity(alerting, path, "severities", "slowBurn", objective, alertTicket)
 }

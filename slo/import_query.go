@@ -3,6 +3,7 @@ package slo
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -21,21 +22,29 @@ import (
 // [Percent].
 var ratioSyntax = regexp.MustCompile(`^([01]|[01]?\.[0-9]{1,8})$`)
 
-// windowTemplate is where sloth writes the window of a query.
-var windowTemplate = regexp.MustCompile(`\{\{-?\s*\.[wW]indow\s*-?\}\}`)
+// rangeTemplate is the template that sloth has for the range of a query.
+var rangeTemplate = regexp.MustCompile(`\[\s*\{\{-?\s*\.[wW]indow\s*-?\}\}`)
 
-// counter reads the query of one counter: a selector, or the sum of its rate or
-// increase.
-func (im *importer) counter(n *yaml.Node, path string) (selector, bool) {
+// counter reads the query of one counter: the rate or increase of one, or the sum of
+// these. Where the file declares a counter, bare allows its selector alone.
+func (im *importer) counter(n *yaml.Node, path string, bare bool) (selector, bool) {
 	expr, ok := im.expr(n, path)
 	if !ok {
 		return selector{}, false
 	}
-	return im.counterOf(n, path, expr)
+	if sel, _, err := counterOf(expr); bare && err == nil {
+		return sel, true
+	}
+	return im.growth(n, path, expr)
 }
 
-func (im *importer) counterOf(n *yaml.Node, path string, expr parser.Expr) (selector, bool) {
-	sel, err := counterOf(expr)
+// growth reads the rate or increase of a counter, or the sum of these. Without them a
+// selector may be a gauge.
+func (im *importer) growth(n *yaml.Node, path string, expr parser.Expr) (selector, bool) {
+	sel, growth, err := counterOf(expr)
+	if err == nil && !growth {
+		err = notCounter(expr)
+	}
 	if err != nil {
 		im.at(n, path, err.Error())
 	}
@@ -44,9 +53,13 @@ func (im *importer) counterOf(n *yaml.Node, path string, expr parser.Expr) (sele
 
 // expr parses a query, with any window for the template of it.
 func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
-	query := windowTemplate.ReplaceAllString(valueOf(n), "5m")
-	if strings.TrimSpace(query) == "" {
+	query := rangeTemplate.ReplaceAllString(valueOf(n), "[5m")
+	switch {
+	case strings.TrimSpace(query) == "":
 		im.at(n, path, "is empty; write a query")
+		return nil, false
+	case strings.Contains(query, "{{"):
+		im.at(n, path, "templates are not supported, except [{{.window}}] as a range")
 		return nil, false
 	}
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
@@ -57,46 +70,48 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	if parseErrs := (parser.ParseErrors)(nil); errors.As(err, &parseErrs) && len(parseErrs) > 0 {
 		message = parseErrs[0].Err.Error()
 	}
-	if strings.Contains(query, "{{") {
-		message = "templates other than {{.window}} are not supported"
-	}
 	im.at(n, path, "not PromQL: "+message)
 	return nil, false
 }
 
-// counterOf peels a sum and a rate or increase off a selector.
-func counterOf(expr parser.Expr) (selector, error) {
+// counterOf peels a sum and a rate or increase off a selector, and reports whether there
+// was a rate or increase.
+func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 	for {
 		switch e := expr.(type) {
 		case *parser.ParenExpr:
 			expr = e.Expr
 		case *parser.BinaryExpr:
 			if e.Op != parser.LOR || !isZero(e.RHS) {
-				return selector{}, notCounter(expr)
+				return selector{}, false, notCounter(expr)
 			}
 			expr = e.LHS // no series is no event to the rules too
 		case *parser.AggregateExpr:
 			if e.Op != parser.SUM {
-				return selector{}, fmt.Errorf("%s is not supported; write the sum of the rate of a counter", e.Op)
+				return selector{}, false, fmt.Errorf("%s is not supported; write the sum of the rate of a counter", e.Op)
 			}
 			if len(e.Grouping) > 0 {
-				return selector{}, errors.New("a sum by labels is not supported, because an objective has one budget; write a sum without them")
+				return selector{}, false, errors.New("a sum by labels is not supported, because an objective has one budget; write a sum without them")
 			}
 			expr = e.Expr
 		case *parser.Call:
 			if e.Func.Name != "rate" && e.Func.Name != "increase" {
-				return selector{}, fmt.Errorf("%s is not supported, because rules count the growth of counters; write the rate of a counter", e.Func.Name)
+				return selector{}, false, fmt.Errorf("%s is not supported, because rules count the growth of counters; write the rate of a counter", e.Func.Name)
 			}
-			expr = e.Args[0]
+			expr, growth = e.Args[0], true
 		case *parser.MatrixSelector:
 			expr = e.VectorSelector
 		case *parser.VectorSelector:
 			if e.OriginalOffset != 0 || e.OriginalOffsetExpr != nil || e.Timestamp != nil || e.StartOrEnd != 0 || e.Anchored || e.Smoothed {
-				return selector{}, errors.New("offset, @ and other modifiers are not supported; write the selector without them")
+				return selector{}, false, errors.New("offset, @ and other modifiers are not supported; write the selector without them")
 			}
-			return parseSelector(plainSelector(e))
+			if strings.Contains(e.Name, ":") {
+				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", e.Name)
+			}
+			sel, err = parseSelector(plainSelector(e))
+			return sel, growth, err
 		default:
-			return selector{}, notCounter(expr)
+			return selector{}, false, notCounter(expr)
 		}
 	}
 }
@@ -154,12 +169,12 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 		im.at(n, path, "is not a division of events by all events; write queries of both")
 		return Indicator{}
 	}
-	total, ok := im.counterOf(n, path, whole)
+	total, ok := im.growth(n, path, whole)
 	if !ok {
 		return Indicator{}
 	}
 	if good {
-		sel, ok := im.counterOf(n, path, part)
+		sel, ok := im.growth(n, path, part)
 		return indicatorIf(ok, indicatorOf(total, sel))
 	}
 	return im.badOf(n, path, part, total)
@@ -176,14 +191,14 @@ func indicatorIf(ok bool, in Indicator) Indicator {
 func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total selector) Indicator {
 	whole, part, minus := operands(expr, parser.SUB)
 	if !minus {
-		bad, ok := im.counterOf(n, path, expr)
+		bad, ok := im.growth(n, path, expr)
 		return indicatorIf(ok, Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}})
 	}
-	all, ok := im.counterOf(n, path, whole)
+	all, ok := im.growth(n, path, whole)
 	if !ok {
 		return Indicator{}
 	}
-	good, ok := im.counterOf(n, path, part)
+	good, ok := im.growth(n, path, part)
 	if ok && all.String() != total.String() {
 		im.at(n, path, fmt.Sprintf("subtracts good events from %s, and not from the total %s; write the total in both", all, total))
 		return Indicator{}
@@ -202,8 +217,8 @@ func indicatorOf(total, good selector) Indicator {
 	}
 	good.matchers = append([]*labels.Matcher{}, good.matchers...)
 	for i, m := range good.matchers {
-		// The bound of a bucket has two spellings.
-		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
+		// The bound of a bucket has two spellings; +Inf has one.
+		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsInf(bound, 0) && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
 			good.matchers[i] = atMost(bound)
 		}
 	}
@@ -213,7 +228,8 @@ func indicatorOf(total, good selector) Indicator {
 // latencyOf recognises a histogram: good events are its bucket, all its count.
 func latencyOf(good, total selector) (Latency, bool) {
 	base, isCount := strings.CutSuffix(total.metric, "_count")
-	if !isCount || good.metric != base+"_bucket" {
+	unit, timed := TimeUnit(base)
+	if !isCount || !timed || good.metric != base+"_bucket" {
 		return Latency{}, false
 	}
 	bound, bounded := "", false
@@ -234,7 +250,7 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
 		return Latency{}, false
 	}
-	value.Mul(value, big.NewRat(int64(unitOf(base)), 1))
+	value.Mul(value, big.NewRat(int64(unit), 1))
 	if !value.IsInt() {
 		return Latency{}, false
 	}

@@ -32,6 +32,10 @@ func (im *importer) serviceOf(doc *yaml.Node) service {
 // setService names the service of objectives that name none.
 func (im *importer) setService() {
 	switch {
+	case len(im.unnamed) > 0 && slices.ContainsFunc(im.documents, func(doc *yaml.Node) bool {
+		return im.holdsObjectives(doc) && im.version(doc) != pyrraVersion
+	}):
+		im.at(im.unnamed[0], "metadata.name", "Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file")
 	case im.spec.Service != "":
 		im.spec.Service = im.label("service", im.spec.Service)
 	case len(im.unnamed) == 0:
@@ -101,19 +105,20 @@ func (im *importer) setSelector() {
 	if len(im.problems) > 0 {
 		return
 	}
-	job, origin := im.commonJob(), "the job of the queries"
+	job, origin := im.commonJob(), "from the queries"
 	switch {
 	case len(im.options.Selector) > 0:
-		im.spec.Selector, origin = im.options.Selector, "as given"
+		im.spec.Selector, origin = im.options.Selector, "from --selector"
 	case job != "":
 		im.spec.Selector = map[string]string{semconv.LabelJob: job}
 	default:
 		im.spec.Selector, origin = map[string]string{semconv.LabelJob: im.spec.Service}, "the name of the service"
 	}
+	names := slices.Sorted(maps.Keys(im.spec.Selector))
 	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(im.spec.Selector)) {
+	for _, name := range names {
 		pairs = append(pairs, fmt.Sprintf("%s=%q", name, im.spec.Selector[name]))
 	}
-	im.change(&yaml.Node{}, "selector", fmt.Sprintf("%s, %s, is added to queries that do not match the label, and to up; --selector sets another",
-		strings.Join(pairs, ","), origin))
+	im.change(&yaml.Node{}, "selector", fmt.Sprintf("rules select %s (%s) where a query has no %s matcher; use --selector to change it",
+		strings.Join(pairs, ","), origin, strings.Join(names, " or ")))
 }

@@ -2,6 +2,8 @@ package slo
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
@@ -12,17 +14,18 @@ type slothKeys struct {
 	body                               []string // of the specification
 	errorQuery, totalQuery, ratioQuery string
 	page, ticket                       string
+	plugins                            string
 	prefix                             string // of paths
 }
 
 func plainSloth() slothKeys {
-	return slothKeys{errorQuery: "error_query", totalQuery: "total_query", ratioQuery: "error_ratio_query", page: "page_alert", ticket: "ticket_alert"}
+	return slothKeys{errorQuery: "error_query", totalQuery: "total_query", ratioQuery: "error_ratio_query", page: "page_alert", ticket: "ticket_alert", plugins: "slo_plugins"}
 }
 
 func slothCRD() slothKeys {
 	return slothKeys{
 		body: []string{"spec"}, prefix: "spec.",
-		errorQuery: "errorQuery", totalQuery: "totalQuery", ratioQuery: "errorRatioQuery", page: "pageAlert", ticket: "ticketAlert",
+		errorQuery: "errorQuery", totalQuery: "totalQuery", ratioQuery: "errorRatioQuery", page: "pageAlert", ticket: "ticketAlert", plugins: "sloPlugins",
 	}
 }
 
@@ -34,6 +37,7 @@ func (im *importer) sloth(doc *yaml.Node) {
 		im.serverKeys(doc)
 	}
 	body := im.get(doc, keys.body...)
+	im.slothPlugins(body, keys.prefix+keys.plugins, keys.plugins)
 	slos := im.list(body, keys.prefix+"slos", "slos")
 	if found := im.get(body, "slos"); len(slos) == 0 && (found == nil || found.Kind == yaml.SequenceNode) {
 		im.at(im.find(body, "slos"), keys.prefix+"slos", "has no objective; write at least one")
@@ -41,13 +45,14 @@ func (im *importer) sloth(doc *yaml.Node) {
 	for j, n := range slos {
 		path := fmt.Sprintf("%sslos[%d]", keys.prefix, j)
 		if n.Kind != yaml.MappingNode {
-			im.at(n, path, "is not keys and values")
+			im.at(n, path, "expected a mapping")
 			continue
 		}
+		im.slothPlugins(n, path+".plugins", "plugins")
 		im.slothObjective(n, path, keys)
 		objective := len(im.spec.SLOs) - 1
-		im.alertKeys(body, keys.prefix+"labels", objective, alertLabels, "labels")
-		im.alertKeys(n, path+".labels", objective, alertLabels, "labels")
+		im.alertKeys(body, keys.prefix+"labels", "labels", objective, alertLabels)
+		im.alertKeys(n, path+".labels", "labels", objective, alertLabels)
 		im.slothAlerts(im.get(n, "alerting"), path+".alerting", objective, keys)
 	}
 	if found := im.get(body, "labels"); found != nil && len(slos) > 0 {
@@ -88,16 +93,43 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 	for _, part := range []string{".ratio.bad", ".ratio.good", ".latency"} {
 		im.came(at+part, bad, path+".events."+keys.errorQuery)
 	}
-	all, ok := im.counter(total, path+".events."+keys.totalQuery)
+	all, ok := im.counter(total, path+".events."+keys.totalQuery, false)
 	path += ".events." + keys.errorQuery
 	expr, badOK := im.expr(bad, path)
 	switch _, _, minus := operands(expr, parser.SUB); {
 	case ok && badOK:
 		return im.badOf(bad, path, expr, all)
 	case badOK && !minus:
-		im.counterOf(bad, path, expr)
+		im.growth(bad, path, expr)
 	}
 	return Indicator{}
+}
+
+// slothPlugins reads plugins that make or change the rules of sloth, which are not run.
+func (im *importer) slothPlugins(n *yaml.Node, path, key string) {
+	plugins := im.get(n, key)
+	if im.boolean(plugins, path, "overridePrevious", false) {
+		im.at(im.find(plugins, "overridePrevious"), path+".overridePrevious", "is not supported, because it replaces the plugins that make the rules")
+	}
+	for i, plugin := range im.list(plugins, path+".chain", "chain") {
+		id, path := im.text(plugin, "id"), fmt.Sprintf("%s.chain[%d].id", path, i)
+		if countsTheSame(id) {
+			im.change(im.find(plugin, "id"), path, fmt.Sprintf("the plugin %q is not run", id))
+		} else {
+			im.at(im.find(plugin, "id"), path, fmt.Sprintf("the plugin %q is not supported, because it may change which events count or which alerts fire; remove it to import the rest", id))
+		}
+		im.ignore(plugin, "config", "priority")
+	}
+}
+
+// countsTheSame reports whether a plugin is known to keep the events that count and the
+// alerts: those of the core make the default rules or log, the others change labels and
+// intervals.
+func countsTheSame(plugin string) bool {
+	return strings.HasPrefix(plugin, "sloth.dev/core/") || slices.Contains([]string{
+		"sloth.dev/contrib/info_labels/v1", "sloth.dev/contrib/remove_labels/v1",
+		"sloth.dev/contrib/rule_intervals/v1", "sloth.dev/contrib/validate_victoria_metrics/v1",
+	}, plugin)
 }
 
 // slothAlerts reads what alerts carry, and reports alerts that sloth leaves out.
@@ -105,8 +137,8 @@ func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys s
 	if n == nil {
 		return
 	}
-	im.alertKeys(n, path+".labels", objective, alertLabels, "labels")
-	im.alertKeys(n, path+".annotations", objective, alertAnnotations, "annotations")
+	im.alertKeys(n, path+".labels", "labels", objective, alertLabels)
+	im.alertKeys(n, path+".annotations", "annotations", objective, alertAnnotations)
 	for _, tier := range []struct {
 		key  string
 		kind alertKind
@@ -115,10 +147,10 @@ func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys s
 		if alert == nil {
 			continue
 		}
-		if im.text(alert, "disable") == "true" {
+		if im.boolean(alert, path+"."+tier.key, "disable", false) {
 			im.change(im.find(alert, "disable"), path+"."+tier.key+".disable", "the rules still have these alerts; route them to a receiver that drops them")
 		}
-		im.severity(alert, path+"."+tier.key+".labels", objective, tier.kind, "labels", labelSeverity)
+		im.severity(alert, path+"."+tier.key, "labels", labelSeverity, objective, tier.kind)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 const slothFile = `version: prometheus/v1
 service: shop
 labels: {tier: "1", team: checkout}
-slo_plugins: {chain: [{id: x}]}
+slo_plugins: {chain: [{id: sloth.dev/core/debug/v1, priority: 1, config: {a: b}}]}
 slos:
   - name: availability
     objective: 99.95
@@ -32,7 +32,7 @@ slos:
       labels: {channel: shop}
       annotations: {summary: The shop is down., help: 'https://help.test', value: '{{ $value }}'}
       page_alert: {labels: {severity: page, route: a}}
-      ticket_alert: {disable: true, labels: {severity: ticket}}
+      ticket_alert: {disable: True, labels: {severity: ticket}}
   - name: Slow_Pages
     objective: 99
     sli:
@@ -77,7 +77,7 @@ spec:
       total: {metric: 'requests_total{job="shop"}'}
       grouping: [handler]
   alerting:
-    absent: false
+    absent: False
     severities: {fastBurn: page}
 ---
 apiVersion: pyrra.dev/v1alpha1
@@ -170,14 +170,15 @@ func TestImport(t *testing.T) {
 		"a file of sloth": {
 			slothFile, slo.ImportOptions{}, sloth,
 			[]string{
-				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
+				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				"f:3:9: labels: are labels of alerts, and not of recorded series",
+				`f:4:28: slo_plugins.chain[0].id: the plugin "sloth.dev/core/debug/v1" is not run`,
 				"f:19:31: slos[0].alerting.ticket_alert.disable: the rules still have these alerts; route them to a receiver that drops them",
 				`f:20:11: slos[1].name: "Slow_Pages" is written as "slow-pages"`,
 			},
 			[]string{
-				"f:4:1: slo_plugins",
-				"f:9:14: slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
+				"f:9:14: slos[0].labels.category: not imported: objectives differ in this value, and all alerts of a service have the same",
 				"f:15:7: slos[0].alerting.name",
 				"f:17:21: slos[0].alerting.annotations.summary: the rules write their own",
 				"f:17:76: slos[0].alerting.annotations.value: templates are not supported",
@@ -187,15 +188,16 @@ func TestImport(t *testing.T) {
 		"a resource of sloth": {
 			slothResource(), slo.ImportOptions{}, sloth,
 			[]string{
-				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
+				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				"f:6:11: spec.labels: are labels of alerts, and not of recorded series",
+				`f:7:29: spec.sloPlugins.chain[0].id: the plugin "sloth.dev/core/debug/v1" is not run`,
 				"f:22:32: spec.slos[0].alerting.ticketAlert.disable: the rules still have these alerts; route them to a receiver that drops them",
 				`f:23:13: spec.slos[1].name: "Slow_Pages" is written as "slow-pages"`,
 			},
 			[]string{
 				"f:3:12: metadata.name",
-				"f:7:3: spec.sloPlugins",
-				"f:12:16: spec.slos[0].labels.category: all alerts of the service share it, and other objectives have another value or none",
+				"f:12:16: spec.slos[0].labels.category: not imported: objectives differ in this value, and all alerts of a service have the same",
 				"f:18:9: spec.slos[0].alerting.name",
 				"f:20:23: spec.slos[0].alerting.annotations.summary: the rules write their own",
 				"f:20:78: spec.slos[0].alerting.annotations.value: templates are not supported",
@@ -219,14 +221,15 @@ func TestImport(t *testing.T) {
 				},
 			},
 			[]string{
-				`f: selector: job="shop", the job of the queries, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
+				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
 				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
 			},
 			[]string{
 				"f:5:3: metadata.namespace",
 				"f:6:12: metadata.labels.role",
-				"f:7:17: metadata.annotations.pyrra.dev/help: all alerts of the service share it, and other objectives have another value or none",
+				"f:7:17: metadata.annotations.pyrra.dev/help: not imported: objectives differ in this value, and all alerts of a service have the same",
 				"f:7:54: metadata.annotations.other",
 			},
 		},
@@ -236,7 +239,7 @@ func TestImport(t *testing.T) {
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
 				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `all_total{c="d"}`, Good: `good_total{a="b"}`}},
 			}}},
-			[]string{`f: selector: cluster="eu",job="o", as given, is added to queries that do not match the label, and to up; --selector sets another`},
+			[]string{`f: selector: rules select cluster="eu",job="o" (from --selector) where a query has no cluster or job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
 		"a bucket of some of the events, and two jobs": {
@@ -245,13 +248,14 @@ func TestImport(t *testing.T) {
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
 				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2.0"}`}},
 			}}},
-			[]string{`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`},
+			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
 		"an indicator that is referred to, as a ratio of failures": {
 			referring, slo.ImportOptions{}, failures,
 			[]string{
-				`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`,
+				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				"f:5:3: spec.timeWindow: is missing; the period is 30d",
 			}, nil,
 		},
@@ -259,7 +263,8 @@ func TestImport(t *testing.T) {
 			strings.NewReplacer("rawType: failure, ", "rawType: success, ", "sum(rate(a_total{b=\"c\"}[5m])) /", "1 - sum(rate(a_total{b=\"c\"}[5m])) /").Replace(referring),
 			slo.ImportOptions{}, failures,
 			[]string{
-				`f: selector: job="orders", the name of the service, is added to queries that do not match the label, and to up; --selector sets another`,
+				`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`,
+				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				"f:5:3: spec.timeWindow: is missing; the period is 30d",
 			}, nil,
 		},
@@ -287,6 +292,40 @@ func TestImport(t *testing.T) {
 				t.Fatalf("the import does not compile: %v", err)
 			}
 			load(t, rules.RuleFile())
+		})
+	}
+}
+
+func TestKeysThatAreNotReadAreListed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		src  string
+		want []string
+	}{
+		"behind an alias, once": {
+			strings.NewReplacer("sli:\n", "alerting: *base\n  sli:\n", "slos:\n", "x-base: &base\n  page_alert: {labels: {severity: page, tier: a}}\n  bogus: 1\nslos:\n").
+				Replace(slothQueries("events:\n  error_query: sum(rate(a_total[{{.window}}]))\n  total_query: sum(rate(b_total[{{.window}}]))")),
+			[]string{"f:3:1: x-base", "f:4:41: slos[0].alerting.page_alert.labels.tier", "f:5:3: slos[0].alerting.bogus"},
+		},
+		"in documents that are referred to": {
+			strings.NewReplacer("metadata: {name: errors}\nspec: {", "metadata: {name: errors, displayName: a}\nspec: {description: a, ",
+				"rawType: failure", "counterr: false, rawType: failure", "spec: {query", "spec: {step: 5m, query",
+				"spec: {type: Prometheus}", "spec: {type: Prometheus, connectionDetails: {url: a}}").Replace(referring),
+			[]string{
+				"f:12:26: metadata.displayName", "f:13:8: spec.description", "f:13:38: spec.ratioMetric.counterr",
+				"f:13:124: spec.ratioMetric.raw.metricSource.spec.step", "f:18:26: spec.connectionDetails",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := slo.Import("f", []byte(test.src), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got.Dropped); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
 		})
 	}
 }
@@ -332,7 +371,7 @@ func TestImportPicksAService(t *testing.T) {
 	t.Parallel()
 	two := slothFile + "---\n" + strings.Replace(slothFile, "service: shop", "service: stock", 1)
 	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{}); err == nil || err.Error() !=
-		`f:38:10: service: "stock" is another service than "shop"; import one at a time, as with --service stock` {
+		`f:38:10: service: the file has the services "shop" and "stock"; choose one, such as --service stock` {
 		t.Errorf("two services: %v", err)
 	}
 	got, err := slo.Import("f", []byte(two), slo.ImportOptions{Service: "stock"})
@@ -359,7 +398,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"no YAML":                   {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
 		"a duplicate key":           {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
 		"a merge key":               {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
-		"a text as a document":      {slothFile, slothFile, "- apiVersion\n", "f:1:3: a document is text; write keys and values"},
+		"a text as a document":      {slothFile, slothFile, "- apiVersion\n", "f:1:3: expected a mapping"},
 		"an alias as a document":    {slothFile, slothFile, "&a [*a]", "f:1:5: a document is an alias; write it out"},
 		"another version of a tool": {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
 		"a newer version of OpenSLO": {
@@ -373,14 +412,18 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			`f:1:1: no objectives, but kind "Service" of apiVersion "v1"; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
 		},
 		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
-		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: is missing or not keys and values; write the objective in it"},
+		"Pyrra beside another tool":   {slothFile + "---\n" + pyrraFile, "a", "a", "f:40:9: metadata.name: Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file"},
+		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: must be a mapping with the objective"},
 		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: "shop-errors" is already the name of the objective on line 4; names are unique within a service`},
 		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name is 41 characters long; use at most 40"},
 		"a budget of nothing":         {slothFile, "99.95", "100", "f:7:16: slos[0].objective: 100 leaves no error budget"},
 		"no list of objectives":       {slothFile, "slos:\n", "slos: a\nx:\n", "f:5:7: slos: is not a list"},
 		"a plugin":                    {slothFile, "    sli:\n      events:", "    sli:\n      plugin: {id: p}\n      events:", `f:11:7: slos[0].sli.plugin: is not supported: the queries of the plugin "p" are not in this file; write them as events`},
+		"a plugin that changes rules": {slothFile, "sloth.dev/core/debug/v1", "sloth.dev/contrib/denominator_corrected_rules/v1", `f:4:28: slo_plugins.chain[0].id: the plugin "sloth.dev/contrib/denominator_corrected_rules/v1" is not supported, because it may change which events count or which alerts fire; remove it to import the rest`},
+		"a plugin of one objective":   {slothFile, "    sli:\n", "    plugins: {chain: [{id: x}]}\n    sli:\n", `f:10:28: slos[0].plugins.chain[0].id: the plugin "x" is not supported`},
+		"no plugins of sloth's own":   {slothFile, "{chain: [{id: sloth", "{overridePrevious: True, chain: [{id: sloth", "f:4:33: slo_plugins.overridePrevious: is not supported, because it replaces the plugins that make the rules"},
 		"no total":                    {slothFile, "total_query", "all_query", "f:12:9: slos[0].sli.events: is missing or not complete; write total_query and error_query"},
-		"labels that are text":        {slothFile, "labels: {tier: \"1\", team: checkout}", "labels: x", "f:3:9: labels: is not keys and values"},
+		"labels that are text":        {slothFile, "labels: {tier: \"1\", team: checkout}", "labels: x", "f:3:9: labels: expected a mapping"},
 		"a share that is no division": {slothFile, "events:\n        error_query", "raw:\n        error_ratio_query", "f:12:28: slos[0].sli.raw.error_ratio_query: is not a division of events by all events; write queries of both"},
 		"a function of gauges":        {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(avg_over_time(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: avg_over_time is not supported, because rules count the growth of counters; write the rate of a counter"},
 		"an aggregation":              {slothFile, `sum(rate(requests_total{job="shop"}[`, `max(rate(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: max is not supported; write the sum of the rate of a counter"},
@@ -388,12 +431,21 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"an offset":                   {slothFile, `[{{ .window }}]`, `[{{ .window }}] offset 1h`, "f:13:22: slos[0].sli.events.total_query: offset, @ and other modifiers are not supported; write the selector without them"},
 		"a sum of two counters":       {slothFile, `[{{ .window }}]))`, `[{{ .window }}])) + sum(a_total)`, "f:13:22: slos[0].sli.events.total_query: sum(rate(requests_total{job=\"shop\"}[5m])) + sum(a_total) is not supported; write the rate of a counter"},
 		"another default":             {slothFile, "or vector(0)", "or vector(1)", "f:12:22: slos[0].sli.events.error_query: "},
-		"another template":            {slothFile, "{{ .window }}", "{{ .period }}", "f:13:22: slos[0].sli.events.total_query: not PromQL: templates other than {{.window}} are not supported"},
+		"another template":            {slothFile, "{{ .window }}", "{{ .period }}", "f:13:22: slos[0].sli.events.total_query: templates are not supported, except [{{.window}}] as a range"},
+		"a template in a matcher":     {slothFile, `code=~"5.."`, `code=~"{{ .Values.code }}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
+		"a window in a matcher":       {slothFile, `code=~"5.."`, `code=~"{{.window}}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
+		"a template of Helm":          {pyrraFile, `requests_total{job="shop"}`, `requests_total{job="{{ .Values.job }}"}`, "f:15:23: spec.indicator.ratio.total.metric: templates are not supported, except [{{.window}}] as a range"},
+		"a gauge of errors":           {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
+		"a gauge of all":              {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
+		"a ratio of gauges":           {slothRatio("1 - (sum(available) / sum(replicas))"), "available", "available", "f:8:26: slos[0].sli.raw.error_ratio_query: sum(replicas) is not supported; write the rate of a counter"},
+		"a ratio of recorded rates":   {slothRatio("sum(shop:errors:rate{{.window}}) / sum(shop:requests:rate{{.window}})"), "shop", "shop", "f:8:26: slos[0].sli.raw.error_ratio_query: templates are not supported, except [{{.window}}] as a range"},
+		"a recorded metric":           {pyrraFile, "requests_total", "shop:requests:rate5m", "f:15:23: spec.indicator.ratio.total.metric: shop:requests:rate5m is recorded by a rule; write the rate of the counter that the rule reads"},
+		"the rate of a recorded one":  {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(rate(shop:requests:total[`, "f:13:22: slos[0].sli.events.total_query: shop:requests:total is recorded by a rule; write the rate of the counter that the rule reads"},
 		"no PromQL":                   {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
 		"another total":               {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
-		"native histograms":           {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: is not supported: only classic histograms are; write latency with a bucket and a count"},
-		"a gauge":                     {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: is not supported: rules count events, and a gauge counts none; write a ratio of counters, such as of failed and of all probes"},
-		"no indicator":                {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: has none; write ratio or latency"},
+		"native histograms":           {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: native histograms are not supported; write latency with a bucket and a count"},
+		"a gauge":                     {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: gauges are not supported; write a ratio of two counters, such as failed probes and all probes"},
+		"no indicator":                {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: unknown indicator; write ratio or latency"},
 		"half an indicator":           {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is not complete; write the metric of errors and of total"},
 		"another period":              {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: "1d" is not a known period; write 7d, 14d, 28d or 30d`},
 		"no period":                   {pyrraFile, "  window: 2w\n", "", "f:9:3: spec.window: is missing; write 7d, 14d, 28d or 30d"},
@@ -403,6 +455,9 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"no target":                   {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
 		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:17: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
 		"a composite objective":       {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
+		"a type of raw ratio":         {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
+		"no type of raw ratio":        {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
+		"a gauge of ratios":           {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
 		"a reference to nothing":      {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
 		"a source of another system":  {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
 	} {

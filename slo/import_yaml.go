@@ -80,7 +80,7 @@ func (im *importer) add(n *yaml.Node) {
 	case n.Kind == yaml.MappingNode:
 		im.documents = append(im.documents, n)
 	case n.Tag != "!!null":
-		im.at(n, "", "a document is text; write keys and values")
+		im.at(n, "", "expected a mapping")
 	}
 }
 
@@ -192,6 +192,20 @@ func (im *importer) mark(n *yaml.Node, key string) {
 // text is a scalar, or nothing. Where text is wanted, an unquoted 1.0 is text.
 func (im *importer) text(n *yaml.Node, keys ...string) string { return valueOf(im.get(n, keys...)) }
 
+// boolean is true or false in any spelling of YAML, or absent without the key.
+func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
+	found := im.get(n, key)
+	if found == nil {
+		return absent
+	}
+	var value bool
+	if err := found.Decode(&value); err != nil {
+		im.at(found, path+"."+key, "expected true or false")
+		return absent
+	}
+	return value
+}
+
 // find is the node at the keys, or the nearest one above it.
 func (im *importer) find(n *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
@@ -221,14 +235,14 @@ func (im *importer) list(n *yaml.Node, path string, keys ...string) []*yaml.Node
 	return items
 }
 
-// pairs gives the keys and values of a mapping of text.
-func (im *importer) pairs(n *yaml.Node, path string, keys ...string) (out [][2]*yaml.Node) {
-	found := im.get(n, keys...)
+// pairs gives the keys and values of the mapping at a key.
+func (im *importer) pairs(n *yaml.Node, path, key string) (out [][2]*yaml.Node) {
+	found := im.get(n, key)
 	if found == nil {
 		return nil
 	}
 	if found.Kind != yaml.MappingNode {
-		im.at(found, path, "is not keys and values")
+		im.at(found, path, "expected a mapping")
 		return nil
 	}
 	for i := 0; i+1 < len(found.Content); i += 2 {
@@ -238,8 +252,13 @@ func (im *importer) pairs(n *yaml.Node, path string, keys ...string) (out [][2]*
 	return out
 }
 
-// leftOver lists the keys that were not read.
+// leftOver lists the keys that were not read, also behind aliases.
 func (im *importer) leftOver(n *yaml.Node, path string) {
+	n = target(n)
+	if im.listed[n] {
+		return // an alias may be within its own value
+	}
+	im.listed[n] = true
 	if n.Kind == yaml.SequenceNode {
 		for i, item := range n.Content {
 			im.leftOver(item, fmt.Sprintf("%s[%d]", path, i))

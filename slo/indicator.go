@@ -67,7 +67,7 @@ func (l Latency) validate(r *checker, path string) {
 func (q Ratio) validate(r *checker, path string) {
 	total, totalOK := validateSelector(r, path+".total", q.Total)
 	if q.Bad != "" && q.Good != "" {
-		r.Problemf(path+".good", "stands beside bad; keep one, the other is the rest of total")
+		r.Problemf(path+".good", "set good or bad, not both")
 		return
 	}
 	key, text, every := ".bad", q.Bad, "bad"

@@ -25,6 +25,18 @@ type Read struct {
 	key string // within the indicator
 }
 
+// Selector returns the metric and matchers as PromQL, without a bucket.
+func (r Read) Selector() string { return selector{r.Metric, r.Matchers}.String() }
+
+// Bucket returns the bucket of the bound as PromQL, with le as OpenMetrics writes it.
+func (r Read) Bucket() string {
+	le := strconv.FormatFloat(r.Bound, 'g', -1, 64)
+	if !strings.ContainsAny(le, ".e") {
+		le += ".0"
+	}
+	return selector{r.Metric + "_bucket", r.Matchers}.with(labels.MustNewMatcher(labels.MatchEqual, semconv.LabelLessOrEqual, le)).String()
+}
+
 // Reads lists the metrics that the objectives count: what must exist for their
 // rules to work.
 func (s Spec) Reads() []Read {

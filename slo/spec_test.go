@@ -122,7 +122,7 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 		},
 		"good and bad events": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        good: b_total\n        bad: c_total\n"),
-			"f:9:15: slos[0].indicator.ratio.good: stands beside bad; keep one, the other is the rest of total",
+			"f:9:15: slos[0].indicator.ratio.good: set good or bad, not both",
 		},
 		"one series of a histogram": {
 			bad("    objective: 99\n    indicator: {latency: {threshold: 1s, histogram: a_seconds_bucket}}\n"),

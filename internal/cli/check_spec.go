@@ -6,17 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
-	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
-	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -60,53 +55,39 @@ func inSpec(t Target, signals templates.Signals) ([]lint.Finding, error) {
 		return nil, err
 	}
 	known := metricnames.NewKnown(signals, nil, targetLabels(t.Service))
+	rules := t.Service.SLO()
+	rules.SLOs = doc.objectives
+	reads := rules.Reads()
 	var found []lint.Finding
 	for i, o := range doc.objectives {
-		found = append(found, doc.objective(fmt.Sprintf("slos[%d]", i), o, known)...)
+		path := fmt.Sprintf("slos[%d]", i)
+		own := slices.DeleteFunc(slices.Clone(reads), func(r slo.Read) bool { return !strings.HasPrefix(r.Path, path+".") })
+		found = append(found, doc.objective(path, o, own, known)...)
 	}
 	return append(found, doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
 }
 
 // objective finds unknown names in one objective, each cause once: without its metric,
 // neither the threshold nor a label of it is looked for.
-func (d specDocument) objective(path string, o slo.Objective, known metricnames.Known) []lint.Finding {
-	counted := d.indicator(path+".indicator", o.Indicator)
-	var found []lint.Finding
-	for _, q := range counted {
-		if found = append(found, known.Check([]metricnames.Query{q})...); len(found) > 0 {
-			return found
+func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, known metricnames.Known) []lint.Finding {
+	for _, r := range reads {
+		queries := []metricnames.Query{{At: d.at(r.Path), Expr: r.Selector()}}
+		// The runtime creates buckets for the thresholds of its own latency.
+		if r.Bound > 0 && o.Indicator.Custom() {
+			queries = append(queries, metricnames.Query{At: d.at(r.BoundPath), Expr: r.Bucket()})
+		}
+		for _, q := range queries {
+			if found := known.Check([]metricnames.Query{q}); len(found) > 0 {
+				return found
+			}
 		}
 	}
+	var found []lint.Finding
 	for i, label := range o.GroupBy {
-		by := metricnames.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: counted[0].Expr, Label: label}
+		by := metricnames.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: reads[0].Metric, Label: label}
 		found = append(found, known.Check([]metricnames.Query{by})...)
 	}
 	return found
-}
-
-// indicator are the queries of an indicator, that of all events first.
-func (d specDocument) indicator(path string, in slo.Indicator) []metricnames.Query {
-	switch {
-	case in.Ratio != nil:
-		return []metricnames.Query{{At: d.at(path + ".ratio.total"), Expr: in.Ratio.Total}, {At: d.at(path + ".ratio.bad"), Expr: in.Ratio.Bad}}
-	case in.Latency != nil && in.Latency.Histogram != "":
-		out := []metricnames.Query{{At: d.at(path + ".latency.histogram"), Expr: in.Latency.Histogram}}
-		tree, err := parser.NewParser(parser.Options{}).ParseExpr(in.Latency.Histogram)
-		if err != nil {
-			return out // parsing the spec has reported it
-		}
-		for _, s := range promlint.Selectors(tree) {
-			le := strconv.FormatFloat(slo.BucketBound(promlint.Name(s), in.Latency.Threshold), 'g', -1, 64)
-			if !strings.Contains(le, ".") {
-				le += ".0" // as Prometheus 3 writes it
-			}
-			out = append(out, metricnames.Query{At: d.at(path + ".latency.threshold"), Expr: fmt.Sprintf("%s_bucket{%s=%q}", promlint.Name(s), semconv.LabelLessOrEqual, le)})
-		}
-		return out
-	case in.Latency != nil:
-		return []metricnames.Query{{At: d.at(path + ".latency"), Expr: semconv.HTTPServerRequestDuration}}
-	}
-	return []metricnames.Query{{At: d.at(path + ".availability"), Expr: semconv.HTTPServerRequests}}
 }
 
 // usualLabels are labels that scrapes add for groups of instances.

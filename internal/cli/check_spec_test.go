@@ -34,6 +34,21 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 90s, histogram: http_server_request_duration_seconds}}}\n",
 			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"90.0\"; its bounds are",
 		},
+		"good events": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: 'http_server_requests_total{outcome=\"success\"}'}}}\n", "",
+		},
+		"good events that are not declared": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: order_placed_total}}}\n",
+			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared [unknown-metric]\n",
+		},
+		"a bucket of good events that is not a bound": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",
+			"scaffold.yaml:7:105: slos[0].indicator.ratio.good: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are",
+		},
+		"a threshold below a millisecond": {
+			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 20us, histogram: http_server_request_duration_seconds}}}\n",
+			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"2e-05\"; its bounds are",
+		},
 		"a misspelled label of the scrape": {
 			"telemetry: {groupBy: [clustr]}\n",
 			"scaffold.yaml:6:23: telemetry.groupBy[0]: scrapes rarely add a label clustr; did you mean \"cluster\"? [unknown-label]\n",

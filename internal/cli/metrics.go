@@ -66,15 +66,19 @@ func (g *globals) askPrometheus(ctx context.Context, address string, to *observe
 func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
 	var src []byte
 	var err error
-	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
+	if isAddress(name) {
 		src, err = fetchMetrics(ctx, name)
-	} else if src, err = os.ReadFile(name); err != nil {
+	} else if src, err = readRegular(name, maxPage); err != nil {
 		err = notThere(name, err)
 	}
 	if err != nil {
 		return templates.Signals{}, err
 	}
-	return exposition.Parse(name, src)
+	return exposition.Parse(withoutPassword(name), src)
+}
+
+func isAddress(source string) bool {
+	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 }
 
 const (
@@ -97,7 +101,15 @@ func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
 
 var errTooLarge = fmt.Errorf("the response is larger than %d MB", maxPage>>20)
 
-// get reads what is at an address, within bounds.
+// statusError is a response with another status than 200.
+type statusError struct {
+	message string
+	code    int
+}
+
+func (e statusError) Error() string { return e.message }
+
+// get reads what is at an address, within bounds. The error may be a statusError.
 func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -115,7 +127,7 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", request.URL.Redacted(), response.Status)
+		return nil, statusError{fmt.Sprintf("%s: %s", request.URL.Redacted(), response.Status), response.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
 	switch {
@@ -127,13 +139,20 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	return body, nil
 }
 
-// prometheusToken is the environment variable with the bearer token for --prometheus.
+// prometheusToken is the environment variable with the bearer token for a Prometheus.
 const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable
 
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
 	token, err := push.Token(g.Getenv, prometheusToken, "")
+	send := "" // the address may be of any server: the token is sent once it denies access
 	return exposition.Prometheus{Address: address, Get: func(ctx context.Context, address string) ([]byte, error) {
-		return get(ctx, address, "application/json", token)
+		page, err := get(ctx, address, "application/json", send)
+		var status statusError
+		if send == token || !errors.As(err, &status) || status.code != http.StatusUnauthorized && status.code != http.StatusForbidden {
+			return page, err
+		}
+		send = token
+		return get(ctx, address, "application/json", send)
 	}}, err
 }

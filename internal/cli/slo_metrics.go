@@ -35,24 +35,19 @@ type shown struct {
 // Prometheus at an address.
 func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
 	page := shown{source: withoutPassword(source), target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
-	isAddress := strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
-	if isAddress && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
+	var notPrometheus error
+	if isAddress(source) && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
 		server, err := g.showPrometheus(ctx, source, spec)
 		if !errors.Is(err, exposition.ErrNoServer) {
 			return server, err
 		}
+		notPrometheus = err
 	}
-	var src []byte
 	var err error
-	if isAddress {
-		src, err = fetchMetrics(ctx, source)
-	} else {
-		src, err = readRegular(source, maxPage)
+	page.signals, err = readMetrics(ctx, source)
+	if err != nil && notPrometheus != nil {
+		err = fmt.Errorf("%w; %w", err, notPrometheus)
 	}
-	if err != nil {
-		return shown{}, err
-	}
-	page.signals, err = exposition.Parse(page.source, src)
 	return page, err
 }
 
@@ -190,8 +185,8 @@ func checkBound(r slo.Read, m templates.Metric, add func(path, format string, ar
 
 // spellBound writes a bound as a threshold is written, where it is a time.
 func spellBound(metric string, bound float64) string {
-	unit := map[string]time.Duration{"seconds": time.Second, "milliseconds": time.Millisecond, "microseconds": time.Microsecond}[metric[strings.LastIndex(metric, "_")+1:]]
-	if unit == 0 {
+	unit, timed := slo.TimeUnit(metric)
+	if !timed {
 		return strconv.FormatFloat(bound, 'g', -1, 64)
 	}
 	return time.Duration(bound*float64(unit) + 0.5).String()

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // prometheus answers as the HTTP API of Prometheus does for its metadata, below
@@ -86,6 +88,18 @@ func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
 	}
 }
 
+func TestBoundsAreWrittenInTheUnitOfTheMetric(t *testing.T) {
+	t.Parallel()
+	for metric, want := range map[string]string{
+		"wait_seconds": "50s", "wait_milliseconds": "50ms", "wait_millis": "50ms", "wait_ms": "50ms",
+		"wait_microseconds": "50µs", "wait_us": "50µs", "size_bytes": "50", "seconds": "50",
+	} {
+		if got := spellBound(metric, 50); got != want {
+			t.Errorf("50 of %s is written %s, want %s", metric, got, want)
+		}
+	}
+}
+
 func TestAPasswordForMetricsIsNotShown(t *testing.T) {
 	t.Parallel()
 	address := strings.Replace(prometheus(t, "", map[string][]string{"label/__name__/values": {"up"}}), "http://", "http://user:secret@", 1)
@@ -121,14 +135,67 @@ func TestObjectivesAreComparedWithAPageAtAnAddress(t *testing.T) {
 	}
 }
 
+// The address may be of any server: it gets the token only after it asked for it.
+func TestTheTokenIsSentToAPrometheusThatAsksForIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		denied int // status without the token; 0 for none
+		want   []string
+	}{
+		"a page":               {0, []string{"/api/v1/label/__name__/values ", "/ "}},
+		"a Prometheus, by 401": {http.StatusUnauthorized, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
+		"a Prometheus, by 403": {http.StatusForbidden, []string{"/api/v1/label/__name__/values ", "/api/v1/label/__name__/values Bearer secret"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got = append(got, r.URL.Path+" "+r.Header.Get("Authorization"))
+				switch {
+				case test.denied == 0:
+					http.NotFound(w, r)
+				case r.Header.Get("Authorization") == "":
+					http.Error(w, "denied", test.denied)
+				default:
+					_, _ = w.Write([]byte(`{"status":"success","data":[]}`))
+				}
+			}))
+			t.Cleanup(server.Close)
+			u := newTerminal(nil)
+			u.Getenv = func(name string) string { return map[string]string{prometheusToken: "secret"}[name] }
+			if code := Main(t.Context(), []string{"slo", objectivesFile(t, shopObjectives), "--metrics", server.URL + "/"}, u.Factory); code != ExitError {
+				t.Errorf("status %d, %s", code, &u.err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("requests differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhyAnAddressIsNoPrometheusIsReported(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			http.Error(w, "tsdb not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("<html>"))
+	}))
+	t.Cleanup(server.Close)
+	got := againstMetrics(t, shopObjectives, server.URL+"/")
+	for _, want := range []string{"an HTML page, not metrics", "not the API of a Prometheus", "503 Service Unavailable"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, without %s", got, want)
+		}
+	}
+}
+
 // againstMetrics gives what scaffold slo says about objectives and a source of
 // metrics, without their lines; nothing when it compiles them.
 func againstMetrics(t *testing.T, objectives, source string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "shop.slo.yaml")
-	if err := os.WriteFile(file, []byte(objectives), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := objectivesFile(t, objectives)
 	u := newTerminal(nil)
 	code := Main(t.Context(), []string{"slo", file, "--metrics", source}, u.Factory)
 	if code == ExitDone {
@@ -144,4 +211,13 @@ func againstMetrics(t *testing.T, objectives, source string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+func objectivesFile(t *testing.T, objectives string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "shop.slo.yaml")
+	if err := os.WriteFile(file, []byte(objectives), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

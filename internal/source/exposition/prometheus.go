@@ -22,7 +22,7 @@ import (
 // failure, or of last night.
 const recent = 24 * time.Hour
 
-// ErrNoServer is an address that does not answer as a Prometheus does.
+// ErrNoServer means that the address is not the HTTP API of a Prometheus.
 var ErrNoServer = errors.New("not the API of a Prometheus")
 
 // Prometheus reads what a Prometheus has seen in the last day, from its HTTP API.

@@ -1,0 +1,58 @@
+package slo_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/slo"
+)
+
+// slothQueries is a file of sloth with one objective of these queries.
+func slothQueries(sli string) string {
+	return "version: prometheus/v1\nservice: shop\nslos:\n- name: a\n  objective: 99.9\n  sli:\n    " +
+		strings.ReplaceAll(sli, "\n", "\n    ") + "\n"
+}
+
+// slothRatio is a file of sloth with one ratio of bad events.
+func slothRatio(query string) string {
+	return slothQueries("raw:\n  error_ratio_query: '" + query + "'")
+}
+
+func TestQueriesAreImportedAsIndicators(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		query string
+		want  slo.Ratio
+	}{
+		"the bucket of all events": {
+			`1 - sum(rate(wait_seconds_bucket{le="+Inf",code!~"5.."}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{code!~"5..",le="+Inf"}`},
+		},
+		"a bucket of another unit": {
+			`1 - sum(rate(response_size_bytes_bucket{le="1000"}[{{.window}}])) / sum(rate(response_size_bytes_count[{{.window}}]))`,
+			slo.Ratio{Total: "response_size_bytes_count", Good: `response_size_bytes_bucket{le=~"1000|1000.0"}`},
+		},
+		"a bucket without a unit": {
+			`1 - sum(rate(wait_bucket{le="0.5"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_count", Good: `wait_bucket{le="0.5"}`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := slo.Import("f", []byte(slothRatio(test.query)), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&test.want, got.Spec.SLOs[0].Indicator.Ratio); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			rules, err := slo.Compile(got.Spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			load(t, rules.RuleFile())
+		})
+	}
+}
