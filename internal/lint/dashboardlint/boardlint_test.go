@@ -209,6 +209,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
 		{"bytes in the middle of the name", query("rate(distributor_bytes_received_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", ""},
 		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
+		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
+		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
+		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
 		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
 		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
 		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
@@ -228,6 +231,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			world := promlint.NewWorld(nil, 15*time.Second)
+			if strings.Contains(tc.name, "declared counter") {
+				world = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+			}
 			world.Open = true
 			got := ""
 			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Boards: []dashboardfile.Board{parsed(t, "a.json", tc.change)}}) {

@@ -114,7 +114,8 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 func perInstance(s *parser.VectorSelector) bool { return promlint.Name(s) != "" }
 
 // counters finds counters that are drawn as they stand. It is certain of graphs over
-// time whose metrics are declared; a number may be meant to be the total.
+// time whose metrics are declared; a number may be meant to be the total, and two counters
+// may count what goes in and out.
 func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
 	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -122,8 +123,16 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
+	})
+}
+
+// betweenCounters says whether an operator on the path has counters on both sides.
+func (l *linter) betweenCounters(path []parser.Node) bool {
+	return slices.ContainsFunc(path, func(n parser.Node) bool {
+		b, ok := n.(*parser.BinaryExpr)
+		return ok && l.World.ReadsCounter(b.LHS) && l.World.ReadsCounter(b.RHS)
 	})
 }
 

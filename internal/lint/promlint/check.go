@@ -1,6 +1,7 @@
 package promlint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -114,11 +115,26 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
-			// Above zero means that it has ever happened, which may be the question.
-			c.judgef("counter-rate", s, !c.Declared(s) || isZero(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			// Above zero means that it has ever happened, which may be the question. Two
+			// counters of one process count the same time: allocations minus frees.
+			c.judgef("counter-rate", s, !c.Declared(s) || isZero(other) || c.ReadsCounter(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
+}
+
+// ReadsCounter says whether an expression reads a counter without taking its rate.
+func (w World) ReadsCounter(e parser.Expr) bool {
+	found := false
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
+			call, ok := n.(*parser.Call)
+			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
+		})
+		return nil
+	})
+	return found
 }
 
 // countsSeries says whether a node asks how many series there are, whatever their
@@ -185,14 +201,19 @@ func (c *checker) rangeOf(n *parser.Call) {
 	if !ok {
 		return
 	}
-	apart, what := c.Scrape, "scrapes are"
+	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed
 	if records := c.recordsOf(s); len(records) > 0 {
-		apart, what = records[0].Interval, "records are"
+		shortest := slices.MinFunc(records, func(a, b *recorded) int { return cmp.Compare(a.Interval, b.Interval) })
+		apart, what, guessed = shortest.Interval, "records are", false
 	} else if strings.Contains(Name(s), ":") {
 		return // recorded by someone else, at an interval of theirs
 	}
-	if apart > 0 && m.Range < 2*apart {
-		c.judgef("rate-range", n, c.ScrapeGuessed && len(c.recordsOf(s)) == 0, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+	switch {
+	case m.Range <= apart:
+		c.judgef("rate-range", n, guessed, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
+	case m.Range < 2*apart:
+		c.judgef("rate-range", n, true, "%s over %s has two samples only part of the time, since %s %s apart; use %s or longer",
 			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
 	}
 }
