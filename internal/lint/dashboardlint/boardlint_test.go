@@ -212,6 +212,10 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
 		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
+		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
+		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},
+		{"a declared counter over a range in old brackets", query("sum(increase(jobs_total[[[range]]]))", "short"), "rate-range", ""},
+		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "fault"},
 		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
 		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
 		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
@@ -233,6 +237,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 			world := promlint.NewWorld(nil, 15*time.Second)
 			if strings.Contains(tc.name, "declared counter") {
 				world = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+			}
+			if strings.Contains(tc.name, "rare scrapes") {
+				world.Scrape = 5 * time.Minute
 			}
 			world.Open = true
 			got := ""
