@@ -71,14 +71,15 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 	switch n.Op {
 	case parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO:
 		return inner
-	case parser.COUNT_VALUES:
-		inner = inner.union(labelSet{open: true})
 	}
-	if n.Without {
-		return inner.without(n.Grouping)
+	out := inner.without(n.Grouping)
+	if !n.Without {
+		out = labelSet{names: slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })}
 	}
-	kept := slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })
-	return labelSet{names: kept}
+	if value, ok := n.Param.(*parser.StringLiteral); ok { // of count_values("v", x)
+		out = out.union(labelSet{names: []string{value.Val}})
+	}
+	return out
 }
 
 func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
@@ -155,8 +156,8 @@ func ofAbsent(n *parser.Call) labelSet {
 // LabelsOf are the labels that the result of an expression can have, and whether
 // it can have no others for certain.
 func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
-	if k.certain != nil {
-		k = *k.certain
+	if k.lenient != nil {
+		k = *k.lenient
 	}
 	set := k.infer(expr)
 	return set.names, !set.open

@@ -45,6 +45,9 @@ func TestNamesInQueries(t *testing.T) {
 		"a label of the other side":      {`orders_placed_total * on (job) group_left (le) wait_seconds_bucket`, nil},
 		"a label of neither side":        {`orders_placed_total * on (job) group_left (version) wait_seconds_count`, []string{`"wait_seconds_count" has no label version`}},
 		"a label that is made":           {`sum by (made) (label_replace(orders_placed_total, "made", "$1", "channel", "(.*)"))`, nil},
+		"a label that counts values":     {`sum by (v) (count_values("v", up)) or sum by (v, job) (count_values by (job) ("v", up)) or sum by (v, job) (count_values without (instance) ("v", up))`, nil},
+		"a label beside counted values":  {`sum by (channel) (count_values("v", orders_placed_total))`, []string{`"count_values(\"v\", orders_placed_total)" has no label channel`}},
+		"labels that Prometheus renames": {`max by (exported_job, exported_instance) (orders_placed_total{exported_channel="web",exported_environment="x"})`, nil},
 		"a counter as a histogram":       {`orders_placed_total_bucket`, []string{"metric orders_placed_total_bucket is not declared"}},
 		"no PromQL":                      {`sum(`, []string{"not PromQL: unclosed left parenthesis"}},
 		"a name by its label":            {`{__name__="nothing"}`, []string{"metric nothing is not declared"}},
@@ -125,6 +128,10 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
 		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
 		{"a label without them", known().OtherLabels(), `orders_placed_total{pod="a"}`, true},
+		{"a label that a page does not show", known().LabelsOfPages(), `orders_placed_total{error_type="500"}`, true},
+		{"a grouping that a page does not show", known().LabelsOfPages(), `sum by (error_type) (rate(orders_placed_total[5m]))`, true},
+		{"a label of what Prometheus writes", known().LabelsOfPages(), `up{error_type="500"}`, false},
+		{"a label that a sum drops", known().LabelsOfPages(), `sum by (error_type) (sum by (channel) (orders_placed_total))`, false},
 		{"a grouping without them", known().OtherLabels(), `sum by (pod) (orders_placed_total)`, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
