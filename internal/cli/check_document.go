@@ -69,7 +69,7 @@ that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 |---|---|---|
 | nothing, without these flags | not checked; records are warnings | not checked |
 | ` + "`--signals telemetry.json`" + `, which lists all metrics | faults | faults with ` + "`--target-labels`" + `, else warnings |
-| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | faults with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | warnings |
 | ` + "`--prometheus`" + `, the names and metadata of a running Prometheus | warnings | not checked |
 
 ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two

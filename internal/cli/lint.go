@@ -128,9 +128,9 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return err
 	}
 	in := observed{
-		target: o.target, targetGuessed: !targetKnown, scrape: time.Duration(scrape), scrapeGuessed: !scrapeKnown,
+		target: o.target, targetGuessed: !targetKnown, scrape: time.Duration(scrape), scrapeGuessed: !scrapeKnown, labelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
-		closed: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", complete: len(o.rules) > 0,
+		onlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", allRules: len(o.rules) > 0,
 	}
 	if err := g.readSignals(ctx, o, &in); err != nil {
 		return err

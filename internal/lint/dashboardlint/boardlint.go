@@ -22,8 +22,8 @@ import (
 type Input struct {
 	Boards []dashboardfile.Board
 	World  promlint.World
-	// One says that all dashboards are for one Grafana, in whatever directories.
-	One bool
+	// OneGrafana says that all dashboards are for one Grafana, in whatever directories.
+	OneGrafana bool
 }
 
 // linter collects findings about one board.
@@ -86,7 +86,7 @@ func (l *linter) address(seen map[string]dashboardfile.Board) {
 		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
 	}
 	if twice {
-		l.judgef("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.One, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.judgef("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.OneGrafana, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
 		return
 	}
 	seen[uid] = l.board

@@ -260,7 +260,7 @@ func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()
 	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
 	for together, warning := range map[bool]bool{false: true, true: false} {
-		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, One: together})
+		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, OneGrafana: together})
 		if i := slices.IndexFunc(got, func(f lint.Finding) bool { return f.Rule == "dashboard-uid-duplicate" }); i < 0 || got[i].Warning != warning {
 			t.Errorf("for one Grafana: %v: got %v", together, got)
 		}
