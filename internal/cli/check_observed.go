@@ -116,7 +116,7 @@ func (o *observed) unknownNames() []lint.Finding {
 // lints runs every lint of rules and dashboards.
 func (o *observed) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.scrape)
-	world.ScrapeGuessed, world.Open = o.scrapeGuessed, !o.onlyDeclaredMetrics
+	world.ScrapeGuessed, world.OtherMetrics = o.scrapeGuessed, !o.onlyDeclaredMetrics
 	for _, f := range o.rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {

@@ -241,7 +241,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			if strings.Contains(tc.name, "rare scrapes") {
 				world.Scrape = 5 * time.Minute
 			}
-			world.Open = true
+			world.OtherMetrics = true
 			got := ""
 			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Boards: []dashboardfile.Board{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {

@@ -34,7 +34,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
-		l.judgef("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
+		l.reportGuessf("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
 	}
 	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
 		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
@@ -71,7 +71,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	tree, err := parse(t)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		l.judgef("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
+		l.reportGuessf("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
 		return
 	}
 	if tree == nil {
@@ -126,7 +126,7 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }

@@ -13,10 +13,10 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
@@ -33,11 +33,11 @@ type Query struct {
 
 // Known is every name that a query may use.
 type Known struct {
-	metrics map[string][]string  // name, as it is scraped, to its labels
-	bounds  map[string][]float64 // of the buckets of classic histograms
-	open    map[string]bool      // metrics that may have other labels, too
-	records bool                 // all rules are known: a recorded name that none of them records is wrong
-	signals bool                 // the declared signals are known
+	metrics  map[string][]string  // name, as it is scraped, to its labels
+	bounds   map[string][]float64 // of the buckets of classic histograms
+	anyLabel map[string]bool      // metrics that may have other labels, too
+	records  bool                 // all rules are known: a recorded name that none of them records is wrong
+	signals  bool                 // the declared signals are known
 
 	rules []Recorded
 
@@ -62,7 +62,7 @@ func Catalog() []lint.Rule {
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
 func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
-	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, open: map[string]bool{}, records: true, signals: true}
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, anyLabel: map[string]bool{}, records: true, signals: true}
 	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
 	target = append(exported(target), model.MetricNameLabel)
 	for _, m := range signals.Metrics {
@@ -104,7 +104,7 @@ func exported(labels []string) []string {
 
 // OnlyRecords is what is known without declared signals: the recorded names.
 func OnlyRecords(recorded []Recorded) Known {
-	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true, rules: recorded}
+	k := Known{metrics: map[string][]string{}, anyLabel: map[string]bool{}, records: true, rules: recorded}
 	k.record(recorded)
 	return k
 }
@@ -140,12 +140,12 @@ func (k Known) LabelsOfPages() Known {
 
 // withAnyLabel lets the metrics have any label, and works out those of the records again.
 func (k Known) withAnyLabel(names []string) *Known {
-	k.metrics, k.open = maps.Clone(k.metrics), maps.Clone(k.open)
+	k.metrics, k.anyLabel = maps.Clone(k.metrics), maps.Clone(k.anyLabel)
 	for _, name := range names {
-		k.open[name] = true
+		k.anyLabel[name] = true
 	}
 	for _, r := range k.rules {
-		k.metrics[r.Name], k.open[r.Name] = nil, false
+		k.metrics[r.Name], k.anyLabel[r.Name] = nil, false
 	}
 	k.record(k.rules)
 	return &k
@@ -155,7 +155,7 @@ func (k Known) withAnyLabel(names []string) *Known {
 func (k Known) WithNames(of []string) Known {
 	for _, name := range of {
 		if _, known := k.metrics[name]; !known {
-			k.metrics[name], k.open[name] = nil, true
+			k.metrics[name], k.anyLabel[name] = nil, true
 		}
 	}
 	return k
@@ -209,7 +209,7 @@ func (k Known) check(q Query) []lint.Finding {
 }
 
 func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
-	name := metricName(s)
+	name := promlint.Name(s)
 	if name == "" || name == "ALERTS" || name == "ALERTS_FOR_STATE" || dashboardfile.Varies(name) {
 		return // any metric, or one whose labels are those of the alerts
 	}
@@ -227,8 +227,8 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 		return
 	}
 	for _, m := range s.LabelMatchers {
-		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.open[name] && !dashboardfile.Varies(m.Name) {
-			complain("unknown-label", k.otherLabels || k.lenient != nil && k.lenient.open[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
+		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.anyLabel[name] && !dashboardfile.Varies(m.Name) {
+			complain("unknown-label", k.otherLabels || k.lenient != nil && k.lenient.anyLabel[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
 			continue
 		}
 		k.checkValue(name, m, complain)
@@ -266,18 +266,6 @@ func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
 	}
 }
 
-func metricName(s *parser.VectorSelector) string {
-	if s.Name != "" {
-		return s.Name
-	}
-	for _, m := range s.LabelMatchers {
-		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
-			return m.Value
-		}
-	}
-	return ""
-}
-
 // TargetLabels are labels that queries use of two metrics or more and that no metric
 // has: the scrape is likely to add them.
 func (k Known) TargetLabels(queries []Query) []string {
@@ -291,13 +279,13 @@ func (k Known) TargetLabels(queries []Query) []string {
 	use := func(label string, of parser.Node) {
 		parser.Inspect(of, func(n parser.Node, _ []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)
-			if !ok || k.open[metricName(s)] || k.metrics[metricName(s)] == nil || own[label] || dashboardfile.Varies(label) {
+			if !ok || k.anyLabel[promlint.Name(s)] || k.metrics[promlint.Name(s)] == nil || own[label] || dashboardfile.Varies(label) {
 				return nil
 			}
 			if used[label] == nil {
 				used[label] = map[string]bool{}
 			}
-			used[label][metricName(s)] = true
+			used[label][promlint.Name(s)] = true
 			return nil
 		})
 	}

@@ -120,9 +120,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 	t.Parallel()
 	declared := world(t)
 	guessed := promlint.NewWorld(nil, 15*time.Second)
-	guessed.ScrapeGuessed, guessed.Open = true, true
+	guessed.ScrapeGuessed, guessed.OtherMetrics = true, true
 	page := declared
-	page.Open = true
+	page.OtherMetrics = true
 	for _, tc := range []struct {
 		name, expr string
 		in         promlint.World

@@ -40,9 +40,9 @@ type World struct {
 	Scrape time.Duration
 	// ScrapeGuessed says that no one stated the scrape interval.
 	ScrapeGuessed bool
-	// Open says that there are metrics beside the declared ones, and that one without a
+	// OtherMetrics says that there are metrics beside the declared ones, and that one without a
 	// unit may have one all the same.
-	Open bool
+	OtherMetrics bool
 
 	records map[string][]*recorded // by name
 }
@@ -118,7 +118,7 @@ func (w World) kindOf(s *parser.VectorSelector) Kind {
 	if m, ok := w.Metrics[name]; ok {
 		return m.Kind
 	}
-	if w.Metrics != nil && !w.Open || strings.Contains(name, ":") {
+	if w.Metrics != nil && !w.OtherMetrics || strings.Contains(name, ":") {
 		return Unknown
 	}
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
