@@ -137,7 +137,7 @@ func (a *adminServer) index(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(tw, "%s\t%s\t%s\n", method, path, e.help)
 	}
 	_ = tw.Flush()
-	_, _ = fmt.Fprintln(w, "\n* From this machine, or with \"Authorization: Bearer\" and ADMIN_TOKEN.")
+	_, _ = fmt.Fprintln(w, "\n* Requires a request from this host, or the header Authorization: Bearer ADMIN_TOKEN.")
 }
 
 // Listen binds the address.

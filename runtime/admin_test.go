@@ -21,6 +21,9 @@ func TestAdminIndexListsEachEndpoint(t *testing.T) {
 	if status != http.StatusOK || !strings.HasPrefix(text, "Admin listener of orders\n\nGET  /livez ") {
 		t.Fatalf("status %d: %s", status, text)
 	}
+	if !strings.HasSuffix(text, "\n\n* Requires a request from this host, or the header Authorization: Bearer ADMIN_TOKEN.\n") {
+		t.Errorf("the index does not state who may send guarded requests:\n%s", text)
+	}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 || !strings.HasPrefix(fields[1], "/") || strings.Contains(line, "?seconds=") {

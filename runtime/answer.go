@@ -104,8 +104,8 @@ func (w *memoryWriter) Header() http.Header         { return w.header }
 func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
 func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// ungrouped is the heading of the variables that no struct groups.
-const ungrouped = "Service"
+// ungrouped is the heading of the variables that no struct groups, at the end.
+const ungrouped = "Other"
 
 // printConfig prints the environment variables by group, in the order of their structs.
 func (s *Service) printConfig() error {
@@ -116,6 +116,9 @@ func (s *Service) printConfig() error {
 			names = append(names, name)
 		}
 		groups[name] = append(groups[name], v)
+	}
+	if _, found := groups[ungrouped]; found {
+		names = append(slices.DeleteFunc(names, func(name string) bool { return name == ungrouped }), ungrouped)
 	}
 	var table bytes.Buffer
 	tw := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)

@@ -359,6 +359,16 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A reader looks for a variable below its group; PORT alone is in none.
+func TestVariablesWithoutAGroupComeLast(t *testing.T) {
+	t.Parallel()
+	_, stdout, _ := execute(t, []string{"config"}, nil, simple)
+	_, other, found := strings.Cut(stdout, "\n\nOther\n")
+	if !found || !strings.HasPrefix(other, "PORT ") || strings.Contains(other, "\n\n") {
+		t.Errorf("got\n%s", stdout)
+	}
+}
+
 type nobodyReads struct{}
 
 func (nobodyReads) Write([]byte) (int, error) { select {} }

@@ -2,6 +2,7 @@ package slo
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"net/url"
@@ -29,28 +30,24 @@ type RunbookOptions struct {
 	Environment string // of the commands; "production" when empty
 	Namespace   string // of that environment on Kubernetes; empty for that of the context
 	Release     string // command in the repository that rolls back and waits; may be empty
-	Rollback    string // command that returns to the previous version
-	History     string // command that lists the deployed versions
-	Scale       string // command that starts more instances
-	Restart     string // command that replaces every instance
-	Status      string // command that lists the instances
+	Scale       string // command that starts more instances; kubectl scale when empty
 }
 
-func (o RunbookOptions) withDefaults(service string) RunbookOptions {
-	for _, d := range []struct {
-		field *string
-		value string
-	}{
-		{&o.Environment, "production"},
-		{&o.Rollback, "kubectl rollout undo deployment/" + service},
-		{&o.History, "kubectl rollout history deployment/" + service},
-		{&o.Scale, "kubectl scale deployment/" + service + " --replicas=6"},
-		{&o.Restart, "kubectl rollout restart deployment/" + service},
-		{&o.Status, "kubectl get pods -l app.kubernetes.io/name=" + service},
-	} {
-		setDefault(d.field, d.value)
+// commands are those of the mitigation, each complete.
+type commands struct{ Rollback, History, Scale, Restart, Status string }
+
+func (o RunbookOptions) commands(service string) commands {
+	kubectl := "kubectl "
+	if o.Namespace != "" {
+		kubectl += "-n " + o.Namespace + " "
 	}
-	return o
+	return commands{
+		Rollback: kubectl + "rollout undo deployment/" + service,
+		History:  kubectl + "rollout history deployment/" + service,
+		Scale:    cmp.Or(o.Scale, kubectl+"scale deployment/"+service+" --replicas=6"),
+		Restart:  kubectl + "rollout restart deployment/" + service,
+		Status:   kubectl + "get pods -l app.kubernetes.io/name=" + service,
+	}
 }
 
 // Runbook is what the engineer on call reads about one alert.
@@ -80,7 +77,7 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse runbook templates: %w", err)
 	}
-	o = o.withDefaults(r.Spec.Service)
+	o.Environment = cmp.Or(o.Environment, "production")
 	var out []Runbook
 	seen := map[string]bool{}
 	for _, a := range r.Alerts {
@@ -102,7 +99,8 @@ var runbookTemplates string
 
 // page is the data of the runbook templates.
 type page struct {
-	RunbookOptions
+	commands
+	Release, Environment              string
 	Alert                             Alert
 	Kind                              string
 	Service, Description, Owner, Team string
@@ -112,7 +110,6 @@ type page struct {
 	Checks                            []check
 	Links                             []link
 	Mitigation, Silence               string
-	Namespaced                        bool // the mitigation has commands for a namespace
 	Alertmanager                      bool // its address is known
 	NeedsEnvironment                  bool // the alert may have none
 	Page, Runtime, ConnectionPool     bool
@@ -133,7 +130,7 @@ type link struct{ Text, URL string }
 
 func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Runbook, error) {
 	p := page{
-		RunbookOptions: o, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
+		commands: o.commands(r.Spec.Service), Release: o.Release, Environment: o.Environment, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
 		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
 		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a, o.Environment),
@@ -153,7 +150,6 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		return Runbook{}, err
 	}
 	p.Mitigation = mitigation.String()
-	p.Namespaced = o.Namespace != "" && strings.Contains(p.Mitigation, "`kubectl ")
 	if err := texts.ExecuteTemplate(&facts, "facts", p); err != nil {
 		return Runbook{}, err
 	}

@@ -105,17 +105,19 @@ func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
 	}
 }
 
-// A reader at 3 am copies commands: they have to reach the namespace of the environment.
-func TestCommandsForANamespaceBeginWithItsSelection(t *testing.T) {
+// A reader at 3 am copies commands: they reach the namespace of the environment, and change
+// no configuration of the reader.
+func TestEachCommandNamesItsNamespace(t *testing.T) {
 	t.Parallel()
-	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Environment: "prod", Namespace: "orders-prod", Release: "./ci rollback prod"})
+	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{
+		Environment: "prod", Namespace: "orders-prod", Release: "./ci rollback prod", Scale: "kubectl -n orders-prod patch hpa/orders",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range out {
-		selection, first := bytes.Index(b.Body, []byte("kubectl config set-context --current --namespace=orders-prod")), bytes.Index(b.Body, []byte("`kubectl "))
-		if (selection >= 0) != (first >= 0) || selection > first {
-			t.Errorf("%s: the namespace is selected at %d, the first command is at %d", b.Alert, selection, first)
+		if all, named := bytes.Count(b.Body, []byte("kubectl ")), bytes.Count(b.Body, []byte("`kubectl -n orders-prod ")); all != named {
+			t.Errorf("%s: %d of %d commands name the namespace:\n%s", b.Alert, named, all, b.Body)
 		}
 		if rollsBack := bytes.Contains(b.Body, []byte("`./ci rollback prod`")); rollsBack != strings.HasSuffix(b.Alert, "ErrorBudgetBurn") {
 			t.Errorf("%s: names ./ci rollback: %t", b.Alert, rollsBack)
@@ -136,13 +138,13 @@ func TestRunbooksWithoutADatabaseDoNotMentionIt(t *testing.T) {
 	}
 }
 
-func TestCommandsOfADeployTargetStandInTheBody(t *testing.T) {
+func TestTheBodyHasTheCommandThatStartsInstances(t *testing.T) {
 	t.Parallel()
-	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Rollback: "nomad job revert orders 3"})
+	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Scale: "nomad job scale orders 6"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(out[0].Body), "`nomad job revert orders 3`") || strings.Contains(string(out[0].Body), "rollout undo") {
+	if !strings.Contains(string(out[0].Body), "`nomad job scale orders 6`") || strings.Contains(string(out[0].Body), "kubectl scale") {
 		t.Errorf("the body names another command:\n%s", out[0].Body)
 	}
 }

@@ -148,9 +148,10 @@ func (v view) runbookOptions() slo.RunbookOptions {
 	}
 	environments := v.Environments()
 	environment := environments[len(environments)-1]
+	namespace := v.Name + "-" + environment // as in the overlays
 	return slo.RunbookOptions{
-		Environment: environment, Namespace: v.Name + "-" + environment, // as in the overlays
-		Release: v.CI() + " rollback " + environment, Scale: v.scaleCommand(),
+		Environment: environment, Namespace: namespace,
+		Release: v.CI() + " rollback " + environment, Scale: v.scaleCommand(namespace),
 	}
 }
 

@@ -118,11 +118,11 @@ func (v view) Boards() ([]string, error) {
 
 // scaleCommand starts more processes. It moves the autoscaler's lower bound, to
 // twice what it is: a number of replicas would be undone within seconds.
-func (v view) scaleCommand() string {
+func (v view) scaleCommand(namespace string) string {
 	kind, key := "hpa", "minReplicas"
 	if v.ScalesByKEDA() {
 		kind, key = "scaledobject", "minReplicaCount"
 	}
 	more := min(2*v.Deploy.Replicas.Min, v.Deploy.Replicas.Max)
-	return fmt.Sprintf(`kubectl patch %s/%s --type merge --patch '{"spec":{"%s":%d}}'`, kind, v.Name, key, more)
+	return fmt.Sprintf(`kubectl -n %s patch %s/%s --type merge --patch '{"spec":{"%s":%d}}'`, namespace, kind, v.Name, key, more)
 }

@@ -29,7 +29,7 @@ func newBoardsCommand(g *globals) *cobra.Command {
 		Use:   "boards [FILE]",
 		Short: "Compile Grafana boards, or push them to a Grafana",
 		Long: "Compiles the boards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
-			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service that you stand in; - reads\n" +
+			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service in this directory; - reads\n" +
 			"standard input.\n\n" +
 			"Boards go to standard output as one JSON array, or each into a file of the folder\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",

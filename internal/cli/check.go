@@ -69,7 +69,7 @@ func runCheck(ctx context.Context, g *globals, o serviceFlags) error {
 		g.printChecked(report, report.Findings)
 	}
 	if report.Faults > 0 {
-		return &DriftError{report.Faults}
+		return &FaultsError{report.Faults}
 	}
 	return nil
 }

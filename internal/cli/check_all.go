@@ -48,7 +48,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 	}
 	g.printCheckedAll(report)
 	if report.Faults > 0 {
-		return &DriftError{report.Faults}
+		return &FaultsError{report.Faults}
 	}
 	return nil
 }

@@ -69,26 +69,26 @@ that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 |---|---|---|
 | nothing, without these flags | not checked; records are warnings | not checked |
 | ` + "`--signals telemetry.json`" + `, which lists all metrics | faults | faults with ` + "`--target-labels`" + `, else warnings |
-| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | faults with ` + "`--target-labels`" + `, else warnings |
+| ` + "`--metrics`" + `, pages in the text format or OpenMetrics; may be repeated | warnings | warnings |
 | ` + "`--prometheus`" + `, the names and metadata of a running Prometheus | warnings | not checked |
 
 ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
-metrics or more, and that none has, are taken for such labels; the last lines of the output name them. ` + "`--prometheus`" + ` sends the bearer token of
+metrics or more, and that none has, are assumed to be such labels; the last lines of the output name them. ` + "`--prometheus`" + ` sends the bearer token of
 ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `, if it is set. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
 interval are taken to be evaluated each minute.
 
 ### Many findings
 
-More than 50 findings begin with a summary by rule, and a mistake that is there three times or more is shown once, with its places.
+More than 50 findings begin with a summary by rule, and findings with the same message are grouped from three on.
 ` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, path, place in the file
-(alert, record, panel) and message, and not by its line. Paths are as they are named, so call it from one directory.
+(alert, record, panel) and message, and not by its line. Paths are relative to the working directory; always run lint from the same one.
 
 ` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
 
 ## Exclusions
 
 A file ` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Every exclusion has a reason, and one that excludes
-nothing is a fault itself, unless single files were named. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
+nothing is a fault, unless you named single files, or left out flags that its rule depends on. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
 ` + "`*`" + ` stands for any text but a slash.
 
 ` + "```yaml" + `

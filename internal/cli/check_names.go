@@ -59,7 +59,7 @@ func observe(t Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
 		target: targetLabels(t.Service),
-		scrape: t.Service.Telemetry.ScrapeInterval, closed: true, complete: true, runbooks: links.Runbooks != "" || links.Repository != "",
+		scrape: t.Service.Telemetry.ScrapeInterval, onlyDeclaredMetrics: true, allRules: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
 	o.exclusions = generatedExclusions(t.Service)
 	read := func(folder string, endings []string, add func(name string, src []byte)) {

@@ -27,16 +27,16 @@ type observed struct {
 	inPrometheus      []string
 	typesInPrometheus []templates.Metric
 
-	target []string // labels that a scrape adds
-	scrape time.Duration
-	// closed says that there are no metrics beside those of the signals, and complete
-	// that the rules are all that there are.
-	closed, complete bool
+	target              []string // labels that a scrape adds
+	scrape              time.Duration
+	onlyDeclaredMetrics bool // there are none beside those of the signals
+	allRules            bool // there are none beside those that were read
 	// What nobody stated.
 	targetGuessed, scrapeGuessed bool
-	// partial says that some files of a directory with exclusions were not read.
-	partial  bool
-	runbooks bool
+	labelsOfPages                bool // and not of a declaration
+	// someFilesUnread says that exclusions may be for files that were not read.
+	someFilesUnread bool
+	runbooks        bool
 }
 
 // lintRules lists every rule that rules and boards are checked by, in the order
@@ -78,13 +78,16 @@ func (o *observed) known() metricnames.Known {
 	if o.signals != nil {
 		known = metricnames.NewKnown(*o.signals, recorded, o.target).WithNames(o.inPrometheus)
 	}
-	if !o.closed {
+	if !o.onlyDeclaredMetrics {
 		known = known.OtherMetrics()
 	}
-	if o.targetGuessed {
+	switch {
+	case o.targetGuessed:
 		known = known.OtherLabels()
+	case o.labelsOfPages:
+		known = known.LabelsOfPages()
 	}
-	if !o.complete {
+	if !o.allRules {
 		known = known.WithoutRules()
 	}
 	return known
@@ -107,13 +110,13 @@ func (o *observed) unknownNames() []lint.Finding {
 	found := slices.DeleteFunc(o.known().Check(queries), func(f lint.Finding) bool {
 		return f.Rule == "query-syntax" && (f.Panel != "" || strings.HasPrefix(f.Part, "variable ")) // target-promql and template-label-promql report it
 	})
-	return o.judge(found, metricnames.Catalog())
+	return o.classify(found, metricnames.Catalog())
 }
 
 // lints runs every lint of rules and dashboards.
 func (o *observed) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.scrape)
-	world.ScrapeGuessed, world.Open = o.scrapeGuessed, !o.closed
+	world.ScrapeGuessed, world.OtherMetrics = o.scrapeGuessed, !o.onlyDeclaredMetrics
 	for _, f := range o.rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
@@ -126,8 +129,8 @@ func (o *observed) lints() []lint.Finding {
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
 		Files: o.rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
-	}), dashboardlint.Check(dashboardlint.Input{Boards: o.boards, World: world, One: o.closed}))
-	return o.judge(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
+	}), dashboardlint.Check(dashboardlint.Input{Boards: o.boards, World: world, OneGrafana: o.onlyDeclaredMetrics}))
+	return o.classify(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
 func (o *observed) declared() []promlint.Signal {
@@ -159,9 +162,9 @@ func (o *observed) elsewhere() []string {
 	return out
 }
 
-// judge leaves out what is excluded and says which of the rest are faults.
+// classify leaves out what is excluded and says which of the rest are faults.
 // Exclusions of rules that are not of this catalog are left to another call.
-func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
+func (o *observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
 	mine := ruleNames(catalog)
 	var exclusions []lint.Exclusion
 	for _, e := range o.exclusions {
@@ -169,7 +172,7 @@ func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []lint.Findi
 			exclusions = append(exclusions, e)
 		}
 	}
-	found = lint.Exclude(found, exclusions, !o.partial)
+	found = lint.Exclude(found, exclusions, o.checked)
 	lint.Sort(found)
 	for i, f := range found {
 		at := slices.IndexFunc(catalog, func(r lint.Rule) bool { return r.Name == f.Rule })
@@ -177,6 +180,40 @@ func (o *observed) judge(found []lint.Finding, catalog []lint.Rule) []lint.Findi
 	}
 	return found
 }
+
+// checked says whether this run could have found what an exclusion is for: it had the
+// files, the metrics and the settings that findings of the rule depend on.
+func (o *observed) checked(e lint.Exclusion) bool {
+	of := func(catalog []lint.Rule) bool { return slices.Contains(ruleNames(catalog), e.Rule) }
+	rules, dashboards := len(o.rules) > 0, len(o.boards) > 0
+	switch {
+	case o.someFilesUnread,
+		!dashboards && (e.Dashboard != "" || e.Panel != "" || of(dashboardlint.Catalog())),
+		!rules && (e.Group != "" || e.Alert != "" || e.Record != "" || of(rulelint.Catalog())):
+		return false
+	}
+	switch e.Rule {
+	case "record-unused":
+		return dashboards
+	case "record-unknown":
+		return o.allRules
+	case "rate-range":
+		return !o.scrapeGuessed
+	case "unknown-metric":
+		return o.signals != nil
+	case "unknown-label":
+		return o.labelsKnown() && !o.targetGuessed
+	case "unknown-value", "alert-template":
+		return o.labelsKnown()
+	case "counter-rate", "delta-counter", "rate-gauge", "rate-sum", "impossible-comparison", "panel-unit-mismatch", "target-counter-agg":
+		return len(o.declared()) > 0
+	}
+	return true
+}
+
+// labelsKnown says whether a declaration or a page was read. A Prometheus was asked for
+// names and types only.
+func (o *observed) labelsKnown() bool { return o.signals != nil && len(o.signals.Metrics) > 0 }
 
 // isTest says whether a file tests rules instead of holding any.
 func isTest(name string) bool {

@@ -222,7 +222,7 @@ func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 		{"any", errors.New("x"), 1},
 		{"problems of a file", diagnostic.List{{Message: "x"}}, 1},
 		{"conflicts", errors.Join(&ConflictError{}, nil), 2},
-		{"drift", &DriftError{1}, 3},
+		{"drift", &FaultsError{1}, 3},
 		{"misuse", &UsageError{Err: diagnostic.List{{Message: "x"}}}, 64},
 	} {
 		if got := exitCode(tt.err); got != tt.want {

@@ -46,11 +46,11 @@ func (e *ConflictError) Error() string {
 	return strings.Join(append(lines, "nothing was written"), "\n")
 }
 
-// DriftError says how many faults scaffold check found. The faults themselves
+// FaultsError says how many faults check, lint or generate found. The faults themselves
 // are the command's output.
-type DriftError struct{ Faults int }
+type FaultsError struct{ Faults int }
 
-func (e *DriftError) Error() string { return plural(e.Faults, "fault") + " found" }
+func (e *FaultsError) Error() string { return plural(e.Faults, "fault") + " found" }
 
 // exitCode is the one place where errors become codes.
 func exitCode(err error) int {
@@ -61,7 +61,7 @@ func exitCode(err error) int {
 		return ExitUsage
 	case is[*ConflictError](err):
 		return ExitConflict
-	case is[*DriftError](err), is[*FailedProofError](err):
+	case is[*FaultsError](err), is[*FailedProofError](err):
 		return ExitDrift
 	}
 	return ExitError
@@ -90,10 +90,10 @@ type problem struct {
 	Message string `json:"message"`
 }
 
-// report writes the error the way the user asked for. A [DriftError] and a
+// report writes the error the way the user asked for. A [FaultsError] and a
 // [FailedProofError] have been reported by their commands.
 func (g *globals) report(err error) {
-	if is[*DriftError](err) || is[*FailedProofError](err) {
+	if is[*FaultsError](err) || is[*FailedProofError](err) {
 		return
 	}
 	if g.output == "json" {

@@ -24,7 +24,7 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		Long: "Renders the service again from scaffold.yaml. Managed files are rewritten, files that\n" +
 			"you edited stay as they are, and files that are yours are not touched.\n\n" +
 			"Objectives on metrics, labels or routes that the service does not declare are\n" +
-			"reported in scaffold.yaml; it exits with 3 then, and has written the files.",
+			"reported in scaffold.yaml. The files are written, and the exit status is 3.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -86,7 +86,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		g.printGenerated(t, report)
 	}
 	if n := faults(found); n > 0 {
-		return &DriftError{n}
+		return &FaultsError{n}
 	}
 	return nil
 }

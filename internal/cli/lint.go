@@ -23,6 +23,7 @@ type lintOptions struct {
 	metrics           []string
 	prometheus        string
 	scrape            string
+	scrapeInterval    time.Duration // scrape, parsed
 	target            []string
 	severity          string
 	baseline          string
@@ -39,11 +40,12 @@ func newLintCommand(g *globals) *cobra.Command {
 		Use:   "lint",
 		Short: "Check rule files and dashboards of any origin",
 		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
-			"the rules of docs/checks.md, whoever wrote them. No service is needed.\n\n" +
+			"the rules of docs/checks.md. No service is needed.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
-			"(--prometheus). These two addresses are the only ones that lint connects to.\n\n" +
-			"A fault is certain; where a type, a unit or a name is a guess, it is a warning.\n" +
+			"(--prometheus); lint connects to no other address.\n\n" +
+			"A fault is certain. A finding that depends on a guessed type, unit or name is a\n" +
+			"warning.\n" +
 			"Exits with 3 when it finds a fault. Exclusions are in " + lint.FileName + ".",
 		Example: "  scaffold lint --rules rules --dashboards dashboards\n" +
 			"  scaffold lint --rules alerts.yaml --metrics http://localhost:9464/metrics\n" +
@@ -85,7 +87,7 @@ const (
 
 func severities() []string { return []string{severityFault, severityWarning} }
 
-// validate rejects flags that mean nothing together.
+// validate rejects flags that mean nothing together, and parses the others.
 func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
@@ -95,9 +97,11 @@ func (o *lintOptions) validate(cmd *cobra.Command) error {
 	case o.updateBaseline && o.baseline == "":
 		return usage(cmd, "--update-baseline needs --baseline, the file to write")
 	}
-	if d, err := model.ParseDuration(o.scrape); err != nil || d <= 0 {
+	scrape, err := model.ParseDuration(o.scrape)
+	if err != nil || scrape <= 0 {
 		return usage(cmd, "--scrape-interval: %q is not a duration; write one such as 15s or 1m", o.scrape)
 	}
+	o.scrapeInterval = time.Duration(scrape)
 	for _, label := range o.target {
 		if !model.LegacyValidation.IsValidLabelName(label) {
 			return usage(cmd, "--target-labels: %q is not a label name; write them as cluster,namespace", label)
@@ -123,14 +127,10 @@ type linted struct {
 }
 
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
-	scrape, err := model.ParseDuration(o.scrape)
-	if err != nil {
-		return err
-	}
 	in := observed{
-		target: o.target, targetGuessed: !targetKnown, scrape: time.Duration(scrape), scrapeGuessed: !scrapeKnown,
+		target: o.target, targetGuessed: !targetKnown, scrape: o.scrapeInterval, scrapeGuessed: !scrapeKnown, labelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
-		closed: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", complete: len(o.rules) > 0,
+		onlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", allRules: len(o.rules) > 0,
 	}
 	if err := g.readSignals(ctx, o, &in); err != nil {
 		return err
@@ -157,20 +157,15 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		}
 		found, report.Baseline, report.Stale = known.Remove(found)
 	}
-	for _, f := range found {
-		switch {
-		case !f.Warning:
-			report.Faults++
-		case o.severity == severityFault:
-			continue
-		default:
-			report.Warnings++
-		}
-		report.Findings = append(report.Findings, f)
+	if o.severity == severityFault {
+		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Warning })
 	}
+	report.Findings = append(report.Findings, found...)
+	report.Faults = faults(found)
+	report.Warnings = len(found) - report.Faults
 	g.printLinted(report)
 	if report.Faults > 0 {
-		return &DriftError{report.Faults}
+		return &FaultsError{report.Faults}
 	}
 	return nil
 }
@@ -188,7 +183,7 @@ func (g *globals) printLinted(r linted) {
 	}
 	g.printFindings(r.Findings)
 	if len(r.TargetLabels) > 0 {
-		g.printf("taken for labels that the scrape adds: %s; --target-labels checks them\n", strings.Join(r.TargetLabels, ", "))
+		g.printf("assumed target labels: %s (set --target-labels to check labels)\n", strings.Join(r.TargetLabels, ", "))
 	}
 	if len(r.Skipped) > 0 {
 		g.printf("skipped: %s without a dashboard\n", plural(len(r.Skipped), "JSON file"))
@@ -197,7 +192,7 @@ func (g *globals) printLinted(r linted) {
 		g.printf("in the baseline: %s\n", plural(r.Baseline, "finding"))
 	}
 	if r.Stale > 0 {
-		g.printf("fixed: %s of the baseline; --update-baseline removes them\n", plural(r.Stale, "finding"))
+		g.printf("baseline: %s no longer found; run --update-baseline to remove them\n", plural(r.Stale, "entry"))
 	}
 	what := plural(r.RuleFiles, "rule file") + ", " + plural(r.Dashboards, "dashboard")
 	if r.Faults == 0 {

@@ -18,7 +18,7 @@ import (
 // readNamed reads the files that the flags name, and the exclusions beside them.
 func (o *observed) readNamed(from lintOptions, report *linted) error {
 	var dirs, files []string // that were named
-	for _, kind := range []struct {
+	kinds := []struct {
 		named, endings []string
 		add            func(name string, src []byte, found bool)
 	}{
@@ -28,8 +28,9 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 				report.Skipped = append(report.Skipped, name)
 			}
 		}},
-	} {
-		seen := map[string]bool{}
+	}
+	seen := map[string]bool{}
+	for _, kind := range kinds {
 		for _, name := range kind.named {
 			info, err := os.Stat(name)
 			if err != nil {
@@ -55,7 +56,13 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 			}
 		}
 	}
-	o.partial = len(files) > 0
+	o.someFilesUnread = len(files) > 0
+	for _, kind := range kinds {
+		for _, dir := range dirs {
+			unread := func(file string) bool { return !seen[filepath.Clean(file)] }
+			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
+		}
+	}
 	return o.excludeFrom(dirs, files)
 }
 
@@ -93,11 +100,11 @@ func (o *observed) addRulesFound(name string, src []byte, found bool) {
 const logQLPipe = "unexpected character: '|'"
 
 // mayHoldRules goes by the keys at the left edge: groups, or the resource that
-// operators take. JSON has no such edge and is read.
+// operators take. JSON has no such edge and is read; {{ begins a template.
 func mayHoldRules(src []byte) bool {
 	for line := range strings.Lines(string(src)) {
 		line = strings.NewReplacer("\"", "", "'", "").Replace(line)
-		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") {
+		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") && !strings.HasPrefix(line, "{{") {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 		Short: "Write rules to the ruler of a Grafana Mimir",
 		Long: "Writes the groups of rule files to the ruler of a Grafana Mimir. A folder stands for\n" +
 			"every .rules.yaml file below it; without one it is observability/rules of the\n" +
-			"service that you stand in. alertmanager.yaml is not pushed: it is a part of a\n" +
+			"service in this directory. alertmanager.yaml is not pushed: it is a part of a\n" +
 			"configuration that all services share.\n\n" +
 			"A file goes into the namespace that it names, else into one of its own name without\n" +
 			".yaml, as mimirtool has it. Each namespace is read first, and only what differs is\n" +

@@ -195,10 +195,9 @@ func Catalog() []Rule {
 	}}
 }
 
-// Exclude removes what the exclusions excuse, and reports each exclusion of a
-// file that excused nothing. Without whole, some of the files that an exclusion may
-// be for were not read, and no exclusion is reported.
-func Exclude(findings []Finding, exclusions []Exclusion, whole bool) []Finding {
+// Exclude removes what the exclusions excuse, and reports each exclusion of a file that
+// excused nothing, unless what it is for was not checked.
+func Exclude(findings []Finding, exclusions []Exclusion, checked func(Exclusion) bool) []Finding {
 	used := make([]bool, len(exclusions))
 	kept := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
 		excused := false
@@ -210,7 +209,7 @@ func Exclude(findings []Finding, exclusions []Exclusion, whole bool) []Finding {
 		return excused
 	})
 	for i, e := range exclusions {
-		if whole && !used[i] && e.file != "" {
+		if !used[i] && e.file != "" && checked(e) {
 			kept = append(kept, Finding{Rule: Unused, File: e.file, Line: e.line}.Sayf("the exclusion of %s excludes nothing; remove it", e.Rule))
 		}
 	}

@@ -31,7 +31,7 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := len(lint.Exclude([]lint.Finding{f}, []lint.Exclusion{tc.by}, true)) == 0; got != tc.want {
+			if got := len(lint.Exclude([]lint.Finding{f}, []lint.Exclusion{tc.by}, func(lint.Exclusion) bool { return true })) == 0; got != tc.want {
 				t.Errorf("excused: %v", got)
 			}
 		})
@@ -51,13 +51,13 @@ func TestAnExclusionThatExcludesNothingIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := []lint.Finding{{Rule: "a", File: "rules/x.yaml", Message: "excused"}, {Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"}, {Rule: "a", File: "other/x.yaml", Message: "is elsewhere"}}
-	got := lint.Exclude(found, exclusions, true)
+	got := lint.Exclude(found, exclusions, func(lint.Exclusion) bool { return true })
 	want := []lint.Finding{
 		{Rule: "b", File: "rules/x.yaml", Dashboard: "y", Message: "stays"},
 		{Rule: "a", File: "other/x.yaml", Message: "is elsewhere"},
 		{Rule: "exclusion-unused", File: "rules/.scaffold-lint.yaml", Line: 4, Message: "the exclusion of b excludes nothing; remove it", Shape: "the exclusion of %s excludes nothing; remove it"},
 	}
-	if got := lint.Exclude(nil, exclusions, false); len(got) > 0 {
+	if got := lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return false }); len(got) > 0 {
 		t.Errorf("a part of the files was read: got %v", got)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -126,7 +126,7 @@ func FuzzParseExclusions(f *testing.F) {
 	f.Add([]byte("exclusions:\n- {rule: a, panel: '[', reason: x}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		exclusions, err := lint.ParseExclusions(".lint", src, []string{"a"})
-		if err == nil && len(lint.Exclude(nil, exclusions, true)) != len(exclusions) {
+		if err == nil && len(lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return true })) != len(exclusions) {
 			t.Errorf("%q: an exclusion of nothing is used", src)
 		}
 	})

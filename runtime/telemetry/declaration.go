@@ -100,7 +100,7 @@ func checkUnit(d Declaration) error {
 	case d.Type == TypeHistogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
 		return fmt.Errorf("metric %s: end the name of a histogram in the unit of its values, such as _seconds or _bytes, or in _items for a count", d.Name)
 	case d.Type == TypeCounter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
-		return fmt.Errorf("metric %s: a counter of seconds has no quantiles; declare a histogram %s_seconds, or name it %s_time_seconds_total if only the sum matters",
+		return fmt.Errorf("metric %s: durations belong in a histogram: declare %s_seconds, or %s_time_seconds_total for a sum only",
 			d.Name, name, name)
 	}
 	return nil

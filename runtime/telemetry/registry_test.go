@@ -58,7 +58,7 @@ func TestNamesAreGuarded(t *testing.T) {
 			return err
 		}, "metric orders_ship: end the name of a histogram in the unit of its values"},
 		"a counter of durations": {func(r *telemetry.Registry) error { _, err := r.Counter("orders_ship_seconds_total", "x"); return err },
-			"declare a histogram orders_ship_seconds"},
+			"durations belong in a histogram: declare orders_ship_seconds, or orders_ship_time_seconds_total for a sum only"},
 		"camel case": {func(r *telemetry.Registry) error { _, err := r.Gauge("queueDepth", "x"); return err },
 			"write the name in snake_case"},
 		"no help": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_depth", ""); return err },

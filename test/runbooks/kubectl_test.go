@@ -39,7 +39,7 @@ func deployment() appsv1.Deployment {
 	return appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: "orders", Namespace: "default", UID: "d", Annotations: map[string]string{"deployment.kubernetes.io/revision": "2"},
+			Name: "orders", Namespace: "orders-prod", UID: "d", Annotations: map[string]string{"deployment.kubernetes.io/revision": "2"},
 		},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas, Template: image("v2"),
@@ -56,7 +56,7 @@ func replicaSets() appsv1.ReplicaSetList {
 		template.Labels["pod-template-hash"] = version
 		list.Items = append(list.Items, appsv1.ReplicaSet{
 			ObjectMeta: metav1.ObjectMeta{
-				Name: "orders-" + version, Namespace: "default", UID: types.UID(version), Labels: template.Labels,
+				Name: "orders-" + version, Namespace: "orders-prod", UID: types.UID(version), Labels: template.Labels,
 				Annotations:     map[string]string{"deployment.kubernetes.io/revision": strconv.Itoa(i + 1)},
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "orders", UID: "d", Controller: &controls}},
 			},
@@ -71,7 +71,7 @@ func pods() corev1.PodList {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
 		Items: []corev1.Pod{{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-			ObjectMeta: metav1.ObjectMeta{Name: "orders-v2-x", Namespace: "default"},
+			ObjectMeta: metav1.ObjectMeta{Name: "orders-v2-x", Namespace: "orders-prod"},
 		}},
 	}
 }
@@ -85,7 +85,7 @@ func answers() map[string]any {
 	verbs := metav1.Verbs{"get", "list", "patch", "update"}
 	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
 	scaling := metav1.GroupVersionForDiscovery{GroupVersion: "autoscaling/v2", Version: "v2"}
-	const namespaced = "/apis/apps/v1/namespaces/default/"
+	const namespaced = "/apis/apps/v1/namespaces/orders-prod/"
 	return map[string]any{
 		"/api": metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}},
 		"/apis": metav1.APIGroupList{
@@ -103,13 +103,13 @@ func answers() map[string]any {
 			Name: "horizontalpodautoscalers", SingularName: "horizontalpodautoscaler", ShortNames: []string{"hpa"},
 			Namespaced: true, Kind: "HorizontalPodAutoscaler", Verbs: verbs,
 		}),
-		"/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/orders": autoscalingv2.HorizontalPodAutoscaler{
+		"/apis/autoscaling/v2/namespaces/orders-prod/horizontalpodautoscalers/orders": autoscalingv2.HorizontalPodAutoscaler{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
-			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "default"},
+			ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "orders-prod"},
 		},
-		namespaced + "deployments/orders": deployment(),
-		namespaced + "replicasets":        replicaSets(),
-		"/api/v1/namespaces/default/pods": pods(),
+		namespaced + "deployments/orders":     deployment(),
+		namespaced + "replicasets":            replicaSets(),
+		"/api/v1/namespaces/orders-prod/pods": pods(),
 	}
 }
 
@@ -139,14 +139,13 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestTheCommandsForTheClusterDoWhatTheirRunbooksSay(t *testing.T) {
 	t.Parallel()
 	wants := map[string]struct{ asked, patched, printed string }{
-		"kubectl rollout history deployment/orders": {asked: "GET /apis/apps/v1/namespaces/default/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
-		"kubectl rollout undo deployment/orders":    {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
-		"kubectl rollout restart deployment/orders": {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
-		`kubectl patch hpa/orders --type merge --patch '{"spec":{"minReplicas":6}}'`: {
+		"kubectl -n orders-prod rollout history deployment/orders": {asked: "GET /apis/apps/v1/namespaces/orders-prod/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dorders", printed: "REVISION"},
+		"kubectl -n orders-prod rollout undo deployment/orders":    {patched: `"image":"orders:v1"`, printed: "deployment.apps/orders rolled back"},
+		"kubectl -n orders-prod rollout restart deployment/orders": {patched: `"kubectl.kubernetes.io/restartedAt":`, printed: "deployment.apps/orders restarted"},
+		`kubectl -n orders-prod patch hpa/orders --type merge --patch '{"spec":{"minReplicas":6}}'`: {
 			patched: `horizontalpodautoscalers/orders {"spec":{"minReplicas":6}}`, printed: "horizontalpodautoscaler.autoscaling/orders patched",
 		},
-		"kubectl config set-context --current --namespace=orders-prod": {printed: `Context "here" modified.`},
-		"kubectl get pods -l app.kubernetes.io/name=orders":            {asked: "GET /api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
+		"kubectl -n orders-prod get pods -l app.kubernetes.io/name=orders": {asked: "GET /api/v1/namespaces/orders-prod/pods?labelSelector=app.kubernetes.io%2Fname%3Dorders&limit=500", printed: "orders-v2-x"},
 	}
 	commands := of(t, "kubectl", read(t, filepath.Join("..", "..", "examples", "orders", "observability", "runbooks")))
 	for command := range wants {

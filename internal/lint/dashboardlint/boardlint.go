@@ -22,8 +22,8 @@ import (
 type Input struct {
 	Boards []dashboardfile.Board
 	World  promlint.World
-	// One says that all dashboards are for one Grafana, in whatever directories.
-	One bool
+	// OneGrafana says that all dashboards are for one Grafana, in whatever directories.
+	OneGrafana bool
 }
 
 // linter collects findings about one board.
@@ -53,11 +53,11 @@ func Check(in Input) []lint.Finding {
 }
 
 func (l *linter) reportf(rule string, f lint.Finding, format string, args ...any) {
-	l.judgef(rule, f, false, format, args...)
+	l.reportGuessf(rule, f, false, format, args...)
 }
 
-// judgef is reportf for a finding that may rest on a guess.
-func (l *linter) judgef(rule string, at lint.Finding, guessed bool, format string, args ...any) {
+// reportGuessf reports a finding, which is a warning if it is a guess.
+func (l *linter) reportGuessf(rule string, at lint.Finding, guessed bool, format string, args ...any) {
 	f := l.placed(at).Sayf(format, args...)
 	f.Rule, f.Warning = rule, guessed
 	l.out = append(l.out, f)
@@ -78,7 +78,7 @@ func (l *linter) address(seen map[string]dashboardfile.Board) {
 	other, twice := seen[uid]
 	switch {
 	case uid == "":
-		l.judgef("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
+		l.reportGuessf("dashboard-uid", lint.Finding{}, true, "the dashboard has no uid, so that its address differs with each Grafana; give it one of up to %d letters, digits, - and _", maxUID)
 		return
 	case len(uid) > maxUID:
 		l.reportf("dashboard-uid", lint.Finding{}, "the uid %s has %d characters; Grafana takes up to %d", uid, len(uid), maxUID)
@@ -86,7 +86,7 @@ func (l *linter) address(seen map[string]dashboardfile.Board) {
 		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
 	}
 	if twice {
-		l.judgef("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.One, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.reportGuessf("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.OneGrafana, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
 		return
 	}
 	seen[uid] = l.board
@@ -209,7 +209,7 @@ func (l *linter) variables() {
 		}
 		if _, err := dashboardfile.ParsePromQL(expr); err != nil {
 			message, _ := rulefile.Explain(err)
-			l.judgef("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, message)
+			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, message)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func Catalog() []lint.Rule {
 		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
-		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, and of panels that show one number.", Do: "Use rate or increase."},
+		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, between two counters, and of panels that show one number.", Do: "Use rate or increase."},
 		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
 	}
 }

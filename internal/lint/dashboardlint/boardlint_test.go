@@ -209,6 +209,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"drops in bytes per second", query("rate(net_receive_drop_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", "warning"},
 		{"bytes in the middle of the name", query("rate(distributor_bytes_received_total[$__rate_interval])", "Bps"), "panel-unit-mismatch", ""},
 		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
+		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
+		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
+		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
+		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
+		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},
+		{"a declared counter over a range in old brackets", query("sum(increase(jobs_total[[[range]]]))", "short"), "rate-range", ""},
+		{"a declared counter over a fixed range, with rare scrapes", query("sum(rate(jobs_total{a=~\"[$a]\"}[5m]))", "ops"), "rate-range", "fault"},
 		{"a query that is not shown", func(b object) { query(p99, "ms")(b); target(b)["hide"] = true }, "panel-unit-mismatch", ""},
 		{"a total in a graph", query("sum(pods_total)", "short"), "target-counter-agg", "warning"},
 		{"a character class in a regular expression", query(`sum(rate(x_total{path=~"/[a-z]+"}[$__rate_interval]))`, "short"), "target-rate-interval", ""},
@@ -228,7 +235,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			world := promlint.NewWorld(nil, 15*time.Second)
-			world.Open = true
+			if strings.Contains(tc.name, "declared counter") {
+				world = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+			}
+			if strings.Contains(tc.name, "rare scrapes") {
+				world.Scrape = 5 * time.Minute
+			}
+			world.OtherMetrics = true
 			got := ""
 			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Boards: []dashboardfile.Board{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {
@@ -247,7 +260,7 @@ func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()
 	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
 	for together, warning := range map[bool]bool{false: true, true: false} {
-		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, One: together})
+		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, OneGrafana: together})
 		if i := slices.IndexFunc(got, func(f lint.Finding) bool { return f.Rule == "dashboard-uid-duplicate" }); i < 0 || got[i].Warning != warning {
 			t.Errorf("for one Grafana: %v: got %v", together, got)
 		}

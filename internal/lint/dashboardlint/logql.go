@@ -27,7 +27,7 @@ func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 		why = l.streams(t.Expr, skeleton)
 	}
 	if why != "" {
-		l.judgef("target-logql", at, dashboardfile.Free(t.Expr), "not LogQL: %s", why)
+		l.reportGuessf("target-logql", at, dashboardfile.Free(t.Expr), "not LogQL: %s", why)
 		return
 	}
 	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {

@@ -34,7 +34,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
-		l.judgef("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
+		l.reportGuessf("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")
 	}
 	if len(p.Targets) > 0 && p.Unit == "" && !p.Units && !slices.Contains(withoutNumbers(), p.Type) {
 		l.reportf("panel-units", at, "the panel has no unit; set one, if only short")
@@ -71,7 +71,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	tree, err := parse(t)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		l.judgef("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
+		l.reportGuessf("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
 		return
 	}
 	if tree == nil {
@@ -80,6 +80,9 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
 			continue // target-counter-agg tells; a choice of everything is written as .*
+		}
+		if f.Rule == "rate-range" && dashboardfile.RangeVaries(t.Expr) {
+			continue // Grafana chooses the range by the scrape interval of the data source
 		}
 		l.out = append(l.out, f)
 	}
@@ -114,7 +117,8 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 func perInstance(s *parser.VectorSelector) bool { return promlint.Name(s) != "" }
 
 // counters finds counters that are drawn as they stand. It is certain of graphs over
-// time whose metrics are declared; a number may be meant to be the total.
+// time whose metrics are declared; a number may be meant to be the total, and two counters
+// may count what goes in and out.
 func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
 	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -122,8 +126,16 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.judgef("target-counter-agg", at, !drawn || !l.World.Declared(s), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
+	})
+}
+
+// betweenCounters says whether an operator on the path has counters on both sides.
+func (l *linter) betweenCounters(path []parser.Node) bool {
+	return slices.ContainsFunc(path, func(n parser.Node) bool {
+		b, ok := n.(*parser.BinaryExpr)
+		return ok && l.World.ReadsCounter(b.LHS) && l.World.ReadsCounter(b.RHS)
 	})
 }
 

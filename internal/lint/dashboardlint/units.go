@@ -44,13 +44,13 @@ func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) 
 	switch {
 	case slices.Contains(plainUnits(), p.Unit):
 		if got.Seconds == 1 || got.Bytes != 0 {
-			l.judgef("panel-unit-mismatch", at, l.World.Open, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
+			l.reportGuessf("panel-unit-mismatch", at, l.World.OtherMetrics, "the unit is %s, the query gives %s; set %s", p.Unit, got, fitting(got))
 		}
 	case !known || fits(got, want):
 	default:
 		// Seconds in each second are a share, and seconds to many readers.
-		guessed := got.Guessed || l.World.Open && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
-		l.judgef("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
+		guessed := got.Guessed || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
+		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/lint/promlint"
 )
 
 // Recorded is one recording rule.
@@ -16,23 +18,23 @@ type Recorded struct {
 	Labels []string // that the rule sets
 }
 
-// labelSet is the labels that the result of an expression can have. An open set
-// can have others too: a metric without a name, or one that nobody declares.
+// labelSet is the labels that the result of an expression can have. With anyLabel
+// it can have others too: a metric without a name, or one that nobody declares.
 type labelSet struct {
-	names []string
-	open  bool
+	names    []string
+	anyLabel bool
 }
 
-func (s labelSet) has(name string) bool { return s.open || slices.Contains(s.names, name) }
+func (s labelSet) has(name string) bool { return s.anyLabel || slices.Contains(s.names, name) }
 
 func (s labelSet) union(o labelSet) labelSet {
 	all := slices.Concat(s.names, o.names)
 	slices.Sort(all)
-	return labelSet{slices.Compact(all), s.open || o.open}
+	return labelSet{slices.Compact(all), s.anyLabel || o.anyLabel}
 }
 
 func (s labelSet) without(names []string) labelSet {
-	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.open}
+	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.anyLabel}
 }
 
 // infer returns the labels of an expression's result, as PromQL defines them.
@@ -61,9 +63,9 @@ func (k Known) infer(expr parser.Node) labelSet {
 }
 
 func (k Known) ofSelector(s *parser.VectorSelector) labelSet {
-	name := metricName(s)
+	name := promlint.Name(s)
 	own, known := k.metrics[name]
-	return labelSet{own, !known || k.open[name]}
+	return labelSet{own, !known || k.anyLabel[name]}
 }
 
 func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
@@ -71,14 +73,15 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 	switch n.Op {
 	case parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO:
 		return inner
-	case parser.COUNT_VALUES:
-		inner = inner.union(labelSet{open: true})
 	}
-	if n.Without {
-		return inner.without(n.Grouping)
+	out := inner.without(n.Grouping)
+	if !n.Without {
+		out = labelSet{names: slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })}
 	}
-	kept := slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })
-	return labelSet{names: kept}
+	if value, ok := n.Param.(*parser.StringLiteral); ok { // of count_values("v", x)
+		out = out.union(labelSet{names: []string{value.Val}})
+	}
+	return out
 }
 
 func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
@@ -155,11 +158,11 @@ func ofAbsent(n *parser.Call) labelSet {
 // LabelsOf are the labels that the result of an expression can have, and whether
 // it can have no others for certain.
 func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
-	if k.certain != nil {
-		k = *k.certain
+	if k.lenient != nil {
+		k = *k.lenient
 	}
 	set := k.infer(expr)
-	return set.names, !set.open
+	return set.names, !set.anyLabel
 }
 
 // record works out the labels of every recorded series. Rules read each other
@@ -176,8 +179,8 @@ func (k Known) record(rules []Recorded) {
 				continue // told where the query is checked
 			}
 			of := k.infer(tree)
-			if of.open && !k.open[r.Name] {
-				k.open[r.Name], changed = true, true
+			if of.anyLabel && !k.anyLabel[r.Name] {
+				k.anyLabel[r.Name], changed = true, true
 			}
 			for _, label := range of.names {
 				if !slices.Contains(k.metrics[r.Name], label) {

@@ -13,10 +13,10 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
@@ -33,19 +33,19 @@ type Query struct {
 
 // Known is every name that a query may use.
 type Known struct {
-	metrics map[string][]string  // name, as it is scraped, to its labels
-	bounds  map[string][]float64 // of the buckets of classic histograms
-	open    map[string]bool      // metrics that may have other labels, too
-	records bool                 // all rules are known: a recorded name that none of them records is wrong
-	signals bool                 // the declared signals are known
+	metrics  map[string][]string  // name, as it is scraped, to its labels
+	bounds   map[string][]float64 // of the buckets of classic histograms
+	anyLabel map[string]bool      // metrics that may have other labels, too
+	records  bool                 // all rules are known: a recorded name that none of them records is wrong
+	signals  bool                 // the declared signals are known
 
 	rules []Recorded
 
 	// Others may exist beside the known ones, so that an unknown one is a warning.
 	otherMetrics, otherLabels bool
-	// certain has the same names, and any label of the scrape on each declared metric.
-	// Nil when these labels are known.
-	certain *Known
+	// lenient has the same names, and any label on the metrics whose labels are not all
+	// known. Nil when all are.
+	lenient *Known
 }
 
 // Catalog lists the rules of this package.
@@ -53,7 +53,7 @@ func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it.", Do: "Correct it; variables of Grafana are read as values."},
 		{Name: "unknown-metric", Means: "A query names a metric that nobody declares: it is always empty. A warning where other exporters may have it.", Do: "Correct the name, or declare the metric."},
-		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
+		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, and where the labels come from a scraped page.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
 		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
 		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
 	}
@@ -62,10 +62,11 @@ func Catalog() []lint.Rule {
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
 func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
-	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, open: map[string]bool{}, records: true, signals: true}
-	target = append([]string{model.MetricNameLabel, semconv.LabelJob, semconv.LabelInstance}, target...)
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, anyLabel: map[string]bool{}, records: true, signals: true}
+	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
+	target = append(exported(target), model.MetricNameLabel)
 	for _, m := range signals.Metrics {
-		own := slices.Concat(m.Labels, target)
+		own := slices.Concat(exported(m.Labels), target)
 		k.metrics[m.Name] = own
 		switch m.Type {
 		case "histogram":
@@ -77,9 +78,7 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
 		}
 	}
-	for _, name := range []string{
-		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
-	} {
+	for _, name := range fromScraper() {
 		k.metrics[name] = target
 	}
 	k.rules = recorded
@@ -87,9 +86,25 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 	return k
 }
 
+// fromScraper are the metrics that Prometheus itself writes for each target.
+func fromScraper() []string {
+	return []string{
+		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
+	}
+}
+
+// exported adds the names that Prometheus gives to labels of a page that the scrape sets, too.
+func exported(labels []string) []string {
+	out := slices.Clone(labels)
+	for _, l := range labels {
+		out = append(out, model.ExportedLabelPrefix+l)
+	}
+	return out
+}
+
 // OnlyRecords is what is known without declared signals: the recorded names.
 func OnlyRecords(recorded []Recorded) Known {
-	k := Known{metrics: map[string][]string{}, open: map[string]bool{}, records: true, rules: recorded}
+	k := Known{metrics: map[string][]string{}, anyLabel: map[string]bool{}, records: true, rules: recorded}
 	k.record(recorded)
 	return k
 }
@@ -111,24 +126,36 @@ func (k Known) OtherMetrics() Known {
 // adds: a label that is not known is a warning then.
 func (k Known) OtherLabels() Known {
 	k.otherLabels = true
-	certain := k
-	certain.metrics, certain.open = maps.Clone(k.metrics), map[string]bool{}
-	for name := range certain.metrics {
-		certain.open[name] = true
+	k.lenient = k.withAnyLabel(slices.Collect(maps.Keys(k.metrics)))
+	return k
+}
+
+// LabelsOfPages says that declared metrics have the labels that scraped pages show. A label
+// such as error_type appears with the first failure: one that is not known is a warning.
+func (k Known) LabelsOfPages() Known {
+	declared := slices.DeleteFunc(slices.Collect(maps.Keys(k.metrics)), func(name string) bool { return slices.Contains(fromScraper(), name) })
+	k.lenient = k.withAnyLabel(declared)
+	return k
+}
+
+// withAnyLabel lets the metrics have any label, and works out those of the records again.
+func (k Known) withAnyLabel(names []string) *Known {
+	k.metrics, k.anyLabel = maps.Clone(k.metrics), maps.Clone(k.anyLabel)
+	for _, name := range names {
+		k.anyLabel[name] = true
 	}
 	for _, r := range k.rules {
-		certain.metrics[r.Name], certain.open[r.Name] = nil, false
+		k.metrics[r.Name], k.anyLabel[r.Name] = nil, false
 	}
-	certain.record(k.rules)
-	k.certain = &certain
-	return k
+	k.record(k.rules)
+	return &k
 }
 
 // WithNames adds metrics, or recorded series, of which nothing but the name is known.
 func (k Known) WithNames(of []string) Known {
 	for _, name := range of {
 		if _, known := k.metrics[name]; !known {
-			k.metrics[name], k.open[name] = nil, true
+			k.metrics[name], k.anyLabel[name] = nil, true
 		}
 	}
 	return k
@@ -143,8 +170,8 @@ func (k Known) Check(queries []Query) []lint.Finding {
 	return found
 }
 
-// complaint collects what is wrong with one query, each thing once.
-type complaint func(rule, format string, args ...any)
+// complaint collects what is wrong with one query, each thing once. A guess is a warning.
+type complaint func(rule string, guess bool, format string, args ...any)
 
 func (k Known) check(q Query) []lint.Finding {
 	tree, err := dashboardfile.ParsePromQL(q.Expr)
@@ -155,9 +182,9 @@ func (k Known) check(q Query) []lint.Finding {
 		return []lint.Finding{f}
 	}
 	var found []lint.Finding
-	complain := func(rule, format string, args ...any) {
+	complain := func(rule string, guess bool, format string, args ...any) {
 		f := q.At.Sayf(format, args...)
-		f.Rule, f.Warning = rule, k.guessed(rule)
+		f.Rule, f.Warning = rule, guess
 		if !slices.Contains(found, f) {
 			found = append(found, f)
 		}
@@ -181,22 +208,8 @@ func (k Known) check(q Query) []lint.Finding {
 	return found
 }
 
-// guessed says whether a finding of a rule may be about something that exists and
-// is not known here.
-func (k Known) guessed(rule string) bool {
-	switch rule {
-	case "unknown-metric", "record-unknown":
-		return k.otherMetrics
-	case "unknown-label":
-		return k.otherLabels
-	case "unknown-value":
-		return k.otherMetrics
-	}
-	return false
-}
-
 func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
-	name := metricName(s)
+	name := promlint.Name(s)
 	if name == "" || name == "ALERTS" || name == "ALERTS_FOR_STATE" || dashboardfile.Varies(name) {
 		return // any metric, or one whose labels are those of the alerts
 	}
@@ -204,18 +217,18 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	switch {
 	case !known && strings.Contains(name, ":"):
 		if k.records {
-			complain("record-unknown", "no rule records %s%s", name, diagnostic.DidYouMean(name, k.known()))
+			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.known()))
 		}
 		return
 	case !k.signals:
 		return
 	case !known:
-		complain("unknown-metric", "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.known()))
+		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.known()))
 		return
 	}
 	for _, m := range s.LabelMatchers {
-		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.open[name] && !dashboardfile.Varies(m.Name) {
-			complain("unknown-label", "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
+		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.anyLabel[name] && !dashboardfile.Varies(m.Name) {
+			complain("unknown-label", k.otherLabels || k.lenient != nil && k.lenient.anyLabel[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
 			continue
 		}
 		k.checkValue(name, m, complain)
@@ -248,21 +261,9 @@ func (k Known) checkLabels(used []string, of parser.Expr, complain complaint) {
 	have := k.infer(of)
 	for _, label := range used {
 		if !have.has(label) && !dashboardfile.Varies(label) {
-			complain("unknown-label", "%q has no label %s%s", of, label, diagnostic.DidYouMean(label, have.names))
+			complain("unknown-label", k.otherLabels || k.lenient != nil && k.lenient.infer(of).has(label), "%q has no label %s%s", of, label, diagnostic.DidYouMean(label, have.names))
 		}
 	}
-}
-
-func metricName(s *parser.VectorSelector) string {
-	if s.Name != "" {
-		return s.Name
-	}
-	for _, m := range s.LabelMatchers {
-		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
-			return m.Value
-		}
-	}
-	return ""
 }
 
 // TargetLabels are labels that queries use of two metrics or more and that no metric
@@ -278,13 +279,13 @@ func (k Known) TargetLabels(queries []Query) []string {
 	use := func(label string, of parser.Node) {
 		parser.Inspect(of, func(n parser.Node, _ []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)
-			if !ok || k.open[metricName(s)] || k.metrics[metricName(s)] == nil || own[label] || dashboardfile.Varies(label) {
+			if !ok || k.anyLabel[promlint.Name(s)] || k.metrics[promlint.Name(s)] == nil || own[label] || dashboardfile.Varies(label) {
 				return nil
 			}
 			if used[label] == nil {
 				used[label] = map[string]bool{}
 			}
-			used[label][metricName(s)] = true
+			used[label][promlint.Name(s)] = true
 			return nil
 		})
 	}

@@ -14,14 +14,6 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-// Rules reads the queries of a rule file and what it records. Beside an error,
-// a diag.List, it returns what could be read.
-func Rules(name string, src []byte) (queries []Query, recorded []Recorded, err error) {
-	file, err := rulefile.Parse(name, src)
-	queries, recorded = RuleQueries(file)
-	return queries, recorded, err
-}
-
 // RuleQueries are the queries of a rule file that was read, and what it records.
 func RuleQueries(file rulefile.File) (queries []Query, recorded []Recorded) {
 	for _, group := range file.Groups {
@@ -82,16 +74,6 @@ func textQueries(at lint.Finding, rule rulefile.Rule) []Query {
 		}
 	}
 	return queries
-}
-
-// Board reads the Prometheus queries of a board, those of variables and
-// annotations included. Other data sources are left out.
-func Board(name string, src []byte) ([]Query, error) {
-	board, err := dashboardfile.Parse(name, src)
-	if err != nil {
-		return nil, err
-	}
-	return BoardQueries(board), nil
 }
 
 // BoardQueries are the Prometheus queries of a board that was read.

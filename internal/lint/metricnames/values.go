@@ -51,12 +51,12 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 	for _, value := range compared(m) {
 		if !slices.Contains(known, value) {
-			complain("unknown-value", "%s of %s is never %q%s; it is one of %s", m.Name, metric, value, diagnostic.DidYouMean(value, known), strings.Join(known, ", "))
+			complain("unknown-value", k.otherMetrics, "%s of %s is never %q%s; it is one of %s", m.Name, metric, value, diagnostic.DidYouMean(value, known), strings.Join(known, ", "))
 			return
 		}
 	}
 	if m.Type == labels.MatchRegexp && !slices.ContainsFunc(known, m.Matches) {
-		complain("unknown-value", "%s of %s never matches %q; it is one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
+		complain("unknown-value", k.otherMetrics, "%s of %s never matches %q; it is one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
 	}
 }
 
@@ -79,11 +79,11 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 		if value == "+Inf" || err == nil && slices.Contains(bounds, bound) {
 			continue
 		}
-		complain("unknown-value", "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
+		complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
 		return
 	}
 	if m.Type == labels.MatchEqual && m.Value != "+Inf" && !strings.ContainsAny(m.Value, ".e") {
-		complain("unknown-value", "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s.0\"", metric, m.Value, m.Value, m.Value)
+		complain("unknown-value", k.otherMetrics, "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s.0\"", metric, m.Value, m.Value, m.Value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package promlint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -46,11 +47,11 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 }
 
 func (c *checker) reportf(rule string, at parser.Node, format string, args ...any) {
-	c.judgef(rule, at, false, format, args...)
+	c.reportGuessf(rule, at, false, format, args...)
 }
 
-// judgef is reportf for a finding that may rest on a guess.
-func (c *checker) judgef(rule string, at parser.Node, guessed bool, format string, args ...any) {
+// reportGuessf reports a finding, which is a warning if it is a guess.
+func (c *checker) reportGuessf(rule string, at parser.Node, guessed bool, format string, args ...any) {
 	f := c.at(start(at)).Sayf(format, args...)
 	f.Rule, f.Warning = rule, guessed
 	if !slices.Contains(c.found, f) {
@@ -114,11 +115,26 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
-			// Above zero means that it has ever happened, which may be the question.
-			c.judgef("counter-rate", s, !c.Declared(s) || isZero(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			// Above zero means that it has ever happened, which may be the question. Two
+			// counters of one process count the same time: allocations minus frees.
+			c.reportGuessf("counter-rate", s, !c.Declared(s) || isZero(other) || c.ReadsCounter(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
+}
+
+// ReadsCounter says whether an expression reads a counter without taking its rate.
+func (w World) ReadsCounter(e parser.Expr) bool {
+	found := false
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
+			call, ok := n.(*parser.Call)
+			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
+		})
+		return nil
+	})
+	return found
 }
 
 // countsSeries says whether a node asks how many series there are, whatever their
@@ -185,14 +201,19 @@ func (c *checker) rangeOf(n *parser.Call) {
 	if !ok {
 		return
 	}
-	apart, what := c.Scrape, "scrapes are"
+	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed
 	if records := c.recordsOf(s); len(records) > 0 {
-		apart, what = records[0].Interval, "records are"
+		shortest := slices.MinFunc(records, func(a, b *recorded) int { return cmp.Compare(a.Interval, b.Interval) })
+		apart, what, guessed = shortest.Interval, "records are", false
 	} else if strings.Contains(Name(s), ":") {
 		return // recorded by someone else, at an interval of theirs
 	}
-	if apart > 0 && m.Range < 2*apart {
-		c.judgef("rate-range", n, c.ScrapeGuessed && len(c.recordsOf(s)) == 0, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+	switch {
+	case m.Range <= apart:
+		c.reportGuessf("rate-range", n, guessed, "%s over %s never has two samples, since %s %s apart; use %s or longer",
+			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
+	case m.Range < 2*apart:
+		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since %s %s apart; use %s or longer",
 			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
 	}
 }
@@ -258,7 +279,7 @@ func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	}
 	for _, s := range Selectors(n.Args[0]) {
 		if c.IsCounter(s) {
-			c.judgef("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+			c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 		}
 	}
 }
@@ -314,6 +335,6 @@ func (c *checker) replace(n *parser.Call) {
 		}
 	}
 	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !dashboardfile.Varies(texts[1]) {
-		c.judgef("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
+		c.reportGuessf("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
 	}
 }

@@ -49,6 +49,9 @@ func world(tb testing.TB) promlint.World {
 	} {
 		w.Record(promlint.Record{Name: name, Tree: parse(tb, expr), Interval: time.Minute})
 	}
+	for _, interval := range []time.Duration{5 * time.Minute, 10 * time.Second} {
+		w.Record(promlint.Record{Name: "twice:x", Tree: parse(tb, "queue_length"), Interval: interval})
+	}
 	return w
 }
 
@@ -58,7 +61,9 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	covered := map[string]bool{}
 	for _, tc := range []struct{ rule, name, bad, says, near string }{
 		{"rate-range", "one scrape", `rate(jobs_total[15s])`, "rate over 15s never has two samples, since scrapes are 15s apart; use 1m or longer", `rate(jobs_total[30s])`},
-		{"rate-range", "one record", `delta(job:jobs:rate5m[90s])`, "since records are 1m apart", `delta(job:jobs:rate5m[2m])`},
+		{"rate-range", "a range below two scrapes", `rate(jobs_total[29s])`, "rate over 29s has two samples only part of the time, since scrapes are 15s apart; use 1m or longer", `irate(jobs_total[30s])`},
+		{"rate-range", "the shortest of several intervals", `rate(twice:x[10s])`, "rate over 10s never has two samples, since records are 10s apart", `rate(twice:x[20s])`},
+		{"rate-range", "one record", `delta(job:jobs:rate5m[90s])`, "has two samples only part of the time, since records are 1m apart", `delta(job:jobs:rate5m[2m])`},
 		{"rate-gauge", "a gauge", `increase(queue_length[5m])`, "increase of queue_length, which is a gauge", `delta(queue_length[5m])`},
 		{"rate-sum", "in a subquery", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `max_over_time(sum(rate(jobs_total[5m]))[1h:1m])`},
 		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, which records a sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
@@ -115,13 +120,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 	t.Parallel()
 	declared := world(t)
 	guessed := promlint.NewWorld(nil, 15*time.Second)
-	guessed.ScrapeGuessed, guessed.Open = true, true
+	guessed.ScrapeGuessed, guessed.OtherMetrics = true, true
 	page := declared
-	page.Open = true
+	page.OtherMetrics = true
 	for _, tc := range []struct {
 		name, expr string
 		in         promlint.World
-		rule       string // empty: nothing is found
+		rule       string
 		warning    bool
 	}{
 		{"a declared counter", "jobs_total > 100", declared, "counter-rate", false},
@@ -132,6 +137,11 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
 		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
 		{"a scrape interval that was stated", "rate(jobs_total[15s])", declared, "rate-range", false},
+		{"a range between one scrape and two", "rate(jobs_total[20s])", declared, "rate-range", true},
+		{"a difference of two counters", "sum(jobs_total) - sum(wait_seconds_count)", declared, "counter-rate", true},
+		{"a quotient of two counters", "jobs_total / on() wait_seconds_count", declared, "counter-rate", true},
+		{"a counter minus a gauge", "jobs_total - on() queue_length", declared, "counter-rate", false},
+		{"a counter minus the rate of another", "jobs_total - on() rate(wait_seconds_count[5m])", declared, "counter-rate", false},
 		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
 		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
@@ -142,7 +152,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			got := tc.in.Check(parse(t, tc.expr), offset)
-			if len(got) != 1 || got[0].Rule != tc.rule || got[0].Warning != tc.warning {
+			if len(got) == 0 || slices.ContainsFunc(got, func(f lint.Finding) bool { return f.Rule != tc.rule || f.Warning != tc.warning }) {
 				t.Errorf("got %+v", got)
 			}
 		})

@@ -100,7 +100,7 @@ func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 	}
 	records := w.recordsOf(s)
 	if len(records) == 0 {
-		if (w.Metrics == nil || w.Open) && !strings.Contains(name, ":") {
+		if (w.Metrics == nil || w.OtherMetrics) && !strings.Contains(name, ":") {
 			return w.unitOfName(name, Metric{})
 		}
 		return Unit{}, false
@@ -149,13 +149,13 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return Unit{Bytes: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		u := ratio()
-		u.Guessed = w.Open && m.Unit == "" // some exporters write percents
+		u.Guessed = w.OtherMetrics && m.Unit == "" // some exporters write percents
 		return u, true
-	case m.Unit != "", amount(base), unitInside(base) && w.Open:
+	case m.Unit != "", amount(base), unitInside(base) && w.OtherMetrics:
 		return Unit{}, false
 	case strings.HasSuffix(name, "_total"):
 		u := number1()
-		u.Guessed = w.Open
+		u.Guessed = w.OtherMetrics
 		return u, true
 	}
 	return Unit{}, false

@@ -40,9 +40,9 @@ type World struct {
 	Scrape time.Duration
 	// ScrapeGuessed says that no one stated the scrape interval.
 	ScrapeGuessed bool
-	// Open says that there are metrics beside the declared ones, and that one without a
+	// OtherMetrics says that there are metrics beside the declared ones, and that one without a
 	// unit may have one all the same.
-	Open bool
+	OtherMetrics bool
 
 	records map[string][]*recorded // by name
 }
@@ -118,7 +118,7 @@ func (w World) kindOf(s *parser.VectorSelector) Kind {
 	if m, ok := w.Metrics[name]; ok {
 		return m.Kind
 	}
-	if w.Metrics != nil && !w.Open || strings.Contains(name, ":") {
+	if w.Metrics != nil && !w.OtherMetrics || strings.Contains(name, ":") {
 		return Unknown
 	}
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
@@ -227,10 +227,10 @@ func number(e parser.Expr) (float64, bool) {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever. A warning where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
+		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
 		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
-		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter.", Do: "Use rate or increase."},
+		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, and between two counters.", Do: "Use rate or increase."},
 		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},

@@ -77,7 +77,7 @@ func (l *linter) texts(p place) {
 		}
 	}
 	if len(missing) > 0 {
-		l.add(p.named("alert-annotations", "the alert has no %s; who is paged reads nothing else first", strings.Join(missing, ", no ")))
+		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, ", no ")))
 	}
 }
 
@@ -139,7 +139,9 @@ func (l *linter) readLabels(p place, key string, root parse.Node) {
 }
 
 func listed(names []string) string {
-	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == model.MetricNameLabel })
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		return n == model.MetricNameLabel || strings.HasPrefix(n, model.ExportedLabelPrefix)
+	})
 	if len(names) == 0 {
 		return "; it has none"
 	}

@@ -97,15 +97,47 @@ func (l *linter) cycles() {
 
 func (l *linter) circle(of []int) {
 	p := l.all[of[0]]
-	if len(of) == 1 {
-		l.add(p.named("rule-cycle", "the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record))
+	begins := l.beginsAgain(of)
+	report := func(format string, args ...any) {
+		f := p.named("rule-cycle", format, args...)
+		f.Warning = begins
+		l.add(f)
+	}
+	switch {
+	case len(of) == 1 && begins:
+		report("the rule reads its own last sample, and forgets it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
+		return
+	case len(of) == 1:
+		report("the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record)
 		return
 	}
 	names := make([]string, len(of))
 	for i, at := range of {
 		names[i] = l.all[at].Record
 	}
-	l.add(p.named("rule-cycle", "the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record))
+	report("the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record)
+}
+
+// beginsAgain says whether a rule of a circle has a result without the next one: it reads
+// that on one side of an or only.
+func (l *linter) beginsAgain(circle []int) bool {
+	for i, at := range circle {
+		tree, next := l.all[at].Tree, circle[(i+1)%len(circle)]
+		reads := func(s *parser.VectorSelector) bool { return slices.Contains(l.reads(s), next) && !remembers(tree, s) }
+		without := true
+		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
+			s, ok := n.(*parser.VectorSelector)
+			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
+				b, ok := around.(*parser.BinaryExpr)
+				return ok && b.Op == parser.LOR && !(slices.ContainsFunc(promlint.Selectors(b.LHS), reads) && slices.ContainsFunc(promlint.Selectors(b.RHS), reads))
+			}))
+			return nil
+		})
+		if without {
+			return true
+		}
+	}
+	return false
 }
 
 // remembers says whether a selector reads a range or the past, which a rule does
@@ -208,6 +240,6 @@ func (l *linter) unused() {
 			continue
 		}
 		told[p.Record] = true
-		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or exclude it with the reason who does"))
+		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or add an exclusion that names the reader"))
 	}
 }

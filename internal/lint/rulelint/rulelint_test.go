@@ -90,7 +90,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: 'd:e:f{x=\"2\"}'}", "{record: d:e:f, labels: {x: '1'}, expr: a:b:c}", "{record: d:e:f, labels: {x: '2'}, expr: up}"),
 		},
 		{
-			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1 or vector(0)}"), "a.yaml:4", "read it over a range: last_over_time(a:b:c[1h])",
+			"rule-cycle", "itself", group("g", "", "{record: a:b:c, expr: a:b:c + 1}"), "a.yaml:4", "read it over a range: last_over_time(a:b:c[1h])",
 			group("g", "", "{record: a:b:c, expr: 'up * time() or last_over_time(a:b:c[1h])'}"),
 		},
 		{
@@ -131,6 +131,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			"alert-template", "a label that was summed away", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ with $labels.job }}{{ . }}{{ end }}', description: d}}"),
 			"a.yaml:4:89", "annotations.summary reads $labels.job, which the result of the expression does not have; it has kind",
 			group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.kind }}', description: '{{ $externalLabels.job }}'}}"),
+		},
+		{
+			"alert-template", "a label beside counted values", group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.kind }}', description: d}}"),
+			"a.yaml:4", "reads $labels.kind, which the result of the expression does not have; it has v",
+			group("g", "", "{alert: A, expr: 'count_values(\"v\", jobs_total) > 1', annotations: {summary: '{{ $labels.v }}', description: d}}"),
+		},
+		{
+			"alert-template", "a label that no metric has", group("g", "", "{alert: A, expr: 'jobs_total offset 1h > 1e9 unless jobs_total > 1e9', annotations: {summary: '{{ $labels.kinds }}', description: d}}"),
+			"a.yaml:4", "does not have; it has instance, job, kind",
+			group("g", "", "{alert: A, expr: 'absent(x) unless up == 0', annotations: {summary: s, description: d}}", "{alert: B, expr: 'sum by (exported_job) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ $labels.exported_job }}', description: d}}"),
 		},
 		{
 			"alert-template", "a label in a label", group("g", "", alert("A", "sum(rate(jobs_total[5m])) > 1", "labels: {x: \"{{ $labels.kind }}\"}, ")), "a.yaml:4", "labels.x reads $labels.kind, which the result of the expression does not have; it has none",
@@ -201,6 +211,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
 		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "fault"},
 		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
+		{"a record that reads its own last sample", group("g", "", "{record: a:b:c, expr: up * a:b:c}"), "rule-cycle", "fault"},
+		{"a record that keeps what was there", group("g", "", "{record: a:b:c, expr: up or a:b:c}"), "rule-cycle", "warning"},
+		{"a count that begins again", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or vector(0)}"), "rule-cycle", "warning"},
+		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "fault"},
+		{"a record that remembers and reads itself", group("g", "", "{record: a:b:c, expr: 'last_over_time(a:b:c[1h]) or a:b:c'}"), "rule-cycle", "warning"},
+		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
+		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

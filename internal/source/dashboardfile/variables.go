@@ -16,17 +16,39 @@ var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}
 const Chosen = "1737291"
 
 // PromQL puts a value for each variable of Grafana, so that the query parses:
-// five minutes for the built-in ones, which are intervals, else [Chosen].
+// for the built-in ones a time range of five minutes, else [Chosen].
 func PromQL(query string) string { return fillIn(query, Chosen) }
 
 func fillIn(query, chosen string) string {
 	return grafanaVariable.ReplaceAllStringFunc(query, func(v string) string {
 		if builtIn(v) {
-			return "5m"
+			return builtInValue(variableName(v))
 		}
 		return chosen
 	})
 }
+
+// builtInValue is an interval, or a number where the variable has a unit: $__range_s is in
+// seconds, the ends of the time range in milliseconds.
+func builtInValue(name string) string {
+	switch {
+	case strings.HasSuffix(name, "_s"):
+		return "300"
+	case strings.HasSuffix(name, "_ms"):
+		return "300000"
+	case name == "__from":
+		return "1700000000000"
+	case name == "__to":
+		return "1700000300000"
+	}
+	return "5m"
+}
+
+// variableRange is the begin of a range that a variable sets.
+var variableRange = regexp.MustCompile(`\[\s*(\$|\[\[)`)
+
+// RangeVaries says whether a variable sets a range of the query.
+func RangeVaries(query string) bool { return variableRange.MatchString(WithoutTexts(query)) }
 
 func variableName(v string) string {
 	name, _, _ := strings.Cut(strings.Trim(v, "${}[]"), ":")

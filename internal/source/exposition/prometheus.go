@@ -72,13 +72,14 @@ func (p Prometheus) Values(ctx context.Context, metric, label string) ([]string,
 
 // Types are the metrics of which all targets declare the same type and unit, of the given names.
 func (p Prometheus) Types(ctx context.Context, names []string) ([]templates.Metric, error) {
-	var metadata map[string][]struct{ Type, Unit string }
+	type declared struct{ Type, Unit string }
+	var metadata map[string][]declared
 	if err := p.data(ctx, "metadata", &metadata); err != nil {
 		return nil, err
 	}
 	var out []templates.Metric
 	for _, name := range slices.Sorted(maps.Keys(metadata)) {
-		all := metadata[name]
+		all := slices.Compact(metadata[name]) // the help may differ
 		if len(all) != 1 {
 			continue
 		}

@@ -50,6 +50,24 @@ func TestPrometheusReportsWhatIsNoPrometheus(t *testing.T) {
 	}
 }
 
+// Versions of a program word their help differently.
+func TestTypesAreThoseThatAllTargetsAgreeOn(t *testing.T) {
+	t.Parallel()
+	const metadata = `{"status":"success","data":{
+		"jobs":[{"type":"counter","unit":"","help":"Jobs."},{"type":"counter","unit":"","help":"Number of jobs."}],
+		"odd":[{"type":"gauge","unit":"","help":"Odd."},{"type":"counter","unit":"","help":"Odd."}],
+		"wait":[{"type":"gauge","unit":"seconds","help":"Wait."},{"type":"gauge","unit":"","help":"Wait."}],
+		"none":[]}}`
+	got, err := exposition.Prometheus{Address: "http://p.test", Get: func(context.Context, string) ([]byte, error) { return []byte(metadata), nil }}.
+		Types(t.Context(), []string{"jobs_total"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]templates.Metric{{Name: "jobs_total", Type: "counter"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func FuzzPrometheus(f *testing.F) {
 	f.Add(list)
 	f.Add(`{"status":"success","data":null}`)
