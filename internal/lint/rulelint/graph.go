@@ -129,7 +129,7 @@ func (l *linter) beginsAgain(circle []int) bool {
 			s, ok := n.(*parser.VectorSelector)
 			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
 				b, ok := around.(*parser.BinaryExpr)
-				return ok && b.Op == parser.LOR && !(slices.ContainsFunc(promlint.Selectors(b.LHS), reads) && slices.ContainsFunc(promlint.Selectors(b.RHS), reads))
+				return ok && b.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(b.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(b.RHS), reads))
 			}))
 			return nil
 		})
