@@ -73,7 +73,7 @@ func TestTheURLIsCheckedAndHidden(t *testing.T) {
 		return cfg.Postgres, err
 	}
 	_, err := load()
-	want := `POSTGRES_URL=[hidden] (environment): not a postgres.URL; write one (connection string, as in postgres://orders:secret@db:5432/orders)
+	want := `POSTGRES_URL=[hidden] (environment): not a connection string; write one (connection string, as in postgres://orders:secret@db:5432/orders)
 POSTGRES_MAX_CONNS="0" (environment): out of range; write 1 to 10000`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
