@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
@@ -126,15 +127,32 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	if err != nil {
 		return Target{}, err
 	}
-	if err := stateExists(w, dir, flags); err != nil {
+	first, err := onlySpec(dir)
+	if err != nil {
 		return Target{}, err
+	}
+	if !first {
+		if err := stateExists(w, dir, flags); err != nil {
+			return Target{}, err
+		}
 	}
 	t, err := g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
 	if err != nil {
 		return Target{}, err
 	}
+	if first {
+		return t, nil
+	}
 	t.CodeChanges, err = codeChanges(w, t, src)
 	return t, err
+}
+
+// onlySpec reports whether a directory has the specification alone, so that the service is
+// generated for the first time.
+func onlySpec(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	other := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != spec.FileName && e.Name() != ".git" })
+	return !other, err
 }
 
 // stateExists wants the record of what scaffold wrote, and the defaults that it names.
