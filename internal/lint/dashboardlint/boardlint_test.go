@@ -160,6 +160,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 				panel(b)["transformations"] = []any{object{"id": "calculateField"}}
 			}),
 		},
+		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
 		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
 	} {
 		covered[tc.rule] = true

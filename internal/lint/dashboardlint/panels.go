@@ -81,9 +81,6 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
 			continue // target-counter-agg tells; a choice of everything is written as .*
 		}
-		if f.Rule == "rate-range" && dashboardfile.RangeVaries(t.Expr) {
-			continue // Grafana chooses the range by the scrape interval of the data source
-		}
 		l.out = append(l.out, f)
 	}
 	if !t.Hidden {

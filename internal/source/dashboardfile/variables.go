@@ -16,7 +16,7 @@ var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}
 const Chosen = "1737291"
 
 // PromQL puts a value for each variable of Grafana, so that the query parses:
-// for the built-in ones a time range of five minutes, else [Chosen].
+// for the built-in ones a time range of a day, else [Chosen].
 func PromQL(query string) string { return fillIn(query, Chosen) }
 
 func fillIn(query, chosen string) string {
@@ -28,27 +28,22 @@ func fillIn(query, chosen string) string {
 	})
 }
 
-// builtInValue is an interval, or a number where the variable has a unit: $__range_s is in
+// builtInValue is an interval, longer than any between two samples, since Grafana derives it from
+// the scrape interval of the data source, or a number where the variable has a unit: $__range_s is in
 // seconds, the ends of the time range in milliseconds.
 func builtInValue(name string) string {
 	switch {
 	case strings.HasSuffix(name, "_s"):
-		return "300"
+		return "86400"
 	case strings.HasSuffix(name, "_ms"):
-		return "300000"
+		return "86400000"
 	case name == "__from":
 		return "1700000000000"
 	case name == "__to":
-		return "1700000300000"
+		return "1700086400000"
 	}
-	return "5m"
+	return "1d"
 }
-
-// variableRange is the begin of a range that a variable sets.
-var variableRange = regexp.MustCompile(`\[\s*(\$|\[\[)`)
-
-// RangeVaries says whether a variable sets a range of the query.
-func RangeVaries(query string) bool { return variableRange.MatchString(WithoutTexts(query)) }
 
 func variableName(v string) string {
 	name, _, _ := strings.Cut(strings.Trim(v, "${}[]"), ":")

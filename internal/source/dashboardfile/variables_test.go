@@ -9,10 +9,10 @@ import (
 func TestVariablesGetAValue(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, query, want string }{
-		{"an interval", "rate(x[$__rate_interval])", "rate(x[5m])"},
-		{"a length of time in seconds", "increase(x[${__range_s}s])", "increase(x[300s])"},
-		{"a length of time in milliseconds", "increase(x[${__interval_ms}ms]) / $__range_ms", "increase(x[300000ms]) / 300000"},
-		{"the ends of the time range", "($__to - ${__from}) / 1000", "(1700000300000 - 1700000000000) / 1000"},
+		{"an interval", "rate(x[$__rate_interval])", "rate(x[1d])"},
+		{"a length of time in seconds", "increase(x[${__range_s}s])", "increase(x[86400s])"},
+		{"a length of time in milliseconds", "increase(x[${__interval_ms}ms]) / $__range_ms", "increase(x[86400000ms]) / 86400000"},
+		{"the ends of the time range", "($__to - ${__from}) / 1000", "(1700086400000 - 1700000000000) / 1000"},
 		{"a choice in a text", `x{a=~"$a",b="${b:regex}",c="[[c]]"}`, `x{a=~"1737291",b="1737291",c="1737291"}`},
 		{"a number", "topk($n, x)", "topk(1737291, x)"},
 		{"none", `x{a=~"b$"}`, `x{a=~"b$"}`},
