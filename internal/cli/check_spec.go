@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
+
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
@@ -31,11 +32,11 @@ type specDocument struct {
 
 // readSpec reads the keys of the spec that rules are made from.
 func readSpec(dir string) (specDocument, error) {
-	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))
+	src, err := userfile.Read(filepath.Join(dir, spec.FileName), userfile.Limit)
 	if err != nil {
 		return specDocument{}, fmt.Errorf("read the spec: %w", err)
 	}
-	doc, err := yamldoc.Parse(spec.FileName, src)
+	doc, err := yamldoc.Parse(spec.FileName, src, "apiVersion: scaffold")
 	if err != nil {
 		return specDocument{}, fmt.Errorf("read the spec: %w", err)
 	}

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -25,6 +27,9 @@ type Target struct {
 	Tree    templates.Tree
 	Plan    workspace.Plan
 	AtRoot  *AtRoot // nil when the service is its repository
+	// Ask gives what a command of the service prints, such as telemetry. The first
+	// call builds the service. Nil leaves out what needs a service that builds.
+	Ask func(ctx context.Context, verb string) ([]byte, error)
 }
 
 // serviceFlags are the flags of commands that work on an existing service.
@@ -67,7 +72,7 @@ func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, er
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
 	name := filepath.Join(dir, spec.FileName)
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.Limit)
 	if err != nil {
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
@@ -92,7 +97,7 @@ func loadDefaults(name string) (spec.Defaults, error) {
 	if name == "" {
 		return spec.Defaults{}, nil
 	}
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.Limit)
 	if err != nil {
 		return spec.Defaults{}, err
 	}
@@ -123,7 +128,11 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	if err != nil {
 		return Target{}, err
 	}
-	return g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
+	t := Target{Dir: dir, Service: s}
+	if g.Ask != nil {
+		t.Ask = asking(g.Ask, dir, s.Binary())
+	}
+	return g.plan(w, t, defaults, src, flags.runtime)
 }
 
 // plan renders the service and compares it with the disk.

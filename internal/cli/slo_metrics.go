@@ -15,6 +15,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -47,7 +48,7 @@ func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec)
 	if isAddress {
 		src, err = fetchMetrics(ctx, source)
 	} else {
-		src, err = readRegular(source, maxPage)
+		src, err = userfile.Read(source, userfile.PageLimit)
 	}
 	if err != nil {
 		return shown{}, err
