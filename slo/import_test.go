@@ -398,8 +398,8 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"no YAML":                   {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
 		"a duplicate key":           {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
 		"a merge key":               {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
-		"a text as a document":      {slothFile, slothFile, "- apiVersion\n", "f:1:3: expected a mapping"},
-		"an alias as a document":    {slothFile, slothFile, "&a [*a]", "f:1:5: a document is an alias; write it out"},
+		"a text as a document":      {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
+		"an alias as a document":    {slothFile, slothFile, "&a [*a] # version: prometheus/v1", "f:1:5: a document is an alias; write it out"},
 		"another version of a tool": {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
 		"a newer version of OpenSLO": {
 			alpha, "openslo/v1alpha", "openslo.com/v2alpha", `f:1:15: apiVersion: "openslo.com/v2alpha" is not supported; write openslo/v1`,
@@ -409,7 +409,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"another kind of Pyrra":      {pyrraFile, "ServiceLevelObjective", "Objective", `f:2:7: kind: "Objective" is not supported; only ServiceLevelObjective is`},
 		"no objectives": {
 			"kind: Service\napiVersion: v1\n", "v1", "v1",
-			`f:1:1: no objectives, but kind "Service" of apiVersion "v1"; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
+			`f:1:1: no objectives; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
 		},
 		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
 		"Pyrra beside another tool":   {slothFile + "---\n" + pyrraFile, "a", "a", "f:40:9: metadata.name: Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file"},

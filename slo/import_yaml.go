@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
 // maxImportDepth bounds the nesting of an imported document, which needs about
@@ -41,8 +42,18 @@ func Importable(src []byte) bool {
 // yamlLine finds the line that the YAML library puts into its message.
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
+// importMark is a version of a format that [Import] reads, or of one like it.
+var importMark = regexp.MustCompile(`[vV]ersion["']?\s*:\s*["']?(?:openslo|prometheus/|sloth|pyrra|scaffold)`)
+
 // read collects the documents of a file.
 func (im *importer) read(src []byte) error {
+	if err := yamldoc.Bounded(src); err != nil {
+		return fmt.Errorf("%s: %w", im.file, err)
+	}
+	// What is wrong is quoted, which must not happen to a file of another kind.
+	if len(bytes.TrimSpace(src)) > 0 && !importMark.Match(src) {
+		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: "no objectives; objectives are read from " + importable}}.Err()
+	}
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%s: the file is not UTF-8", im.file)
 	}

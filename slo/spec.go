@@ -111,7 +111,7 @@ type Replicas struct {
 // Parse reads a stand-alone specification and fills in its defaults. The error
 // holds every problem, each with its place in the file.
 func Parse(name string, src []byte) (Spec, error) {
-	doc, err := yamldoc.Parse(name, src)
+	doc, err := yamldoc.Parse(name, src, "apiVersion: scaffold", "slos:")
 	if err != nil {
 		return Spec{}, err
 	}

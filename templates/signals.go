@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -29,6 +30,9 @@ type Metric struct {
 
 // ParseSignals reads what a service printed.
 func ParseSignals(name string, src []byte) (Signals, error) {
+	if !userfile.Marked(src, "metrics:", "routes:") {
+		return Signals{}, fmt.Errorf("%s: not declared signals: it has neither metrics nor routes; print it again with the service's telemetry command", name)
+	}
 	var s Signals
 	dec := json.NewDecoder(bytes.NewReader(src))
 	dec.DisallowUnknownFields()

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/push/grafana"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
@@ -162,7 +162,7 @@ func readBoardFiles(paths []string) ([]pushedBoard, error) {
 	var errs []error
 	owners := map[string]string{}
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		src, err := userfile.Read(file, userfile.LargeLimit)
 		if err != nil {
 			errs = append(errs, err)
 			continue

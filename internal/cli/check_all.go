@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
@@ -32,15 +33,11 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return fmt.Errorf("there is no service below %s; begin with scaffold new NAME", nearer(root))
 	}
 	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
-	for _, s := range services {
-		one := o
-		one.dir = filepath.Join(nearer(root), filepath.FromSlash(s.Dir))
-		found, err := g.check(ctx, one)
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.ToSlash(one.dir), err)
-		}
-		report.Services = append(report.Services, found)
-		report.Faults += found.Faults
+	if report.Services, err = g.checkEach(ctx, root, services, o); err != nil {
+		return err
+	}
+	for _, s := range report.Services {
+		report.Faults += s.Faults
 	}
 	for _, clash := range monorepo.Clashes(root, services) {
 		report.Findings = append(report.Findings, lint.Finding{Check: "repository", File: clash.Second, Message: clash.String()})
@@ -51,6 +48,37 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return &FaultsError{report.Faults}
 	}
 	return nil
+}
+
+// maxChecked is how many services are checked at a time: each builds one, and the
+// go tool takes all CPUs for a build already.
+const maxChecked = 4
+
+// checkEach checks the services in parallel. Reports come in the order of the
+// services, and so does the error: that of the first service that has one.
+func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o serviceFlags) ([]checked, error) {
+	reports, errs := make([]checked, len(services)), make([]error, len(services))
+	slots := make(chan struct{}, maxChecked)
+	var running sync.WaitGroup
+	for i, s := range services {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			one := o
+			one.dir = filepath.Join(nearer(root), filepath.FromSlash(s.Dir))
+			var err error
+			if reports[i], err = g.check(ctx, one); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", filepath.ToSlash(one.dir), err)
+			}
+		})
+	}
+	running.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return reports, nil
 }
 
 // rootOf is the folder that is named, else that of the repository, else this one.

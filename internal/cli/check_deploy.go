@@ -19,6 +19,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/kustomization"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -203,7 +204,7 @@ func misspelt(dir string, known []string) ([]lint.Finding, error) {
 	}
 	var found []lint.Finding
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		src, err := userfile.Read(file, userfile.Limit)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -133,9 +134,7 @@ func outside(dir, target string) bool {
 
 // variablesCheck wants every variable that the service's own files set to be
 // one that the service reads, with a value that it accepts.
-type variablesCheck struct {
-	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
-}
+type variablesCheck struct{}
 
 func (variablesCheck) Name() string { return "variables" }
 
@@ -146,8 +145,11 @@ var setVariable = map[string]*regexp.Regexp{
 	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
 }
 
-func (c variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
-	table, err := c.ask(ctx, t.Dir, t.Service.Binary(), "config")
+func (variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+	if t.Ask == nil {
+		return nil, nil
+	}
+	table, err := t.Ask(ctx, "config")
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
 	}
@@ -192,12 +194,12 @@ func readModule(dir string) (*modfile.File, error) {
 	if err != nil || src == nil {
 		return nil, err
 	}
-	return modfile.Parse("go.mod", src, nil)
+	return parseModule("go.mod", src)
 }
 
 // readOptional returns nil for a file that is not there.
 func readOptional(dir, name string) ([]byte, error) {
-	src, err := os.ReadFile(filepath.Join(dir, name))
+	src, err := userfile.Read(filepath.Join(dir, name), userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -64,7 +64,7 @@ func observe(t Target) (observed, error) {
 	o.exclusions = generatedExclusions(t.Service)
 	read := func(folder string, endings []string, add func(name string, src []byte)) {
 		for _, file := range below(t.Dir, folder, endings...) {
-			src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(file)))
+			src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(file)), userfile.LargeLimit)
 			if err != nil {
 				o.broken = append(o.broken, lint.Broken("rule-file", file, err)...)
 				continue
@@ -77,7 +77,7 @@ func observe(t Target) (observed, error) {
 	read("observability", []string{lint.FileName}, o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
 	slices.SortStableFunc(o.boards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
-	src, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)))
+	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)), userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
 	}

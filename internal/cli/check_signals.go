@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -18,20 +18,21 @@ import (
 // signalsCheck runs the service's own commands and compares what they print
 // with what was generated: a route or metric that was added since is in no rule
 // and on no board.
-type signalsCheck struct {
-	ask func(ctx context.Context, dir, binary, verb string) ([]byte, error)
-}
+type signalsCheck struct{}
 
 func (signalsCheck) Name() string { return "signals" }
 
-func (c signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+	if t.Ask == nil {
+		return nil, nil
+	}
 	var findings []lint.Finding
 	for _, f := range printedFiles() {
-		was, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(f.path)))
+		was, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(f.path)), userfile.LargeLimit)
 		if err != nil {
 			continue // the check for drift tells of it
 		}
-		now, err := c.ask(ctx, t.Dir, t.Service.Binary(), f.verb)
+		now, err := t.Ask(ctx, f.verb)
 		if err != nil {
 			return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
 		}

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
+
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -26,11 +27,11 @@ type specDocument struct {
 
 // readSpec reads the keys of the spec that rules are made from.
 func readSpec(dir string) (specDocument, error) {
-	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))
+	src, err := userfile.Read(filepath.Join(dir, spec.FileName), userfile.Limit)
 	if err != nil {
 		return specDocument{}, fmt.Errorf("read the spec: %w", err)
 	}
-	doc, err := yamldoc.Parse(spec.FileName, src)
+	doc, err := yamldoc.Parse(spec.FileName, src, "apiVersion: scaffold")
 	if err != nil {
 		return specDocument{}, fmt.Errorf("read the spec: %w", err)
 	}

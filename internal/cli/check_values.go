@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // variableProblem is a line of the service about one of its variables.
@@ -27,7 +28,7 @@ func overlayValues(ctx context.Context, t Target, known []string) ([]lint.Findin
 	}
 	var found []lint.Finding
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		src, err := userfile.Read(file, userfile.Limit)
 		if err != nil {
 			return nil, err
 		}

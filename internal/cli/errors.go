@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/verify"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
@@ -95,6 +96,9 @@ type problem struct {
 func (g *globals) report(err error) {
 	if is[*FaultsError](err) || is[*FailedProofError](err) {
 		return
+	}
+	if g.output == "json" && is[*verify.InterruptedError](err) {
+		return // its report is the document, and says so
 	}
 	if g.output == "json" {
 		g.printJSON(map[string]failure{"error": describeFailure(err)})

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -30,7 +31,7 @@ func (o *newOptions) joinModule(root string) (string, error) {
 		return "", err
 	}
 	for dir := filepath.Dir(at); !outside(root, dir); dir = filepath.Dir(dir) {
-		src, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		src, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // lintOptions is what scaffold lint was told.
@@ -210,7 +211,7 @@ func andWarnings(n int) string {
 }
 
 func readBaseline(name string) (lint.Baseline, error) {
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lint.Baseline{}, fmt.Errorf("%s does not exist; --update-baseline writes it", name)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // readNamed reads the files that the flags name, and the exclusions beside them.
@@ -48,7 +49,7 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 					continue
 				}
 				seen[file] = true
-				src, err := os.ReadFile(file)
+				src, err := userfile.Read(file, userfile.LargeLimit)
 				if err != nil {
 					return notThere(file, err)
 				}
@@ -125,7 +126,7 @@ func (o *observed) excludeFrom(dirs, files []string) error {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		src, err := os.ReadFile(name)
+		src, err := userfile.Read(name, userfile.Limit)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

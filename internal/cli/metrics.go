@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/push"
 	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -20,7 +20,7 @@ import (
 func (g *globals) readSignals(ctx context.Context, o lintOptions, to *observed) error {
 	var all []templates.Signals
 	if o.signals != "" {
-		src, err := os.ReadFile(o.signals)
+		src, err := userfile.Read(o.signals, userfile.LargeLimit)
 		if err != nil {
 			return notThere(o.signals, err)
 		}
@@ -68,7 +68,7 @@ func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
 	var err error
 	if isAddress(name) {
 		src, err = fetchMetrics(ctx, name)
-	} else if src, err = readRegular(name, maxPage); err != nil {
+	} else if src, err = userfile.Read(name, userfile.PageLimit); err != nil {
 		err = notThere(name, err)
 	}
 	if err != nil {
@@ -81,25 +81,20 @@ func isAddress(source string) bool {
 	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 }
 
-const (
-	fetchTimeout = 10 * time.Second // Prometheus's own scrape timeout
-	maxPage      = 64 << 20         // bytes; a page of a million series
-)
+const fetchTimeout = 10 * time.Second // Prometheus's own scrape timeout
 
 // fetchMetrics scrapes a page.
 func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
 	const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 	page, err := get(ctx, address, accept, "")
-	switch {
-	case errors.Is(err, errTooLarge):
-		return nil, fmt.Errorf("--metrics: %w; save the part that matters to a file and name that", err)
-	case err != nil:
-		return nil, fmt.Errorf("--metrics: %w; name the page that Prometheus scrapes, such as http://localhost:9464/metrics", err)
+	if is[statusError](err) || is[*url.Error](err) {
+		err = fmt.Errorf("%w; name the page that Prometheus scrapes, such as http://localhost:9464/metrics", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--metrics: %w", err)
 	}
 	return page, nil
 }
-
-var errTooLarge = fmt.Errorf("the response is larger than %d MB", maxPage>>20)
 
 // statusError is a response with another status than 200.
 type statusError struct {
@@ -129,14 +124,7 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, statusError{fmt.Sprintf("%s: %s", request.URL.Redacted(), response.Status), response.StatusCode}
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", request.URL.Redacted(), err)
-	case len(body) > maxPage:
-		return nil, fmt.Errorf("%s: %w", request.URL.Redacted(), errTooLarge)
-	}
-	return body, nil
+	return userfile.ReadFrom(response.Body, request.URL.Redacted(), userfile.PageLimit)
 }
 
 // prometheusToken is the environment variable with the bearer token for a Prometheus.

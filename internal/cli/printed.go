@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -25,24 +23,12 @@ func printedFiles() []printedFile {
 
 const telemetryPath = "observability/telemetry.json"
 
-// AskService runs a command of the service in dir with the go tool and returns
-// what it printed.
-func AskService(ctx context.Context, dir, binary, verb string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/"+binary, verb)
-	var stdout, stderr bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("go run ./cmd/%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	return stdout.Bytes(), nil
-}
-
 // keepPrinted puts what the service printed last in the place of what rendering
 // gives, which knows only the routes and metrics of a new service.
 func keepPrinted(tree templates.Tree, dir string) (templates.Tree, error) {
 	last := map[string][]byte{}
 	for _, f := range printedFiles() {
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.path)))
+		data, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(f.path)), userfile.LargeLimit)
 		if err == nil {
 			last[f.path] = data
 		}
@@ -65,8 +51,9 @@ func replaceData(tree templates.Tree, data map[string][]byte) (templates.Tree, e
 // plan that writes them.
 func (g *globals) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
 	now := map[string][]byte{}
+	ask := asking(g.Ask, t.Dir, t.Service.Binary()) // with the files brought up to date
 	for _, f := range printedFiles() {
-		data, err := g.Ask(ctx, t.Dir, t.Service.Binary(), f.verb)
+		data, err := ask(ctx, f.verb)
 		if err != nil {
 			return workspace.Plan{}, fmt.Errorf("%s was not printed again: %w\nmend the service and run scaffold generate once more", f.path, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -88,7 +89,7 @@ func checkoutOf(source string) string {
 
 // holdsRuntime says whether the folder is that of the runtime module.
 func holdsRuntime(dir string) bool {
-	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	data, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
 	return err == nil && modfile.ModulePath(data) == runtimeImport()
 }
 
@@ -96,14 +97,14 @@ func holdsRuntime(dir string) bool {
 // runtime by, or "".
 func replacedRuntime(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
-	data, err := os.ReadFile(name)
+	data, err := userfile.Read(name, userfile.Limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	file, err := modfile.Parse(name, data, nil)
+	file, err := parseModule(name, data)
 	if err != nil {
 		return "", err
 	}
@@ -113,6 +114,26 @@ func replacedRuntime(dir string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// parseModule reads a go.mod. The errors of modfile quote the file, which may be
+// any, so that one without a module line is not parsed.
+func parseModule(name string, src []byte) (*modfile.File, error) {
+	if modfile.ModulePath(src) == "" {
+		return nil, fmt.Errorf("%s: %s", filepath.ToSlash(name), userfile.Unmarked("module"))
+	}
+	return modfile.Parse(name, src, nil)
+}
+
+// readableModule says what is wrong with the go.mod of the program in dir, which
+// the go tool would quote.
+func readableModule(dir string) error {
+	module, err := moduleFolder(dir)
+	if err != nil {
+		return nil //nolint:nilerr // the go tool says so
+	}
+	_, err = readModule(module)
+	return err
 }
 
 // relative is the way from one folder to another, with forward slashes and as

@@ -23,6 +23,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// The go tool starts this binary in the place of scaffold, see cli.AskService.
+	if len(os.Args) > 1 && os.Args[1] == "run-verbs" {
+		os.Exit(cli.Main(context.Background(), os.Args[1:], testFactory()))
+	}
 	testscript.Main(m, map[string]func(){
 		"scaffold": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], testFactory())) },
 	})
@@ -72,6 +76,8 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 //	status N command ...   run the command, which must exit with N
 //	grafana [uid=state]    start a Grafana, see grafanaServer
 //	ruler [key=value ...]  start a Mimir's ruler, see rulerServer
+//	large file bytes       make a large file, or fill one up
+//	secrets command ...    run the command on links to secrets, see secrets
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -86,7 +92,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			return goEnvironment(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "tree": listTree, "grafana": grafanaServer, "ruler": rulerServer, "large": large, "secrets": secrets},
 	})
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -29,6 +31,9 @@ type Target struct {
 	AtRoot  *AtRoot // nil when the service is its repository
 	// CodeChanges are changes of the spec that the service's code does not follow.
 	CodeChanges diagnostic.List
+	// Ask gives what a command of the service prints, such as telemetry. The first
+	// call builds the service. Nil leaves out what needs a service that builds.
+	Ask func(ctx context.Context, verb string) ([]byte, error)
 }
 
 // serviceFlags are the flags of commands that work on an existing service.
@@ -71,7 +76,7 @@ func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, er
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
 	name := filepath.Join(dir, spec.FileName)
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.Limit)
 	if err != nil {
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
@@ -96,7 +101,7 @@ func loadDefaults(name string) (spec.Defaults, error) {
 	if name == "" {
 		return spec.Defaults{}, nil
 	}
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.Limit)
 	if err != nil {
 		return spec.Defaults{}, err
 	}
@@ -136,7 +141,11 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 			return Target{}, err
 		}
 	}
-	t, err := g.plan(w, Target{Dir: dir, Service: s}, defaults, src, flags.runtime)
+	t := Target{Dir: dir, Service: s}
+	if g.Ask != nil {
+		t.Ask = asking(g.Ask, dir, s.Binary())
+	}
+	t, err = g.plan(w, t, defaults, src, flags.runtime)
 	if err != nil {
 		return Target{}, err
 	}

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -68,7 +67,7 @@ type objectives struct {
 func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 	return objectives{slo.Imported{Spec: own}, func(path, message string) diagnostic.Problem {
 		p := diagnostic.Problem{File: name, Path: path, Message: message}
-		if doc, err := yamldoc.Parse(name, src); err == nil {
+		if doc, err := yamldoc.Parse(name, src, "apiVersion: scaffold", "slos:"); err == nil {
 			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
 			p.Line, p.Column = doc.Place(path, 0)
 			// YAML has more line ends than this; a problem without its line is no worse.
@@ -125,15 +124,11 @@ func (g *globals) checkAgainst(ctx context.Context, source string, in objectives
 	return s.checkMetrics(in.Spec, in.problem)
 }
 
-// maxObjectives bounds a file of objectives: no other is larger, and a path such as
-// /dev/zero must not fill the memory.
-const maxObjectives = 1 << 20 // bytes
-
 // readInput reads a file, standard input for -, or the spec of the service in a
 // folder.
 func (g *globals) readInput(file string) (name string, src []byte, err error) {
 	if file == "-" {
-		src, err = readAtMost(g.Streams.In, "standard input", maxObjectives)
+		src, err = userfile.ReadFrom(g.Streams.In, "standard input", userfile.Limit)
 		return "standard input", src, err
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
@@ -142,35 +137,6 @@ func (g *globals) readInput(file string) (name string, src []byte, err error) {
 		}
 		file = filepath.Join(file, spec.FileName)
 	}
-	src, err = readRegular(file, maxObjectives)
+	src, err = userfile.Read(file, userfile.Limit)
 	return filepath.ToSlash(file), src, err
-}
-
-// readRegular reads a regular file of limited size.
-func readRegular(file string, limit int64) (src []byte, err error) {
-	// Before it is opened: opening a pipe waits for a writer.
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file; name one, or write - for standard input", filepath.ToSlash(file))
-	}
-	opened, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, opened.Close()) }()
-	return readAtMost(opened, filepath.ToSlash(file), limit)
-}
-
-func readAtMost(from io.Reader, name string, limit int64) ([]byte, error) {
-	src, err := io.ReadAll(io.LimitReader(from, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if int64(len(src)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d MiB; split it", name, limit>>20)
-	}
-	return src, nil
 }

@@ -3,13 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/push/mimir"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // readRuleGroups reads every group of the files and folders, and reports all of
@@ -45,7 +45,7 @@ func readRuleGroups(paths []string, namespace string) ([]pushedGroup, error) {
 }
 
 func readRuleFile(file, namespace string) ([]pushedGroup, error) {
-	src, err := os.ReadFile(file)
+	src, err := userfile.Read(file, userfile.LargeLimit)
 	if err != nil {
 		return nil, err
 	}

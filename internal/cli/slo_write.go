@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -78,7 +79,7 @@ func keepBody(root *os.Root, f slo.File) ([]byte, error) {
 	if !strings.HasPrefix(f.Name, runbookFolder+"/") {
 		return f.Data, nil
 	}
-	old, err := root.ReadFile(f.Name)
+	old, err := userfile.ReadFS(root.FS(), f.Name, userfile.Limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.Data, nil
 	}

@@ -8,13 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/verify"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -28,7 +30,9 @@ type verifyOptions struct {
 	junit    string
 	markdown string
 	env      []string
+	only     []string
 	maxCost  float64
+	quick    bool
 	progress bool
 }
 
@@ -45,9 +49,14 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			"A service that was not generated needs --package, and --slo for the alerts: any\n" +
 			"program on runtime.Main will do. What the objectives compile to stands in for\n" +
 			"rules that do not lie in its folder.\n\n" +
-			"Exits with 3 when a proof fails. Nothing but this machine is talked to, and no\n" +
-			"process or file is left behind.",
-		Example: "  scaffold verify\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
+			"With --only the checks of other sections are skipped, and what only they need is not\n" +
+			"run. With --quick these are skipped: scrape intervals other than the declared one, and\n" +
+			"of the alert simulation all but shares of bad events, little traffic and a healthy\n" +
+			"week. The report lists what was skipped.\n\n" +
+			"Exits with 3 when a proof fails. After an interrupt the report lists what was judged\n" +
+			"before, the rest as not run, and the exit code is 1; a second interrupt does not wait\n" +
+			"for that. Nothing but this machine is talked to, and no process or file is left behind.",
+		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only boards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -65,7 +74,10 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
 	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
-	flags.BoolVar(&o.progress, "progress", false, "say what goes on in lines of their own on standard error, also without a terminal")
+	flags.StringArrayVar(&o.only, "only", nil, "section to run: "+strings.Join(verify.Sections(), ", ")+"; repeatable (default: all)")
+	offer(cmd, "only", verify.Sections())
+	flags.BoolVar(&o.quick, "quick", false, "skip most of the alert simulation, for fast feedback")
+	flags.BoolVar(&o.progress, "progress", false, "log progress to standard error, a line for each step")
 	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples a second that the rules of one objective may read (default 200 on 180 counters)")
 	return cmd
 }
@@ -75,6 +87,11 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	for _, v := range o.env {
 		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
 			return usage(cmd, "--env %q: write NAME=value", v)
+		}
+	}
+	for _, section := range o.only {
+		if !slices.Contains(verify.Sections(), section) {
+			return usage(cmd, "--only: there is no section %q%s; write one of %s", section, diagnostic.DidYouMean(section, verify.Sections()), strings.Join(verify.Sections(), ", "))
 		}
 	}
 	if o.maxCost < 0 {
@@ -97,25 +114,23 @@ type FailedProofError struct{ Failures int }
 
 func (e *FailedProofError) Error() string { return plural(e.Failures, "proof") + " failed" }
 
-// gcPercent collects garbage less often: a sixth of the CPU time of verify is
-// collection otherwise, of a heap of 100 MB.
-const gcPercent = 400
-
 func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
-	if g.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	}
 	subject, err := o.subject()
 	if err != nil {
+		return err
+	}
+	if err := readableModule(subject.Dir); err != nil {
 		return err
 	}
 	progress := &progress{g: g, lines: o.progress}
 	if subject.Drill != nil {
 		subject.Drill.MaxCost = o.maxCost
 	}
-	report, err := verify.Run(ctx, subject, verify.Options{Env: o.env, Progress: progress.show})
+	report, err := verify.Run(ctx, subject, verify.Options{
+		Env: o.env, Only: o.only, Quick: o.quick, Progress: progress.show, Simulating: progress.simulating,
+	})
 	progress.clear()
-	if err != nil {
+	if err != nil && !report.Interrupted {
 		return err
 	}
 	if err := o.write(report); err != nil {
@@ -125,6 +140,9 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 		if err := report.WriteText(g.Streams.Out, g.paintStatus); err != nil {
 			return err
 		}
+	}
+	if err != nil {
+		return err // an interrupt
 	}
 	if n := report.Failures(); n > 0 {
 		return &FailedProofError{n}
@@ -203,9 +221,9 @@ func (o verifyOptions) foreignSubject() (verify.Subject, error) {
 // compileFile compiles objectives from a file that is named as seen from here or
 // from the folder of the service.
 func compileFile(name, dir string) (slo.Rules, error) {
-	src, err := os.ReadFile(name)
+	src, err := userfile.Read(name, userfile.Limit)
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
-		if below, belowErr := os.ReadFile(filepath.Join(dir, name)); belowErr == nil {
+		if below, belowErr := userfile.Read(filepath.Join(dir, name), userfile.Limit); belowErr == nil {
 			src, err = below, nil
 		}
 	}
@@ -222,7 +240,7 @@ func compileFile(name, dir string) (slo.Rules, error) {
 // declaredRoutes are the routes that the service printed last: the shape of the
 // drill's traffic.
 func declaredRoutes(dir string) []string {
-	src, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(telemetryPath)))
+	src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(telemetryPath)), userfile.LargeLimit)
 	if err != nil {
 		return nil
 	}
@@ -237,29 +255,55 @@ func (g *globals) paintStatus(s report.Status, text string) string {
 	switch s {
 	case report.Holds:
 		return g.paint(green, text)
-	case report.Foreign:
+	case report.Foreign, report.Skipped:
 		return g.paint(yellow, text)
 	}
 	return g.paint(red, text)
 }
 
 // progress is what a run is about: one line of a terminal that is written over, or
-// lines for a log.
+// lines for a log. The alerts are simulated in parallel with everything else.
 type progress struct {
 	g     *globals
 	lines bool
-	mu    sync.Mutex
+
+	mu               sync.Mutex
+	step, simulation string
 }
 
+// show says what goes on with the running service.
 func (p *progress) show(what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.step = what
+	p.print(what)
+}
+
+// simulating says which of how many alert simulations begins.
+func (p *progress) simulating(number, count int, what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.simulation = fmt.Sprintf("simulating alerts %d of %d: %s", number, count, what)
+	p.print(p.simulation)
+}
+
+func (p *progress) print(news string) {
 	switch {
 	case p.lines:
-		p.g.warnf("  %s\n", what)
+		p.g.warnf("  %s\n", news)
 	case p.onTerminal():
-		p.g.warnf("\r\x1b[K  %s …", what)
+		both := slices.DeleteFunc([]string{p.step, p.simulation}, func(s string) bool { return s == "" })
+		p.g.warnf("\r\x1b[K  %s …", shorten(strings.Join(both, "; "), lineWidth))
 	}
+}
+
+// lineWidth is the width of a narrow terminal: a longer line would wrap, and its
+// first part would stay.
+const lineWidth = 76
+
+func shorten(text string, width int) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), width)])
 }
 
 func (p *progress) clear() {

@@ -15,7 +15,7 @@ const FileName = ".scaffold-lint.yaml"
 
 // ParseExclusions reads a file of exclusions. Known are the rules that there are.
 func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, error) {
-	doc, err := yamldoc.Parse(name, src)
+	doc, err := yamldoc.Parse(name, src, "exclusions:")
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,10 @@ package push
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // Token reads the token out of the file, or out of the variable when no file is
@@ -12,7 +13,7 @@ import (
 func Token(getenv func(string) string, variable, file string) (string, error) {
 	source, token := variable, getenv(variable)
 	if file != "" {
-		src, err := os.ReadFile(file)
+		src, err := userfile.Read(file, userfile.Limit)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}

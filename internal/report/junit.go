@@ -77,7 +77,7 @@ func (s *junitSuite) add(p Proof) {
 			detail = where + ": " + detail
 		}
 		c.Failure = &junitMessage{string(p.Status) + ": " + head, detail}
-	case p.Status == Foreign:
+	case p.Status == Foreign, p.Status == Skipped:
 		s.Skipped++
 		c.Skipped = &junitMessage{Message: head}
 	default:

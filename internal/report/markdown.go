@@ -14,7 +14,7 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	p.printf("## %s: %s\n\n| section | | holds | of | not looked at |\n|---|---|---:|---:|---:|\n", prose(r.Service), r.verdict())
 	for _, section := range r.Sections() {
 		t := r.tally(section)
-		p.printf("| %s | %s | %d | %d | %d |\n", prose(section), t.status(), t.holds, t.all-t.foreign, t.foreign)
+		p.printf("| %s | %s | %d | %d | %d |\n", prose(section), t.status(), t.holds, t.looked(), t.foreign+t.skipped)
 	}
 	for _, part := range []struct {
 		title string
@@ -22,6 +22,7 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	}{
 		{"What fails", Proof.Failed},
 		{"What was not looked at", foreign},
+		{"Skipped", r.skippedAlone},
 	} {
 		first := true
 		for _, one := range r.Proofs {

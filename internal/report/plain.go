@@ -56,20 +56,51 @@ func short(seconds float64) string {
 
 // verdict is the report in one clause.
 func (r Report) verdict() string {
+	quick := ""
+	if r.Quick {
+		quick = " (quick run)"
+	}
+	if r.Interrupted {
+		passed, failed := 0, 0
+		for _, p := range r.Proofs {
+			switch p.Status {
+			case Holds:
+				passed++
+			case Fails:
+				failed++
+			}
+		}
+		return fmt.Sprintf("interrupted after %s, %d failed", plural(passed+failed, "check", "checks"), failed) + quick
+	}
+	return r.completed() + quick
+}
+
+// completed is the verdict on a run that was not interrupted.
+func (r Report) completed() string {
 	if n := r.Failures(); n > 0 {
 		return fmt.Sprintf("%d of %s", n, plural(len(r.Proofs), "proof fails", "proofs fail"))
 	}
-	unseen := 0
+	unseen, skipped := 0, 0
 	for _, p := range r.Proofs {
 		if foreign(p) {
 			unseen++
 		}
+		if p.Status == Skipped {
+			skipped++
+		}
+	}
+	looked := plural(len(r.Proofs)-unseen-skipped, "proof holds", "proofs hold")
+	if unseen > 0 {
+		looked += fmt.Sprintf(", %d not looked at", unseen)
+	}
+	if skipped > 0 {
+		looked += fmt.Sprintf(", %d skipped", skipped)
 	}
 	switch {
-	case len(r.Proofs) == unseen:
+	case len(r.Proofs) == unseen+skipped:
 		return "nothing was proven"
-	case unseen > 0:
-		return fmt.Sprintf("%s, %d not looked at", plural(len(r.Proofs)-unseen, "proof holds", "proofs hold"), unseen)
+	case unseen+skipped > 0:
+		return looked
 	}
 	if len(r.Proofs) == 1 {
 		return "1 proof holds"
@@ -86,8 +117,20 @@ func plural(n int, one, many string) string {
 
 func foreign(p Proof) bool { return p.Status == Foreign }
 
+// skippedAlone says whether a proof was skipped in a section that was not: a whole
+// section is listed already.
+func (r Report) skippedAlone(p Proof) bool {
+	return p.Status == Skipped && r.tally(p.Section).status() != Skipped
+}
+
 // tally counts the proofs of one section.
-type tally struct{ holds, foreign, all int }
+type tally struct {
+	holds, foreign, skipped, all int
+	notRun                       int // because of an interrupt
+}
+
+// looked is how many were not left out.
+func (t tally) looked() int { return t.all - t.foreign - t.skipped }
 
 func (r Report) tally(section string) tally {
 	var t tally
@@ -98,6 +141,12 @@ func (r Report) tally(section string) tally {
 			t.holds++
 		case Foreign:
 			t.foreign++
+		case Skipped:
+			t.skipped++
+		case NotRun:
+			if r.Interrupted {
+				t.notRun++
+			}
 		}
 	}
 	return t
@@ -105,8 +154,12 @@ func (r Report) tally(section string) tally {
 
 func (t tally) status() Status {
 	switch {
-	case t.holds+t.foreign < t.all:
+	case t.holds+t.notRun < t.looked():
 		return Fails
+	case t.notRun > 0:
+		return NotRun
+	case t.skipped == t.all:
+		return Skipped
 	case t.holds == 0:
 		return Foreign
 	}

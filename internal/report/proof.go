@@ -22,6 +22,8 @@ const (
 	Fails   Status = "fails"
 	NotRun  Status = "not run"
 	Foreign Status = "foreign"
+	// Skipped was not asked for.
+	Skipped Status = "skipped"
 )
 
 // Proof is one claim and what became of it.
@@ -84,6 +86,11 @@ type Report struct {
 	Proofs  []Proof `json:"proofs"`
 	Drill   []Row   `json:"drill,omitempty"`
 	Cost    *Cost   `json:"cost,omitempty"`
+	// Quick says that a part was left out on purpose, which is listed as skipped.
+	Quick bool `json:"quick,omitempty"`
+	// Interrupted says that the run was stopped; what it did not get to is listed
+	// as not run.
+	Interrupted bool `json:"interrupted,omitempty"`
 	// Seconds is how long the run took, without building the service.
 	Seconds float64 `json:"seconds"`
 }
@@ -125,13 +132,21 @@ func (r Report) Of(section string) []Proof {
 type Book struct {
 	mu     sync.Mutex
 	report Report
+	accept func(Proof) bool // nil accepts all
 }
+
+// Accept makes the book drop proofs that the function does not accept.
+func (b *Book) Accept(accept func(Proof) bool) { b.accept = accept }
 
 // Add writes proofs down.
 func (b *Book) Add(proofs ...Proof) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.report.Proofs = append(b.report.Proofs, proofs...)
+	for _, p := range proofs {
+		if b.accept == nil || b.accept(p) {
+			b.report.Proofs = append(b.report.Proofs, p)
+		}
+	}
 }
 
 // Holdf writes down a claim that holds.
@@ -163,9 +178,13 @@ func (b *Book) Report(service string, took time.Duration) Report {
 	return out
 }
 
-// SetDrill adds the timetable of the alerts and what the rules cost.
+// SetDrill adds the timetable of the alerts and what the rules cost, if that was
+// measured.
 func (b *Book) SetDrill(rows []Row, cost Cost) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.report.Drill, b.report.Cost = rows, &cost
+	b.report.Drill = rows
+	if cost.Series > 0 {
+		b.report.Cost = &cost
+	}
 }

@@ -44,6 +44,25 @@ func sample() report.Report {
 	return b.Report("orders", 51149*time.Millisecond)
 }
 
+// selected is a quick run of some sections.
+func selected() report.Report {
+	return report.Report{Service: "orders", Quick: true, Seconds: 9.5, Proofs: []report.Proof{
+		{Section: "drill", Claim: "a healthy week is silent", Status: report.Holds, Detail: "no alert fired"},
+		{Section: "drill", Claim: "what a quick run leaves out", Status: report.Skipped, Detail: "lost instances"},
+		{Section: "boards", Claim: "every check of boards", Status: report.Skipped, Detail: "not selected with --only"},
+	}}
+}
+
+// interrupted is a run that was stopped.
+func interrupted() report.Report {
+	return report.Report{Service: "orders", Interrupted: true, Seconds: 9.5, Proofs: []report.Proof{
+		{Section: "service", Claim: "it starts and becomes ready", Status: report.Holds, Detail: "started"},
+		{Section: "traffic", Claim: "GET /v1/orders succeeds", Status: report.Fails, Detail: "status 500"},
+		{Section: "service", Claim: "the remaining checks of service", Status: report.NotRun, Detail: "the run was interrupted"},
+		{Section: "boards", Claim: "the remaining checks of boards", Status: report.NotRun, Detail: "the run was interrupted"},
+	}}
+}
+
 func fires(after, resolves float64) report.Moment {
 	return report.Moment{Fires: true, After: after, Resolves: resolves}
 }
@@ -54,7 +73,7 @@ func TestReportsAreWrittenAsTheyWereReviewed(t *testing.T) {
 	t.Parallel()
 	holding := sample()
 	holding.Proofs, holding.Drill = holding.Proofs[:1], holding.Drill[:3]
-	for name, r := range map[string]report.Report{"fails": sample(), "holds": holding} {
+	for name, r := range map[string]report.Report{"fails": sample(), "holds": holding, "selected": selected(), "interrupted": interrupted()} {
 		for ending, write := range map[string]func(io.Writer) error{
 			".txt": func(w io.Writer) error { return r.WriteText(w, unpainted) },
 			".md":  r.WriteMarkdown,

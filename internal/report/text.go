@@ -14,13 +14,20 @@ func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error 
 	p := printer{w: w}
 	for _, section := range r.Sections() {
 		t := r.tally(section)
+		if t.status() == Skipped {
+			p.printf("%-12s %s  %s\n", oneLine(section), paint(Skipped, string(Skipped)), oneLine(r.Of(section)[0].Detail))
+			continue
+		}
 		note := ""
 		if t.foreign > 0 {
 			note = fmt.Sprintf(", %d not looked at", t.foreign)
 		}
-		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), t.holds, t.all-t.foreign, note)
+		if t.skipped > 0 {
+			note += fmt.Sprintf(", %d skipped", t.skipped)
+		}
+		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), t.holds, t.looked(), note)
 	}
-	for _, wants := range []func(Proof) bool{foreign, Proof.Failed} { // what matters stands last
+	for _, wants := range []func(Proof) bool{foreign, r.skippedAlone, Proof.Failed} { // what matters stands last
 		for _, section := range r.Sections() {
 			for _, one := range r.Of(section) {
 				if wants(one) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,11 +115,11 @@ func TestInterrupts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
-	for _, at := range []string{"asking the service", "starting the service", "driving every route"} {
+	for _, at := range []string{"asking the service", "starting the service", "driving every route", "stopping the service"} {
 		t.Run(at, func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			ctx, interrupt := context.WithCancelCause(t.Context())
-			_, err := Run(ctx, Subject{Dir: ".", Package: "./testdata/fake"}, Options{Env: []string{"FAKE=well"}, Progress: func(what string) {
+			partial, err := Run(ctx, Subject{Dir: ".", Package: "./testdata/fake"}, Options{Env: []string{"FAKE=well"}, TrailWithin: time.Second, Progress: func(what string) {
 				if strings.HasPrefix(what, at) {
 					interrupt(errors.New("Ctrl-C"))
 				}
@@ -126,7 +127,70 @@ func TestInterrupts(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "interrupted: Ctrl-C") {
 				t.Errorf("got %v", err)
 			}
+			if _, ok := errors.AsType[*InterruptedError](err); !ok || !partial.Interrupted {
+				t.Errorf("the report does not say that it is partial: %T", err)
+			}
+			var notRun []string
+			for _, p := range partial.Proofs {
+				switch p.Status {
+				case report.Fails:
+					if at != "stopping the service" { // what the fake lacks was judged before
+						t.Errorf("%s: %s: %s", p.Section, p.Claim, p.Detail)
+					}
+				case report.NotRun:
+					notRun = append(notRun, p.Section)
+				}
+			}
+			if !slices.Contains(notRun, sectionService) || at != "stopping the service" && !slices.Contains(notRun, sectionBoards) {
+				t.Errorf("reported as not run: %q", notRun)
+			}
+			if slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Claim == "it stops when it is told to" }) {
+				t.Error("what happened after the interrupt was judged")
+			}
+			if started := at == "driving every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Status == report.Holds }) {
+				t.Errorf("what was judged before: %+v", partial.Proofs)
+			}
 			nothingLeft(t)
+		})
+	}
+}
+
+// What is not selected is not run, and the report says so.
+func TestOnlySelectedSectionsRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs a service")
+	}
+	for _, tc := range []struct {
+		only  string
+		steps []string
+	}{
+		{"service", []string{"starting the service", "looking whose metrics these are", "stopping the service"}},
+		{"one request", []string{"starting the service", "looking whose metrics these are", "following one request through every signal", "stopping the service"}},
+		{"drill", nil},
+	} {
+		t.Run(tc.only, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			var steps []string
+			partial, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/fake"}, Options{
+				Env: []string{"FAKE=well"}, Only: []string{tc.only}, TrailWithin: time.Second, Progress: func(what string) {
+					if what != "building ./testdata/fake" && what != "asking the service what it declares" {
+						steps = append(steps, what)
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(steps, tc.steps) {
+				t.Errorf("got  %q\nwant %q", steps, tc.steps)
+			}
+			for _, section := range Sections() {
+				all := partial.Of(section)
+				skipped := len(all) == 1 && all[0].Status == report.Skipped
+				if len(all) == 0 || skipped == (section == tc.only) {
+					t.Errorf("%s: %+v", section, all)
+				}
+			}
 		})
 	}
 }

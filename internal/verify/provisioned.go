@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -31,7 +32,10 @@ func (s *session) scrapeInterval() {
 			ScrapeInterval model.Duration `yaml:"scrape_interval"`
 		} `yaml:"scrape_configs"`
 	}
-	err := yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
+	err := yamldoc.Expect(s.subject.Provisioned.Prometheus, "scrape_configs:", "global:")
+	if err == nil {
+		err = yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
+	}
 	var jobs []string
 	for _, job := range config.Scrapes {
 		jobs = append(jobs, job.JobName)
@@ -94,7 +98,11 @@ func (s *session) datasources(ctx context.Context) {
 	var file struct {
 		Datasources []datasource `yaml:"datasources"`
 	}
-	if err := yaml.Unmarshal(s.subject.Provisioned.Datasources, &file); err != nil {
+	err := yamldoc.Expect(s.subject.Provisioned.Datasources, "datasources:")
+	if err == nil {
+		err = yaml.Unmarshal(s.subject.Provisioned.Datasources, &file)
+	}
+	if err != nil {
 		s.way("data sources", "", err)
 		return
 	}

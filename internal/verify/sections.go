@@ -1,12 +1,75 @@
 package verify
 
+import (
+	"slices"
+
+	"github.com/observability-first/scaffold/internal/promsim/alertsim"
+	"github.com/observability-first/scaffold/internal/report"
+)
+
 // Sections of the report, in the order in which they are proven.
 const (
 	sectionService    = "service"
 	sectionTraffic    = "traffic"
+	sectionTrail      = "one request"
+	sectionDependency = "dependency"
 	sectionRules      = "rules"
 	sectionBoards     = "boards"
-	sectionTrail      = "one request"
 	sectionLinks      = "links"
-	sectionDependency = "dependency"
 )
+
+// Sections lists the sections of a report.
+func Sections() []string {
+	return []string{sectionService, sectionTraffic, sectionTrail, sectionDependency, sectionRules, sectionBoards, sectionLinks, alertsim.Section}
+}
+
+// selected says whether the section was asked for.
+func (s *session) selected(section string) bool {
+	return len(s.options.Only) == 0 || slices.Contains(s.options.Only, section)
+}
+
+// anyOf says whether one of the sections was asked for.
+func (s *session) anyOf(sections ...string) bool { return slices.ContainsFunc(sections, s.selected) }
+
+// needsService says whether a section was asked for that looks at the running service.
+func (s *session) needsService() bool {
+	return s.anyOf(slices.DeleteFunc(Sections(), func(section string) bool { return section == alertsim.Section })...)
+}
+
+// skipped are the sections that were not asked for, and what a quick run leaves out.
+func (s *session) skipped() []report.Proof {
+	var out []report.Proof
+	for _, section := range Sections() {
+		if !s.selected(section) {
+			out = append(out, report.Proof{Section: section, Claim: "every check of " + section, Status: report.Skipped, Detail: "not selected with --only"})
+		}
+	}
+	if s.options.Quick && s.selected(alertsim.Section) && s.subject.Drill != nil {
+		out = append(out, report.Proof{Section: alertsim.Section, Claim: "what a quick run leaves out", Status: report.Skipped, Detail: LeftOut})
+	}
+	return out
+}
+
+// LeftOut says what a quick run leaves out.
+const LeftOut = "scrape intervals other than the declared one, and of the alert simulation all but shares of bad events, little traffic and a healthy week: lost instances, tickets, " +
+	"repeated pages, new services and instances, an idle night, budgets, and the cost of the rules"
+
+// finish marks sections whose checks have all run.
+func (s *session) finish(sections ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished = append(s.finished, sections...)
+}
+
+// notRun are the checks that an interrupted run did not get to.
+func (s *session) notRun() []report.Proof {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []report.Proof
+	for _, section := range Sections() {
+		if s.selected(section) && !slices.Contains(s.finished, section) {
+			out = append(out, report.Proof{Section: section, Claim: "the remaining checks of " + section, Status: report.NotRun, Detail: "the run was interrupted"})
+		}
+	}
+	return out
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -178,7 +179,7 @@ func (l *loader) one(name string, take func(name string, data []byte) error) {
 }
 
 func (l *loader) read(path string, take func(name string, data []byte) error) {
-	data, err := os.ReadFile(path)
+	data, err := userfile.Read(path, limitOf(path))
 	if err == nil {
 		name, nameErr := filepath.Rel(l.dir, path)
 		err = errors.Join(nameErr, take(filepath.ToSlash(name), data))
@@ -186,4 +187,12 @@ func (l *loader) read(path string, take func(name string, data []byte) error) {
 	if err != nil {
 		l.wrong(err)
 	}
+}
+
+// limitOf is larger for files that programs write.
+func limitOf(path string) int64 {
+	if strings.HasSuffix(path, ".http") || strings.HasSuffix(path, ".md") {
+		return userfile.Limit
+	}
+	return userfile.LargeLimit
 }

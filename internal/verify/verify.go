@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
@@ -54,8 +55,14 @@ type Options struct {
 	// Env holds further variables for the service, as NAME=value, and BuildFlags
 	// further flags of go build.
 	Env, BuildFlags []string
+	// Only names the sections of [Sections] to run; empty runs all.
+	Only []string
+	// Quick leaves out what [LeftOut] says.
+	Quick bool
 	// Progress is told what goes on; nil tells nobody.
 	Progress func(what string)
+	// Simulating is told which of how many alert simulations begins; nil tells nobody.
+	Simulating func(number, count int, what string)
 	// StartWithin and StopWithin are how long the service may take to start and
 	// to stop, TrailWithin how long a request is looked for that every signal
 	// tells of; 0 means 60, 30 and 20 s.
@@ -68,36 +75,67 @@ type Options struct {
 
 // Run proves a service. The error is for what kept it from looking: a service
 // that does not build, a machine without what its stores need, an interrupt. What
-// is wrong with the service is in the report. Run leaves no process and no file
-// behind.
+// is wrong with the service is in the report. With an [InterruptedError] the report
+// holds what was judged before. Run leaves no process and no file behind.
 func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err error) {
 	s, err := newSession(subject, o)
 	if err != nil {
 		return report.Report{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
-	if err := s.build(ctx); err != nil {
-		return report.Report{}, interrupted(ctx, err)
-	}
-	if err := s.describe(ctx); err != nil {
-		return report.Report{}, interrupted(ctx, err)
-	}
+	// What fails after an interrupt fails because of it.
+	s.book.Accept(func(p report.Proof) bool { return ctx.Err() == nil && s.selected(p.Section) })
 	began := time.Now()
-	rehearsed := make(chan error, 1)
-	go func() { rehearsed <- s.rehearse(ctx) }()
-	err = s.live(ctx)
-	err = errors.Join(err, <-rehearsed)
-	s.book.Add(s.drilled...) // last, however long it took
-	return s.book.Report(s.subject.Service, time.Since(began)), interrupted(ctx, err)
+	if err = s.build(ctx); err == nil {
+		err = s.describe(ctx)
+	}
+	if err == nil {
+		began = time.Now()
+		err = s.run(ctx)
+	}
+	if ctx.Err() == nil && err != nil {
+		return report.Report{}, err
+	}
+	made := s.book.Report(s.subject.Service, time.Since(began))
+	made.Quick = o.Quick
+	made.Proofs = append(made.Proofs, s.drilled...) // last, however long it took
+	if ctx.Err() != nil {
+		made.Interrupted = true
+		made.Proofs = append(made.Proofs, s.notRun()...)
+	}
+	made.Proofs = append(made.Proofs, s.skipped()...)
+	return made, interrupted(ctx, err)
 }
 
-// interrupted says so where that is why something ended with an error.
+// run makes the proofs that need a running service, and beside them those that do not.
+func (s *session) run(ctx context.Context) error {
+	rehearsed := make(chan error, 1)
+	go func() { rehearsed <- s.rehearse(ctx) }()
+	var err error
+	if s.needsService() {
+		err = s.live(ctx)
+		if err == nil && ctx.Err() == nil {
+			s.finish(sectionService)
+		}
+	}
+	return errors.Join(err, <-rehearsed)
+}
+
+// interrupted says so where that is why something ended.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	return &InterruptedError{context.Cause(ctx)}
 }
+
+// InterruptedError says that the run was stopped before its end.
+type InterruptedError struct{ Cause error }
+
+func (e *InterruptedError) Error() string { return fmt.Sprintf("interrupted: %v", e.Cause) }
+
+// Unwrap gives the cause of the context.
+func (e *InterruptedError) Unwrap() error { return e.Cause }
 
 // newSession makes a session with a folder for its files.
 func newSession(subject Subject, o Options) (*session, error) {
@@ -129,6 +167,9 @@ type session struct {
 	driver       *driver
 	prober       *prober
 
+	mu       sync.Mutex
+	finished []string // sections whose checks have all run
+
 	seen    *metricstore.Store // holds the exemplars; nil for that of the watch
 	parsed  int                // uploads that were read
 	uploads []upload
@@ -153,14 +194,21 @@ func (s *session) live(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
+		// needed says whether a section was asked for that the step is a part of,
+		// or whose queries need the data that it makes.
+		needed   bool
+		finishes []string
 	}{
-		{"looking whose metrics these are", s.identity},
-		{"driving every route", s.traffic},
-		{"following one request through every signal", s.trail},
-		{"taking the database away", s.dependency},
-		{"asking every query", s.queries},
-		{"resolving links", s.links},
+		{"looking whose metrics these are", s.identity, true, nil},
+		{"driving every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionTraffic}},
+		{"following one request through every signal", s.trail, s.anyOf(sectionTrail, sectionRules, sectionBoards, sectionLinks), []string{sectionTrail}},
+		{"taking the database away", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionDependency}},
+		{"asking every query", s.queries, s.anyOf(sectionRules, sectionBoards, sectionLinks), []string{sectionRules, sectionBoards}},
+		{"resolving links", s.links, s.selected(sectionLinks), []string{sectionLinks}},
 	} {
+		if !step.needed {
+			continue
+		}
 		s.options.Progress(step.name)
 		err := step.run(ctx)
 		if trouble := s.watch.trouble(); trouble != nil && ctx.Err() == nil {
@@ -174,6 +222,9 @@ func (s *session) live(ctx context.Context) error {
 			cancel()
 			<-watched
 			return errors.Join(err, s.close())
+		}
+		if ctx.Err() == nil {
+			s.finish(step.finishes...)
 		}
 	}
 	cancel()
@@ -240,11 +291,17 @@ func (s *session) close() error {
 func (s *session) queries(ctx context.Context) error {
 	s.prober.to = s.watch.time()
 	s.kept()
-	s.rules(ctx)
-	s.scrapeInterval()
-	s.boards(ctx)
-	s.runbooks(ctx)
-	s.datasources(ctx)
+	if s.selected(sectionRules) {
+		s.rules(ctx)
+		s.scrapeInterval()
+		s.runbooks(ctx)
+	}
+	if s.selected(sectionBoards) {
+		s.boards(ctx)
+	}
+	if s.selected(sectionLinks) {
+		s.datasources(ctx)
+	}
 	return ctx.Err()
 }
 
@@ -255,42 +312,4 @@ func (s *session) kept() {
 		s.book.Failf(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
 			stats.Samples+stats.EvictedSamples, stats.Series, storeBytes>>20, stats.EvictedSamples)
 	}
-}
-
-// rehearse runs the drill beside the live proofs: it needs no service.
-func (s *session) rehearse(ctx context.Context) error {
-	if s.subject.Drill == nil {
-		s.drilled = append(s.drilled, report.Proof{Section: alertsim.Section, Claim: "alerts fire and resolve in time", Status: report.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
-		return nil
-	}
-	result, err := s.subject.Drill.Run(ctx)
-	if err != nil {
-		return err
-	}
-	s.drilled = result.Proofs
-	s.book.SetDrill(result.Rows, result.Cost)
-	return s.rehearseElsewhere(ctx)
-}
-
-// rehearseElsewhere rehearses what the objectives compile to at the other scrape
-// intervals: whoever changes the interval is to find the same alerts.
-func (s *session) rehearseElsewhere(ctx context.Context) error {
-	for _, interval := range alertsim.Intervals() {
-		if interval == s.subject.ScrapeInterval {
-			continue
-		}
-		d, err := s.subject.Drill.At(interval)
-		if err != nil {
-			return err
-		}
-		result, err := d.Timetable(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range result.Proofs {
-			p.Claim += fmt.Sprintf(", at scrapes of %s", interval)
-			s.drilled = append(s.drilled, p)
-		}
-	}
-	return nil
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // writers is how many files are written and synced at a time. Syncs that wait
-// together go to the disk in one commit of its journal, so that fifty files take
-// the time of a few; twice as many writers gain nothing more.
+// together go to the disk in one commit of its journal; twice as many writers gain
+// nothing more.
 const writers = 16
 
 // abreast gives each item to the task, several at a time, until one fails, and

@@ -120,7 +120,56 @@ func (t *transaction) stageAll(files []write, name func(string) string) error {
 		}
 		t.folders = append(t.folders, path.Dir(f.path))
 	}
-	return abreast(files, func(f write) error { return t.stage(f, name(f.path)) })
+	for _, f := range files {
+		if err := t.stage(f, name(f.path)); err != nil {
+			return err
+		}
+	}
+	return t.syncFiles(files)
+}
+
+// fewFiles is how many files are synced one by one: the request for the whole file
+// system waits for what other programs write.
+const fewFiles = 8
+
+// atOnce says whether so many files or folders are synced with one request.
+func atOnce(n int) bool { return syncsAtOnce && n > fewFiles }
+
+// syncFiles makes the content of staged files survive a power cut.
+func (t *transaction) syncFiles(files []write) error {
+	if atOnce(len(files)) {
+		return t.syncAll()
+	}
+	return abreast(files, func(f write) error {
+		if err := t.step("sync", f.path); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, cause(err))
+		}
+		// Windows syncs only what is open for writing.
+		file, err := t.w.root.OpenFile(filepath.FromSlash(t.staged[f.path]), os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", f.path, cause(err))
+		}
+		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, cause(err))
+		}
+		return nil
+	})
+}
+
+// syncAll makes everything below the service, names included, survive a power cut.
+func (t *transaction) syncAll() error {
+	if err := t.step("sync all", t.w.dir); err != nil {
+		return err
+	}
+	dir, err := t.w.root.Open(".")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(syncFileSystem(dir), dir.Close())
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", t.w.dir, err)
+	}
+	return nil
 }
 
 func (t *transaction) stage(f write, temporary string) error {
@@ -146,12 +195,6 @@ func (t *transaction) fill(file *os.File, f write) error {
 	if err == nil && f.was.exists {
 		// An existing file keeps its permissions, whatever the umask is now.
 		err = file.Chmod(f.was.mode&^0o111 | executable(f))
-	}
-	if err == nil {
-		err = t.step("sync", f.path)
-	}
-	if err == nil {
-		err = file.Sync()
 	}
 	return errors.Join(err, file.Close())
 }
@@ -268,6 +311,9 @@ func (t *transaction) syncFolders() error {
 	slices.Sort(t.folders)
 	below, above := slices.Compact(t.folders), t.above
 	t.folders, t.above = nil, nil
+	if atOnce(len(below)) {
+		return t.syncAll()
+	}
 	return errors.Join(
 		abreast(above, func(dir string) error { return t.syncFolder(dir, os.Open) }),
 		abreast(below, func(dir string) error { return t.syncFolder(filepath.FromSlash(dir), t.w.root.Open) }),

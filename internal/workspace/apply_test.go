@@ -104,7 +104,7 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 		}
 		err = w.Apply(t.Context(), p)
 		if err == nil {
-			if failAt < 20 {
+			if failAt < 15 {
 				t.Errorf("only %d steps were tried", failAt)
 			}
 			return

@@ -36,6 +36,9 @@ func (t *transaction) build(p Plan) error {
 	if err := t.stageAll(p.writes, func(name string) string { return name }); err != nil {
 		return err
 	}
+	if atOnce(len(p.writes)) {
+		t.folders, t.above = nil, nil // on the disk with the files
+	}
 	if err := t.syncFolders(); err != nil {
 		return err
 	}

@@ -3,13 +3,17 @@ package workspace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/observability-first/scaffold/templates"
 )
 
 // Nobody, and no power cut, ever sees a part of a new service.
@@ -65,10 +69,15 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 			}
 			w := open(t, dir)
 			synced := map[string]bool{}
+			last := ""
 			w.fault = func(step, name string) error {
-				if step == "sync" || step == "sync folder" {
+				switch step {
+				case "sync", "sync folder":
 					synced[filepath.ToSlash(name)] = true
+				case "sync all":
+					markAll(t, w, synced)
 				}
+				last = step
 				return nil
 			}
 			p, err := w.Plan(after(t))
@@ -77,6 +86,9 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 			}
 			if err := w.Apply(t.Context(), p); err != nil {
 				t.Fatal(err)
+			}
+			if !strings.HasPrefix(last, "sync") {
+				t.Errorf("the last step is %q; what it changed was not synced", last)
 			}
 			for name := range snapshot(t, dir) {
 				if _, old := was[name]; name == "." || old {
@@ -94,6 +106,64 @@ func TestEveryFileAndEveryFolderThatGotANameIsSynced(t *testing.T) {
 			if start == "in no folder" && !synced[filepath.ToSlash(parent)] {
 				t.Error("the folder in which the service's appeared was not synced")
 			}
+		})
+	}
+}
+
+// markAll marks what is below the service, under the names that files get.
+func markAll(t *testing.T, w *Workspace, synced map[string]bool) {
+	t.Helper()
+	staged := regexp.MustCompile(`(^|/)\.([^/]+)\.[a-z0-9]{8}\.new$`)
+	err := fs.WalkDir(w.root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		synced[staged.ReplaceAllString(name, "$1$2")] = true
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A sync waits for the disk: a new service takes two, one of everything below it
+// and one of its name.
+func TestManyFilesAreSyncedAtOnce(t *testing.T) {
+	t.Parallel()
+	if !syncsAtOnce {
+		t.Skip("this system syncs files one by one")
+	}
+	for _, tt := range []struct {
+		name string
+		dir  func(t *testing.T) string
+		want []string
+	}{
+		{"a new folder", func(t *testing.T) string { return filepath.Join(t.TempDir(), "orders") }, []string{"sync all", "sync folder"}},
+		{"an empty folder", func(t *testing.T) string { return t.TempDir() }, []string{"sync all", "sync all"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := open(t, tt.dir(t))
+			var syncs []string
+			w.fault = func(step, _ string) error {
+				if strings.HasPrefix(step, "sync") {
+					syncs = append(syncs, step)
+				}
+				return nil
+			}
+			var files []templates.File
+			for i := range 100 {
+				files = append(files, templates.File{Path: fmt.Sprintf("d%d/f%d", i%20, i), Mode: 0o644, Data: []byte("x"), Owner: templates.Managed})
+			}
+			tree, err := templates.NewTree(files...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := w.Plan(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Apply(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, tt.want, syncs)
 		})
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -124,7 +125,7 @@ func (w *Workspace) read(name string) (disk, error) {
 	case !info.Mode().IsRegular():
 		return disk{obstacle: "something that is no regular file is in the way"}, nil
 	}
-	data, err := w.root.ReadFile(filepath.FromSlash(name))
+	data, err := userfile.ReadFS(w.root.FS(), name, userfile.LargeLimit)
 	if err != nil {
 		return disk{}, err
 	}

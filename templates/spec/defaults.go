@@ -141,7 +141,7 @@ func (d Defaults) IsZero() bool { return d.src == nil }
 
 // decode puts the layer's values over those in s.
 func (d Defaults) decode(s *Service) (*yamldoc.Document, error) {
-	doc, err := yamldoc.Parse(d.name, d.src)
+	doc, err := yamldoc.Parse(d.name, d.src, mark)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (d Defaults) Parse(name string, src []byte) (Service, error) {
 		}
 		s.APIVersion = "" // each file says its own
 	}
-	doc, err := yamldoc.Parse(name, src)
+	doc, err := yamldoc.Parse(name, src, mark)
 	if err != nil {
 		return Service{}, err
 	}

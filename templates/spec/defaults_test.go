@@ -81,7 +81,7 @@ func TestNewWritesTheOwnerOfTheLayerAndLeavesTheRestInIt(t *testing.T) {
 func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
-		{"no version", "owner: x", "platform.yaml:1:1: apiVersion: the version of the spec is missing; write scaffold/v1"},
+		{"no version", "owner: x", `platform.yaml: not the expected document: no line begins with "apiVersion: scaffold"; add it, or name another file`},
 		{"a key of one service", "apiVersion: scaffold/v1\nservice: orders",
 			"platform.yaml:2:10: service: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
 		{"a component", "apiVersion: scaffold/v1\ncomponents: {postgres: {}}",
@@ -89,7 +89,7 @@ func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
 		{"an unknown key", "apiVersion: scaffold/v1\nhtpp: {}", `platform.yaml:2:1: htpp: unknown key; did you mean "http"?`},
 		{"a value out of range", "apiVersion: scaffold/v1\ntelemetry: {scrapeInterval: 4s}",
 			"platform.yaml:2:29: telemetry.scrapeInterval: 4s is outside of 5s to 1m; write the interval that the service is really scraped at"},
-		{"no YAML", "[", "platform.yaml:1: not valid YAML: did not find expected node content"},
+		{"no YAML", "apiVersion: scaffold/v1\nowner: [", "platform.yaml:2: not valid YAML: did not find expected node content"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

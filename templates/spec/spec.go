@@ -19,6 +19,9 @@ import (
 // APIVersion is the version of the spec that this package reads and writes.
 const APIVersion = "scaffold/v1"
 
+// mark is how a spec is recognised, of whatever version.
+const mark = "apiVersion: scaffold"
+
 // FileName is the name of the spec in a service's folder.
 const FileName = "scaffold.yaml"
 

@@ -4,8 +4,9 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
-	"os"
 	"time"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // Binary is a program that can run in an image with no libraries beside it.
@@ -19,7 +20,7 @@ type Binary struct {
 // OpenBinary reads what the Go tool noted in the program. It refuses one that
 // would not start in the image.
 func OpenBinary(path string) (Binary, error) {
-	if _, err := os.Stat(path); err != nil {
+	if err := userfile.Regular(path); err != nil {
 		return Binary{}, fmt.Errorf("%w; build the binary first (make image does)", err)
 	}
 	info, err := buildinfo.ReadFile(path)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/licensecheck"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // certain is the share of a licence file, in per cent, that has to be text of
@@ -28,7 +30,7 @@ func licenceOf(vendored fs.FS, module string) (string, error) {
 			continue
 		}
 		name := path.Join(module, e.Name())
-		text, err := fs.ReadFile(vendored, name)
+		text, err := userfile.ReadFS(vendored, name, userfile.Limit)
 		if err != nil {
 			return "", err
 		}

@@ -15,6 +15,8 @@ import (
 	"text/tabwriter"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // goLicence is that of Go and its standard library (go.dev/LICENSE).
@@ -33,6 +35,9 @@ type Subject struct {
 
 // Read reads what the Go tool noted in the binary.
 func Read(path, name, version string) (Subject, error) {
+	if err := userfile.Regular(path); err != nil {
+		return Subject{}, err
+	}
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
 		return Subject{}, fmt.Errorf("%s is no program that Go built: %w", path, err)

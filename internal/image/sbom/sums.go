@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"runtime/debug"
 	"strings"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // sums are those of go.sum, by path and version. A binary that was built from
@@ -22,7 +24,7 @@ func (s sums) of(m *debug.Module) string {
 // readSums reads go.sum. Every module of the binary has to be there, but for one
 // that is built from a folder.
 func readSums(tree fs.FS, modules []*debug.Module) (sums, error) {
-	text, err := fs.ReadFile(tree, "go.sum")
+	text, err := userfile.ReadFS(tree, "go.sum", userfile.LargeLimit)
 	if err != nil {
 		return nil, err
 	}

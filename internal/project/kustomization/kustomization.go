@@ -17,6 +17,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
 // FileName is the file that makes a folder an overlay.
@@ -38,9 +41,12 @@ type Change struct {
 // /replicas/NAME and /namespace. Files that are not there, or no YAML, are
 // errors that name file and line.
 func Changes(overlay fs.FS) ([]Change, error) {
-	src, err := fs.ReadFile(overlay, FileName)
+	src, err := userfile.ReadFS(overlay, FileName, userfile.Limit)
 	if err != nil {
 		return nil, err
+	}
+	if err := yamldoc.Bounded(src); err != nil {
+		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
 	var k struct {
 		Namespace yaml.Node `yaml:"namespace"`
@@ -56,7 +62,11 @@ func Changes(overlay fs.FS) ([]Change, error) {
 			} `yaml:"target"`
 		} `yaml:"patches"`
 	}
-	if err := yaml.Unmarshal(src, &k); err != nil {
+	err = yaml.Unmarshal(src, &k)
+	if err != nil && !userfile.Marked(src, "resources:", "patches:", "replicas:", "kind: Kustomization", "apiVersion: kustomize") {
+		return nil, fmt.Errorf("%s: not a kustomization; write one, or remove the file", FileName)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
 	var changes []Change
@@ -74,7 +84,7 @@ func Changes(overlay fs.FS) ([]Change, error) {
 		first, indent := origin(string(src), p.Patch)
 		if p.Path != "" {
 			file, first, indent = path.Clean(p.Path), 0, 0
-			if text, err = fs.ReadFile(overlay, file); err != nil {
+			if text, err = userfile.ReadFS(overlay, file, userfile.Limit); err != nil {
 				errs = append(errs, err)
 				continue
 			}

@@ -85,7 +85,8 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		want  string
 	}{
 		"no overlay":           {files(), "kustomization.yaml: file does not exist"},
-		"no YAML":              {files(kustomization.FileName, "a: [b"), "kustomization.yaml: yaml: line 1"},
+		"no YAML":              {files(kustomization.FileName, "resources: [b"), "kustomization.yaml: yaml: line 1"},
+		"another file":         {files(kustomization.FileName, "secret: [b"), "kustomization.yaml: not a kustomization; write one, or remove the file"},
 		"no patch":             {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml: file does not exist"},
 		"a patch above":        {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml: "},
 		"a patch of no YAML":   {files(kustomization.FileName, "patches:\n  - patch: |-\n      a: [b\n"), "kustomization.yaml: a patch that begins in line 3: yaml:"},

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // ownersFiles are where forges look for owners of code, in the order in which
@@ -78,7 +80,7 @@ func (o *Edit) find(files ...string) (string, error) {
 		}
 		o.mode = info.Mode()
 		if o.mode.IsRegular() {
-			o.was, err = os.ReadFile(name)
+			o.was, err = userfile.Read(name, userfile.Limit)
 		}
 		return file, err
 	}
@@ -96,7 +98,7 @@ func (o *Edit) Write() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	now, err := root.ReadFile(o.File)
+	now, err := userfile.ReadFS(root.FS(), o.File, userfile.Limit)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

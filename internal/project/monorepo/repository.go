@@ -19,6 +19,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -112,8 +114,8 @@ func nameIn(file string) string {
 	var s struct {
 		Service string `yaml:"service"`
 	}
-	src, err := os.ReadFile(file)
-	if err != nil || yaml.Unmarshal(src, &s) != nil {
+	src, err := userfile.Read(file, userfile.Limit)
+	if err != nil || yamldoc.Bounded(src) != nil || yaml.Unmarshal(src, &s) != nil {
 		return ""
 	}
 	return s.Service
@@ -186,8 +188,8 @@ func groupsIn(root, file string) []string {
 			Name string `yaml:"name"`
 		} `yaml:"groups"`
 	}
-	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
-	if err != nil || yaml.Unmarshal(src, &rules) != nil {
+	src, err := userfile.Read(filepath.Join(root, filepath.FromSlash(file)), userfile.LargeLimit)
+	if err != nil || yamldoc.Bounded(src) != nil || yaml.Unmarshal(src, &rules) != nil {
 		return nil
 	}
 	var names []string
@@ -201,7 +203,7 @@ func uidIn(root, file string) string {
 	var board struct {
 		UID string `json:"uid"`
 	}
-	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	src, err := userfile.Read(filepath.Join(root, filepath.FromSlash(file)), userfile.LargeLimit)
 	if err != nil || json.NewDecoder(bytes.NewReader(src)).Decode(&board) != nil {
 		return ""
 	}

@@ -30,7 +30,7 @@ type Drill struct {
 	// [ReferenceSeries] counters; more in proportion beyond. 0 means
 	// [DefaultMaxCost].
 	MaxCost float64
-	// Progress is told what is being rehearsed; nil tells nobody.
+	// Progress is told what is being simulated; nil tells nobody.
 	Progress func(what string)
 }
 
@@ -137,13 +137,46 @@ func (d Drill) rehearsals(all ...parts) ([]rehearsal, error) {
 }
 
 // Run rehearses everything and returns what it showed. The error is for what
-// kept it from looking, such as a rule that the engine refuses.
+// kept it from looking, such as a rule that the engine refuses; the result holds
+// the rehearsals that were completed before it.
 func (d Drill) Run(ctx context.Context) (Result, error) {
 	all, err := d.rehearsals(intervalParts(), otherParts())
 	if err != nil {
 		return Result{}, err
 	}
 	return d.run(ctx, append(all, rehearsal{"the cost of the rules", d.cost}))
+}
+
+// quickParts are the shares of bad events, little traffic and a healthy week.
+func quickParts() parts {
+	return parts{
+		each: func(d Drill) []rehearsal {
+			return append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek})
+		},
+		once: func(Drill) []rehearsal { return nil },
+	}
+}
+
+// Quick rehearses, for each objective, shares of bad events, little traffic and a healthy week.
+func (d Drill) Quick(ctx context.Context) (Result, error) {
+	all, err := d.rehearsals(quickParts())
+	if err != nil {
+		return Result{}, err
+	}
+	return d.run(ctx, all)
+}
+
+// Counts are how many rehearsals Run, Quick and Timetable have.
+func (d Drill) Counts() (run, quick, timetable int, err error) {
+	var counts [3]int
+	for i, p := range [][]parts{{intervalParts(), otherParts()}, {quickParts()}, {intervalParts()}} {
+		all, err := d.rehearsals(p...)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		counts[i] = len(all)
+	}
+	return counts[0] + 1, counts[1], counts[2], nil // 1: the cost of the rules
 }
 
 // Timetable rehearses only what the scrape interval decides: shares of bad
@@ -188,6 +221,7 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	records := make([]record, len(all))
+	completed := make([]bool, len(all))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range workers {
@@ -198,7 +232,9 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 				}
 				if err := all[i].run(ctx, &records[i]); err != nil {
 					cancel(fmt.Errorf("rehearse %s: %w", all[i].name, err))
+					continue
 				}
+				completed[i] = ctx.Err() == nil
 			}
 		})
 	}
@@ -210,18 +246,18 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 	}
 	close(next)
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return Result{}, err
-	}
 	var out Result
-	for _, r := range records {
+	for i, r := range records {
+		if !completed[i] {
+			continue
+		}
 		out.Proofs = append(out.Proofs, r.proofs...)
 		out.Rows = append(out.Rows, r.rows...)
 		if r.cost.Series > 0 {
 			out.Cost = r.cost
 		}
 	}
-	return out, nil
+	return out, context.Cause(ctx)
 }
 
 // record is what one rehearsal showed.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
 // DefaultInterval is how often a group without an interval is evaluated: the
@@ -45,6 +46,10 @@ type Rule struct {
 // Load reads a rule file as Prometheus does. The error is a [diagnostic.List] of every
 // problem of the file.
 func Load(name string, data []byte) ([]Group, error) {
+	// The messages of rulefmt quote the file.
+	if err := yamldoc.Expect(data, "groups:"); err != nil {
+		return nil, diagnostic.List{{File: name, Message: err.Error()}}.Err()
+	}
 	file, problems := rulefmt.Parse(data, false, model.UTF8Validation, newParser(), slog.New(slog.DiscardHandler))
 	if len(problems) > 0 {
 		return nil, problemsOf(name, problems)

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
 // Defaults of a route, those of Alertmanager.
@@ -90,6 +92,9 @@ type inhibitionFile struct {
 // ParseRouting reads an Alertmanager file. What it does not simulate and what
 // would change who is notified is an error.
 func ParseRouting(data []byte) (*Routing, error) {
+	if err := yamldoc.Expect(data, "route:"); err != nil {
+		return nil, fmt.Errorf("alertmanager file: %w", err)
+	}
 	var file routingFile
 	if err := yaml.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("alertmanager file: %w", err)

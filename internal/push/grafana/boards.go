@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/observability-first/scaffold/internal/push"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // Version is the version of the Grafana that answers, as in 13.2.3. It is empty
@@ -120,6 +121,9 @@ func ReadHead(src []byte) (Head, error) {
 	err := json.Unmarshal(src, &board)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return Head{}, fmt.Errorf("no dashboard JSON: it holds an %s where a board has something else", wrong.Value)
+	}
+	if err != nil && !userfile.IsJSON(src) {
+		return Head{}, errors.New("no dashboard JSON; export the dashboard again, or name another file")
 	}
 	if err != nil {
 		return Head{}, fmt.Errorf("no dashboard JSON: %w", err)

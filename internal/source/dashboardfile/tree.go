@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // node is one JSON value with the place where it begins.
@@ -159,6 +161,9 @@ func parse(name string, src []byte) (node, error) {
 
 // located adds the place of a mistake, whose offset is one behind the culprit.
 func located(name string, src []byte, err error) error {
+	if len(src) > 0 && !userfile.IsJSON(src) {
+		return fmt.Errorf("%s: not JSON; export the dashboard again, or name another file", name)
+	}
 	at := len(src)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > 0 && syntax.Error() != endOfInput {
 		at = min(int(syntax.Offset)-1, len(src))

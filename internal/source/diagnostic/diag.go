@@ -46,9 +46,13 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
+// maxSource is the longest line that is shown, in bytes.
+const maxSource = 2000
+
 // Render gives the problem with its source line and a caret under the culprit.
 func (p Problem) Render() string {
-	if p.Source == "" || p.Column < 1 {
+	// A line that is longer than any terminal shows no place.
+	if p.Source == "" || p.Column < 1 || len(p.Source) > maxSource {
 		return p.Error()
 	}
 	// Tabs stay tabs under a tab, so that the caret lines up in any terminal.

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -46,7 +47,11 @@ func Parse(name string, src []byte) (templates.Signals, error) {
 		return templates.Signals{}, fmt.Errorf("%s: %w", name, err)
 	}
 	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}}
-	if err := out.read(p); err != nil {
+	err = out.read(p)
+	if err != nil && !userfile.Marked(src, "# HELP", "# TYPE") {
+		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics; give the page that Prometheus scrapes", name)
+	}
+	if err != nil {
 		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics: %w; give the page that Prometheus scrapes", name, err)
 	}
 	if len(out.metrics) == 0 {

@@ -77,7 +77,8 @@ func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
 	for _, tc := range []struct{ name, src, want string }{
 		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics"},
 		{"nothing", "", "page: the page shows no metric; give the page that Prometheus scrapes"},
-		{"prose", "Not Found\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"Found\": invalid syntax while parsing: \"Not Found\"; give the page that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page: not a page of metrics; give the page that Prometheus scrapes"},
+		{"a page with a mistake", "# TYPE a gauge\na x\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"a x\"; give the page that Prometheus scrapes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,8 @@
 package httpfile
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -28,6 +30,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // File is the requests of one file, in order.
@@ -64,6 +67,9 @@ func Parse(name string, src []byte) (File, error) {
 	if len(src) > maxBytes {
 		return File{}, diagnostic.List{{File: name, Message: fmt.Sprintf("holds %d bytes; a request file has up to %d", len(src), maxBytes)}}
 	}
+	if err := recognised(src); err != nil {
+		return File{}, diagnostic.List{{File: name, Message: err.Error()}}
+	}
 	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
 	for i, line := range strings.Split(text, "\n") {
 		p.line(i+1, line)
@@ -74,6 +80,22 @@ func Parse(name string, src []byte) (File, error) {
 	}
 	return p.file, nil
 }
+
+// recognised says why a text is no request file, or returns nil. What is wrong
+// with one is quoted, which must not happen to any other file.
+func recognised(src []byte) error {
+	marks := []string{"###", "http://", "https://", "{{", "@", "# @", "// @"}
+	for _, m := range methods() {
+		marks = append(marks, m+" ")
+	}
+	if len(bytes.TrimSpace(src)) > 0 && !userfile.Marked(src, marks...) && !likeRequest.Match(src) {
+		return errors.New("holds no request; write one as GET {{host}}/v1/orders, or remove the file")
+	}
+	return nil
+}
+
+// likeRequest is a request line with a method that is misspelt.
+var likeRequest = regexp.MustCompile(`(?m)^[A-Z]+ (?:\{\{|https?://|/)`)
 
 // part is where in a request the parser is.
 type part int

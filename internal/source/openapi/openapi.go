@@ -14,6 +14,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // Document is the operations of an API.
@@ -49,7 +51,11 @@ func Parse(src []byte) (Document, error) {
 	dec := json.NewDecoder(bytes.NewReader(src))
 	dec.UseNumber()
 	var root map[string]any
-	if err := dec.Decode(&root); err != nil {
+	err := dec.Decode(&root)
+	if err != nil && !userfile.IsJSON(src) {
+		return Document{}, errors.New("not an OpenAPI document: not JSON")
+	}
+	if err != nil {
 		return Document{}, fmt.Errorf("not an OpenAPI document: %w", err)
 	}
 	if version, _ := root["openapi"].(string); !strings.HasPrefix(version, "3.") {

@@ -96,11 +96,14 @@ type ruleSource struct {
 	Annotations   map[string]string `yaml:"annotations"`
 }
 
+// Marks are the keys by which a file of rules is recognised.
+func Marks() []string { return []string{"groups:", "kind: PrometheusRule"} }
+
 // Parse reads a file. What could be read is returned even beside an error, which
 // is a diagnostic.List, so that one mistake does not hide others.
 func Parse(name string, src []byte) (File, error) {
 	file := File{Name: name}
-	doc, err := yamldoc.Parse(name, src)
+	doc, err := yamldoc.Parse(name, src, Marks()...)
 	if err != nil {
 		if strings.Contains(err.Error(), "the file is empty") {
 			return file, nil // no rules are rules, too

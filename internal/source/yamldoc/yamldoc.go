@@ -38,10 +38,20 @@ type Document struct {
 	problems diagnostic.List
 }
 
-// Parse reads src. Text that is not UTF-8, a syntax error, an empty document or
-// a second document is reported as a problem in the returned error.
-func Parse(name string, src []byte) (*Document, error) {
-	d := &Document{name: name, lines: splitLines(string(src)), nodes: map[string]*yaml.Node{}, empty: map[string]bool{}}
+// Parse reads src. Text that is not UTF-8, a syntax error, an empty document, a
+// second document, or one that grows too large through aliases is reported as a
+// problem in the returned error.
+//
+// Marks are the keys by which the kind of document is recognised, each with the
+// beginning of a value where the key alone is common, as in "apiVersion: scaffold".
+// A document without any of them is an error that quotes nothing of it: the file
+// may be any, such as one with passwords. Without marks every document is read.
+func Parse(name string, src []byte, marks ...string) (*Document, error) {
+	d := &Document{name: name, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}}
+	if err := Expect(src, marks...); err != nil {
+		return nil, diagnostic.List{{File: name, Message: err.Error()}}.Err()
+	}
+	d.lines = splitLines(string(src))
 	if !utf8.Valid(src) {
 		return nil, d.notUTF8(string(src))
 	}
@@ -52,7 +62,7 @@ func Parse(name string, src []byte) (*Document, error) {
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
-		return nil, d.problemAt(&second, "", "a second document; put each document into a file of its own")
+		return nil, d.problemAt(&second, "a second document; put each document into a file of its own")
 	case !errors.Is(err, io.EOF):
 		return nil, d.syntax(err)
 	}
@@ -61,9 +71,23 @@ func Parse(name string, src []byte) (*Document, error) {
 		return nil, d.syntax(io.EOF)
 	}
 	if d.root.Kind != yaml.MappingNode {
-		return nil, d.problemAt(d.root, "", "the document is "+kindName(d.root)+"; write keys and values")
+		return nil, d.problemAt(d.root, "the document is "+kindName(d.root)+"; write keys and values")
+	}
+	if err := boundAliases(d.root); err != nil {
+		return nil, d.problemAt(d.root, err.Error())
 	}
 	return d, nil
+}
+
+// blank says whether a text has nothing but comments and document markers.
+func blank(src []byte) bool {
+	for line := range bytes.Lines(bytes.TrimPrefix(src, []byte("\ufeff"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) {
+			return false
+		}
+	}
+	return true
 }
 
 const (
@@ -125,8 +149,12 @@ func (d *Document) nearest(path string) *yaml.Node {
 	return d.root
 }
 
+// maxProblems is how many are reported: a file with more of them is not the
+// expected one, or has one mistake that aliases repeat.
+const maxProblems = 100
+
 // Err returns every problem so far, or nil. A problem that was found twice,
-// through an alias, is reported once.
+// through an alias, is reported once, and those beyond the first hundred are counted.
 func (d *Document) Err() error {
 	var once diagnostic.List
 	seen := map[diagnostic.Problem]bool{}
@@ -135,6 +163,9 @@ func (d *Document) Err() error {
 			once = append(once, p)
 		}
 		seen[p] = true
+	}
+	if more := len(once) - maxProblems; more > 0 {
+		once = append(once[:maxProblems:maxProblems], diagnostic.Problem{File: d.name, Line: once[maxProblems].Line, Message: fmt.Sprintf("%d more problems; fix those above first", more)})
 	}
 	return once.Err()
 }
@@ -147,8 +178,8 @@ func (d *Document) problem(n *yaml.Node, path, message string) diagnostic.Proble
 	}
 }
 
-func (d *Document) problemAt(n *yaml.Node, path, message string) error {
-	return diagnostic.List{d.problem(n, path, message)}.Err()
+func (d *Document) problemAt(n *yaml.Node, message string) error {
+	return diagnostic.List{d.problem(n, "", message)}.Err()
 }
 
 // within moves a position to the nearest one that the file has: the library
@@ -173,7 +204,7 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
 func (d *Document) syntax(err error) error {
 	if errors.Is(err, io.EOF) {
-		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "", "the file is empty")
+		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "the file is empty")
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	m := yamlLine.FindStringSubmatch(strings.TrimSpace(first))

@@ -71,7 +71,8 @@ func floors() [][]string {
 	return [][]string{
 		{runtime + "/semconv"},
 		{runtime},
-		{root + "/internal/source", root + "/internal/report", root + "/internal/push", root + "/internal/image"},
+		{root + "/internal/source"},
+		{root + "/internal/report", root + "/internal/push", root + "/internal/image"},
 		{root + "/slo"},
 		{root + "/dashboards"},
 		{root + "/templates/spec"},

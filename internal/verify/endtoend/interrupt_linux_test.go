@@ -41,7 +41,8 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 				t.Setenv("GOCACHE", t.TempDir()) // long enough to be met
 			}
 			var out bytes.Buffer
-			cmd := exec.CommandContext(t.Context(), bin, "verify", folder(t, "../../../examples/orders"))
+			junit := filepath.Join(t.TempDir(), "verify.xml")
+			cmd := exec.CommandContext(t.Context(), bin, "verify", "--junit", junit, folder(t, "../../../examples/orders"))
 			cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 			cmd.Stdout, cmd.Stderr = &out, &out
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -71,6 +72,10 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 			exit := (*exec.ExitError)(nil)
 			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(out.String(), "interrupted") {
 				t.Errorf("it ended with %v: %s", err, out.Bytes())
+			}
+			report, err := os.ReadFile(junit)
+			if err != nil || !strings.Contains(string(report), "the run was interrupted") || !strings.Contains(out.String(), "orders: interrupted after ") {
+				t.Errorf("the report of what was judged: %v\n%s\n%s", err, report, out.Bytes())
 			}
 			waitFor(t, "its programs have ended", func() bool { return !anyRuns(family) })
 			if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {

@@ -1,0 +1,170 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// asked counts builds of services, and how many of them ran in parallel.
+type asked struct {
+	mu                    sync.Mutex
+	builds, running, most int
+	// together is how many builds wait for each other.
+	together int
+	arrived  chan struct{}
+}
+
+// ask gives what the service printed last.
+func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]cli.Printed, error) {
+	a.mu.Lock()
+	a.builds++
+	a.running++
+	a.most = max(a.most, a.running)
+	if a.running == a.together {
+		close(a.arrived)
+	}
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		a.running--
+		a.mu.Unlock()
+	}()
+	if a.together > 0 {
+		select {
+		case <-a.arrived:
+		case <-time.After(30 * time.Second): // the test sees that they were fewer
+		}
+	}
+	printed := map[string]cli.Printed{}
+	for _, verb := range verbs {
+		file := map[string]string{"telemetry": "observability/telemetry.json", "openapi": "api/openapi.json"}[verb]
+		if file == "" {
+			continue
+		}
+		src, err := os.ReadFile(filepath.Join(dir, file))
+		printed[verb] = cli.Printed{Out: src, Err: err}
+	}
+	return printed, ctx.Err()
+}
+
+// scaffold runs a command that reaches no go tool.
+func (a *asked) scaffold(t *testing.T, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	f := cli.System(templates.Render)
+	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
+	f.Getenv = func(string) string { return "" }
+	f.Ask = a.ask
+	if status := cli.Main(t.Context(), args, f); status != cli.ExitDone && args[0] != "check" {
+		t.Fatalf("%v: status %d: %s", args, status, &stderr)
+	}
+	return stdout.String()
+}
+
+func newServices(t *testing.T, n int) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	runtime, err := filepath.Abs("../../runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		name := fmt.Sprintf("shop%d", i)
+		(&asked{}).scaffold(t, "new", name, "--dir", filepath.Join(root, name), "--module", "example.com/"+name, "--runtime", runtime)
+	}
+	return root
+}
+
+func TestAServiceIsBuiltOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(newServices(t, 1), "shop0")
+	for _, command := range []string{"check", "generate"} {
+		a := &asked{}
+		a.scaffold(t, command, dir)
+		if a.builds != 1 {
+			t.Errorf("%s built the service %d times, want once", command, a.builds)
+		}
+	}
+	a := &asked{}
+	a.scaffold(t, "generate", "--dry-run", dir)
+	if a.builds != 0 {
+		t.Errorf("generate --dry-run built the service %d times", a.builds)
+	}
+}
+
+func TestServicesAreCheckedInParallelAndReportedInOrder(t *testing.T) {
+	t.Parallel()
+	const limit = 4
+	root := newServices(t, limit+2)
+	a := &asked{together: limit, arrived: make(chan struct{})}
+	out := a.scaffold(t, "check", "--all", root)
+	if a.most != limit || a.builds != limit+2 {
+		t.Errorf("%d builds, up to %d in parallel; want %d, up to %d", a.builds, a.most, limit+2, limit)
+	}
+	names := regexp.MustCompile(`(?m)^shop\d`).FindAllString(out, -1)
+	if len(names) != limit+2 || !slices.IsSorted(names) {
+		t.Errorf("services are not reported in order: %v\n%s", names, out)
+	}
+}
+
+// One command that fails does not hide what the others print.
+func TestAskServiceKeepsCommandsApart(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/x\n\ngo 1.26.0\n",
+		"cmd/x/main.go": `package main
+
+import "os"
+
+func main() {
+	if os.Args[1] == "config" {
+		os.Stderr.WriteString("no settings")
+		os.Exit(2)
+	}
+	os.Stdout.WriteString("this is " + os.Args[1])
+}
+`,
+	} {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	printed, err := cli.AskService(t.Context(), dir, "x", []string{"telemetry", "openapi", "config"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"telemetry", "openapi"} {
+		if p := printed[verb]; p.Err != nil || string(p.Out) != "this is "+verb {
+			t.Errorf("%s: %q, %v", verb, p.Out, p.Err)
+		}
+	}
+	if err := printed["config"].Err; err == nil || err.Error() != "go run ./cmd/x config: exit status 2\nno settings" {
+		t.Errorf("config: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cli.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("another file as go.mod: %v", err)
+	}
+}

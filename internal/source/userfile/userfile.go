@@ -1,0 +1,139 @@
+// Package userfile reads the files that users name or keep beside a service.
+//
+// It reads regular files of limited size only: a device such as /dev/zero would
+// fill the memory, and opening a FIFO waits for a writer. Errors name the file and
+// what to do, and never quote the file.
+package userfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Limits of a file, in bytes.
+const (
+	// Limit is that of files that people write.
+	Limit = 1 << 20
+	// LargeLimit is that of files that programs write: dashboards, rules, what
+	// services print, and whatever lies where a generated file belongs.
+	LargeLimit = 16 << 20
+	// PageLimit is that of a page of metrics: a million series.
+	PageLimit = 64 << 20
+)
+
+// Read reads the named file. A file that does not exist gives fs.ErrNotExist.
+func Read(name string, limit int64) ([]byte, error) {
+	shown := filepath.ToSlash(name)
+	return read(shown, limit,
+		func() (fs.FileInfo, error) { return os.Stat(name) },
+		func() (io.ReadCloser, error) { return os.Open(name) })
+}
+
+// ReadFS is Read for a file of a file system, such as that of an [os.Root].
+func ReadFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	return read(name, limit,
+		func() (fs.FileInfo, error) { return fs.Stat(fsys, name) },
+		func() (io.ReadCloser, error) { return fsys.Open(name) })
+}
+
+// ReadFrom reads a stream, such as standard input, to its end.
+func ReadFrom(r io.Reader, name string, limit int64) ([]byte, error) {
+	src, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(src)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d MiB; split it, or name another file", name, limit>>20)
+	}
+	return src, nil
+}
+
+// Regular says why a file that another package opens must not be opened, or
+// returns nil.
+func Regular(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	return regular(filepath.ToSlash(name), info)
+}
+
+func regular(name string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%s: a directory, not a file; name a file", name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: not a regular file; name a regular file", name)
+	}
+	return nil
+}
+
+func read(name string, limit int64, stat func() (fs.FileInfo, error), open func() (io.ReadCloser, error)) (src []byte, err error) {
+	// Before it is opened: opening a FIFO waits for a writer.
+	info, err := stat()
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		failed.Op = "open"
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := regular(name, info); err != nil {
+		return nil, err
+	}
+	file, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return ReadFrom(file, name, limit)
+}
+
+// Unmarked says what a text without its marks lacks, without quoting it.
+func Unmarked(marks ...string) string {
+	quoted := make([]string, len(marks))
+	for i, mark := range marks {
+		quoted[i] = strconv.Quote(mark)
+	}
+	return "not the expected document: no line begins with " + strings.Join(quoted, " or ") + "; add it, or name another file"
+}
+
+// Marked says whether a text has one of the marks at the beginning of a line: the
+// keys, with or without a value, by which a kind of document is recognised. In
+// JSON, and in YAML that is written like it, a key may be quoted and indented.
+// Messages about a text without its mark must not quote it: it may be any file,
+// reached through a link.
+func Marked(src []byte, marks ...string) bool {
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		text = strings.NewReplacer("{", "\n", ",", "\n", ":", ": ").Replace(text)
+		text = unindented.ReplaceAllString(text, "\n")
+	}
+	for line := range strings.Lines(strings.NewReplacer(`"`, "", "'", "", "\r", "\n").Replace(text)) {
+		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+			continue
+		}
+		line = strings.Join(strings.Fields(line), " ")
+		if slices.ContainsFunc(marks, func(mark string) bool { return strings.HasPrefix(line, mark) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsJSON says whether a text begins like a JSON object or list. Package json quotes
+// what it does not understand, which may be any file.
+func IsJSON(src []byte) bool {
+	src = bytes.TrimSpace(bytes.TrimPrefix(src, []byte("\ufeff")))
+	return bytes.HasPrefix(src, []byte("{")) || bytes.HasPrefix(src, []byte("["))
+}
+
+var unindented = regexp.MustCompile(`\n[ \t]+`)

@@ -1,0 +1,83 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/alertsim"
+	"github.com/observability-first/scaffold/internal/report"
+)
+
+// rehearse runs the drill beside the live proofs: it needs no service.
+func (s *session) rehearse(ctx context.Context) error {
+	if !s.selected(alertsim.Section) {
+		return nil
+	}
+	if s.subject.Drill == nil {
+		s.drilled = append(s.drilled, report.Proof{Section: alertsim.Section, Claim: "alerts fire and resolve in time", Status: report.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+		s.finish(alertsim.Section)
+		return nil
+	}
+	d := *s.subject.Drill
+	run, quick, timetable, err := d.Counts()
+	if err != nil {
+		return err
+	}
+	d.Progress = s.counting(run + timetable*s.elsewhere())
+	simulate := alertsim.Drill.Run
+	if s.options.Quick {
+		d.Progress = s.counting(quick)
+		simulate = alertsim.Drill.Quick
+	}
+	result, err := simulate(d, ctx)
+	s.drilled = result.Proofs
+	s.book.SetDrill(result.Rows, result.Cost)
+	if err == nil && !s.options.Quick {
+		err = s.rehearseElsewhere(ctx, d)
+	}
+	if err == nil {
+		s.finish(alertsim.Section)
+	}
+	return err
+}
+
+// counting reports each simulation with its number.
+func (s *session) counting(count int) func(what string) {
+	var begun atomic.Int64
+	return func(what string) {
+		if s.options.Simulating != nil {
+			s.options.Simulating(int(begun.Add(1)), count, what)
+		}
+	}
+}
+
+// elsewhere is how many scrape intervals there are beside the declared one.
+func (s *session) elsewhere() int {
+	return len(slices.DeleteFunc(alertsim.Intervals(), func(i time.Duration) bool { return i == s.subject.ScrapeInterval }))
+}
+
+// rehearseElsewhere rehearses what the objectives compile to at the other scrape
+// intervals: whoever changes the interval is to find the same alerts.
+func (s *session) rehearseElsewhere(ctx context.Context, declared alertsim.Drill) error {
+	for _, interval := range alertsim.Intervals() {
+		if interval == s.subject.ScrapeInterval {
+			continue
+		}
+		d, err := declared.At(interval)
+		if err != nil {
+			return err
+		}
+		result, err := d.Timetable(ctx)
+		for _, p := range result.Proofs {
+			p.Claim += fmt.Sprintf(", at scrapes of %s", interval)
+			s.drilled = append(s.drilled, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package workspace
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// syncsAtOnce says whether this system writes a whole file system to the disk with
+// one request.
+const syncsAtOnce = true
+
+// syncFileSystem writes everything on the file system of an open file to its disk.
+func syncFileSystem(f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = unix.Syncfs(int(fd)) }); err != nil {
+		return err
+	}
+	return os.NewSyscallError("syncfs", failed)
+}
