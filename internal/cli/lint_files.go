@@ -13,6 +13,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
@@ -85,7 +86,7 @@ func notThere(name string, err error) error {
 // addRulesFound leaves out what is in a directory of rules and is something else,
 // such as the configuration of Alertmanager.
 func (o *observed) addRulesFound(name string, src []byte, found bool) {
-	if found && !mayHoldRules(src) {
+	if found && !userfile.Marked(src, rulefile.Marks()...) {
 		return
 	}
 	before := len(o.broken)
@@ -99,18 +100,6 @@ func (o *observed) addRulesFound(name string, src []byte, found bool) {
 
 // logQLPipe is what the parser of PromQL says of a pipe. LogQL has them, PromQL has none.
 const logQLPipe = "unexpected character: '|'"
-
-// mayHoldRules goes by the keys at the left edge: groups, or the resource that
-// operators take. JSON has no such edge and is read; {{ begins a template.
-func mayHoldRules(src []byte) bool {
-	for line := range strings.Lines(string(src)) {
-		line = strings.NewReplacer("\"", "", "'", "").Replace(line)
-		if strings.HasPrefix(line, "groups:") || strings.HasPrefix(line, "kind: PrometheusRule") || strings.HasPrefix(line, "{") && !strings.HasPrefix(line, "{{") {
-			return true
-		}
-	}
-	return false
-}
 
 // excludeFrom reads the exclusions of directories and below, and those beside files.
 func (o *observed) excludeFrom(dirs, files []string) error {
