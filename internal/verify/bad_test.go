@@ -16,14 +16,14 @@ import (
 )
 
 // misbehave proves a service that misbehaves, and returns what does not hold.
-func misbehave(t *testing.T, mode string, env ...string) (failures string, err error) {
+func misbehave(t *testing.T, mode string, only []string, env ...string) (failures string, err error) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	report, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/fake"}, Options{
-		Env: append([]string{"FAKE=" + mode}, env...), StartWithin: 3 * time.Second, StopWithin: 500 * time.Millisecond,
+		Only: only, Env: append([]string{"FAKE=" + mode}, env...), StartWithin: 3 * time.Second, StopWithin: 500 * time.Millisecond,
 	})
 	var out []string
 	for _, p := range report.Proofs {
@@ -54,11 +54,12 @@ func TestServicesThatMisbehave(t *testing.T) {
 		{"crash", "service: it keeps running and answers its scraper: the service ended with exit status 2\npanic: assignment to entry in nil map"},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
-			got, err := misbehave(t, tc.mode)
-			if err != nil || !strings.Contains(got, tc.want) {
-				t.Errorf("got %q, %v\nwant %q", got, err, tc.want)
+			for _, only := range [][]string{nil, {sectionBoards}} {
+				got, err := misbehave(t, tc.mode, only)
+				if err != nil || !strings.Contains(got, tc.want) || !strings.Contains(got, "boards: the remaining checks of boards: the service did not run to the end") {
+					t.Errorf("only %q: got %q, %v\nwant %q", only, got, err, tc.want)
+				}
 			}
-			t.Log(got)
 		})
 	}
 }
@@ -76,7 +77,7 @@ func TestAnswersOfAnotherProgram(t *testing.T) {
 		"":                   "has no process_start_time_seconds; a service on runtime.Main exposes it",
 	} {
 		t.Run(mode, func(t *testing.T) {
-			got, err := misbehave(t, mode, "OTHER="+strings.TrimPrefix(other.URL, "http://"))
+			got, err := misbehave(t, mode, nil, "OTHER="+strings.TrimPrefix(other.URL, "http://"))
 			if err != nil || !strings.Contains(got, want) {
 				t.Errorf("got %q, %v\nwant %q", got, err, want)
 			}

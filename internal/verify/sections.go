@@ -37,15 +37,15 @@ func (s *session) needsService() bool {
 }
 
 // skipped are the sections that were not asked for, and what a quick run leaves out.
-func (s *session) skipped() []report.Proof {
+func (s *session) skipped(made report.Report) []report.Proof {
 	var out []report.Proof
 	for _, section := range Sections() {
-		if !s.selected(section) {
-			out = append(out, report.Proof{Section: section, Claim: "every check of " + section, Status: report.Skipped, Detail: "not selected with --only"})
+		if !s.selected(section) && len(made.Of(section)) == 0 {
+			out = append(out, report.Proof{Section: section, Claim: "all checks of " + section, Status: report.Skipped, Detail: "not selected with --only"})
 		}
 	}
 	if s.options.Quick && s.selected(alertsim.Section) && s.subject.Drill != nil {
-		out = append(out, report.Proof{Section: alertsim.Section, Claim: "what a quick run leaves out", Status: report.Skipped, Detail: LeftOut})
+		out = append(out, report.Proof{Section: alertsim.Section, Claim: "not part of a quick run", Status: report.Skipped, Detail: LeftOut})
 	}
 	return out
 }
@@ -61,14 +61,19 @@ func (s *session) finish(sections ...string) {
 	s.finished = append(s.finished, sections...)
 }
 
-// notRun are the checks that an interrupted run did not get to.
-func (s *session) notRun() []report.Proof {
+// notRun are the checks that a run did not get to, because it was interrupted or the
+// service did not run to the end.
+func (s *session) notRun(made report.Report) []report.Proof {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	why := "the service did not run to the end"
+	if made.Interrupted {
+		why = "the run was interrupted"
+	}
 	var out []report.Proof
 	for _, section := range Sections() {
 		if s.selected(section) && !slices.Contains(s.finished, section) {
-			out = append(out, report.Proof{Section: section, Claim: "the remaining checks of " + section, Status: report.NotRun, Detail: "the run was interrupted"})
+			out = append(out, report.Proof{Section: section, Claim: "the remaining checks of " + section, Status: report.NotRun, Detail: why})
 		}
 	}
 	return out

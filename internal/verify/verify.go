@@ -84,7 +84,10 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	// What fails after an interrupt fails because of it.
-	s.book.Accept(func(p report.Proof) bool { return ctx.Err() == nil && s.selected(p.Section) })
+	// A service that does not run is reported whatever was selected.
+	s.book.Accept(func(p report.Proof) bool {
+		return ctx.Err() == nil && (s.selected(p.Section) || p.Section == sectionService && p.Failed())
+	})
 	began := time.Now()
 	if err = s.build(ctx); err == nil {
 		err = s.describe(ctx)
@@ -99,11 +102,9 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	made := s.book.Report(s.subject.Service, time.Since(began))
 	made.Quick = o.Quick
 	made.Proofs = append(made.Proofs, s.drilled...) // last, however long it took
-	if ctx.Err() != nil {
-		made.Interrupted = true
-		made.Proofs = append(made.Proofs, s.notRun()...)
-	}
-	made.Proofs = append(made.Proofs, s.skipped()...)
+	made.Interrupted = ctx.Err() != nil
+	made.Proofs = append(made.Proofs, s.notRun(made)...)
+	made.Proofs = append(made.Proofs, s.skipped(made)...)
 	return made, interrupted(ctx, err)
 }
 
@@ -261,7 +262,7 @@ func (s *session) identity(ctx context.Context) error {
 // fail says why the watch has stopped.
 func (s *session) fail(trouble error) {
 	if _, rule := errors.AsType[ruleError](trouble); rule {
-		s.book.Failf(sectionRules, "every rule evaluates", "%s", trouble)
+		s.book.Failf(sectionService, "every rule evaluates", "%s", trouble)
 		return
 	}
 	s.book.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)

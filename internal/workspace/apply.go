@@ -60,7 +60,7 @@ type transaction struct {
 
 // run changes a folder that exists.
 func (t *transaction) run(p Plan) error {
-	if err := t.stageAll(p.writes, func(name string) string { return beside(name, "new") }); err != nil {
+	if _, err := t.stageAll(p.writes, func(name string) string { return beside(name, "new") }); err != nil {
 		return err
 	}
 	for _, f := range slices.Concat(p.writes, p.removes) {
@@ -112,35 +112,38 @@ func (t *transaction) rollback() error {
 
 // stageAll writes the files under the names that it is told, each in its own
 // folder, so that moving it into place later neither copies nor runs out of
-// space.
-func (t *transaction) stageAll(files []write, name func(string) string) error {
+// space. It reports whether their names are on the disk too.
+func (t *transaction) stageAll(files []write, name func(string) string) (named bool, err error) {
 	for _, f := range files {
 		if err := t.mkdirs(path.Dir(f.path)); err != nil {
-			return err
+			return false, err
 		}
 		t.folders = append(t.folders, path.Dir(f.path))
 	}
 	for _, f := range files {
 		if err := t.stage(f, name(f.path)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return t.syncFiles(files)
+	if named, err = t.syncFiles(files); err != nil {
+		return false, err
+	}
+	return named, t.keepModes(files)
 }
 
 // fewFiles is how many files are synced one by one: the request for the whole file
 // system waits for what other programs write.
 const fewFiles = 8
 
-// atOnce says whether so many files or folders are synced with one request.
-func atOnce(n int) bool { return syncsAtOnce && n > fewFiles }
-
-// syncFiles makes the content of staged files survive a power cut.
-func (t *transaction) syncFiles(files []write) error {
-	if atOnce(len(files)) {
-		return t.syncAll()
+// syncFiles makes the content of staged files survive a power cut, and reports whether
+// their names do.
+func (t *transaction) syncFiles(files []write) (named bool, err error) {
+	if len(files) > fewFiles {
+		if named, err = t.syncAll(); named || err != nil {
+			return named, err
+		}
 	}
-	return abreast(files, func(f write) error {
+	return false, abreast(files, func(f write) error {
 		if err := t.step("sync", f.path); err != nil {
 			return fmt.Errorf("write %s: %w", f.path, cause(err))
 		}
@@ -156,21 +159,40 @@ func (t *transaction) syncFiles(files []write) error {
 	})
 }
 
-// syncAll makes everything below the service, names included, survive a power cut.
-func (t *transaction) syncAll() error {
-	if err := t.step("sync all", t.w.dir); err != nil {
-		return err
-	}
-	dir, err := t.w.root.Open(".")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(syncFileSystem(dir), dir.Close())
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", t.w.dir, err)
+// keepModes gives staged files the permissions of those that they replace, whatever the
+// umask is now. A file that is read-only cannot be synced, so this comes after it.
+func (t *transaction) keepModes(files []write) error {
+	for _, f := range files {
+		if !f.was.exists {
+			continue
+		}
+		if err := t.w.root.Chmod(filepath.FromSlash(t.staged[f.path]), f.was.mode&^0o111|executable(f)); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, cause(err))
+		}
 	}
 	return nil
 }
+
+// syncAll makes everything below the service, names included, survive a power cut. It
+// reports false on a system that has no such request.
+func (t *transaction) syncAll() (bool, error) {
+	if err := t.step("sync all", t.w.dir); err != nil {
+		return false, err
+	}
+	dir, err := t.w.root.Open(".")
+	if err != nil {
+		return false, fmt.Errorf("sync %s: %w", t.w.dir, cause(err))
+	}
+	err = errors.Join(syncFileSystem(dir), dir.Close())
+	if diskLost(err) {
+		return false, fmt.Errorf("sync %s: %w", t.w.dir, err)
+	}
+	return err == nil, nil
+}
+
+// diskLost reports whether a sync failed because the disk did not keep what was written. Some
+// file systems have no such request (Windows, some networks), which is no error.
+func diskLost(err error) bool { return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) }
 
 func (t *transaction) stage(f write, temporary string) error {
 	if err := t.step("write", f.path); err != nil {
@@ -181,7 +203,7 @@ func (t *transaction) stage(f write, temporary string) error {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
 	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(temporary)) })
-	if err := t.fill(file, f); err != nil {
+	if err := fill(file, f.data); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
 	t.mu.Lock()
@@ -190,12 +212,8 @@ func (t *transaction) stage(f write, temporary string) error {
 	return nil
 }
 
-func (t *transaction) fill(file *os.File, f write) error {
-	_, err := file.Write(f.data)
-	if err == nil && f.was.exists {
-		// An existing file keeps its permissions, whatever the umask is now.
-		err = file.Chmod(f.was.mode&^0o111 | executable(f))
-	}
+func fill(file *os.File, data []byte) error {
+	_, err := file.Write(data)
 	return errors.Join(err, file.Close())
 }
 
@@ -311,8 +329,10 @@ func (t *transaction) syncFolders() error {
 	slices.Sort(t.folders)
 	below, above := slices.Compact(t.folders), t.above
 	t.folders, t.above = nil, nil
-	if atOnce(len(below)) {
-		return t.syncAll()
+	if len(below) > fewFiles {
+		if synced, err := t.syncAll(); synced || err != nil {
+			return err
+		}
 	}
 	return errors.Join(
 		abreast(above, func(dir string) error { return t.syncFolder(dir, os.Open) }),
@@ -320,9 +340,7 @@ func (t *transaction) syncFolders() error {
 	)
 }
 
-// syncFolder passes over a folder whose last file was removed, and over file
-// systems that have no such request (Windows, some networks): only a disk that
-// lost something is an error.
+// syncFolder ignores a directory whose last file was removed.
 func (t *transaction) syncFolder(name string, open func(string) (*os.File, error)) error {
 	if err := t.step("sync folder", name); err != nil {
 		return err
@@ -333,8 +351,8 @@ func (t *transaction) syncFolder(name string, open func(string) (*os.File, error
 	}
 	err = dir.Sync()
 	_ = dir.Close() // nothing was written through it
-	if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("sync folder %s: %w", name, cause(err))
+	if diskLost(err) {
+		return fmt.Errorf("sync directory %s: %w", name, cause(err))
 	}
 	return nil
 }

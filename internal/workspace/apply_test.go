@@ -116,6 +116,42 @@ func failsAtEachStep(t *testing.T, start string, once bool) {
 	}
 }
 
+// The permissions are set after the sync, which opens the file for writing. Root may open a
+// read-only file, so the test looks at the permissions at that time.
+func TestAReadOnlyFileIsUpdated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apply(t, dir, tree(t, file("managed", "a.txt", "1\n")))
+	if err := os.Chmod(filepath.Join(dir, "a.txt"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, dir)
+	synced := 0
+	w.fault = func(step, _ string) error {
+		staged, err := filepath.Glob(filepath.Join(dir, ".a.txt.*.new"))
+		if step != "sync" || err != nil || len(staged) == 0 {
+			return err
+		}
+		synced++
+		info, err := os.Stat(staged[0])
+		if err == nil && info.Mode()&0o200 == 0 {
+			t.Errorf("%v while it is synced", info.Mode())
+		}
+		return err
+	}
+	p, err := w.Plan(tree(t, file("managed", "a.txt", "2\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "a.txt"))
+	if err != nil || info.Mode() != 0o444 || synced == 0 {
+		t.Errorf("got %v (%v), synced %d times", info.Mode(), err, synced)
+	}
+}
+
 // The user's own permissions stay; whether a file is run is the tree's to say,
 // and those run it who may read it.
 func TestAnUpdatedFileKeepsItsPermissions(t *testing.T) {

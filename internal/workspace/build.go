@@ -33,11 +33,12 @@ func (t *transaction) build(p Plan) error {
 	if err := t.makeRoot(above, top); err != nil {
 		return err
 	}
-	if err := t.stageAll(p.writes, func(name string) string { return name }); err != nil {
+	named, err := t.stageAll(p.writes, func(name string) string { return name })
+	if err != nil {
 		return err
 	}
-	if atOnce(len(p.writes)) {
-		t.folders, t.above = nil, nil // on the disk with the files
+	if named {
+		t.folders, t.above = nil, nil
 	}
 	if err := t.syncFolders(); err != nil {
 		return err

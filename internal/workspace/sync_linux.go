@@ -6,10 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncsAtOnce says whether this system writes a whole file system to the disk with
-// one request.
-const syncsAtOnce = true
-
 // syncFileSystem writes everything on the file system of an open file to its disk.
 func syncFileSystem(f *os.File) error {
 	raw, err := f.SyscallConn()

@@ -7,6 +7,4 @@ import (
 	"os"
 )
 
-const syncsAtOnce = false
-
 func syncFileSystem(*os.File) error { return errors.ErrUnsupported }
