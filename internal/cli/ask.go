@@ -5,16 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // Printed is what one command of a service printed, or why it printed nothing.
@@ -41,53 +40,65 @@ func asking(run func(ctx context.Context, dir, binary string, verbs []string) (m
 	}
 }
 
-// AskService builds the service in dir with the go tool, runs the commands and
-// returns what each printed. The error is for a service that does not build.
+// AskService builds the service in dir, runs the commands and returns what each
+// printed. The error is for a service that does not build.
+func AskService(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error) {
+	printed := map[string]Printed{}
+	err := withProgram(ctx, dir, binary, func(program string) {
+		for _, verb := range verbs {
+			printed[verb] = runVerb(ctx, program, binary, verb)
+		}
+	})
+	return printed, err
+}
+
+// withProgram builds the service in dir and hands over the path of its program, which is
+// removed at the end.
 //
-// go run keeps the linked binary in its cache, which go build does not: linking
+// go run keeps the linked program in its cache, which go build does not: linking
 // takes more time than everything else. Instead of the service it starts scaffold,
-// which runs all commands.
-func AskService(ctx context.Context, dir, binary string, verbs []string) (printed map[string]Printed, err error) {
+// which copies it.
+func withProgram(ctx context.Context, dir, binary string, use func(program string)) (err error) {
 	if err := readableModule(dir); err != nil {
-		return nil, err
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	temp, err := os.MkdirTemp("", "scaffold-ask-")
+	temp, err := os.MkdirTemp("", "scaffold-service-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	start, err := quoteFields(append([]string{self, runVerbsCommand, temp}, verbs...))
+	program := filepath.Join(temp, "service.exe") // Windows wants the extension, others do not mind
+	start, err := quoteFields([]string{self, copyProgramCommand, program})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pkg := "./cmd/" + binary
-	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "run", "-exec", start, pkg)
-	cmd.Dir, cmd.Stderr = dir, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("go run %s: %w\n%s", pkg, err, bytes.TrimSpace(stderr.Bytes()))
+	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its temporary files
+	cmd.WaitDelay = stopsWithin
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go run %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
-	printed = map[string]Printed{}
-	for _, verb := range verbs {
-		printed[verb] = readPrinted(temp, pkg, verb)
-	}
-	return printed, nil
+	use(program)
+	return ctx.Err()
 }
 
-func readPrinted(temp, pkg, verb string) Printed {
-	failed, err := userfile.Read(filepath.Join(temp, verb+".err"), userfile.LargeLimit)
-	if err == nil {
-		return Printed{Err: fmt.Errorf("go run %s %s: %s", pkg, verb, bytes.TrimSpace(failed))}
+// stopsWithin is how long an interrupted program gets to end.
+const stopsWithin = 5 * time.Second
+
+func runVerb(ctx context.Context, program, binary, verb string) Printed {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, verb)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, stopsWithin
+	if err := cmd.Run(); err != nil {
+		return Printed{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return Printed{Err: err}
-	}
-	out, err := userfile.Read(filepath.Join(temp, verb+".out"), userfile.LargeLimit)
-	return Printed{out, err}
+	return Printed{Out: stdout.Bytes()}
 }
 
 // quoteFields joins words in the way that the go tool splits them.
@@ -106,33 +117,31 @@ func quoteFields(words []string) (string, error) {
 	return strings.Join(quoted, " "), nil
 }
 
-// runVerbsCommand is what [AskService] lets the go tool start.
-const runVerbsCommand = "run-verbs"
+// copyProgramCommand is what [withProgram] lets the go tool start.
+const copyProgramCommand = "copy"
 
-func newRunVerbsCommand() *cobra.Command {
+func newCopyProgramCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    runVerbsCommand + " DIR COMMAND... BINARY",
-		Short:  "Run commands of a service and write what they print to DIR",
+		Use:    copyProgramCommand + " TO PROGRAM",
+		Short:  "Copy the program of a service",
 		Hidden: true,
-		Args:   cobra.MinimumNArgs(3),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			last := len(args) - 1
-			for _, verb := range args[1:last] {
-				if err := runVerb(cmd.Context(), args[0], verb, args[last]); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Args:   cobra.ExactArgs(2),
+		// The environment may have values for flags of the command that runs go run.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE:              func(_ *cobra.Command, args []string) error { return copyProgram(args[1], args[0]) },
 	}
 }
 
-func runVerb(ctx context.Context, dir, verb, binary string) error {
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, verb)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return os.WriteFile(filepath.Join(dir, verb+".err"), fmt.Appendf(nil, "%s\n%s", err, stderr.Bytes()), 0o600)
+func copyProgram(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
 	}
-	return os.WriteFile(filepath.Join(dir, verb+".out"), stdout.Bytes(), 0o600)
+	defer func() { err = errors.Join(err, src.Close()) }()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Close())
 }

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -158,7 +159,7 @@ func main() {
 			t.Errorf("%s: %q, %v", verb, p.Out, p.Err)
 		}
 	}
-	if err := printed["config"].Err; err == nil || err.Error() != "go run ./cmd/x config: exit status 2\nno settings" {
+	if err := printed["config"].Err; err == nil || err.Error() != "x config: exit status 2\nno settings" {
 		t.Errorf("config: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("hunter2\n"), 0o600); err != nil {
@@ -166,5 +167,23 @@ func main() {
 	}
 	if _, err := cli.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("another file as go.mod: %v", err)
+	}
+}
+
+// What a check found in a run that was interrupted may be of the interrupt.
+func TestAnInterruptedCheckReportsNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(newServices(t, 1), "shop0")
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	var stdout, stderr bytes.Buffer
+	f := cli.System(templates.Render)
+	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
+	f.Getenv = func(string) string { return "" }
+	f.Ask = func(context.Context, string, string, []string) (map[string]cli.Printed, error) {
+		interrupt(errors.New("Ctrl-C"))
+		return nil, ctx.Err()
+	}
+	if status := cli.Main(ctx, []string{"check", dir}, f); status != cli.ExitError || stdout.Len() > 0 || !strings.Contains(stderr.String(), "Ctrl-C") {
+		t.Errorf("status %d, output %q, error %q", status, &stdout, &stderr)
 	}
 }

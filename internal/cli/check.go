@@ -74,8 +74,7 @@ func runCheck(ctx context.Context, g *globals, o serviceFlags) error {
 	return nil
 }
 
-// inDirectory are the findings of a service with their files below its directory, for
-// readers that know only the repository.
+// inDirectory are the findings of a service with their files below its directory.
 func inDirectory(r checked) []lint.Finding {
 	out := slices.Clone(r.Findings)
 	for i := range out {
@@ -94,6 +93,9 @@ func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, er
 	report = checked{Service: t.Service.Name, Directory: t.Dir, Findings: []lint.Finding{}}
 	for _, check := range slices.Concat([]Check{drift{}}, g.Checks) {
 		found, err := check.Run(ctx, t)
+		if ctx.Err() != nil {
+			return checked{}, context.Cause(ctx) // what it found may be of the interrupt
+		}
 		if err != nil {
 			return checked{}, fmt.Errorf("check %s: %w", check.Name(), err)
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,8 +34,10 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return fmt.Errorf("there is no service below %s; begin with scaffold new NAME", nearer(root))
 	}
 	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
-	if report.Services, err = g.checkEach(ctx, root, services, o); err != nil {
-		return err
+	var unread error
+	report.Services, unread = g.checkEach(ctx, root, services, o)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	for _, s := range report.Services {
 		report.Faults += s.Faults
@@ -44,6 +47,9 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		report.Faults++
 	}
 	g.printCheckedAll(report)
+	if unread != nil {
+		return unread
+	}
 	if report.Faults > 0 {
 		return &FaultsError{report.Faults}
 	}
@@ -54,8 +60,8 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 // go tool takes all CPUs for a build already.
 const maxChecked = 4
 
-// checkEach checks the services in parallel. Reports come in the order of the
-// services, and so does the error: that of the first service that has one.
+// checkEach checks the services in parallel, and reports those that it could read in their
+// order. The error is that of all others.
 func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o serviceFlags) ([]checked, error) {
 	reports, errs := make([]checked, len(services)), make([]error, len(services))
 	slots := make(chan struct{}, maxChecked)
@@ -73,12 +79,13 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 		})
 	}
 	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
+	read := []checked{}
+	for i, r := range reports {
+		if errs[i] == nil {
+			read = append(read, r)
 		}
 	}
-	return reports, nil
+	return read, errors.Join(errs...)
 }
 
 // rootOf is the folder that is named, else that of the repository, else this one.

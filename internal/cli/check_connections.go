@@ -20,7 +20,6 @@ const (
 var (
 	maxSurge     = regexp.MustCompile(`^/spec/strategy/rollingUpdate/maxSurge$`)
 	variableName = regexp.MustCompile(`^(.*/env/[^/]+)/name$`)
-	poolInConfig = regexp.MustCompile(`(?m)^` + poolVariable + `=(.*)$`)
 )
 
 // connections finds overlays whose instances together may hold more connections
@@ -96,14 +95,12 @@ func (o overlay) poolChange() (kustomization.Change, bool) {
 			}
 		}
 	}
-	match := poolInConfig.FindSubmatchIndex(o.config)
-	if match == nil {
-		return kustomization.Change{}, false
+	for _, a := range assignments(o.config) {
+		if a.name == poolVariable {
+			return kustomization.Change{Value: strings.TrimSpace(a.value), File: configFile, Line: a.line, Column: len(poolVariable+"=") + 1}, true
+		}
 	}
-	return kustomization.Change{
-		Value: strings.TrimSpace(string(o.config[match[2]:match[3]])), File: configFile,
-		Line: lineOf(o.config, match[2]), Column: match[2] - match[0] + 1,
-	}, true
+	return kustomization.Change{}, false
 }
 
 // surgeOf is how many instances a rollout adds: a number or a percentage.

@@ -18,8 +18,6 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/kustomization"
-	"github.com/observability-first/scaffold/internal/source/diagnostic"
-	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -191,34 +189,6 @@ func (o overlay) intervals() []lint.Finding {
 		}
 	}
 	return found
-}
-
-// configVariable is NAME=value in the variables of an overlay.
-var configVariable = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_]*)=`)
-
-// misspelt finds variables of overlays that the service does not read.
-func misspelt(dir string, known []string) ([]lint.Finding, error) {
-	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", "config.env"))
-	if err != nil {
-		return nil, err
-	}
-	var found []lint.Finding
-	for _, file := range files {
-		src, err := userfile.Read(file, userfile.Limit)
-		if err != nil {
-			return nil, err
-		}
-		for _, match := range configVariable.FindAllSubmatchIndex(src, -1) {
-			name := string(src[match[2]:match[3]])
-			if slices.Contains(known, name) || ofTheEnvironment(name) {
-				continue
-			}
-			relative := path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), filepath.Base(file))
-			found = append(found, lint.Finding{File: relative, Line: lineOf(src, match[2]),
-				Message: fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known))})
-		}
-	}
-	return found, nil
 }
 
 // ofTheEnvironment are variables that Go and OpenTelemetry read by themselves.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
-	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -172,16 +171,12 @@ func (variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error)
 			}
 			findings = append(findings, lint.Finding{
 				File: file, Line: lineOf(src, match[2]),
-				Message: fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known)),
+				Message: unknownVariable(name, known),
 			})
 		}
 	}
-	more, err := misspelt(t.Dir, known)
-	if err != nil {
-		return nil, err
-	}
-	values, err := overlayValues(ctx, t, known)
-	return slices.Concat(findings, more, values), err
+	more, err := checkOverlays(ctx, t, known)
+	return append(findings, more...), err
 }
 
 // ofTools are variables of the tools that these files call.

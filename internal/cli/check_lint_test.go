@@ -161,7 +161,7 @@ func TestMetricsAreFetchedWithinBounds(t *testing.T) {
 		{"page", ""},
 		{"html", "/html: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics"},
 		{"missing", "/missing: 404 Not Found; name the page that Prometheus scrapes, such as http://localhost:9464/metrics"},
-		{"large", "/large: larger than 64 MiB; split it, or name another file"},
+		{"large", "/large: larger than 64 MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

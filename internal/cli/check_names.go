@@ -12,6 +12,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -105,12 +106,15 @@ func boardEndings() []string { return []string{".json"} }
 func below(dir, folder string, endings ...string) []string {
 	var files []string
 	root := filepath.Join(dir, filepath.FromSlash(folder))
+	if target, err := filepath.EvalSymlinks(root); err == nil {
+		root = target
+	}
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !ends(entry.Name(), endings) || isTest(path) {
+		if err != nil || entry.IsDir() || !ends(entry.Name(), endings) || rulefile.IsTest(path) {
 			return nil //nolint:nilerr // what has no name here has nothing to check
 		}
-		if name, err := filepath.Rel(dir, path); err == nil {
-			files = append(files, filepath.ToSlash(name))
+		if name, err := filepath.Rel(root, path); err == nil {
+			files = append(files, filepath.ToSlash(filepath.Join(folder, name)))
 		}
 		return nil
 	})

@@ -214,10 +214,3 @@ func (o *observed) checked(e lint.Exclusion) bool {
 // labelsKnown says whether a declaration or a page was read. A Prometheus was asked for
 // names and types only.
 func (o *observed) labelsKnown() bool { return o.signals != nil && len(o.signals.Metrics) > 0 }
-
-// isTest says whether a file tests rules instead of holding any.
-func isTest(name string) bool {
-	return slices.ContainsFunc([]string{".test.yaml", ".test.yml", "_test.yaml", "_test.yml"}, func(ending string) bool {
-		return strings.HasSuffix(name, ending)
-	})
-}

@@ -53,13 +53,15 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 	}
 	switch {
 	case o.Route != "" && !slices.Contains(routes, o.Route):
-		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diagnostic.DidYouMean(o.Route, routes), "; write one of "+each(routes)))
+		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diagnostic.DidYouMean(o.Route, routes), oneOf(routes)))
 	case o.Method != "" && !slices.Contains(methods, o.Method):
-		doc.Problemf(path+".method", "the service has no route %q; write one of %s", strings.TrimSpace(o.Method+" "+o.Route), each(methods))
+		doc.Problemf(path+".method", "the service has no route %q%s", strings.TrimSpace(o.Method+" "+o.Route), oneOf(methods))
 	}
 }
 
-// each lists words in order, each once.
-func each(words []string) string {
-	return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
+func oneOf(words []string) string {
+	if len(words) == 0 {
+		return "; it declares none"
+	}
+	return "; write one of " + strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -12,57 +13,101 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
 // variableProblem is a line of the service about one of its variables.
 var variableProblem = regexp.MustCompile(`^([A-Z][A-Z0-9_]*)[=:\[ ]`)
 
-// overlayValues finds values in the config.env of overlays that the service rejects. The
-// service itself reads them: its config command runs with the variables of each file and
-// none of those in known that the environment has.
-func overlayValues(ctx context.Context, t Target, known []string) ([]lint.Finding, error) {
-	files, err := filepath.Glob(filepath.Join(t.Dir, overlaysDir, "*", configFile))
-	if err != nil {
-		return nil, err
+// overlayConfig is the config.env of one overlay.
+type overlayConfig struct {
+	file string // below the service
+	set  []assignment
+}
+
+// assignment is a line NAME=value.
+type assignment struct {
+	name, value string
+	line        int
+}
+
+// assignments are the lines of a file for Kustomize, which takes values as they stand, spaces at
+// their end included.
+func assignments(src []byte) []assignment {
+	var out []assignment
+	number := 0
+	for line := range strings.Lines(string(src)) {
+		number++
+		name, value, found := strings.Cut(strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t"), "=")
+		if found && !strings.HasPrefix(name, "#") {
+			out = append(out, assignment{name, value, number})
+		}
 	}
-	var found []lint.Finding
+	return out
+}
+
+// overlayConfigs are those with variables.
+func overlayConfigs(dir string) ([]overlayConfig, error) {
+	files, err := filepath.Glob(filepath.Join(dir, overlaysDir, "*", configFile))
+	var out []overlayConfig
 	for _, file := range files {
 		src, err := userfile.Read(file, userfile.Limit)
 		if err != nil {
 			return nil, err
 		}
-		set := assignments(src)
-		if len(set) == 0 {
-			continue
-		}
-		relative := path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), configFile)
-		for _, problem := range rejected(ctx, t, append(environmentWithout(known), set...)) {
-			f := lint.Finding{File: relative, Message: problem}
-			if name := variableProblem.FindStringSubmatch(problem); name != nil {
-				at := regexp.MustCompile(`(?m)^\s*` + name[1] + `=`).FindIndex(src)
-				if at == nil {
-					continue // of another variable, which this file does not set
-				}
-				f.Line = lineOf(src, at[1])
-			}
-			found = append(found, f)
+		if set := assignments(src); len(set) > 0 {
+			out = append(out, overlayConfig{path.Join(overlaysDir, filepath.Base(filepath.Dir(file)), configFile), set})
 		}
 	}
-	return found, nil
+	return out, err
 }
 
-// assignments are the NAME=value lines of a file for Kustomize, which takes values as they
-// stand.
-func assignments(src []byte) []string {
-	var set []string
-	for line := range strings.Lines(string(src)) {
-		line = strings.TrimSpace(line)
-		if name, _, found := strings.Cut(line, "="); found && !strings.HasPrefix(name, "#") {
-			set = append(set, line)
+// unknown finds variables that the service does not read.
+func (o overlayConfig) unknown(known []string) []lint.Finding {
+	var found []lint.Finding
+	for _, v := range o.set {
+		if !slices.Contains(known, v.name) && !ofTheEnvironment(v.name) {
+			found = append(found, lint.Finding{File: o.file, Line: v.line, Message: unknownVariable(v.name, known)})
 		}
 	}
-	return set
+	return found
+}
+
+func unknownVariable(name string, known []string) string {
+	return fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known))
+}
+
+// rejected finds values that the service rejects. The service itself reads them: its config
+// command runs with the variables of the overlay and none of those in known that the
+// environment has.
+func (o overlayConfig) rejected(ctx context.Context, t Target, program string, known []string) []lint.Finding {
+	cmd := exec.CommandContext(ctx, program, "config")
+	var stderr bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stderr, cmd.WaitDelay = t.Dir, environmentWithout(known), &stderr, stopsWithin
+	for _, v := range o.set {
+		cmd.Env = append(cmd.Env, v.name+"="+v.value)
+	}
+	if cmd.Run() == nil {
+		return nil
+	}
+	var found []lint.Finding
+	for line := range strings.Lines(stderr.String()) {
+		problem, own := strings.CutPrefix(strings.TrimSpace(line), t.Service.Binary()+": ")
+		if !own {
+			continue
+		}
+		f := lint.Finding{File: o.file, Message: strings.Replace(problem, " (environment)", "", 1)}
+		if name := variableProblem.FindStringSubmatch(problem); name != nil {
+			at := slices.IndexFunc(o.set, func(v assignment) bool { return v.name == name[1] })
+			if at < 0 {
+				continue // this overlay does not set it
+			}
+			f.Line = o.set[at].line
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 func environmentWithout(names []string) []string {
@@ -72,20 +117,21 @@ func environmentWithout(names []string) []string {
 	})
 }
 
-// rejected is what the service says about that environment, a line for each problem.
-func rejected(ctx context.Context, t Target, environment []string) []string {
-	binary := t.Service.Binary()
-	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/"+binary, "config")
-	var stderr bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stderr = t.Dir, environment, &stderr
-	if cmd.Run() == nil {
-		return nil
+// checkOverlays finds variables of overlays that the service does not read, and values that
+// it rejects.
+func checkOverlays(ctx context.Context, t Target, known []string) ([]lint.Finding, error) {
+	all, err := overlayConfigs(t.Dir)
+	if err != nil || len(all) == 0 {
+		return nil, err
 	}
-	var problems []string
-	for line := range strings.Lines(stderr.String()) {
-		if problem, own := strings.CutPrefix(strings.TrimSpace(line), binary+": "); own {
-			problems = append(problems, strings.Replace(problem, " (environment)", "", 1))
+	var found []lint.Finding
+	for _, o := range all {
+		found = append(found, o.unknown(known)...)
+	}
+	err = withProgram(ctx, t.Dir, t.Service.Binary(), func(program string) {
+		for _, o := range all {
+			found = append(found, o.rejected(ctx, t, program, known)...)
 		}
-	}
-	return problems
+	})
+	return found, err
 }

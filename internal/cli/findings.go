@@ -2,8 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
 // Outputs of commands that have findings.
@@ -18,6 +21,7 @@ const findingsAnnotation = "scaffold_findings"
 // emitFindings writes findings for programs, when the output is one of those, and
 // says whether it did.
 func (g *globals) emitFindings(found []lint.Finding) bool {
+	found = inRepository(found)
 	switch g.output {
 	case outputSARIF:
 		g.printJSON(lint.SARIF(found, lintRules(), g.Build.Version))
@@ -27,6 +31,27 @@ func (g *globals) emitFindings(found []lint.Finding) bool {
 		return false
 	}
 	return true
+}
+
+// inRepository names files from the root of the repository, as those who read SARIF and
+// workflow commands do. Without a repository they stay as they are.
+func inRepository(found []lint.Finding) []lint.Finding {
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return found
+	}
+	root, ok := monorepo.Root(here)
+	if !ok {
+		return found
+	}
+	out := slices.Clone(found)
+	for i := range out {
+		file, err := filepath.Rel(root, filepath.Join(here, filepath.FromSlash(out[i].File)))
+		if err == nil && filepath.IsLocal(file) && !filepath.IsAbs(out[i].File) {
+			out[i].File = filepath.ToSlash(file)
+		}
+	}
+	return out
 }
 
 const (

@@ -195,4 +195,6 @@ func TestValuesOfOverlaysAreAcceptedByTheService(t *testing.T) {
 		"2 faults found")
 	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=10m\n")
 	s.check(cli.ExitDrift, "deploy/overlays/prod/config.env:1: DRAIN_DELAY=10m0s leaves no time for requests in flight")
+	s.write("deploy/overlays/prod/config.env", "DRAIN_DELAY=5s \n") // Kustomize keeps the space
+	s.check(cli.ExitDrift, `deploy/overlays/prod/config.env:1: DRAIN_DELAY="5s "`)
 }

@@ -36,6 +36,7 @@ func secretFiles() map[string]string {
 		"list":        "- password: hunter2\n- hunter2\n",
 		"kubernetes":  "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {hunter2: hunter2}\n",
 		"json":        `{"password": "hunter2", "hunter2": 1}`,
+		"json key":    `{"hunter2": 1, "version": 1}`,
 		"json list":   `["hunter2"]`,
 		"key":         "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
 		"alias":       "a: *hunter2\n",
@@ -92,7 +93,7 @@ func linkedService(ts *testscript.TestScript, file, dir string) string {
 	for _, name := range []string{
 		"go.mod", "Dockerfile", "Makefile", "verify.http", "api/openapi.json", "deploy/overlays/a/kustomization.yaml", "deploy/overlays/a/config.env",
 		"observability/telemetry.json", "observability/rules/a.rules.yaml", "observability/rules/own/b.rules.yaml", "observability/boards/a.json",
-		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/prometheus.yaml", "observability/.lint",
+		"observability/runbooks/A.md", "observability/alertmanager.yaml", "observability/prometheus.yaml", "observability/.scaffold-lint.yaml",
 		"observability/grafana/provisioning/datasources/datasources.yaml",
 	} {
 		link(ts, file, filepath.Join(dir, filepath.FromSlash(name)))

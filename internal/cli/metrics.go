@@ -39,7 +39,7 @@ func (g *globals) readSignals(ctx context.Context, o lintOptions, to *observed) 
 	}
 	if o.prometheus != "" {
 		if err := g.askPrometheus(ctx, o.prometheus, to); err != nil {
-			return fmt.Errorf("--prometheus: %w; write the address of a Prometheus, such as http://localhost:9090", err)
+			return fmt.Errorf("--prometheus: %w%s", err, g.adviceFor(err))
 		}
 		all = append(all, templates.Signals{})
 	}
@@ -129,6 +129,20 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 
 // prometheusToken is the environment variable with the bearer token for a Prometheus.
 const prometheusToken = "SCAFFOLD_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable
+
+// adviceFor says what to do about a request to a Prometheus that did not succeed.
+func (g *globals) adviceFor(err error) string {
+	var status statusError
+	switch {
+	case !errors.As(err, &status), status.code == http.StatusNotFound:
+		return "; write the address of a Prometheus, such as http://localhost:9090"
+	case status.code != http.StatusUnauthorized && status.code != http.StatusForbidden:
+		return ""
+	case g.Getenv(prometheusToken) == "":
+		return "; set " + prometheusToken + " to a bearer token"
+	}
+	return "; it rejected the bearer token in " + prometheusToken
+}
 
 // prometheus reads from the API of the Prometheus at an address.
 func (g *globals) prometheus(address string) (exposition.Prometheus, error) {

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// The go tool starts this binary in the place of scaffold, see cli.AskService.
-	if len(os.Args) > 1 && os.Args[1] == "run-verbs" {
+	if len(os.Args) > 1 && os.Args[1] == "copy" {
 		os.Exit(cli.Main(context.Background(), os.Args[1:], testFactory()))
 	}
 	testscript.Main(m, map[string]func(){

@@ -132,10 +132,7 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	if err != nil {
 		return Target{}, err
 	}
-	first, err := onlySpec(dir)
-	if err != nil {
-		return Target{}, err
-	}
+	first := !wroteBefore(dir, s)
 	if !first {
 		if err := stateExists(w, dir, flags); err != nil {
 			return Target{}, err
@@ -156,12 +153,12 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	return t, err
 }
 
-// onlySpec reports whether a directory has the specification alone, so that the service is
-// generated for the first time.
-func onlySpec(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	other := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != spec.FileName && e.Name() != ".git" })
-	return !other, err
+// wroteBefore reports whether scaffold has written the service before.
+func wroteBefore(dir string, s spec.Service) bool {
+	return slices.ContainsFunc([]string{workspace.DefaultState, "cmd/" + s.Binary()}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // stateExists wants the record of what scaffold wrote, and the defaults that it names.

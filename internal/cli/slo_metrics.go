@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,6 +39,10 @@ func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec)
 	var notPrometheus error
 	if isAddress(source) && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
 		server, err := g.showPrometheus(ctx, source, spec)
+		var status statusError
+		if errors.As(err, &status) && status.code != http.StatusNotFound {
+			return server, fmt.Errorf("--metrics: %w%s", status, g.adviceFor(err))
+		}
 		if !errors.Is(err, exposition.ErrNoServer) {
 			return server, err
 		}

@@ -173,21 +173,36 @@ func TestTheTokenIsSentToAPrometheusThatAsksForIt(t *testing.T) {
 	}
 }
 
-func TestWhyAnAddressIsNoPrometheusIsReported(t *testing.T) {
+func TestWhyAPrometheusIsNotReadIsReported(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			http.Error(w, "tsdb not ready", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("<html>"))
-	}))
-	t.Cleanup(server.Close)
-	got := againstMetrics(t, shopObjectives, server.URL+"/")
-	for _, want := range []string{"an HTML page, not metrics", "not the API of a Prometheus", "503 Service Unavailable"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("got %s, without %s", got, want)
-		}
+	for name, test := range map[string]struct {
+		status int
+		want   []string
+	}{
+		"no API":        {http.StatusNotFound, []string{"an HTML page, not metrics", "not the API of a Prometheus", "404 Not Found"}},
+		"not ready":     {http.StatusServiceUnavailable, []string{"--metrics: ", "503 Service Unavailable"}},
+		"without token": {http.StatusUnauthorized, []string{"401 Unauthorized; set SCAFFOLD_PROMETHEUS_TOKEN to a bearer token"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/api/") {
+					http.Error(w, "no", test.status)
+					return
+				}
+				_, _ = w.Write([]byte("<html>"))
+			}))
+			t.Cleanup(server.Close)
+			got := againstMetrics(t, shopObjectives, server.URL+"/")
+			for _, want := range test.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("got %s, without %s", got, want)
+				}
+			}
+			if test.status != http.StatusNotFound && strings.Contains(got, "not the API") {
+				t.Errorf("got %s", got)
+			}
+		})
 	}
 }
 

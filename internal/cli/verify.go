@@ -100,9 +100,10 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	if o.slo != "" && o.pkg == "" {
 		return usage(cmd, "--slo needs --package, which names the binary to run")
 	}
-	for flag, file := range map[string]string{"--junit": o.junit, "--markdown": o.markdown} {
-		if info, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !info.IsDir()) {
-			return usage(cmd, "%s %s: there is no folder %s to write it to", flag, file, filepath.Dir(file))
+	for _, to := range []struct{ flag, file string }{{"--junit", o.junit}, {"--markdown", o.markdown}} {
+		dir := filepath.Dir(to.file)
+		if info, err := os.Stat(dir); to.file != "" && (err != nil || !info.IsDir()) {
+			return usage(cmd, "%s %s: directory %s does not exist", to.flag, to.file, dir)
 		}
 	}
 	return nil

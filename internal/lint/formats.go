@@ -109,7 +109,7 @@ func level(warning bool) string {
 
 // uri writes a path as a relative reference.
 func uri(path string) string {
-	return (&url.URL{Path: path}).EscapedPath()
+	return (&url.URL{Path: path}).String()
 }
 
 // GitHub is the findings as workflow commands, which GitHub shows beside the lines

@@ -56,7 +56,7 @@ func TestServicesThatMisbehave(t *testing.T) {
 		t.Run(tc.mode, func(t *testing.T) {
 			for _, only := range [][]string{nil, {sectionBoards}} {
 				got, err := misbehave(t, tc.mode, only)
-				if err != nil || !strings.Contains(got, tc.want) || !strings.Contains(got, "boards: the remaining checks of boards: the service did not run to the end") {
+				if err != nil || !strings.Contains(got, tc.want) {
 					t.Errorf("only %q: got %q, %v\nwant %q", only, got, err, tc.want)
 				}
 			}

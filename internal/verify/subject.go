@@ -17,6 +17,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -48,7 +49,7 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	s := Subject{Dir: dir, Slow: slowest}
 	l := loader{dir: dir}
 	l.each(rulesFolder, []string{".yaml", ".yml"}, func(name string, data []byte) error {
-		if strings.HasSuffix(name, ".test.yaml") {
+		if rulefile.IsTest(name) {
 			return nil
 		}
 		groups, err := rulesim.Load(name, data)

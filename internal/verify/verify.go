@@ -102,8 +102,10 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	made := s.book.Report(s.subject.Service, time.Since(began))
 	made.Quick = o.Quick
 	made.Proofs = append(made.Proofs, s.drilled...) // last, however long it took
-	made.Interrupted = ctx.Err() != nil
-	made.Proofs = append(made.Proofs, s.notRun(made)...)
+	if ctx.Err() != nil {
+		made.Interrupted = true
+		made.Proofs = append(made.Proofs, s.notRun()...)
+	}
 	made.Proofs = append(made.Proofs, s.skipped(made)...)
 	return made, interrupted(ctx, err)
 }

@@ -96,6 +96,13 @@ type ruleSource struct {
 	Annotations   map[string]string `yaml:"annotations"`
 }
 
+// IsTest reports whether a file with this name tests rules instead of holding any.
+func IsTest(name string) bool {
+	return slices.ContainsFunc([]string{".test.yaml", ".test.yml", "_test.yaml", "_test.yml"}, func(ending string) bool {
+		return strings.HasSuffix(name, ending)
+	})
+}
+
 // Marks are the keys by which a file of rules is recognised.
 func Marks() []string { return []string{"groups:", "kind: PrometheusRule"} }
 

@@ -52,10 +52,14 @@ func ReadFrom(r io.Reader, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if int64(len(src)) > limit {
-		return nil, fmt.Errorf("%s: larger than %d MiB; split it, or name another file", name, limit>>20)
+		return nil, fmt.Errorf("%s: %w", name, tooLargeError(limit))
 	}
 	return src, nil
 }
+
+type tooLargeError int64
+
+func (e tooLargeError) Error() string { return fmt.Sprintf("larger than %d MiB", int64(e)>>20) }
 
 // Regular says why a file that another package opens must not be opened, or
 // returns nil.
@@ -94,7 +98,11 @@ func read(name string, limit int64, stat func() (fs.FileInfo, error), open func(
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return ReadFrom(file, name, limit)
+	src, err = ReadFrom(file, name, limit)
+	if _, large := errors.AsType[tooLargeError](err); large {
+		err = fmt.Errorf("%w; split it, or name another file", err)
+	}
+	return src, err
 }
 
 // Unmarked says what a text without its marks lacks, without quoting it.
