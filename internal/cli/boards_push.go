@@ -39,7 +39,7 @@ func newBoardsPushCommand(g *globals) *cobra.Command {
 		Example: "  " + grafanaToken + "=... scaffold boards push --grafana https://grafana.acme.test --folder Shop",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.grafana == "" {
-				return usage(cmd, "--grafana: there is no address; write one such as https://grafana.acme.test")
+				return usage(cmd, "--grafana is missing; set it to an address such as https://grafana.acme.test")
 			}
 			o.paths = args
 			return runBoardsPush(cmd.Context(), g, o)

@@ -31,7 +31,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return err
 	}
 	if len(services) == 0 {
-		return fmt.Errorf("there is no service below %s; begin with scaffold new NAME", nearer(root))
+		return fmt.Errorf("no service below %s; create one with scaffold new NAME", nearer(root))
 	}
 	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
 	var unread error
@@ -92,7 +92,7 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 func rootOf(named string) (string, error) {
 	if named != "" {
 		if info, err := os.Stat(named); err != nil || !info.IsDir() {
-			return "", fmt.Errorf("%s is no folder; name the one that holds the services", named)
+			return "", fmt.Errorf("%s is not a directory; pass the one with the services", named)
 		}
 		return filepath.Abs(named)
 	}

@@ -128,7 +128,7 @@ func (o overlay) replicas() []lint.Finding {
 			at = high
 		}
 		found = append(found, lint.Finding{File: at.File, Line: at.Line,
-			Message: fmt.Sprintf("%s %d is above %s %d; the API server refuses the autoscaler", least, bounds.Min, most, bounds.Max)})
+			Message: fmt.Sprintf("%s %d is above %s %d; the API server rejects the autoscaler", least, bounds.Min, most, bounds.Max)})
 	}
 	return found
 }

@@ -52,9 +52,9 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, src, overlay, want string }{
 		{"bounds that leave none", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
-			at + ":4: minReplicas 11 is above maxReplicas 10; the API server refuses the autoscaler\n"},
+			at + ":4: minReplicas 11 is above maxReplicas 10; the API server rejects the autoscaler\n"},
 		{"bounds of KEDA", keda, patch("ScaledObject", "- {op: replace, path: /spec/maxReplicaCount, value: 2}"),
-			at + ":4: minReplicaCount 3 is above maxReplicaCount 2; the API server refuses the autoscaler\n"},
+			at + ":4: minReplicaCount 3 is above maxReplicaCount 2; the API server rejects the autoscaler\n"},
 		{"both bounds together", head, patch("HorizontalPodAutoscaler", "spec:", "  minReplicas: 20", "  maxReplicas: 40"), ""},
 		{"no number", head, patch("HorizontalPodAutoscaler", "spec: {minReplicas: many}"), at + ":4: \"many\" is not a whole number\n"},
 		{"replicas beside the autoscaler", head, "replicas: [{name: shop, count: 4}]\n",

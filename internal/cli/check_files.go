@@ -70,7 +70,7 @@ func otherGo(file string, src []byte, want string, exact bool) []lint.Finding {
 		}
 		findings = append(findings, lint.Finding{
 			File: file, Line: lineOf(src, match[2]),
-			Message: fmt.Sprintf("builds with Go %s, go.mod says %s; use one of them in both", have, want),
+			Message: fmt.Sprintf("builds with Go %s but go.mod has %s; use the same version", have, want),
 		})
 	}
 	return findings

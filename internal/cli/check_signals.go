@@ -66,12 +66,12 @@ func changedRoutes(before, after templates.Signals) []string {
 	var changes []string
 	for _, r := range after.Routes {
 		if !slices.Contains(before.Routes, r) {
-			changes = append(changes, fmt.Sprintf("route %s is new", r))
+			changes = append(changes, fmt.Sprintf("route %s was added", r))
 		}
 	}
 	for _, r := range before.Routes {
 		if !slices.Contains(after.Routes, r) {
-			changes = append(changes, fmt.Sprintf("route %s is gone", r))
+			changes = append(changes, fmt.Sprintf("route %s was removed", r))
 		}
 	}
 	return changes
@@ -86,14 +86,14 @@ func changedMetrics(before, after templates.Signals) []string {
 		old, known := before.Find(m.Name)
 		switch {
 		case !known:
-			changes = append(changes, fmt.Sprintf("metric %s is new", m.Name))
+			changes = append(changes, fmt.Sprintf("metric %s was added", m.Name))
 		case !reflect.DeepEqual(old, m):
 			changes = append(changes, fmt.Sprintf("metric %s has changed", m.Name))
 		}
 	}
 	for _, m := range before.Metrics {
 		if _, still := after.Find(m.Name); !still && !foreign(m.Name) {
-			changes = append(changes, fmt.Sprintf("metric %s is gone", m.Name))
+			changes = append(changes, fmt.Sprintf("metric %s was removed", m.Name))
 		}
 	}
 	return changes

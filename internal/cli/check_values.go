@@ -75,7 +75,7 @@ func (o overlayConfig) unknown(known []string) []lint.Finding {
 }
 
 func unknownVariable(name string, known []string) string {
-	return fmt.Sprintf("the service reads no variable %s%s", name, diagnostic.DidYouMean(name, known))
+	return fmt.Sprintf("unknown environment variable %s%s", name, diagnostic.DidYouMean(name, known))
 }
 
 // rejected finds values that the service rejects. The service itself reads them: its config

@@ -20,11 +20,11 @@ func newGenerateCommand(g *globals) *cobra.Command {
 	var o generateOptions
 	cmd := &cobra.Command{
 		Use:   "generate [DIR]",
-		Short: "Bring a service's generated files up to date with its spec",
-		Long: "Renders the service again from scaffold.yaml. Managed files are rewritten, files that\n" +
-			"you edited stay as they are, and files that are yours are not touched.\n\n" +
-			"Objectives on metrics, labels or routes that the service does not declare are\n" +
-			"reported in scaffold.yaml. The files are written, and the exit status is 3.",
+		Short: "Regenerate a service from its spec",
+		Long: "Renders the service again from scaffold.yaml. Generated files are rewritten, merged files\n" +
+			"keep your edits, and user-owned files are not touched.\n\n" +
+			"Objectives with unknown metrics, labels or routes are reported at their line in\n" +
+			"scaffold.yaml; the files are written and the exit code is 3.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -34,13 +34,13 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would be written")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	return cmd
 }
 
 func (s *serviceFlags) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.defaults, "defaults", "", "file of defaults of your organisation (default: the one used last)")
-	cmd.Flags().StringVar(&s.runtime, "runtime", "", "folder of the runtime, for a scaffold built in a checkout")
+	cmd.Flags().StringVar(&s.defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
+	cmd.Flags().StringVar(&s.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 }
 
 // generated is the document of scaffold generate. Its keys are public.

@@ -102,7 +102,7 @@ func TestAServiceThatGrew(t *testing.T) {
 	s.write("observability/boards/own/visits.json",
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.check(cli.ExitDrift,
-		"route GET /v1/hello is new; run scaffold generate", "metric visits_total is new; run scaffold generate",
+		"route GET /v1/hello was added; run scaffold generate", "metric visits_total was added; run scaffold generate",
 		"observability/boards/own/visits.json:1:133: panel Visits, target A: metric visits_total is not declared")
 
 	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
@@ -133,9 +133,9 @@ func TestCheckFindsFaults(t *testing.T) {
 	s.write("observability/boards/own/broken.json", "{")
 	s.write("observability/boards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
 	s.check(cli.ExitDrift,
-		"Dockerfile:3: builds with Go 1.26.7, go.mod says 1.26.8; use one of them in both",
-		".github/workflows/own.yaml:5: builds with Go 1.22, go.mod says 1.26.8; use one of them in both",
-		`the service reads no variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
+		"Dockerfile:3: builds with Go 1.26.7 but go.mod has 1.26.8; use the same version",
+		".github/workflows/own.yaml:5: builds with Go 1.22 but go.mod has 1.26.8; use the same version",
+		`unknown environment variable ACESS_LOG; did you mean "ACCESS_LOG"?`,
 		"cmd/shop/defaults.gen.go",
 		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary, no description",
@@ -169,7 +169,7 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 	s.edit("internal/api/routes.go", "return router", "return rooter")
 	s.check(cli.ExitDrift, "undefined: rooter")
 	status, _, errs := s.scaffold("generate", s.dir)
-	if status != cli.ExitError || !strings.Contains(errs, "mend the service and run scaffold generate once more") {
+	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") {
 		t.Errorf("generate: status %d, %s", status, errs)
 	}
 }
@@ -180,7 +180,7 @@ func TestVariablesOfOverlaysAreRead(t *testing.T) {
 	s := newShop(t)
 	s.write("deploy/overlays/prod/config.env", "# ours\nLOG_LEVEL=debug\nOTEL_BLRP_SCHEDULE_DELAY=1\nOVERLOAD_MIN_LIMITT=3\n")
 	s.check(cli.ExitDrift,
-		`deploy/overlays/prod/config.env:4: the service reads no variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
+		`deploy/overlays/prod/config.env:4: unknown environment variable OVERLOAD_MIN_LIMITT; did you mean "OVERLOAD_MIN_LIMIT"?`)
 }
 
 // A value that the service rejects would be found out by the pods of a rollout.

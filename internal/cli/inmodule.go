@@ -21,10 +21,10 @@ func (o *newOptions) joinModule(root string) (string, error) {
 		return "", nil
 	}
 	if o.given("module") {
-		return "", &UsageError{Err: errors.New("--in-module takes the module that is there; leave --module out")}
+		return "", &UsageError{Err: errors.New("--in-module and --module exclude each other")}
 	}
 	if root == "" {
-		return "", &UsageError{Err: fmt.Errorf("--in-module: %s lies in no repository of git; run git init where the module begins", o.dir)}
+		return "", &UsageError{Err: fmt.Errorf("--in-module: %s is not in a git repository; run git init in the root of the module", o.dir)}
 	}
 	at, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -40,7 +40,7 @@ func (o *newOptions) joinModule(root string) (string, error) {
 		}
 		above := modfile.ModulePath(src)
 		if above == "" {
-			return "", fmt.Errorf("%s names no module; mend it first", nearer(filepath.Join(dir, "go.mod")))
+			return "", fmt.Errorf("%s has no module line; add one", nearer(filepath.Join(dir, "go.mod")))
 		}
 		below, err := filepath.Rel(dir, at)
 		if err != nil {
@@ -50,7 +50,7 @@ func (o *newOptions) joinModule(root string) (string, error) {
 		o.choices.Module = path.Join(above, o.choices.ModuleFolder)
 		return dir, nil
 	}
-	return "", &UsageError{Err: fmt.Errorf("--in-module: there is no go.mod above %s in its repository; leave it out, or run go mod init there", o.dir)}
+	return "", &UsageError{Err: fmt.Errorf("--in-module: no go.mod above %s in its repository; remove the flag, or run go mod init", o.dir)}
 }
 
 // requireCommands are what the module above has to be told, to type in its folder:

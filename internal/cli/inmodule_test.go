@@ -77,8 +77,8 @@ func TestAServiceInNoModule(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "lies in no repository of git; run git init where the module begins"},
-		{[]string{"--module", "example.com/x"}, "--in-module takes the module that is there; leave --module out"},
+		{nil, "is not in a git repository; run git init in the root of the module"},
+		{[]string{"--module", "example.com/x"}, "--in-module and --module exclude each other"},
 	} {
 		args := append([]string{"new", "orders", "--dir", s.dir, "--in-module"}, tt.args...)
 		if status, _, errs := s.scaffold(args...); status != cli.ExitUsage || !strings.Contains(errs, tt.want) {
@@ -86,7 +86,7 @@ func TestAServiceInNoModule(t *testing.T) {
 		}
 	}
 	shell(t, top, "git init --quiet")
-	if status, _, errs := s.scaffold("new", "orders", "--dir", s.dir, "--in-module"); status != cli.ExitUsage || !strings.Contains(errs, "there is no go.mod above") {
+	if status, _, errs := s.scaffold("new", "orders", "--dir", s.dir, "--in-module"); status != cli.ExitUsage || !strings.Contains(errs, "no go.mod above") {
 		t.Errorf("status %d, %s", status, errs)
 	}
 	if _, err := os.Stat(s.dir); err == nil {

@@ -45,14 +45,14 @@ func rootAbove(dir, folder string) (string, error) {
 		}
 		below = filepath.ToSlash(below)
 		if below == "." {
-			return "", fmt.Errorf("the service is the root of its repository and does not lie in %s; leave the folder out", folder)
+			return "", fmt.Errorf("the service is at the root of the repository, not in %s; remove deploy.folder", folder)
 		}
 		if below != folder {
-			return "", fmt.Errorf("the service lies in %s below the root of its repository, not in %s; write the folder that it lies in", below, folder)
+			return "", fmt.Errorf("the service directory is %[1]s, not %[2]s; set deploy.folder to %[1]s", below, folder)
 		}
 	}
 	if below != folder && !strings.HasSuffix(below, "/"+folder) {
-		return "", fmt.Errorf("the service lies in %s, not in %s of its repository; write the folder that it lies in", below, folder)
+		return "", fmt.Errorf("the service directory %s does not end in %s; set deploy.folder to its path below the root of the repository", below, folder)
 	}
 	return filepath.Join(dir, filepath.FromSlash(upFrom(folder))), nil
 }
@@ -115,7 +115,7 @@ func (g *globals) apply(ctx context.Context, w *workspace.Workspace, t Target) e
 		return nil
 	}
 	if err := g.applyRoot(ctx, t); err != nil {
-		return fmt.Errorf("the service in %s is written, but nothing at the root of the repository: %w; mend that and run scaffold generate in it", t.Dir, err)
+		return fmt.Errorf("created the service in %s, but not the files at the root of the repository: %w; fix the error and run scaffold generate there", t.Dir, err)
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (g *globals) printShared(t Target, s sharedEdits) {
 		return
 	}
 	if other := otherRenovate(t.AtRoot.Dir); other != "" {
-		g.printf("Renovate follows %s, so that there is no renovate.json of ours.\n\n", t.AtRoot.named(other))
+		g.printf("Renovate is configured in %s; no renovate.json is written.\n\n", t.AtRoot.named(other))
 	}
 	for _, edit := range []struct {
 		monorepo.Edit
@@ -279,7 +279,7 @@ func (g *globals) printShared(t Target, s sharedEdits) {
 	} {
 		switch {
 		case edit.Left != "":
-			g.printf("%s, since %s. The line for %s:\n\n  %s\n\n", edit.missing, edit.Left, edit.file, edit.Line)
+			g.printf("%s, because %s. Add this line to %s:\n\n  %s\n\n", edit.missing, edit.Left, edit.file, edit.Line)
 		case edit.File != "":
 			g.printf("%s: %s in %s\n\n", edit.what, edit.Line, t.AtRoot.named(edit.File))
 		}

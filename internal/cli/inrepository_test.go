@@ -40,8 +40,8 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = g.apply(t.Context(), w, target)
-	want := "the service in " + dir + " is written, but nothing at the root of the repository: " +
-		".github/workflows/orders.yml changed while scaffold ran; run it again; mend that and run scaffold generate in it"
+	want := "created the service in " + dir + ", but not the files at the root of the repository: " +
+		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error and run scaffold generate there"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -84,7 +84,7 @@ func TestTheRootAboveAFolder(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v; want %q", folder, got, err, want)
 		}
-		if err != nil && !strings.Contains(err.Error(), "write the folder that it lies in") {
+		if err != nil && !strings.Contains(err.Error(), "set deploy.folder to its path below the root of the repository") {
 			t.Errorf("%s: %v", folder, err)
 		}
 	}

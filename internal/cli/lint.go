@@ -193,7 +193,7 @@ func (g *globals) printLinted(r linted) {
 		g.printf("in the baseline: %s\n", plural(r.Baseline, "finding"))
 	}
 	if r.Stale > 0 {
-		g.printf("baseline: %s no longer found; run --update-baseline to remove them\n", plural(r.Stale, "entry"))
+		g.printf("baseline: %s no longer found; run with --update-baseline to remove them\n", plural(r.Stale, "entry"))
 	}
 	what := plural(r.RuleFiles, "rule file") + ", " + plural(r.Dashboards, "dashboard")
 	if r.Faults == 0 {
@@ -213,7 +213,7 @@ func andWarnings(n int) string {
 func readBaseline(name string) (lint.Baseline, error) {
 	src, err := userfile.Read(name, userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		return lint.Baseline{}, fmt.Errorf("%s does not exist; --update-baseline writes it", name)
+		return lint.Baseline{}, fmt.Errorf("%s does not exist; create it with --update-baseline", name)
 	}
 	if err != nil {
 		return lint.Baseline{}, err

@@ -78,7 +78,7 @@ func inDir(dir string, endings []string) []string {
 
 func notThere(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist; name a file or a directory", name)
+		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
 	}
 	return err
 }

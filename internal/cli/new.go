@@ -34,11 +34,11 @@ func newNewCommand(g *globals) *cobra.Command {
 	var o newOptions
 	cmd := &cobra.Command{
 		Use:   "new NAME",
-		Short: "Make a new service",
-		Long: "Makes a new service in ./NAME, or in the folder that --dir names.\n\n" +
-			"On a terminal it asks for name, module, owner, resource, plural, components and\n" +
-			"pipelines where no flag answers, and shows a summary before it writes. Each flag has\n" +
-			"a variable: SCAFFOLD_OWNER stands in for --owner, SCAFFOLD_NAME for NAME.",
+		Short: "Create a new service",
+		Long: "Creates a service in ./NAME, or in the directory set with --dir.\n\n" +
+			"On a terminal it prompts for the values that no flag sets, and shows a summary before\n" +
+			"it writes. Every flag has an environment variable: SCAFFOLD_OWNER for --owner,\n" +
+			"SCAFFOLD_NAME for NAME.",
 		Example: "  scaffold new orders\n  scaffold new orders --with postgres --owner team-checkout --module github.com/acme/orders",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,20 +51,20 @@ func newNewCommand(g *globals) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.dir, "dir", "", "folder of the service (default ./NAME)")
+	f.StringVar(&o.dir, "dir", "", "service directory (default ./NAME)")
 	f.StringVar(&o.choices.Module, "module", "", "Go module path (default: from the git remote)")
 	f.StringVar(&o.choices.Pattern, "pattern", "", "kind of service: "+strings.Join(spec.Patterns(), ", "))
-	f.StringSliceVar(&o.choices.Components, "with", nil, "components, joined by commas: "+strings.Join(spec.ComponentNames(), ", "))
-	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, joined by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
+	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(spec.ComponentNames(), ", "))
+	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, separated by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
-	f.StringVar(&o.folder, "folder", "", "folder of the service below the root of its repository; . when it is one of its own (default: from git)")
+	f.StringVar(&o.folder, "folder", "", "service directory relative to the root of the repository; . for the root (default: from git)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
-	f.StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation")
-	f.BoolVar(&o.inModule, "in-module", false, "make it a part of the Go module above, without a go.mod of its own")
-	f.StringVar(&o.runtime, "runtime", "", "folder of the runtime, for a scaffold built in a checkout")
-	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be written")
-	f.BoolVar(&o.yes, "yes", false, "ask nothing")
+	f.StringVar(&o.defaults, "defaults", "", "file with defaults of your organization")
+	f.BoolVar(&o.inModule, "in-module", false, "use the Go module of a directory above instead of a new go.mod")
+	f.StringVar(&o.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
+	f.BoolVar(&o.yes, "yes", false, "do not prompt")
 	offer(cmd, "pattern", spec.Patterns())
 	offer(cmd, "with", spec.ComponentNames())
 	offer(cmd, "pipeline", spec.Pipelines())
@@ -156,7 +156,7 @@ func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, sh
 		return err
 	}
 	if err := shared.write(); err != nil {
-		return fmt.Errorf("the service in %s is written, but not all that the repository says of it: %w", o.dir, err)
+		return fmt.Errorf("created the service in %s, but not all shared files of the repository: %w", o.dir, err)
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 		return err
 	}
 	if around, inside := monorepo.ServiceAround(at); inside {
-		return fmt.Errorf("%s lies in the service of %s; a service holds no other, so choose a folder beside it with --dir",
+		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
 			dir, nearer(filepath.Join(around, spec.FileName)))
 	}
 	if root == "" {
@@ -182,7 +182,7 @@ func alone(ctx context.Context, dir, root, name string) error {
 	}
 	for _, other := range services {
 		if other.Name == name {
-			return fmt.Errorf("the repository has a service %s already, in %s; rules, alerts and boards go by the name, so choose another",
+			return fmt.Errorf("service %s already exists in %s; rules, alerts and dashboards are named after it, so choose another name",
 				name, nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
 		}
 	}
@@ -256,7 +256,7 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 		return
 	}
 	written := t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })
-	g.printf("Made %s in %s: %s%s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
+	g.printf("Created %s in %s: %s%s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
 	for _, c := range slices.Concat(t.Plan.Changes, t.rootChanges()) {
 		if c.Action == workspace.Keep {
 			g.printf("Kept your %s.\n\n", c.Path)
@@ -268,7 +268,7 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 	}
 	g.printf("\n")
 	if slices.Contains(assumed, "module") && !o.inModule {
-		g.printf("No git remote names a module; using module %s (set --module to change it).\n", t.Service.Module)
+		g.printf("No git remote found; using module %s (set --module to change it).\n", t.Service.Module)
 	}
 	if slices.Contains(assumed, "owner") {
 		g.printf("Using owner %s (set --owner to change it).\n", t.Service.Owner)
@@ -281,7 +281,7 @@ func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assu
 
 func folder(dir string) string {
 	if filepath.Clean(dir) == "." {
-		return "this folder"
+		return "this directory"
 	}
 	return dir
 }

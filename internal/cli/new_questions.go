@@ -19,7 +19,7 @@ func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defa
 	asking := o.asks(g)
 	if o.choices.Name == "" {
 		if !asking {
-			return nil, &UsageError{Err: errors.New("which service? Write scaffold new NAME, such as scaffold new orders")}
+			return nil, &UsageError{Err: errors.New("the name of the service is missing; run scaffold new NAME, for example scaffold new orders")}
 		}
 		name := Question{Flag: "name", Title: "Name", Help: "of the service, such as orders", Value: &o.choices.Name, Check: spec.CheckName}
 		if err := g.Prompt(ctx, g.Streams, []Question{name}); err != nil {
@@ -135,7 +135,7 @@ func (g *globals) confirm(ctx context.Context, t Target) error {
 	}
 	g.printf("\n")
 	write := true
-	question := Question{Flag: "yes", Title: "Write it?", Help: "nothing has been written yet", Confirm: &write}
+	question := Question{Flag: "yes", Title: "Create it?", Help: "no files have been written yet", Confirm: &write}
 	if err := g.Prompt(ctx, g.Streams, []Question{question}); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (g *globals) print(ctx context.Context, w *workspace.Workspace, t Target) (
 	for _, f := range printedFiles() {
 		data, err := ask(ctx, f.verb)
 		if err != nil {
-			return workspace.Plan{}, fmt.Errorf("%s was not printed again: %w\nmend the service and run scaffold generate once more", f.path, err)
+			return workspace.Plan{}, fmt.Errorf("could not update %s: %w\nfix the service and run scaffold generate again", f.path, err)
 		}
 		now[f.path] = data
 	}

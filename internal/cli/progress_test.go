@@ -16,9 +16,9 @@ func TestProgressIsALineOrLines(t *testing.T) {
 		output          string
 		want            string
 	}{
-		{"a terminal", true, false, "text", "\r\x1b[K  driving every route …\r\x1b[K  driving every route; simulating alerts 3 of 42: a healthy week …\r\x1b[K"},
-		{"lines", true, true, "text", "  driving every route\n  simulating alerts 3 of 42: a healthy week\n"},
-		{"lines of a pipeline", false, true, "json", "  driving every route\n  simulating alerts 3 of 42: a healthy week\n"},
+		{"a terminal", true, false, "text", "\r\x1b[K  sending requests to every route …\r\x1b[K  sending requests to every route; simulating alerts 3 of 42: a healthy week …\r\x1b[K"},
+		{"lines", true, true, "text", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
+		{"lines of a pipeline", false, true, "json", "  sending requests to every route\n  simulating alerts 3 of 42: a healthy week\n"},
 		{"a pipeline", false, false, "text", ""},
 		{"JSON on a terminal", true, false, "json", ""},
 	} {
@@ -28,7 +28,7 @@ func TestProgressIsALineOrLines(t *testing.T) {
 			g := &globals{output: tt.output}
 			g.Streams = Streams{Err: &out, Terminal: tt.terminal}
 			p := &progress{g: g, lines: tt.lines}
-			p.show("driving every route")
+			p.show("sending requests to every route")
 			p.simulating(3, 42, "a healthy week")
 			p.clear()
 			if got := out.String(); got != tt.want {

@@ -147,7 +147,7 @@ func TestAnswersTypedOnATerminalMakeTheService(t *testing.T) {
 	u.types("\r")
 	u.sees("submit")
 	u.types("\r")
-	for _, shown := range []string{"Resource    basket, at /v1/baskets", "Components  postgres", "Pipelines   github", "Write it?", "(--yes)"} {
+	for _, shown := range []string{"Resource    basket, at /v1/baskets", "Components  postgres", "Pipelines   github", "Create it?", "(--yes)"} {
 		u.sees(shown)
 	}
 	u.types("\r")
@@ -182,7 +182,7 @@ func TestProposalsAreTakenByEnterAlone(t *testing.T) {
 	u.types("\r")
 	u.sees("submit")
 	u.types("\r")
-	u.sees("Write it?")
+	u.sees("Create it?")
 	u.types("y")
 	leavesWith(t, u, dir, "scaffold new orders --module example.com/orders --owner team-orders --yes")
 }
@@ -239,7 +239,7 @@ func TestAccessibleQuestionsAreLines(t *testing.T) {
 	u.types("0\n")
 	u.sees("1. ✓ github")
 	u.types("0\n")
-	u.sees("Write it?")
+	u.sees("Create it?")
 	u.types("y\n")
 	code, said := u.leaves()
 	if code != 0 || !strings.HasSuffix(said, "scaffold new orders --module github.com/acme/orders --with postgres --owner team-orders --yes\n") {

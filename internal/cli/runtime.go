@@ -34,7 +34,7 @@ func (f Factory) renderOptions(dir, flag string) (templates.RenderOptions, error
 func (f Factory) runtimeFolder(dir, flag string) (string, error) {
 	if flag != "" {
 		if !holdsRuntime(flag) {
-			return "", fmt.Errorf("--runtime: %s is not the folder of module %s", flag, runtimeImport())
+			return "", fmt.Errorf("--runtime: %s is not the directory of module %s", flag, runtimeImport())
 		}
 		return relative(dir, flag)
 	}
@@ -61,7 +61,7 @@ func (f Factory) runtimeFolder(dir, flag string) (string, error) {
 
 // builtRuntime is the runtime of the checkout that scaffold was built in.
 func (f Factory) builtRuntime(dir string) (string, error) {
-	const advice = "name the directory runtime of a checkout with --runtime DIR"
+	const advice = "set --runtime to the directory runtime of a checkout"
 	if f.Build.Checkout == "" {
 		return "", errors.New("this scaffold is not a release, and was built without the path of its checkout (-trimpath): " + advice + ", or run make install in a checkout")
 	}
@@ -69,7 +69,7 @@ func (f Factory) builtRuntime(dir string) (string, error) {
 	if holdsRuntime(runtime) {
 		return relative(dir, runtime)
 	}
-	problem := "does not exist any more"
+	problem := "no longer exists"
 	if _, err := os.Stat(f.Build.Checkout); err == nil {
 		problem = "is no longer a checkout of scaffold"
 	}

@@ -48,7 +48,7 @@ type serviceFlags struct {
 func findService(named string) (string, error) {
 	if named != "" {
 		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
-			return "", fmt.Errorf("%s holds no %s; name the folder of a service", named, spec.FileName)
+			return "", fmt.Errorf("no %[2]s in %[1]s; pass the directory of a service", named, spec.FileName)
 		}
 		return named, nil
 	}
@@ -61,8 +61,8 @@ func findService(named string) (string, error) {
 			return dir, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("there is no %s here or in a folder above; "+
-				"begin with scaffold new NAME, or name the folder of a service", spec.FileName)
+			return "", fmt.Errorf("no %s in this directory or above; "+
+				"run scaffold new NAME, or pass the directory of a service", spec.FileName)
 		}
 		at = filepath.Dir(at)
 	}

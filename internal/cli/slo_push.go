@@ -41,7 +41,7 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 		Example: "  " + mimir.TokenVariable + "=... scaffold slo push --mimir https://mimir.acme.test --tenant shop",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.mimir == "" {
-				return usage(cmd, "--mimir: there is no address; write one such as https://mimir.acme.test")
+				return usage(cmd, "--mimir is missing; set it to an address such as https://mimir.acme.test")
 			}
 			o.paths = args
 			return runSLOPush(cmd.Context(), g, o)

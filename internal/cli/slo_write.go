@@ -92,7 +92,7 @@ func keepBody(root *os.Root, f slo.File) ([]byte, error) {
 	}
 	oldBegin, oldEnd, err := templates.FindBlock(old)
 	if err != nil {
-		return nil, fmt.Errorf("%w; mend the markers or remove the file", err)
+		return nil, fmt.Errorf("%w; fix the markers or remove the file", err)
 	}
 	return slices.Concat(old[:oldBegin], bytes.TrimSpace(f.Data[begin:end]), old[oldEnd:]), nil
 }

@@ -21,7 +21,7 @@ func newSpecCommand(g *globals) *cobra.Command {
 			return runSpec(g, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.defaults, "defaults", "", "file of defaults of your organisation (default: the one used last)")
+	cmd.Flags().StringVar(&o.defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
 	return cmd
 }
 

@@ -178,7 +178,7 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	}
 	dir, err := findService(o.dir)
 	if err != nil {
-		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated name its binary with --package", err)
+		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated, set --package", err)
 	}
 	service, _, _, err := loadSpec(dir, "")
 	if err != nil {

@@ -116,7 +116,7 @@ func TestInterrupts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
-	for _, at := range []string{"asking the service", "starting the service", "driving every route", "stopping the service"} {
+	for _, at := range []string{"reading the declarations", "starting the service", "sending requests to every route", "stopping the service"} {
 		t.Run(at, func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			ctx, interrupt := context.WithCancelCause(t.Context())
@@ -148,7 +148,7 @@ func TestInterrupts(t *testing.T) {
 			if slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Claim == "it stops when it is told to" }) {
 				t.Error("what happened after the interrupt was judged")
 			}
-			if started := at == "driving every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Status == report.Holds }) {
+			if started := at == "sending requests to every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Status == report.Holds }) {
 				t.Errorf("what was judged before: %+v", partial.Proofs)
 			}
 			nothingLeft(t)
@@ -165,8 +165,8 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 		only  string
 		steps []string
 	}{
-		{"service", []string{"starting the service", "looking whose metrics these are", "stopping the service"}},
-		{"one request", []string{"starting the service", "looking whose metrics these are", "following one request through every signal", "stopping the service"}},
+		{"service", []string{"starting the service", "checking that the metrics are of this process", "stopping the service"}},
+		{"one request", []string{"starting the service", "checking that the metrics are of this process", "following one request through all signals", "stopping the service"}},
 		{"drill", nil},
 	} {
 		t.Run(tc.only, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 			var steps []string
 			partial, err := Run(t.Context(), Subject{Dir: ".", Package: "./testdata/fake"}, Options{
 				Env: []string{"FAKE=well"}, Only: []string{tc.only}, TrailWithin: time.Second, Progress: func(what string) {
-					if what != "building ./testdata/fake" && what != "asking the service what it declares" {
+					if what != "building ./testdata/fake" && what != "reading the declarations of the service" {
 						steps = append(steps, what)
 					}
 				},

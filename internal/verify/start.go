@@ -52,7 +52,7 @@ func (s *session) build(ctx context.Context) error {
 func (s *session) start(ctx context.Context) error {
 	env := s.environment()
 	if slices.Contains(s.settings, "POSTGRES_URL") {
-		s.options.Progress("starting a throw-away PostgreSQL")
+		s.options.Progress("starting PostgreSQL")
 		var err error
 		if s.store, err = openDatabase(ctx); err != nil {
 			return err
@@ -104,7 +104,7 @@ func (s *session) environment() []string {
 // describe asks the binary what the service is, by commands that need neither
 // network nor stores.
 func (s *session) describe(ctx context.Context) error {
-	s.options.Progress("asking the service what it declares")
+	s.options.Progress("reading the declarations of the service")
 	telemetry, err := s.command(ctx, "telemetry")
 	if err != nil {
 		return fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be proven", err)

@@ -202,11 +202,11 @@ func (s *session) live(ctx context.Context) error {
 		needed   bool
 		finishes []string
 	}{
-		{"looking whose metrics these are", s.identity, true, nil},
-		{"driving every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionTraffic}},
-		{"following one request through every signal", s.trail, s.anyOf(sectionTrail, sectionRules, sectionBoards, sectionLinks), []string{sectionTrail}},
-		{"taking the database away", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionDependency}},
-		{"asking every query", s.queries, s.anyOf(sectionRules, sectionBoards, sectionLinks), []string{sectionRules, sectionBoards}},
+		{"checking that the metrics are of this process", s.identity, true, nil},
+		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionTraffic}},
+		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionBoards, sectionLinks), []string{sectionTrail}},
+		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionDependency}},
+		{"running all queries", s.queries, s.anyOf(sectionRules, sectionBoards, sectionLinks), []string{sectionRules, sectionBoards}},
 		{"resolving links", s.links, s.selected(sectionLinks), []string{sectionLinks}},
 	} {
 		if !step.needed {

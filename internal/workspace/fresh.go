@@ -62,7 +62,7 @@ func beginsARepository(e fs.DirEntry) bool {
 
 func describe(dir string) string {
 	if filepath.Clean(dir) == "." {
-		return "this folder"
+		return "this directory"
 	}
 	return dir
 }

@@ -81,7 +81,7 @@ func TestNewWritesTheOwnerOfTheLayerAndLeavesTheRestInIt(t *testing.T) {
 func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
-		{"no version", "owner: x", `platform.yaml: not the expected document: no line begins with "apiVersion: scaffold"; add it, or name another file`},
+		{"no version", "owner: x", `platform.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
 		{"a key of one service", "apiVersion: scaffold/v1\nservice: orders",
 			"platform.yaml:2:10: service: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
 		{"a component", "apiVersion: scaffold/v1\ncomponents: {postgres: {}}",

@@ -167,7 +167,7 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 	module := func(path string) string { return strings.Replace(minimal, "github.com/acme/orders", path, 1) }
 	for _, tt := range []struct{ name, src, want string }{
 		{"no version", strings.TrimPrefix(minimal, "apiVersion: scaffold/v1\n"),
-			`scaffold.yaml: not the expected document: no line begins with "apiVersion: scaffold"; add it, or name another file`},
+			`scaffold.yaml: unexpected format: no line begins with "apiVersion: scaffold"; add it, or pass another file`},
 		{"a newer version", strings.Replace(minimal, "v1", "v2", 1),
 			`scaffold.yaml:1:13: apiVersion: "scaffold/v2" is not a version that this scaffold reads; write scaffold/v1, or install a newer scaffold`},
 		{"upper case", service("Orders"), `scaffold.yaml:2:10: service: "Orders" is not a DNS label; ` +

@@ -123,7 +123,7 @@ func ReadHead(src []byte) (Head, error) {
 		return Head{}, fmt.Errorf("no dashboard JSON: it holds an %s where a board has something else", wrong.Value)
 	}
 	if err != nil && !userfile.IsJSON(src) {
-		return Head{}, errors.New("no dashboard JSON; export the dashboard again, or name another file")
+		return Head{}, errors.New("no dashboard JSON; export the dashboard again, or pass another file")
 	}
 	if err != nil {
 		return Head{}, fmt.Errorf("no dashboard JSON: %w", err)

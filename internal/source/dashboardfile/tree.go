@@ -162,7 +162,7 @@ func parse(name string, src []byte) (node, error) {
 // located adds the place of a mistake, whose offset is one behind the culprit.
 func located(name string, src []byte, err error) error {
 	if len(src) > 0 && !userfile.IsJSON(src) {
-		return fmt.Errorf("%s: not JSON; export the dashboard again, or name another file", name)
+		return fmt.Errorf("%s: not JSON; export the dashboard again, or pass another file", name)
 	}
 	at := len(src)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > 0 && syntax.Error() != endOfInput {

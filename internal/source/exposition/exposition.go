@@ -36,7 +36,7 @@ type page struct {
 // yet is unknown.
 func Parse(name string, src []byte) (templates.Signals, error) {
 	if text := bytes.TrimSpace(src); bytes.HasPrefix(text, []byte("<")) {
-		return templates.Signals{}, fmt.Errorf("%s: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics", name)
+		return templates.Signals{}, fmt.Errorf("%s: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics", name)
 	}
 	kind := "text/plain"
 	if bytes.HasSuffix(bytes.TrimSpace(src), []byte("# EOF")) {
@@ -49,13 +49,13 @@ func Parse(name string, src []byte) (templates.Signals, error) {
 	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}}
 	err = out.read(p)
 	if err != nil && !userfile.Marked(src, "# HELP", "# TYPE") {
-		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics; give the page that Prometheus scrapes", name)
+		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics; use the address that Prometheus scrapes", name)
 	}
 	if err != nil {
-		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics: %w; give the page that Prometheus scrapes", name, err)
+		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics: %w; use the address that Prometheus scrapes", name, err)
 	}
 	if len(out.metrics) == 0 {
-		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; give the page that Prometheus scrapes", name)
+		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
 	}
 	return out.signals(), nil
 }

@@ -75,10 +75,10 @@ func TestMetricsOfAPage(t *testing.T) {
 func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
-		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; give the page that Prometheus scrapes, which usually ends in /metrics"},
-		{"nothing", "", "page: the page shows no metric; give the page that Prometheus scrapes"},
-		{"prose", "Not Found\n", "page: not a page of metrics; give the page that Prometheus scrapes"},
-		{"a page with a mistake", "# TYPE a gauge\na x\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"a x\"; give the page that Prometheus scrapes"},
+		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics"},
+		{"nothing", "", "page: the page shows no metric; use the address that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page: not a page of metrics; use the address that Prometheus scrapes"},
+		{"a page with a mistake", "# TYPE a gauge\na x\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"a x\"; use the address that Prometheus scrapes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

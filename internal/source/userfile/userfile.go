@@ -74,9 +74,9 @@ func Regular(name string) error {
 func regular(name string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return fmt.Errorf("%s: a directory, not a file; name a file", name)
+		return fmt.Errorf("%s: is a directory; pass a file", name)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: not a regular file; name a regular file", name)
+		return fmt.Errorf("%s: not a regular file; pass a regular file", name)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func read(name string, limit int64, stat func() (fs.FileInfo, error), open func(
 	defer func() { err = errors.Join(err, file.Close()) }()
 	src, err = ReadFrom(file, name, limit)
 	if _, large := errors.AsType[tooLargeError](err); large {
-		err = fmt.Errorf("%w; split it, or name another file", err)
+		err = fmt.Errorf("%w; split it, or pass another file", err)
 	}
 	return src, err
 }
@@ -111,7 +111,7 @@ func Unmarked(marks ...string) string {
 	for i, mark := range marks {
 		quoted[i] = strconv.Quote(mark)
 	}
-	return "not the expected document: no line begins with " + strings.Join(quoted, " or ") + "; add it, or name another file"
+	return "unexpected format: no line begins with " + strings.Join(quoted, " or ") + "; add it, or pass another file"
 }
 
 // Marked says whether a text has one of the marks at the beginning of a line: the

@@ -19,8 +19,8 @@ func TestRegularFilesAreReadUpToTheLimit(t *testing.T) {
 		size             int
 	}{
 		{"at the limit", "a", "", 1 << 20},
-		{"beyond the limit", "b", "larger than 1 MiB; split it, or name another file", 1<<20 + 1},
-		{"a directory", ".", "a directory, not a file; name a file", 0},
+		{"beyond the limit", "b", "larger than 1 MiB; split it, or pass another file", 1<<20 + 1},
+		{"a directory", ".", "is a directory; pass a file", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

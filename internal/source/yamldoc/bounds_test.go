@@ -45,7 +45,7 @@ func TestADocumentIsBounded(t *testing.T) {
 
 func TestADocumentOfAnotherKindIsNotQuoted(t *testing.T) {
 	t.Parallel()
-	const want = `a.yaml: not the expected document: no line begins with "groups:"; add it, or name another file`
+	const want = `a.yaml: unexpected format: no line begins with "groups:"; add it, or pass another file`
 	for _, src := range []string{"hunter2", "- hunter2", "hunter2: [", "a: *hunter2", "a: hunter2\xff", "a: b\n---\nhunter2: c"} {
 		if _, err := yamldoc.Parse("a.yaml", []byte(src), "groups:"); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", src, err, want)

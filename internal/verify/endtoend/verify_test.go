@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,6 +33,8 @@ func scaffold(t *testing.T) string {
 // The commands of docs/verify.md, which the tests below run as they stand there.
 const (
 	plain   = "scaffold verify"
+	quick   = "scaffold verify --quick"
+	some    = "scaffold verify --only boards --only rules"
 	reports = "scaffold verify --junit verify.xml --markdown verify.md"
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
@@ -54,7 +57,7 @@ func TestDocumentedCommandsAreRun(t *testing.T) {
 	}
 	_, block, _ := strings.Cut(string(text), "\n```sh\n")
 	block, rest, _ := strings.Cut(block, "\n```\n")
-	if block != strings.Join([]string{plain, reports, foreign}, "\n") || strings.Contains(rest, "```sh") {
+	if block != strings.Join([]string{plain, quick, some, reports, foreign}, "\n") || strings.Contains(rest, "```sh") {
 		t.Errorf("docs/verify.md has other commands than the tests:\n%s", block)
 	}
 }
@@ -140,5 +143,21 @@ func TestTheWholeProofOfAServiceWithoutStores(t *testing.T) {
 	out, stderr, err := run(t, plain, folder(t, "../../../examples/minimal"))
 	if err != nil || !strings.Contains(out, "\nminimal: all ") || !strings.Contains(out, "\nfires after ") {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
+	}
+}
+
+// A run of a part says what it left out.
+func TestAPartOfTheProof(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs services")
+	}
+	for command, want := range map[string]string{
+		quick: ` proofs hold, 1 skipped \(quick run\) in `,
+		some:  `(?s)service +skipped  not selected with --only\n.* proofs hold, 6 skipped in `,
+	} {
+		out, stderr, err := run(t, command, folder(t, "../../../examples/minimal"))
+		if err != nil || !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("%s: %v\n%s\n%s", command, err, out, stderr)
+		}
 	}
 }
