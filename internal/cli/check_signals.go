@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -25,40 +23,30 @@ type signalsCheck struct {
 func (signalsCheck) Name() string { return "signals" }
 
 func (c signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
-	var findings []lint.Finding
-	for _, f := range printedFiles() {
-		was, err := os.ReadFile(filepath.Join(t.Dir, filepath.FromSlash(f.path)))
-		if err != nil {
-			continue // the check for drift tells of it
-		}
-		now, err := c.ask(ctx, t.Dir, t.Service.Binary(), f.verb)
-		if err != nil {
-			return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
-		}
-		findings = append(findings, compare(f, was, now)...)
+	was, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+	if err != nil || was == nil {
+		return nil, err // the check for drift reports a missing file
 	}
-	return findings, nil
-}
-
-func compare(f printedFile, was, now []byte) []lint.Finding {
-	if f.path != telemetryPath {
-		if bytes.Equal(was, now) {
-			return nil
-		}
-		return []lint.Finding{{File: f.path, Message: "the API has changed since; run scaffold generate"}}
+	now, err := c.ask(ctx, t.Dir, t.Service.Binary(), telemetryVerb)
+	if err != nil {
+		return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
 	}
-	before, errBefore := templates.ParseSignals(f.path, was)
+	before, errBefore := templates.ParseSignals(telemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
 	for _, err := range []error{errBefore, errAfter} {
 		if err != nil {
-			return []lint.Finding{{File: f.path, Message: err.Error()}}
+			return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil
 		}
 	}
 	var findings []lint.Finding
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
-		findings = append(findings, lint.Finding{File: f.path, Message: change + "; run scaffold generate"})
+		findings = append(findings, lint.Finding{File: telemetryPath, Message: change + "; run scaffold generate"})
 	}
-	return findings
+	document, err := readOptional(t.Dir, filepath.FromSlash(documentPath))
+	if err != nil || document == nil {
+		return findings, err
+	}
+	return append(findings, compareDocument(document, after.Routes)...), nil
 }
 
 func changedRoutes(before, after templates.Signals) []string {

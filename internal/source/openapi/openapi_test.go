@@ -41,6 +41,27 @@ func TestOperationsOfTheExample(t *testing.T) {
 	}
 }
 
+func TestPositionOfAnOperation(t *testing.T) {
+	t.Parallel()
+	d, err := openapi.Parse([]byte("{\"openapi\": \"3.1.0\", \"x\": [{\"paths\": 1}, [2]],\n \"é\": 1, \"paths\": {\n\t\"/v1/\\u006frders\": {\n    \"post\": {\"tags\": [\"get\"]},\n\"get\":{}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		path, method string
+		line, column int
+	}{
+		{"/v1/orders", "POST", 4, 5},
+		{"/v1/orders", "GET", 5, 1},
+		{"/v1/orders", "PUT", 3, 2}, // the path has no such method
+		{"/v1/other", "GET", 2, 10}, // there is no such path
+	} {
+		if line, column := d.Position(tc.path, tc.method); line != tc.line || column != tc.column {
+			t.Errorf("%s %s: got %d:%d, want %d:%d", tc.method, tc.path, line, column, tc.line, tc.column)
+		}
+	}
+}
+
 // document wraps one schema.
 func document(schema string) []byte {
 	return []byte(`{"openapi":"3.1.0","components":{"schemas":{
@@ -120,6 +141,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, o := range d.Operations {
+			d.Position(o.Path, o.Method)
 			if body := o.ValidBody(1); body != nil && !json.Valid(body) {
 				t.Errorf("%s: %s", o.Key(), body)
 			}
