@@ -103,14 +103,7 @@ func (v view) signalFiles() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	openapi, err := v.openapi()
-	if err != nil {
-		return nil, fmt.Errorf("api/openapi.json: %w", err)
-	}
-	return []File{
-		managed("observability/telemetry.json", telemetry),
-		managed("api/openapi.json", openapi),
-	}, nil
+	return []File{managed("observability/telemetry.json", telemetry)}, nil
 }
 
 func ruleFiles(rules slo.Rules) []File {
@@ -157,21 +150,6 @@ func (v view) runbookOptions() slo.RunbookOptions {
 
 func managed(path string, data []byte) File {
 	return File{Path: path, Mode: 0o644, Data: data, Owner: Managed}
-}
-
-// openapi is the document as the service prints it, with sorted keys.
-func (v view) openapi() ([]byte, error) {
-	text, err := render("recorded/openapi.json.tmpl", v)
-	if err != nil {
-		return nil, err
-	}
-	var document any
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	if err := dec.Decode(&document); err != nil {
-		return nil, err
-	}
-	return indented(document)
 }
 
 // indented is the form in which a service prints JSON.

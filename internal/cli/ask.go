@@ -23,7 +23,7 @@ type Printed struct {
 }
 
 // serviceVerbs are the commands of a service that scaffold runs.
-func serviceVerbs() []string { return []string{"telemetry", "openapi", "config"} }
+func serviceVerbs() []string { return []string{telemetryVerb, "config"} }
 
 // asking returns a function that gives what a command of the service in dir
 // prints. All of them run at its first call, so that the service is built once.

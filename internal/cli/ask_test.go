@@ -50,7 +50,7 @@ func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[str
 	}
 	printed := map[string]cli.Printed{}
 	for _, verb := range verbs {
-		file := map[string]string{"telemetry": "observability/telemetry.json", "openapi": "api/openapi.json"}[verb]
+		file := map[string]string{"telemetry": "observability/telemetry.json"}[verb]
 		if file == "" {
 			continue
 		}
@@ -150,11 +150,11 @@ func main() {
 			t.Fatal(err)
 		}
 	}
-	printed, err := cli.AskService(t.Context(), dir, "x", []string{"telemetry", "openapi", "config"})
+	printed, err := cli.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"telemetry", "openapi"} {
+	for _, verb := range []string{"telemetry", "routes"} {
 		if p := printed[verb]; p.Err != nil || string(p.Out) != "this is "+verb {
 			t.Errorf("%s: %q, %v", verb, p.Out, p.Err)
 		}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -26,40 +24,30 @@ func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 	if t.Ask == nil {
 		return nil, nil
 	}
-	var findings []lint.Finding
-	for _, f := range printedFiles() {
-		was, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(f.path)), userfile.LargeLimit)
-		if err != nil {
-			continue // the check for drift tells of it
-		}
-		now, err := t.Ask(ctx, f.verb)
-		if err != nil {
-			return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
-		}
-		findings = append(findings, compare(f, was, now)...)
+	was, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+	if err != nil || was == nil {
+		return nil, err // the check for drift reports a missing file
 	}
-	return findings, nil
-}
-
-func compare(f printedFile, was, now []byte) []lint.Finding {
-	if f.path != telemetryPath {
-		if bytes.Equal(was, now) {
-			return nil
-		}
-		return []lint.Finding{{File: f.path, Message: "the API has changed since; run scaffold generate"}}
+	now, err := t.Ask(ctx, telemetryVerb)
+	if err != nil {
+		return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
 	}
-	before, errBefore := templates.ParseSignals(f.path, was)
+	before, errBefore := templates.ParseSignals(telemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
 	for _, err := range []error{errBefore, errAfter} {
 		if err != nil {
-			return []lint.Finding{{File: f.path, Message: err.Error()}}
+			return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil
 		}
 	}
 	var findings []lint.Finding
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
-		findings = append(findings, lint.Finding{File: f.path, Message: change + "; run scaffold generate"})
+		findings = append(findings, lint.Finding{File: telemetryPath, Message: change + "; run scaffold generate"})
 	}
-	return findings
+	document, err := readOptional(t.Dir, filepath.FromSlash(documentPath))
+	if err != nil || document == nil {
+		return findings, err
+	}
+	return append(findings, compareDocument(document, after.Routes)...), nil
 }
 
 func changedRoutes(before, after templates.Signals) []string {

@@ -102,7 +102,7 @@ func TestAServiceThatGrew(t *testing.T) {
 	s.write("observability/boards/own/visits.json",
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.check(cli.ExitDrift,
-		"route GET /v1/hello was added; run scaffold generate", "metric visits_total was added; run scaffold generate",
+		"route GET /v1/hello was added; run scaffold generate", "api/openapi.json:8:3: GET /v1/hello is not described; add the operation", "metric visits_total was added; run scaffold generate",
 		"observability/boards/own/visits.json:1:133: panel Visits, target A: metric visits_total is not declared")
 
 	if status, out, errs := s.scaffold("generate", s.dir); status != cli.ExitDone || !strings.Contains(out, "observability/telemetry.json") {
@@ -113,7 +113,10 @@ func TestAServiceThatGrew(t *testing.T) {
 			t.Errorf("the declared signals lack %s", want)
 		}
 	}
+	s.edit("api/openapi.json", "\"paths\": {\n", "\"paths\": {\n    \"/v1/hello\": {\"get\": {\"responses\": {\"200\": {\"description\": \"Hello\"}}}},\n")
 	s.check(cli.ExitDone)
+	s.edit("internal/api/routes.go", "\trouter.Delete(\"/v1/shops/{id}\", httpserver.Handle(h.delete))\n", "")
+	s.check(cli.ExitDrift, "DELETE /v1/shops/{id} is not a route of the service; remove the operation, or add the route")
 }
 
 // Each fault that check knows is found where it was made.

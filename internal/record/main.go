@@ -1,10 +1,10 @@
 // Command record runs what the templates give and records what only a running
-// service or a network can tell: module requirements, declared signals and the
-// OpenAPI document. `scaffold new` then writes them from memory. The variables
-// that a service reads go into docs/.
+// service or a network can tell: module requirements and declared signals.
+// `scaffold new` then writes them from memory. The variables that a service reads
+// go into docs/.
 //
-// Run it from the repository's root after a change of the runtime, of a
-// dependency or of the generated API: `make golden`.
+// Run it from the repository's root after a change of the runtime or of a
+// dependency: `make golden`.
 package main
 
 import (
@@ -25,13 +25,9 @@ import (
 // recorded is where the templates embed from.
 const recorded = "templates/files/recorded/"
 
-// Names that occur nowhere else, so that they can be replaced by expressions.
-const (
-	service     = "zzservice"
-	one         = "zzone"
-	many        = "zzmany"
-	description = "zzdescription"
-)
+// service names what is recorded. Its signals are those of any service but for the
+// name and the routes.
+const service = "zzservice"
 
 func main() {
 	if err := run(context.Background()); err != nil {
@@ -79,17 +75,12 @@ func record(ctx context.Context, kind string, components []string) error {
 	if err != nil {
 		return err
 	}
-	openapi, err := command(ctx, dir, "run", "./cmd/"+service, "openapi")
-	if err != nil {
-		return err
-	}
 	variables, err := command(ctx, dir, "run", "./cmd/"+service, "config")
 	if err != nil {
 		return err
 	}
 	for name, data := range map[string][]byte{
 		recorded + kind + ".mod": requires, recorded + kind + ".sum": sums, recorded + kind + ".signals.json": signals,
-		recorded + "openapi.json.tmpl":    expressions(openapi), // the same for every kind
 		"docs/variables." + kind + ".txt": variables,
 	} {
 		if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
@@ -101,7 +92,7 @@ func record(ctx context.Context, kind string, components []string) error {
 
 func render(dir string, components []string) error {
 	s, err := spec.New(spec.Choices{
-		Name: service, Description: description, Resource: one, Plural: many, Components: components,
+		Name: service, Description: "zzdescription", Resource: "zzone", Plural: "zzmany", Components: components,
 	})
 	if err != nil {
 		return err
@@ -136,22 +127,6 @@ func command(ctx context.Context, dir string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
 	}
 	return stdout.Bytes(), nil
-}
-
-// expressions turns the recorded document into a template.
-func expressions(openapi []byte) []byte {
-	return []byte(strings.NewReplacer(
-		`"`+description+`"`, `{{json .Description}}`,
-		service, `{{.Name}}`,
-		"a "+one, `{{.One.Article}} {{.One.Text}}`,
-		// Operation ids and paths hold the words as they are written in URLs.
-		"-"+one, `-{{.One}}`,
-		"/"+many, `/{{.Many}}`,
-		"-"+many, `-{{.Many}}`,
-		one, `{{.One.Text}}`,
-		many, `{{.Many.Text}}`,
-		"Z"+one[1:], `{{.One.Exported}}`,
-	).Replace(string(openapi)))
 }
 
 // requirements returns the require blocks of a go.mod file as they stand.

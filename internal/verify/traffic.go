@@ -40,6 +40,7 @@ func (s *session) traffic(ctx context.Context) error {
 		return nil
 	}
 	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
+	s.contract(ctx)
 	// Healthy for an hour of stretched time, then everything that may happen.
 	if err := s.driveFor(ctx, healthyFor, healthyMix()); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // Code is the kind of an error.
@@ -80,30 +81,6 @@ func (c Code) Status() int {
 	return http.StatusInternalServerError
 }
 
-// CodeFromStatus returns the code for an HTTP status that a router or framework chose.
-func CodeFromStatus(status int) Code {
-	for _, code := range codes() {
-		if code.Status() == status {
-			return code
-		}
-	}
-	switch {
-	case status == http.StatusNotAcceptable:
-		return CodeUnsupported
-	case status >= http.StatusInternalServerError:
-		return CodeInternal
-	}
-	return CodeMalformed
-}
-
-func codes() []Code {
-	return []Code{
-		CodeInvalid, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeTimeout, CodeConflict,
-		CodePreconditionFailed, CodeTooLarge, CodeNotAllowed, CodeUnsupported, CodePreconditionNeeded, CodeExhausted,
-		CodeCanceled, CodeInternal, CodeUnavailable, CodeDeadlineExceeded,
-	}
-}
-
 // statusClientClosedRequest is nginx's status for a caller that closed the connection. It
 // appears in metrics and logs only.
 const statusClientClosedRequest = 499
@@ -148,6 +125,30 @@ func New(code Code, format string, args ...any) *Error {
 // Invalid returns an error for a request that was parsed and is wrong, with its wrong fields.
 func Invalid(message string, fields ...Field) *Error {
 	return &Error{Code: CodeInvalid, Message: message, Fields: fields}
+}
+
+// Join returns one error for everything that is wrong with a request: a CodeInvalid with
+// the fields of all errors that have this code. Any other error comes first. Nil errors
+// are left out; Join returns nil without an error.
+func Join(errs ...error) error {
+	var all *Error
+	for _, err := range errs {
+		e := From(err)
+		switch {
+		case e == nil:
+		case e.Code != CodeInvalid:
+			return err
+		case all == nil:
+			first := *e
+			all = &first
+		default:
+			all.Fields = slices.Concat(all.Fields, e.Fields)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
 }
 
 // NotFound returns an error for something that does not exist.

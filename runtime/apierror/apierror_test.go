@@ -48,22 +48,36 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// A status that a router or framework chose gets the same code as the service's own errors.
-func TestEveryCodeIsFoundByItsStatus(t *testing.T) {
+func TestJoinListsTheFieldsOfEveryInvalidRequest(t *testing.T) {
 	t.Parallel()
-	for _, code := range []apierror.Code{
-		apierror.CodeInvalid, apierror.CodeMalformed, apierror.CodeUnauthenticated, apierror.CodeForbidden, apierror.CodeNotFound,
-		apierror.CodeTimeout, apierror.CodeConflict, apierror.CodePreconditionFailed, apierror.CodeTooLarge, apierror.CodeNotAllowed, apierror.CodeUnsupported,
-		apierror.CodePreconditionNeeded, apierror.CodeExhausted, apierror.CodeCanceled, apierror.CodeInternal,
-		apierror.CodeUnavailable, apierror.CodeDeadlineExceeded,
+	limit := apierror.Invalid("the query is not valid", apierror.Field{Location: "query.limit", Message: "write 1 to 100"})
+	cursor := apierror.Invalid("the cursor is not valid", apierror.Field{Location: "query.cursor", Message: "write a UUID"})
+	missing := apierror.NotFound("order 7 does not exist")
+	for name, tc := range map[string]struct {
+		errs   []error
+		want   string
+		fields int
+	}{
+		"no error":                          {[]error{nil, nil}, "", 0},
+		"one error":                         {[]error{nil, limit}, "the query is not valid", 1},
+		"two invalid requests":              {[]error{limit, nil, fmt.Errorf("list: %w", cursor)}, "the query is not valid", 2},
+		"an error of another kind is first": {[]error{limit, missing, cursor}, "order 7 does not exist", 0},
 	} {
-		if got := apierror.CodeFromStatus(code.Status()); got != code {
-			t.Errorf("%s is answered %d, which is found as %s", code, code.Status(), got)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := apierror.Join(tc.errs...)
+			if tc.want == "" {
+				if err != nil {
+					t.Errorf("got %v, want nil", err)
+				}
+				return
+			}
+			if got := apierror.From(err); got == nil || got.Message != tc.want || len(got.Fields) != tc.fields {
+				t.Errorf("got %+v, want %q with %d fields", got, tc.want, tc.fields)
+			}
+		})
 	}
-	for status, want := range map[int]apierror.Code{405: apierror.CodeNotAllowed, 406: apierror.CodeUnsupported, 418: apierror.CodeMalformed, 502: apierror.CodeInternal} {
-		if got := apierror.CodeFromStatus(status); got != want {
-			t.Errorf("%d is %s, want %s", status, got, want)
-		}
+	if len(limit.Fields) != 1 {
+		t.Errorf("Join changed its argument: %+v", limit)
 	}
 }

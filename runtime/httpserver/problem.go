@@ -3,7 +3,9 @@ package httpserver
 import (
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -70,15 +72,6 @@ func clip(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + "..."
 }
 
-// Error makes a Problem an error.
-func (p *Problem) Error() string { return p.Detail }
-
-// GetStatus is what API frameworks ask an error for.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType is the media type of the answer, whatever the caller accepts.
-func (*Problem) ContentType(string) string { return ProblemType }
-
 // NewRouter returns a chi router whose own responses, for paths and methods that
 // it does not know, are problems too. Routes for GET also serve HEAD (RFC 9110,
 // section 9.1), unless they have a handler for it.
@@ -111,7 +104,8 @@ func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Del("Content-Length")
 	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", "1")
+		// Drawn, so that clients do not all come back in the same second.
+		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
 	}
 	w.WriteHeader(p.Status)
 	// A caller that left is recorded by the observing pass.

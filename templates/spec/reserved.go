@@ -34,10 +34,10 @@ func generatedNames() []string {
 		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
 		"routes", "run", "defaults", "version", "init", "storetest",
 		// What the test of package templates found by trying.
-		"after", "answer", "ask", "body", "c", "cfg", "changed", "code", "columns", "create", "creation", "ctx", "current", "db",
-		"digest", "document", "err",
-		"etag", "found", "fresh", "h", "hash", "id", "in", "inserted", "item", "key", "limit", "list", "m", "missing", "name", "now", "open",
-		"openapi", "operation", "params", "readable", "require", "row", "rows", "s", "scan", "start", "svc", "t", "wrong",
+		"after", "body", "c", "cfg", "changed", "code", "columns", "create", "created", "creation", "ctx", "current", "db", "digest",
+		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "i", "id", "in", "inserted", "invalid", "item",
+		"key", "limit", "list", "m", "missing", "name", "now", "open", "openapi", "params", "r", "response", "row", "rows",
+		"s", "scan", "send", "start", "svc", "t", "used", "w", "write",
 	}
 }
 
@@ -50,7 +50,7 @@ func importedNames() []string {
 		"net", "os", "rand", "reflect", "regexp", "runtime", "sha256", "slices", "slog", "sort", "sql", "strconv", "strings",
 		"sync", "testing", "time", "url",
 		// modules
-		"chi", "huma", "humachi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
+		"chi", "pgx", "pgxpool", "pgconn", "uuid", "goose", "prometheus", "otel", "trace", "attribute",
 		// the runtime
 		"apierror", "config", "health", "httpclient", "httpserver", "overload", "postgres", "postgrestest", "semconv",
 		"servicetest", "telemetry",

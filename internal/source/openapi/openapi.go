@@ -1,5 +1,5 @@
-// Package openapi makes requests up from a service's own OpenAPI 3.1 document: for
-// each operation a valid one, and one that the service should refuse.
+// Package openapi reads the OpenAPI 3.1 document of a service: its operations and where
+// they are, and for each a valid request and one that the service should reject.
 //
 // It reads what it needs and nothing else. The document comes from the service
 // that is asked, so it is not validated here; what it leaves open is made up in the
@@ -22,6 +22,8 @@ import (
 type Document struct {
 	Operations []Operation // by path, then by method
 	root       map[string]any
+	src        []byte
+	keys       map[string]int // offsets into src
 }
 
 // Operation is one method of one path.
@@ -61,7 +63,7 @@ func Parse(src []byte) (Document, error) {
 	if version, _ := root["openapi"].(string); !strings.HasPrefix(version, "3.") {
 		return Document{}, errors.New("not an OpenAPI document of version 3: there is no openapi: 3.x")
 	}
-	d := Document{root: root}
+	d := Document{root: root, src: src, keys: keyOffsets(src)}
 	paths := object(root["paths"])
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		item := object(paths[path])

@@ -41,6 +41,86 @@ func TestOperationsOfTheExample(t *testing.T) {
 	}
 }
 
+func TestExcessesAreJustOutsideOfTheBounds(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile("../../../examples/orders/api/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := openapi.Parse(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][]string{
+		"POST /v1/orders":        {"body.name maxLength 200", "body.name minLength 1", "header.Idempotency-Key maxLength 200"},
+		"GET /v1/orders":         {"query.limit maximum 100", "query.limit minimum 1"},
+		"PUT /v1/orders/{id}":    {"body.name maxLength 200", "body.name minLength 1"},
+		"GET /v1/orders/{id}":    nil,
+		"DELETE /v1/orders/{id}": nil,
+	} {
+		method, path, _ := strings.Cut(key, " ")
+		o, _ := d.Find(method, path)
+		var got []string
+		for _, e := range o.Excesses(1) {
+			got = append(got, e.Field+" "+e.Rule)
+			if e.Rule == "maxLength 200" && !strings.Contains(string(e.Body)+e.Value, strings.Repeat("x", 201)) {
+				t.Errorf("%s: %s has no text of 201 characters: %s%s", key, e.Field, e.Body, e.Value)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestResponseFindsTheSchemaOfAStatus(t *testing.T) {
+	t.Parallel()
+	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","components":{"responses":{"One":{"content":{"application/json":{"schema":{}}}}}},"paths":{"/a/{id}":{
+		"get":{"responses":{"200":{"$ref":"#/components/responses/One"},"2XX":{"content":{"text/csv":{"schema":{}}}}}},
+		"put":{"responses":{"201":{"content":{"application/x+json":{"schema":{}}}},"default":{}}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		method    string
+		status    int
+		pointer   string
+		described bool
+	}{
+		{"GET", 200, "/components/responses/One/content/application~1json/schema", true},
+		{"GET", 202, "", true}, // 2XX, which is not JSON
+		{"GET", 404, "", false},
+		{"PUT", 201, "/paths/~1a~1{id}/put/responses/201/content/application~1x+json/schema", true},
+		{"PUT", 500, "", true}, // default, without content
+	} {
+		o, _ := d.Find(tc.method, "/a/{id}")
+		if pointer, described := o.Response(tc.status); pointer != tc.pointer || described != tc.described {
+			t.Errorf("%s %d: got %q, %v, want %q, %v", tc.method, tc.status, pointer, described, tc.pointer, tc.described)
+		}
+	}
+}
+
+func TestPositionOfAnOperation(t *testing.T) {
+	t.Parallel()
+	d, err := openapi.Parse([]byte("{\"openapi\": \"3.1.0\", \"x\": [{\"paths\": 1}, [2]],\n \"é\": 1, \"paths\": {\n\t\"/v1/\\u006frders\": {\n    \"post\": {\"tags\": [\"get\"]},\n\"get\":{}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		path, method string
+		line, column int
+	}{
+		{"/v1/orders", "POST", 4, 5},
+		{"/v1/orders", "GET", 5, 1},
+		{"/v1/orders", "PUT", 3, 2}, // the path has no such method
+		{"/v1/other", "GET", 2, 10}, // there is no such path
+	} {
+		if line, column := d.Position(tc.path, tc.method); line != tc.line || column != tc.column {
+			t.Errorf("%s %s: got %d:%d, want %d:%d", tc.method, tc.path, line, column, tc.line, tc.column)
+		}
+	}
+}
+
 // document wraps one schema.
 func document(schema string) []byte {
 	return []byte(`{"openapi":"3.1.0","components":{"schemas":{
@@ -120,10 +200,13 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, o := range d.Operations {
+			d.Position(o.Path, o.Method)
 			if body := o.ValidBody(1); body != nil && !json.Valid(body) {
 				t.Errorf("%s: %s", o.Key(), body)
 			}
 			o.WrongBody()
+			o.Excesses(1)
+			o.Response(200)
 			for _, p := range o.Params {
 				o.Value(p, 1)
 				o.WrongValue(p)

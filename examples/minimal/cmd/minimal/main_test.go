@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/runtime"
+	"github.com/observability-first/scaffold/runtime/httpserver"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
@@ -19,14 +18,26 @@ func start(t testing.TB, env ...string) *servicetest.Service {
 	return servicetest.Start(t, runtime.Info{Name: "minimal", Version: "test"}, defaults(), run, env...)
 }
 
-// answer is what a request got, with its body read.
-type answer struct {
-	status int
-	header http.Header
-	body   map[string]any
+// item and page are what callers read, as far as the tests look at it.
+type item struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
 }
 
-func ask(t *testing.T, method, url, body string, header ...string) answer {
+type page struct {
+	Items      []item `json:"items"`
+	NextCursor string `json:"next_cursor"`
+}
+
+// response is the response to a request, with its body decoded.
+type response[T any] struct {
+	status int
+	header http.Header
+	body   T
+}
+
+// send sends JSON, with headers as name and value in turn, and decodes the response.
+func send[T any](t *testing.T, method, url, body string, header ...string) response[T] {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -41,17 +52,11 @@ func ask(t *testing.T, method, url, body string, header ...string) answer {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
+	got := response[T]{status: res.StatusCode, header: res.Header}
+	if err := json.NewDecoder(res.Body).Decode(&got.body); err != nil && !errors.Is(err, io.EOF) { // 204 has no body
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
-	a := answer{status: res.StatusCode, header: res.Header}
-	if len(bytes.TrimSpace(data)) > 0 {
-		if err := json.Unmarshal(data, &a.body); err != nil {
-			t.Fatalf("%s %s answered %q: %v", method, url, data, err)
-		}
-	}
-	return a
+	return got
 }
 
 func TestOrderLifecycle(t *testing.T) {
@@ -59,43 +64,37 @@ func TestOrderLifecycle(t *testing.T) {
 	svc := start(t)
 	all := svc.URL + "/v1/orders"
 
-	created := ask(t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1")
-	if created.status != http.StatusCreated || created.body["name"] != "first" {
+	created := send[item](t, http.MethodPost, all, `{"name":"first"}`, "Idempotency-Key", "k1")
+	if created.status != http.StatusCreated || created.body.Name != "first" {
 		t.Fatalf("create: %+v", created)
 	}
 	one := svc.URL + created.header.Get("Location")
 	repeat := func(after string) {
 		t.Helper()
-		again := ask(t, http.MethodPost, all, `{ "name": "first" }`, "Idempotency-Key", "k1")
-		if again.status != http.StatusCreated || !maps.Equal(again.body, created.body) ||
+		again := send[item](t, http.MethodPost, all, `{ "name": "first" }`, "Idempotency-Key", "k1")
+		if again.status != http.StatusCreated || again.body != created.body ||
 			again.header.Get("Location") != created.header.Get("Location") || again.header.Get("ETag") != created.header.Get("ETag") {
 			t.Errorf("the request repeated after %s: got %+v, want %+v", after, again, created)
 		}
 	}
+	want := func(status int, etag, method, body string, header ...string) {
+		t.Helper()
+		if got := send[item](t, method, one, body, header...); got.status != status || got.header.Get("ETag") != etag {
+			t.Errorf("%s %s %v: got %+v, want status %d and ETag %s", method, body, header, got, status, etag)
+		}
+	}
 	repeat("create")
-	if other := ask(t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusUnprocessableEntity {
-		t.Errorf("a used key with another body: got %d, want 422", other.status)
+	if other := send[httpserver.Problem](t, http.MethodPost, all, `{"name":"other"}`, "Idempotency-Key", "k1"); other.status != http.StatusUnprocessableEntity || other.body.Errors[0].Location != "header.Idempotency-Key" {
+		t.Errorf("a used key with another body: got %+v, want 422", other)
 	}
-	if got := ask(t, http.MethodGet, one, ""); got.status != http.StatusOK || got.header.Get("ETag") != `"1"` {
-		t.Errorf("get: %+v", got)
-	}
-	if updated := ask(t, http.MethodPut, one, `{"name":"second"}`, "If-Match", `"1"`); updated.status != http.StatusOK || updated.header.Get("ETag") != `"2"` {
-		t.Errorf("update: %+v", updated)
-	}
-	if updated := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", "*"); updated.status != http.StatusOK || updated.header.Get("ETag") != `"3"` {
-		t.Errorf("update of any version: %+v", updated)
-	}
+	want(http.StatusOK, `"1"`, http.MethodGet, "")
+	want(http.StatusOK, `"2"`, http.MethodPut, `{"name":"second"}`, "If-Match", `"1"`)
+	want(http.StatusOK, `"3"`, http.MethodPut, `{"name":"third"}`, "If-Match", "*")
 	repeat("update")
-	if stale := ask(t, http.MethodPut, one, `{"name":"third"}`, "If-Match", `"1"`); stale.status != http.StatusPreconditionFailed {
-		t.Errorf("an old version was overwritten: %+v", stale)
-	}
-	if deleted := ask(t, http.MethodDelete, one, ""); deleted.status != http.StatusNoContent {
-		t.Errorf("delete: %+v", deleted)
-	}
+	want(http.StatusPreconditionFailed, "", http.MethodPut, `{"name":"fourth"}`, "If-Match", `"1"`)
+	want(http.StatusNoContent, "", http.MethodDelete, "")
 	repeat("delete")
-	if gone := ask(t, http.MethodGet, one, ""); gone.status != http.StatusNotFound {
-		t.Errorf("get after delete: %+v", gone)
-	}
+	want(http.StatusNotFound, "", http.MethodGet, "")
 }
 
 func TestListInPages(t *testing.T) {
@@ -103,22 +102,22 @@ func TestListInPages(t *testing.T) {
 	svc := start(t)
 	all := svc.URL + "/v1/orders"
 	for _, name := range []string{"a", "b", "c"} {
-		ask(t, http.MethodPost, all, `{"name":"`+name+`"}`)
+		send[item](t, http.MethodPost, all, `{"name":"`+name+`"}`)
 	}
-	var names []string
+	var names string
 	for cursor, more := "", true; more; {
-		page := ask(t, http.MethodGet, all+"?limit=2&cursor="+cursor, "")
-		items, ok := page.body["items"].([]any)
-		if page.status != http.StatusOK || !ok {
-			t.Fatalf("list: %+v", page)
+		listed := send[page](t, http.MethodGet, all+"?limit=2&cursor="+cursor, "")
+		if listed.status != http.StatusOK {
+			t.Fatalf("list: %+v", listed)
 		}
-		for _, entry := range items {
-			names = append(names, entry.(map[string]any)["name"].(string))
+		for _, entry := range listed.body.Items {
+			names += entry.Name
 		}
-		cursor, more = page.body["next_cursor"].(string)
+		cursor = listed.body.NextCursor
+		more = cursor != ""
 	}
-	if got := strings.Join(names, ""); got != "abc" {
-		t.Errorf("pages hold %q, want all three, oldest first", got)
+	if names != "abc" {
+		t.Errorf("pages hold %q, want all three, oldest first", names)
 	}
 }
 
@@ -133,35 +132,43 @@ func TestWrongRequests(t *testing.T) {
 		want              int
 		says              string // part of the problem
 	}{
-		"a field that is missing":   {http.MethodPost, all, `{}`, nil, http.StatusUnprocessableEntity, ""},
-		"a field nobody knows":      {http.MethodPost, all, `{"name":"x","colour":"red"}`, nil, http.StatusUnprocessableEntity, ""},
-		"a name of blanks":          {http.MethodPost, all, `{"name":"   "}`, nil, http.StatusUnprocessableEntity, ""},
-		"no JSON":                   {http.MethodPost, all, `{"name":`, nil, http.StatusBadRequest, ""},
-		"a field in another case":   {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, ""},
-		"a field that occurs twice": {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, ""},
-		"a name with NUL":           {http.MethodPost, all, `{"name":"a\u0000b"}`, nil, http.StatusUnprocessableEntity, ""},
-		"a body over the limit":     {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, ""},
-		"a compressed body":         {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType, "send the body without one"},
-		"another content type":      {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType, "send application/json"},
-		"an id that is none":        {http.MethodGet, all + "/7", "", nil, http.StatusUnprocessableEntity, "write a UUID"},
-		"an id of nothing":          {http.MethodGet, missing, "", nil, http.StatusNotFound, ""},
-		"an update without version": {http.MethodPut, missing, `{"name":"x"}`, nil, http.StatusPreconditionRequired, "If-Match"},
-		"an ETag without quotes":    {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a weak ETag":               {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", `W/"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a delete of no ETag":       {http.MethodDelete, missing, "", []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
-		"a page that is too long":   {http.MethodGet, all + "?limit=101", "", nil, http.StatusUnprocessableEntity, ""},
-		"a cursor that is none":     {http.MethodGet, all + "?cursor=x", "", nil, http.StatusUnprocessableEntity, ""},
-		"a query that is none":      {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},
-		"a method nobody serves":    {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "method_not_allowed"},
-		"a path nobody serves":      {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, ""},
+		"a missing member":                    {http.MethodPost, all, `{}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing"},
+		"an unknown member":                   {http.MethodPost, all, `{"name":"x","colour":"red"}`, nil, http.StatusUnprocessableEntity, "body.colour: the member is unknown"},
+		"a member in another case":            {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing body.Name: the member is unknown"},
+		"a member that occurs twice":          {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, "body.name: the name occurs more than once"},
+		"a member of another type":            {http.MethodPost, all, `{"name":7}`, nil, http.StatusUnprocessableEntity, "body.name: the number does not fit"},
+		"a blank name":                        {http.MethodPost, all, `{"name":"   "}`, nil, http.StatusUnprocessableEntity, "body.name: a name is needed"},
+		"a name with NUL":                     {http.MethodPost, all, `{"name":"a\u0000b"}`, nil, http.StatusUnprocessableEntity, "body.name: the name holds a control character"},
+		"a name that is too long":             {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 201) + `"}`, nil, http.StatusUnprocessableEntity, "body.name: the name is longer than 200 characters"},
+		"malformed JSON":                      {http.MethodPost, all, `{"name":`, nil, http.StatusBadRequest, "body.name: the JSON text ends early"},
+		"no body":                             {http.MethodPost, all, "", nil, http.StatusBadRequest, "the request has no body"},
+		"a body over the limit":               {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, nil, http.StatusRequestEntityTooLarge, "over the limit"},
+		"a compressed body":                   {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType, "send the body without one"},
+		"another content type":                {http.MethodPost, all, `{"name":"x"}`, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType, "send application/json"},
+		"a key that is too long":              {http.MethodPost, all, `{}`, []string{"Idempotency-Key", strings.Repeat("k", 201)}, http.StatusUnprocessableEntity, "header.Idempotency-Key: send at most 200 characters of printable ASCII body.name: the member is missing"},
+		"an id that is not a UUID":            {http.MethodGet, all + "/7", "", nil, http.StatusUnprocessableEntity, "path.id: write a UUID"},
+		"an unknown id":                       {http.MethodGet, missing, "", nil, http.StatusNotFound, "does not exist"},
+		"an update without a version":         {http.MethodPut, missing, `{"name":"x"}`, nil, http.StatusPreconditionRequired, "If-Match"},
+		"an ETag without quotes":              {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a weak ETag":                         {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", `W/"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a delete with a malformed ETag":      {http.MethodDelete, missing, "", []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a limit and a cursor that are wrong": {http.MethodGet, all + "?limit=101&cursor=x", "", nil, http.StatusUnprocessableEntity, "query.limit: write a whole number from 1 to 100 query.cursor: send next_cursor as you read it"},
+		"a limit below 1":                     {http.MethodGet, all + "?limit=0", "", nil, http.StatusUnprocessableEntity, "query.limit"},
+		"a malformed query":                   {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},
+		"an unknown method":                   {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "PATCH is not served"},
+		"an unknown path":                     {http.MethodGet, svc.URL + "/v2/orders", "", nil, http.StatusNotFound, "nothing is served at this path"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ask(t, tc.method, tc.url, tc.body, tc.header...)
-			if got.status != tc.want || got.header.Get("Content-Type") != "application/problem+json" || got.body["code"] == "" || got.body["request_id"] == "" {
-				t.Errorf("got %d %v %v, want a problem with status %d", got.status, got.header.Get("Content-Type"), got.body, tc.want)
+			got := send[httpserver.Problem](t, tc.method, tc.url, tc.body, tc.header...)
+			if got.status != tc.want || got.header.Get("Content-Type") != httpserver.ProblemType || got.body.Code.Status() != tc.want || got.body.RequestID == "" {
+				t.Errorf("got %+v, want a problem with status %d", got, tc.want)
 			}
-			if !strings.Contains(fmt.Sprint(got.body), tc.says) {
-				t.Errorf("got %v, want %q in it", got.body, tc.says)
+			said := []string{got.body.Detail}
+			for _, field := range got.body.Errors {
+				said = append(said, field.Location+": "+field.Message)
+			}
+			if !strings.Contains(strings.Join(said, " "), tc.says) {
+				t.Errorf("got %q, want %q in it", said, tc.says)
 			}
 		})
 	}
@@ -171,12 +178,12 @@ func TestWrongRequests(t *testing.T) {
 func TestOneRequestInEverySignal(t *testing.T) {
 	t.Parallel()
 	svc := start(t)
-	ask(t, http.MethodPost, svc.URL+"/v1/orders", `{"name":"traced"}`)
+	send[item](t, http.MethodPost, svc.URL+"/v1/orders", `{"name":"traced"}`)
 
 	span := svc.WaitSpan(func(s servicetest.Span) bool { return s.Name == "POST /v1/orders" })
 	line := svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "request answered" })
 	if line["trace_id"] != span.TraceID || line["http_route"] != span.Attributes["http.route"] {
-		t.Errorf("log line %v and span %+v tell of different requests", line, span)
+		t.Errorf("log line %v and span %+v belong to different requests", line, span)
 	}
 	svc.WaitMetric("http_server_requests_total", map[string]string{"http_route": "/v1/orders", "http_request_method": "POST", "outcome": "success"}, 1)
 	if status := svc.Stop(); status != 0 {

@@ -1,158 +1,129 @@
 package api
 
 import (
-	"context"
+	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/observability-first/scaffold/runtime/apierror"
+	"github.com/observability-first/scaffold/runtime/httpserver"
 
 	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 )
 
-// orderBody is an order as callers read it.
-type orderBody struct {
-	ID        uuid.UUID `json:"id" format:"uuid" doc:"Sorts by time of creation"`
-	Name      string    `json:"name" doc:"What people call it"`
+// orderRequest is what callers write.
+type orderRequest struct {
+	Name string `json:"name"`
+}
+
+// orderResponse is an order as callers read it.
+type orderResponse struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	Version   int64     `json:"version" doc:"Rises with each change"`
+	Version   int64     `json:"version"`
 }
 
-// orderFields is what callers write.
-type orderFields struct {
-	Name string `json:"name" minLength:"1" maxLength:"200" doc:"What people call it" example:"First order"`
-}
-
-type orderAnswer struct {
-	ETag string `header:"ETag" doc:"Version to send back in If-Match"`
-	Body orderBody
+type listResponse struct {
+	Items      []orderResponse `json:"items"`
+	NextCursor string          `json:"next_cursor,omitempty"` // empty on the last page
 }
 
 type handlers struct{ orders *order.Service }
 
-type createInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Requests with the same key create one order. A key lasts for 24 hours; the same key with another body gets 422"`
-	Body           orderFields
-}
-
-type createAnswer struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag" doc:"Version to send back in If-Match"`
-	Body     orderBody
-}
-
-func (h handlers) create(ctx context.Context, in *createInput) (*createAnswer, error) {
-	hash, err := digest(in.Body)
+func (h handlers) create(w http.ResponseWriter, r *http.Request) error {
+	key, errKey := readIdempotencyKey(r)
+	in, errBody := httpserver.ReadJSON[orderRequest](r)
+	if err := apierror.Join(errKey, errBody); err != nil {
+		return err
+	}
+	hash, err := digest(in)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	created, err := h.orders.Create(ctx, in.Body.Name, order.Key{Value: in.IdempotencyKey, Request: hash})
+	created, err := h.orders.Create(r.Context(), in.Name, order.Key{Value: key, Request: hash})
 	if err != nil {
-		return nil, err
+		return inRequest(err)
 	}
-	return &createAnswer{
-		Location: "/v1/orders/" + created.ID.String(),
-		ETag:     etag(created.Version),
-		Body:     body(created),
-	}, nil
+	w.Header().Set("Location", "/v1/orders/"+created.ID.String())
+	return write(w, http.StatusCreated, created)
 }
 
-type listInput struct {
-	Cursor string `query:"cursor" doc:"The next_cursor of the page before"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
-}
-
-type listAnswer struct {
-	Body struct {
-		Items      []orderBody `json:"items"`
-		NextCursor string      `json:"next_cursor,omitempty" doc:"Absent on the last page"`
+func (h handlers) list(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	limit, errLimit := readLimit(query.Get("limit"))
+	after, errCursor := readCursor(query.Get("cursor"))
+	if err := apierror.Join(errLimit, errCursor); err != nil {
+		return err
 	}
-}
-
-func (h handlers) list(ctx context.Context, in *listInput) (*listAnswer, error) {
-	after, err := readCursor(in.Cursor)
+	page, err := h.orders.List(r.Context(), after, limit+1) // one more shows whether a page follows
 	if err != nil {
-		return nil, err
+		return err
 	}
-	// One more than asked for tells whether a page follows.
-	page, err := h.orders.List(ctx, after, in.Limit+1)
-	if err != nil {
-		return nil, err
+	out := listResponse{Items: []orderResponse{}}
+	if len(page) > limit {
+		page = page[:limit]
+		out.NextCursor = page[limit-1].ID.String()
 	}
-	out := &listAnswer{}
-	if len(page) > in.Limit {
-		page = page[:in.Limit]
-		out.Body.NextCursor = page[in.Limit-1].ID.String()
+	for _, item := range page {
+		out.Items = append(out.Items, response(item))
 	}
-	out.Body.Items = make([]orderBody, len(page))
-	for i, item := range page {
-		out.Body.Items[i] = body(item)
-	}
-	return out, nil
+	return httpserver.WriteJSON(w, http.StatusOK, out)
 }
 
-type getInput struct {
-	ID string `path:"id" format:"uuid"`
+func (h handlers) get(w http.ResponseWriter, r *http.Request) error {
+	id, err := readID(r)
+	if err != nil {
+		return err
+	}
+	found, err := h.orders.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, found)
 }
 
-func (h handlers) get(ctx context.Context, in *getInput) (*orderAnswer, error) {
-	id, err := readID(in.ID)
-	if err != nil {
-		return nil, err
+func (h handlers) update(w http.ResponseWriter, r *http.Request) error {
+	id, errID := readID(r)
+	version, errVersion := readIfMatch(r)
+	in, errBody := httpserver.ReadJSON[orderRequest](r)
+	if err := apierror.Join(errID, errVersion, errBody); err != nil {
+		return err
 	}
-	found, err := h.orders.Get(ctx, id)
-	if err != nil {
-		return nil, err
+	if r.Header.Get("If-Match") == "" {
+		return apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match, or * for any version")
 	}
-	return answer(found), nil
+	updated, err := h.orders.Rename(r.Context(), id, version, in.Name)
+	if err != nil {
+		return inRequest(err)
+	}
+	return write(w, http.StatusOK, updated)
 }
 
-type updateInput struct {
-	ID      string `path:"id" format:"uuid"`
-	IfMatch string `header:"If-Match" doc:"ETag of the version that you change; any when *"`
-	Body    orderFields
+func (h handlers) delete(w http.ResponseWriter, r *http.Request) error {
+	id, errID := readID(r)
+	version, errVersion := readIfMatch(r)
+	if err := apierror.Join(errID, errVersion); err != nil {
+		return err
+	}
+	if err := h.orders.Delete(r.Context(), id, version); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
-func (h handlers) update(ctx context.Context, in *updateInput) (*orderAnswer, error) {
-	if in.IfMatch == "" {
-		return nil, apierror.New(apierror.CodePreconditionNeeded, "send the ETag that you read as If-Match, or * for any version")
-	}
-	id, err := readID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	version, err := readETag(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	updated, err := h.orders.Rename(ctx, id, version, in.Body.Name)
-	if err != nil {
-		return nil, err
-	}
-	return answer(updated), nil
+func write(w http.ResponseWriter, status int, item order.Order) error {
+	w.Header().Set("ETag", etag(item.Version))
+	return httpserver.WriteJSON(w, status, response(item))
 }
 
-type removeInput struct {
-	ID      string `path:"id" format:"uuid"`
-	IfMatch string `header:"If-Match" doc:"ETag of the version that you delete; any when * or absent"`
-}
-
-func (h handlers) remove(ctx context.Context, in *removeInput) (*struct{}, error) {
-	id, err := readID(in.ID)
-	if err != nil {
-		return nil, err
+func response(item order.Order) orderResponse {
+	return orderResponse{
+		ID:        item.ID.String(),
+		Name:      item.Name,
+		CreatedAt: item.CreatedAt,
+		UpdatedAt: item.UpdatedAt,
+		Version:   item.Version,
 	}
-	version, err := readETag(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	return nil, h.orders.Delete(ctx, id, version)
 }
-
-func answer(item order.Order) *orderAnswer {
-	return &orderAnswer{ETag: etag(item.Version), Body: body(item)}
-}
-
-func body(item order.Order) orderBody { return orderBody(item) }

@@ -5,6 +5,7 @@ package order
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -33,8 +34,8 @@ const KeyLifetime = 24 * time.Hour
 
 // Key makes a create request safe to send again. The zero Key does not.
 type Key struct {
-	Value   string            // Idempotency-Key header
-	Request [sha256.Size]byte // hash of the request body
+	Value   string            // chosen by the caller
+	Request [sha256.Size]byte // hash of what the caller sent
 	Expires time.Time         // set by [Service.Create]
 }
 
@@ -107,7 +108,10 @@ func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name 
 	order.Name = name
 	order.UpdatedAt = s.now().UTC().Truncate(time.Microsecond)
 	order.Version++
-	return order, s.store.Update(ctx, order)
+	if err := s.store.Update(ctx, order); err != nil {
+		return Order{}, err
+	}
+	return order, nil
 }
 
 // Delete removes an order if it is at that version; 0 means any.
@@ -126,18 +130,23 @@ func Changed(id uuid.UUID) error {
 // KeyReused is the error for a key that was used for another request.
 func KeyReused() error {
 	return apierror.Invalid("the idempotency key was used for another request",
-		apierror.Field{Location: "header.Idempotency-Key", Message: "send a new key with a new request"})
+		apierror.Field{Location: "key", Message: "send a new key with a new request"})
 }
 
+// validName returns the name without white space around it.
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	switch n := utf8.RuneCountInString(name); {
+	switch {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
-		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "the name holds a control character"})
-	case n == 0:
-		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "a name is needed"})
-	case n > MaxName:
-		return "", apierror.Invalid("the order is not valid", apierror.Field{Location: "body.name", Message: "the name is longer than 200 characters"})
+		return "", invalidName("the name holds a control character")
+	case name == "":
+		return "", invalidName("a name is needed")
+	case utf8.RuneCountInString(name) > MaxName:
+		return "", invalidName(fmt.Sprintf("the name is longer than %d characters", MaxName))
 	}
 	return name, nil
+}
+
+func invalidName(message string) error {
+	return apierror.Invalid("the order is not valid", apierror.Field{Location: "name", Message: message})
 }

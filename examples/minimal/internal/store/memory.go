@@ -5,8 +5,8 @@ package store
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -15,16 +15,14 @@ import (
 	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 )
 
-// MaxKeys bounds the memory that idempotency keys take, 10 MB with the longest
-// keys and names. The key that expires first is forgotten first.
+// MaxKeys bounds the memory of idempotency keys to 10 MB. The oldest key makes room.
 const MaxKeys = 10_000
 
 // Memory is a [order.Store] without a database. It is safe for concurrent use.
 type Memory struct {
-	mu    sync.RWMutex
-	byID  map[uuid.UUID]order.Order
-	byKey map[string]creation
-	keys  []string // of byKey, the first to expire first
+	mu      sync.RWMutex
+	items   []order.Order       // sorted by id
+	created map[string]creation // by idempotency key
 }
 
 // creation is what the first request with a key created.
@@ -34,90 +32,62 @@ type creation struct {
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory {
-	return &Memory{byID: map[uuid.UUID]order.Order{}, byKey: map[string]creation{}}
-}
+func NewMemory() *Memory { return &Memory{created: map[string]creation{}} }
 
 // Create implements [order.Store].
 func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (order.Order, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if key.Value != "" {
-		m.forgetExpired(time.Now())
-		if first, used := m.byKey[key.Value]; used {
-			return first.repeated(key)
+	if first, used := m.created[key.Value]; used && time.Now().Before(first.key.Expires) {
+		if key.Request != first.key.Request {
+			return order.Order{}, order.KeyReused()
 		}
-		m.remember(creation{key, item})
+		return first.item, nil
 	}
-	m.byID[item.ID] = item
+	if key.Value != "" {
+		m.created[key.Value] = creation{key, item}
+	}
+	if len(m.created) > MaxKeys {
+		all := slices.Collect(maps.Values(m.created))
+		oldest := slices.MinFunc(all, func(a, b creation) int { return a.key.Expires.Compare(b.key.Expires) })
+		delete(m.created, oldest.key.Value)
+	}
+	i, _ := m.find(item.ID)
+	m.items = slices.Insert(m.items, i, item)
 	return item, nil
-}
-
-func (c creation) repeated(key order.Key) (order.Order, error) {
-	if key.Request != c.key.Request {
-		return order.Order{}, order.KeyReused()
-	}
-	return c.item, nil
-}
-
-// remember inserts the key behind those that expire before it. Parallel requests
-// do not arrive in that order.
-func (m *Memory) remember(c creation) {
-	if len(m.keys) == MaxKeys {
-		m.forgetFirst()
-	}
-	at := sort.Search(len(m.keys), func(i int) bool { return m.byKey[m.keys[i]].key.Expires.After(c.key.Expires) })
-	m.keys = slices.Insert(m.keys, at, c.key.Value)
-	m.byKey[c.key.Value] = c
-}
-
-func (m *Memory) forgetExpired(now time.Time) {
-	for len(m.keys) > 0 && !now.Before(m.byKey[m.keys[0]].key.Expires) {
-		m.forgetFirst()
-	}
-}
-
-// forgetFirst drops the key that expires first.
-func (m *Memory) forgetFirst() {
-	delete(m.byKey, m.keys[0])
-	m.keys = m.keys[1:]
 }
 
 // Get implements [order.Store].
 func (m *Memory) Get(_ context.Context, id uuid.UUID) (order.Order, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	item, found := m.byID[id]
+	i, found := m.find(id)
 	if !found {
 		return order.Order{}, order.Missing(id)
 	}
-	return item, nil
+	return m.items[i], nil
 }
 
 // List implements [order.Store].
 func (m *Memory) List(_ context.Context, after uuid.UUID, limit int) ([]order.Order, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	page := []order.Order{} // sorted, and never longer than the limit and one
-	for id, item := range m.byID {
-		if bytes.Compare(id[:], after[:]) <= 0 {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(page, id, func(a order.Order, id uuid.UUID) int { return bytes.Compare(a.ID[:], id[:]) })
-		page = slices.Insert(page, at, item)
-		page = page[:min(limit, len(page))]
+	i, found := m.find(after)
+	if found {
+		i++
 	}
-	return page, nil
+	return slices.Clone(m.items[i:min(i+limit, len(m.items))]), nil
 }
 
 // Update implements [order.Store].
 func (m *Memory) Update(_ context.Context, item order.Order) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.at(item.ID, item.Version-1); err != nil {
+	i, err := m.findVersion(item.ID, item.Version-1)
+	if err != nil {
 		return err
 	}
-	m.byID[item.ID] = item
+	m.items[i] = item
 	return nil
 }
 
@@ -125,21 +95,26 @@ func (m *Memory) Update(_ context.Context, item order.Order) error {
 func (m *Memory) Delete(_ context.Context, id uuid.UUID, version int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.at(id, version); err != nil {
+	i, err := m.findVersion(id, version)
+	if err != nil {
 		return err
 	}
-	delete(m.byID, id)
+	m.items = slices.Delete(m.items, i, i+1)
 	return nil
 }
 
-// at says whether the order is at the version; 0 means any.
-func (m *Memory) at(id uuid.UUID, version int64) error {
-	current, found := m.byID[id]
-	switch {
-	case !found:
-		return order.Missing(id)
-	case version != 0 && current.Version != version:
-		return order.Changed(id)
+func (m *Memory) findVersion(id uuid.UUID, version int64) (int, error) {
+	i, found := m.find(id)
+	if !found {
+		return 0, order.Missing(id)
 	}
-	return nil
+	if version != 0 && m.items[i].Version != version {
+		return 0, order.Changed(id)
+	}
+	return i, nil
+}
+
+// find returns where the id is, or would be.
+func (m *Memory) find(id uuid.UUID) (int, bool) {
+	return slices.BinarySearchFunc(m.items, id, func(item order.Order, id uuid.UUID) int { return bytes.Compare(item.ID[:], id[:]) })
 }

@@ -3,6 +3,9 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -11,46 +14,99 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
+const (
+	defaultLimit = 20
+	maxLimit     = 100
+	maxKey       = 200 // bytes
+)
+
+// invalid is the error for one wrong part of a request.
+func invalid(location, message string) error {
+	return apierror.Invalid("the request is not valid", apierror.Field{Location: location, Message: message})
+}
+
+// inRequest replaces the fields that the domain rejects by where the request holds them.
+func inRequest(err error) error {
+	rejected, ok := errors.AsType[*apierror.Error](err)
+	if !ok {
+		return err
+	}
+	out := *rejected
+	out.Fields = nil
+	for _, field := range rejected.Fields {
+		if field.Location == "key" {
+			field.Location = "header.Idempotency-Key"
+		} else {
+			field.Location = "body." + field.Location
+		}
+		out.Fields = append(out.Fields, field)
+	}
+	return &out
+}
+
+func readID(r *http.Request) (uuid.UUID, error) {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		return uuid.Nil, invalid("path.id", "write a UUID")
+	}
+	return id, nil
+}
+
+func readLimit(text string) (int, error) {
+	if text == "" {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, invalid("query.limit", fmt.Sprintf("write a whole number from 1 to %d", maxLimit))
+	}
+	return limit, nil
+}
+
+// readCursor returns the id of the last item of the page before; uuid.Nil for the first page.
+func readCursor(text string) (uuid.UUID, error) {
+	if text == "" {
+		return uuid.Nil, nil
+	}
+	after, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, invalid("query.cursor", "send next_cursor as you read it")
+	}
+	return after, nil
+}
+
+// readIdempotencyKey returns the key of a create request; empty without one.
+func readIdempotencyKey(r *http.Request) (string, error) {
+	key := r.Header.Get("Idempotency-Key")
+	isPrintable := !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' })
+	if len(key) > maxKey || !isPrintable {
+		return "", invalid("header.Idempotency-Key", fmt.Sprintf("send at most %d characters of printable ASCII", maxKey))
+	}
+	return key, nil
+}
+
 // digest identifies a request by its decoded body, so that white space and the
 // order of members make no difference.
 func digest(body any) ([sha256.Size]byte, error) {
 	text, err := json.Marshal(body)
-	return sha256.Sum256(text), err
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256(text), nil
 }
 
 // etag formats a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readETag returns the version of an ETag that etag formatted; 0 when the header is * or absent.
-func readETag(header string) (int64, error) {
+// readIfMatch returns the version of an ETag that etag formatted; 0 when the header is * or absent.
+func readIfMatch(r *http.Request) (int64, error) {
+	header := r.Header.Get("If-Match")
 	if header == "" || header == "*" {
 		return 0, nil
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
 	if err != nil || version < 1 || header != etag(version) {
-		return 0, apierror.Invalid("the request is not valid", apierror.Field{Location: "header.If-Match", Message: `send the ETag as you read it, with its double quotes, as in "3"`})
+		return 0, invalid("header.If-Match", `send the ETag as you read it, with its double quotes, as in "3"`)
 	}
 	return version, nil
-}
-
-// readID parses the id of a path. Inputs hold it as text, because huma (v2.37) looks up the
-// methods of any other type in each request, which takes longer than parsing.
-func readID(text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return uuid.Nil, apierror.Invalid("the request is not valid", apierror.Field{Location: "path.id", Message: "write a UUID"})
-	}
-	return id, nil
-}
-
-// readCursor parses the cursor of a page.
-func readCursor(cursor string) (uuid.UUID, error) {
-	if cursor == "" {
-		return uuid.Nil, nil
-	}
-	after, err := uuid.Parse(cursor)
-	if err != nil {
-		return uuid.Nil, apierror.Invalid("the request is not valid", apierror.Field{Location: "query.cursor", Message: "send next_cursor as you read it"})
-	}
-	return after, nil
 }

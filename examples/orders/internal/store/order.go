@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,15 @@ func New(db *postgres.DB) *Store { return &Store{db} }
 
 const columns = "id, name, created_at, updated_at, version"
 
+// creation is an order as it was created, stored as JSON with its idempotency key.
+type creation struct {
+	ID        uuid.UUID `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
 // Create implements [order.Store].
 func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (order.Order, error) {
 	if key.Value != "" {
@@ -30,7 +40,10 @@ func (s *Store) Create(ctx context.Context, item order.Order, key order.Key) (or
 	}
 	_, err := s.db.Exec(ctx, `INSERT INTO orders (`+columns+`) VALUES ($1, $2, $3, $4, $5)`,
 		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version)
-	return item, err
+	if err != nil {
+		return order.Order{}, err
+	}
+	return item, nil
 }
 
 // createOnce stores row and key in one statement, so that neither exists without
@@ -51,7 +64,7 @@ func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key)
 		)
 		INSERT INTO orders (`+columns+`) SELECT $1, $2, $3, $4, $5 FROM unused`,
 		item.ID, item.Name, item.CreatedAt, item.UpdatedAt, item.Version,
-		key.Value, key.Request[:], item, key.Expires)
+		key.Value, key.Request[:], creation(item), key.Expires)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -62,16 +75,19 @@ func (s *Store) createOnce(ctx context.Context, item order.Order, key order.Key)
 }
 
 // createdBefore returns the order that an earlier request with the key created.
-func (s *Store) createdBefore(ctx context.Context, key order.Key) (item order.Order, err error) {
+func (s *Store) createdBefore(ctx context.Context, key order.Key) (order.Order, error) {
 	var hash []byte
-	err = s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &item)
+	var found creation
+	err := s.db.QueryRow(ctx, `SELECT request_hash, created FROM order_idempotency_keys WHERE key = $1`, key.Value).Scan(&hash, &found)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // deleted since the insert
-		return item, apierror.Conflict("the idempotency key has just expired; send the request again")
-	case err == nil && !bytes.Equal(hash, key.Request[:]):
+		return order.Order{}, apierror.Conflict("the idempotency key has just expired; send the request again")
+	case err != nil:
+		return order.Order{}, err
+	case !bytes.Equal(hash, key.Request[:]):
 		return order.Order{}, order.KeyReused()
 	}
-	return item, err
+	return order.Order(found), nil
 }
 
 // deleteExpiredKeys runs before each insert of a key. It deletes up to 100, more
@@ -92,10 +108,13 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (order.Order, error) {
 		return order.Order{}, err
 	}
 	found, err := pgx.CollectExactlyOneRow(rows, scan)
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return order.Order{}, order.Missing(id)
+	case err != nil:
+		return order.Order{}, err
 	}
-	return found, err
+	return found, nil
 }
 
 // List implements [order.Store].
@@ -144,7 +163,9 @@ func (s *Store) untouched(ctx context.Context, id uuid.UUID) error {
 
 func scan(row pgx.CollectableRow) (order.Order, error) {
 	var item order.Order
-	err := row.Scan(&item.ID, &item.Name, &item.CreatedAt, &item.UpdatedAt, &item.Version)
+	if err := row.Scan(&item.ID, &item.Name, &item.CreatedAt, &item.UpdatedAt, &item.Version); err != nil {
+		return order.Order{}, err
+	}
 	item.CreatedAt, item.UpdatedAt = item.CreatedAt.UTC(), item.UpdatedAt.UTC()
-	return item, err
+	return item, nil
 }

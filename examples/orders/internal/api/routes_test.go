@@ -1,0 +1,43 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	openapi "github.com/observability-first/scaffold/examples/orders/api"
+	"github.com/observability-first/scaffold/examples/orders/internal/api"
+)
+
+func TestDocumentDescribesEveryRoute(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(openapi.Document, &document); err != nil {
+		t.Fatal(err)
+	}
+	described := []string{"GET /openapi.json"} // the document does not describe itself
+	for path, operations := range document.Paths {
+		for method := range operations {
+			described = append(described, strings.ToUpper(method)+" "+path)
+		}
+	}
+	var served []string
+	err := chi.Walk(api.Routes(nil).(chi.Routes), func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		served = append(served, method+" "+path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(described)
+	slices.Sort(served)
+	if !slices.Equal(described, served) {
+		t.Errorf("api/openapi.json describes %q, routes.go serves %q", described, served)
+	}
+}

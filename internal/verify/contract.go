@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/observability-first/scaffold/internal/source/openapi"
+)
+
+// documentURL names the document to the schema compiler, which loads nothing.
+const documentURL = "urn:openapi"
+
+// contract sends each operation once, compares the response with its schema in the OpenAPI
+// document, and checks that values just outside of the documented bounds are rejected.
+func (s *session) contract(ctx context.Context) {
+	if len(s.document.Operations) == 0 {
+		return
+	}
+	schemas := jsonschema.NewCompiler()
+	schemas.AssertFormat()
+	if err := schemas.AddResource(documentURL, s.document.Root()); err != nil {
+		s.book.Failf(sectionTraffic, "the OpenAPI document can be read", "%s", err)
+		return
+	}
+	c := caller{driver: s.driver, members: map[string]member{}}
+	for _, op := range c.order() {
+		if _, described := s.document.Find(op.Method, op.Path); !described || ctx.Err() != nil {
+			continue
+		}
+		problems := c.excesses(ctx, op)
+		answered, err := c.answer(ctx, op, schemas)
+		if !answered && err == nil {
+			continue // judgeRoute reports a route that no request succeeds on
+		}
+		s.book.Judge(sectionTraffic, op.Key()+" is as documented", "the response matches its schema, and values outside of the bounds are rejected",
+			errors.Join(append(problems, err)...))
+	}
+}
+
+// answer sends a valid request and compares the response with its schema. answered is false
+// when the request did not succeed.
+func (c *caller) answer(ctx context.Context, op openapi.Operation, schemas *jsonschema.Compiler) (answered bool, err error) {
+	req, ok := c.request(context.WithoutCancel(ctx), op, well)
+	if !ok {
+		return false, nil
+	}
+	status, header, body, err := c.send(req)
+	if err != nil || status >= http.StatusMultipleChoices {
+		return false, nil //nolint:nilerr // judgeRoute reports it
+	}
+	c.remember(op, header, body)
+	return true, matches(op, status, body, schemas)
+}
+
+func matches(op openapi.Operation, status int, body []byte, schemas *jsonschema.Compiler) error {
+	pointer, described := op.Response(status)
+	switch {
+	case !described:
+		return fmt.Errorf("status %d is not documented; add it to responses", status)
+	case pointer == "":
+		return nil
+	}
+	schema, err := schemas.Compile(documentURL + "#" + pointer)
+	if err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("the response with status %d is not JSON: %w", status, err)
+	}
+	if err := schema.Validate(value); err != nil {
+		return fmt.Errorf("the response with status %d does not match its schema: %w", status, err)
+	}
+	return nil
+}
+
+// excesses sends each value that is just outside of its bounds.
+func (c *caller) excesses(ctx context.Context, op openapi.Operation) []error {
+	var problems []error
+	for _, excess := range op.Excesses(c.count()) {
+		req, ok := c.request(context.WithoutCancel(ctx), op, well)
+		if !ok {
+			continue
+		}
+		switch {
+		case excess.Body != nil:
+			req.Body, req.GetBody = io.NopCloser(bytes.NewReader(excess.Body)), nil
+			req.ContentLength = int64(len(excess.Body))
+		case excess.Param.In == "query":
+			query := req.URL.Query()
+			query.Set(excess.Param.Name, excess.Value)
+			req.URL.RawQuery = query.Encode()
+		default:
+			req.Header.Set(excess.Param.Name, excess.Value)
+		}
+		status, _, body, err := c.send(req)
+		if err == nil {
+			err = rejects(excess, status, body)
+		}
+		problems = append(problems, err)
+	}
+	return problems
+}
+
+// rejects wants a response that names the field. Services without the runtime library
+// may use 400 where it uses 422.
+func rejects(excess openapi.Excess, status int, body []byte) error {
+	_, name, _ := strings.Cut(excess.Field, ".")
+	isRejected := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
+	if !isRejected || !json.Valid(body) || !strings.Contains(strings.ToLower(string(body)), strings.ToLower(name)) {
+		return fmt.Errorf("%s outside of its %s: status %d, want 422 with the field: %s", excess.Field, excess.Rule, status, firstLine(body))
+	}
+	return nil
+}

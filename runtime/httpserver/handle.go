@@ -1,0 +1,39 @@
+package httpserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/observability-first/scaffold/runtime/apierror"
+)
+
+// Handle returns a handler that responds with the error of h as a problem (see
+// [WriteProblem]). h returns an error before it writes, or not at all.
+//
+// Two kinds of requests never reach h. [http.Request.URL.Query] would drop a part of a
+// query that does not parse, and a body with a content coding would be read as it is.
+func Handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := rejectUnreadable(w, r)
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
+			WriteProblem(w, r, err)
+		}
+	}
+}
+
+func rejectUnreadable(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.RawQuery != "" {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			return apierror.New(apierror.CodeMalformed, "the query string does not parse: %v", err)
+		}
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 15.5.16
+		return apierror.New(apierror.CodeUnsupported, "the content coding %q is not supported; send the body without one", coding)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package httpserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/observability-first/scaffold/runtime/apierror"
+)
+
+// maxJSONItems bounds the names and values in one JSON body. A decoder may need up to
+// 300 bytes of memory for a value of three bytes: 100 MB for a body of 1 MiB, but 3 MB
+// for 10,000 values.
+const maxJSONItems = 10_000
+
+// maxJSONName bounds one name in bytes. It is copied several times to report it: 12 MB
+// for one of 1 MiB.
+const maxJSONName = 1000
+
+// ReadJSON decodes the body of the request into a T. Its error is an [apierror.Error]
+// that lists every wrong member of the body:
+//
+//   - a body of another content type, or no body
+//   - malformed JSON, invalid UTF-8, or a name that occurs more than once in an object
+//   - a member that T does not have. Names are compared with their case
+//   - a member that is missing, unless its field has the option omitempty or omitzero. Of
+//     objects within the body, any member may be missing
+//   - a value that the field cannot hold
+//
+// A body of more than 10,000 bytes may hold 10,000 names and values, and names of 1,000
+// bytes. Decode larger documents from [http.Request.Body].
+func ReadJSON[T any](r *http.Request) (T, error) {
+	var value, none T
+	body, err := readBody(r)
+	if err != nil {
+		return none, err
+	}
+	if len(body) > maxJSONItems {
+		if err := checkJSON(body); err != nil {
+			return none, err
+		}
+	}
+	err = json.Unmarshal(body, &value, json.RejectUnknownMembers(true))
+	if err == nil && !hasZero(reflect.ValueOf(value)) {
+		return value, nil
+	}
+	if err := checkJSON(body); err != nil {
+		return none, err
+	}
+	if fields := append(missingMembers[T](body), wrongMembers[T](body)...); len(fields) > 0 {
+		return none, apierror.Invalid("the request body is not valid", fields...)
+	}
+	if err != nil {
+		return none, apierror.Invalid("the request body is not valid", wrongField(err)).WithCause(err)
+	}
+	return value, nil
+}
+
+// WriteJSON responds with the value as JSON. After an error nothing was written.
+func WriteJSON(w http.ResponseWriter, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the observing pass records a client that closed the connection
+	return nil
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return nil, apierror.New(apierror.CodeUnsupported, "the content type is not supported; send application/json")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, apierror.New(apierror.CodeMalformed, "the request has no body; send JSON")
+	}
+	return body, nil
+}
+
+// isJSON reports whether bodies of the content type are JSON. Clients that send JSON
+// without a content type are common.
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	return media == "" || media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// hasZero reports whether a field of a struct is zero, which may be because the body lacks it.
+func hasZero(v reflect.Value) bool {
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range v.NumField() {
+		field := v.Field(i)
+		if field.IsZero() || v.Type().Field(i).Anonymous && hasZero(field) {
+			return true
+		}
+	}
+	return false
+}
+
+// missingMembers finds the members that a T always has and the body does not.
+func missingMembers[T any](body []byte) []apierror.Field {
+	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindNull {
+		return nil // the body is wrong as a whole
+	}
+	var zero T
+	full, err := json.Marshal(zero)
+	if err != nil {
+		return nil // such a T cannot be written, only read
+	}
+	present := map[string]bool{}
+	for name := range members(body) {
+		present[name] = true
+	}
+	var fields []apierror.Field
+	for name := range members(full) {
+		if !present[name] {
+			fields = append(fields, apierror.Field{Location: location(jsontext.Pointer("").AppendToken(name)), Message: "the member is missing"})
+		}
+	}
+	return fields
+}
+
+// wrongMembers decodes each member of the body alone, since a decoder stops at the first
+// that is wrong.
+func wrongMembers[T any](body []byte) []apierror.Field {
+	var fields []apierror.Field
+	for name, value := range members(body) {
+		alone, err := jsontext.AppendQuote([]byte("{"), name)
+		if err != nil {
+			continue // checkJSON rejects such names
+		}
+		alone = append(append(append(alone, ':'), value...), '}')
+		var single T
+		if err := json.Unmarshal(alone, &single, json.RejectUnknownMembers(true)); err != nil {
+			fields = append(fields, wrongField(err))
+		}
+	}
+	return fields
+}
+
+// members iterates over the members of a JSON object. Other values have none.
+func members(text []byte) iter.Seq2[string, jsontext.Value] {
+	return func(yield func(string, jsontext.Value) bool) {
+		decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+		if start, err := decoder.ReadToken(); err != nil || start.Kind() != jsontext.KindBeginObject {
+			return
+		}
+		for decoder.PeekKind() == jsontext.KindString {
+			token, err := decoder.ReadToken()
+			if err != nil {
+				return
+			}
+			name := token.String()
+			value, err := decoder.ReadValue()
+			if err != nil || !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// wrongField describes an error of decoding without the names of Go types.
+func wrongField(err error) apierror.Field {
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	switch {
+	case !ok:
+		return apierror.Field{Location: "body", Message: "the value does not fit"}
+	case errors.Is(err, json.ErrUnknownName):
+		return apierror.Field{Location: location(semantic.JSONPointer), Message: "the member is unknown"}
+	}
+	return apierror.Field{Location: location(semantic.JSONPointer), Message: fmt.Sprintf("the %s does not fit", kindName(semantic.JSONKind))}
+}
+
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case jsontext.KindBeginObject:
+		return "object"
+	case jsontext.KindBeginArray:
+		return "array"
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "boolean"
+	case jsontext.KindNull, jsontext.KindString, jsontext.KindNumber:
+		return kind.String()
+	}
+	return "value"
+}
+
+// checkJSON returns the first problem of a JSON text.
+func checkJSON(text []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+	for items, complete := 0, false; ; complete = decoder.StackDepth() == 0 {
+		start := decoder.InputOffset()
+		token, err := decoder.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF) && complete:
+			return nil
+		case err != nil:
+			return malformedJSON(err, decoder)
+		case complete:
+			return malformedJSON(errManyValues, decoder)
+		}
+		switch token.Kind() {
+		case jsontext.KindEndObject, jsontext.KindEndArray:
+			continue
+		case jsontext.KindString:
+			if decoder.InputOffset()-start > maxJSONName && isName(decoder) && len(token.String()) > maxJSONName {
+				return apierror.New(apierror.CodeTooLarge, "the request body holds a JSON name longer than %d bytes", maxJSONName)
+			}
+		case jsontext.KindNumber:
+			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
+				return malformedJSON(errNumberRange, decoder)
+			}
+		}
+		if items++; items > maxJSONItems {
+			return apierror.New(apierror.CodeTooLarge, "the request body holds more than %d JSON names and values", maxJSONItems)
+		}
+	}
+}
+
+// isName reports whether the string that was just read is a name and not a value.
+func isName(decoder *jsontext.Decoder) bool {
+	kind, length := decoder.StackIndex(decoder.StackDepth())
+	return kind == jsontext.KindBeginObject && length%2 == 1
+}
+
+var (
+	errManyValues  = errors.New("more than one JSON value in the body")
+	errNumberRange = errors.New("the number is out of range")
+)
+
+// malformedJSON is the error for malformed JSON text, with the field where it was found.
+func malformedJSON(err error, decoder *jsontext.Decoder) error {
+	pointer, message := decoder.StackPointer(), err.Error()
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		pointer = syntax.JSONPointer
+		message = fmt.Sprintf("%v at byte %d", syntax.Err, syntax.ByteOffset)
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		message = "the name occurs more than once"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		message = "the JSON text ends early"
+	}
+	malformed := apierror.New(apierror.CodeMalformed, "the request body is not valid JSON")
+	malformed.Fields = []apierror.Field{{Location: location(pointer), Message: message}}
+	return malformed.WithCause(err)
+}
+
+// location spells a JSON pointer as [apierror.Field] does: /items/3/price is
+// body.items[3].price.
+func location(pointer jsontext.Pointer) string {
+	var b strings.Builder
+	b.WriteString("body")
+	for token := range pointer.Tokens() {
+		if _, err := strconv.Atoi(token); err == nil {
+			b.WriteString("[" + token + "]")
+			continue
+		}
+		b.WriteString("." + token)
+	}
+	return b.String()
+}
