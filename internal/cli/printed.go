@@ -42,7 +42,7 @@ func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
 func (g *globals) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
 	now, err := asking(g.Ask, t.Dir, t.Service.Binary())(ctx, telemetryVerb) // with the files brought up to date
 	if err != nil {
-		return workspace.Plan{}, fmt.Errorf("could not update %s: %w\nfix the service and run scaffold generate again", telemetryPath, err)
+		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", telemetryPath, err)
 	}
 	tree, err := replaceSignals(t.Tree, now)
 	if err != nil {
