@@ -47,7 +47,7 @@ warning does not. A fault is certain: where a rule has to guess a type, a unit o
 its rule, in brackets; in JSON it is ` + "`rule`" + `. Names of rules are public.
 
 ` + "`scaffold check`" + ` is for a generated service. Beside the rules below it compares files with what generating them would write (` + "`drift`" + `), the
-service's own responses with what was generated (` + "`signals`" + `), the environment variables that its files set with those that it reads
+service's own responses with what was generated and its routes with ` + "`api/openapi.json`" + ` (` + "`signals`" + `), the environment variables that its files set with those that it reads
 (` + "`variables`" + `), the Go versions of its files (` + "`go-version`" + `), warns of modules outside of the repository (` + "`replace`" + `), passes on what the compiler
 of the objectives left out (` + "`rules`" + `), and compares the overlays of ` + "`deploy/overlays`" + ` with the spec (` + "`deploy`" + `): bounds of the
 autoscaler, a number of replicas beside it, the parts of the grace period, the scrape interval, the connections of all instances.

@@ -213,7 +213,7 @@ func (x *exchange) panicked(recovered any, s *series) {
 }
 
 // isUnwritten reports a panic about a response that could not be written. Frameworks and
-// proxies, such as huma and httputil.ReverseProxy, have no other way to end a handler whose
+// proxies, such as httputil.ReverseProxy, have no other way to end a handler whose
 // client is gone.
 func (x *exchange) isUnwritten(recovered any) bool {
 	err := x.recorder.err

@@ -8,11 +8,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// Handle returns a handler that responds with the error of h as a problem (see
-// [WriteProblem]). h returns an error before it writes, or not at all.
+// Handle returns a handler that calls h and responds with its error as a problem (see
+// [WriteProblem]). h either writes a response or returns an error.
 //
-// Two kinds of requests never reach h. [http.Request.URL.Query] would drop a part of a
-// query that does not parse, and a body with a content coding would be read as it is.
+// It rejects two kinds of requests itself: those with a query that does not parse, of which
+// [url.URL.Query] would drop a part, and those whose body has a content coding.
 func Handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := rejectUnreadable(w, r)

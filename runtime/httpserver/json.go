@@ -26,18 +26,18 @@ const maxJSONItems = 10_000
 // for one of 1 MiB.
 const maxJSONName = 1000
 
-// ReadJSON decodes the body of the request into a T. Its error is an [apierror.Error]
-// that lists every wrong member of the body:
+// ReadJSON decodes the body of the request into a T. What the client did wrong is an
+// [apierror.Error] that lists every wrong member:
 //
-//   - a body of another content type, or no body
-//   - malformed JSON, invalid UTF-8, or a name that occurs more than once in an object
-//   - a member that T does not have. Names are compared with their case
-//   - a member that is missing, unless its field has the option omitempty or omitzero. Of
-//     objects within the body, any member may be missing
-//   - a value that the field cannot hold
+//   - malformed JSON, invalid UTF-8, and a name that occurs more than once in an object
+//   - a member that T does not have; Name is not name
+//   - a missing member of a struct, unless its field has the option omitempty or omitzero.
+//     Members of objects within the body may be missing
+//   - a value that its field cannot hold
 //
-// A body of more than 10,000 bytes may hold 10,000 names and values, and names of 1,000
-// bytes. Decode larger documents from [http.Request.Body].
+// A request without a body, or with one of another content type, is an error, too. A body of
+// more than 10,000 bytes may hold 10,000 names and values, and names of 1,000 bytes; decode
+// larger documents from the Body of the request.
 func ReadJSON[T any](r *http.Request) (T, error) {
 	var value, none T
 	body, err := readBody(r)
@@ -49,20 +49,29 @@ func ReadJSON[T any](r *http.Request) (T, error) {
 			return none, err
 		}
 	}
-	err = json.Unmarshal(body, &value, json.RejectUnknownMembers(true))
-	if err == nil && !hasZero(reflect.ValueOf(value)) {
-		return value, nil
+	if err := json.Unmarshal(body, &value, json.RejectUnknownMembers(true)); err != nil {
+		return none, explain[T](body, err)
 	}
-	if err := checkJSON(body); err != nil {
-		return none, err
-	}
-	if fields := append(missingMembers[T](body), wrongMembers[T](body)...); len(fields) > 0 {
-		return none, apierror.Invalid("the request body is not valid", fields...)
-	}
-	if err != nil {
-		return none, apierror.Invalid("the request body is not valid", wrongField(err)).WithCause(err)
+	if hasZero(reflect.ValueOf(value)) {
+		if fields := missingMembers[T](body); len(fields) > 0 {
+			return none, apierror.Invalid(invalidBody, fields...)
+		}
 	}
 	return value, nil
+}
+
+const invalidBody = "the request body is not valid"
+
+// explain turns the error of decoding into one that lists everything that is wrong with the body.
+func explain[T any](body []byte, err error) error {
+	if err := checkJSON(body); err != nil {
+		return err
+	}
+	fields := append(missingMembers[T](body), wrongMembers[T](body)...)
+	if len(fields) == 0 {
+		fields = append(fields, wrongField(err)) // the body is wrong as a whole
+	}
+	return apierror.Invalid(invalidBody, fields...).WithCause(err)
 }
 
 // WriteJSON responds with the value as JSON. After an error nothing was written.
