@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -33,10 +34,8 @@ func (c signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error)
 	}
 	before, errBefore := templates.ParseSignals(telemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
-	for _, err := range []error{errBefore, errAfter} {
-		if err != nil {
-			return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil
-		}
+	if err := errors.Join(errBefore, errAfter); err != nil {
+		return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // signals that do not parse are a finding
 	}
 	var findings []lint.Finding
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
