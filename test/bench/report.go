@@ -83,7 +83,7 @@ func (l loopback) String() string {
 
 // maxRatio is how many times as much processor time a service may need as bare chi. The goal
 // is 1.25; this is what it may not grow to.
-const maxRatio = 1.5
+const maxRatio = 1.35
 
 func (l loopback) check() error {
 	if l.Ratio > maxRatio {
