@@ -33,10 +33,12 @@ func (f Factory) renderOptions(dir, flag string) (templates.RenderOptions, error
 
 func (f Factory) runtimeFolder(dir, flag string) (string, error) {
 	if flag != "" {
-		if !holdsRuntime(flag) {
-			return "", fmt.Errorf("--runtime: %s is not the directory of module %s", flag, runtimeImport())
+		for _, candidate := range []string{flag, filepath.Join(flag, "runtime")} {
+			if holdsRuntime(candidate) {
+				return relative(dir, candidate)
+			}
 		}
-		return relative(dir, flag)
+		return "", fmt.Errorf("--runtime: %s is neither a checkout of scaffold nor the directory of module %s", flag, runtimeImport())
 	}
 	replaced, err := replacedRuntime(dir)
 	if err != nil || replaced != "" {
