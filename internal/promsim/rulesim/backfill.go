@@ -50,7 +50,7 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
 		}
 	}
-	return r.repeated(from, until, func(from, until time.Time) (promql.Matrix, error) {
+	return r.repeated(r.lab.options.Repeats, from, until, func(from, until time.Time) (promql.Matrix, error) {
 		return r.inPieces(from, until, query)
 	})
 }
