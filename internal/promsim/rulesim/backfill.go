@@ -51,6 +51,15 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
 		}
 	}
+	if guard, ok := guardOf(r.Expr); ok && r.IsAlert {
+		whole := query
+		query = func(from, until time.Time) (promql.Matrix, error) {
+			if m, err := r.lab.queryRange(ctx, of, guard, from, until, r.group.Interval); err != nil || len(m) == 0 {
+				return nil, err
+			}
+			return whole(from, until)
+		}
+	}
 	return r.repeated(r.lab.options.Repeats, from, until, func(from, until time.Time) (promql.Matrix, error) {
 		return r.inPieces(from, until, query)
 	})
