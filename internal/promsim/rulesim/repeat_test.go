@@ -31,7 +31,7 @@ func nestedSeries(seed uint64, short, long, until, end time.Duration) func(*metr
 			value := 0.0
 			for now := time.Duration(0); now+phase < end; now += scrape {
 				if now < until && now%short == 0 {
-					half := uint64(2 * (now % long) / long) //nolint:gosec // 0 or 1
+					half := uint64(2 * (now % long) / long)
 					rnd = rand.New(rand.NewPCG(seed+half, uint64(i)))
 				}
 				number, lost := float64(rnd.IntN(5)), rnd.IntN(8) == 0
