@@ -34,8 +34,8 @@ func shapes() []shape {
 	}
 }
 
-// traffic has its day from 8 to 20 o'clock.
-func (s shape) traffic(failing, end time.Duration) events {
+// traffic has its day from 8 to 20 o'clock. It is steady until each of the changes.
+func (s shape) traffic(failing, end time.Duration) (e events, changes []time.Duration) {
 	var good, bad []synthetic.Segment
 	for t := time.Duration(0); t < end; t += 30 * time.Minute {
 		rate := s.night
@@ -46,9 +46,13 @@ func (s shape) traffic(failing, end time.Duration) events {
 		if t >= failing && t < failing+time.Hour {
 			share = 0.2
 		}
-		good, bad = append(good, synthetic.Segment{From: t, Rate: rate * (1 - share)}), append(bad, synthetic.Segment{From: t, Rate: rate * share})
+		next := synthetic.Segment{From: t, Rate: rate * (1 - share)}
+		if n := len(good); n > 0 && good[n-1].Rate != next.Rate {
+			changes = append(changes, t)
+		}
+		good, bad = append(good, next), append(bad, synthetic.Segment{From: t, Rate: rate * share})
 	}
-	return events{synthetic.NewFlow(good...), synthetic.NewFlow(bad...)}
+	return events{synthetic.NewFlow(good...), synthetic.NewFlow(bad...)}, append(changes, end)
 }
 
 // budget compares what periods sum up to with the true count.
@@ -58,9 +62,10 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 		end := period + day
 		now := end - d.Rules.Spec.ScrapeInterval
 		for _, s := range shapes() {
-			e := s.traffic(end-2*day+time.Duration(s.incident*float64(time.Hour)), end)
+			e, changes := s.traffic(end-2*day+time.Duration(s.incident*float64(time.Hour)), end)
 			w := d.newWorld(end + time.Hour)
 			w.repeat(day, end-2*day)
+			w.repeat(steady, changes...)
 			counted, err := d.period(ctx, w, window, e, now)
 			if err != nil {
 				return err

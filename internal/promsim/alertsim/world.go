@@ -66,8 +66,8 @@ type world struct {
 	count  int
 	series int             // counters of events
 	made   map[string]bool // series of counters
-	// repeats are the phases in which all processes repeat their samples.
-	repeats []rulesim.Repetition
+	// repeats are the phases in which all processes repeat their samples, see rulesim.Options.
+	repeats [][]rulesim.Repetition
 }
 
 // newWorld has one route: increases sum over routes before anything else happens.
@@ -80,16 +80,18 @@ func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterva
 
 // repeat declares phases in which all processes repeat their events every so often: from the
 // beginning until the first time, and then between each two. The scrapes have to repeat too.
+// Shorter cycles that are within these are declared after them.
 func (w *world) repeat(every time.Duration, until ...time.Duration) {
 	cycle := every
 	for cycle%w.scrape() != 0 {
 		cycle += every
 	}
-	from := time.Duration(0)
+	from, level := time.Duration(0), []rulesim.Repetition(nil)
 	for _, t := range until {
-		w.repeats = append(w.repeats, rulesim.Repetition{From: at(from), To: at(t), Every: cycle})
+		level = append(level, rulesim.Repetition{From: at(from), To: at(t), Every: cycle})
 		from = t
 	}
+	w.repeats = append(w.repeats, level)
 }
 
 // add makes the series of a process. Each is scraped at its own phase.

@@ -111,8 +111,17 @@ func (r *ring) bytes() int {
 	return r.size
 }
 
+// has looks at the newest first: a page shows those again until others replace them.
 func (r *ring) has(e exemplar.Exemplar) bool {
-	return r != nil && slices.ContainsFunc(r.all, e.Equals)
+	if r == nil {
+		return false
+	}
+	for _, other := range slices.Backward(r.all) {
+		if e.Equals(other) {
+			return true
+		}
+	}
+	return false
 }
 
 // add tells whether it took the exemplar: it takes none that is older than the

@@ -20,7 +20,7 @@ const accept = "application/vnd.google.protobuf;proto=io.prometheus.client.Metri
 	"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," +
 	"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1"
 
-// read fetches the page and parses all of it.
+// read fetches the page and parses all of it. The samples have the labels that the page exposes.
 func (t Target) read(ctx context.Context) (page, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
@@ -31,9 +31,6 @@ func (t Target) read(ctx context.Context) (page, error) {
 	samples, err := parse(body, contentType)
 	if err != nil {
 		return page{bytes: len(body)}, fmt.Errorf("scrape of %s: %w", t.redacted(), err)
-	}
-	for i := range samples {
-		samples[i].labels = t.label(samples[i].labels)
 	}
 	return page{samples: samples, bytes: len(body)}, nil
 }

@@ -55,7 +55,13 @@ type Scraper struct {
 	target Target
 	last   time.Time
 	live   map[uint64]labels.Labels // series of the last scrape, by hash
+	// labelled are the series of the last page, by the hash of the labels that it exposes: most
+	// pages expose the series of the one before.
+	labelled map[uint64]labelled
 }
+
+// labelled is a series as a page exposes it, and as it is stored.
+type labelled struct{ exposed, stored labels.Labels }
 
 // NewScraper prepares scrapes of a target. Nothing is read before Scrape.
 func NewScraper(s *Store, t Target) *Scraper {
@@ -90,8 +96,24 @@ func (sc *Scraper) Scrape(ctx context.Context, at time.Time) (Scrape, error) {
 		return Scrape{}, fmt.Errorf("scrape of %s: %w", sc.target.redacted(), context.Cause(ctx))
 	}
 	sc.last = at
+	sc.label(page.samples)
 	out := Scrape{Samples: len(page.samples), Bytes: page.bytes, Duration: time.Since(start)}
 	return out, errors.Join(err, sc.write(at.UnixMilli(), page, &out, err == nil))
+}
+
+// label gives samples the labels that they are stored with.
+func (sc *Scraper) label(samples []scraped) {
+	before := sc.labelled
+	sc.labelled = make(map[uint64]labelled, len(samples))
+	for i, s := range samples {
+		hash := s.labels.Hash()
+		l, ok := before[hash]
+		if !ok || !labels.Equal(l.exposed, s.labels) {
+			l = labelled{s.labels, sc.target.label(s.labels)}
+		}
+		sc.labelled[hash] = l
+		samples[i].labels = l.stored
+	}
 }
 
 // write appends what a scrape brought and ends what it did not.

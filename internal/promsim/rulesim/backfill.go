@@ -14,20 +14,21 @@ import (
 
 // backfill records a rule over a span in one range query.
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
-	offset := r.group.QueryOffset
-	matrix, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	until := last.Add(-r.group.QueryOffset)
+	spans, err := r.spansOf(ctx, r.lab.store, first.Add(-r.group.QueryOffset), until)
 	if err != nil {
 		return err
 	}
-	spans, err := r.spans(matrix)
-	if err != nil {
-		return err
-	}
+	return r.writeSpans(spans, until)
+}
+
+// writeSpans records what the rule returns until a time.
+func (r *rule) writeSpans(spans []span, until time.Time) error {
 	for _, s := range spans {
 		if r.wrote != nil && len(s) > 0 {
 			r.wrote[s[0].Metric.Hash()] = s[0].Metric
 		}
-		if err := r.writeSpan(r.lab.store, s, last.Add(-offset).UnixMilli()); err != nil {
+		if err := r.writeSpan(r.lab.store, s, until.UnixMilli()); err != nil {
 			return err
 		}
 	}
@@ -50,7 +51,16 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
 		}
 	}
-	return r.repeated(from, until, func(from, until time.Time) (promql.Matrix, error) {
+	if guard, ok := guardOf(r.Expr); ok && r.IsAlert {
+		whole := query
+		query = func(from, until time.Time) (promql.Matrix, error) {
+			if m, err := r.lab.queryRange(ctx, of, guard, from, until, r.group.Interval); err != nil || len(m) == 0 {
+				return nil, err
+			}
+			return whole(from, until)
+		}
+	}
+	return r.repeated(r.lab.options.Repeats, from, until, func(from, until time.Time) (promql.Matrix, error) {
 		return r.inPieces(from, until, query)
 	})
 }
@@ -58,7 +68,7 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 // inPieces evaluates a span with one query for each piece of it.
 func (r *rule) inPieces(from, until time.Time, query func(from, until time.Time) (promql.Matrix, error)) (promql.Matrix, error) {
 	step := r.group.Interval
-	length := max(piece, 4*inputsOf(r.Expr).window()).Truncate(step) // or windows would be read again and again
+	length := max(piece, 4*r.in.window()).Truncate(step) // or windows would be read again and again
 	var all []promql.Matrix
 	for ; !from.After(until); from = from.Add(length) {
 		end := from.Add(length - step)

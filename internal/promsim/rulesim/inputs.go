@@ -117,13 +117,17 @@ func Inputs(groups []Group, names ...string) map[string]bool {
 	for _, g := range groups {
 		all = append(all, g.Rules...)
 	}
+	parsed := make([]*inputs, len(all))
 	for grown := true; grown; {
 		grown = false
-		for _, r := range all {
+		for i, r := range all {
 			if !out[r.Name] {
 				continue
 			}
-			in := inputsOf(r.Expr)
+			if parsed[i] == nil {
+				parsed[i] = new(inputsOf(r.Expr))
+			}
+			in := parsed[i]
 			for _, other := range all {
 				if !out[other.Name] && in.reads(other) {
 					out[other.Name], grown = true, true

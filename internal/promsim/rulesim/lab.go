@@ -53,8 +53,10 @@ type Options struct {
 	// Substep is the step of a subquery that names none: Prometheus' global
 	// evaluation_interval. 0 means DefaultSubstep.
 	Substep time.Duration
-	// Repeats are phases, in the order of time, in which a rehearsal may copy results.
-	Repeats []Repetition
+	// Repeats are phases in which a rehearsal may copy results, each level in the order of time.
+	// The first level has the longest cycles. The phases of a further level are within those
+	// cycles and within what no phase covers.
+	Repeats [][]Repetition
 }
 
 func (o Options) withDefaults() Options {

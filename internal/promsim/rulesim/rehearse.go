@@ -159,7 +159,7 @@ func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 			return r.step(ctx, first, to)
 		}
 	}
-	return r.backfill(ctx, first, to.Add(-1))
+	return r.writeSpans(without, until)
 }
 
 // spansOf is what the rule would record from a store.

@@ -43,7 +43,12 @@ func (p *plan) reach(r *rule) time.Duration {
 
 // fitsCycles reports whether evaluations fall on the same times of each cycle.
 func (r *rule) fitsCycles() bool {
-	return !slices.ContainsFunc(r.lab.options.Repeats, func(phase Repetition) bool { return phase.Every%r.group.Interval != 0 })
+	for _, level := range r.lab.options.Repeats {
+		if slices.ContainsFunc(level, func(phase Repetition) bool { return phase.Every%r.group.Interval != 0 }) {
+			return false
+		}
+	}
+	return true
 }
 
 // clockReach is how long an expression that reads the time takes to settle: forever if it reads the
@@ -81,11 +86,16 @@ func calendar() []string {
 	return []string{"minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
 }
 
-// repeated evaluates a span, and copies the results of equal cycles.
-func (r *rule) repeated(from, until time.Time, evaluate evaluation) (promql.Matrix, error) {
+// repeated evaluates a span, and copies the results of equal cycles. What a level does not copy,
+// the next one may.
+func (r *rule) repeated(levels [][]Repetition, from, until time.Time, each evaluation) (promql.Matrix, error) {
+	if len(levels) == 0 {
+		return each(from, until)
+	}
+	evaluate := func(from, until time.Time) (promql.Matrix, error) { return r.repeated(levels[1:], from, until, each) }
 	var all []promql.Matrix
 	step := r.group.Interval
-	for _, phase := range r.lab.options.Repeats {
+	for _, phase := range levels[0] {
 		steps := int(phase.To.Sub(from) / step) // that end before the phase does
 		last := from.Add(time.Duration(steps) * step)
 		if last.After(until) {

@@ -17,6 +17,11 @@ import (
 // repeatingSeries are gauges and counters that do the same in each cycle until a time, and
 // then other things.
 func repeatingSeries(seed uint64, cycle, until, end time.Duration) func(*metricstore.Store) {
+	return nestedSeries(seed, cycle, cycle, until, end)
+}
+
+// nestedSeries repeat short cycles in each half of a long one, and the long ones.
+func nestedSeries(seed uint64, short, long, until, end time.Duration) func(*metricstore.Store) {
 	return func(store *metricstore.Store) {
 		const scrape = 15 * time.Second
 		for i, name := range []string{"a", "b", "c_total", "a", "b", "c_total"} {
@@ -25,8 +30,9 @@ func repeatingSeries(seed uint64, cycle, until, end time.Duration) func(*metrics
 			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 			value := 0.0
 			for now := time.Duration(0); now+phase < end; now += scrape {
-				if now < until && now%cycle == 0 {
-					rnd = rand.New(rand.NewPCG(seed, uint64(i)))
+				if now < until && now%short == 0 {
+					half := uint64(2 * (now % long) / long)
+					rnd = rand.New(rand.NewPCG(seed+half, uint64(i)))
 				}
 				number, lost := float64(rnd.IntN(5)), rnd.IntN(8) == 0
 				if name == "c_total" {
@@ -50,8 +56,39 @@ func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
 	compared := 0
 	for seed := range uint64(files) {
 		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
-		options := rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}}
+		options := rulesim.Options{Repeats: [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: cycle}}}}
 		w := evaluateTwice(t, repeatingSeries(seed, cycle, until, end), 0, end, options, rules)
+		if w.runErr != nil || w.rehearseErr != nil {
+			continue
+		}
+		compared++
+		if w.wantEqual(t); t.Failed() {
+			t.Fatalf("seed %d, left out %v:\n%s", seed, w.left, rules)
+		}
+	}
+	if compared < files/2 {
+		t.Errorf("only %d of %d files could be compared", compared, files)
+	}
+}
+
+// nested are two levels of phases: the long cycles, and the short ones in each half of them.
+func nested(short, long, until time.Duration) [][]rulesim.Repetition {
+	var halves []rulesim.Repetition
+	for from := time.Duration(0); from < until; from += long / 2 {
+		halves = append(halves, rulesim.Repetition{From: at(from), To: at(from + long/2), Every: short})
+	}
+	return [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: long}}, halves}
+}
+
+// What repeats within cycles that repeat is recorded as it runs, too.
+func TestNestedRepeatsAreRecordedAsTheyRun(t *testing.T) {
+	t.Parallel()
+	const files, short, long, until, end = 6, 5 * time.Minute, 2 * time.Hour, 12 * time.Hour, 13 * time.Hour
+	compared := 0
+	for seed := range uint64(files) {
+		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
+		options := rulesim.Options{Repeats: nested(short, long, until)}
+		w := evaluateTwice(t, nestedSeries(seed, short, long, until, end), 0, end, options, rules)
 		if w.runErr != nil || w.rehearseErr != nil {
 			continue
 		}
@@ -93,11 +130,11 @@ groups:
   - {record: r:reader, expr: 'r:odd + 1'}
 `
 	const cycle, until, end = 15 * time.Minute, 3 * time.Hour, 4 * time.Hour
-	options := rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}}
+	options := rulesim.Options{Repeats: [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: cycle}}}}
 	evaluateTwice(t, repeatingSeries(1, cycle, until, end), 0, end, options, rules).wantEqual(t)
 }
 
-// Of twelve cycles, three are read.
+// Of twelve cycles, three are read, and of those a part when shorter cycles repeat in them.
 func TestRepeatsAreNotEvaluated(t *testing.T) {
 	t.Parallel()
 	rules := `
@@ -108,7 +145,7 @@ groups:
   - {record: r:increase, expr: 'increase(c_total[1m])'}
   - {record: r:sum, expr: 'sum_over_time(r:increase[5m])'}
 `
-	const cycle, until, end = 15 * time.Minute, 3 * time.Hour, 3 * time.Hour
+	const cycle, until, end = 2 * time.Hour, 24 * time.Hour, 24 * time.Hour
 	reads := func(options rulesim.Options) int {
 		store, n := metricstore.New(), 0
 		check(t, store.Generate(labels.FromStrings("__name__", "c_total"), metricstore.Generator{
@@ -119,8 +156,11 @@ groups:
 		return n
 	}
 	all := reads(rulesim.Options{})
-	repeated := reads(rulesim.Options{Repeats: []rulesim.Repetition{{From: at(0), To: at(until), Every: cycle}}})
+	repeated := reads(rulesim.Options{Repeats: [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: cycle}}}})
 	if float64(repeated) > 0.4*float64(all) {
 		t.Errorf("%d samples are read of %d", repeated, all)
+	}
+	if both := reads(rulesim.Options{Repeats: nested(time.Minute, cycle, until)}); float64(both) > 0.4*float64(repeated) {
+		t.Errorf("%d samples are read of %d with two levels, %d with one", both, all, repeated)
 	}
 }

@@ -1,0 +1,79 @@
+package rulesim
+
+import (
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// guardOf returns a part of an expression. While it has no result, the expression has none and
+// cannot fail. Most alerts compare something first, and then ask for more: while all is well, the
+// first comparison is all that has to be evaluated.
+func guardOf(expr string) (guard string, ok bool) {
+	tree, err := newParser().ParseExpr(expr)
+	if err != nil {
+		return "", false // the engine has the message
+	}
+	part := firstOf(tree)
+	if part == nil || readsSubquery(part) {
+		return "", false
+	}
+	return part.String(), true
+}
+
+// readsSubquery says that results which rules share would be evaluated for one alone.
+func readsSubquery(expr parser.Expr) bool {
+	found := false
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		found = found || isSubquery(node)
+		return nil
+	})
+	return found
+}
+
+// firstOf is the innermost left side of operators that return nothing without it, or nil.
+func firstOf(expr parser.Expr) parser.Expr {
+	switch n := expr.(type) {
+	case *parser.ParenExpr:
+		return firstOf(n.Expr)
+	case *parser.AggregateExpr:
+		if n.Param == nil {
+			return firstOf(n.Expr)
+		}
+	case *parser.BinaryExpr:
+		if n.Op == parser.LOR || !cannotFail(n.RHS) || fills(n) {
+			return nil
+		}
+		first := firstOf(n.LHS)
+		if first == nil && (n.Op == parser.LAND || n.Op == parser.LUNLESS) {
+			return n.LHS
+		}
+		return first
+	}
+	return nil
+}
+
+// fills says that an operator takes a number where one side has no sample.
+func fills(n *parser.BinaryExpr) bool {
+	return n.VectorMatching != nil && (n.VectorMatching.FillValues.LHS != nil || n.VectorMatching.FillValues.RHS != nil)
+}
+
+// matchesByAll says that an operator finds one sample at most for each, by all labels.
+func matchesByAll(n *parser.BinaryExpr) bool {
+	return len(n.VectorMatching.MatchingLabels) == 0 && !n.VectorMatching.On && unique(n.LHS) && unique(n.RHS)
+}
+
+// unique says that each set of labels is there once, the name aside.
+func unique(expr parser.Expr) bool {
+	switch n := expr.(type) {
+	case *parser.ParenExpr:
+		return unique(n.Expr)
+	case *parser.VectorSelector:
+		return n.Name != ""
+	case *parser.MatrixSelector:
+		return unique(n.VectorSelector)
+	case *parser.Call:
+		return (n.Func.Name == "timestamp" || strings.HasSuffix(n.Func.Name, "_over_time")) && len(n.Args) == 1 && unique(n.Args[0])
+	}
+	return false
+}
