@@ -24,14 +24,14 @@ const (
 // be a load test. While the service is broken, a fifth of the requests or more are
 // slow and as many fail, so that every objective burns.
 func healthyMix() mix {
-	return mix{[]manner{well, well, well, wrongly}, 40 * time.Millisecond}
+	return mix{[]manner{well, well, well, wrongly}, 20 * time.Millisecond}
 }
 
 func brokenMix() mix {
 	return mix{[]manner{well, wrongly, failing, failing, shedded, slowly, slowly, slowly, slowly}, 60 * time.Millisecond}
 }
 
-func calmMix() mix { return mix{[]manner{well, well, well, well}, 40 * time.Millisecond} }
+func calmMix() mix { return mix{[]manner{well, well, well, well}, 20 * time.Millisecond} }
 
 // traffic drives every route and proves that each ended in every way.
 func (s *session) traffic(ctx context.Context) error {
