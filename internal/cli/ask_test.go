@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,5 +187,37 @@ func TestAnInterruptedCheckReportsNothing(t *testing.T) {
 	}
 	if status := cli.Main(ctx, []string{"check", dir}, f); status != cli.ExitError || stdout.Len() > 0 || !strings.Contains(stderr.String(), "Ctrl-C") {
 		t.Errorf("status %d, output %q, error %q", status, &stdout, &stderr)
+	}
+}
+
+// full takes nothing, as a full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatIsNotWrittenIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"version"}, {"version", "--output", "json"}, {"schema"}} {
+		var stderr bytes.Buffer
+		f := cli.System(templates.Render)
+		f.Streams = cli.Streams{In: strings.NewReader(""), Out: full{}, Err: &stderr}
+		if status := cli.Main(t.Context(), args, f); status != cli.ExitError || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("%q: status %d, %s", args, status, &stderr)
+		}
+	}
+}
+
+// Files and servers may hold what a terminal acts on.
+func TestControlCharactersAreReplaced(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a.slo.yaml")
+	if err := os.WriteFile(file, []byte("apiVersion: scaffold.slo/v1\nslos: []\n\"\\e]0;x\\a\\u009b\\u202e\": 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	f := cli.System(templates.Render)
+	f.Streams = cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: &stderr}
+	if status := cli.Main(t.Context(), []string{"slo", file}, f); status != cli.ExitError || strings.ContainsAny(stderr.String(), "\x1b\a\u009b\u202e") || !strings.Contains(stderr.String(), "\ufffd]0;x\ufffd\ufffd\ufffd") {
+		t.Errorf("status %d, %q", status, &stderr)
 	}
 }

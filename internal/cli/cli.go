@@ -18,6 +18,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -186,6 +187,10 @@ func Main(ctx context.Context, args []string, f Factory) int {
 	if f.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
+	out := &recorder{to: f.Streams.Out}
+	if !f.Streams.Terminal { // questions need the terminal itself
+		f.Streams.Out = out
+	}
 	g := &globals{Factory: f}
 	root := newRootCommand(g)
 	root.SetArgs(args)
@@ -196,6 +201,10 @@ func Main(ctx context.Context, args []string, f Factory) int {
 	if err != nil {
 		g.report(err)
 	}
+	if unwritten := cmp.Or(out.err, g.unwritten); unwritten != nil && (err == nil || exitCode(err) == ExitDrift) {
+		g.warnf("scaffold: %s\n", unwritten)
+		return ExitError
+	}
 	return exitCode(err)
 }
 
@@ -204,6 +213,8 @@ type globals struct {
 	Factory
 	output  string
 	noColor bool
+	// unwritten is why a document could not be encoded.
+	unwritten error
 }
 
 func newRootCommand(g *globals) *cobra.Command {

@@ -44,6 +44,7 @@ func secretFiles() map[string]string {
 		"open":        "hunter2: [hunter2\n",
 		"number":      "[\"hunter2\", *hunter2",
 		"ini":         "[default]\naws_secret_access_key = hunter2\n",
+		"page":        "# TYPE x counter\nhunter2 is a pass\n",
 		"netrc":       "machine acme.test login a password hunter2\n",
 	}
 }

@@ -3,30 +3,61 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// printf writes for people, unless the output is for programs. A standard output that
-// is closed has no reader, so errors of writing are dropped.
+// recorder keeps the first error of a stream, so that output that was not written does not
+// end with success.
+type recorder struct {
+	to  io.Writer
+	err error
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	n, err := r.to.Write(p)
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("standard output: %w", err)
+	}
+	return n, err
+}
+
+// printf writes for people, unless the output is for programs. Main reports errors of writing.
 func (g *globals) printf(format string, args ...any) {
 	if g.output == "text" {
-		_, _ = fmt.Fprintf(g.Streams.Out, format, args...)
+		_, _ = io.WriteString(g.Streams.Out, printable(fmt.Sprintf(format, args...)))
 	}
 }
 
 func (g *globals) warnf(format string, args ...any) {
-	_, _ = fmt.Fprintf(g.Streams.Err, format, args...)
+	_, _ = io.WriteString(g.Streams.Err, printable(fmt.Sprintf(format, args...)))
 }
 
-// printJSON writes the one document of a command. It falls back on standard
-// error only when standard output is gone.
+// control matches what a terminal acts on: colours of paint, control characters, and changes of
+// direction.
+var control = regexp.MustCompile(`\x1b\[(?:0|3[1-3])m|[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
+
+// printable replaces what files and servers may send to a terminal. Colours stay.
+func printable(text string) string {
+	return control.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasSuffix(found, "m") {
+			return found
+		}
+		return string(unicode.ReplacementChar)
+	})
+}
+
+// printJSON writes the one document of a command. Main reports errors of writing.
 func (g *globals) printJSON(v any) {
 	enc := json.NewEncoder(g.Streams.Out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		g.warnf("scaffold: %s\n", err)
+	if err := enc.Encode(v); err != nil && g.unwritten == nil {
+		g.unwritten = err
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,22 +41,20 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
-		Short: "Run the service and prove its boards, alerts and links",
-		Long: "Builds the service, runs it with its stores on free ports of this machine, drives\n" +
-			"every route and proves: each query of each board and rule gives data, one request\n" +
-			"is found in every signal, links lead somewhere, alerts fire and resolve at the\n" +
-			"minute that was predicted, and an outage of the database pages. The requests come\n" +
-			"from the service's own OpenAPI document and from " + verify.RequestFile + ".\n\n" +
-			"A service that was not generated needs --package, and --slo for the alerts: any\n" +
-			"program on runtime.Main will do. What the objectives compile to stands in for\n" +
-			"rules that do not lie in its folder.\n\n" +
-			"With --only the checks of other sections are skipped, and what only they need is not\n" +
-			"run. With --quick these are skipped: scrape intervals other than the declared one, and\n" +
-			"of the alert simulation all but shares of bad events, little traffic and a healthy\n" +
-			"week. The report lists what was skipped.\n\n" +
-			"Exits with 3 when a proof fails. After an interrupt the report lists what was judged\n" +
-			"before, the rest as not run, and the exit code is 1; a second interrupt does not wait\n" +
-			"for that. Nothing but this machine is talked to, and no process or file is left behind.",
+		Short: "Run a service and check its dashboards, alerts and links",
+		Long: "Builds the service, runs it with its stores on free local ports, sends requests to\n" +
+			"every route, and checks that: every query of a dashboard or rule returns data; one\n" +
+			"request is found in all signals; links resolve; alerts fire and resolve when\n" +
+			"predicted; an outage of the database pages. The requests come from the OpenAPI\n" +
+			"document of the service and from " + verify.RequestFile + ".\n\n" +
+			"For a service that was not generated, set --package, and --slo to check alerts. Rules\n" +
+			"that are not in its directory are compiled from the objectives.\n\n" +
+			"--only runs the named sections and what they need. --quick skips other scrape\n" +
+			"intervals, and of the alert simulation all but shares of bad events, little traffic\n" +
+			"and a healthy week. The report lists what was skipped.\n\n" +
+			"Exits with 3 if a check fails. After an interrupt the report lists what was checked,\n" +
+			"marks the rest as not run, and the exit code is 1; a second interrupt ends at once.\n" +
+			"verify connects to this machine only, and removes its processes and files.",
 		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only boards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,10 +69,10 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.pkg, "package", "", "package of the binary, as in ./cmd/shop (default: the generated one)")
-	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, seen from here or from DIR")
+	flags.StringVar(&o.slo, "slo", "", "file of objectives of a service that was not generated, relative to this directory or to DIR")
 	flags.StringVar(&o.junit, "junit", "", "file to write the report to as JUnit XML")
 	flags.StringVar(&o.markdown, "markdown", "", "file to write the report to as Markdown, for a pull request")
-	flags.StringArrayVar(&o.env, "env", nil, "variable for the service, as NAME=value; repeatable")
+	flags.StringArrayVar(&o.env, "env", nil, "environment variable for the service, as NAME=value; repeatable")
 	flags.StringArrayVar(&o.only, "only", nil, "section to run: "+strings.Join(verify.Sections(), ", ")+"; repeatable (default: all)")
 	offer(cmd, "only", verify.Sections())
 	flags.BoolVar(&o.quick, "quick", false, "skip most of the alert simulation, for fast feedback")
@@ -94,8 +93,8 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 			return usage(cmd, "--only: there is no section %q%s; write one of %s", section, diagnostic.DidYouMean(section, verify.Sections()), strings.Join(verify.Sections(), ", "))
 		}
 	}
-	if o.maxCost < 0 {
-		return usage(cmd, "--max-cost %g is negative; write samples a second, or leave it out", o.maxCost)
+	if !(o.maxCost >= 0) || math.IsInf(o.maxCost, 1) { // false for NaN too
+		return usage(cmd, "--max-cost: %g is not a number of samples a second; write one such as 200, or leave it out", o.maxCost)
 	}
 	if o.slo != "" && o.pkg == "" {
 		return usage(cmd, "--slo needs --package, which names the binary to run")
@@ -294,13 +293,16 @@ func (p *progress) print(news string) {
 		p.g.warnf("  %s\n", news)
 	case p.onTerminal():
 		both := slices.DeleteFunc([]string{p.step, p.simulation}, func(s string) bool { return s == "" })
-		p.g.warnf("\r\x1b[K  %s …", shorten(strings.Join(both, "; "), lineWidth))
+		_, _ = fmt.Fprintf(p.g.Streams.Err, "%s  %s …", clearLine, printable(shorten(strings.Join(both, "; "), lineWidth)))
 	}
 }
 
 // lineWidth is the width of a narrow terminal: a longer line would wrap, and its
 // first part would stay.
 const lineWidth = 76
+
+// clearLine makes a terminal write the line again.
+const clearLine = "\r\x1b[K"
 
 func shorten(text string, width int) string {
 	runes := []rune(text)
@@ -309,7 +311,7 @@ func shorten(text string, width int) string {
 
 func (p *progress) clear() {
 	if !p.lines && p.onTerminal() {
-		p.g.warnf("\r\x1b[K")
+		_, _ = io.WriteString(p.g.Streams.Err, clearLine)
 	}
 }
 

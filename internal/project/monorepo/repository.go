@@ -51,14 +51,14 @@ type Service struct {
 	Name string // as its spec has it; empty when the spec cannot be read
 }
 
-// Services lists every folder below root that holds a spec, sorted. What git
-// ignores is no part of the repository; where git cannot say, hidden folders and
-// those of dependencies are left out.
+// Services lists every folder below root that holds a spec, sorted. Hidden folders are left
+// out: a scaffold that was killed leaves one. What git ignores is no part of the repository;
+// where git cannot say, folders of dependencies are left out, too.
 func Services(ctx context.Context, root string) ([]Service, error) {
 	if listed, err := git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
 		var found []Service
 		for file := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
-			if name := filepath.Join(root, filepath.FromSlash(file)); isFile(name) {
+			if name := filepath.Join(root, filepath.FromSlash(file)); !strings.Contains("/"+file, "/.") && isFile(name) {
 				found = append(found, Service{Dir: path.Dir(file), Name: nameIn(name)})
 			}
 		}

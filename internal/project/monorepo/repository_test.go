@@ -57,7 +57,7 @@ func TestIgnoredServicesAreLeftOut(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{
 		".gitignore": "/demo/\n", "demo/shop/scaffold.yaml": "service: shop\n", "a/b/scaffold.yaml": "service: orders\n",
-		"gone/scaffold.yaml": "service: gone\n",
+		"gone/scaffold.yaml": "service: gone\n", "a/.orders.x.new/scaffold.yaml": "service: orders\n",
 	})
 	for _, args := range [][]string{{"init", "--quiet"}, {"add", "."}} {
 		command := exec.CommandContext(t.Context(), "git", args...)

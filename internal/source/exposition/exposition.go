@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
-	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 )
@@ -29,6 +28,7 @@ type page struct {
 	units   map[string]string
 	help    map[string]string
 	metrics map[string]*templates.Metric
+	seen    map[string]bool // labels and bounds of a metric
 }
 
 // Parse reads a page in the text format or in OpenMetrics, which it tells apart by
@@ -42,17 +42,16 @@ func Parse(name string, src []byte) (templates.Signals, error) {
 	if bytes.HasSuffix(bytes.TrimSpace(src), []byte("# EOF")) {
 		kind = "application/openmetrics-text; version=1.0.0"
 	}
+	if line := longLine(src); line > 0 {
+		return templates.Signals{}, fmt.Errorf("%s:%d: the line is longer than %d KiB; use the address that Prometheus scrapes", name, line, maxLine>>10)
+	}
 	p, err := textparse.New(src, kind, labels.NewSymbolTable(), textparse.ParserOptions{})
 	if err != nil {
 		return templates.Signals{}, fmt.Errorf("%s: %w", name, err)
 	}
-	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}}
-	err = out.read(p)
-	if err != nil && !userfile.Marked(src, "# HELP", "# TYPE") {
-		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics; use the address that Prometheus scrapes", name)
-	}
-	if err != nil {
-		return templates.Signals{}, fmt.Errorf("%s: not a page of metrics: %w; use the address that Prometheus scrapes", name, err)
+	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}, map[string]bool{}}
+	if entries, err := out.read(p); err != nil { // it quotes the page, which may be any file
+		return templates.Signals{}, fmt.Errorf("%s:%d: not a page of metrics; use the address that Prometheus scrapes", name, lineOf(src, entries))
 	}
 	if len(out.metrics) == 0 {
 		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
@@ -60,14 +59,46 @@ func Parse(name string, src []byte) (templates.Signals, error) {
 	return out.signals(), nil
 }
 
-func (p page) read(from textparse.Parser) error {
-	for {
+// maxLine bounds a line of a page, in bytes. The labels of Prometheus panic above 16 MiB.
+const maxLine = 1 << 20
+
+// longLine is the number of the first line that is too long; 0 if there is none.
+func longLine(src []byte) int {
+	n := 0
+	for line := range bytes.Lines(src) {
+		n++
+		if len(line) > maxLine {
+			return n
+		}
+	}
+	return 0
+}
+
+// lineOf is the number of the line after that many entries: each line is one, unless it is blank.
+func lineOf(src []byte, entries int) int {
+	n := 0
+	for line := range bytes.Lines(src) {
+		n++
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if entries == 0 {
+			return n
+		}
+		entries--
+	}
+	return n
+}
+
+// read returns how many entries it has read.
+func (p page) read(from textparse.Parser) (entries int, err error) {
+	for ; ; entries++ {
 		entry, err := from.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return entries, nil
 		}
 		if err != nil {
-			return err
+			return entries, err
 		}
 		switch entry {
 		case textparse.EntryType:
@@ -108,14 +139,22 @@ func (p page) series(l labels.Labels) {
 		case label.Name == model.MetricNameLabel:
 		case label.Name == semconv.LabelLessOrEqual && m.Type == "histogram":
 			bound, err := strconv.ParseFloat(label.Value, 64)
-			if err == nil && label.Value != "+Inf" && !slices.Contains(m.Bounds, bound) {
+			if err == nil && label.Value != "+Inf" && p.first(metric, label.Name, label.Value) {
 				m.Bounds = append(m.Bounds, bound)
 			}
 		case label.Name == semconv.LabelQuantile && m.Type == "summary":
-		case !slices.Contains(m.Labels, label.Name):
+		case p.first(metric, label.Name):
 			m.Labels = append(m.Labels, label.Name)
 		}
 	})
+}
+
+// first reports whether these words are seen for the first time.
+func (p page) first(words ...string) bool {
+	key := strings.Join(words, "\x00")
+	known := p.seen[key]
+	p.seen[key] = true
+	return !known
 }
 
 // family is the name that a series' type was declared under.
@@ -150,6 +189,7 @@ func (p page) signals() templates.Signals {
 		m := *p.metrics[name]
 		slices.Sort(m.Labels)
 		slices.Sort(m.Bounds)
+		m.Bounds = slices.Compact(m.Bounds) // of two spellings
 		s.Metrics = append(s.Metrics, m)
 	}
 	return s

@@ -1,6 +1,7 @@
 package exposition_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,8 +78,9 @@ func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
 	for _, tc := range []struct{ name, src, want string }{
 		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics"},
 		{"nothing", "", "page: the page shows no metric; use the address that Prometheus scrapes"},
-		{"prose", "Not Found\n", "page: not a page of metrics; use the address that Prometheus scrapes"},
-		{"a page with a mistake", "# TYPE a gauge\na x\n", "page: not a page of metrics: strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"a x\"; use the address that Prometheus scrapes"},
+		{"prose", "Not Found\n", "page:1: not a page of metrics; use the address that Prometheus scrapes"},
+		{"a page with a mistake", "# TYPE a gauge\na 1\n\na x\n", "page:4: not a page of metrics; use the address that Prometheus scrapes"},
+		{"a long line", "a 1\nb{c=\"" + strings.Repeat("x", 17<<20) + "\"} 1\n", "page:2: the line is longer than 1024 KiB; use the address that Prometheus scrapes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
