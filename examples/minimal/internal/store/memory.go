@@ -5,7 +5,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +22,7 @@ type Memory struct {
 	mu      sync.RWMutex
 	items   []order.Order       // sorted by id
 	created map[string]creation // by idempotency key
+	keys    []string            // oldest first
 }
 
 // creation is what the first request with a key created.
@@ -46,11 +46,11 @@ func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (ord
 	}
 	if key.Value != "" {
 		m.created[key.Value] = creation{key, item}
+		m.keys = append(m.keys, key.Value)
 	}
-	if len(m.created) > MaxKeys {
-		all := slices.Collect(maps.Values(m.created))
-		oldest := slices.MinFunc(all, func(a, b creation) int { return a.key.Expires.Compare(b.key.Expires) })
-		delete(m.created, oldest.key.Value)
+	if len(m.keys) > MaxKeys {
+		delete(m.created, m.keys[0])
+		m.keys = m.keys[1:]
 	}
 	i, _ := m.find(item.ID)
 	m.items = slices.Insert(m.items, i, item)

@@ -21,10 +21,13 @@ func TestDocumentDescribesEveryRoute(t *testing.T) {
 	if err := json.Unmarshal(openapi.Document, &document); err != nil {
 		t.Fatal(err)
 	}
-	described := []string{"GET /openapi.json"} // the document does not describe itself
+	methods := []string{"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"} // a path has other keys, too
+	described := []string{"GET /openapi.json"}                                               // the document does not describe itself
 	for path, operations := range document.Paths {
-		for method := range operations {
-			described = append(described, strings.ToUpper(method)+" "+path)
+		for key := range operations {
+			if method := strings.ToUpper(key); slices.Contains(methods, method) {
+				described = append(described, method+" "+path)
+			}
 		}
 	}
 	var served []string
