@@ -62,7 +62,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes collector routers
+.PHONY: help terraform demo install test test-quick conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,12 +73,12 @@ demo: ## one command: scaffold a service, build, test, run, break and stop it (K
 install: ## put the scaffold command where the shell finds it
 	$(call timed,install,.ci/install)
 
-test: deps ## every test of every module, with the race detector
+test: deps modules ## every test of every module, with the race detector
 	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
 		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); (cd runtime && go test -count=1 ./overload); \
 		echo "== gates on allocations without the race detector"; for m in runtime test/hostile; do (cd $$m && go test -count=1 -run '^TestAllocations' ./...); done)
 
-test-quick: ## what needs only Go; lists by name what it did not run
+test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
@@ -119,6 +119,9 @@ proof-kubernetes: ## give them to a real API server and real controllers, and wr
 
 deps: ## what the tests need beside Go: PostgreSQL's server binaries
 	$(call timed,deps,DEPS=$(DEPS) .ci/deps)
+
+modules: ## download the modules of the runtime: tests build services without a proxy
+	$(call timed,modules,cd runtime && go mod download)
 
 lint: ## every linter on every module, and vet for the other systems
 	$(call timed,lint,for m in $(MODULES) $(CONFORMANCE) $(OTHERS) $(BENCH) $(EXAMPLES); do echo "== $$m"; (cd $$m && $(GOLANGCI_LINT) run --build-tags '$(DISCOVERY)' ./...); done; \
