@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // signalsCheck runs the service's own commands and compares what they print
@@ -40,6 +41,10 @@ func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 		}
 	}
 	var findings []lint.Finding
+	if after.Service != t.Service.Name {
+		findings = append(findings, lint.Finding{File: "cmd/" + t.Service.Binary() + "/main.go",
+			Message: fmt.Sprintf("the service has the name %q, and %s has %q; its signals would be on no dashboard: set Name in runtime.Info", after.Service, spec.FileName, t.Service.Name)})
+	}
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
 		findings = append(findings, lint.Finding{File: telemetryPath, Message: change + "; run scaffold generate"})
 	}

@@ -177,6 +177,14 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 	}
 }
 
+// Rules and dashboards select by the name in scaffold.yaml.
+func TestTheNameInTheCodeIsThatOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.edit("cmd/shop/main.go", `Name: "shop"`, `Name: "stock"`)
+	s.check(cli.ExitDrift, `cmd/shop/main.go: the service has the name "stock", and scaffold.yaml has "shop"`)
+}
+
 // A variable that nobody reads is a setting that somebody believes in.
 func TestVariablesOfOverlaysAreRead(t *testing.T) {
 	t.Parallel()

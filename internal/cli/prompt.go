@@ -49,6 +49,9 @@ func ask(ctx context.Context, s Streams, questions []Question, accessible bool) 
 
 func (q Question) field(accessible bool) huh.Field {
 	help := q.Help + " (--" + q.Flag + ")"
+	if q.Flag == "name" {
+		help = q.Help + " (NAME)" // an argument
+	}
 	if q.Choices != nil {
 		// Left to itself, huh (v2.0.3) takes the lines of title and help from those
 		// of the choices and shows none.
