@@ -2,12 +2,14 @@ package httpserver
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,17 +29,18 @@ const maxJSONItems = 10_000
 const maxJSONName = 1000
 
 // ReadJSON decodes the body of the request into a T. What the client did wrong is an
-// [apierror.Error] that lists every wrong member:
+// [apierror.Error] that lists every wrong member of the body, with its first problem:
 //
 //   - malformed JSON, invalid UTF-8, and a name that occurs more than once in an object
 //   - a member that T does not have; Name is not name
 //   - a missing member of a struct, unless its field has the option omitempty or omitzero.
 //     Members of objects within the body may be missing
+//   - null, unless the field is a pointer, slice, map or interface, or may be missing
 //   - a value that its field cannot hold
 //
-// A request without a body, or with one of another content type, is an error, too. A body of
-// more than 10,000 bytes may hold 10,000 names and values, and names of 1,000 bytes; decode
-// larger documents from the Body of the request.
+// A request without a body, or with one of another content type, is an error, too. A body may
+// hold 10,000 names and values. In a body of more than 10,000 bytes a name may have 1,000 bytes.
+// Decode larger documents from the Body of the request.
 func ReadJSON[T any](r *http.Request) (T, error) {
 	var value, none T
 	body, err := readBody(r)
@@ -52,8 +55,8 @@ func ReadJSON[T any](r *http.Request) (T, error) {
 	if err := json.Unmarshal(body, &value, json.RejectUnknownMembers(true)); err != nil {
 		return none, explain[T](body, err)
 	}
-	if hasZero(reflect.ValueOf(value)) {
-		if fields := missingMembers[T](body); len(fields) > 0 {
+	if zero := zeroMembers(reflect.ValueOf(value)); len(zero) > 0 {
+		if fields := missing(zero, body); len(fields) > 0 {
 			return none, apierror.Invalid(invalidBody, fields...)
 		}
 	}
@@ -67,7 +70,8 @@ func explain[T any](body []byte, err error) error {
 	if err := checkJSON(body); err != nil {
 		return err
 	}
-	fields := append(missingMembers[T](body), wrongMembers[T](body)...)
+	var zero T
+	fields := append(missing(zeroMembers(reflect.ValueOf(&zero)), body), wrongMembers[T](body)...)
 	if len(fields) == 0 {
 		fields = append(fields, wrongField(err)) // the body is wrong as a whole
 	}
@@ -108,39 +112,57 @@ func isJSON(contentType string) bool {
 	return media == "" || media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// hasZero reports whether a field of a struct is zero, which may be because the body lacks it.
-func hasZero(v reflect.Value) bool {
-	if v.Kind() != reflect.Struct {
-		return false
-	}
-	for i := range v.NumField() {
-		field := v.Field(i)
-		if field.IsZero() || v.Type().Field(i).Anonymous && hasZero(field) {
-			return true
-		}
-	}
-	return false
+// member is a member of the body that a struct requires.
+type member struct {
+	name     string
+	nullable bool
 }
 
-// missingMembers finds the members that a T always has and the body does not.
-func missingMembers[T any](body []byte) []apierror.Field {
+// zeroMembers are the required members of a struct whose fields are zero: the body may lack them.
+func zeroMembers(v reflect.Value) []member {
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v = reflect.New(v.Type().Elem())
+		}
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	var out []member
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			out = append(out, zeroMembers(v.Field(i))...)
+		case !field.IsExported(), name == "-", strings.Contains(options, "omit"), !v.Field(i).IsZero():
+		default:
+			nullable := slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface}, field.Type.Kind())
+			out = append(out, member{cmp.Or(name, field.Name), nullable})
+		}
+	}
+	return out
+}
+
+// missing finds the required members that the body does not have.
+func missing(required []member, body []byte) []apierror.Field {
 	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindNull {
 		return nil // the body is wrong as a whole
 	}
-	var zero T
-	full, err := json.Marshal(zero)
-	if err != nil {
-		return nil // such a T cannot be written, only read
-	}
-	present := map[string]bool{}
-	for name := range members(body) {
-		present[name] = true
+	kinds := map[string]jsontext.Kind{}
+	for name, value := range members(body) {
+		kinds[name] = value.Kind()
 	}
 	var fields []apierror.Field
-	for name := range members(full) {
-		if !present[name] {
-			fields = append(fields, apierror.Field{Location: location(jsontext.Pointer("").AppendToken(name)), Message: "the member is missing"})
+	for _, m := range required {
+		message := "the member is missing"
+		if kind, present := kinds[m.name]; present && (kind != jsontext.KindNull || m.nullable) {
+			continue
+		} else if present {
+			message = "the null does not fit"
 		}
+		fields = append(fields, apierror.Field{Location: location(jsontext.Pointer("").AppendToken(m.name)), Message: message})
 	}
 	return fields
 }

@@ -2,6 +2,7 @@ package httpserver_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -115,8 +116,23 @@ type lineItem struct {
 	Parts   []string `json:"parts,omitempty"`
 	Nested  nested   `json:"nested,omitzero"`
 	Skipped string   `json:"-"`
+	// Rank may be missing although its zero value is not empty.
+	Rank int `json:"rank,omitempty"`
+	// Colour has no text for its zero value.
+	Colour colour `json:"colour,omitempty"`
 	priced
 }
+
+type colour int
+
+func (c colour) MarshalText() ([]byte, error) {
+	if c == 0 {
+		return nil, errors.New("no colour")
+	}
+	return []byte("red"), nil
+}
+
+func (c *colour) UnmarshalText([]byte) error { *c = 1; return nil }
 
 type nested struct {
 	Size int `json:"size"`
@@ -144,6 +160,7 @@ func TestReadJSONListsEveryWrongMember(t *testing.T) {
 		`{"name":"a","count":1,"gift":true,"price":1,"parts":["a",1]}`:       {"body.parts[1]: the number does not fit"},
 		`{"name":"a","count":1,"gift":true,"price":1,"nested":{"colour":1}}`: {"body.nested.colour: the member is unknown"},
 		`{"name":"a","count":1,"gift":true,"7":1}`:                           {"body.price: the member is missing", "body[7]: the member is unknown"},
+		`{"name":null,"count":1,"gift":null,"price":1,"parts":null}`:         {"body.name: the null does not fit", "body.gift: the null does not fit"},
 		`[{"name":"a"}]`: {"body: the array does not fit"},
 		`7`:              {"body: the number does not fit"},
 		`{"name":"a","count":1,"gift":true,"price":1,"` + strings.Repeat("a", 1000) + `":1}`: {"body." + strings.Repeat("a", 1000) + ": the member is unknown"},
@@ -163,6 +180,15 @@ func TestReadJSONListsEveryWrongMember(t *testing.T) {
 				t.Errorf("got %q, want %q", fields, want)
 			}
 		})
+	}
+}
+
+func TestReadJSONRequiresMembersOfAPointer(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `null`} {
+		if got, err := httpserver.ReadJSON[*nested](request("application/json", body)); apierror.From(err) == nil || got != nil {
+			t.Errorf("%s: got %+v, %v", body, got, err)
+		}
 	}
 }
 
