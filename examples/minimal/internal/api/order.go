@@ -32,16 +32,12 @@ type listResponse struct {
 type handlers struct{ orders *order.Service }
 
 func (h handlers) create(w http.ResponseWriter, r *http.Request) error {
-	key, errKey := readIdempotencyKey(r)
 	in, errBody := httpserver.ReadJSON[orderRequest](r)
+	key, errKey := readIdempotencyKey(r, in)
 	if err := apierror.Join(errKey, errBody); err != nil {
 		return err
 	}
-	hash, err := digest(in)
-	if err != nil {
-		return err
-	}
-	created, err := h.orders.Create(r.Context(), in.Name, order.Key{Value: key, Request: hash})
+	created, err := h.orders.Create(r.Context(), in.Name, key)
 	if err != nil {
 		return inRequest(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/observability-first/scaffold/runtime/apierror"
+
+	"github.com/observability-first/scaffold/examples/minimal/internal/order"
 )
 
 const (
@@ -75,34 +77,33 @@ func readCursor(text string) (uuid.UUID, error) {
 	return after, nil
 }
 
-// readIdempotencyKey returns the key of a create request; empty without one.
-func readIdempotencyKey(r *http.Request) (string, error) {
-	key := r.Header.Get("Idempotency-Key")
-	isPrintable := !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' })
-	if len(key) > maxKey || !isPrintable {
-		return "", invalid("header.Idempotency-Key", fmt.Sprintf("send at most %d characters of printable ASCII", maxKey))
+// readIdempotencyKey returns the key of a create request; the zero Key without one.
+// The decoded body identifies the request, so that white space and the order of members make
+// no difference.
+func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
+	value := r.Header.Get("Idempotency-Key")
+	if value == "" {
+		return order.Key{}, nil
 	}
-	return key, nil
-}
-
-// digest identifies a request by its decoded body, so that white space and the
-// order of members make no difference.
-func digest(body any) ([sha256.Size]byte, error) {
+	isPrintable := !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' })
+	if len(value) > maxKey || !isPrintable {
+		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send at most %d characters of printable ASCII", maxKey))
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return [sha256.Size]byte{}, err
+		return order.Key{}, err
 	}
-	return sha256.Sum256(text), nil
+	return order.Key{Value: value, Request: sha256.Sum256(text)}, nil
 }
 
 // etag formats a version for the ETag header.
 func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// readIfMatch returns the version of an ETag that etag formatted; 0 when the header is * or absent.
+// readIfMatch returns the version of an ETag that etag formatted, and any when the header is * or absent.
 func readIfMatch(r *http.Request) (int64, error) {
 	header := r.Header.Get("If-Match")
 	if header == "" || header == "*" {
-		return 0, nil
+		return order.AnyVersion, nil
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
 	if err != nil || version < 1 || header != etag(version) {

@@ -1,5 +1,4 @@
-// Package store keeps orders in memory: they are gone when the process ends, and
-// each replica has its own. Replace it before the second replica starts.
+// Package store keeps orders in memory: each replica has its own, until it ends.
 package store
 
 import (
@@ -21,11 +20,10 @@ const MaxKeys = 10_000
 type Memory struct {
 	mu      sync.RWMutex
 	items   []order.Order       // sorted by id
-	created map[string]creation // by idempotency key
-	keys    []string            // oldest first
+	created map[string]creation // by idempotency key, by the first request with it
+	keys    []order.Key         // oldest first
 }
 
-// creation is what the first request with a key created.
 type creation struct {
 	key  order.Key
 	item order.Order
@@ -46,10 +44,12 @@ func (m *Memory) Create(_ context.Context, item order.Order, key order.Key) (ord
 	}
 	if key.Value != "" {
 		m.created[key.Value] = creation{key, item}
-		m.keys = append(m.keys, key.Value)
+		m.keys = append(m.keys, key)
 	}
 	if len(m.keys) > MaxKeys {
-		delete(m.created, m.keys[0])
+		if oldest := m.keys[0]; m.created[oldest.Value].key == oldest { // not used again since it expired
+			delete(m.created, oldest.Value)
+		}
 		m.keys = m.keys[1:]
 	}
 	i, _ := m.find(item.ID)
@@ -80,15 +80,16 @@ func (m *Memory) List(_ context.Context, after uuid.UUID, limit int) ([]order.Or
 }
 
 // Update implements [order.Store].
-func (m *Memory) Update(_ context.Context, item order.Order) error {
+func (m *Memory) Update(_ context.Context, change order.Order, version int64) (order.Order, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, err := m.findVersion(item.ID, item.Version-1)
+	i, err := m.findVersion(change.ID, version)
 	if err != nil {
-		return err
+		return order.Order{}, err
 	}
-	m.items[i] = item
-	return nil
+	item := &m.items[i]
+	item.Name, item.UpdatedAt, item.Version = change.Name, change.UpdatedAt, item.Version+1
+	return *item, nil
 }
 
 // Delete implements [order.Store].
@@ -96,11 +97,10 @@ func (m *Memory) Delete(_ context.Context, id uuid.UUID, version int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i, err := m.findVersion(id, version)
-	if err != nil {
-		return err
+	if err == nil {
+		m.items = slices.Delete(m.items, i, i+1)
 	}
-	m.items = slices.Delete(m.items, i, i+1)
-	return nil
+	return err
 }
 
 func (m *Memory) findVersion(id uuid.UUID, version int64) (int, error) {
@@ -108,7 +108,7 @@ func (m *Memory) findVersion(id uuid.UUID, version int64) (int, error) {
 	if !found {
 		return 0, order.Missing(id)
 	}
-	if version != 0 && m.items[i].Version != version {
+	if version != order.AnyVersion && m.items[i].Version != version {
 		return 0, order.Changed(id)
 	}
 	return i, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,11 @@ func fresh(t *testing.T, name string) order.Order {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	return order.Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}
+}
+
+func renamed(item order.Order, name string) order.Order {
+	item.Name = name
+	return item
 }
 
 func keyOf(key, body string) order.Key {
@@ -66,9 +72,7 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	repeat("create")
-	second := first
-	second.Name, second.Version = "second", 2
-	if err := s.Update(t.Context(), second); err != nil {
+	if _, err := s.Update(t.Context(), renamed(first, "second"), first.Version); err != nil {
 		t.Fatal(err)
 	}
 	repeat("update")
@@ -175,6 +179,28 @@ func TestMemoryKeepsItsKeysWhenRequestsAreRepeated(t *testing.T) {
 	}
 }
 
+// A key that expired and was used again is not the oldest any more.
+func TestMemoryKeepsAKeyThatWasUsedAgain(t *testing.T) {
+	t.Parallel()
+	s, expired := open(t), keyOf("0", "first")
+	expired.Expires = time.Now().Add(-time.Second)
+	renewed := fresh(t, "renewed")
+	if _, err := s.Create(t.Context(), fresh(t, "before"), expired); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), renewed, keyOf("0", "first")); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < store.MaxKeys; i++ {
+		if _, err := s.Create(t.Context(), fresh(t, "other"), keyOf(strconv.Itoa(i), "other")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.Create(t.Context(), fresh(t, "repeated"), keyOf("0", "first")); err != nil || got != renewed {
+		t.Errorf("create with the key that was used again: got %+v, %v; want %+v", got, err, renewed)
+	}
+}
+
 func TestMemoryForgetsTheOldestOfTooManyKeys(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -195,12 +221,15 @@ func TestStoreRefusesOldVersions(t *testing.T) {
 	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
 		t.Fatal(err)
 	}
-	second := first
-	second.Name, second.Version = "second", 2
-	if err := s.Update(t.Context(), second); err != nil {
-		t.Fatal(err)
+	want := renamed(first, "second")
+	want.Version = 2
+	if got, err := s.Update(t.Context(), renamed(first, "second"), 1); err != nil || got != want {
+		t.Errorf("update: got %+v, %v; want %+v", got, err, want)
 	}
-	if err := s.Update(t.Context(), second); code(err) != apierror.CodePreconditionFailed {
+	if got, err := s.Get(t.Context(), first.ID); err != nil || got != want {
+		t.Errorf("get: got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := s.Update(t.Context(), renamed(first, "third"), 1); code(err) != apierror.CodePreconditionFailed {
 		t.Errorf("update of an old version: %v", err)
 	}
 	if err := s.Delete(t.Context(), first.ID, 1); code(err) != apierror.CodePreconditionFailed {
@@ -212,8 +241,29 @@ func TestStoreRefusesOldVersions(t *testing.T) {
 	if _, err := s.Get(t.Context(), first.ID); code(err) != apierror.CodeNotFound {
 		t.Errorf("get after delete: %v", err)
 	}
-	if err := s.Update(t.Context(), second); code(err) != apierror.CodeNotFound {
+	if _, err := s.Update(t.Context(), renamed(first, "third"), order.AnyVersion); code(err) != apierror.CodeNotFound {
 		t.Errorf("update after delete: %v", err)
+	}
+}
+
+func TestParallelUpdatesOfAnyVersionAllSucceed(t *testing.T) {
+	t.Parallel()
+	s, first := open(t), fresh(t, "first")
+	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+		t.Fatal(err)
+	}
+	const updates = 16
+	var running sync.WaitGroup
+	for range updates {
+		running.Go(func() {
+			if _, err := s.Update(t.Context(), renamed(first, "next"), order.AnyVersion); err != nil {
+				t.Errorf("update: %v", err)
+			}
+		})
+	}
+	running.Wait()
+	if got, err := s.Get(t.Context(), first.ID); err != nil || got.Version != 1+updates {
+		t.Errorf("got %+v, %v; want version %d", got, err, 1+updates)
 	}
 }
 

@@ -1,5 +1,4 @@
-// Package order is the domain: what an order is and which rules it keeps.
-// It knows nothing of HTTP or of where orders are stored.
+// Package order holds the rules of an order. It depends neither on HTTP nor on the store.
 package order
 
 import (
@@ -25,8 +24,11 @@ type Order struct {
 	Name      string
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	Version   int64 // from 1, rises with each change
+	Version   int64 // from 1, increases with each change
 }
+
+// AnyVersion stands for every version of an order.
+const AnyVersion = 0
 
 // KeyLifetime is how long the store remembers a key: longer than any caller
 // retries one request. Stripe keeps the keys of its API as long.
@@ -50,20 +52,20 @@ type Store interface {
 	// List returns up to limit orders that were created after the given one, oldest
 	// first; uuid.Nil starts at the beginning.
 	List(ctx context.Context, after uuid.UUID, limit int) ([]Order, error)
-	// Update replaces version order.Version-1 by the given order.
-	Update(ctx context.Context, order Order) error
-	// Delete removes the order if it is at that version; 0 means any.
+	// Update sets Name and UpdatedAt of the order with the same ID if it is at that version,
+	// and returns it at the next one.
+	Update(ctx context.Context, order Order, version int64) (Order, error)
+	// Delete removes the order if it is at that version.
 	Delete(ctx context.Context, id uuid.UUID, version int64) error
 }
 
 // Service is what can be done with orders.
 type Service struct {
 	store Store
-	now   func() time.Time
 }
 
 // NewService returns a Service that keeps its orders in the store.
-func NewService(store Store) *Service { return &Service{store: store, now: time.Now} }
+func NewService(store Store) *Service { return &Service{store} }
 
 // Create creates an order. Requests with the same key create one order and
 // all return it as it was created, even when it has been changed or deleted since.
@@ -76,8 +78,7 @@ func (s *Service) Create(ctx context.Context, name string, key Key) (Order, erro
 	if err != nil {
 		return Order{}, err
 	}
-	// Microseconds are what a database keeps; a caller sees one time everywhere.
-	now := s.now().UTC().Truncate(time.Microsecond)
+	now := now()
 	key.Expires = now.Add(KeyLifetime)
 	return s.store.Create(ctx, Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}, key)
 }
@@ -92,29 +93,19 @@ func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Order
 	return s.store.List(ctx, after, limit)
 }
 
-// Rename changes the name of the given version of an order; 0 means any.
+// Rename changes the name of an order if it is at that version.
 func (s *Service) Rename(ctx context.Context, id uuid.UUID, version int64, name string) (Order, error) {
 	name, err := validName(name)
 	if err != nil {
 		return Order{}, err
 	}
-	order, err := s.store.Get(ctx, id)
-	if err != nil {
-		return Order{}, err
-	}
-	if version != 0 && order.Version != version {
-		return Order{}, Changed(id)
-	}
-	order.Name = name
-	order.UpdatedAt = s.now().UTC().Truncate(time.Microsecond)
-	order.Version++
-	if err := s.store.Update(ctx, order); err != nil {
-		return Order{}, err
-	}
-	return order, nil
+	return s.store.Update(ctx, Order{ID: id, Name: name, UpdatedAt: now()}, version)
 }
 
-// Delete removes an order if it is at that version; 0 means any.
+// now is the time in microseconds, which a database keeps: a caller sees one time everywhere.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Delete removes an order if it is at that version.
 func (s *Service) Delete(ctx context.Context, id uuid.UUID, version int64) error {
 	return s.store.Delete(ctx, id, version)
 }

@@ -127,18 +127,22 @@ func (s *Store) List(ctx context.Context, after uuid.UUID, limit int) ([]order.O
 }
 
 // Update implements [order.Store].
-func (s *Store) Update(ctx context.Context, item order.Order) error {
-	tag, err := s.db.Exec(ctx, `
-		UPDATE orders SET name = $2, updated_at = $3, version = $4
-		WHERE id = $1 AND version = $4 - 1`,
-		item.ID, item.Name, item.UpdatedAt, item.Version)
+func (s *Store) Update(ctx context.Context, change order.Order, version int64) (order.Order, error) {
+	rows, err := s.db.Query(ctx, `
+		UPDATE orders SET name = $2, updated_at = $3, version = version + 1
+		WHERE id = $1 AND ($4::bigint = 0 OR version = $4) RETURNING `+columns,
+		change.ID, change.Name, change.UpdatedAt, version)
 	if err != nil {
-		return err
+		return order.Order{}, err
 	}
-	if tag.RowsAffected() == 0 {
-		return s.untouched(ctx, item.ID)
+	updated, err := pgx.CollectExactlyOneRow(rows, scan)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return order.Order{}, s.untouched(ctx, change.ID)
+	case err != nil:
+		return order.Order{}, err
 	}
-	return nil
+	return updated, nil
 }
 
 // Delete implements [order.Store].

@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/sha256"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,11 @@ func fresh(t *testing.T, name string) order.Order {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	return order.Order{ID: id, Name: name, CreatedAt: now, UpdatedAt: now, Version: 1}
+}
+
+func renamed(item order.Order, name string) order.Order {
+	item.Name = name
+	return item
 }
 
 func keyOf(key, body string) order.Key {
@@ -67,9 +73,7 @@ func TestStoreCreatesOnceForEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	repeat("create")
-	second := first
-	second.Name, second.Version = "second", 2
-	if err := s.Update(t.Context(), second); err != nil {
+	if _, err := s.Update(t.Context(), renamed(first, "second"), first.Version); err != nil {
 		t.Fatal(err)
 	}
 	repeat("update")
@@ -167,12 +171,15 @@ func TestStoreRefusesOldVersions(t *testing.T) {
 	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
 		t.Fatal(err)
 	}
-	second := first
-	second.Name, second.Version = "second", 2
-	if err := s.Update(t.Context(), second); err != nil {
-		t.Fatal(err)
+	want := renamed(first, "second")
+	want.Version = 2
+	if got, err := s.Update(t.Context(), renamed(first, "second"), 1); err != nil || got != want {
+		t.Errorf("update: got %+v, %v; want %+v", got, err, want)
 	}
-	if err := s.Update(t.Context(), second); code(err) != apierror.CodePreconditionFailed {
+	if got, err := s.Get(t.Context(), first.ID); err != nil || got != want {
+		t.Errorf("get: got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := s.Update(t.Context(), renamed(first, "third"), 1); code(err) != apierror.CodePreconditionFailed {
 		t.Errorf("update of an old version: %v", err)
 	}
 	if err := s.Delete(t.Context(), first.ID, 1); code(err) != apierror.CodePreconditionFailed {
@@ -184,8 +191,29 @@ func TestStoreRefusesOldVersions(t *testing.T) {
 	if _, err := s.Get(t.Context(), first.ID); code(err) != apierror.CodeNotFound {
 		t.Errorf("get after delete: %v", err)
 	}
-	if err := s.Update(t.Context(), second); code(err) != apierror.CodeNotFound {
+	if _, err := s.Update(t.Context(), renamed(first, "third"), order.AnyVersion); code(err) != apierror.CodeNotFound {
 		t.Errorf("update after delete: %v", err)
+	}
+}
+
+func TestParallelUpdatesOfAnyVersionAllSucceed(t *testing.T) {
+	t.Parallel()
+	s, first := open(t), fresh(t, "first")
+	if _, err := s.Create(t.Context(), first, keyOf("", "")); err != nil {
+		t.Fatal(err)
+	}
+	const updates = 16
+	var running sync.WaitGroup
+	for range updates {
+		running.Go(func() {
+			if _, err := s.Update(t.Context(), renamed(first, "next"), order.AnyVersion); err != nil {
+				t.Errorf("update: %v", err)
+			}
+		})
+	}
+	running.Wait()
+	if got, err := s.Get(t.Context(), first.ID); err != nil || got.Version != 1+updates {
+		t.Errorf("got %+v, %v; want version %d", got, err, 1+updates)
 	}
 }
 
