@@ -19,6 +19,8 @@ type checkedAll struct {
 	Services []checked      `json:"services"`
 	Findings []lint.Finding `json:"findings"` // on names that services share
 	Faults   int            `json:"faults"`   // all of them
+	// Errors are of services that could not be read, which are not in Services.
+	Errors []string `json:"errors,omitempty"`
 }
 
 func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
@@ -34,7 +36,7 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return fmt.Errorf("no service below %s; create one with scaffold new NAME", nearer(root))
 	}
 	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
-	var unread error
+	var unread []error
 	report.Services, unread = g.checkEach(ctx, root, services, o)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -46,9 +48,12 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		report.Findings = append(report.Findings, lint.Finding{Check: "repository", File: clash.Second, Message: clash.String()})
 		report.Faults++
 	}
+	for _, err := range unread {
+		report.Errors = append(report.Errors, err.Error())
+	}
 	g.printCheckedAll(report)
-	if unread != nil {
-		return unread
+	if len(unread) > 0 {
+		return &UnreadError{unread}
 	}
 	if report.Faults > 0 {
 		return &FaultsError{report.Faults}
@@ -56,13 +61,18 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 	return nil
 }
 
+// UnreadError is for services that check --all could not read. The JSON report has it.
+type UnreadError struct{ Errs []error }
+
+func (e *UnreadError) Error() string { return errors.Join(e.Errs...).Error() }
+
 // maxChecked is how many services are checked at a time: each builds one, and the
 // go tool takes all CPUs for a build already.
 const maxChecked = 4
 
 // checkEach checks the services in parallel, and reports those that it could read in their
-// order. The error is that of all others.
-func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o serviceFlags) ([]checked, error) {
+// order. The errors are of the others.
+func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o serviceFlags) ([]checked, []error) {
 	reports, errs := make([]checked, len(services)), make([]error, len(services))
 	slots := make(chan struct{}, maxChecked)
 	var running sync.WaitGroup
@@ -85,7 +95,7 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 			read = append(read, r)
 		}
 	}
-	return read, errors.Join(errs...)
+	return read, slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 // rootOf is the folder that is named, else that of the repository, else this one.

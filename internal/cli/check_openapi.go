@@ -2,7 +2,7 @@ package cli
 
 import (
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -24,23 +24,31 @@ func compareDocument(src []byte, routes []string) []lint.Finding {
 		line, column := document.Position(path, method)
 		findings = append(findings, lint.Finding{File: documentPath, Line: line, Column: column, Message: fmt.Sprintf(format, method+" "+path)})
 	}
+	served := map[string]bool{}
 	for _, route := range routes {
 		method, path, _ := strings.Cut(route, " ")
+		path = parameterPattern.ReplaceAllString(path, "{$1}")
+		served[method+" "+path] = true
 		if _, described := document.Find(method, path); !described && describable(path) {
 			add(method, path, "%s is not described; add the operation")
 		}
 	}
 	for _, o := range document.Operations {
-		if !slices.Contains(routes, o.Key()) {
+		if !served[o.Key()] {
 			add(o.Method, o.Path, "%s is not a route of the service; remove the operation, or add the route")
 		}
 	}
 	return findings
 }
 
+// parameterPattern is a parameter of chi with a regular expression, which OpenAPI has not.
+var parameterPattern = regexp.MustCompile(`\{(\w+):[^/]*\}`)
+
+// procedure is the path of one, /package.Service/Method.
+var procedure = regexp.MustCompile(`^/[\w.]*\.[A-Z]\w*/[A-Z]\w*$`)
+
 // describable leaves out the document itself, handlers that are mounted below a path, and
-// procedures, whose path is /package.Service/Method.
+// procedures.
 func describable(path string) bool {
-	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return path != "/openapi.json" && !strings.Contains(path, "*") && !strings.Contains(service, ".")
+	return path != "/openapi.json" && !strings.Contains(path, "*") && !procedure.MatchString(path)
 }

@@ -92,11 +92,13 @@ func (o overlayConfig) rejected(ctx context.Context, t Target, program string, k
 		return nil
 	}
 	var found []lint.Finding
+	named := false
 	for line := range strings.Lines(stderr.String()) {
 		problem, own := strings.CutPrefix(strings.TrimSpace(line), t.Service.Binary()+": ")
 		if !own {
 			continue
 		}
+		named = true
 		f := lint.Finding{File: o.file, Message: strings.Replace(problem, " (environment)", "", 1)}
 		if name := variableProblem.FindStringSubmatch(problem); name != nil {
 			at := slices.IndexFunc(o.set, func(v assignment) bool { return v.name == name[1] })
@@ -106,6 +108,10 @@ func (o overlayConfig) rejected(ctx context.Context, t Target, program string, k
 			f.Line = o.set[at].line
 		}
 		found = append(found, f)
+	}
+	if !named {
+		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+		found = append(found, lint.Finding{File: o.file, Message: "the config command of the service fails with these variables: " + lines[0]})
 	}
 	return found
 }

@@ -97,11 +97,17 @@ func (g *globals) report(err error) {
 	if is[*FaultsError](err) || is[*FailedProofError](err) {
 		return
 	}
-	if g.output == "json" && is[*verify.InterruptedError](err) {
+	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {
 		return // its report is the document, and says so
 	}
 	if g.output == "json" {
 		g.printJSON(map[string]failure{"error": describeFailure(err)})
+		return
+	}
+	if unread, ok := errors.AsType[*UnreadError](err); ok {
+		for _, err := range unread.Errs {
+			g.report(err)
+		}
 		return
 	}
 	var list diagnostic.List

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/openapi"
 )
 
@@ -22,6 +25,10 @@ const documentURL = "urn:openapi"
 // document, and checks that values just outside of the documented bounds are rejected.
 func (s *session) contract(ctx context.Context) {
 	if len(s.document.Operations) == 0 {
+		return
+	}
+	if version, _ := s.document.Root()["openapi"].(string); strings.HasPrefix(version, "3.0") {
+		s.book.Add(report.Proof{Section: sectionTraffic, Claim: "responses match their schemas", Status: report.Foreign, Detail: "schemas of OpenAPI 3.0 are not JSON Schemas; use OpenAPI 3.1"})
 		return
 	}
 	schemas := jsonschema.NewCompiler()
@@ -37,7 +44,7 @@ func (s *session) contract(ctx context.Context) {
 		}
 		problems := c.excesses(ctx, op)
 		answered, err := c.answer(ctx, op, schemas)
-		if !answered && err == nil {
+		if !answered && errors.Join(problems...) == nil {
 			continue // judgeRoute reports a route that no request succeeds on
 		}
 		s.book.Judge(sectionTraffic, op.Key()+" is as documented", "the response matches its schema, and values outside of the bounds are rejected",
@@ -68,7 +75,7 @@ func matches(op openapi.Operation, status int, body []byte, schemas *jsonschema.
 	case pointer == "":
 		return nil
 	}
-	schema, err := schemas.Compile(documentURL + "#" + pointer)
+	schema, err := schemas.Compile((&url.URL{Scheme: "urn", Opaque: "openapi", Fragment: pointer}).String())
 	if err != nil {
 		return err
 	}
@@ -110,12 +117,22 @@ func (c *caller) excesses(ctx context.Context, op openapi.Operation) []error {
 	return problems
 }
 
+// names reports whether a response is about a field, such as query.limit. Problem details of the
+// runtime list it; others have its name somewhere.
+func names(field string, body []byte) bool {
+	var problem struct{ Errors []struct{ Location string } }
+	if err := json.Unmarshal(body, &problem); err == nil && len(problem.Errors) > 0 && problem.Errors[0].Location != "" {
+		return slices.ContainsFunc(problem.Errors, func(e struct{ Location string }) bool { return strings.EqualFold(e.Location, field) })
+	}
+	_, name, _ := strings.Cut(field, ".")
+	return json.Valid(body) && strings.Contains(strings.ToLower(string(body)), strings.ToLower(name))
+}
+
 // rejects wants a response that names the field. Services without the runtime library
 // may use 400 where it uses 422.
 func rejects(excess openapi.Excess, status int, body []byte) error {
-	_, name, _ := strings.Cut(excess.Field, ".")
 	isRejected := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
-	if !isRejected || !json.Valid(body) || !strings.Contains(strings.ToLower(string(body)), strings.ToLower(name)) {
+	if !isRejected || !names(excess.Field, body) {
 		return fmt.Errorf("%s outside of its %s: status %d, want 422 with the field: %s", excess.Field, excess.Rule, status, firstLine(body))
 	}
 	return nil

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 	"github.com/observability-first/scaffold/internal/source/openapi"
 )
@@ -23,6 +25,7 @@ type things struct {
 	body       string
 	most, size int // bounds that it enforces
 	says       string
+	errors     string // of the problem details; none when empty
 }
 
 func (s things) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +37,7 @@ func (s things) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Sscan(r.URL.Query().Get("size"), &size)
 	if len(in.Name) > s.most || size < s.size {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = fmt.Fprintf(w, `{"detail":%q}`, s.says)
+		_, _ = fmt.Fprintf(w, `{"detail":%q,"errors":%s}`, s.says, cmp.Or(s.errors, "null"))
 		return
 	}
 	w.WriteHeader(s.status)
@@ -55,6 +58,7 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 		"an undocumented status":                 {func(s *things) { s.status = http.StatusOK }, "status 200 is not documented"},
 		"a text that is too long is accepted":    {func(s *things) { s.most = 4 }, "body.name outside of its maxLength 3: status 201, want 422"},
 		"a number that is too small is accepted": {func(s *things) { s.size = 0 }, "query.size outside of its minimum 1: status 201, want 422"},
+		"another field is named":                 {func(s *things) { s.errors = `[{"location":"body.colour","message":"name"}]` }, "body.name outside of its maxLength 3: status 422, want 422 with the field"},
 		"the field is not named":                 {func(s *things) { s.says = "no" }, "body.name outside of its maxLength 3: status 422, want 422 with the field"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,5 +78,19 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 				t.Errorf("got %q, want %q in it", got, tc.want)
 			}
 		})
+	}
+}
+
+// Schemas of OpenAPI 3.0 have keywords that JSON Schema has not, such as nullable.
+func TestContractSaysThatItDoesNotCompareOldDocuments(t *testing.T) {
+	t.Parallel()
+	document, err := openapi.Parse([]byte(strings.Replace(thingsDocument, "3.1.0", "3.0.3", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{document: document}
+	s.contract(t.Context())
+	if got := s.book.Report("things", 0).Proofs; len(got) != 1 || got[0].Status != report.Foreign {
+		t.Errorf("got %+v", got)
 	}
 }

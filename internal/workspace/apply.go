@@ -53,9 +53,10 @@ type transaction struct {
 	folders []string          // below the service, whose entries must reach the disk
 	above   []string          // the same above it
 
-	mu     sync.Mutex        // guards what the writers of several files share:
 	undo   []func() error    // in the order of the steps they take back
 	staged map[string]string // path to its temporary file
+
+	mu sync.Mutex // calls of the workspace's fault come from parallel syncs
 }
 
 // run changes a folder that exists.
@@ -95,8 +96,6 @@ func (t *transaction) step(name, file string) error {
 }
 
 func (t *transaction) onUndo(f func() error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.undo = append(t.undo, f)
 }
 
@@ -206,8 +205,6 @@ func (t *transaction) stage(f write, temporary string) error {
 	if err := fill(file, f.data); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.staged[f.path] = temporary
 	return nil
 }

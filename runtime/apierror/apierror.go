@@ -127,9 +127,8 @@ func Invalid(message string, fields ...Field) *Error {
 	return &Error{Code: CodeInvalid, Message: message, Fields: fields}
 }
 
-// Join returns one error for everything that is wrong with a request: a CodeInvalid with
-// the fields of all errors that have this code. Any other error comes first. Nil errors
-// are left out; Join returns nil without an error.
+// Join returns one CodeInvalid error with the fields of all errors that have this code. If one
+// has another code, Join returns the first such error alone. It returns nil if all are nil.
 func Join(errs ...error) error {
 	var all *Error
 	for _, err := range errs {

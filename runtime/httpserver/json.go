@@ -86,7 +86,7 @@ func WriteJSON(w http.ResponseWriter, status int, value any) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the observing pass records a client that closed the connection
+	_, _ = w.Write(body) // the server records a write that failed
 	return nil
 }
 

@@ -37,8 +37,8 @@ const (
 // ProblemType is the media type of a Problem.
 const ProblemType = "application/problem+json"
 
-// NewProblem says an error in words that the caller may read, and notes the
-// error itself for the log line and the span of the request.
+// NewProblem returns the problem details of an error, in words for the caller, and records the
+// error for the log line and the span of the request.
 func NewProblem(ctx context.Context, err error) *Problem {
 	e := apierror.From(err)
 	p := &Problem{
@@ -89,8 +89,7 @@ func NewRouter() *chi.Mux {
 	return router
 }
 
-// WriteProblem answers with an error. It is the one place where errors become
-// answers; the error itself goes into the access line.
+// WriteProblem responds with the problem details of an error, and records it as [NewProblem] does.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	NewProblem(r.Context(), err).write(w)
 }
@@ -108,6 +107,6 @@ func (p *Problem) write(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
 	}
 	w.WriteHeader(p.Status)
-	// A caller that left is recorded by the observing pass.
+	// The server records a write that failed.
 	_, _ = w.Write(append(body, '\n'))
 }

@@ -51,7 +51,7 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
 		}
 	}
-	if guard, ok := guardOf(r.Expr); ok && r.IsAlert {
+	if guard := r.guard(); guard != "" {
 		whole := query
 		query = func(from, until time.Time) (promql.Matrix, error) {
 			if m, err := r.lab.queryRange(ctx, of, guard, from, until, r.group.Interval); err != nil || len(m) == 0 {

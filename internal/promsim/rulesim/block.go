@@ -135,15 +135,15 @@ func cannotFail(expr parser.Expr) bool {
 		return n.Name != "" // of several metrics two may have the same labels
 	case *parser.MatrixSelector:
 		return cannotFail(n.VectorSelector)
-	case *parser.SubqueryExpr:
-		return cannotFail(n.Expr)
+	case *parser.SubqueryExpr: // a function drops the name of what it has at different times
+		return cannotFail(n.Expr) && unique(n.Expr)
 	case *parser.AggregateExpr:
 		return n.Param == nil && cannotFail(n.Expr)
 	case *parser.Call:
 		return (n.Func.Name == "time" || n.Func.Name == "timestamp" || strings.HasSuffix(n.Func.Name, "_over_time")) && !slices.ContainsFunc(n.Args, func(e parser.Expr) bool { return !cannotFail(e) })
 	case *parser.BinaryExpr:
 		matches := n.LHS.Type() == parser.ValueTypeVector && n.RHS.Type() == parser.ValueTypeVector
-		return (!matches || n.Op.IsSetOperator() || matchesByAll(n)) && cannotFail(n.LHS) && cannotFail(n.RHS)
+		return (!matches || n.Op.IsSetOperator() || matchesOnAllLabels(n)) && cannotFail(n.LHS) && cannotFail(n.RHS)
 	}
 	return false
 }

@@ -1,10 +1,21 @@
 package rulesim
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
+
+// guard is that of an alert, empty without one.
+func (r *rule) guard() string {
+	if !r.IsAlert {
+		return ""
+	}
+	guard, _ := guardOf(r.Expr)
+	return guard
+}
 
 // guardOf returns a part of an expression. While it has no result, the expression has none and
 // cannot fail. Most alerts compare something first, and then ask for more: while all is well, the
@@ -15,14 +26,15 @@ func guardOf(expr string) (guard string, ok bool) {
 		return "", false // the engine has the message
 	}
 	part := firstOf(tree)
-	if part == nil || readsSubquery(part) {
+	if part == nil || hasSubquery(part) {
 		return "", false
 	}
 	return part.String(), true
 }
 
-// readsSubquery says that results which rules share would be evaluated for one alone.
-func readsSubquery(expr parser.Expr) bool {
+// hasSubquery reports whether an expression has a subquery. Those are evaluated once for all rules
+// (see share.go), so that a guard must not have one.
+func hasSubquery(expr parser.Expr) bool {
 	found := false
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		found = found || isSubquery(node)
@@ -41,7 +53,7 @@ func firstOf(expr parser.Expr) parser.Expr {
 			return firstOf(n.Expr)
 		}
 	case *parser.BinaryExpr:
-		if n.Op == parser.LOR || !cannotFail(n.RHS) || fills(n) {
+		if n.Op == parser.LOR || !cannotFail(n.RHS) {
 			return nil
 		}
 		first := firstOf(n.LHS)
@@ -53,13 +65,8 @@ func firstOf(expr parser.Expr) parser.Expr {
 	return nil
 }
 
-// fills says that an operator takes a number where one side has no sample.
-func fills(n *parser.BinaryExpr) bool {
-	return n.VectorMatching != nil && (n.VectorMatching.FillValues.LHS != nil || n.VectorMatching.FillValues.RHS != nil)
-}
-
-// matchesByAll says that an operator finds one sample at most for each, by all labels.
-func matchesByAll(n *parser.BinaryExpr) bool {
+// matchesOnAllLabels reports whether each sample matches at most one of the other side.
+func matchesOnAllLabels(n *parser.BinaryExpr) bool {
 	return len(n.VectorMatching.MatchingLabels) == 0 && !n.VectorMatching.On && unique(n.LHS) && unique(n.RHS)
 }
 
@@ -72,6 +79,10 @@ func unique(expr parser.Expr) bool {
 		return n.Name != ""
 	case *parser.MatrixSelector:
 		return unique(n.VectorSelector)
+	case *parser.AggregateExpr:
+		return n.Without || !slices.Contains(n.Grouping, model.MetricNameLabel)
+	case *parser.SubqueryExpr:
+		return unique(n.Expr)
 	case *parser.Call:
 		return (n.Func.Name == "timestamp" || strings.HasSuffix(n.Func.Name, "_over_time")) && len(n.Args) == 1 && unique(n.Args[0])
 	}

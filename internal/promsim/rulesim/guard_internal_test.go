@@ -22,6 +22,7 @@ func TestGuardOf(t *testing.T) {
 		"subqueries of the guard are shared, not read":    {"max_over_time(a[1h:1m]) > 1 and b", ""},
 		"what is no expression is left to the engine":     {"a and", ""},
 		"a number on the left is no result of its own":    {"0 * (a and b)", ""},
+		"samples of a subquery may have the same labels":  {"a and on () max_over_time((b or c)[10m:1m]) > 1", ""},
 		"subqueries on the right cannot fail":             {"a and sum_over_time(b[1d:1h]) > 1", "a"},
 		"an aggregate on the right cannot fail":           {"a and on (x) count by (x) (b == 1)", "a"},
 		"a quantile on the right is left to the engine":   {"a and quantile by (x) (0.9, b)", ""},

@@ -25,6 +25,9 @@ func (o Operation) Excesses(n int) []Excess {
 	body := o.document.merged(o.Body)
 	properties := object(body["properties"])
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if o.document.merged(object(properties[name]))["readOnly"] == true {
+			continue // no part of a request
+		}
 		for _, beyond := range beyondBounds(o.document.merged(object(properties[name]))) {
 			valid, ok := o.document.sample(o.Body, n, 0).(map[string]any)
 			if !ok {
@@ -36,7 +39,7 @@ func (o Operation) Excesses(n int) []Excess {
 		}
 	}
 	for _, p := range o.Params {
-		if p.In == "path" {
+		if p.In != "query" && p.In != "header" {
 			continue
 		}
 		for _, beyond := range beyondBounds(o.document.merged(p.Schema)) {
@@ -84,10 +87,7 @@ func (o Operation) Response(status int) (pointer string, described bool) {
 		if !ok {
 			continue
 		}
-		at, content := base+key, object(response)
-		if ref, ok := content["$ref"].(string); ok {
-			at, content = strings.TrimPrefix(ref, "#"), o.document.resolve(content)
-		}
+		at, content := o.document.follow(base+key, object(response))
 		for _, media := range slices.Sorted(maps.Keys(object(content["content"]))) {
 			if strings.Contains(media, "json") && object(object(content["content"])[media])["schema"] != nil {
 				return at + "/content/" + escape(media) + "/schema", true

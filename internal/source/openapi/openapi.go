@@ -114,18 +114,25 @@ func (d *Document) param(p map[string]any) Param {
 
 // resolve follows references within the document.
 func (d *Document) resolve(o map[string]any) map[string]any {
+	_, o = d.follow("", o)
+	return o
+}
+
+// follow is resolve for an object at a JSON pointer, which becomes that of the last reference.
+func (d *Document) follow(pointer string, o map[string]any) (string, map[string]any) {
 	for range maxDepth {
 		ref, ok := o["$ref"].(string)
 		if !ok {
-			return o
+			return pointer, o
 		}
+		pointer = strings.TrimPrefix(ref, "#")
 		at := any(d.root)
 		for step := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 			at = object(at)[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
 		}
 		o = object(at)
 	}
-	return nil
+	return "", nil
 }
 
 // Key names the operation as the runtime names routes: GET /v1/orders.

@@ -73,10 +73,23 @@ func TestExcessesAreJustOutsideOfTheBounds(t *testing.T) {
 	}
 }
 
+// Who sets an id is the service, and cookies are of no interest.
+func TestReadOnlyMembersAndCookiesHaveNoExcess(t *testing.T) {
+	t.Parallel()
+	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","paths":{"/a":{"post":{"parameters":[{"name":"session","in":"cookie","schema":{"type":"string","maxLength":5}}],
+		"requestBody":{"content":{"application/json":{"schema":{"properties":{"id":{"type":"string","minLength":3,"readOnly":true},"n":{"type":"integer","maximum":9}}}}}}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Operations[0].Excesses(1); len(got) != 1 || got[0].Field != "body.n" {
+		t.Errorf("got %+v, want that of n alone", got)
+	}
+}
+
 func TestResponseFindsTheSchemaOfAStatus(t *testing.T) {
 	t.Parallel()
-	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","components":{"responses":{"One":{"content":{"application/json":{"schema":{}}}}}},"paths":{"/a/{id}":{
-		"get":{"responses":{"200":{"$ref":"#/components/responses/One"},"2XX":{"content":{"text/csv":{"schema":{}}}}}},
+	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","components":{"responses":{"Same":{"$ref":"#/components/responses/One"},"One":{"content":{"application/json":{"schema":{}}}}}},"paths":{"/a/{id}":{
+		"get":{"responses":{"200":{"$ref":"#/components/responses/Same"},"2XX":{"content":{"text/csv":{"schema":{}}}}}},
 		"put":{"responses":{"201":{"content":{"application/x+json":{"schema":{}}}},"default":{}}}}}}`))
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,9 @@ func TestDocumentDescribesEveryRoute(t *testing.T) {
 	}
 	var served []string
 	err := chi.Walk(api.Routes(nil).(chi.Routes), func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		served = append(served, method+" "+path)
+		if !strings.HasSuffix(path, "*") { // a handler that is mounted
+			served = append(served, method+" "+path)
+		}
 		return nil
 	})
 	if err != nil {
