@@ -31,7 +31,7 @@ func rejectUnreadable(w http.ResponseWriter, r *http.Request) error {
 			return apierror.New(apierror.CodeMalformed, "the query string does not parse: %v", err)
 		}
 	}
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if coding := strings.Join(r.Header["Content-Encoding"], ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 15.5.16
 		return apierror.New(apierror.CodeUnsupported, "the content coding %q is not supported; send the body without one", coding)
 	}

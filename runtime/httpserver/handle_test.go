@@ -27,6 +27,7 @@ func TestHandleRespondsWithTheError(t *testing.T) {
 		"a query with a semicolon":       {"/?a=1;b=2", "", nil, http.StatusBadRequest, "the query string does not parse"},
 		"a body with a content coding":   {"/", "gzip", nil, http.StatusUnsupportedMediaType, "send the body without one"},
 		"a body with the coding of none": {"/", "Identity", nil, http.StatusNoContent, ""},
+		"a long message":                 {"/", "", apierror.NotFound("%s", strings.Repeat("x", 80_000)), http.StatusNotFound, `xxx..."`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,6 +47,26 @@ func TestHandleRespondsWithTheError(t *testing.T) {
 				t.Errorf("got Accept-Encoding %q, want identity", rec.Header().Get("Accept-Encoding"))
 			}
 		})
+	}
+}
+
+// A header that occurs twice has more than one meaning: proxies and servers choose differently.
+func TestRepeatedHeadersAreRejected(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string][]string{
+		"Content-Encoding": {"identity", "gzip"},
+		"Content-Type":     {"application/json", "text/plain"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{}`))
+		r.Header[name] = values
+		rec := httptest.NewRecorder()
+		httpserver.Handle(func(_ http.ResponseWriter, r *http.Request) error {
+			_, err := httpserver.ReadJSON[any](r)
+			return err
+		})(rec, r)
+		if rec.Code != http.StatusUnsupportedMediaType {
+			t.Errorf("%s %q: got %d, want 415", name, values, rec.Code)
+		}
 	}
 }
 

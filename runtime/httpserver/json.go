@@ -91,7 +91,7 @@ func WriteJSON(w http.ResponseWriter, status int, value any) error {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	if !isJSON(r.Header.Get("Content-Type")) {
+	if types := r.Header["Content-Type"]; len(types) > 1 || !isJSON(r.Header.Get("Content-Type")) {
 		return nil, apierror.New(apierror.CodeUnsupported, "the content type is not supported; send application/json")
 	}
 	body, err := io.ReadAll(r.Body)

@@ -44,7 +44,7 @@ func NewProblem(ctx context.Context, err error) *Problem {
 	p := &Problem{
 		Title:  http.StatusText(e.Code.Status()),
 		Status: e.Code.Status(),
-		Detail: e.Message,
+		Detail: clip(e.Message, maxMessage),
 		Code:   e.Code,
 	}
 	p.list(e.Fields)
@@ -78,15 +78,22 @@ func clip(text string, limit int) string {
 func NewRouter() *chi.Mux {
 	router := chi.NewRouter()
 	router.Use(serveHead(router))
-	router.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, apierror.NotFound("nothing is served at this path"))
-	})
+	router.NotFound(notFound)
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		methods := allowed(router, r)
+		if len(methods) == 0 { // chi comes here with every method that it does not know
+			notFound(w, r)
+			return
+		}
 		// RFC 9110, section 15.5.6. chi shows what it found to its own handler alone.
-		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
+		w.Header().Set("Allow", strings.Join(methods, ", "))
 		WriteProblem(w, r, apierror.New(apierror.CodeNotAllowed, "%s is not served at this path", r.Method))
 	})
 	return router
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	WriteProblem(w, r, apierror.NotFound("nothing is served at this path"))
 }
 
 // WriteProblem responds with the problem details of an error, and records it as [NewProblem] does.

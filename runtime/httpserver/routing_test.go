@@ -291,6 +291,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	p := newPass(t, telemetry.Sampling{}, router)
 	for name, tc := range map[string]struct{ method, path, allow string }{
 		"a route":                    {http.MethodDelete, "/orders", "GET, HEAD, POST"},
+		"a path that is not served":  {"BREW", "/teapots", ""},
 		"a route without GET":        {http.MethodGet, "/orders/7", "DELETE"},
 		"HEAD without GET":           {http.MethodHead, "/orders/7", "DELETE"},
 		"an unknown method":          {"BREW", "/orders", "GET, HEAD, POST"},
@@ -302,8 +303,12 @@ func TestMethodNotAllowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			res := p.serve(httptest.NewRequest(tc.method, tc.path, http.NoBody))
-			if res.Code != http.StatusMethodNotAllowed || res.Header().Get("Allow") != tc.allow {
-				t.Errorf("%d with Allow %q, want 405 with %q", res.Code, res.Header().Get("Allow"), tc.allow)
+			want := http.StatusMethodNotAllowed
+			if tc.allow == "" {
+				want = http.StatusNotFound
+			}
+			if res.Code != want || res.Header().Get("Allow") != tc.allow {
+				t.Errorf("%d with Allow %q, want %d with %q", res.Code, res.Header().Get("Allow"), want, tc.allow)
 			}
 			if res.Header().Get("Content-Type") != httpserver.ProblemType {
 				t.Errorf("Content-Type %q", res.Header().Get("Content-Type"))

@@ -34,10 +34,10 @@ func generatedNames() []string {
 		"service", "services", "handler", "handlers", "memory", "page", "pages", "problem", "problems",
 		"routes", "run", "defaults", "version", "init", "storetest",
 		// What the test of package templates found by trying.
-		"after", "body", "c", "cfg", "changed", "code", "columns", "create", "created", "creation", "ctx", "current", "db", "digest",
-		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "i", "id", "in", "inserted", "invalid", "item",
-		"key", "limit", "list", "m", "missing", "name", "now", "open", "openapi", "params", "r", "response", "row", "rows",
-		"s", "scan", "send", "start", "svc", "t", "used", "w", "write",
+		"after", "body", "c", "cfg", "change", "changed", "code", "columns", "create", "created", "creation", "ctx", "current", "db", "digest", "encoder",
+		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "invalid", "item", "joined",
+		"key", "limit", "list", "m", "missing", "name", "now", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
+		"s", "scan", "send", "start", "svc", "t", "text", "updated", "updates", "used", "value", "w", "want", "write",
 	}
 }
 

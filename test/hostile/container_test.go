@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -99,6 +100,7 @@ func statusOf(t *testing.T, transport *http.Transport, method, url, body string)
 		return 0
 	}
 	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", rand.Text())
 	res, err := transport.RoundTrip(r)
 	if err != nil {
 		return 0
@@ -108,14 +110,14 @@ func statusOf(t *testing.T, transport *http.Transport, method, url, body string)
 	return res.StatusCode
 }
 
-// 24 parallel clients that send the largest bodies for five seconds leave the generated service within
+// 40 parallel clients that send the largest bodies for five seconds leave the generated service within
 // the memory of its manifest, and ordinary requests are answered.
 func TestLargeBodiesFitTheContainer(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("TestLargeBodiesFitTheContainer: loads a real process for five seconds")
 	}
-	const attackers, lasts = 24, 5 * time.Second
+	const attackers, lasts = 40, 5 * time.Second
 	request, limit := container(t)
 	memory := cgroup.NewMemory(t, limit<<20)
 	url, stop := startBinary(t, memory, request)

@@ -43,9 +43,11 @@ func send[T any](t *testing.T, method, url, body string, header ...string) respo
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
+		req.Header.Add(header[i], header[i+1])
+	}
+	if req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -153,6 +155,11 @@ func TestWrongRequests(t *testing.T) {
 		"a weak ETag":                         {http.MethodPut, missing, `{"name":"x"}`, []string{"If-Match", `W/"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
 		"a delete with a malformed ETag":      {http.MethodDelete, missing, "", []string{"If-Match", "1"}, http.StatusUnprocessableEntity, "with its double quotes"},
 		"a limit and a cursor that are wrong": {http.MethodGet, all + "?limit=101&cursor=x", "", nil, http.StatusUnprocessableEntity, "query.limit: write a whole number from 1 to 100 query.cursor: send next_cursor as you read it"},
+		"an ETag without a value":             {http.MethodDelete, missing, "", []string{"If-Match", ""}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"two ETags":                           {http.MethodDelete, missing, "", []string{"If-Match", "*", "If-Match", `"1"`}, http.StatusUnprocessableEntity, "with its double quotes"},
+		"a limit that occurs twice":           {http.MethodGet, all + "?limit=1&limit=2", "", nil, http.StatusUnprocessableEntity, "query.limit: write a whole number"},
+		"an id in braces":                     {http.MethodGet, all + "/{0198c5f0-0000-7000-8000-000000000000}", "", nil, http.StatusUnprocessableEntity, "path.id: write a UUID"},
+		"a cursor of 32 digits":               {http.MethodGet, all + "?cursor=0198c5f0000070008000000000000000", "", nil, http.StatusUnprocessableEntity, "query.cursor: send next_cursor"},
 		"a limit below 1":                     {http.MethodGet, all + "?limit=0", "", nil, http.StatusUnprocessableEntity, "query.limit"},
 		"a malformed query":                   {http.MethodGet, all + "?limit=%zz", "", nil, http.StatusBadRequest, "the query string does not parse"},
 		"an unknown method":                   {http.MethodPatch, all, "", nil, http.StatusMethodNotAllowed, "PATCH is not served"},

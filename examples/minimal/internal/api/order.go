@@ -47,8 +47,8 @@ func (h handlers) create(w http.ResponseWriter, r *http.Request) error {
 
 func (h handlers) list(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	limit, errLimit := readLimit(query.Get("limit"))
-	after, errCursor := readCursor(query.Get("cursor"))
+	limit, errLimit := readLimit(query)
+	after, errCursor := readCursor(query)
 	if err := apierror.Join(errLimit, errCursor); err != nil {
 		return err
 	}

@@ -126,14 +126,15 @@ func KeyReused() error {
 
 // validName returns the name without white space around it.
 func validName(name string) (string, error) {
+	long := utf8.RuneCountInString(name) > MaxName
 	name = strings.TrimSpace(name)
 	switch {
+	case long:
+		return "", invalidName(fmt.Sprintf("the name is longer than %d characters", MaxName))
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl): // PostgreSQL stores no NUL
 		return "", invalidName("the name holds a control character")
 	case name == "":
 		return "", invalidName("a name is needed")
-	case utf8.RuneCountInString(name) > MaxName:
-		return "", invalidName(fmt.Sprintf("the name is longer than %d characters", MaxName))
 	}
 	return name, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -47,14 +48,25 @@ func inRequest(err error) error {
 }
 
 func readID(r *http.Request) (uuid.UUID, error) {
-	id, err := uuid.Parse(r.PathValue("id"))
-	if err != nil {
+	id, ok := parseUUID(r.PathValue("id"))
+	if !ok {
 		return uuid.Nil, invalid("path.id", "write a UUID")
 	}
 	return id, nil
 }
 
-func readLimit(text string) (int, error) {
+// parseUUID accepts the usual form alone. [uuid.Parse] also accepts braces, prefixes and 32 digits.
+func parseUUID(text string) (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(text)
+	return id, err == nil && len(text) == len(uuid.UUID{}.String())
+}
+
+// joined makes one value of a header or parameter that a request repeats, so that none of them
+// is ignored. A header that is repeated is a list (RFC 9110, section 5.3).
+func joined(values []string) string { return strings.Join(values, ", ") }
+
+func readLimit(query url.Values) (int, error) {
+	text := joined(query["limit"])
 	if text == "" {
 		return defaultLimit, nil
 	}
@@ -66,12 +78,13 @@ func readLimit(text string) (int, error) {
 }
 
 // readCursor returns the id of the last item of the page before; uuid.Nil for the first page.
-func readCursor(text string) (uuid.UUID, error) {
+func readCursor(query url.Values) (uuid.UUID, error) {
+	text := joined(query["cursor"])
 	if text == "" {
 		return uuid.Nil, nil
 	}
-	after, err := uuid.Parse(text)
-	if err != nil {
+	after, ok := parseUUID(text)
+	if !ok {
 		return uuid.Nil, invalid("query.cursor", "send next_cursor as you read it")
 	}
 	return after, nil
@@ -81,7 +94,7 @@ func readCursor(text string) (uuid.UUID, error) {
 // The decoded body identifies the request, so that white space and the order of members make
 // no difference.
 func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
-	value := r.Header.Get("Idempotency-Key")
+	value := joined(r.Header["Idempotency-Key"])
 	if value == "" {
 		return order.Key{}, nil
 	}
@@ -89,11 +102,13 @@ func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
 	if len(value) > maxKey || !isPrintable {
 		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send at most %d characters of printable ASCII", maxKey))
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
+	hash := sha256.New()
+	encoder := json.NewEncoder(hash)
+	encoder.SetEscapeHTML(false) // six bytes for one
+	if err := encoder.Encode(body); err != nil {
 		return order.Key{}, err
 	}
-	return order.Key{Value: value, Request: sha256.Sum256(text)}, nil
+	return order.Key{Value: value, Request: [sha256.Size]byte(hash.Sum(nil))}, nil
 }
 
 // etag formats a version for the ETag header.
@@ -101,8 +116,8 @@ func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version
 
 // readIfMatch returns the version of an ETag that etag formatted, and any when the header is * or absent.
 func readIfMatch(r *http.Request) (int64, error) {
-	header := r.Header.Get("If-Match")
-	if header == "" || header == "*" {
+	header := joined(r.Header["If-Match"])
+	if header == "*" || r.Header["If-Match"] == nil {
 		return order.AnyVersion, nil
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)

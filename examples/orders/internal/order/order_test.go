@@ -20,6 +20,7 @@ func TestValidName(t *testing.T) {
 		"a line break is rejected":    {given: "a\nb", wrong: true},
 		"invalid UTF-8 is rejected":   {given: "a\xff", wrong: true},
 		"one letter more is too many": {given: strings.Repeat("é", MaxName+1), wrong: true},
+		"blanks count, too":           {given: "first" + strings.Repeat(" ", MaxName), wrong: true}, // they stay in memory
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
