@@ -84,7 +84,8 @@ func (s *stopping) must(name string, run func() error) {
 	}
 }
 
-// phase runs one phase and tells about it on log, metric and span.
+// phase runs one phase and reports it as log line, metric and span event. After a start that
+// failed, its error is what matters: the log has only phases with an error.
 func (s *stopping) phase(name string, run func() error) error {
 	began := time.Now()
 	err := run()
@@ -93,9 +94,12 @@ func (s *stopping) phase(name string, run func() error) error {
 	s.span.AddEvent(name, trace.WithAttributes(attribute.Float64("seconds", took.Seconds())))
 	attrs := []slog.Attr{slog.String("phase", name), slog.Float64("duration_seconds", took.Seconds())}
 	level := slog.LevelInfo
-	if err != nil {
+	switch {
+	case err != nil:
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("error", err))
+	case !s.started:
+		level = slog.LevelDebug
 	}
 	s.Logger().LogAttrs(s.ctx, level, "drain phase done", attrs...)
 	return err

@@ -59,7 +59,8 @@ type running struct {
 	stopWorkers context.CancelFunc
 	workersDone sync.WaitGroup
 
-	failed chan error // of workers and servers
+	failed  chan error // of workers and servers
+	started bool
 }
 
 func (r *running) run(ctx context.Context) error {
@@ -130,6 +131,7 @@ func (r *running) start(ctx context.Context) error {
 	if httpserver.FaultsCompiledIn {
 		r.Logger().Warn("this build fails on request, it is not for production", "tag", "scaffold_faults")
 	}
+	r.started = true
 	r.Logger().InfoContext(ctx, "service started", r.startedAttrs()...)
 	r.explainSampling()
 	r.announceAddrs()

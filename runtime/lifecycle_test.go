@@ -233,7 +233,7 @@ func TestFailingPartsStopTheService(t *testing.T) {
 func TestStartHookThatFails(t *testing.T) {
 	t.Parallel()
 	var j journal
-	status, _, stderr := execute(t, nil, nil, func(ctx context.Context, svc *runtime.Service) error {
+	status, stdout, stderr := execute(t, nil, nil, func(ctx context.Context, svc *runtime.Service) error {
 		svc.OnStart("index", func(context.Context) error { return errors.New("no such index") })
 		svc.OnStop("pool", j.note("stop pool"))
 		return simple(ctx, svc)
@@ -243,6 +243,9 @@ func TestStartHookThatFails(t *testing.T) {
 	}
 	if !slices.Equal(j.entries, []string{"stop pool"}) {
 		t.Errorf("a failed start cleaned up %v", j.entries)
+	}
+	if strings.Contains(stdout, "drain phase done") {
+		t.Errorf("the phases of the stop hide why the start failed:\n%s", stdout)
 	}
 }
 
