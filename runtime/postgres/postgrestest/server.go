@@ -42,12 +42,13 @@ const (
 type Server struct {
 	// URL connects to the server's first database, which is empty.
 	URL string
+	// Data is the directory of its data.
+	Data string
 
 	bin     binaries
 	account *account
 	temp    string // holds socket and log, and the data of a throw-away server
-	data    string
-	kept    bool // the data outlive the server
+	kept    bool   // the data outlive the server
 	watcher *watcher
 
 	databases atomic.Int64
@@ -68,18 +69,11 @@ type process struct {
 // [ErrNotFound] when the machine has no server binaries.
 func New(ctx context.Context) (*Server, error) { return open(ctx, "") }
 
-// Serve starts a server for a developer's run: its data stay in dir, and the
-// next call with the same dir finds them again. Where root starts the server and
-// its account is not let into dir, the data stay in a folder of the temporary
-// directory instead. With an empty dir they go away with the server. It returns a URL to connect to and a function that stops the
-// server. The server also stops when this process ends. ctx bounds the start.
-func Serve(ctx context.Context, dir string) (url string, stop func() error, err error) {
-	s, err := open(ctx, dir)
-	if err != nil {
-		return "", nil, err
-	}
-	return s.URL, s.Close, nil
-}
+// Serve starts a server for a developer's run. Its data stay in dir, and the next call with
+// the same dir finds them again. Where root starts the server and its account may not enter
+// dir, they stay in the temporary directory instead: see Data. The server also stops when this
+// process ends. ctx bounds the start.
+func Serve(ctx context.Context, dir string) (*Server, error) { return open(ctx, dir) }
 
 func open(ctx context.Context, dir string) (*Server, error) {
 	bin, err := find()
@@ -117,19 +111,19 @@ func (s *Server) prepare(dir string) error {
 	if err := s.account.own(s.temp); err != nil {
 		return err
 	}
-	s.data = filepath.Join(s.temp, "data")
+	s.Data = filepath.Join(s.temp, "data")
 	if s.kept = dir != ""; s.kept {
-		if s.data, err = s.keep(dir); err != nil {
+		if s.Data, err = s.keep(dir); err != nil {
 			return err
 		}
 	}
-	if err := os.Mkdir(s.data, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(s.Data, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	if err := s.account.own(s.data); err != nil {
+	if err := s.account.own(s.Data); err != nil {
 		return err
 	}
-	s.watcher, err = watch(s.data, s.temp)
+	s.watcher, err = watch(s.Data, s.temp)
 	return err
 }
 
@@ -152,14 +146,14 @@ func (s *Server) keep(dir string) (data string, err error) {
 
 // initialise makes the first database, unless there is one from an earlier run.
 func (s *Server) initialise(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(s.data, "PG_VERSION")); err == nil {
+	if _, err := os.Stat(filepath.Join(s.Data, "PG_VERSION")); err == nil {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, s.bin.path("initdb"), "--pgdata="+s.data, "--username="+superuser,
+	cmd := exec.CommandContext(ctx, s.bin.path("initdb"), "--pgdata="+s.Data, "--username="+superuser,
 		"--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
 	detach(cmd, s.account)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("create a database in %s: %w\n%s", s.data, err, bytes.TrimSpace(out))
+		return fmt.Errorf("create a database in %s: %w\n%s", s.Data, err, bytes.TrimSpace(out))
 	}
 	return nil
 }
@@ -199,7 +193,7 @@ func (s *Server) launch() (*process, error) {
 	if s.kept {
 		commit = "synchronous_commit=on"
 	}
-	cmd := exec.Command(s.bin.path("postgres"), "-D", s.data, "-k", s.temp, "-p", port, "-c", "listen_addresses=", //nolint:noctx // outlives the context of its start
+	cmd := exec.Command(s.bin.path("postgres"), "-D", s.Data, "-k", s.temp, "-p", port, "-c", "listen_addresses=", //nolint:noctx // outlives the context of its start
 		"-c", "fsync=off", "-c", commit, "-c", "full_page_writes=off",
 		"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "shared_buffers=16MB", "-c", "max_connections=500")
 	cmd.Stdout, cmd.Stderr = log, log

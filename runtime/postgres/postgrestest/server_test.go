@@ -209,19 +209,22 @@ func TestServeKeepsDataInItsDirectory(t *testing.T) {
 func expectKept(t *testing.T, dir string) {
 	t.Helper()
 	for _, sql := range []string{"CREATE TABLE words AS SELECT 'kept' AS word", "SELECT word FROM words"} {
-		url, stop, err := Serve(t.Context(), dir)
+		server, err := Serve(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = query(t, url, sql)
-		second, _, twice := Serve(t.Context(), dir)
-		if twice == nil || !strings.Contains(twice.Error(), "postmaster.pid") {
-			t.Errorf("a second server on the same data gave %s, %v; want the server's own words", second, twice)
+		if _, err := os.Stat(filepath.Join(server.Data, "PG_VERSION")); err != nil {
+			t.Errorf("the data are said to be in %s: %v", server.Data, err)
 		}
-		if _, still := query(t, url, "SELECT 1::text"); still != nil {
+		_, err = query(t, server.URL, sql)
+		second, twice := Serve(t.Context(), dir)
+		if twice == nil || !strings.Contains(twice.Error(), "postmaster.pid") {
+			t.Errorf("a second server on the same data gave %v, %v; want the server's own words", second, twice)
+		}
+		if _, still := query(t, server.URL, "SELECT 1::text"); still != nil {
 			t.Errorf("the second server ended the first: %v", still)
 		}
-		if err := errors.Join(err, stop()); err != nil {
+		if err := errors.Join(err, server.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -268,7 +271,7 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(server.data, "postgresql.auto.conf"), []byte("nonsense = 1\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(server.Data, "postgresql.auto.conf"), []byte("nonsense = 1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	err := server.Restart(t.Context())

@@ -3,7 +3,7 @@
 //	go run .../postgrestest/withpostgres -- go run ./cmd/orders
 //
 // It uses the one that POSTGRES_URL names, else it starts a local server whose
-// data stay in .postgres until that folder is deleted. Without server binaries
+// data stay in .postgres until that directory is deleted, and prints it. Without server binaries
 // it says how to get either. The server ends with the command.
 package main
 
@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
@@ -40,29 +39,28 @@ func run(args []string) (status int, err error) {
 		return 0, errors.New("say what to run, as in: withpostgres -- go run ./cmd/orders")
 	}
 	if os.Getenv(variable) == "" {
-		url, stop, err := serve()
+		server, err := serve()
 		if err != nil {
 			return 1, err
 		}
-		defer func() { err = errors.Join(err, stop()) }()
-		if err := os.Setenv(variable, url); err != nil {
+		defer func() { err = errors.Join(err, server.Close()) }()
+		if err := os.Setenv(variable, server.URL); err != nil {
 			return 1, err
 		}
 	}
 	return command(args)
 }
 
-func serve() (url string, stop func() error, err error) {
-	dir, err := filepath.Abs(".postgres")
-	if err != nil {
-		return "", nil, err
-	}
-	fmt.Fprintf(os.Stderr, "starting a local PostgreSQL, data in %s\n", dir)
-	url, stop, err = postgrestest.Serve(context.Background(), dir)
+func serve() (*postgrestest.Server, error) {
+	fmt.Fprintln(os.Stderr, "starting a local PostgreSQL")
+	server, err := postgrestest.Serve(context.Background(), ".postgres")
 	if errors.Is(err, postgrestest.ErrNotFound) {
-		return "", nil, fmt.Errorf("%w; or set %s to a server of yours, as in postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
+		return nil, fmt.Errorf("%w; or set %s to a server of yours, as in postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
 	}
-	return url, stop, err
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "its data are in %s\n", server.Data)
+	}
+	return server, err
 }
 
 // command runs args until it ends. Signals of the terminal reach it by itself;
