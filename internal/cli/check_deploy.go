@@ -76,7 +76,27 @@ type overlay struct {
 }
 
 func (o overlay) findings() []lint.Finding {
-	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections())
+	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap())
+}
+
+// configMap finds the name that the ConfigMap had before the service was renamed. Kustomize
+// builds such an overlay, and its pods do not start.
+func (o overlay) configMap() []lint.Finding {
+	const field = "/configMapGenerator/"
+	want := o.service.Name + "-config"
+	var found []lint.Finding
+	for _, c := range o.changes {
+		name, ok := strings.CutPrefix(c.Pointer, field)
+		if !ok || c.Value != configFile {
+			continue
+		}
+		if name == want {
+			return nil
+		}
+		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column,
+			Message: fmt.Sprintf("the Deployment reads the ConfigMap %s, and this overlay makes %s; write %[1]s, and change the old name in the rest of this file", want, name)})
+	}
+	return found
 }
 
 // last is the change that stands in the end for a value of an object.

@@ -51,6 +51,9 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 		return "patches:\n  - target: {kind: " + kind + "}\n    patch: |-\n      " + strings.Join(lines, "\n      ") + "\n"
 	}
 	for _, tt := range []struct{ name, src, overlay, want string }{
+		{"a ConfigMap with the name before a rename", head, "configMapGenerator:\n  - name: store-config\n    envs: [config.env]\n",
+			at + ":2:11: the Deployment reads the ConfigMap shop-config, and this overlay makes store-config; write shop-config, and change the old name in the rest of this file\n"},
+		{"the ConfigMap beside another of the same variables", head, "configMapGenerator:\n  - {name: job-config, envs: [config.env]}\n  - {name: shop-config, envs: [config.env]}\n", ""},
 		{"bounds that leave none", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
 			at + ":4: minReplicas 11 is above maxReplicas 10; the API server rejects the autoscaler\n"},
 		{"bounds of KEDA", keda, patch("ScaledObject", "- {op: replace, path: /spec/maxReplicaCount, value: 2}"),

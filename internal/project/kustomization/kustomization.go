@@ -37,9 +37,9 @@ type Change struct {
 
 // Changes returns the values that the overlay in the folder sets: by patches, in
 // the file itself or in files beside it, in the order in which they are
-// applied, and by its fields replicas and namespace, whose pointers are
-// /replicas/NAME and /namespace. Files that are not there, or no YAML, are
-// errors that name file and line.
+// applied, and by its fields replicas, namespace and configMapGenerator, whose pointers are
+// /replicas/NAME, /namespace and /configMapGenerator/NAME, with a file of variables as value.
+// Files that are not there, or no YAML, are errors that name file and line.
 func Changes(overlay fs.FS) ([]Change, error) {
 	src, err := userfile.ReadFS(overlay, FileName, userfile.Limit)
 	if err != nil {
@@ -54,6 +54,10 @@ func Changes(overlay fs.FS) ([]Change, error) {
 			Name  string    `yaml:"name"`
 			Count yaml.Node `yaml:"count"`
 		} `yaml:"replicas"`
+		ConfigMaps []struct {
+			Name yaml.Node `yaml:"name"`
+			Envs []string  `yaml:"envs"`
+		} `yaml:"configMapGenerator"`
 		Patches []struct {
 			Path   string    `yaml:"path"`
 			Patch  yaml.Node `yaml:"patch"`
@@ -77,6 +81,13 @@ func Changes(overlay fs.FS) ([]Change, error) {
 		changes = append(changes, Change{
 			Kind: "Deployment", Pointer: "/replicas/" + r.Name, Value: r.Count.Value, File: FileName, Line: r.Count.Line, Column: r.Count.Column,
 		})
+	}
+	for _, m := range k.ConfigMaps {
+		for _, file := range m.Envs {
+			changes = append(changes, Change{
+				Kind: "ConfigMap", Pointer: "/configMapGenerator/" + m.Name.Value, Value: file, File: FileName, Line: m.Name.Line, Column: m.Name.Column,
+			})
+		}
 	}
 	var errs []error
 	for _, p := range k.Patches {
