@@ -101,7 +101,7 @@ func TestGeneratedServicesAreClean(t *testing.T) {
 func TestOurOwnExclusionsAreNeeded(t *testing.T) {
 	t.Parallel()
 	target := serviceOf(t, services()["labels of sloth"])
-	o, err := observe(target)
+	o, err := observe(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ type namesCheck struct{}
 
 func (namesCheck) Name() string { return "names" }
 
-func (namesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	o, err := observe(t)
+func (namesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+	o, err := observe(ctx, t)
 	if err != nil {
 		return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
@@ -34,7 +34,7 @@ func (namesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		return nil, nil // the check for drift reports it
 	}
 	inSpec, err := inSpec(t, *o.signals)
-	return append(inSpec, withoutCaused(o.unknownNames(), t, inSpec)...), err
+	return append(inSpec, o.withoutCaused(o.unknownNames(), t, inSpec)...), err
 }
 
 // lintCheck looks for rules and boards that cannot mean what they say.
@@ -42,8 +42,8 @@ type lintCheck struct{}
 
 func (lintCheck) Name() string { return "lint" }
 
-func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	o, err := observe(t)
+func (lintCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+	o, err := observe(ctx, t)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names reports it
 	}
@@ -51,12 +51,12 @@ func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		return o.lints(), nil
 	}
 	inSpec, err := inSpec(t, *o.signals)
-	return withoutCaused(o.lints(), t, inSpec), err
+	return o.withoutCaused(o.lints(), t, inSpec), err
 }
 
 // observe reads the rules and boards of a service, its own and the user's. The
 // error is about the declared signals.
-func observe(t Target) (observed, error) {
+func observe(ctx context.Context, t Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
 		target: targetLabels(t.Service),
@@ -87,7 +87,24 @@ func observe(t Target) (observed, error) {
 	}
 	signals, err := templates.ParseSignals(telemetryPath, src)
 	o.signals = &signals
+	if now, ok := declaredNow(ctx, t); err == nil && ok {
+		o.signals, o.stale = &now, len(changed(signals, now)) > 0
+	}
 	return o, err
+}
+
+// declaredNow gives the signals that the service declares, which may be others than those of
+// the last generation. A service that does not build has none; the check of the signals reports it.
+func declaredNow(ctx context.Context, t Target) (signals templates.Signals, ok bool) {
+	if t.Ask == nil {
+		return signals, false
+	}
+	printed, err := t.Ask(ctx, telemetryVerb)
+	if err != nil {
+		return signals, false
+	}
+	signals, err = templates.ParseSignals(telemetryPath, printed)
+	return signals, err == nil
 }
 
 // targetLabels are the labels that the scrape of a service adds.

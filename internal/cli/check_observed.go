@@ -23,6 +23,7 @@ type observed struct {
 	exclusions []lint.Exclusion
 	// signals are nil when nothing declares metrics.
 	signals *templates.Signals
+	stale   bool // the generated files were made from other signals
 	// inPrometheus are names of series with labels that nothing declares.
 	inPrometheus      []string
 	typesInPrometheus []templates.Metric

@@ -22,7 +22,7 @@ type signalsCheck struct{}
 func (signalsCheck) Name() string { return "signals" }
 
 func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
-	if t.Ask == nil {
+	if t.Ask == nil || len(t.CodeChanges) > 0 {
 		return nil, nil
 	}
 	was, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
@@ -45,7 +45,7 @@ func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 		findings = append(findings, lint.Finding{File: "cmd/" + t.Service.Binary() + "/main.go",
 			Message: fmt.Sprintf("the service has the name %q, and %s has %q; its signals would be on no dashboard: set Name in runtime.Info", after.Service, spec.FileName, t.Service.Name)})
 	}
-	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
+	for _, change := range changed(before, after) {
 		findings = append(findings, lint.Finding{File: telemetryPath, Message: change + "; run scaffold generate"})
 	}
 	document, err := readOptional(t.Dir, filepath.FromSlash(documentPath))
@@ -53,6 +53,11 @@ func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 		return findings, err
 	}
 	return append(findings, compareDocument(document, after.Routes)...), nil
+}
+
+// changed describes each route and metric of the one that the other does not have.
+func changed(before, after templates.Signals) []string {
+	return append(changedRoutes(before, after), changedMetrics(before, after)...)
 }
 
 func changedRoutes(before, after templates.Signals) []string {

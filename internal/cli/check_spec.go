@@ -114,9 +114,9 @@ func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 }
 
 // withoutCaused leaves out findings in generated files that are as generated, when the
-// spec has faults: these files have no others.
-func withoutCaused(found []lint.Finding, t Target, inSpec []lint.Finding) []lint.Finding {
-	if !slices.ContainsFunc(inSpec, func(f lint.Finding) bool { return !f.Warning }) {
+// spec has faults or the service has other signals since: these files have no others.
+func (o *observed) withoutCaused(found []lint.Finding, t Target, inSpec []lint.Finding) []lint.Finding {
+	if faults(inSpec) == 0 && !o.stale {
 		return found
 	}
 	edited := map[string]bool{}

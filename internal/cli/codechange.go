@@ -49,7 +49,11 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 		doc.Problemf("module", "go.mod says %s, and scaffold generate does not change your imports; write that, or run go mod edit -module %s and change the imports first", mod.Module.Mod.Path, s.Module)
 	}
 	if domain := path.Join("internal", s.One().Package()); without(path.Join(domain, s.One().Package()+".go")) {
-		doc.Problemf("resource", "there is no %s, and scaffold generate does not rename your code; write the resource that the service had, or rename it in the code first", domain)
+		at, write := "resource", "the resource that the service had"
+		if !doc.Has(at) {
+			at, write = "service", "a key resource with the one that the service had" // it follows from the name
+		}
+		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or rename it in the code first", domain, write)
 	}
 	switch {
 	case s.HasPostgres() && !w.Recorded(migrationsFile) && !has(migrationsFile):

@@ -25,6 +25,9 @@ type validator struct {
 
 func (v *validator) problemf(path, format string, args ...any) {
 	if v.doc != nil {
+		if path == "plural" && !v.doc.Has(path) {
+			path = "resource" // the plural follows from it
+		}
 		v.doc.Problemf(path, format, args...)
 		return
 	}

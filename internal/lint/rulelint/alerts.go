@@ -77,7 +77,7 @@ func (l *linter) texts(p place) {
 		}
 	}
 	if len(missing) > 0 {
-		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, ", no ")))
+		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, " and no ")))
 	}
 }
 

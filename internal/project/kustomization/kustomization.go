@@ -35,6 +35,26 @@ type Change struct {
 	Column  int    // in the line, from 1, in bytes
 }
 
+// overlayFile is what is read of a kustomization.
+type overlayFile struct {
+	Namespace yaml.Node `yaml:"namespace"`
+	Replicas  []struct {
+		Name  string    `yaml:"name"`
+		Count yaml.Node `yaml:"count"`
+	} `yaml:"replicas"`
+	ConfigMaps []struct {
+		Name yaml.Node `yaml:"name"`
+		Envs []string  `yaml:"envs"`
+	} `yaml:"configMapGenerator"`
+	Patches []struct {
+		Path   string    `yaml:"path"`
+		Patch  yaml.Node `yaml:"patch"`
+		Target struct {
+			Kind string `yaml:"kind"`
+		} `yaml:"target"`
+	} `yaml:"patches"`
+}
+
 // Changes returns the values that the overlay in the folder sets: by patches, in
 // the file itself or in files beside it, in the order in which they are
 // applied, and by its fields replicas, namespace and configMapGenerator, whose pointers are
@@ -48,24 +68,7 @@ func Changes(overlay fs.FS) ([]Change, error) {
 	if err := yamldoc.Bounded(src); err != nil {
 		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
-	var k struct {
-		Namespace yaml.Node `yaml:"namespace"`
-		Replicas  []struct {
-			Name  string    `yaml:"name"`
-			Count yaml.Node `yaml:"count"`
-		} `yaml:"replicas"`
-		ConfigMaps []struct {
-			Name yaml.Node `yaml:"name"`
-			Envs []string  `yaml:"envs"`
-		} `yaml:"configMapGenerator"`
-		Patches []struct {
-			Path   string    `yaml:"path"`
-			Patch  yaml.Node `yaml:"patch"`
-			Target struct {
-				Kind string `yaml:"kind"`
-			} `yaml:"target"`
-		} `yaml:"patches"`
-	}
+	var k overlayFile
 	err = yaml.Unmarshal(src, &k)
 	if err != nil && !userfile.Marked(src, "resources:", "patches:", "replicas:", "kind: Kustomization", "apiVersion: kustomize") {
 		return nil, fmt.Errorf("%s: not a kustomization; write one, or remove the file", FileName)
@@ -73,22 +76,7 @@ func Changes(overlay fs.FS) ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", FileName, err)
 	}
-	var changes []Change
-	if k.Namespace.Value != "" {
-		changes = append(changes, Change{Pointer: "/namespace", Value: k.Namespace.Value, File: FileName, Line: k.Namespace.Line, Column: k.Namespace.Column})
-	}
-	for _, r := range k.Replicas {
-		changes = append(changes, Change{
-			Kind: "Deployment", Pointer: "/replicas/" + r.Name, Value: r.Count.Value, File: FileName, Line: r.Count.Line, Column: r.Count.Column,
-		})
-	}
-	for _, m := range k.ConfigMaps {
-		for _, file := range m.Envs {
-			changes = append(changes, Change{
-				Kind: "ConfigMap", Pointer: "/configMapGenerator/" + m.Name.Value, Value: file, File: FileName, Line: m.Name.Line, Column: m.Name.Column,
-			})
-		}
-	}
+	changes := k.fields()
 	var errs []error
 	for _, p := range k.Patches {
 		file, text := FileName, []byte(p.Patch.Value)
@@ -110,6 +98,27 @@ func Changes(overlay fs.FS) ([]Change, error) {
 		}
 	}
 	return changes, errors.Join(errs...)
+}
+
+// fields are the changes by other fields than patches.
+func (k overlayFile) fields() []Change {
+	var changes []Change
+	if k.Namespace.Value != "" {
+		changes = append(changes, Change{Pointer: "/namespace", Value: k.Namespace.Value, File: FileName, Line: k.Namespace.Line, Column: k.Namespace.Column})
+	}
+	for _, r := range k.Replicas {
+		changes = append(changes, Change{
+			Kind: "Deployment", Pointer: "/replicas/" + r.Name, Value: r.Count.Value, File: FileName, Line: r.Count.Line, Column: r.Count.Column,
+		})
+	}
+	for _, m := range k.ConfigMaps {
+		for _, file := range m.Envs {
+			changes = append(changes, Change{
+				Kind: "ConfigMap", Pointer: "/configMapGenerator/" + m.Name.Value, Value: file, File: FileName, Line: m.Name.Line, Column: m.Name.Column,
+			})
+		}
+	}
+	return changes
 }
 
 // origin is what to add to a line and a column of the text of a patch to get

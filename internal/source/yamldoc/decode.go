@@ -45,7 +45,7 @@ func (d *Document) decode(n *yaml.Node, path string, v reflect.Value) {
 	if v.CanAddr() {
 		if u, ok := reflect.TypeAssert[Unmarshaler](v.Addr()); ok {
 			if err := u.UnmarshalYAMLNode(n); err != nil {
-				d.Problemf(path, "%v", err)
+				d.rejectf(path, "%v", err)
 			}
 			return
 		}
@@ -191,7 +191,7 @@ func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 		if d.wantTag(n, path, "true or false", tagBool) {
 			isTrue := strings.EqualFold(n.Value, "true")
 			if !isTrue && !strings.EqualFold(n.Value, "false") {
-				d.Problemf(path, "%s is not true or false", strconv.Quote(n.Value))
+				d.rejectf(path, "%s is not true or false", strconv.Quote(n.Value))
 				return
 			}
 			v.SetBool(isTrue)
@@ -200,7 +200,7 @@ func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 		if d.wantTag(n, path, "a whole number", tagInt) {
 			i, err := strconv.ParseInt(n.Value, 0, v.Type().Bits())
 			if err != nil {
-				d.Problemf(path, "%s is out of range or not a whole number", n.Value)
+				d.rejectf(path, "%s is out of range or not a whole number", n.Value)
 				return
 			}
 			v.SetInt(i)
@@ -209,7 +209,7 @@ func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 		if d.wantTag(n, path, "a number", tagInt, tagFloat) {
 			f, err := strconv.ParseFloat(n.Value, 64)
 			if err != nil {
-				d.Problemf(path, "%s is not a number", n.Value)
+				d.rejectf(path, "%s is not a number", n.Value)
 				return
 			}
 			v.SetFloat(f)
@@ -220,7 +220,7 @@ func (d *Document) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 }
 
 func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
-	if !d.want(n, path, yaml.ScalarNode, "a duration such as 200ms, 15s or 30d") {
+	if !d.want(n, path, yaml.ScalarNode, "a duration; write one such as 200ms, 15s or 30d") {
 		return
 	}
 	dur, err := model.ParseDuration(n.Value)
@@ -230,7 +230,7 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 			v.SetInt(int64(neg))
 			return
 		}
-		d.Problemf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
+		d.rejectf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
 		return
 	}
 	v.SetInt(int64(dur))
@@ -238,7 +238,7 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 
 func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) bool {
 	if n.Kind != kind {
-		d.Problemf(path, "%s is not %s", kindName(n), what)
+		d.rejectf(path, "%s is not %s", kindName(n), what)
 		return false
 	}
 	return true
@@ -246,10 +246,19 @@ func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) 
 
 func (d *Document) wantTag(n *yaml.Node, path, what string, tags ...string) bool {
 	if n.Kind != yaml.ScalarNode || !slices.Contains(tags, n.Tag) {
-		d.Problemf(path, "%s is not %s", kindName(n), what)
+		d.rejectf(path, "%s is not %s", kindName(n), what)
 		return false
 	}
 	return true
+}
+
+// rejectf is Problemf for a value that could not be decoded.
+func (d *Document) rejectf(path, format string, args ...any) {
+	if _, known := d.rejected[path]; known {
+		return
+	}
+	d.Problemf(path, format, args...)
+	d.rejected[path] = len(d.problems) - 1
 }
 
 // fieldsOf maps each YAML name of a struct to its field.

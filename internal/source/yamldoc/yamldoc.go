@@ -35,6 +35,7 @@ type Document struct {
 	root     *yaml.Node
 	nodes    map[string]*yaml.Node // by path, as in slos[0].objective
 	empty    map[string]bool       // paths of structs with nothing behind the key
+	rejected map[string]int        // paths of values that were not decoded, with the index of the problem
 	problems diagnostic.List
 }
 
@@ -47,7 +48,7 @@ type Document struct {
 // A document without any of them is an error that quotes nothing of it: the file
 // may be any, such as one with passwords. Without marks every document is read.
 func Parse(name string, src []byte, marks ...string) (*Document, error) {
-	d := &Document{name: name, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}}
+	d := &Document{name: name, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, rejected: map[string]int{}}
 	if err := Expect(src, marks...); err != nil {
 		return nil, diagnostic.List{{File: name, Message: err.Error()}}.Err()
 	}
@@ -119,7 +120,8 @@ func (d *Document) Has(path string) bool {
 }
 
 // Problemf records a problem at the path's value, or at its nearest ancestor
-// when the document does not hold the path.
+// when the document does not hold the path. Of a value that was not decoded the
+// problem is known: what a message advises after its semicolon is added to it.
 func (d *Document) Problemf(path, format string, args ...any) {
 	d.ProblemAtf(path, 0, format, args...)
 }
@@ -127,10 +129,31 @@ func (d *Document) Problemf(path, format string, args ...any) {
 // ProblemAtf is Problemf for a place inside a scalar: offset counts bytes from
 // the start of its value, as parsers of embedded languages report them.
 func (d *Document) ProblemAtf(path string, offset int, format string, args ...any) {
-	p := d.problem(d.nearest(path), path, fmt.Sprintf(format, args...))
+	message := fmt.Sprintf(format, args...)
+	if d.wasRejected(path, message) {
+		return
+	}
+	p := d.problem(d.nearest(path), path, message)
 	p.Line, p.Column = d.Place(path, offset)
 	p.Source = d.line(p.Line)
 	d.problems = append(d.problems, p)
+}
+
+// wasRejected says whether the value of the path or of an ancestor was not decoded. Its
+// problem takes over the advice of the message.
+func (d *Document) wasRejected(path, message string) bool {
+	for above := path; above != ""; above = parent(above) {
+		i, rejected := d.rejected[above]
+		if !rejected {
+			continue
+		}
+		known := &d.problems[i].Message
+		if _, advice, ok := strings.Cut(message, "; "); ok && above == path && !strings.Contains(*known, "; ") {
+			*known += "; " + advice
+		}
+		return true
+	}
+	return false
 }
 
 // Place is where ProblemAtf would report: the line and the column of an offset

@@ -136,7 +136,7 @@ func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
 		{"text for a boolean", "bool: yes", `a.yaml:1:7: bool: "yes" is not true or false`},
 		{"a tagged boolean", "bool: !!bool maybe", `a.yaml:1:7: bool: "maybe" is not true or false`},
 		{"a duration without a unit", "duration: 15", "a.yaml:1:11: duration: the number 15 is not a duration; write one such as 200ms, 15s or 30d"},
-		{"a list for a duration", "duration: [1s]", "a.yaml:1:11: duration: a list is not a duration such as 200ms, 15s or 30d"},
+		{"a list for a duration", "duration: [1s]", "a.yaml:1:11: duration: a list is not a duration; write one such as 200ms, 15s or 30d"},
 		{"what a type of its own says", "either: [x]", "a.yaml:1:9: either: write a single word"},
 		{"a mistake in a list", "list: [{text: a}, {text: [b]}]", "a.yaml:1:26: list[1].text: a list is not text"},
 		{"no YAML", "text: [", "a.yaml:1: not valid YAML: did not find expected node content"},
