@@ -182,6 +182,9 @@ func windows(tier Tier) []time.Duration {
 func (c *compiler) sums() {
 	grouped := slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) > 0 })
 	for _, tier := range []Tier{TierPage, TierTicket} {
+		if len(c.tier(tier).Rules) == 0 {
+			continue // every objective is grouped: nothing records increases for pages
+		}
 		for _, w := range windows(tier) {
 			more := ""
 			if grouped && w == time.Hour {

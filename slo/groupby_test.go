@@ -49,6 +49,17 @@ func TestClustersAreKeptApartEverywhere(t *testing.T) {
 	}
 }
 
+// Without increases for pages there are no windows over them.
+func TestOnlyGroupedObjectivesHaveNoPageRules(t *testing.T) {
+	t.Parallel()
+	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: shop\nowner: a\nruntime: true\nslos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]\n")
+	for _, g := range rules.Groups {
+		if g.Tier == slo.TierPage {
+			t.Errorf("group %s has %d rules", g.Name, len(g.Rules))
+		}
+	}
+}
+
 func TestGroupByIsChecked(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string]string{

@@ -19,11 +19,11 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 				"- {name: b, objective: 99, indicator: {latency: {threshold: 1s}}}\n- {name: c, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"shed\"}'}}}\n", "",
 		},
 		"a label that the metric does not have": {
-			"slos:\n- name: a\n  objective: 99\n  groupBy: [http_rout]\n  indicator: {availability: {}}\n",
+			"slos:\n- name: a\n  objective: 99\n  groupBy: [http_rout]\n  indicator: {availability: {}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
 			"scaffold.yaml:9:13: slos[0].groupBy[0]: \"http_server_requests_total\" has no label http_rout; did you mean \"http_route\"? [unknown-label]\n",
 		},
 		"a metric that is not declared": {
-			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n",
+			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
 			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared [unknown-metric]\n",
 		},
 		"a value that a label never has": {

@@ -112,7 +112,7 @@ deploy:
   gateway: {host: orders.acme.io, name: public, namespace: edge}
   monitoring: {namespace: observed, labels: {release: kube-prometheus, acme.io/tier: ""}}
 compatibility: [sloth]
-slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, groupBy: [http_route], minBadEvents: 0}]
+slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_total', bad: 'a_total{x="y"}'}}, minBadEvents: 0}, {name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]
 `)
 	want := spec.Service{
 		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
@@ -147,8 +147,11 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 			Monitoring: spec.Monitoring{Namespace: "observed", Labels: map[string]string{"release": "kube-prometheus", "acme.io/tier": ""}},
 		},
 		SLOs: []slo.Objective{{
-			Name: "own", Target: "95.50", Window: "7d", GroupBy: []string{"http_route"}, MinBadEvents: new(0),
+			Name: "own", Target: "95.50", Window: "7d", MinBadEvents: new(0),
 			Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: "a_total", Bad: `a_total{x="y"}`}},
+		}, {
+			Name: "routes", Target: "99", Window: "30d", GroupBy: []string{"http_route"}, MinBadEvents: new(5),
+			Indicator: slo.Indicator{Availability: &slo.Availability{}},
 		}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(spec.Service{})); diff != "" {
@@ -206,6 +209,8 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 			`scaffold.yaml:5:11: resource: "context" is a package that the generated code imports; choose another noun`},
 		{"a resource whose plural is taken", minimal + "resource: slice",
 			`scaffold.yaml:5:11: resource: "slices" is a package that the generated code imports; choose another plural`},
+		{"objectives that page nobody", minimal + "slos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]",
+			"scaffold.yaml:5:47: slos[0].groupBy: every objective is grouped, and those page nobody; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}"},
 		{"a mapping instead of a duration", minimal + "slos: [{name: a, indicator: {latency: {threshold: {}}}, objective: 99, window: 30d}]",
 			"scaffold.yaml:5:51: slos[0].indicator.latency.threshold: a mapping is not a duration; write one such as 200ms, 15s or 30d"},
 		{"a plural like the singular", minimal + "resource: sheep\nplural: sheep",

@@ -121,6 +121,10 @@ func (v *validator) listeners() {
 // observed checks what the rules need to know, by the rules of package slo.
 func (v *validator) observed() {
 	v.s.SLO().Validate(reporter{v})
+	pages := func(o slo.Objective) bool { return len(o.GroupBy) == 0 }
+	if len(v.s.SLOs) > 0 && !slices.ContainsFunc(v.s.SLOs, pages) {
+		v.problemf("slos[0].groupBy", "every objective is grouped, and those page nobody; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}")
+	}
 	for _, name := range slices.Sorted(maps.Keys(v.s.Telemetry.Selector)) {
 		if v.s.Telemetry.Selector[name] == "" {
 			v.problemf("telemetry.selector."+name, "the value is empty and would select everything without the label; write a value")
