@@ -45,9 +45,12 @@ DISCOVERY := remove_all_sd,enable_kubernetes_sd
 # Tools are pinned here and nowhere else.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# Weeks in simulated time, millions of samples and builds of whole releases run on
-# one goroutine: the race detector would find nothing and cost minutes.
-UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/mutation ./internal/testkit/release ./internal/promsim/rulesim ./internal/verify/endtoend
+# Weeks in simulated time and millions of samples run on one goroutine: the race
+# detector would find nothing and cost minutes.
+UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/mutation ./internal/promsim/rulesim
+
+# Run the whole program: it makes, builds and verifies services, and installs a release of itself.
+REHEARSALS := ./cmd/scaffold ./internal/testkit/release ./internal/verify/endtoend
 
 # Packages whose tests compare with golden files.
 GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
@@ -62,7 +65,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy release-rehearsal boards-schema pipelines images kubernetes proof-kubernetes collector routers
+.PHONY: help terraform demo install test test-quick conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy rehearsals boards-schema pipelines images kubernetes proof-kubernetes collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,13 +76,16 @@ demo: ## one command: scaffold a service, build, test, run, break and stop it (K
 install: ## put the scaffold command where the shell finds it
 	$(call timed,install,.ci/install)
 
-test: deps modules ## every test of every module, with the race detector
-	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race ./...); done; \
-		echo "== simulations and rehearsals without the race detector"; go test $(UNRACED); (cd runtime && go test -count=1 ./overload); \
+test: deps modules ## every test of every module but the rehearsals, with the race detector
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -timeout 20m $$(go list ./... $(foreach r,$(REHEARSALS),| grep -v '/scaffold$(r:.%=%)$$'))); done; \
+		echo "== simulations without the race detector"; go test $(UNRACED); (cd runtime && go test -count=1 ./overload); \
 		echo "== gates on allocations without the race detector"; for m in runtime test/hostile; do (cd $$m && go test -count=1 -run '^TestAllocations' ./...); done)
 
 test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
+
+rehearsals: deps modules ## run the whole program as users do: new, run, verify, a build without network, an install of the next release (minutes)
+	$(call timed,rehearsals,go test -count=1 -timeout 20m $(REHEARSALS))
 
 conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
@@ -149,9 +155,6 @@ golden: ## record what services print, and rewrite golden files
 # nothing here compiles: -e goes on without it.
 tidy: ## go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
-
-release-rehearsal: ## install, generate, build and test from a release that is not published
-	$(call timed,release-rehearsal,go test -count=1 ./internal/testkit/release -run '^TestRehearsal$$' -v)
 
 boards-schema: ## check the example boards against the types that Grafana publishes (needs npm)
 	$(call timed,boards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
