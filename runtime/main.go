@@ -112,7 +112,7 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 	root := &cobra.Command{
 		Use:           info.Name + " [command]",
 		Long:          "Run the " + info.Name + " service. Without a command it serves requests until it is stopped.",
-		Args:          cobra.MaximumNArgs(1),
+		Args:          atMost(1),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -140,15 +140,25 @@ func newRoot(p Process, info Info, defaults Defaults, run func(context.Context, 
 		verbConfig:    "Print every environment variable with its type, default, value and meaning.",
 	} {
 		root.AddCommand(&cobra.Command{
-			Use: verb, Short: help, Args: cobra.NoArgs,
+			Use: verb, Short: help, Args: atMost(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return wire(cmd, verb) },
 		})
 	}
 	root.AddCommand(&cobra.Command{
-		Use: "version", Short: "Print version, revision, Go version and owner.", Args: cobra.NoArgs,
+		Use: "version", Short: "Print version, revision, Go version and owner.", Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return printVersion(cmd.OutOrStdout(), info, defaults) },
 	})
 	return root
+}
+
+// atMost rejects arguments beyond the first n.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= n {
+			return nil
+		}
+		return usageError{fmt.Errorf("unexpected argument %q; see %s --help", args[n], cmd.CommandPath())}
+	}
 }
 
 // usageTemplate is that of cobra with one line of usage. Cobra's own has two for a root that
