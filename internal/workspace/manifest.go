@@ -32,10 +32,12 @@ type manifest struct {
 }
 
 // entry records one file. The digest is that of the whole file as the template
-// had it, and for a block file that of its block.
+// had it, and for a block file that of its block. Such a file is no longer needed without
+// its block, unless the rest of it has changed since scaffold created it.
 type entry struct {
 	Path   string          `json:"path"`
 	Digest string          `json:"digest"`
+	Rest   string          `json:"rest,omitempty"` // digest of a block file without its block
 	Owner  templates.Owner `json:"owner"`
 	Mode   mode            `json:"mode"`
 }

@@ -33,7 +33,7 @@ func TestTheManifestHasOneSortedLineForEachFile(t *testing.T) {
   "files": [
     {"path":"Makefile","digest":"`+x+`","owner":"merged","mode":"0644"},
     {"path":"a/b.go","digest":"`+x+`","owner":"managed","mode":"0644"},
-    {"path":"r.md","digest":"`+digest([]byte(facts("x")))+`","owner":"block","mode":"0644"},
+    {"path":"r.md","digest":"`+digest([]byte(facts("x")))+`","rest":"`+digest(nil)+`","owner":"block","mode":"0644"},
     {"path":"run.sh","digest":"`+x+`","owner":"yours","mode":"0755"}
   ]
 }

@@ -243,8 +243,9 @@ func (p *planner) block(c candidate) {
 			p.change(c, Deleted, "you deleted it")
 		} else {
 			p.put(c, Create, "")
+			c.last.Rest = digestAround(c.Data, begin, end)
 		}
-		p.record(c, digest(want))
+		p.recordBlock(c, want)
 		return
 	}
 	from, to, err := templates.FindBlock(c.disk.data)
@@ -253,6 +254,9 @@ func (p *planner) block(c candidate) {
 		return
 	}
 	have := c.disk.data[from:to]
+	if around := digestAround(c.Data, begin, end); around == digestAround(c.disk.data, from, to) {
+		c.last.Rest = around
+	}
 	switch {
 	case digest(have) == digest(want):
 		p.change(c, Keep, "")
@@ -261,7 +265,7 @@ func (p *planner) block(c candidate) {
 	default:
 		p.replace(c, from, to, want, Update, "")
 	}
-	p.record(c, digest(want))
+	p.recordBlock(c, want)
 }
 
 // replace writes the user's file with another block, in its own line ends.
@@ -274,6 +278,17 @@ func (p *planner) replace(c candidate, from, to int, block []byte, a Action, not
 	p.put(c, a, note)
 }
 
+// asCreated says whether a block file on disk has no text but scaffold's.
+func (c candidate) asCreated() bool {
+	begin, end, err := templates.FindBlock(c.disk.data)
+	return err == nil && digest(c.disk.data[begin:end]) == c.last.Digest && digestAround(c.disk.data, begin, end) == c.last.Rest
+}
+
+// digestAround is that of a file without its block.
+func digestAround(data []byte, begin, end int) string {
+	return digest(slices.Concat(data[:begin], data[end:]))
+}
+
 // gone plans for a file that is no longer generated.
 func (p *planner) gone(e entry) error {
 	d, err := p.w.read(e.Path)
@@ -283,7 +298,7 @@ func (p *planner) gone(e entry) error {
 	c := candidate{File: templates.File{Path: e.Path, Owner: e.Owner}, disk: d, last: e, known: true}
 	switch {
 	case !d.exists: // a folder in its place is not ours
-	case (e.Owner == templates.Managed || e.Owner == templates.Merged) && c.pristine():
+	case (e.Owner == templates.Managed || e.Owner == templates.Merged) && c.pristine(), e.Owner == templates.Block && c.asCreated():
 		p.change(c, Remove, "")
 		p.removes = append(p.removes, write{path: e.Path, was: d})
 	case e.Owner == templates.Yours:
@@ -355,4 +370,9 @@ func (p *planner) put(c candidate, a Action, note string) {
 
 func (p *planner) record(c candidate, sum string) {
 	p.files = append(p.files, entry{Path: c.Path, Digest: sum, Owner: c.Owner, Mode: mode(c.Mode)})
+}
+
+func (p *planner) recordBlock(c candidate, block []byte) {
+	p.record(c, digest(block))
+	p.files[len(p.files)-1].Rest = c.last.Rest
 }

@@ -149,13 +149,16 @@ func TestADeletedRunbookStaysAwayAndOneNoLongerGeneratedStays(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a, b := file("block", "a.md", facts("a")), file("block", "b.md", facts("b"))
-	apply(t, dir, tree(t, a, b))
+	apply(t, dir, tree(t, a, b, file("block", "c.md", facts("c"))))
+	put(t, dir, "b.md", facts("b")+"\nWhat we learned.\n")
+	apply(t, dir, tree(t, a, b, file("block", "c.md", facts("another c"))))
 	remove(t, dir, "a.md")
 	equal(t, []Change{
 		{"a.md", "block", Deleted, "you deleted it"},
 		{"b.md", "block", Released, "it is no longer generated; it may hold text of yours, so it stays; delete it if it does not"},
+		{"c.md", "block", Remove, ""},
 	}, apply(t, dir, tree(t, a)))
-	equal(t, map[string]string{"b.md": facts("b")}, contents(t, dir))
+	equal(t, map[string]string{"b.md": facts("b") + "\nWhat we learned.\n"}, contents(t, dir))
 }
 
 func TestWhatIsInTheWayIsNamed(t *testing.T) {
