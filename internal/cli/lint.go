@@ -137,7 +137,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return err
 	}
 	report := linted{Findings: []lint.Finding{}}
-	if err := in.readNamed(o, &report); err != nil {
+	if err := in.readNamed(ctx, o, &report); err != nil {
 		return err
 	}
 	report.RuleFiles, report.Dashboards = len(in.rules), len(in.boards)
@@ -146,7 +146,14 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	}
 	in.runbooks = in.keepsRunbooks()
 	report.TargetLabels = in.guessTarget()
-	found := slices.Concat(ofCheck(namesCheck{}.Name(), in.unknownNames()), ofCheck(lintCheck{}.Name(), in.lints()))
+	found := ofCheck(namesCheck{}.Name(), in.unknownNames())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	found = append(found, ofCheck(lintCheck{}.Name(), in.lints())...)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	lint.Sort(found)
 	if o.updateBaseline {
 		return g.writeBaseline(o.baseline, found)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // Recorded is one recording rule.
@@ -174,7 +175,7 @@ func (k Known) record(rules []Recorded) {
 	for changed := true; changed; {
 		changed = false
 		for _, r := range rules {
-			tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+			tree, err := promql.Parse(r.Expr)
 			if err != nil {
 				continue // told where the query is checked
 			}
