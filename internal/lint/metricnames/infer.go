@@ -1,7 +1,6 @@
 package metricnames
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/prometheus/common/model"
@@ -192,6 +191,3 @@ func (k Known) record(rules []Recorded) {
 		}
 	}
 }
-
-// known lists the metrics, sorted.
-func (k Known) known() []string { return slices.Sorted(maps.Keys(k.metrics)) }

@@ -40,6 +40,7 @@ type Known struct {
 	signals  bool                 // the declared signals are known
 
 	rules []Recorded
+	names []string // of the metrics, sorted, while they are suggested
 
 	// Others may exist beside the known ones, so that an unknown one is a warning.
 	otherMetrics, otherLabels bool
@@ -161,10 +162,17 @@ func (k Known) WithNames(of []string) Known {
 	return k
 }
 
+// maxSuggestions is after how many findings none has a suggestion: each takes time.
+const maxSuggestions = 1000
+
 // Check returns every name that the queries use and nobody declares.
 func (k Known) Check(queries []Query) []lint.Finding {
+	k.names = slices.Sorted(maps.Keys(k.metrics))
 	var found []lint.Finding
 	for _, q := range queries {
+		if len(found) > maxSuggestions {
+			k.names = nil
+		}
 		found = append(found, k.check(q)...)
 	}
 	return found
@@ -217,13 +225,13 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	switch {
 	case !known && strings.Contains(name, ":"):
 		if k.records {
-			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.known()))
+			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.names))
 		}
 		return
 	case !k.signals:
 		return
 	case !known:
-		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.known()))
+		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.names))
 		return
 	}
 	for _, m := range s.LabelMatchers {
