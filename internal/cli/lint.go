@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/slo"
 )
 
 // lintOptions is what scaffold lint was told.
@@ -156,7 +157,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	}
 	lint.Sort(found)
 	if o.updateBaseline {
-		return g.writeBaseline(o.baseline, found)
+		return g.writeBaseline(ctx, o.baseline, found)
 	}
 	if o.baseline != "" {
 		known, err := readBaseline(o.baseline)
@@ -228,8 +229,16 @@ func readBaseline(name string) (lint.Baseline, error) {
 	return lint.ParseBaseline(name, src)
 }
 
-func (g *globals) writeBaseline(name string, found []lint.Finding) error {
-	if err := os.WriteFile(name, lint.NewBaseline(found).JSON(), 0o644); err != nil {
+func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding) error {
+	file := name
+	if err := userfile.Regular(name); err == nil {
+		if file, err = filepath.EvalSymlinks(name); err != nil { // a link stays one
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeFolder(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: lint.NewBaseline(found).JSON()}}); err != nil {
 		return err
 	}
 	if !g.emit(struct {
