@@ -94,6 +94,8 @@ func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
 		return usage(cmd, "nothing to check; name rule files with --rules, or dashboards with --dashboards")
+	case slices.Contains(slices.Concat(o.rules, o.dashboards, o.metrics), ""):
+		return usage(cmd, "the name of a file is empty; give --rules, --dashboards and --metrics a name, or leave them out")
 	case !slices.Contains(severities(), o.severity):
 		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
 	case o.updateBaseline && o.baseline == "":
