@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -62,9 +63,13 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 		im.at(n, path, "templates are not supported, except [{{.window}}] as a range")
 		return nil, false
 	}
-	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	expr, err := promql.Parse(query)
 	if err == nil {
 		return expr, true
+	}
+	if _, tooLarge := errors.AsType[promql.LimitError](err); tooLarge {
+		im.at(n, path, err.Error())
+		return nil, false
 	}
 	message := err.Error()
 	if parseErrs := (parser.ParseErrors)(nil); errors.As(err, &parseErrs) && len(parseErrs) > 0 {

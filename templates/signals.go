@@ -26,6 +26,8 @@ type Metric struct {
 	Help   string    `json:"help"`
 	Labels []string  `json:"labels"`           // sorted
 	Bounds []float64 `json:"bounds,omitempty"` // of a classic histogram, without +Inf
+	// Values are those of labels on a scraped page. Labels with many values are missing.
+	Values map[string][]string `json:"-"`
 }
 
 // ParseSignals reads what a service printed.

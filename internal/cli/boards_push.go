@@ -42,7 +42,7 @@ func newBoardsPushCommand(g *globals) *cobra.Command {
 				return usage(cmd, "--grafana is missing; set it to an address such as https://grafana.acme.test")
 			}
 			o.paths = args
-			return runBoardsPush(cmd.Context(), g, o)
+			return misused(cmd, runBoardsPush(cmd.Context(), g, o))
 		},
 	}
 	flags := cmd.Flags()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/observability-first/scaffold/internal/push"
@@ -29,10 +30,18 @@ func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
 // transport says how to reach a server, and as whom.
 func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (push.Options, error) {
 	if o.timeout <= 0 {
-		return push.Options{}, fmt.Errorf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout)
+		return push.Options{}, push.OptionError(fmt.Sprintf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout))
 	}
 	token, err := push.Token(g.Getenv, tokenVariable, o.tokenFile)
 	return push.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err
+}
+
+// misused makes an option that allows no request a usage error.
+func misused(cmd *cobra.Command, err error) error {
+	if is[push.OptionError](err) {
+		return usage(cmd, "%w", err)
+	}
+	return err
 }
 
 // deliverable lists the files with the ending that the arguments stand for: a

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/slo"
 )
 
 // lintOptions is what scaffold lint was told.
@@ -93,6 +94,8 @@ func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
 		return usage(cmd, "nothing to check; name rule files with --rules, or dashboards with --dashboards")
+	case slices.Contains(slices.Concat(o.rules, o.dashboards, o.metrics), ""):
+		return usage(cmd, "the name of a file is empty; give --rules, --dashboards and --metrics a name, or leave them out")
 	case !slices.Contains(severities(), o.severity):
 		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
 	case o.updateBaseline && o.baseline == "":
@@ -137,7 +140,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return err
 	}
 	report := linted{Findings: []lint.Finding{}}
-	if err := in.readNamed(o, &report); err != nil {
+	if err := in.readNamed(ctx, o, &report); err != nil {
 		return err
 	}
 	report.RuleFiles, report.Dashboards = len(in.rules), len(in.boards)
@@ -146,10 +149,17 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	}
 	in.runbooks = in.keepsRunbooks()
 	report.TargetLabels = in.guessTarget()
-	found := slices.Concat(ofCheck(namesCheck{}.Name(), in.unknownNames()), ofCheck(lintCheck{}.Name(), in.lints()))
+	found := ofCheck(namesCheck{}.Name(), in.unknownNames())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	found = append(found, ofCheck(lintCheck{}.Name(), in.lints())...)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	lint.Sort(found)
 	if o.updateBaseline {
-		return g.writeBaseline(o.baseline, found)
+		return g.writeBaseline(ctx, o.baseline, found)
 	}
 	if o.baseline != "" {
 		known, err := readBaseline(o.baseline)
@@ -221,8 +231,16 @@ func readBaseline(name string) (lint.Baseline, error) {
 	return lint.ParseBaseline(name, src)
 }
 
-func (g *globals) writeBaseline(name string, found []lint.Finding) error {
-	if err := os.WriteFile(name, lint.NewBaseline(found).JSON(), 0o644); err != nil {
+func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding) error {
+	file := name
+	if err := userfile.Regular(name); err == nil {
+		if file, err = filepath.EvalSymlinks(name); err != nil { // a link stays one
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeFolder(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: lint.NewBaseline(found).JSON()}}); err != nil {
 		return err
 	}
 	if !g.emit(struct {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +18,9 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// readNamed reads the files that the flags name, and the exclusions beside them.
-func (o *observed) readNamed(from lintOptions, report *linted) error {
+// readNamed reads the files that the flags name, and the exclusions beside them. It
+// stops between two files when the context ends.
+func (o *observed) readNamed(ctx context.Context, from lintOptions, report *linted) error {
 	var dirs, files []string // that were named
 	kinds := []struct {
 		named, endings []string
@@ -50,6 +52,9 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 					continue
 				}
 				seen[file] = true
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
 				src, err := userfile.Read(file, userfile.LargeLimit)
 				if err != nil {
 					return notThere(file, err)

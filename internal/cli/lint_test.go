@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +28,22 @@ func lintOf(t *testing.T, rules string, flags ...string) (status int, out, errs 
 	}}
 	status = Main(t.Context(), append([]string{"lint", "--rules", file}, flags...), f)
 	return status, strings.ReplaceAll(stdout.String(), filepath.ToSlash(file), "rules.yaml"), stderr.String()
+}
+
+func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(file, []byte("groups: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupt signal received"))
+	var stdout, stderr bytes.Buffer
+	f := Factory{Streams: Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}, Getenv: func(string) string { return "" }}
+	status := Main(ctx, []string{"lint", "--rules", file, "--update-baseline", "--baseline", file + ".json"}, f)
+	if status != ExitError || stdout.Len() > 0 || stderr.String() != "scaffold: interrupt signal received\n" {
+		t.Errorf("exit code %d\nstdout: %s\nstderr: %s", status, &stdout, &stderr)
+	}
 }
 
 // A running Prometheus has the names of all exporters, recorded series among them,

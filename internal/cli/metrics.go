@@ -81,7 +81,10 @@ func isAddress(source string) bool {
 	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 }
 
-const fetchTimeout = 10 * time.Second // Prometheus's own scrape timeout
+const (
+	fetchTimeout = 10 * time.Second // Prometheus's own scrape timeout
+	maxRedirects = 10               // as in package http
+)
 
 // fetchMetrics scrapes a page.
 func fetchMetrics(ctx context.Context, address string) ([]byte, error) {
@@ -116,11 +119,23 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(to *http.Request, before []*http.Request) error {
+		if len(before) == maxRedirects {
+			return fmt.Errorf("redirected %d times", maxRedirects)
+		}
+		if token != "" && (to.URL.Scheme != request.URL.Scheme || to.URL.Host != request.URL.Host) {
+			return http.ErrUseLastResponse // package http hands the token on to other ports
+		}
+		return nil
+	}}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
+	if to, err := response.Location(); err == nil && response.StatusCode/100 == 3 {
+		return nil, statusError{fmt.Sprintf("%s redirects to %s, where the bearer token is not sent; write the address of that Prometheus", request.URL.Redacted(), to.Redacted()), response.StatusCode}
+	}
 	if response.StatusCode != http.StatusOK {
 		return nil, statusError{fmt.Sprintf("%s: %s", request.URL.Redacted(), response.Status), response.StatusCode}
 	}

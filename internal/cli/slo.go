@@ -84,7 +84,7 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 		return err
 	}
 	if o.metrics != "" {
-		if err := g.checkAgainst(ctx, o.metrics, in); err != nil {
+		if in.warnings, err = g.checkAgainst(ctx, o.metrics, in); err != nil {
 			return err
 		}
 	}

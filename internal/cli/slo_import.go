@@ -60,12 +60,13 @@ func (f *importFlags) own(name string) error {
 type objectives struct {
 	slo.Imported
 	// problem places a message at a path of the specification.
-	problem func(path, message string) diagnostic.Problem
+	problem  func(path, message string) diagnostic.Problem
+	warnings []string // of a comparison with metrics
 }
 
 // ownObjectives are those of a file whose paths are those of the specification.
 func ownObjectives(own slo.Spec, name string, src []byte) objectives {
-	return objectives{slo.Imported{Spec: own}, func(path, message string) diagnostic.Problem {
+	return objectives{Imported: slo.Imported{Spec: own}, problem: func(path, message string) diagnostic.Problem {
 		p := diagnostic.Problem{File: name, Path: path, Message: message}
 		if doc, err := yamldoc.Parse(name, src, "apiVersion: scaffold", "slos:"); err == nil {
 			doc.DecodeKey("slos", &[]slo.Objective{}) // where its keys are
@@ -98,7 +99,7 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 	version := apiVersion(src)
 	if version != slo.APIVersion && version != spec.APIVersion && slo.Importable(src) {
 		imported, err := slo.Import(name, src, slo.ImportOptions{Service: flags.service, Selector: flags.selector})
-		return objectives{imported, imported.Problem}, err
+		return objectives{Imported: imported, problem: imported.Problem}, err
 	}
 	if err := flags.own(name); err != nil {
 		return objectives{}, err
@@ -116,10 +117,10 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 }
 
 // checkAgainst compares objectives with the metrics that a source shows.
-func (g *globals) checkAgainst(ctx context.Context, source string, in objectives) error {
+func (g *globals) checkAgainst(ctx context.Context, source string, in objectives) (warnings []string, err error) {
 	s, err := g.showMetrics(ctx, source, in.Spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return s.checkMetrics(in.Spec, in.problem)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -80,8 +81,9 @@ func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.S
 }
 
 // checkMetrics reports metrics, labels and bounds of the objectives that the source
-// does not show. Problem places a message in the file of the objectives.
-func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diagnostic.Problem) error {
+// does not show, and warns of values that a page does not show. Problem places a
+// message in the file of the objectives.
+func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diagnostic.Problem) (warnings []string, err error) {
 	var problems diagnostic.List
 	add := func(path, format string, args ...any) {
 		if p := problem(path, fmt.Sprintf(format, args...)); !slices.Contains(problems, p) {
@@ -99,14 +101,19 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 			continue
 		}
 		s.checkLabels(r, m, add)
+		s.checkValues(r, m, func(path, message string) {
+			if text := problem(path, message).Error(); !slices.Contains(warnings, text) {
+				warnings = append(warnings, text)
+			}
+		})
 		if r.Bound > 0 {
 			checkBound(r, m, add)
 		}
 		if err := s.checkSelector(r, spec, add); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return problems.Err()
+	return warnings, problems.Err()
 }
 
 // find is a metric, or the histogram or summary that a series is of.
@@ -152,6 +159,19 @@ func (s shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format
 		if !slices.Contains(known, label) {
 			path, _, _ := strings.Cut(r.Path, ".")
 			add(fmt.Sprintf("%s.groupBy[%d]", path, i), "metric %s has no label %s%s", r.Metric, label, labelHint(label, m.Labels))
+		}
+	}
+}
+
+// checkValues warns of matchers that select no value of their label on the page. The
+// series may appear with the first failure. Availability has the values of the runtime.
+func (s shown) checkValues(r slo.Read, m templates.Metric, warn func(path, message string)) {
+	for _, matcher := range r.Matchers {
+		if strings.HasSuffix(r.Path, ".availability") || slices.Contains(s.target, matcher.Name) {
+			continue
+		}
+		if unseen := metricnames.Unseen(m.Values[matcher.Name], matcher); unseen != "" {
+			warn(r.Path, fmt.Sprintf("no series of %s has %s", r.Metric, unseen))
 		}
 	}
 }

@@ -173,6 +173,44 @@ func TestTheTokenIsSentToAPrometheusThatAsksForIt(t *testing.T) {
 	}
 }
 
+func TestTheTokenIsNotSentToAnotherServer(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token := r.Header.Get("Authorization"); token != "" {
+			t.Errorf("the other server got %q", token)
+		}
+		http.Error(w, "denied", http.StatusUnauthorized)
+	}))
+	t.Cleanup(other.Close)
+	server := httptest.NewServer(http.RedirectHandler(other.URL+"/x", http.StatusFound))
+	t.Cleanup(server.Close)
+	u := newTerminal(nil)
+	u.Getenv = func(name string) string { return map[string]string{prometheusToken: "secret"}[name] }
+	code := Main(t.Context(), []string{"slo", objectivesFile(t, shopObjectives), "--metrics", server.URL}, u.Factory)
+	if want := "redirects to " + other.URL + "/x, where the bearer token is not sent; write the address of that Prometheus"; code != ExitError || !strings.Contains(u.err.String(), want) {
+		t.Errorf("status %d, %s", code, &u.err)
+	}
+}
+
+func TestATokenFollowsARedirectOfTheSameServer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !strings.HasPrefix(r.URL.Path, "/prometheus/"):
+			http.Redirect(w, r, "/prometheus"+r.URL.RequestURI(), http.StatusFound)
+		case r.Header.Get("Authorization") == "":
+			http.Error(w, "denied", http.StatusUnauthorized)
+		default:
+			_, _ = w.Write([]byte(`{"status":"success","data":["up"]}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	page, err := get(t.Context(), server.URL+"/api", "application/json", "secret")
+	if err != nil || !strings.Contains(string(page), "up") {
+		t.Errorf("%s, %v", page, err)
+	}
+}
+
 func TestWhyAPrometheusIsNotReadIsReported(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

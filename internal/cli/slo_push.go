@@ -44,7 +44,7 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 				return usage(cmd, "--mimir is missing; set it to an address such as https://mimir.acme.test")
 			}
 			o.paths = args
-			return runSLOPush(cmd.Context(), g, o)
+			return misused(cmd, runSLOPush(cmd.Context(), g, o))
 		},
 	}
 	flags := cmd.Flags()

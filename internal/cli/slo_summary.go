@@ -23,9 +23,10 @@ type compiledRules struct {
 	Objectives []compiledObjective `json:"objectives"`
 	Alerts     []compiledAlert     `json:"alerts"`
 	Drill      []drilled           `json:"drill"`
-	Notes      []string            `json:"notes"`   // what was left out of the rules and why
-	Changed    []string            `json:"changed"` // how the rules differ from an imported file
-	Dropped    []string            `json:"dropped"` // what the other format has and this one has not
+	Warnings   []string            `json:"warnings,omitempty"` // values that objectives select and that no metric has
+	Notes      []string            `json:"notes"`              // what was left out of the rules and why
+	Changed    []string            `json:"changed"`            // how the rules differ from an imported file
+	Dropped    []string            `json:"dropped"`            // what the other format has and this one has not
 }
 
 type compiledFile struct {
@@ -113,6 +114,7 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 
 // imported is the document with what an import changed and dropped.
 func (d compiledRules) imported(in objectives) compiledRules {
+	d.Warnings = in.warnings
 	d.Changed = append(d.Changed, in.Changed...)
 	d.Dropped = append(d.Dropped, in.Dropped...)
 	return d
@@ -172,6 +174,9 @@ func (d compiledRules) summarize(w io.Writer) error {
 		for _, note := range d.Notes {
 			fmt.Fprintf(&b, "note: %s\n", note)
 		}
+	}
+	for _, warning := range d.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}
 	for _, changed := range d.Changed {
 		fmt.Fprintf(&b, "changed: %s\n", changed)

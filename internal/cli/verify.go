@@ -93,8 +93,12 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 			return usage(cmd, "--only: there is no section %q%s; write one of %s", section, diagnostic.DidYouMean(section, verify.Sections()), strings.Join(verify.Sections(), ", "))
 		}
 	}
-	if !(o.maxCost >= 0) || math.IsInf(o.maxCost, 1) { // false for NaN too
+	limited := cmd.Flags().Changed("max-cost")
+	if limited && !(o.maxCost > 0) || math.IsInf(o.maxCost, 1) { // false for NaN too
 		return usage(cmd, "--max-cost: %g is not a number of samples a second; write one such as 200, or leave it out", o.maxCost)
+	}
+	if limited && o.quick {
+		return usage(cmd, "--max-cost has no effect with --quick, which does not measure the cost of rules; leave one of them out")
 	}
 	if o.slo != "" && o.pkg == "" {
 		return usage(cmd, "--slo needs --package, which names the binary to run")

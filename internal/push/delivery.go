@@ -55,18 +55,23 @@ type Client struct {
 	http    *http.Client
 }
 
-// New checks the address; it asks nothing yet.
+// OptionError is an option that allows no request.
+type OptionError string
+
+func (e OptionError) Error() string { return string(e) }
+
+// New checks the options and sends nothing. The error is an [OptionError].
 func New(peer Peer, o Options) (*Client, error) {
 	what := strings.ToLower(peer.Name)
 	base, err := url.Parse(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("%s address: %w", what, err)
+		return nil, OptionError(fmt.Sprintf("%s address: %v", what, err))
 	}
 	switch {
 	case base.User != nil:
-		return nil, fmt.Errorf("%s address holds a user; leave it out and %s", what, peer.Instead)
+		return nil, OptionError(fmt.Sprintf("%s address holds a user; leave it out and %s", what, peer.Instead))
 	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
-		return nil, fmt.Errorf("%s address %q is no address; write one such as %s", what, o.URL, peer.Address)
+		return nil, OptionError(fmt.Sprintf("%s address %q is no address; write one such as %s", what, o.URL, peer.Address))
 	}
 	o.Token = strings.TrimSpace(o.Token)
 	if o.Wait == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // maxChoices is how many values of a variable a board is tried with.
@@ -190,7 +191,7 @@ func (s *session) valuesOf(ctx context.Context, v dashboardfile.Variable, before
 	if expr == "" {
 		return valuesOf(s.prober.series(ctx), label), nil
 	}
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		return nil, err
 	}

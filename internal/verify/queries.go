@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // steps is how many points of a panel are looked at.
@@ -60,7 +61,7 @@ func indexes(n int) []int {
 // why explains an empty answer: the first selector without series, and which of
 // its names does not exist, with the nearest that does.
 func (p *prober) why(ctx context.Context, expr string) string {
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		return err.Error()
 	}
@@ -193,7 +194,7 @@ func namesOf(series []labels.Labels) []string {
 // unknown is what about an expression neither exists nor may come to: a metric, a
 // label, or a value that no series of any metric has.
 func (p *prober) unknown(ctx context.Context, expr string) string {
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		return err.Error()
 	}

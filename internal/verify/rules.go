@@ -12,11 +12,11 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -66,7 +66,7 @@ func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string,
 }
 
 func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string, problem error) {
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+	tree, err := promql.Parse(r.Expr)
 	if err != nil {
 		return "", err
 	}

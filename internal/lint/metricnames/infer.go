@@ -1,7 +1,6 @@
 package metricnames
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/prometheus/common/model"
@@ -9,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // Recorded is one recording rule.
@@ -174,7 +174,7 @@ func (k Known) record(rules []Recorded) {
 	for changed := true; changed; {
 		changed = false
 		for _, r := range rules {
-			tree, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+			tree, err := promql.Parse(r.Expr)
 			if err != nil {
 				continue // told where the query is checked
 			}
@@ -191,6 +191,3 @@ func (k Known) record(rules []Recorded) {
 		}
 	}
 }
-
-// known lists the metrics, sorted.
-func (k Known) known() []string { return slices.Sorted(maps.Keys(k.metrics)) }

@@ -33,13 +33,15 @@ type Query struct {
 
 // Known is every name that a query may use.
 type Known struct {
-	metrics  map[string][]string  // name, as it is scraped, to its labels
-	bounds   map[string][]float64 // of the buckets of classic histograms
-	anyLabel map[string]bool      // metrics that may have other labels, too
-	records  bool                 // all rules are known: a recorded name that none of them records is wrong
-	signals  bool                 // the declared signals are known
+	metrics  map[string][]string            // name, as it is scraped, to its labels
+	bounds   map[string][]float64           // of the buckets of classic histograms
+	values   map[string]map[string][]string // of labels of metrics on a scraped page
+	anyLabel map[string]bool                // metrics that may have other labels, too
+	records  bool                           // all rules are known: a recorded name that none of them records is wrong
+	signals  bool                           // the declared signals are known
 
 	rules []Recorded
+	names []string // of the metrics, sorted, while they are suggested
 
 	// Others may exist beside the known ones, so that an unknown one is a warning.
 	otherMetrics, otherLabels bool
@@ -62,17 +64,22 @@ func Catalog() []lint.Rule {
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
 func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
-	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, anyLabel: map[string]bool{}, records: true, signals: true}
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, values: map[string]map[string][]string{}, anyLabel: map[string]bool{}, records: true, signals: true}
 	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
 	target = append(exported(target), model.MetricNameLabel)
 	for _, m := range signals.Metrics {
 		own := slices.Concat(exported(m.Labels), target)
-		k.metrics[m.Name] = own
+		values := maps.Clone(m.Values)
+		for _, label := range target { // the scrape sets another value
+			delete(values, label)
+		}
+		k.metrics[m.Name], k.values[m.Name] = own, values
 		switch m.Type {
 		case "histogram":
 			k.metrics[m.Name+"_bucket"] = append(slices.Clone(own), semconv.LabelLessOrEqual)
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
 			k.bounds[m.Name+"_bucket"] = m.Bounds
+			k.values[m.Name+"_bucket"], k.values[m.Name+"_sum"], k.values[m.Name+"_count"] = values, values, values
 		case "summary":
 			k.metrics[m.Name] = append(slices.Clone(own), semconv.LabelQuantile)
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
@@ -161,10 +168,17 @@ func (k Known) WithNames(of []string) Known {
 	return k
 }
 
+// maxSuggestions is after how many findings none has a suggestion: each takes time.
+const maxSuggestions = 1000
+
 // Check returns every name that the queries use and nobody declares.
 func (k Known) Check(queries []Query) []lint.Finding {
+	k.names = slices.Sorted(maps.Keys(k.metrics))
 	var found []lint.Finding
 	for _, q := range queries {
+		if len(found) > maxSuggestions {
+			k.names = nil
+		}
 		found = append(found, k.check(q)...)
 	}
 	return found
@@ -217,13 +231,13 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	switch {
 	case !known && strings.Contains(name, ":"):
 		if k.records {
-			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.known()))
+			complain("record-unknown", k.otherMetrics, "no rule records %s%s", name, diagnostic.DidYouMean(name, k.names))
 		}
 		return
 	case !k.signals:
 		return
 	case !known:
-		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.known()))
+		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.names))
 		return
 	}
 	for _, m := range s.LabelMatchers {

@@ -1,6 +1,7 @@
 package metricnames_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -195,6 +196,18 @@ func TestNamesAloneAreKnown(t *testing.T) {
 	}
 	if got := k.Check([]metricnames.Query{{Expr: "windows_down"}}); len(got) != 1 || got[0].Rule != "unknown-metric" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestSuggestionsAreBounded(t *testing.T) {
+	t.Parallel()
+	var queries []metricnames.Query
+	for i := range 1_100 {
+		queries = append(queries, metricnames.Query{Expr: fmt.Sprintf("up2_%d", i%10)})
+	}
+	found := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "up2_a"}}}, nil, nil).Check(queries)
+	if len(found) != 1_100 || !strings.Contains(found[1_000].Message, "did you mean") || strings.Contains(found[1_001].Message, "did you mean") {
+		t.Errorf("%d findings, the last %v", len(found), found[len(found)-1])
 	}
 }
 

@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/prometheus/prometheus/promql/parser"
-
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
@@ -48,7 +47,7 @@ func formatted(code string) (queries []string) {
 	fill := strings.NewReplacer("%q", strconv.Quote(dashboardfile.Chosen), "%s", "", "%%", "%")
 	for _, m := range format.FindAllStringSubmatch(code, -1) {
 		query := fill.Replace(m[1])
-		if _, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil {
+		if _, err := promql.Parse(query); err == nil {
 			queries = append(queries, query)
 		}
 	}

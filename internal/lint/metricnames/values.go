@@ -1,6 +1,7 @@
 package metricnames
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,9 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 	known := valuesOf(metric, m.Name)
 	if known == nil {
+		if unseen := Unseen(k.values[metric][m.Name], m); unseen != "" {
+			complain("unknown-value", true, "no series of %s has %s", metric, unseen)
+		}
 		return
 	}
 	for _, value := range compared(m) {
@@ -58,6 +62,21 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	if m.Type == labels.MatchRegexp && !slices.ContainsFunc(known, m.Matches) {
 		complain("unknown-value", k.otherMetrics, "%s of %s never matches %q; it is one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
 	}
+}
+
+// Unseen is a matcher that selects none of the values that a page shows, with what to
+// do. It is empty where the page shows no values, and for a matcher that also selects
+// series without the label.
+func Unseen(values []string, m *labels.Matcher) string {
+	if len(values) == 0 || m.Matches("") || slices.ContainsFunc(values, m.Matches) {
+		return ""
+	}
+	const most = 5
+	shown := strings.Join(values[:min(len(values), most)], ", ")
+	if len(values) > most {
+		shown += fmt.Sprintf(" and %d more", len(values)-most)
+	}
+	return fmt.Sprintf("%s yet; if it is misspelled, write one that the page has: %s", m, shown)
 }
 
 // compared are the plain values that a matcher names.

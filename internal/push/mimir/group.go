@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // Group is a group of rules in a namespace.
@@ -221,7 +222,7 @@ func plain(n *yaml.Node) any {
 // queryMeaning is a query as Prometheus would write it; what it cannot read
 // stays as it is.
 func queryMeaning(expr string) string {
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		return strings.TrimSpace(expr)
 	}

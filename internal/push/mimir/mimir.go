@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/observability-first/scaffold/internal/push"
 )
@@ -35,8 +36,11 @@ type Client struct {
 	prefix    []string
 }
 
-// New checks the address; it asks nothing yet.
+// New checks the options and sends nothing. The error is a [push.OptionError].
 func New(o Options) (*Client, error) {
+	if strings.ContainsFunc(o.Tenant, unicode.IsControl) {
+		return nil, push.OptionError(fmt.Sprintf("tenant %q has a control character; write one line", o.Tenant))
+	}
 	if o.Tenant != "" {
 		o.Header = http.Header{"X-Scope-Orgid": {o.Tenant}}
 	}

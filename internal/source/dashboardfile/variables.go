@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // grafanaVariable is $name, ${name}, ${name:format} or [[name]].
@@ -72,12 +74,11 @@ func Free(query string) bool {
 // ParsePromQL reads a query with the variables of Grafana in it, each taken for a
 // number, or all of them for names.
 func ParsePromQL(query string) (parser.Expr, error) {
-	p := parser.NewParser(parser.Options{})
-	tree, err := p.ParseExpr(PromQL(query))
+	tree, err := promql.Parse(PromQL(query))
 	if err == nil {
 		return tree, nil
 	}
-	if tree, errNames := p.ParseExpr(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
+	if tree, errNames := promql.Parse(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
 		return tree, nil
 	}
 	return nil, err // the parser gives a part of the tree beside an error

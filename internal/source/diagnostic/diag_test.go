@@ -144,11 +144,13 @@ func TestTheNearestWordWinsAndOfTwoTheFirst(t *testing.T) {
 		{"an equal one later", "pag", []string{"page", "pags"}, "page"},
 		{"the word itself later", "page", []string{"pags", "page"}, "page"},
 		{"nothing is known", "page", nil, ""},
+		{"20,000 words are known", "pgae", append(make([]string, 19_999), "page"), "page"},
+		{"more words are known", "pgae", append(make([]string, 20_000), "page"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := diagnostic.Suggest(tt.word, tt.known); got != tt.want {
-				t.Errorf("Suggest(%q, %q) = %q, want %q", tt.word, tt.known, got, tt.want)
+				t.Errorf("Suggest(%q, %.100q) = %q, want %q", tt.word, fmt.Sprint(tt.known), got, tt.want)
 			}
 		})
 	}

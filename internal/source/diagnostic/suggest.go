@@ -1,27 +1,34 @@
 package diagnostic
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
+// maxKnown bounds the words that are compared: a page of metrics may have millions.
+const maxKnown = 20_000
+
 // Suggest returns the known word nearest to the given one, or "" when none is
-// near enough to be what the author meant.
+// near enough to be what the author meant, or more than 20,000 are known.
 //
 // Near enough is at most a third of the word's letters changed, and never more
 // than three: beyond that a suggestion is noise. Upper and lower case are alike.
 // Of words equally near, the first wins.
 func Suggest(word string, known []string) string {
-	length := utf8.RuneCountInString(word)
-	limit := min(3, max(1, length/3))
-	best, bestDistance := "", limit+1
+	if len(known) > maxKnown {
+		return ""
+	}
+	letters := []rune(strings.ToLower(word))
+	limit := min(3, max(1, len(letters)/3))
+	best := ""
 	for _, k := range known {
 		// Lengths too far apart need no table: a key may be a whole file long.
-		if other := utf8.RuneCountInString(k); other-length > limit || length-other > limit {
+		if other := utf8.RuneCountInString(k); other-len(letters) > limit || len(letters)-other > limit {
 			continue
 		}
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < bestDistance {
-			best, bestDistance = k, d
+		if d := distance(letters, []rune(strings.ToLower(k)), limit); d <= limit {
+			best, limit = k, d-1
 		}
 	}
 	return best
@@ -36,28 +43,30 @@ func DidYouMean(word string, known []string) string {
 }
 
 // distance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
+// neighbours that turn x into y (optimal string alignment). It stops counting at
+// more than limit.
+func distance(x, y []rune, limit int) int {
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := 1; i <= len(x); i++ {
+		row[0] = i
 		for j := 1; j <= len(y); j++ {
 			cost := 1
 			if x[i-1] == y[j-1] {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
 			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
+		// A swap reaches back two rows and adds one.
+		if slices.Min(row) > limit && slices.Min(last) >= limit {
+			return limit + 1
+		}
+		before, last, row = last, row, before
 	}
-	return rows[len(x)][len(y)]
+	return last[len(y)]
 }

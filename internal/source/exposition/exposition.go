@@ -131,7 +131,7 @@ func (p page) series(l labels.Labels) {
 	}
 	m, ok := p.metrics[metric]
 	if !ok {
-		m = &templates.Metric{Name: metric, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}}
+		m = &templates.Metric{Name: metric, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}, Values: map[string][]string{}}
 		p.metrics[metric] = m
 	}
 	l.Range(func(label labels.Label) {
@@ -143,10 +143,23 @@ func (p page) series(l labels.Labels) {
 				m.Bounds = append(m.Bounds, bound)
 			}
 		case label.Name == semconv.LabelQuantile && m.Type == "summary":
-		case p.first(metric, label.Name):
-			m.Labels = append(m.Labels, label.Name)
+		default:
+			if p.first(metric, label.Name) {
+				m.Labels = append(m.Labels, label.Name)
+			}
+			addValue(m.Values, label)
 		}
 	})
+}
+
+// maxValues is how many values of a label are kept. A label with more, such as an id,
+// has values that no page shows.
+const maxValues = 100
+
+func addValue(values map[string][]string, label labels.Label) {
+	if had := values[label.Name]; len(had) <= maxValues && !slices.Contains(had, label.Value) {
+		values[label.Name] = append(had, label.Value)
+	}
 }
 
 // first reports whether these words are seen for the first time.
@@ -190,6 +203,12 @@ func (p page) signals() templates.Signals {
 		slices.Sort(m.Labels)
 		slices.Sort(m.Bounds)
 		m.Bounds = slices.Compact(m.Bounds) // of two spellings
+		for label, values := range m.Values {
+			slices.Sort(values)
+			if len(values) > maxValues {
+				delete(m.Values, label)
+			}
+		}
 		s.Metrics = append(s.Metrics, m)
 	}
 	return s
@@ -214,6 +233,7 @@ func Merge(all ...templates.Signals) templates.Signals {
 			}
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
+			old.Values = valuesOfBoth(old, m)
 			metrics[m.Name] = old
 		}
 	}
@@ -222,6 +242,25 @@ func Merge(all ...templates.Signals) templates.Signals {
 		out.Metrics = append(out.Metrics, metrics[name])
 	}
 	return out
+}
+
+// valuesOfBoth leaves out labels that have many values on one of the pages. A declared
+// metric has no values.
+func valuesOfBoth(a, b templates.Metric) map[string][]string {
+	switch {
+	case a.Values == nil:
+		return b.Values
+	case b.Values == nil:
+		return a.Values
+	}
+	both := map[string][]string{}
+	for _, label := range union(a.Labels, b.Labels) {
+		many := func(m templates.Metric) bool { return m.Values[label] == nil && slices.Contains(m.Labels, label) }
+		if !many(a) && !many(b) {
+			both[label] = union(a.Values[label], b.Values[label])
+		}
+	}
+	return both
 }
 
 func union[T cmp.Ordered](a, b []T) []T {

@@ -1,6 +1,7 @@
 package exposition_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestMetricsOfAPage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got.Metrics); diff != "" {
+			if diff := cmp.Diff(tc.want, got.Metrics, withoutValues); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -123,7 +124,40 @@ func TestPagesAreMerged(t *testing.T) {
 		{Name: "only", Type: "gauge", Labels: []string{}},
 		{Name: "w", Type: "histogram", Labels: []string{}, Bounds: []float64{1, 2}},
 	}}
-	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty(), withoutValues); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// withoutValues compares what TestValuesOfLabels leaves out.
+var withoutValues = cmpopts.IgnoreFields(templates.Metric{}, "Values")
+
+func TestValuesOfLabels(t *testing.T) {
+	t.Parallel()
+	one := `a_total{result="ok",id="1",only="x"} 1` + "\n" + `a_total{result="failed",id="2"} 1` + "\n"
+	other := `a_total{result="late"} 1` + "\n"
+	for i := range 101 {
+		other += fmt.Sprintf("a_total{id=\"%d\"} 1\n", i)
+	}
+	var pages []templates.Signals
+	for _, src := range []string{one, other} {
+		page, err := exposition.Parse("page", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page)
+	}
+	declared := templates.Signals{Metrics: []templates.Metric{{Name: "a_total", Labels: []string{"result"}}}}
+	for name, test := range map[string]struct {
+		of   []templates.Signals
+		want map[string][]string
+	}{
+		"a page":                               {pages[:1], map[string][]string{"result": {"failed", "ok"}, "id": {"1", "2"}, "only": {"x"}}},
+		"a label with many values is left out": {pages, map[string][]string{"result": {"failed", "late", "ok"}, "only": {"x"}}},
+		"a declaration has no values":          {append([]templates.Signals{declared}, pages[1]), map[string][]string{"result": {"late"}}},
+	} {
+		if diff := cmp.Diff(test.want, exposition.Merge(test.of...).Metrics[0].Values, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
@@ -192,7 +193,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 		doc.Problemf(path, "the rule has no expr; write what it is to evaluate")
 		return r, true
 	}
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(s.Expr)
+	tree, err := promql.Parse(s.Expr)
 	if err != nil {
 		problem(doc, path+".expr", err)
 		return r, true
@@ -227,6 +228,9 @@ func problem(doc *yamldoc.Document, path string, err error) {
 // Explain says what is wrong with a query, and at which byte.
 func Explain(err error) (message string, offset int) {
 	message = err.Error()
+	if _, tooLarge := errors.AsType[promql.LimitError](err); tooLarge {
+		return message, 0
+	}
 	first := (*parser.ParseErr)(nil)
 	if list := (parser.ParseErrors)(nil); errors.As(err, &list) && len(list) > 0 {
 		first = &list[0]

@@ -1,0 +1,58 @@
+// Package promql parses PromQL of files that users name.
+//
+// The parser of Prometheus takes time that grows with the square of the nesting
+// and of the number of operators, so a query is measured before it is parsed.
+package promql
+
+import (
+	"fmt"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Bounds of a query. The longest of the public rules and dashboards that the
+// project checks has 2,600 bytes.
+const (
+	maxLength  = 16 << 10 // bytes
+	maxNesting = 100      // open brackets and signs in a row
+)
+
+// LimitError is a query that is too long or too deep to be parsed.
+type LimitError string
+
+func (e LimitError) Error() string { return string(e) }
+
+// Parse parses an expression. The error is a [LimitError] or that of the parser.
+func Parse(query string) (parser.Expr, error) {
+	if err := bounded(query); err != nil {
+		return nil, err
+	}
+	return parser.NewParser(parser.Options{}).ParseExpr(query)
+}
+
+func bounded(query string) error {
+	if len(query) > maxLength {
+		return LimitError(fmt.Sprintf("query has %d bytes; split it into recording rules of at most %d bytes", len(query), maxLength))
+	}
+	open, signs := 0, 0
+	lexer := parser.Lex(query)
+	for item := (parser.Item{}); ; {
+		lexer.NextItem(&item)
+		switch item.Typ {
+		case parser.EOF, parser.ERROR:
+			return nil
+		case parser.LEFT_PAREN:
+			open++
+		case parser.RIGHT_PAREN:
+			open--
+		}
+		if item.Typ == parser.ADD || item.Typ == parser.SUB {
+			signs++
+		} else {
+			signs = 0
+		}
+		if open+signs > maxNesting {
+			return LimitError(fmt.Sprintf("query nests more than %d levels deep; split it into recording rules", maxNesting))
+		}
+	}
+}
