@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -18,11 +19,11 @@ type Check interface {
 	// Name is a word for the kind, as in drift. It is public.
 	Name() string
 	// Run returns what it found. An error means that it had no way to look.
-	Run(context.Context, Target) ([]lint.Finding, error)
+	Run(context.Context, project.Target) ([]lint.Finding, error)
 }
 
 func newCheckCommand(g *globals) *cobra.Command {
-	var o serviceFlags
+	var o project.Options
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
@@ -37,7 +38,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.dir = args[0]
+				o.Dir = args[0]
 			}
 			if all {
 				return runCheckAll(cmd.Context(), g, o)
@@ -46,7 +47,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		},
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
-	o.addFlags(cmd)
+	addServiceFlags(cmd, &o)
 	cmd.Flags().BoolVar(&all, "all", false, "check every service of the repository, and that none has a name of another")
 	return cmd
 }
@@ -60,7 +61,7 @@ type checked struct {
 	Findings  []lint.Finding `json:"findings"`
 }
 
-func runCheck(ctx context.Context, g *globals, o serviceFlags) error {
+func runCheck(ctx context.Context, g *globals, o project.Options) error {
 	report, err := g.check(ctx, o)
 	if err != nil {
 		return err
@@ -84,8 +85,8 @@ func inDirectory(r checked) []lint.Finding {
 }
 
 // check runs every check on one service.
-func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, err error) {
-	t, w, err := g.open(o)
+func (g *globals) check(ctx context.Context, o project.Options) (report checked, err error) {
+	t, w, err := g.Open(o)
 	if err != nil {
 		return checked{}, err
 	}
@@ -135,7 +136,7 @@ type drift struct{}
 
 func (drift) Name() string { return "drift" }
 
-func (drift) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	var found []lint.Finding
 	for _, p := range t.CodeChanges {
 		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
@@ -150,7 +151,7 @@ func (drift) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		return found, nil
 	}
 	for _, d := range t.AtRoot.Plan.Drift() {
-		found = append(found, lint.Finding{File: t.fromService(d.Path), Message: d.Reason + "; run scaffold generate"})
+		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; run scaffold generate"})
 	}
 	return found, nil
 }

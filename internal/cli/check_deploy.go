@@ -17,7 +17,9 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/project/kustomization"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -29,7 +31,7 @@ func (deployCheck) Name() string { return "deploy" }
 
 const overlaysDir = "deploy/overlays"
 
-func (deployCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (deployCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	if !t.Service.Deploy.RunsOn(spec.PlatformKubernetes) {
 		return nil, nil
 	}
@@ -46,14 +48,14 @@ func (deployCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 			continue
 		}
 		dir := path.Join(overlaysDir, e.Name())
-		if src, err := readOptional(t.Dir, path.Join(dir, kustomization.FileName)); err != nil || src == nil {
+		if src, err := userfile.ReadOptional(filepath.Join(t.Dir, path.Join(dir, kustomization.FileName)), userfile.LargeLimit); err != nil || src == nil {
 			continue // no overlay; what cannot be read kustomize itself will name
 		}
 		changes, err := kustomization.Changes(os.DirFS(filepath.Join(t.Dir, filepath.FromSlash(dir))))
 		if err != nil {
 			found = append(found, lint.Finding{File: dir, Message: err.Error()})
 		}
-		config, err := readOptional(t.Dir, path.Join(dir, configFile))
+		config, err := userfile.ReadOptional(filepath.Join(t.Dir, path.Join(dir, configFile)), userfile.LargeLimit)
 		if err != nil {
 			return nil, err
 		}

@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/observability-first/scaffold/internal/project"
 )
 
-func deployFindings(tb testing.TB, t Target) string {
+func deployFindings(tb testing.TB, t project.Target) string {
 	tb.Helper()
 	found, err := deployCheck{}.Run(tb.Context(), t)
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
-
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
@@ -32,8 +31,8 @@ var goPins = regexp.MustCompile(`(?m)(?:\bgolang:|^\s*go-version:\s*['"]?)(\d+\.
 // goPinned are the files that may hold a version of Go beside go.mod.
 var goPinned = []string{"Dockerfile", ".gitlab-ci.yml", "Jenkinsfile", ".github/workflows/*.yml", ".github/workflows/*.yaml"}
 
-func (goVersionCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	mod, err := readModule(t.Dir)
+func (goVersionCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	mod, err := project.ReadModule(t.Dir)
 	if err != nil || mod == nil || mod.Go == nil {
 		return nil, err
 	}
@@ -48,7 +47,7 @@ func (goVersionCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			src, err := readOptional(t.Dir, file)
+			src, err := userfile.ReadOptional(filepath.Join(t.Dir, file), userfile.LargeLimit)
 			if err != nil {
 				return nil, err
 			}
@@ -87,8 +86,8 @@ type replaceCheck struct{}
 
 func (replaceCheck) Name() string { return "replace" }
 
-func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	mod, err := readModule(t.Dir)
+func (replaceCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	mod, err := project.ReadModule(t.Dir)
 	if err != nil || mod == nil {
 		return nil, err
 	}
@@ -116,7 +115,7 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 			})
 			continue
 		}
-		if outside(top, target) {
+		if project.Outside(top, target) {
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
 				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
@@ -124,11 +123,6 @@ func (replaceCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 		}
 	}
 	return findings, nil
-}
-
-func outside(dir, target string) bool {
-	rel, err := filepath.Rel(dir, target)
-	return err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // variablesCheck wants every variable that the service's own files set to be
@@ -144,7 +138,7 @@ var setVariable = map[string]*regexp.Regexp{
 	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
 }
 
-func (variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	if t.Ask == nil {
 		return nil, nil
 	}
@@ -160,7 +154,7 @@ func (variablesCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error)
 	}
 	var findings []lint.Finding
 	for _, file := range []string{"Dockerfile", "Makefile"} {
-		src, err := readOptional(t.Dir, file)
+		src, err := userfile.ReadOptional(filepath.Join(t.Dir, file), userfile.LargeLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -184,23 +178,6 @@ func ofTools(name string) bool {
 	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "ARCH", "IMAGE", "PUSH", "SOURCE_DATE_EPOCH", "CI"}, name)
 }
 
-func readModule(dir string) (*modfile.File, error) {
-	src, err := readOptional(dir, "go.mod")
-	if err != nil || src == nil {
-		return nil, err
-	}
-	return parseModule("go.mod", src)
-}
-
-// readOptional returns nil for a file that is not there.
-func readOptional(dir, name string) ([]byte, error) {
-	src, err := userfile.Read(filepath.Join(dir, name), userfile.LargeLimit)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return src, err
-}
-
 func lineOf(src []byte, offset int) int {
 	return strings.Count(string(src[:offset]), "\n") + 1
 }
@@ -211,7 +188,7 @@ type rulesCheck struct{}
 
 func (rulesCheck) Name() string { return "rules" }
 
-func (rulesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (rulesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	rules, err := slo.Compile(t.Service.SLO())
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -38,17 +39,17 @@ func services() map[string]string {
 }
 
 // serviceOf renders a service into a folder of its own.
-func serviceOf(tb testing.TB, src string) Target {
+func serviceOf(tb testing.TB, src string) project.Target {
 	tb.Helper()
 	service, err := spec.Parse(spec.FileName, []byte(src))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tree, err := templates.Render(service, templates.RenderOptions{Generator: "v0.5.0", RuntimeImport: runtimeImport(), RuntimeVersion: "v0.5.0"})
+	tree, err := templates.Render(service, templates.RenderOptions{Generator: "v0.5.0", RuntimeImport: project.RuntimeImport(), RuntimeVersion: "v0.5.0"})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	t := Target{Dir: tb.TempDir(), Service: service}
+	t := project.Target{Dir: tb.TempDir(), Service: service}
 	put(tb, t, spec.FileName, src)
 	for _, f := range tree {
 		if strings.HasPrefix(f.Path, "observability/") || strings.HasPrefix(f.Path, "deploy/") {
@@ -58,7 +59,7 @@ func serviceOf(tb testing.TB, src string) Target {
 	return t
 }
 
-func put(tb testing.TB, t Target, path, text string) {
+func put(tb testing.TB, t project.Target, path, text string) {
 	tb.Helper()
 	path = filepath.Join(t.Dir, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -69,7 +70,7 @@ func put(tb testing.TB, t Target, path, text string) {
 	}
 }
 
-func findings(tb testing.TB, t Target) string {
+func findings(tb testing.TB, t project.Target) string {
 	tb.Helper()
 	var b strings.Builder
 	for _, check := range []Check{namesCheck{}, lintCheck{}} {

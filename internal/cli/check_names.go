@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
@@ -25,10 +26,10 @@ type namesCheck struct{}
 
 func (namesCheck) Name() string { return "names" }
 
-func (namesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (namesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	o, err := observe(t)
 	if err != nil {
-		return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
+		return []lint.Finding{{File: project.TelemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
 	if o.signals == nil {
 		return nil, nil // the check for drift reports it
@@ -42,7 +43,7 @@ type lintCheck struct{}
 
 func (lintCheck) Name() string { return "lint" }
 
-func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (lintCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	o, err := observe(t)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names reports it
@@ -56,7 +57,7 @@ func (lintCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
 
 // observe reads the rules and boards of a service, its own and the user's. The
 // error is about the declared signals.
-func observe(t Target) (observed, error) {
+func observe(t project.Target) (observed, error) {
 	links := t.Service.SLO().Links
 	o := observed{
 		target: targetLabels(t.Service),
@@ -78,14 +79,14 @@ func observe(t Target) (observed, error) {
 	read("observability", []string{lint.FileName}, o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
 	slices.SortStableFunc(o.boards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
-	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(telemetryPath)), userfile.LargeLimit)
+	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
 	}
 	if err != nil {
 		return o, err
 	}
-	signals, err := templates.ParseSignals(telemetryPath, src)
+	signals, err := templates.ParseSignals(project.TelemetryPath, src)
 	o.signals = &signals
 	return o, err
 }

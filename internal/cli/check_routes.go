@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
@@ -22,12 +24,12 @@ type routesCheck struct{}
 
 func (routesCheck) Name() string { return "routes" }
 
-func (routesCheck) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	declared, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+func (routesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	declared, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || declared == nil {
 		return nil, err // the check for drift tells of it
 	}
-	signals, err := templates.ParseSignals(telemetryPath, declared)
+	signals, err := templates.ParseSignals(project.TelemetryPath, declared)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names tells of it
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -21,23 +23,23 @@ type signalsCheck struct{}
 
 func (signalsCheck) Name() string { return "signals" }
 
-func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
+func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	if t.Ask == nil {
 		return nil, nil
 	}
-	was, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+	was, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || was == nil {
 		return nil, err // the check for drift reports a missing file
 	}
-	now, err := t.Ask(ctx, telemetryVerb)
+	now, err := t.Ask(ctx, project.TelemetryVerb)
 	if err != nil {
 		return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
 	}
-	before, errBefore := templates.ParseSignals(telemetryPath, was)
+	before, errBefore := templates.ParseSignals(project.TelemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
 	for _, err := range []error{errBefore, errAfter} {
 		if err != nil {
-			return []lint.Finding{{File: telemetryPath, Message: err.Error()}}, nil //nolint:nilerr // the error is the finding
+			return []lint.Finding{{File: project.TelemetryPath, Message: err.Error()}}, nil //nolint:nilerr // the error is the finding
 		}
 	}
 	var findings []lint.Finding
@@ -46,9 +48,9 @@ func (signalsCheck) Run(ctx context.Context, t Target) ([]lint.Finding, error) {
 			Message: fmt.Sprintf("the service has the name %q, and %s has %q; its signals would be on no dashboard: set Name in runtime.Info", after.Service, spec.FileName, t.Service.Name)})
 	}
 	for _, change := range append(changedRoutes(before, after), changedMetrics(before, after)...) {
-		findings = append(findings, lint.Finding{File: telemetryPath, Message: change + "; run scaffold generate"})
+		findings = append(findings, lint.Finding{File: project.TelemetryPath, Message: change + "; run scaffold generate"})
 	}
-	document, err := readOptional(t.Dir, filepath.FromSlash(documentPath))
+	document, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(documentPath)), userfile.LargeLimit)
 	if err != nil || document == nil {
 		return findings, err
 	}

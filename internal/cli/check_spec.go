@@ -10,6 +10,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
@@ -50,7 +51,7 @@ func (d specDocument) at(path string) lint.Finding {
 
 // inSpec finds names in the spec that the declared signals do not have. Rules and
 // dashboards are generated from them, and would name them many times.
-func inSpec(t Target, signals templates.Signals) ([]lint.Finding, error) {
+func inSpec(t project.Target, signals templates.Signals) ([]lint.Finding, error) {
 	doc, err := readSpec(t.Dir)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
 
 // withoutCaused leaves out findings in generated files that are as generated, when the
 // spec has faults: these files have no others.
-func withoutCaused(found []lint.Finding, t Target, inSpec []lint.Finding) []lint.Finding {
+func withoutCaused(found []lint.Finding, t project.Target, inSpec []lint.Finding) []lint.Finding {
 	if !slices.ContainsFunc(inSpec, func(f lint.Finding) bool { return !f.Warning }) {
 		return found
 	}
@@ -130,12 +131,12 @@ func withoutCaused(found []lint.Finding, t Target, inSpec []lint.Finding) []lint
 
 // specFindings are the findings in the spec that need no more than the declared
 // signals, as far as these are known.
-func specFindings(ctx context.Context, t Target) ([]lint.Finding, error) {
-	src, err := readOptional(t.Dir, filepath.FromSlash(telemetryPath))
+func specFindings(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+	src, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || src == nil {
 		return nil, err
 	}
-	signals, err := templates.ParseSignals(telemetryPath, src)
+	signals, err := templates.ParseSignals(project.TelemetryPath, src)
 	if err != nil {
 		return nil, nil //nolint:nilerr // check reports it
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
@@ -81,10 +82,10 @@ func unknownVariable(name string, known []string) string {
 // rejected finds values that the service rejects. The service itself reads them: its config
 // command runs with the variables of the overlay and none of those in known that the
 // environment has.
-func (o overlayConfig) rejected(ctx context.Context, t Target, program string, known []string) []lint.Finding {
+func (o overlayConfig) rejected(ctx context.Context, t project.Target, program string, known []string) []lint.Finding {
 	cmd := exec.CommandContext(ctx, program, "config")
 	var stderr bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stderr, cmd.WaitDelay = t.Dir, environmentWithout(known), &stderr, stopsWithin
+	cmd.Dir, cmd.Env, cmd.Stderr, cmd.WaitDelay = t.Dir, environmentWithout(known), &stderr, project.StopsWithin
 	for _, v := range o.set {
 		cmd.Env = append(cmd.Env, v.name+"="+v.value)
 	}
@@ -125,7 +126,7 @@ func environmentWithout(names []string) []string {
 
 // checkOverlays finds variables of overlays that the service does not read, and values that
 // it rejects.
-func checkOverlays(ctx context.Context, t Target, known []string) ([]lint.Finding, error) {
+func checkOverlays(ctx context.Context, t project.Target, known []string) ([]lint.Finding, error) {
 	all, err := overlayConfigs(t.Dir)
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -134,7 +135,7 @@ func checkOverlays(ctx context.Context, t Target, known []string) ([]lint.Findin
 	for _, o := range all {
 		found = append(found, o.unknown(known)...)
 	}
-	err = withProgram(ctx, t.Dir, t.Service.Binary(), func(program string) {
+	err = project.WithProgram(ctx, t.Dir, t.Service.Binary(), func(program string) {
 		for _, o := range all {
 			found = append(found, o.rejected(ctx, t, program, known)...)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/push"
 )
 
@@ -40,7 +41,7 @@ func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (p
 // the service that the user stands in.
 func deliverable(paths []string, folder, ending, none string) ([]string, error) {
 	if len(paths) == 0 {
-		dir, err := findService("")
+		dir, err := project.Find("")
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -42,7 +43,7 @@ func testFactory() cli.Factory {
 	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/push/grafana's tests tell how long
 	f.Build.Checkout, f.Build.Revision, f.Build.Modified = os.Getenv("TEST_CHECKOUT"), "0123abc", true
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
-		f.Build = cli.Build{Version: v, Released: true, Go: f.Build.Go}
+		f.Build = project.Build{Version: v, Released: true, Go: f.Build.Go}
 	}
 	return f
 }

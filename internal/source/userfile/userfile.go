@@ -38,6 +38,15 @@ func Read(name string, limit int64) ([]byte, error) {
 		func() (io.ReadCloser, error) { return os.Open(name) })
 }
 
+// ReadOptional is Read, and returns nil for a file that does not exist.
+func ReadOptional(name string, limit int64) ([]byte, error) {
+	src, err := Read(name, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return src, err
+}
+
 // ReadFS is Read for a file of a file system, such as that of an [os.Root].
 func ReadFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return read(name, limit,

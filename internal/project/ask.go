@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"bytes"
@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // Printed is what one command of a service printed, or why it printed nothing.
@@ -23,7 +21,7 @@ type Printed struct {
 }
 
 // serviceVerbs are the commands of a service that scaffold runs.
-func serviceVerbs() []string { return []string{telemetryVerb, "config"} }
+func serviceVerbs() []string { return []string{TelemetryVerb, "config"} }
 
 // asking returns a function that gives what a command of the service in dir
 // prints. All of them run at its first call, so that the service is built once.
@@ -44,7 +42,7 @@ func asking(run func(ctx context.Context, dir, binary string, verbs []string) (m
 // printed. The error is for a service that does not build.
 func AskService(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error) {
 	printed := map[string]Printed{}
-	err := withProgram(ctx, dir, binary, func(program string) {
+	err := WithProgram(ctx, dir, binary, func(program string) {
 		for _, verb := range verbs {
 			printed[verb] = runVerb(ctx, program, binary, verb)
 		}
@@ -52,14 +50,14 @@ func AskService(ctx context.Context, dir, binary string, verbs []string) (map[st
 	return printed, err
 }
 
-// withProgram builds the service in dir and hands over the path of its program, which is
+// WithProgram builds the service in dir and hands over the path of its program, which is
 // removed at the end.
 //
 // go run keeps the linked program in its cache, which go build does not: linking
 // takes more time than everything else. Instead of the service it starts scaffold,
 // which copies it.
-func withProgram(ctx context.Context, dir, binary string, use func(program string)) (err error) {
-	if err := readableModule(dir); err != nil {
+func WithProgram(ctx context.Context, dir, binary string, use func(program string)) (err error) {
+	if err := CheckModule(dir); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -72,7 +70,7 @@ func withProgram(ctx context.Context, dir, binary string, use func(program strin
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	program := filepath.Join(temp, "service.exe") // Windows wants the extension, others do not mind
-	start, err := quoteFields([]string{self, copyProgramCommand, program})
+	start, err := quoteFields([]string{self, CopyProgramCommand, program})
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func withProgram(ctx context.Context, dir, binary string, use func(program strin
 	cmd := exec.CommandContext(ctx, "go", "run", "-exec", start, pkg)
 	cmd.Dir = dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its temporary files
-	cmd.WaitDelay = stopsWithin
+	cmd.WaitDelay = StopsWithin
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go run %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
@@ -88,13 +86,13 @@ func withProgram(ctx context.Context, dir, binary string, use func(program strin
 	return ctx.Err()
 }
 
-// stopsWithin is how long an interrupted program gets to end.
-const stopsWithin = 5 * time.Second
+// StopsWithin is how long an interrupted program gets to end.
+const StopsWithin = 5 * time.Second
 
 func runVerb(ctx context.Context, program, binary, verb string) Printed {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, verb)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, stopsWithin
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, StopsWithin
 	if err := cmd.Run(); err != nil {
 		return Printed{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
 	}
@@ -117,22 +115,12 @@ func quoteFields(words []string) (string, error) {
 	return strings.Join(quoted, " "), nil
 }
 
-// copyProgramCommand is what [withProgram] lets the go tool start.
-const copyProgramCommand = "copy"
+// CopyProgramCommand is the command of scaffold, with the arguments TO and PROGRAM, that
+// [WithProgram] lets the go tool start. It calls [CopyProgram].
+const CopyProgramCommand = "copy"
 
-func newCopyProgramCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    copyProgramCommand + " TO PROGRAM",
-		Short:  "Copy the program of a service",
-		Hidden: true,
-		Args:   cobra.ExactArgs(2),
-		// The environment may have values for flags of the command that runs go run.
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
-		RunE:              func(_ *cobra.Command, args []string) error { return copyProgram(args[1], args[0]) },
-	}
-}
-
-func copyProgram(from, to string) (err error) {
+// CopyProgram copies a program to a file that does not exist.
+func CopyProgram(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err

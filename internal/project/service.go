@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"context"
@@ -36,16 +36,16 @@ type Target struct {
 	Ask func(ctx context.Context, verb string) ([]byte, error)
 }
 
-// serviceFlags are the flags of commands that work on an existing service.
-type serviceFlags struct {
-	dir      string
-	defaults string
-	runtime  string
+// Options are the flags of commands that work on an existing service.
+type Options struct {
+	Dir      string // empty for the one around the working directory
+	Defaults string // file of defaults; empty for those that the service was generated with
+	Runtime  string // directory of the runtime; empty to find one
 }
 
-// findService returns the folder of the service: the one that is named, or else
+// Find returns the folder of the service: the one that is named, or else
 // the nearest one upward from the working directory.
-func findService(named string) (string, error) {
+func Find(named string) (string, error) {
 	if named != "" {
 		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
 			return "", fmt.Errorf("no %[2]s in %[1]s; pass the directory of a service", named, spec.FileName)
@@ -68,10 +68,10 @@ func findService(named string) (string, error) {
 	}
 }
 
-// loadSpec reads the spec of the service in dir over its defaults: those of the
+// LoadSpec reads the spec of the service in dir over its defaults: those of the
 // file that is named, or else those that it was generated with.
-func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
-	defaults, err := serviceDefaults(dir, defaultsFile)
+func LoadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
+	defaults, err := ServiceDefaults(dir, defaultsFile)
 	if err != nil {
 		return spec.Service{}, spec.Defaults{}, nil, err
 	}
@@ -84,20 +84,21 @@ func loadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, er
 	return s, defaults, src, err
 }
 
-// serviceDefaults reads the defaults of the file that is named, or else those
+// ServiceDefaults reads the defaults of the file that is named, or else those
 // that the service in dir was generated with, if any.
-func serviceDefaults(dir, named string) (spec.Defaults, error) {
+func ServiceDefaults(dir, named string) (spec.Defaults, error) {
 	if named != "" {
-		return loadDefaults(named)
+		return LoadDefaults(named)
 	}
-	defaults, err := loadDefaults(filepath.Join(dir, filepath.FromSlash(defaultsPath)))
+	defaults, err := LoadDefaults(filepath.Join(dir, filepath.FromSlash(defaultsPath)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return spec.Defaults{}, nil
 	}
 	return defaults, err
 }
 
-func loadDefaults(name string) (spec.Defaults, error) {
+// LoadDefaults reads a file of defaults; no name gives none.
+func LoadDefaults(name string) (spec.Defaults, error) {
 	if name == "" {
 		return spec.Defaults{}, nil
 	}
@@ -108,15 +109,15 @@ func loadDefaults(name string) (spec.Defaults, error) {
 	return spec.ParseDefaults(filepath.ToSlash(name), src)
 }
 
-// open loads the service that the flags name and plans its generation. The
+// Open loads the service that the flags name and plans its generation. The
 // caller closes the workspace.
-func (g *globals) open(flags serviceFlags) (Target, *workspace.Workspace, error) {
-	dir, err := findService(flags.dir)
+func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
+	dir, err := Find(flags.Dir)
 	if err != nil {
 		return Target{}, nil, err
 	}
 	// State first: a newer one explains a spec that makes no sense here.
-	w, err := g.openWorkspace(dir)
+	w, err := g.OpenWorkspace(dir)
 	if err != nil {
 		return Target{}, nil, err
 	}
@@ -127,8 +128,8 @@ func (g *globals) open(flags serviceFlags) (Target, *workspace.Workspace, error)
 	return t, w, nil
 }
 
-func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags) (Target, error) {
-	s, defaults, src, err := loadSpec(dir, flags.defaults)
+func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Target, error) {
+	s, defaults, src, err := LoadSpec(dir, flags.Defaults)
 	if err != nil {
 		return Target{}, err
 	}
@@ -142,7 +143,7 @@ func (g *globals) target(w *workspace.Workspace, dir string, flags serviceFlags)
 	if g.Ask != nil {
 		t.Ask = asking(g.Ask, dir, s.Binary())
 	}
-	t, err = g.plan(w, t, defaults, src, flags.runtime)
+	t, err = g.Plan(w, t, defaults, src, flags.Runtime)
 	if err != nil {
 		return Target{}, err
 	}
@@ -162,21 +163,21 @@ func wroteBefore(dir string, s spec.Service) bool {
 }
 
 // stateExists wants the record of what scaffold wrote, and the defaults that it names.
-func stateExists(w *workspace.Workspace, dir string, flags serviceFlags) error {
+func stateExists(w *workspace.Workspace, dir string, flags Options) error {
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
-	restore := "restore it from version control: git checkout HEAD -- " + quote(state)
+	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
 	if !w.HasRecord() {
 		return fmt.Errorf("%s/manifest.json is missing: without it scaffold cannot tell your edits from its own files; %s", state, restore)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.defaults == "" {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {
 		return fmt.Errorf("%s is missing: the service was generated with the defaults in it; %s, or name the file with --defaults", filepath.ToSlash(file), restore)
 	}
 	return nil
 }
 
-// plan renders the service and compares it with the disk.
-func (g *globals) plan(w *workspace.Workspace, t Target, defaults spec.Defaults, src []byte, runtimeFlag string) (Target, error) {
+// Plan renders the service and compares it with the disk.
+func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults, src []byte, runtimeFlag string) (Target, error) {
 	options, err := g.renderOptions(t.Dir, runtimeFlag)
 	if err != nil {
 		return Target{}, err

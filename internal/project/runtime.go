@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"cmp"
@@ -20,25 +20,25 @@ import (
 // the one that the flag names, the one that the service's go.mod names already,
 // the one found upward from the working directory, or that of the checkout that
 // scaffold was built in.
-func (f Factory) renderOptions(dir, flag string) (templates.RenderOptions, error) {
-	o := templates.RenderOptions{Generator: f.Build.Version, RuntimeImport: runtimeImport()}
-	if f.Build.Released && flag == "" {
-		o.RuntimeVersion, o.RuntimeSum = cmp.Or(f.Build.RuntimeVersion, f.Build.Version), f.Build.RuntimeSum
+func (g Generator) renderOptions(dir, flag string) (templates.RenderOptions, error) {
+	o := templates.RenderOptions{Generator: g.Build.Version, RuntimeImport: RuntimeImport()}
+	if g.Build.Released && flag == "" {
+		o.RuntimeVersion, o.RuntimeSum = cmp.Or(g.Build.RuntimeVersion, g.Build.Version), g.Build.RuntimeSum
 		return o, nil
 	}
 	var err error
-	o.RuntimeReplace, err = f.runtimeFolder(dir, flag)
+	o.RuntimeReplace, err = g.runtimeFolder(dir, flag)
 	return o, err
 }
 
-func (f Factory) runtimeFolder(dir, flag string) (string, error) {
+func (g Generator) runtimeFolder(dir, flag string) (string, error) {
 	if flag != "" {
 		for _, candidate := range []string{flag, filepath.Join(flag, "runtime")} {
 			if holdsRuntime(candidate) {
 				return relative(dir, candidate)
 			}
 		}
-		return "", fmt.Errorf("--runtime: %s is neither a checkout of scaffold nor the directory of module %s", flag, runtimeImport())
+		return "", fmt.Errorf("--runtime: %s is neither a checkout of scaffold nor the directory of module %s", flag, RuntimeImport())
 	}
 	replaced, err := replacedRuntime(dir)
 	if err != nil || replaced != "" {
@@ -55,33 +55,33 @@ func (f Factory) runtimeFolder(dir, flag string) (string, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return f.builtRuntime(dir)
+			return g.builtRuntime(dir)
 		}
 		at = filepath.Dir(at)
 	}
 }
 
 // builtRuntime is the runtime of the checkout that scaffold was built in.
-func (f Factory) builtRuntime(dir string) (string, error) {
+func (g Generator) builtRuntime(dir string) (string, error) {
 	const advice = "set --runtime to the directory runtime of a checkout"
-	if f.Build.Checkout == "" {
+	if g.Build.Checkout == "" {
 		return "", errors.New("this scaffold is not a release, and was built without the path of its checkout (-trimpath): " + advice + ", or run make install in a checkout")
 	}
-	runtime := filepath.Join(f.Build.Checkout, "runtime")
+	runtime := filepath.Join(g.Build.Checkout, "runtime")
 	if holdsRuntime(runtime) {
 		return relative(dir, runtime)
 	}
 	problem := "no longer exists"
-	if _, err := os.Stat(f.Build.Checkout); err == nil {
+	if _, err := os.Stat(g.Build.Checkout); err == nil {
 		problem = "is no longer a checkout of scaffold"
 	}
-	return "", fmt.Errorf("this scaffold was built in %s, which %s: %s, or run make install in a checkout again", f.Build.Checkout, problem, advice)
+	return "", fmt.Errorf("this scaffold was built in %s, which %s: %s, or run make install in a checkout again", g.Build.Checkout, problem, advice)
 }
 
 // checkoutOf is the checkout that holds the source file, as the compiler recorded
 // its path; empty when it recorded none.
 func checkoutOf(source string) string {
-	const below = "/internal/cli/" // this package, below the root of the module
+	const below = "/internal/project/" // this package, below the root of the module
 	root, _, found := strings.Cut(filepath.ToSlash(source), below)
 	if root = filepath.FromSlash(root); !found || !filepath.IsAbs(root) {
 		return ""
@@ -92,7 +92,7 @@ func checkoutOf(source string) string {
 // holdsRuntime says whether the folder is that of the runtime module.
 func holdsRuntime(dir string) bool {
 	data, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
-	return err == nil && modfile.ModulePath(data) == runtimeImport()
+	return err == nil && modfile.ModulePath(data) == RuntimeImport()
 }
 
 // replacedRuntime is the folder that the service's own go.mod replaces the
@@ -111,7 +111,7 @@ func replacedRuntime(dir string) (string, error) {
 		return "", err
 	}
 	for _, r := range file.Replace {
-		if r.Old.Path == runtimeImport() && r.New.Version == "" {
+		if r.Old.Path == RuntimeImport() && r.New.Version == "" {
 			return r.New.Path, nil
 		}
 	}
@@ -127,14 +127,14 @@ func parseModule(name string, src []byte) (*modfile.File, error) {
 	return modfile.Parse(name, src, nil)
 }
 
-// readableModule says what is wrong with the go.mod of the program in dir, which
+// CheckModule says what is wrong with the go.mod of the program in dir, which
 // the go tool would quote.
-func readableModule(dir string) error {
-	module, err := moduleFolder(dir)
+func CheckModule(dir string) error {
+	module, err := ModuleFolder(dir)
 	if err != nil {
 		return nil //nolint:nilerr // the go tool says so
 	}
-	_, err = readModule(module)
+	_, err = ReadModule(module)
 	return err
 }
 

@@ -1,7 +1,8 @@
-package cli
+package project
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -9,13 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/mod/modfile"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// moduleFor proposes the module path of a service in dir: where the repository
+// ModuleFor proposes the module path of a service in dir: where the repository
 // that dir lies in was cloned from, and the way from its root to dir. The empty
 // string means that there is no such place.
-func moduleFor(ctx context.Context, dir string) string {
+func ModuleFor(ctx context.Context, dir string) string {
 	at := existing(dir)
 	remote, err := git(ctx, at, "config", "--get", "remote.origin.url")
 	if err != nil {
@@ -93,4 +97,30 @@ func resolved(dir string) string {
 		return absolute
 	}
 	return filepath.Join(place, rest)
+}
+
+// ModuleFolder is the nearest folder upward from dir with a go.mod: a service may
+// be part of a larger module.
+func ModuleFolder(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no go.mod in %s or above; run this in the module of the binary", dir)
+		}
+	}
+}
+
+// ReadModule reads the go.mod in dir; nil when there is none.
+func ReadModule(dir string) (*modfile.File, error) {
+	src, err := userfile.ReadOptional(filepath.Join(dir, "go.mod"), userfile.LargeLimit)
+	if err != nil || src == nil {
+		return nil, err
+	}
+	return parseModule("go.mod", src)
 }

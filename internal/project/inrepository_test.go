@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"os"
@@ -16,19 +16,17 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	dir := filepath.Join(root, "services", "orders")
-	f := System(templates.Render)
-	f.Build = Build{Version: "v0.5.0", Released: true}
-	g := &globals{Factory: f}
+	g := Generator{Build: Build{Version: "v0.5.0", Released: true}, Render: templates.Render, RenderRepository: templates.RenderRepository}
 	s, err := spec.New(spec.Choices{Name: "orders", Folder: "services/orders"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := g.openWorkspace(dir)
+	w, err := g.OpenWorkspace(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	target, err := g.plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
+	target, err := g.Plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +37,7 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	if err := os.WriteFile(workflow, []byte("meanwhile\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err = g.apply(t.Context(), w, target)
+	err = g.Apply(t.Context(), w, target)
 	want := "created the service in " + dir + ", but not the files at the root of the repository: " +
 		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error and run scaffold generate there"
 	if err == nil || err.Error() != want {
@@ -80,7 +78,7 @@ func TestTheRootAboveAFolder(t *testing.T) {
 	for folder, want := range map[string]string{
 		"services/orders": filepath.Dir(filepath.Dir(dir)), "orders": filepath.Dir(dir), "apps/orders": "", "rders": "",
 	} {
-		got, err := rootAbove(dir, folder)
+		got, err := RootAbove(dir, folder)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v; want %q", folder, got, err, want)
 		}

@@ -1,4 +1,4 @@
-package cli
+package project
 
 import (
 	"errors"
@@ -41,7 +41,7 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	if command := path.Join("cmd", s.Binary()); without(command+"/main.go", command+"/defaults.gen.go") {
 		doc.Problemf("service", "there is no %s, and scaffold generate does not rename your code; write the name that the service had, or first rename its directory below cmd, remove defaults.gen.go from it, and set Name in its main.go", command)
 	}
-	mod, err := readModule(dir)
+	mod, err := ReadModule(dir)
 	if err != nil {
 		return nil, err
 	}
