@@ -10,17 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
-	"github.com/observability-first/scaffold/templates/spec"
 )
-
-// Check looks for one kind of fault in a generated service, without network.
-type Check interface {
-	// Name is a word for the kind, as in drift. It is public.
-	Name() string
-	// Run returns what it found. An error means that it had no way to look.
-	Run(context.Context, project.Target) ([]lint.Finding, error)
-}
 
 func newCheckCommand(g *globals) *cobra.Command {
 	var o project.Options
@@ -92,7 +84,7 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	report = checked{Service: t.Service.Name, Directory: t.Dir, Findings: []lint.Finding{}}
-	for _, check := range slices.Concat([]Check{drift{}}, g.Checks) {
+	for _, check := range slices.Concat([]checks.Check{checks.Drift{}}, g.Checks) {
 		found, err := check.Run(ctx, t)
 		if ctx.Err() != nil {
 			return checked{}, context.Cause(ctx) // what it found may be of the interrupt
@@ -107,19 +99,8 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 
 func (r *checked) add(check string, found []lint.Finding) {
 	r.Checks = append(r.Checks, check)
-	r.Findings = append(r.Findings, ofCheck(check, found)...)
-	r.Faults += faults(found)
-}
-
-// faults counts the findings that are no warnings.
-func faults(found []lint.Finding) int {
-	n := 0
-	for _, f := range found {
-		if !f.Warning {
-			n++
-		}
-	}
-	return n
+	r.Findings = append(r.Findings, lint.OfCheck(check, found)...)
+	r.Faults += lint.Faults(found)
 }
 
 func (g *globals) printChecked(r checked, found []lint.Finding) {
@@ -129,29 +110,4 @@ func (g *globals) printChecked(r checked, found []lint.Finding) {
 		return
 	}
 	g.printf("%s: no faults\n", r.Service)
-}
-
-// drift finds files that are not what generating would write.
-type drift struct{}
-
-func (drift) Name() string { return "drift" }
-
-func (drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
-	var found []lint.Finding
-	for _, p := range t.CodeChanges {
-		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
-	}
-	if len(found) > 0 {
-		return found, nil // files that generating would not write have not drifted
-	}
-	for _, d := range t.Plan.Drift() {
-		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; run scaffold generate"})
-	}
-	if t.AtRoot == nil {
-		return found, nil
-	}
-	for _, d := range t.AtRoot.Plan.Drift() {
-		found = append(found, lint.Finding{File: t.FromService(d.Path), Message: d.Reason + "; run scaffold generate"})
-	}
-	return found, nil
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/templates"
@@ -46,7 +47,7 @@ type Factory struct {
 	// Prompt asks the user; it is called only when Streams.Terminal is set.
 	Prompt func(context.Context, Streams, []Question) error
 	// Checks run in scaffold check after the check for drift.
-	Checks []Check
+	Checks []checks.Check
 	// Wait waits between attempts to reach a server. Nil waits by the clock.
 	Wait func(context.Context, time.Duration) error
 }
@@ -70,9 +71,7 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 			Build: project.CurrentBuild(), Render: render, RenderRepository: templates.RenderRepository,
 			TemplatesDigest: templates.Digest, Ask: project.AskService,
 		},
-		Checks: []Check{
-			namesCheck{}, routesCheck{}, lintCheck{}, signalsCheck{}, variablesCheck{}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
-		},
+		Checks: checks.All(),
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {
 			return ask(ctx, s, q, os.Getenv("ACCESSIBLE") != "")
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/templates"
@@ -239,7 +240,7 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 				t.Fatalf("exit code %d", code)
 			}
 			u := newTerminal(nil)
-			u.Checks = []Check{tt.check}
+			u.Checks = []checks.Check{tt.check}
 			if code := Main(t.Context(), []string{"check", dir}, u.Factory); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}

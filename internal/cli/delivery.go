@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/push"
 )
@@ -58,7 +59,7 @@ func deliverable(paths []string, folder, ending, none string) ([]string, error) 
 			continue
 		}
 		before := len(files)
-		for _, name := range below(path, ".", filepath.Ext(ending)) {
+		for _, name := range checks.Below(path, ".", filepath.Ext(ending)) {
 			if strings.HasSuffix(name, ending) {
 				files = append(files, filepath.Join(path, filepath.FromSlash(name)))
 			}

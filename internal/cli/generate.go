@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
@@ -79,7 +80,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 			return err
 		}
 	}
-	found, err := specFindings(ctx, t)
+	found, err := checks.Spec(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	if !g.emit(report) {
 		g.printGenerated(t, report)
 	}
-	if n := faults(found); n > 0 {
+	if n := lint.Faults(found); n > 0 {
 		return &FaultsError{n}
 	}
 	return nil

@@ -47,6 +47,14 @@ func ReadOptional(name string, limit int64) ([]byte, error) {
 	return src, err
 }
 
+// Named is the error of a file that a flag names.
+func Named(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
+	}
+	return err
+}
+
 // ReadFS is Read for a file of a file system, such as that of an [os.Root].
 func ReadFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return read(name, limit,

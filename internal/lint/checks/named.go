@@ -1,4 +1,4 @@
-package cli
+package checks
 
 import (
 	"bytes"
@@ -17,17 +17,18 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// readNamed reads the files that the flags name, and the exclusions beside them.
-func (o *observed) readNamed(from lintOptions, report *linted) error {
+// Read reads rule files and dashboards, or directories of them, and the exclusions beside them.
+// It returns the JSON files of directories that are not dashboards.
+func (o *Observed) Read(rules, dashboards []string) (skipped []string, err error) {
 	var dirs, files []string // that were named
 	kinds := []struct {
 		named, endings []string
 		add            func(name string, src []byte, found bool)
 	}{
-		{from.rules, ruleEndings(), o.addRulesFound},
-		{from.dashboards, boardEndings(), func(name string, src []byte, found bool) {
+		{rules, ruleEndings(), o.addRulesFound},
+		{dashboards, boardEndings(), func(name string, src []byte, found bool) {
 			if !o.addBoard(name, src, found) {
-				report.Skipped = append(report.Skipped, name)
+				skipped = append(skipped, name)
 			}
 		}},
 	}
@@ -36,7 +37,7 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 		for _, name := range kind.named {
 			info, err := os.Stat(name)
 			if err != nil {
-				return notThere(name, err)
+				return nil, userfile.Named(name, err)
 			}
 			read := []string{name}
 			if info.IsDir() {
@@ -52,7 +53,7 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 				seen[file] = true
 				src, err := userfile.Read(file, userfile.LargeLimit)
 				if err != nil {
-					return notThere(file, err)
+					return nil, userfile.Named(file, err)
 				}
 				kind.add(filepath.ToSlash(file), src, info.IsDir())
 			}
@@ -65,27 +66,24 @@ func (o *observed) readNamed(from lintOptions, report *linted) error {
 			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
 		}
 	}
-	return o.excludeFrom(dirs, files)
+	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
+		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Concat(rules, dashboards), ", "))
+	}
+	o.runbooks = o.keepsRunbooks()
+	return skipped, o.excludeFrom(dirs, files)
 }
 
 func inDir(dir string, endings []string) []string {
-	found := below(dir, ".", endings...)
+	found := Below(dir, ".", endings...)
 	for i := range found {
 		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
 	}
 	return found
 }
 
-func notThere(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
-	}
-	return err
-}
-
 // addRulesFound leaves out what is in a directory of rules and is something else,
 // such as the configuration of Alertmanager.
-func (o *observed) addRulesFound(name string, src []byte, found bool) {
+func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 	if found && !userfile.Marked(src, rulefile.Marks()...) {
 		return
 	}
@@ -102,7 +100,7 @@ func (o *observed) addRulesFound(name string, src []byte, found bool) {
 const logQLPipe = "unexpected character: '|'"
 
 // excludeFrom reads the exclusions of directories and below, and those beside files.
-func (o *observed) excludeFrom(dirs, files []string) error {
+func (o *Observed) excludeFrom(dirs, files []string) error {
 	var names []string
 	for _, dir := range dirs {
 		names = append(names, inDir(dir, []string{lint.FileName})...)
@@ -129,8 +127,8 @@ func (o *observed) excludeFrom(dirs, files []string) error {
 
 // keepsRunbooks says whether these alerts have runbooks: one that has none among
 // them was forgotten.
-func (o *observed) keepsRunbooks() bool {
-	for _, f := range o.rules {
+func (o *Observed) keepsRunbooks() bool {
+	for _, f := range o.Rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
 				if r.Annotations["runbook_url"] != "" {
@@ -144,7 +142,7 @@ func (o *observed) keepsRunbooks() bool {
 
 // addBoard reads a dashboard, and says whether the file may be one. One that was
 // found in a directory need not be.
-func (o *observed) addBoard(name string, src []byte, found bool) bool {
+func (o *Observed) addBoard(name string, src []byte, found bool) bool {
 	board, err := dashboardfile.Parse(name, src)
 	_, isOther := errors.AsType[*dashboardfile.OtherJSONError](err)
 	_, isBroken := errors.AsType[*json.SyntaxError](err)
@@ -157,6 +155,6 @@ func (o *observed) addBoard(name string, src []byte, found bool) bool {
 		o.broken = append(o.broken, broken...)
 		return true
 	}
-	o.boards = append(o.boards, board)
+	o.Dashboards = append(o.Dashboards, board)
 	return true
 }

@@ -1,4 +1,4 @@
-package cli
+package checks
 
 import (
 	"cmp"
@@ -31,10 +31,10 @@ func (namesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, erro
 	if err != nil {
 		return []lint.Finding{{File: project.TelemetryPath, Message: err.Error()}}, nil //nolint:nilerr // what is wrong with a file is a finding
 	}
-	if o.signals == nil {
+	if o.Signals == nil {
 		return nil, nil // the check for drift reports it
 	}
-	inSpec, err := inSpec(t, *o.signals)
+	inSpec, err := inSpec(t, *o.Signals)
 	return append(inSpec, withoutCaused(o.unknownNames(), t, inSpec)...), err
 }
 
@@ -48,24 +48,24 @@ func (lintCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error
 	if err != nil {
 		return nil, nil //nolint:nilerr // the check of the names reports it
 	}
-	if o.signals == nil {
+	if o.Signals == nil {
 		return o.lints(), nil
 	}
-	inSpec, err := inSpec(t, *o.signals)
+	inSpec, err := inSpec(t, *o.Signals)
 	return withoutCaused(o.lints(), t, inSpec), err
 }
 
 // observe reads the rules and boards of a service, its own and the user's. The
 // error is about the declared signals.
-func observe(t project.Target) (observed, error) {
+func observe(t project.Target) (Observed, error) {
 	links := t.Service.SLO().Links
-	o := observed{
-		target: targetLabels(t.Service),
-		scrape: t.Service.Telemetry.ScrapeInterval, onlyDeclaredMetrics: true, allRules: true, runbooks: links.Runbooks != "" || links.Repository != "",
+	o := Observed{
+		TargetLabels: targetLabels(t.Service),
+		Scrape:       t.Service.Telemetry.ScrapeInterval, OnlyDeclaredMetrics: true, AllRules: true, runbooks: links.Runbooks != "" || links.Repository != "",
 	}
 	o.exclusions = generatedExclusions(t.Service)
 	read := func(folder string, endings []string, add func(name string, src []byte)) {
-		for _, file := range below(t.Dir, folder, endings...) {
+		for _, file := range Below(t.Dir, folder, endings...) {
 			src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(file)), userfile.LargeLimit)
 			if err != nil {
 				o.broken = append(o.broken, lint.Broken("rule-file", file, err)...)
@@ -78,7 +78,7 @@ func observe(t project.Target) (observed, error) {
 	read("observability/boards", boardEndings(), func(name string, src []byte) { o.addBoard(name, src, false) })
 	read("observability", []string{lint.FileName}, o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
-	slices.SortStableFunc(o.boards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
+	slices.SortStableFunc(o.Dashboards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
 	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
@@ -87,7 +87,7 @@ func observe(t project.Target) (observed, error) {
 		return o, err
 	}
 	signals, err := templates.ParseSignals(project.TelemetryPath, src)
-	o.signals = &signals
+	o.Signals = &signals
 	return o, err
 }
 
@@ -102,9 +102,9 @@ func owned(file string) int { return strings.Count(file, "/own/") }
 func ruleEndings() []string  { return []string{".yaml", ".yml"} }
 func boardEndings() []string { return []string{".json"} }
 
-// below lists the files with one of the endings below dir/folder, relative to
+// Below lists the files with one of the endings below dir/folder, relative to
 // dir and sorted, without tests of rules. A folder that is not there holds none.
-func below(dir, folder string, endings ...string) []string {
+func Below(dir, folder string, endings ...string) []string {
 	var files []string
 	root := filepath.Join(dir, filepath.FromSlash(folder))
 	if target, err := filepath.EvalSymlinks(root); err == nil {

@@ -1,4 +1,4 @@
-package cli
+package checks
 
 import (
 	"slices"
@@ -15,33 +15,33 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// observed is rules and dashboards with what is known of the metrics that they read.
-type observed struct {
-	rules      []rulefile.File
-	boards     []dashboardfile.Board
+// Observed is rules and dashboards with what is known of the metrics that they read.
+type Observed struct {
+	Rules      []rulefile.File
+	Dashboards []dashboardfile.Board
 	broken     []lint.Finding // files that do not parse
 	exclusions []lint.Exclusion
-	// signals are nil when nothing declares metrics.
-	signals *templates.Signals
-	// inPrometheus are names of series with labels that nothing declares.
-	inPrometheus      []string
-	typesInPrometheus []templates.Metric
+	// Signals are nil when nothing declares metrics.
+	Signals *templates.Signals
+	// InPrometheus are names of series with labels that nothing declares.
+	InPrometheus      []string
+	TypesInPrometheus []templates.Metric
 
-	target              []string // labels that a scrape adds
-	scrape              time.Duration
-	onlyDeclaredMetrics bool // there are none beside those of the signals
-	allRules            bool // there are none beside those that were read
+	TargetLabels        []string // labels that a scrape adds
+	Scrape              time.Duration
+	OnlyDeclaredMetrics bool // there are none beside those of the signals
+	AllRules            bool // there are none beside those that were read
 	// What nobody stated.
-	targetGuessed, scrapeGuessed bool
-	labelsOfPages                bool // and not of a declaration
+	TargetGuessed, ScrapeGuessed bool
+	LabelsOfPages                bool // and not of a declaration
 	// someFilesUnread says that exclusions may be for files that were not read.
 	someFilesUnread bool
 	runbooks        bool
 }
 
-// lintRules lists every rule that rules and boards are checked by, in the order
+// Rules lists every rule that rules and boards are checked by, in the order
 // of their documentation.
-func lintRules() []lint.Rule {
+func Rules() []lint.Rule {
 	return slices.Concat(metricnames.Catalog(), rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog())
 }
 
@@ -54,16 +54,16 @@ func ruleNames(of []lint.Rule) []string {
 }
 
 // addRules reads one file of rules.
-func (o *observed) addRules(name string, src []byte) {
+func (o *Observed) addRules(name string, src []byte) {
 	file, err := rulefile.Parse(name, src)
 	if err != nil {
 		o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
 	}
-	o.rules = append(o.rules, file)
+	o.Rules = append(o.Rules, file)
 }
 
-func (o *observed) addExclusions(name string, src []byte) {
-	exclusions, err := lint.ParseExclusions(name, src, ruleNames(lintRules()))
+func (o *Observed) addExclusions(name string, src []byte) {
+	exclusions, err := lint.ParseExclusions(name, src, ruleNames(Rules()))
 	if err != nil {
 		o.broken = append(o.broken, lint.Broken("exclusion-file", name, err)...)
 		return
@@ -72,40 +72,40 @@ func (o *observed) addExclusions(name string, src []byte) {
 }
 
 // known is every name that a query may use.
-func (o *observed) known() metricnames.Known {
+func (o *Observed) known() metricnames.Known {
 	_, recorded := o.queries()
 	known := metricnames.OnlyRecords(recorded)
-	if o.signals != nil {
-		known = metricnames.NewKnown(*o.signals, recorded, o.target).WithNames(o.inPrometheus)
+	if o.Signals != nil {
+		known = metricnames.NewKnown(*o.Signals, recorded, o.TargetLabels).WithNames(o.InPrometheus)
 	}
-	if !o.onlyDeclaredMetrics {
+	if !o.OnlyDeclaredMetrics {
 		known = known.OtherMetrics()
 	}
 	switch {
-	case o.targetGuessed:
+	case o.TargetGuessed:
 		known = known.OtherLabels()
-	case o.labelsOfPages:
+	case o.LabelsOfPages:
 		known = known.LabelsOfPages()
 	}
-	if !o.allRules {
+	if !o.AllRules {
 		known = known.WithoutRules()
 	}
 	return known
 }
 
-func (o *observed) queries() (queries []metricnames.Query, recorded []metricnames.Recorded) {
-	for _, f := range o.rules {
+func (o *Observed) queries() (queries []metricnames.Query, recorded []metricnames.Recorded) {
+	for _, f := range o.Rules {
 		q, r := metricnames.RuleQueries(f)
 		queries, recorded = append(queries, q...), append(recorded, r...)
 	}
-	for _, b := range o.boards {
+	for _, b := range o.Dashboards {
 		queries = append(queries, metricnames.BoardQueries(b)...)
 	}
 	return queries, recorded
 }
 
 // unknownNames compares every query with what is declared and recorded.
-func (o *observed) unknownNames() []lint.Finding {
+func (o *Observed) unknownNames() []lint.Finding {
 	queries, _ := o.queries()
 	found := slices.DeleteFunc(o.known().Check(queries), func(f lint.Finding) bool {
 		return f.Rule == "query-syntax" && (f.Panel != "" || strings.HasPrefix(f.Part, "variable ")) // target-promql and template-label-promql report it
@@ -114,10 +114,10 @@ func (o *observed) unknownNames() []lint.Finding {
 }
 
 // lints runs every lint of rules and dashboards.
-func (o *observed) lints() []lint.Finding {
-	world := promlint.NewWorld(o.declared(), o.scrape)
-	world.ScrapeGuessed, world.OtherMetrics = o.scrapeGuessed, !o.onlyDeclaredMetrics
-	for _, f := range o.rules {
+func (o *Observed) lints() []lint.Finding {
+	world := promlint.NewWorld(o.declared(), o.Scrape)
+	world.ScrapeGuessed, world.OtherMetrics = o.ScrapeGuessed, !o.OnlyDeclaredMetrics
+	for _, f := range o.Rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
 				if r.Record != "" {
@@ -128,26 +128,26 @@ func (o *observed) lints() []lint.Finding {
 	}
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
-		Files: o.rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
-	}), dashboardlint.Check(dashboardlint.Input{Boards: o.boards, World: world, OneGrafana: o.onlyDeclaredMetrics}))
+		Files: o.Rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
+	}), dashboardlint.Check(dashboardlint.Input{Boards: o.Dashboards, World: world, OneGrafana: o.OnlyDeclaredMetrics}))
 	return o.classify(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
-func (o *observed) declared() []promlint.Signal {
-	if o.signals == nil {
+func (o *Observed) declared() []promlint.Signal {
+	if o.Signals == nil {
 		return nil
 	}
 	out := []promlint.Signal{}
-	for _, m := range slices.Concat(o.typesInPrometheus, o.signals.Metrics) {
+	for _, m := range slices.Concat(o.TypesInPrometheus, o.Signals.Metrics) {
 		out = append(out, promlint.Signal{Name: m.Name, Type: m.Type, Unit: m.Unit})
 	}
 	return out
 }
 
 // elsewhere are the queries of boards, nil without boards.
-func (o *observed) elsewhere() []string {
+func (o *Observed) elsewhere() []string {
 	var out []string
-	for _, b := range o.boards {
+	for _, b := range o.Dashboards {
 		out = append(out, "")
 		for _, t := range b.All() {
 			out = append(out, t.Expr)
@@ -164,7 +164,7 @@ func (o *observed) elsewhere() []string {
 
 // classify leaves out what is excluded and says which of the rest are faults.
 // Exclusions of rules that are not of this catalog are left to another call.
-func (o *observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
+func (o *Observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Finding {
 	mine := ruleNames(catalog)
 	var exclusions []lint.Exclusion
 	for _, e := range o.exclusions {
@@ -183,9 +183,9 @@ func (o *observed) classify(found []lint.Finding, catalog []lint.Rule) []lint.Fi
 
 // checked says whether this run could have found what an exclusion is for: it had the
 // files, the metrics and the settings that findings of the rule depend on.
-func (o *observed) checked(e lint.Exclusion) bool {
+func (o *Observed) checked(e lint.Exclusion) bool {
 	of := func(catalog []lint.Rule) bool { return slices.Contains(ruleNames(catalog), e.Rule) }
-	rules, dashboards := len(o.rules) > 0, len(o.boards) > 0
+	rules, dashboards := len(o.Rules) > 0, len(o.Dashboards) > 0
 	switch {
 	case o.someFilesUnread,
 		!dashboards && (e.Dashboard != "" || e.Panel != "" || of(dashboardlint.Catalog())),
@@ -196,13 +196,13 @@ func (o *observed) checked(e lint.Exclusion) bool {
 	case "record-unused":
 		return dashboards
 	case "record-unknown":
-		return o.allRules
+		return o.AllRules
 	case "rate-range":
-		return !o.scrapeGuessed
+		return !o.ScrapeGuessed
 	case "unknown-metric":
-		return o.signals != nil
+		return o.Signals != nil
 	case "unknown-label":
-		return o.labelsKnown() && !o.targetGuessed
+		return o.labelsKnown() && !o.TargetGuessed
 	case "unknown-value", "alert-template":
 		return o.labelsKnown()
 	case "counter-rate", "delta-counter", "rate-gauge", "rate-sum", "impossible-comparison", "panel-unit-mismatch", "target-counter-agg":
@@ -213,4 +213,23 @@ func (o *observed) checked(e lint.Exclusion) bool {
 
 // labelsKnown says whether a declaration or a page was read. A Prometheus was asked for
 // names and types only.
-func (o *observed) labelsKnown() bool { return o.signals != nil && len(o.signals.Metrics) > 0 }
+func (o *Observed) labelsKnown() bool { return o.Signals != nil && len(o.Signals.Metrics) > 0 }
+
+// GuessTarget adds labels to those of the scrape that the queries use of several
+// metrics and that none has, unless the labels were listed. It returns them.
+func (o *Observed) GuessTarget() []string {
+	if !o.TargetGuessed || o.Signals == nil {
+		return nil
+	}
+	queries, _ := o.queries()
+	guessed := o.known().TargetLabels(queries)
+	o.TargetLabels = slices.Concat(o.TargetLabels, guessed)
+	return guessed
+}
+
+// Findings are unknown names and lints, sorted.
+func (o *Observed) Findings() []lint.Finding {
+	found := slices.Concat(lint.OfCheck(namesCheck{}.Name(), o.unknownNames()), lint.OfCheck(lintCheck{}.Name(), o.lints()))
+	lint.Sort(found)
+	return found
+}

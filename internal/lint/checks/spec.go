@@ -1,4 +1,4 @@
-package cli
+package checks
 
 import (
 	"context"
@@ -129,9 +129,9 @@ func withoutCaused(found []lint.Finding, t project.Target, inSpec []lint.Finding
 	})
 }
 
-// specFindings are the findings in the spec that need no more than the declared
+// Spec returns the findings in the spec that need no more than the declared
 // signals, as far as these are known.
-func specFindings(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+func Spec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	src, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil || src == nil {
 		return nil, err
