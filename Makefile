@@ -47,7 +47,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 # Weeks in simulated time, millions of samples and builds of whole releases run on
 # one goroutine: the race detector would find nothing and cost minutes.
-UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/mutation ./internal/testkit/release ./internal/promsim/rulesim ./internal/verify/endtoend
+UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/release ./internal/promsim/rulesim ./internal/verify/endtoend
 
 # Packages whose tests compare with golden files.
 GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
@@ -85,7 +85,7 @@ conformance: ## hold our store, rules and routes to Prometheus, promtool and Ale
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
 
 mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
-	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/testkit/mutation)
+	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/verify -run Mutant)
 
 runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)

@@ -125,7 +125,7 @@ func TestNotifications(t *testing.T) {
 			check(t, err)
 			var got []string
 			for _, n := range r.Notifications(tc.history, at(10*time.Minute)) {
-				got = append(got, n.At.Sub(at(0)).String()+" "+n.Receiver+" "+string(n.Reason)+" "+strings.Join(n.Names(), ","))
+				got = append(got, n.At.Sub(at(0)).String()+" "+n.Receiver+" "+string(n.Reason)+" "+strings.Join(names(n), ","))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
@@ -238,4 +238,13 @@ func FuzzParseRouting(f *testing.F) {
 			}
 		}
 	})
+}
+
+// names are those of the alerts of a notification.
+func names(n rulesim.Notification) []string {
+	var out []string
+	for _, f := range n.Alerts {
+		out = append(out, f.Alert)
+	}
+	return out
 }

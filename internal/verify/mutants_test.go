@@ -1,6 +1,4 @@
-//go:build !race
-
-package mutation_test
+package verify_test
 
 import (
 	"bytes"
@@ -28,7 +26,7 @@ import (
 )
 
 // example is the service that is broken: the one with a database.
-const example = "../../../examples/orders"
+const example = "../../examples/orders"
 
 // long keeps this test, which takes minutes, out of ordinary runs.
 func long(t *testing.T) {

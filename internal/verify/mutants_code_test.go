@@ -1,6 +1,4 @@
-//go:build !race
-
-package mutation_test
+package verify_test
 
 import (
 	"encoding/json"
@@ -44,7 +42,7 @@ func codeMutants() []codeMutant {
 // and runs it.
 func TestEveryMutantOfTheCodeIsCaught(t *testing.T) {
 	long(t)
-	const dir = "../../../examples/minimal"
+	const dir = "../../examples/minimal"
 	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))
 	must(t, err)
 	service, err := spec.Parse(spec.FileName, src)
@@ -86,7 +84,7 @@ func TestEveryMutantOfTheCodeFindsItsLine(t *testing.T) {
 // overlay is a file that puts the broken line in the place of the right one.
 func (m codeMutant) overlay(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("../../../runtime", filepath.FromSlash(m.file)))
+	path, err := filepath.Abs(filepath.Join("../../runtime", filepath.FromSlash(m.file)))
 	must(t, err)
 	text, err := os.ReadFile(path)
 	must(t, err)

@@ -66,7 +66,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 	s.subject.Service = seen.subject.Service
 	if !reflect.DeepEqual(subject.Rules, seen.subject.Rules) {
 		var err error
-		if s.watch, err = seen.watch.again(ctx, seen.prober.from, subject.Rules, seen.options.QueryWithin); err != nil {
+		if s.watch, err = seen.watch.again(ctx, seen.prober.from, recordedBy(seen.subject.Rules), subject.Rules, seen.options.QueryWithin); err != nil {
 			s.fail(ruleError{err})
 			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
@@ -80,8 +80,8 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 }
 
 // again evaluates other rules over what was scraped.
-func (w *watch) again(ctx context.Context, from time.Time, groups []rulesim.Group, within time.Duration) (*watch, error) {
-	store, err := scraped(ctx, w.store, w.lab.Recorded())
+func (w *watch) again(ctx context.Context, from time.Time, recorded []string, groups []rulesim.Group, within time.Duration) (*watch, error) {
+	store, err := scraped(ctx, w.store, recorded)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,19 @@ func (w *watch) again(ctx context.Context, from time.Time, groups []rulesim.Grou
 	}
 	out.fired = lab.History()
 	return out, nil
+}
+
+// recordedBy lists the metrics that rules write, those about alerts included.
+func recordedBy(groups []rulesim.Group) []string {
+	out := []string{"ALERTS", "ALERTS_FOR_STATE"}
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			if !r.IsAlert {
+				out = append(out, r.Name)
+			}
+		}
+	}
+	return out
 }
 
 // scraped copies a store without what rules have recorded into it.
