@@ -162,7 +162,7 @@ func TestParseRoutingRefusesWhatItDoesNotSimulate(t *testing.T) {
 		{"not YAML", "route: [", "alertmanager file"},
 		{"matchers at the root", "route: {receiver: a, match: {a: b}}", "move its matchers to a route below"},
 		{"continue at the root", "route: {receiver: a, continue: true}", "remove continue"},
-		{"an expression that is none", "route: {receiver: a, routes: [{match_re: {a: '('}}]}", "routes[0]: a=~(: the expression is not one"},
+		{"an expression that is none", "route: {receiver: a, routes: [{match_re: {a: '('}}]}", "routes[0]: a=~(: error parsing regexp: missing closing )"},
 		{"all labels and one more", "route: {receiver: a, group_by: [..., b]}", "... alone means all"},
 		{"time intervals", "route: {receiver: a, mute_time_intervals: [x]}", "mute_time_intervals is not simulated"},
 		{"a matcher that is none", "route: {receiver: a, routes: [{matchers: [a]}]}", `write it as name="value"`},
