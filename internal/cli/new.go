@@ -64,7 +64,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
-	offer(cmd, "pattern", spec.Patterns())
+	_ = f.MarkHidden("pattern") // it has one value; an error would mean that there is no such flag
 	offer(cmd, "with", spec.ComponentNames())
 	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
