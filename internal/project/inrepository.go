@@ -179,7 +179,7 @@ func (s SharedEdits) Write() error { return errors.Join(s.Owners.Write(), s.GitL
 // organisation is who owns the repository on its forge, empty when no remote
 // says so.
 func organisation(ctx context.Context, root string) string {
-	remote, err := git(ctx, root, "config", "--get", "remote.origin.url")
+	remote, err := monorepo.Git(ctx, root, "config", "--get", "remote.origin.url")
 	if err != nil {
 		return ""
 	}

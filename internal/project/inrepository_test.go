@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -61,7 +62,7 @@ func TestWhoOwnsTheRepository(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		for _, args := range [][]string{{"init", "--quiet"}, {"config", "remote.origin.url", remote}} {
-			if _, err := git(t.Context(), dir, args...); err != nil {
+			if _, err := monorepo.Git(t.Context(), dir, args...); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -21,11 +21,11 @@ import (
 // string means that there is no such place.
 func ModuleFor(ctx context.Context, dir string) string {
 	at := existing(dir)
-	remote, err := git(ctx, at, "config", "--get", "remote.origin.url")
+	remote, err := monorepo.Git(ctx, at, "config", "--get", "remote.origin.url")
 	if err != nil {
 		return ""
 	}
-	top, err := git(ctx, at, "rev-parse", "--show-toplevel")
+	top, err := monorepo.Git(ctx, at, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return ""
 	}
@@ -38,13 +38,6 @@ func ModuleFor(ctx context.Context, dir string) string {
 		return ""
 	}
 	return module
-}
-
-// git asks the installed git, which knows where its configuration may stand.
-// Nothing here uses the network.
-func git(ctx context.Context, dir string, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
-	return strings.TrimSpace(string(out)), err
 }
 
 // moduleOfRemote turns git@host:path, ssh://, https:// and git:// addresses
