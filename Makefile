@@ -47,7 +47,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 
 # Weeks in simulated time and millions of samples run on one goroutine: the race
 # detector would find nothing and cost minutes.
-UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/testkit/mutation ./internal/promsim/rulesim
+UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/promsim/rulesim
 
 # Run the whole program: it makes, builds and verifies services, and installs a release of itself.
 REHEARSALS := ./cmd/scaffold ./internal/testkit/release ./internal/verify/endtoend
@@ -91,7 +91,7 @@ conformance: ## hold our store, rules and routes to Prometheus, promtool and Ale
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)
 
 mutants: deps ## break a service in more than a hundred ways and want each to be caught (minutes)
-	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/testkit/mutation)
+	$(call timed,mutants,MUTANTS=1 go test -count=1 -timeout 30m ./internal/verify -run Mutant)
 
 runbooks: ## type what runbooks say: amtool to an Alertmanager, kubectl to what looks like a cluster (downloads both)
 	$(call timed,runbooks,cd $(RUNBOOKS) && go test -count=1 ./...)

@@ -13,11 +13,7 @@ import (
 // else can be written out.
 type Expr string
 
-// Variables of Grafana inside a query.
-const (
-	rateInterval = "$__rate_interval" // at least four scrapes, and the step of the graph
-	timeRange    = "$__range"         // what the board shows
-)
+const rateInterval = "$__rate_interval" // at least four scrapes, and the step of the graph
 
 // Matcher is one condition on a label, as in route=~"/v1/.+".
 type Matcher struct{ Label, Op, Value string }
@@ -70,9 +66,6 @@ func (s Selector) Expr() Expr {
 
 // Rate is the increase per second over the interval that suits the graph.
 func (s Selector) Rate() Expr { return "rate(" + s.Expr() + "[" + rateInterval + "])" }
-
-// Increase is the increase over what the board shows.
-func (s Selector) Increase() Expr { return "increase(" + s.Expr() + "[" + timeRange + "])" }
 
 // Sum adds up, by labels if there are any.
 func (e Expr) Sum(by ...string) Expr { return aggregate("sum", e, by) }

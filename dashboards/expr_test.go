@@ -25,7 +25,6 @@ func TestExpressions(t *testing.T) {
 		`m{a="1",b!="2",c=~"3|4"}`:   m.With(dashboards.OneOf("c", "3", "4"), dashboards.Not("b", "2"), dashboards.Is("a", "1")).Expr(),
 		`m{a="quote \" and \\"}`:     m.With(dashboards.Is("a", `quote " and \`)).Expr(),
 		"rate(m[$__rate_interval])":  m.Rate(),
-		"increase(m[$__range])":      m.Increase(),
 		"topk(3, max by (x, y) (m))": m.Expr().Max("x", "y").Top(3),
 		"count(m)":                   m.Expr().Count(),
 		"min by (x) (m)":             m.Expr().Min("x"),

@@ -191,12 +191,6 @@ func (s Spec) validateAlerting(r Reporter) {
 	s.Alerting.Receivers.validate(r)
 }
 
-// ValidateObjectives reports every problem of objectives that have their
-// defaults. Paths begin with prefix, as in slos[0].objective.
-func ValidateObjectives(r Reporter, prefix string, objectives []Objective) {
-	validateObjectives(newChecker(r, nil), prefix, objectives)
-}
-
 func validateObjectives(r *checker, prefix string, objectives []Objective) {
 	if len(objectives) > MaxObjectives {
 		r.Problemf(prefix, "%d objectives are more than one service can hold; use at most %d", len(objectives), MaxObjectives)

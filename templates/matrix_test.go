@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/testkit/pairwise"
+	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -44,7 +45,7 @@ func factors() []factor {
 		{"resource", []choice{{"from the name", ""}, {"hyphenated", "resource: purchase-order"}, {"a word of SQL", "resource: user"}}},
 		{"module", []choice{{"plain", "module: example.com/tried"}, {"a major version", "module: example.com/tried/v2"}}},
 		{"histograms", choices("telemetry.histograms: %s", spec.Histograms()...)},
-		{"metrics", choices("telemetry.metrics: %s", spec.MetricsTransports()...)},
+		{"metrics", choices("telemetry.metrics: %s", slo.MetricsScrape, slo.MetricsPush)},
 		{"trace ratio", choices("telemetry.traceRatio: %s", "0", "0.25", "1")},
 		{"environment label", choices("telemetry.environmentLabel: %s", "deployment_environment_name", "env")},
 		{"trusted parent", choices("http.trustedParent: %s", "false", "true")},

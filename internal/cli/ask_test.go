@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -30,7 +31,7 @@ type asked struct {
 }
 
 // ask gives what the service printed last.
-func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]cli.Printed, error) {
+func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[string]project.Printed, error) {
 	a.mu.Lock()
 	a.builds++
 	a.running++
@@ -50,14 +51,14 @@ func (a *asked) ask(ctx context.Context, dir, _ string, verbs []string) (map[str
 		case <-time.After(30 * time.Second): // the test sees that they were fewer
 		}
 	}
-	printed := map[string]cli.Printed{}
+	printed := map[string]project.Printed{}
 	for _, verb := range verbs {
 		file := map[string]string{"telemetry": "observability/telemetry.json"}[verb]
 		if file == "" {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join(dir, file))
-		printed[verb] = cli.Printed{Out: src, Err: err}
+		printed[verb] = project.Printed{Out: src, Err: err}
 	}
 	return printed, ctx.Err()
 }
@@ -152,7 +153,7 @@ func main() {
 			t.Fatal(err)
 		}
 	}
-	printed, err := cli.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
+	printed, err := project.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func main() {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("hunter2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cli.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := project.AskService(t.Context(), dir, "x", []string{"config"}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("another file as go.mod: %v", err)
 	}
 }
@@ -181,7 +182,7 @@ func TestAnInterruptedCheckReportsNothing(t *testing.T) {
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
 	f.Getenv = func(string) string { return "" }
-	f.Ask = func(context.Context, string, string, []string) (map[string]cli.Printed, error) {
+	f.Ask = func(context.Context, string, string, []string) (map[string]project.Printed, error) {
 		interrupt(errors.New("Ctrl-C"))
 		return nil, ctx.Err()
 	}

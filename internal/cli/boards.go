@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/dashboards"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -122,7 +123,7 @@ func (d compiledBoards) print(g *globals, o boardsOptions) error {
 // of a service says what the service depends on.
 func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, error) {
 	if file == "" {
-		dir, err := findService("")
+		dir, err := project.Find("")
 		if err != nil {
 			return dashboards.Input{}, err
 		}
@@ -150,7 +151,7 @@ func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, 
 }
 
 func serviceBoards(name string, src []byte) (dashboards.Input, error) {
-	defaults, err := serviceDefaults(filepath.Dir(name), "")
+	defaults, err := project.ServiceDefaults(filepath.Dir(name), "")
 	if err != nil {
 		return dashboards.Input{}, err
 	}

@@ -10,19 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
-	"github.com/observability-first/scaffold/templates/spec"
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 )
 
-// Check looks for one kind of fault in a generated service, without network.
-type Check interface {
-	// Name is a word for the kind, as in drift. It is public.
-	Name() string
-	// Run returns what it found. An error means that it had no way to look.
-	Run(context.Context, Target) ([]lint.Finding, error)
-}
-
 func newCheckCommand(g *globals) *cobra.Command {
-	var o serviceFlags
+	var o project.Options
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
@@ -37,7 +30,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.dir = args[0]
+				o.Dir = args[0]
 			}
 			if all {
 				return runCheckAll(cmd.Context(), g, o)
@@ -46,7 +39,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 		},
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
-	o.addFlags(cmd)
+	addServiceFlags(cmd, &o)
 	cmd.Flags().BoolVar(&all, "all", false, "check every service of the repository, and that none has a name of another")
 	return cmd
 }
@@ -60,7 +53,7 @@ type checked struct {
 	Findings  []lint.Finding `json:"findings"`
 }
 
-func runCheck(ctx context.Context, g *globals, o serviceFlags) error {
+func runCheck(ctx context.Context, g *globals, o project.Options) error {
 	report, err := g.check(ctx, o)
 	if err != nil {
 		return err
@@ -84,14 +77,14 @@ func inDirectory(r checked) []lint.Finding {
 }
 
 // check runs every check on one service.
-func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, err error) {
-	t, w, err := g.open(o)
+func (g *globals) check(ctx context.Context, o project.Options) (report checked, err error) {
+	t, w, err := g.Open(o)
 	if err != nil {
 		return checked{}, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	report = checked{Service: t.Service.Name, Directory: t.Dir, Findings: []lint.Finding{}}
-	for _, check := range slices.Concat([]Check{drift{}}, g.Checks) {
+	for _, check := range slices.Concat([]checks.Check{checks.Drift{}}, g.Checks) {
 		found, err := check.Run(ctx, t)
 		if ctx.Err() != nil {
 			return checked{}, context.Cause(ctx) // what it found may be of the interrupt
@@ -106,19 +99,8 @@ func (g *globals) check(ctx context.Context, o serviceFlags) (report checked, er
 
 func (r *checked) add(check string, found []lint.Finding) {
 	r.Checks = append(r.Checks, check)
-	r.Findings = append(r.Findings, ofCheck(check, found)...)
-	r.Faults += faults(found)
-}
-
-// faults counts the findings that are no warnings.
-func faults(found []lint.Finding) int {
-	n := 0
-	for _, f := range found {
-		if !f.Warning {
-			n++
-		}
-	}
-	return n
+	r.Findings = append(r.Findings, lint.OfCheck(check, found)...)
+	r.Faults += lint.Faults(found)
 }
 
 func (g *globals) printChecked(r checked, found []lint.Finding) {
@@ -128,29 +110,4 @@ func (g *globals) printChecked(r checked, found []lint.Finding) {
 		return
 	}
 	g.printf("%s: no faults\n", r.Service)
-}
-
-// drift finds files that are not what generating would write.
-type drift struct{}
-
-func (drift) Name() string { return "drift" }
-
-func (drift) Run(_ context.Context, t Target) ([]lint.Finding, error) {
-	var found []lint.Finding
-	for _, p := range t.CodeChanges {
-		found = append(found, lint.Finding{File: spec.FileName, Line: p.Line, Column: p.Column, Message: p.Path + ": " + p.Message})
-	}
-	if len(found) > 0 {
-		return found, nil // files that generating would not write have not drifted
-	}
-	for _, d := range t.Plan.Drift() {
-		found = append(found, lint.Finding{File: d.Path, Message: d.Reason + "; run scaffold generate"})
-	}
-	if t.AtRoot == nil {
-		return found, nil
-	}
-	for _, d := range t.AtRoot.Plan.Drift() {
-		found = append(found, lint.Finding{File: t.fromService(d.Path), Message: d.Reason + "; run scaffold generate"})
-	}
-	return found, nil
 }

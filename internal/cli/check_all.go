@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
@@ -23,8 +24,8 @@ type checkedAll struct {
 	Errors []string `json:"errors,omitempty"`
 }
 
-func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
-	root, err := rootOf(o.dir)
+func runCheckAll(ctx context.Context, g *globals, o project.Options) error {
+	root, err := rootOf(o.Dir)
 	if err != nil {
 		return err
 	}
@@ -33,9 +34,9 @@ func runCheckAll(ctx context.Context, g *globals, o serviceFlags) error {
 		return err
 	}
 	if len(services) == 0 {
-		return fmt.Errorf("no service below %s; create one with scaffold new NAME", nearer(root))
+		return fmt.Errorf("no service below %s; create one with scaffold new NAME", project.Nearer(root))
 	}
-	report := checkedAll{Root: nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
+	report := checkedAll{Root: project.Nearer(root), Services: []checked{}, Findings: []lint.Finding{}}
 	var unread []error
 	report.Services, unread = g.checkEach(ctx, root, services, o)
 	if ctx.Err() != nil {
@@ -72,7 +73,7 @@ const maxChecked = 4
 
 // checkEach checks the services in parallel, and reports those that it could read in their
 // order. The errors are of the others.
-func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o serviceFlags) ([]checked, []error) {
+func (g *globals) checkEach(ctx context.Context, root string, services []monorepo.Service, o project.Options) ([]checked, []error) {
 	reports, errs := make([]checked, len(services)), make([]error, len(services))
 	slots := make(chan struct{}, maxChecked)
 	var running sync.WaitGroup
@@ -81,10 +82,10 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 		running.Go(func() {
 			defer func() { <-slots }()
 			one := o
-			one.dir = filepath.Join(nearer(root), filepath.FromSlash(s.Dir))
+			one.Dir = filepath.Join(project.Nearer(root), filepath.FromSlash(s.Dir))
 			var err error
 			if reports[i], err = g.check(ctx, one); err != nil {
-				errs[i] = fmt.Errorf("%s: %w", filepath.ToSlash(one.dir), err)
+				errs[i] = fmt.Errorf("%s: %w", filepath.ToSlash(one.Dir), err)
 			}
 		})
 	}

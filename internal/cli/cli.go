@@ -23,8 +23,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
-	goruntime "runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,31 +31,23 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
-	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // Factory is what commands take from outside.
 type Factory struct {
+	project.Generator
+
 	Streams Streams
 	Getenv  func(string) string
-	Build   Build
-	// Render turns a spec into the files of its service, without its state.
-	Render func(spec.Service, templates.RenderOptions) (templates.Tree, error)
-	// RenderRepository gives the files that the service has at the root of its
-	// repository. Nil leaves them out.
-	RenderRepository func(spec.Service, templates.RenderOptions) (templates.Tree, error)
-	// TemplatesDigest names the embedded templates in the service's manifest.
-	TemplatesDigest func() (string, error)
 	// Prompt asks the user; it is called only when Streams.Terminal is set.
 	Prompt func(context.Context, Streams, []Question) error
 	// Checks run in scaffold check after the check for drift.
-	Checks []Check
-	// Ask builds the service in dir and runs commands of it, such as telemetry. Nil
-	// leaves out what needs a service that builds.
-	Ask func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error)
+	Checks []checks.Check
 	// Wait waits between attempts to reach a server. Nil waits by the clock.
 	Wait func(context.Context, time.Duration) error
 }
@@ -69,22 +59,6 @@ type Streams struct {
 	Terminal bool // input and output are a terminal, so that questions make sense
 }
 
-// Build says which scaffold this is.
-type Build struct {
-	Version  string // as in v0.1.0; "devel" in a checkout
-	Released bool   // installed by version: the runtime is required by version, too
-	// RuntimeVersion and RuntimeSum are those of the runtime that a released
-	// scaffold was built with, the sum as go.sum has it. Empty means the runtime
-	// of the same version, with a sum that the go tool finds out.
-	RuntimeVersion, RuntimeSum string
-	Go                         string // version of Go it was built with
-	// Checkout is the directory that a scaffold that is not released was built in;
-	// empty when the build left out paths.
-	Checkout string
-	Revision string // commit of that checkout; empty when the build left it out
-	Modified bool   // the checkout had changes that were not committed
-}
-
 // System is the factory of the real program.
 func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, error)) Factory {
 	return Factory{
@@ -93,88 +67,15 @@ func System(render func(spec.Service, templates.RenderOptions) (templates.Tree, 
 			Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 		},
 		Getenv: os.Getenv,
-		Build:  currentBuild(),
-		Render: render,
-		Ask:    AskService,
-
-		RenderRepository: templates.RenderRepository,
-		TemplatesDigest:  templates.Digest,
-		Checks: []Check{
-			namesCheck{}, routesCheck{}, lintCheck{}, signalsCheck{}, variablesCheck{}, goVersionCheck{}, replaceCheck{}, rulesCheck{}, deployCheck{},
+		Generator: project.Generator{
+			Build: project.CurrentBuild(), Render: render, RenderRepository: templates.RenderRepository,
+			TemplatesDigest: templates.Digest, Ask: project.AskService,
 		},
+		Checks: checks.All(),
 		Prompt: func(ctx context.Context, s Streams, q []Question) error {
 			return ask(ctx, s, q, os.Getenv("ACCESSIBLE") != "")
 		},
 	}
-}
-
-// currentBuild reads what the linker noted. Only a binary that was installed by
-// version has a checksum of its own module; the version alone says nothing,
-// since a checkout's depends on how it was built.
-func currentBuild() Build {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
-	}
-	_, source, _, ok := goruntime.Caller(0)
-	if !ok {
-		source = "" // which names no checkout
-	}
-	return buildOf(info, source)
-}
-
-// buildOf reads the build from what the linker recorded and the path of a source
-// file of this package.
-func buildOf(info *debug.BuildInfo, source string) Build {
-	if info.Main.Sum == "" {
-		b := Build{Version: "devel", Go: goruntime.Version(), Checkout: checkoutOf(source)}
-		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				b.Revision = s.Value
-			case "vcs.modified":
-				b.Modified = s.Value == "true"
-			}
-		}
-		return b
-	}
-	b := Build{Version: info.Main.Version, Released: true, Go: goruntime.Version()}
-	for _, m := range info.Deps {
-		if m.Path == runtimeImport() {
-			b.RuntimeVersion, b.RuntimeSum = m.Version, m.Sum
-		}
-	}
-	return b
-}
-
-// modulePath is the path of scaffold's own module. It is read from this
-// package's path, so that a fork that renames its module needs no change here.
-func modulePath() string {
-	return strings.TrimSuffix(reflect.TypeFor[Factory]().PkgPath(), "/internal/cli")
-}
-
-func runtimeImport() string { return modulePath() + "/runtime" }
-
-// openWorkspace opens the folder of a service, which need not exist yet.
-func (f Factory) openWorkspace(dir string) (*workspace.Workspace, error) {
-	return f.openState(dir, workspace.DefaultState)
-}
-
-// openState opens a folder whose state lies in that place below it.
-func (f Factory) openState(dir, state string) (*workspace.Workspace, error) {
-	layer := workspace.Layer{Name: "scaffold", Version: f.Build.Version}
-	if f.TemplatesDigest != nil {
-		var err error
-		if layer.Digest, err = f.TemplatesDigest(); err != nil {
-			return nil, err
-		}
-	}
-	return workspace.Open(dir, workspace.Options{
-		Generator: f.Build.Version,
-		Command:   modulePath() + "/cmd/scaffold",
-		Layers:    []workspace.Layer{layer},
-		State:     state,
-	})
 }
 
 // gcPercent collects garbage less often: a sixth of the CPU time of verify and new

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -16,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -33,9 +33,11 @@ func newTerminal(answers map[string]string) *terminal {
 	u.Factory = Factory{
 		Streams: Streams{In: strings.NewReader(""), Out: &u.out, Err: &u.err, Terminal: true},
 		Getenv:  func(string) string { return "" },
-		Build:   Build{Version: "v0.5.0", Released: true},
-		Render: func(s spec.Service, _ templates.RenderOptions) (templates.Tree, error) {
-			return templates.NewTree(templates.File{Path: "go.mod", Mode: 0o644, Owner: templates.Merged, Data: []byte("module " + s.Module + "\n")})
+		Generator: project.Generator{
+			Build: project.Build{Version: "v0.5.0", Released: true},
+			Render: func(s spec.Service, _ templates.RenderOptions) (templates.Tree, error) {
+				return templates.NewTree(templates.File{Path: "go.mod", Mode: 0o644, Owner: templates.Merged, Data: []byte("module " + s.Module + "\n")})
+			},
 		},
 		Prompt: func(_ context.Context, _ Streams, questions []Question) error {
 			var flags []string
@@ -182,35 +184,6 @@ func TestQuestionsReachTheUser(t *testing.T) {
 	}
 }
 
-func TestModuleOfRemote(t *testing.T) {
-	t.Parallel()
-	for remote, want := range map[string]string{
-		"git@github.com:acme/orders.git":             "github.com/acme/orders",
-		"github.com:acme/orders":                     "github.com/acme/orders",
-		"https://github.com/acme/orders.git":         "github.com/acme/orders",
-		"https://user:token@GitHub.com/acme/orders/": "github.com/acme/orders",
-		"ssh://git@git.acme.io:2222/team/orders.git": "git.acme.io/team/orders",
-		"git://git.acme.io/orders":                   "git.acme.io/orders",
-		"/srv/git/orders.git":                        "",
-		"file:///srv/git/orders.git":                 "",
-		"https://%zz":                                "",
-	} {
-		if got := moduleOfRemote(remote); got != want {
-			t.Errorf("moduleOfRemote(%q) = %q, want %q", remote, got, want)
-		}
-	}
-}
-
-func TestQuoteIsReadBackByAShell(t *testing.T) {
-	t.Parallel()
-	for _, word := range []string{"orders", "", "it's", "a b", "$HOME `id` \"x\" \\", "*", "~", "a\nb", "{{x}}", "#"} {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quote(word)).Output()
-		if err != nil || string(out) != word {
-			t.Errorf("quote(%q) = %s, which a shell reads as %q (%v)", word, quote(word), out, err)
-		}
-	}
-}
-
 func TestErrorsBecomeExitCodesInOnePlace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -239,7 +212,7 @@ type alarm struct {
 
 func (alarm) Name() string { return "alarm" }
 
-func (a alarm) Run(_ context.Context, t Target) ([]lint.Finding, error) {
+func (a alarm) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	if t.Service.Name == "" || len(t.Tree) == 0 {
 		return nil, errors.New("the target is empty")
 	}
@@ -267,7 +240,7 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 				t.Fatalf("exit code %d", code)
 			}
 			u := newTerminal(nil)
-			u.Checks = []Check{tt.check}
+			u.Checks = []checks.Check{tt.check}
 			if code := Main(t.Context(), []string{"check", dir}, u.Factory); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
@@ -306,68 +279,5 @@ func TestColoursStayOffWhereTheyAreNotWanted(t *testing.T) {
 				t.Errorf("colours: %v, want %v", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestThisBinaryIsACheckout(t *testing.T) {
-	t.Parallel()
-	if b := currentBuild(); b.Released || b.Version != "devel" {
-		t.Errorf("got %+v", b)
-	}
-	if modulePath() != "github.com/observability-first/scaffold" {
-		t.Errorf("got %s", modulePath())
-	}
-}
-
-func TestABuildInACheckoutRecordsItsDirectoryAndCommit(t *testing.T) {
-	t.Parallel()
-	root := t.TempDir()
-	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}}
-	b := buildOf(info, filepath.ToSlash(root)+"/internal/cli/cli.go")
-	if b.Checkout != root || b.Revision != "0123abc" || !b.Modified {
-		t.Errorf("got %+v", b)
-	}
-	if trimmed := buildOf(info, modulePath()+"/internal/cli/cli.go"); trimmed.Checkout != "" {
-		t.Errorf("got the checkout %q of a build without paths", trimmed.Checkout)
-	}
-	if here := currentBuild().Checkout; !holdsRuntime(filepath.Join(here, "runtime")) {
-		t.Errorf("this test was built in %q, which holds no runtime", here)
-	}
-}
-
-func TestAnInstalledBinaryKnowsItsRuntime(t *testing.T) {
-	t.Parallel()
-	info := &debug.BuildInfo{
-		Main: debug.Module{Path: modulePath(), Version: "v0.5.0", Sum: "h1:main="},
-		Deps: []*debug.Module{{Path: "example.com/x", Version: "v1.0.0"}, {Path: runtimeImport(), Version: "v0.5.1", Sum: "h1:runtime="}},
-	}
-	f := Factory{Build: buildOf(info, "")}
-	got, err := f.renderOptions(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := templates.RenderOptions{Generator: "v0.5.0", RuntimeImport: runtimeImport(), RuntimeVersion: "v0.5.1", RuntimeSum: "h1:runtime="}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestARelativeWayFollowsLinksToTheRealPlace(t *testing.T) {
-	t.Parallel()
-	base := t.TempDir()
-	for _, dir := range []string{"a/b/real", "runtime"} {
-		if err := os.MkdirAll(filepath.Join(base, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(filepath.Join(base, "a", "b", "real"), filepath.Join(base, "link")); err != nil {
-		t.Fatal(err)
-	}
-	got, err := relative(filepath.Join(base, "link", "orders"), filepath.Join(base, "runtime"))
-	if err != nil || got != "../../../../runtime" {
-		t.Errorf("got %s, %v", got, err)
-	}
-	if got, err := relative(base, filepath.Join(base, "runtime")); err != nil || got != "./runtime" {
-		t.Errorf("got %s, %v", got, err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/push"
 )
 
@@ -49,7 +51,7 @@ func misused(cmd *cobra.Command, err error) error {
 // the service that the user stands in.
 func deliverable(paths []string, folder, ending, none string) ([]string, error) {
 	if len(paths) == 0 {
-		dir, err := findService("")
+		dir, err := project.Find("")
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +68,7 @@ func deliverable(paths []string, folder, ending, none string) ([]string, error) 
 			continue
 		}
 		before := len(files)
-		for _, name := range below(path, ".", filepath.Ext(ending)) {
+		for _, name := range checks.Below(path, ".", filepath.Ext(ending)) {
 			if strings.HasSuffix(name, ending) {
 				files = append(files, filepath.Join(path, filepath.FromSlash(name)))
 			}

@@ -77,18 +77,9 @@ func is[T error](err error) bool {
 type failure struct {
 	Message   string             `json:"message"`
 	Code      int                `json:"code"` // the exit code
-	Problems  []problem          `json:"problems,omitempty"`
+	Problems  diagnostic.List    `json:"problems,omitempty"`
 	Conflicts []workspace.Change `json:"conflicts,omitempty"`
 	Groups    []pushedGroup      `json:"groups,omitempty"` // of a push of rules that stopped on the way
-}
-
-// problem is one mistake in a file, or in a flag when File is empty.
-type problem struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
-	Path    string `json:"path,omitempty"`
-	Message string `json:"message"`
 }
 
 // report writes the error the way the user asked for. A [FaultsError] and a
@@ -127,9 +118,7 @@ func (g *globals) report(err error) {
 func describeFailure(err error) failure {
 	f := failure{Message: err.Error(), Code: exitCode(err)}
 	if list, ok := errors.AsType[diagnostic.List](err); ok {
-		for _, p := range list {
-			f.Problems = append(f.Problems, problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message})
-		}
+		f.Problems = list
 	}
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		f.Message, f.Conflicts = "nothing was written", conflict.Conflicts

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 )
 
@@ -24,7 +25,7 @@ func (g *globals) emitFindings(found []lint.Finding) bool {
 	found = inRepository(found)
 	switch g.output {
 	case outputSARIF:
-		g.printJSON(lint.SARIF(found, lintRules(), g.Build.Version))
+		g.printJSON(lint.SARIF(found, checks.Rules(), g.Build.Version))
 	case outputGitHub:
 		_, _ = fmt.Fprint(g.Streams.Out, lint.GitHub(found))
 	default:

@@ -7,12 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
 // generateOptions is what scaffold generate was told.
 type generateOptions struct {
-	serviceFlags
+	project.Options
 	dryRun bool
 }
 
@@ -28,19 +30,20 @@ func newGenerateCommand(g *globals) *cobra.Command {
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.dir = args[0]
+				o.Dir = args[0]
 			}
 			return runGenerate(cmd.Context(), g, o)
 		},
 	}
-	o.addFlags(cmd)
+	addServiceFlags(cmd, &o.Options)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	return cmd
 }
 
-func (s *serviceFlags) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
-	cmd.Flags().StringVar(&s.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
+// addServiceFlags adds the flags of commands that work on an existing service.
+func addServiceFlags(cmd *cobra.Command, o *project.Options) {
+	cmd.Flags().StringVar(&o.Defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
+	cmd.Flags().StringVar(&o.Runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 }
 
 // generated is the document of scaffold generate. Its keys are public.
@@ -55,7 +58,7 @@ type generated struct {
 }
 
 func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error) {
-	t, w, err := g.open(o.serviceFlags)
+	t, w, err := g.Open(o.Options)
 	if err != nil {
 		return err
 	}
@@ -63,61 +66,42 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	if err := t.CodeChanges.Err(); err != nil {
 		return err
 	}
-	if conflicts := t.conflicts(); len(conflicts) > 0 {
+	if conflicts := t.Conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
 	if !o.dryRun {
-		if err := g.apply(ctx, w, t); err != nil {
+		if err := g.Apply(ctx, w, t); err != nil {
 			return err
 		}
 	}
 	plan := t.Plan
 	if !o.dryRun && g.Ask != nil {
-		if plan, err = g.reprint(ctx, t); err != nil {
+		if plan, err = g.Reprint(ctx, t); err != nil {
 			return err
 		}
 	}
-	found, err := specFindings(ctx, t)
+	found, err := checks.Spec(ctx, t)
 	if err != nil {
 		return err
 	}
-	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: t.repositoryChanges(), Findings: found}
+	report := generated{Service: t.Service.Name, Directory: t.Dir, DryRun: o.dryRun, Files: plan.Changes, Repository: repositoryChangesOf(t), Findings: found}
 	if !g.emit(report) {
 		g.printGenerated(t, report)
 	}
-	if n := faults(found); n > 0 {
+	if n := lint.Faults(found); n > 0 {
 		return &FaultsError{n}
 	}
 	return nil
 }
 
-func (g *globals) printGenerated(t Target, r generated) {
+func (g *globals) printGenerated(t project.Target, r generated) {
 	g.printChanges(r.Files)
-	g.printChanges(t.rootChanges())
+	g.printChanges(t.RootChanges())
 	switch {
 	case (workspace.Plan{Changes: r.Files}).Empty() && (t.AtRoot == nil || t.AtRoot.Plan.Empty()):
-		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), t.andAtRoot(func(at *AtRoot) int { return len(at.Tree) }))
+		g.printf("%s is up to date: %s%s.\n", t.Service.Name, plural(len(t.Tree), "file"), andAtRoot(t, func(at *project.AtRoot) int { return len(at.Tree) }))
 	case r.DryRun:
 		g.printf("Nothing was written: this was a dry run.\n")
 	}
 	g.printFindings(r.Findings)
-}
-
-// reprint lets the service, with its files brought up to date, print what it
-// declares, and returns the changes of both steps.
-func (g *globals) reprint(ctx context.Context, t Target) (plan workspace.Plan, err error) {
-	// The state on disk is that of the first step.
-	w, err := g.openWorkspace(t.Dir)
-	if err != nil {
-		return workspace.Plan{}, err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	second, err := g.print(ctx, w, t)
-	if err != nil {
-		return workspace.Plan{}, err
-	}
-	if err := w.Apply(ctx, second); err != nil {
-		return workspace.Plan{}, err
-	}
-	return t.Plan.Then(second), nil
 }

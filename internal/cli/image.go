@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/image/ociimage"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -69,11 +70,11 @@ type packed struct {
 }
 
 func runImage(ctx context.Context, g *globals, o imageOptions) error {
-	dir, err := findService("")
+	dir, err := project.Find("")
 	if err != nil {
 		return err
 	}
-	service, _, _, err := loadSpec(dir, "")
+	service, _, _, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -131,33 +132,25 @@ type linted struct {
 }
 
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
-	in := observed{
-		target: o.target, targetGuessed: !targetKnown, scrape: o.scrapeInterval, scrapeGuessed: !scrapeKnown, labelsOfPages: len(o.metrics) > 0,
+	in := checks.Observed{
+		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
-		onlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", allRules: len(o.rules) > 0,
+		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", AllRules: len(o.rules) > 0,
 	}
 	if err := g.readSignals(ctx, o, &in); err != nil {
 		return err
 	}
 	report := linted{Findings: []lint.Finding{}}
-	if err := in.readNamed(ctx, o, &report); err != nil {
+	var err error
+	if report.Skipped, err = in.Read(ctx, o.rules, o.dashboards); err != nil {
 		return err
 	}
-	report.RuleFiles, report.Dashboards = len(in.rules), len(in.boards)
-	if len(in.rules)+len(in.boards)+len(in.broken) == 0 {
-		return fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Concat(o.rules, o.dashboards), ", "))
-	}
-	in.runbooks = in.keepsRunbooks()
-	report.TargetLabels = in.guessTarget()
-	found := ofCheck(namesCheck{}.Name(), in.unknownNames())
+	report.RuleFiles, report.Dashboards = len(in.Rules), len(in.Dashboards)
+	report.TargetLabels = in.GuessTarget()
+	found := in.Findings()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	found = append(found, ofCheck(lintCheck{}.Name(), in.lints())...)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	lint.Sort(found)
 	if o.updateBaseline {
 		return g.writeBaseline(ctx, o.baseline, found)
 	}
@@ -172,20 +165,13 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Warning })
 	}
 	report.Findings = append(report.Findings, found...)
-	report.Faults = faults(found)
+	report.Faults = lint.Faults(found)
 	report.Warnings = len(found) - report.Faults
 	g.printLinted(report)
 	if report.Faults > 0 {
 		return &FaultsError{report.Faults}
 	}
 	return nil
-}
-
-func ofCheck(name string, found []lint.Finding) []lint.Finding {
-	for i := range found {
-		found[i].Check = name
-	}
-	return found
 }
 
 func (g *globals) printLinted(r linted) {
@@ -250,16 +236,4 @@ func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.F
 		g.printf("%s: %s written\n", name, plural(len(found), "finding"))
 	}
 	return nil
-}
-
-// guessTarget adds labels to those of the scrape that the queries use of several
-// metrics and that none has, unless the labels were listed. It returns them.
-func (o *observed) guessTarget() []string {
-	if !o.targetGuessed || o.signals == nil {
-		return nil
-	}
-	queries, _ := o.queries()
-	guessed := o.known().TargetLabels(queries)
-	o.target = slices.Concat(o.target, guessed)
-	return guessed
 }

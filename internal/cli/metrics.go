@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/push"
 	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/userfile"
@@ -17,12 +18,12 @@ import (
 
 // readSignals reads what the flags say of the metrics. Without a flag that does, the
 // signals stay nil.
-func (g *globals) readSignals(ctx context.Context, o lintOptions, to *observed) error {
+func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Observed) error {
 	var all []templates.Signals
 	if o.signals != "" {
 		src, err := userfile.Read(o.signals, userfile.LargeLimit)
 		if err != nil {
-			return notThere(o.signals, err)
+			return userfile.Named(o.signals, err)
 		}
 		signals, err := templates.ParseSignals(o.signals, src)
 		if err != nil {
@@ -45,20 +46,20 @@ func (g *globals) readSignals(ctx context.Context, o lintOptions, to *observed) 
 	}
 	if len(all) > 0 {
 		signals := exposition.Merge(all...)
-		to.signals = &signals
+		to.Signals = &signals
 	}
 	return nil
 }
 
-func (g *globals) askPrometheus(ctx context.Context, address string, to *observed) error {
+func (g *globals) askPrometheus(ctx context.Context, address string, to *checks.Observed) error {
 	p, err := g.prometheus(address)
 	if err != nil {
 		return err
 	}
-	if to.inPrometheus, err = p.Names(ctx); err != nil {
+	if to.InPrometheus, err = p.Names(ctx); err != nil {
 		return err
 	}
-	to.typesInPrometheus, err = p.Types(ctx, to.inPrometheus)
+	to.TypesInPrometheus, err = p.Types(ctx, to.InPrometheus)
 	return err
 }
 
@@ -69,7 +70,7 @@ func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
 	if isAddress(name) {
 		src, err = fetchMetrics(ctx, name)
 	} else if src, err = userfile.Read(name, userfile.PageLimit); err != nil {
-		err = notThere(name, err)
+		err = userfile.Named(name, err)
 	}
 	if err != nil {
 		return templates.Signals{}, err

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -65,7 +64,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringVar(&o.runtime, "runtime", "", "directory of the runtime module, for a scaffold built in a checkout")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print changes without writing them")
 	f.BoolVar(&o.yes, "yes", false, "do not prompt")
-	offer(cmd, "pattern", spec.Patterns())
+	_ = f.MarkHidden("pattern") // it has one value; an error would mean that there is no such flag
 	offer(cmd, "with", spec.ComponentNames())
 	offer(cmd, "pipeline", spec.Pipelines())
 	return cmd
@@ -89,7 +88,7 @@ type created struct {
 }
 
 func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
-	defaults, err := loadDefaults(o.defaults)
+	defaults, err := project.LoadDefaults(o.defaults)
 	if err != nil {
 		return err
 	}
@@ -115,23 +114,23 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err := alone(ctx, o.dir, root, s.Name); err != nil {
 		return err
 	}
-	w, err := g.openWorkspace(o.dir)
+	w, err := g.OpenWorkspace(o.dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	t, err := g.plan(w, Target{Dir: o.dir, Service: s}, defaults, s.YAML(), o.runtime)
+	t, err := g.Plan(w, project.Target{Dir: o.dir, Service: s}, defaults, s.YAML(), o.runtime)
 	if err != nil {
 		return err
 	}
-	if conflicts := t.conflicts(); len(conflicts) > 0 {
+	if conflicts := t.Conflicts(); len(conflicts) > 0 {
 		return &ConflictError{conflicts}
 	}
-	shared, err := planShared(ctx, t)
+	shared, err := project.PlanShared(ctx, t)
 	if err != nil {
 		return err
 	}
-	require, err := g.requireCommands(s, o.dir, module, o.runtime)
+	require, err := g.RequireCommands(s, o.dir, module, o.runtime)
 	if err != nil {
 		return err
 	}
@@ -143,7 +142,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 }
 
 // make writes the service, unless that is only tried or refused at the summary.
-func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, shared sharedEdits, o *newOptions) error {
+func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Target, shared project.SharedEdits, o *newOptions) error {
 	if o.dryRun {
 		return nil
 	}
@@ -152,54 +151,13 @@ func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, sh
 			return err
 		}
 	}
-	if err := g.apply(ctx, w, t); err != nil {
+	if err := g.Apply(ctx, w, t); err != nil {
 		return err
 	}
-	if err := shared.write(); err != nil {
+	if err := shared.Write(); err != nil {
 		return fmt.Errorf("created the service in %s, but not all shared files of the repository: %w", o.dir, err)
 	}
 	return nil
-}
-
-// alone says why there is no place for a service of that name: it would lie in
-// another one, or the repository has one of the same name, whose rules and
-// boards would be taken for each other.
-func alone(ctx context.Context, dir, root, name string) error {
-	at, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	if around, inside := monorepo.ServiceAround(at); inside {
-		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
-			dir, nearer(filepath.Join(around, spec.FileName)))
-	}
-	if root == "" {
-		return nil
-	}
-	services, err := monorepo.Services(ctx, root)
-	if err != nil {
-		return err
-	}
-	for _, other := range services {
-		if other.Name == name {
-			return fmt.Errorf("service %s already exists in %s; rules, alerts and dashboards are named after it, so choose another name",
-				name, nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
-		}
-	}
-	return nil
-}
-
-// nearer is a path as somebody in the working directory would write it.
-func nearer(path string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	relative, err := filepath.Rel(here, path)
-	if err != nil {
-		return path
-	}
-	return filepath.ToSlash(relative)
 }
 
 // badChoices names flags where the spec has keys.
@@ -234,30 +192,30 @@ func asUsage(cmd *cobra.Command, err error) error {
 
 // printCreated tells what was made and what to type next: first what the module
 // above has to be told, if the service is a part of one.
-func (g *globals) printCreated(t Target, shared sharedEdits, o *newOptions, assumed, require []string) {
+func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *newOptions, assumed, require []string) {
 	next := []string{"make run", "make test"}
 	switch {
 	case len(require) > 0:
-		next = slices.Concat(require, []string{"cd " + quote(t.Service.ModuleFolder)}, next)
+		next = slices.Concat(require, []string{"cd " + project.Quote(t.Service.ModuleFolder)}, next)
 	case filepath.Clean(t.Dir) != ".":
-		next = append([]string{"cd " + quote(t.Dir)}, next...)
+		next = append([]string{"cd " + project.Quote(t.Dir)}, next...)
 	}
 	if g.emit(created{
 		Service: t.Service.Name, Directory: t.Dir, Module: t.Service.Module, Resource: t.Service.Resource, DryRun: o.dryRun,
-		Files: t.Plan.Changes, Repository: t.repositoryChanges(), Owners: describeEdit(shared.owners), GitLab: describeEdit(shared.gitlab), Next: next, Replay: o.replay(),
+		Files: t.Plan.Changes, Repository: repositoryChangesOf(t), Owners: describeEdit(shared.Owners), GitLab: describeEdit(shared.GitLab), Next: next, Replay: o.replay(),
 	}) {
 		return
 	}
 	if o.dryRun {
 		g.printChanges(t.Plan.Changes)
-		g.printChanges(t.rootChanges())
+		g.printChanges(t.RootChanges())
 		g.printShared(t, shared)
 		g.printf("Nothing was written: this was a dry run.\n")
 		return
 	}
-	written := t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })
+	written := andAtRoot(t, func(at *project.AtRoot) int { return at.Plan.Count(workspace.Create) })
 	g.printf("Created %s in %s: %s%s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
-	for _, c := range slices.Concat(t.Plan.Changes, t.rootChanges()) {
+	for _, c := range slices.Concat(t.Plan.Changes, t.RootChanges()) {
 		if c.Action == workspace.Keep {
 			g.printf("Kept your %s.\n\n", c.Path)
 		}
@@ -289,10 +247,10 @@ func folder(dir string) string {
 // replay is the command that makes the same service without a question.
 func (o *newOptions) replay() string {
 	c := o.choices
-	command := []string{"scaffold new", quote(c.Name)}
+	command := []string{"scaffold new", project.Quote(c.Name)}
 	add := func(flag, value string) {
 		if value != "" {
-			command = append(command, "--"+flag+" "+quote(value))
+			command = append(command, "--"+flag+" "+project.Quote(value))
 		}
 	}
 	if o.dir != c.Name {
@@ -316,15 +274,4 @@ func (o *newOptions) replay() string {
 	add("defaults", o.defaults)
 	add("runtime", o.runtime)
 	return strings.Join(append(command, "--yes"), " ")
-}
-
-// quote writes a word as a POSIX shell reads it back.
-func quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@+=", r)
-	}
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

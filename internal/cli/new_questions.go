@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/workspace"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -34,7 +35,7 @@ func complete(ctx context.Context, g *globals, o *newOptions, defaults spec.Defa
 		o.dir = o.choices.Name
 	}
 	if o.choices.Module == "" {
-		o.choices.Module = moduleFor(ctx, o.dir)
+		o.choices.Module = project.ModuleFor(ctx, o.dir)
 	}
 	if o.choices.Module == "" {
 		o.choices.Module = "example.com/" + o.choices.Name
@@ -117,7 +118,7 @@ func (o *newOptions) put(ctx context.Context, g *globals, questions ...Question)
 }
 
 // confirm shows what is about to be written and asks whether to.
-func (g *globals) confirm(ctx context.Context, t Target) error {
+func (g *globals) confirm(ctx context.Context, t project.Target) error {
 	s := t.Service
 	none := func(list []string) string { return cmp.Or(strings.Join(list, ", "), "none") }
 	g.printf("\n")
@@ -129,7 +130,7 @@ func (g *globals) confirm(ctx context.Context, t Target) error {
 		{"Resource", s.Resource + ", at /v1/" + s.Plural},
 		{"Components", none(s.Components.Names())},
 		{"Pipelines", none(s.Deploy.Pipelines)},
-		{"Files", strconv.Itoa(t.Plan.Count(workspace.Create)) + t.andAtRoot(func(at *AtRoot) int { return at.Plan.Count(workspace.Create) })},
+		{"Files", strconv.Itoa(t.Plan.Count(workspace.Create)) + andAtRoot(t, func(at *project.AtRoot) int { return at.Plan.Count(workspace.Create) })},
 	} {
 		g.printf("  %-10s  %s\n", line[0], line[1])
 	}

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/observability-first/scaffold/internal/image/sbom"
+	"github.com/observability-first/scaffold/internal/project"
 )
 
 // sbomOptions is what scaffold sbom was told.
@@ -80,29 +79,12 @@ func runSBOM(g *globals, o sbomOptions) error {
 	return nil
 }
 
-// moduleFolder is the nearest folder upward from dir with a go.mod: a service may
-// be part of a larger module.
-func moduleFolder(dir string) (string, error) {
-	start, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	for at := start; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("there is no go.mod in %s or above; run this in the module of the binary", dir)
-		}
-	}
-}
-
 func readBill(o sbomOptions) (sbom.Bill, error) {
-	dir, err := findService("")
+	dir, err := project.Find("")
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	service, _, _, err := loadSpec(dir, "")
+	service, _, _, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return sbom.Bill{}, err
 	}
@@ -110,7 +92,7 @@ func readBill(o sbomOptions) (sbom.Bill, error) {
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	module, err := moduleFolder(dir)
+	module, err := project.ModuleFolder(dir)
 	if err != nil {
 		return sbom.Bill{}, err
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/observability-first/scaffold/internal/cli"
+	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -37,12 +39,12 @@ func TestMain(m *testing.M) {
 func testFactory() cli.Factory {
 	f := cli.System(render)
 	f.Ask, f.TemplatesDigest = nil, nil // the small renderer's service does not build; grown_test.go has a real one
-	f.Checks = slices.DeleteFunc(f.Checks, func(c cli.Check) bool { return c.Name() != os.Getenv("TEST_CHECK") })
+	f.Checks = slices.DeleteFunc(f.Checks, func(c checks.Check) bool { return c.Name() != os.Getenv("TEST_CHECK") })
 	f.Build.Go = "go1.26.0"
 	f.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() } // internal/push/grafana's tests tell how long
 	f.Build.Checkout, f.Build.Revision, f.Build.Modified = os.Getenv("TEST_CHECKOUT"), "0123abc", true
 	if v := os.Getenv("TEST_RELEASE"); v != "" {
-		f.Build = cli.Build{Version: v, Released: true, Go: f.Build.Go}
+		f.Build = project.Build{Version: v, Released: true, Go: f.Build.Go}
 	}
 	return f
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
@@ -84,7 +85,7 @@ func ownObjectives(own slo.Spec, name string, src []byte) objectives {
 func (g *globals) readObjectives(file string, flags importFlags) (objectives, error) {
 	if file == "" {
 		var err error
-		if file, err = findService(""); err != nil {
+		if file, err = project.Find(""); err != nil {
 			return objectives{}, err
 		}
 	}
@@ -105,7 +106,7 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 		return objectives{}, err
 	}
 	if version == spec.APIVersion {
-		defaults, err := serviceDefaults(filepath.Dir(name), "")
+		defaults, err := project.ServiceDefaults(filepath.Dir(name), "")
 		if err != nil {
 			return objectives{}, err
 		}
@@ -133,7 +134,7 @@ func (g *globals) readInput(file string) (name string, src []byte, err error) {
 		return "standard input", src, err
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		if file, err = findService(file); err != nil {
+		if file, err = project.Find(file); err != nil {
 			return "", nil, err
 		}
 		file = filepath.Join(file, spec.FileName)

@@ -5,23 +5,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
 func newSpecCommand(g *globals) *cobra.Command {
-	var o serviceFlags
+	var o project.Options
 	cmd := &cobra.Command{
 		Use:   "spec [DIR]",
 		Short: "Print a service's spec with every default and where it came from",
 		Args:  atMost(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				o.dir = args[0]
+				o.Dir = args[0]
 			}
 			return runSpec(g, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
+	cmd.Flags().StringVar(&o.Defaults, "defaults", "", "file with defaults of your organization (default: the one last used)")
 	return cmd
 }
 
@@ -31,12 +32,12 @@ type effective struct {
 	Values []spec.Value `json:"values"`
 }
 
-func runSpec(g *globals, o serviceFlags) error {
-	dir, err := findService(o.dir)
+func runSpec(g *globals, o project.Options) error {
+	dir, err := project.Find(o.Dir)
 	if err != nil {
 		return err
 	}
-	s, _, _, err := loadSpec(dir, o.defaults)
+	s, _, _, err := project.LoadSpec(dir, o.Defaults)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
@@ -123,7 +124,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := readableModule(subject.Dir); err != nil {
+	if err := project.CheckModule(subject.Dir); err != nil {
 		return err
 	}
 	progress := &progress{g: g, lines: o.progress}
@@ -179,11 +180,11 @@ func (o verifyOptions) subject() (verify.Subject, error) {
 	if o.slo != "" || o.pkg != "" {
 		return o.foreignSubject()
 	}
-	dir, err := findService(o.dir)
+	dir, err := project.Find(o.dir)
 	if err != nil {
 		return verify.Subject{}, fmt.Errorf("%w\nfor a service that was not generated, set --package", err)
 	}
-	service, _, _, err := loadSpec(dir, "")
+	service, _, _, err := project.LoadSpec(dir, "")
 	if err != nil {
 		return verify.Subject{}, err
 	}
@@ -244,11 +245,11 @@ func compileFile(name, dir string) (slo.Rules, error) {
 // declaredRoutes are the routes that the service printed last: the shape of the
 // drill's traffic.
 func declaredRoutes(dir string) []string {
-	src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(telemetryPath)), userfile.LargeLimit)
+	src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil {
 		return nil
 	}
-	signals, err := templates.ParseSignals(telemetryPath, src)
+	signals, err := templates.ParseSignals(project.TelemetryPath, src)
 	if err != nil {
 		return nil
 	}

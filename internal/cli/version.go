@@ -4,6 +4,8 @@ import (
 	"cmp"
 
 	"github.com/spf13/cobra"
+
+	"github.com/observability-first/scaffold/internal/project"
 )
 
 // version is the document of scaffold version. Its keys are public.
@@ -12,7 +14,7 @@ type version struct {
 	Released bool   `json:"released"`
 	Go       string `json:"go"`
 	Runtime  string `json:"runtime"` // import path of the runtime module
-	// Of a scaffold that is not released; see [Build].
+	// Of a scaffold that is not released; see [project.Build].
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
 	Checkout string `json:"checkout,omitempty"`
@@ -26,11 +28,11 @@ func newVersionCommand(g *globals) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := g.Build
 			v := version{
-				Version: b.Version, Released: b.Released, Go: b.Go, Runtime: runtimeImport(),
+				Version: b.Version, Released: b.Released, Go: b.Go, Runtime: project.RuntimeImport(),
 				Revision: b.Revision, Modified: b.Modified, Checkout: b.Checkout,
 			}
 			if !g.emit(v) {
-				g.printf("scaffold %s (%s)\n%s", v.Version, v.Go, b.origin())
+				g.printf("scaffold %s (%s)\n%s", v.Version, v.Go, origin(b))
 			}
 			return nil
 		},
@@ -39,7 +41,7 @@ func newVersionCommand(g *globals) *cobra.Command {
 
 // origin is a line for each of commit and checkout of a scaffold that is not
 // released.
-func (b Build) origin() string {
+func origin(b project.Build) string {
 	if b.Released {
 		return ""
 	}

@@ -215,3 +215,22 @@ func Exclude(findings []Finding, exclusions []Exclusion, checked func(Exclusion)
 	}
 	return kept
 }
+
+// Faults counts the findings that are no warnings.
+func Faults(found []Finding) int {
+	n := 0
+	for _, f := range found {
+		if !f.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// OfCheck sets the check of findings.
+func OfCheck(name string, found []Finding) []Finding {
+	for i := range found {
+		found[i].Check = name
+	}
+	return found
+}

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -19,10 +18,12 @@ type exchangeKey struct{}
 func (x *exchange) Value(key any) any {
 	switch key {
 	case chi.RouteCtxKey:
-		return x.route()
+		if x.observer.learned.routing {
+			return x.route()
+		}
 	case exchangeKey{}:
 		return x
-	case x.observer.spanKey:
+	case x.observer.learned.spanKey:
 		return x.span
 	}
 	if d := x.armed.Load(); d != nil {
@@ -126,8 +127,8 @@ func (x *exchange) newDeadline(now time.Time) *deadline {
 	case x.base.Err() != nil || !now.Before(at):
 		d.Context, d.cancel = context.WithDeadline(x.base, at)
 	default:
-		d.limit.Context, d.limit.at, d.limit.never = x.base, at, x.observer.never
-		d.Context, d.cancel = context.WithCancel(&d.limit)
+		d.limit.Context, d.limit.at = x.base, at
+		d.Context, d.cancel = x.observer.below(&d.limit)
 	}
 	return d
 }
@@ -140,54 +141,5 @@ func (x *exchange) release() {
 	if d := x.armed.Load(); d != nil {
 		d.cancel()
 		d.limit.lift() // a context that ended before does not stop its timer again
-	}
-}
-
-// limit ends with the context that the request came with, or at a time that a
-// stream can lift. A deadline of the library cannot be moved, and whatever is
-// derived from ours must end with the error of one.
-//
-// It is the parent of the armed context and of nothing else, which learns of the
-// end through AfterFunc.
-type limit struct {
-	context.Context
-	at     time.Time
-	timer  *time.Timer
-	passed atomic.Bool
-	never  chan struct{}
-}
-
-// lift forgets the time. What is over already stays over.
-func (l *limit) lift() {
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-}
-
-// Deadline implements [context.Context].
-func (l *limit) Deadline() (time.Time, bool) { return l.at, true }
-
-// Done implements [context.Context]. A channel that is not the request's own is what
-// makes the library call AfterFunc; nobody receives from it.
-func (l *limit) Done() <-chan struct{} { return l.never }
-
-// Err implements [context.Context].
-func (l *limit) Err() error {
-	if l.passed.Load() {
-		return context.DeadlineExceeded
-	}
-	return l.Context.Err()
-}
-
-// AfterFunc is called once, when the deadline is armed.
-func (l *limit) AfterFunc(f func()) (stop func() bool) {
-	forget := context.AfterFunc(l.Context, f)
-	l.timer = time.AfterFunc(time.Until(l.at), func() {
-		l.passed.Store(true)
-		f()
-	})
-	return func() bool {
-		l.timer.Stop()
-		return forget()
 	}
 }

@@ -40,7 +40,12 @@ func within(t *testing.T, ctx context.Context, handle func(context.Context)) *ht
 // changed first.
 func answerWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
-	h, err := newTestObserver(t, Config{RequestTimeout: time.Second}).Wrap(handle)
+	return answerOf(t, newTestObserver(t, Config{RequestTimeout: time.Second}), change, handle)
+}
+
+func answerOf(t *testing.T, o *Observer, change func(*http.Request), handle http.Handler) *httptest.ResponseRecorder {
+	t.Helper()
+	h, err := o.Wrap(handle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,25 +256,6 @@ func TestContextsBelowCostNoGoroutine(t *testing.T) {
 			}
 		})
 	})
-}
-
-// An exchange answers for the span under a key that only the trace API knows.
-func TestTheSpanKeyIsKnown(t *testing.T) {
-	t.Parallel()
-	if findSpanKey() == nil {
-		t.Fatal("the trace API no longer asks the context for its span: requests cost two more allocations")
-	}
-	o := newTestObserver(t, Config{})
-	o.spanKey = nil // as if it did not
-	h, err := o.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.SpanContext()) {
-			t.Errorf("without the key the context has the span %v", sc)
-		}
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 }
 
 // The short way to read traceparent reads what the propagator reads.

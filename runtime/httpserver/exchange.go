@@ -105,21 +105,6 @@ func first(h http.Header, canonical string) string {
 	return ""
 }
 
-// beginRouting gives chi a routing context of ours, which can be read after it
-// returned. Contexts are reused as chi reuses them, and only where it would:
-// a handler between us and the router may outlive the request.
-func (x *exchange) beginRouting(router http.Handler) {
-	routes, ok := router.(chi.Routes)
-	if !ok {
-		return
-	}
-	routing := x.observer.routings.Get().(*chi.Context)
-	routing.Reset()
-	routing.Routes = routes
-	x.routing.Store(routing)
-	x.pooled = true
-}
-
 // end settles the answer, observes it and, where the connection must be cut,
 // goes on panicking as net/http wants it.
 func (x *exchange) end(recovered any, h *observed) {
@@ -170,12 +155,6 @@ func (x *exchange) end(recovered any, h *observed) {
 func (x *exchange) beginTransfer() {
 	if x.observer.draining.Load() {
 		x.observer.transfers.add(x)
-	}
-}
-
-func (x *exchange) endRouting() {
-	if x.pooled && x.panic == nil {
-		x.observer.routings.Put(x.routing.Load())
 	}
 }
 

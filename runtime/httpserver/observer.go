@@ -27,12 +27,12 @@ type Observer struct {
 	log       *slog.Logger
 	tracer    trace.Tracer
 	silent    silentSpan
-	spanKey   any // under which a context holds its span
+	learned   learned
 	callers   callers
 	metrics   *metrics
 	table     *routeTable
 
-	never     chan struct{} // see limit
+	never     chan struct{} // see below
 	routings  sync.Pool     // of *chi.Context
 	scratches sync.Pool     // of *scratch
 
@@ -68,7 +68,7 @@ func NewObserver(opts Options) (*Observer, error) {
 		telemetry: opts.Telemetry,
 		log:       opts.Telemetry.Logger(),
 		tracer:    opts.Telemetry.TracerProvider().Tracer(scope),
-		spanKey:   findSpanKey(),
+		learned:   learn(),
 		callers:   newCallers(opts.Telemetry.Propagator()),
 		metrics:   m,
 		table:     table,

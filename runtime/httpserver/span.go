@@ -78,7 +78,7 @@ func (x *exchange) beginTrace(r *http.Request) {
 	if decision.Span.IsSampled() {
 		x.startSpan(decision, r.Method)
 	}
-	if o.spanKey == nil { // see findSpanKey
+	if o.learned.spanKey == nil {
 		x.base = trace.ContextWithSpan(x.base, x.span)
 	}
 }
@@ -107,26 +107,6 @@ func (x *exchange) withParent() context.Context {
 		return x.base
 	}
 	return trace.ContextWithSpanContext(x.base, x.ids.SpanContext().WithSpanID(x.parentID).WithRemote(true))
-}
-
-// findSpanKey learns under which key a context holds its span, so that an
-// exchange can answer for it. The key is nil if the API no longer asks the
-// context for one.
-func findSpanKey() any {
-	spy := &keySpy{Context: context.Background()}
-	trace.SpanFromContext(spy)
-	return spy.key
-}
-
-type keySpy struct {
-	context.Context
-	key any
-}
-
-// Value implements [context.Context].
-func (s *keySpy) Value(key any) any {
-	s.key = key
-	return nil
 }
 
 // endSpan ends the span of a sampled request, and exports one late for a

@@ -114,7 +114,7 @@ func TestTheSchemaAgreesWithThePackage(t *testing.T) {
 		return node
 	}
 	for path, want := range map[string][]string{
-		"pattern": spec.Patterns(), "telemetry.histograms": spec.Histograms(), "telemetry.metrics": spec.MetricsTransports(),
+		"pattern": spec.Patterns(), "telemetry.histograms": spec.Histograms(), "telemetry.metrics": {slo.MetricsScrape, slo.MetricsPush},
 		"deploy.autoscale.source": spec.AutoscaleSources(),
 		"alerting.receivers.page": append([]string{""}, slo.Integrations()...), "alerting.receivers.ticket": append([]string{""}, slo.Integrations()...),
 	} {

@@ -94,7 +94,7 @@ type Telemetry struct {
 	ScrapeInterval time.Duration `yaml:"scrapeInterval"` // [slo.MinScrapeInterval] to [slo.MaxScrapeInterval]
 	TraceRatio     float64       `yaml:"traceRatio"`     // 0 to 1, of new traces
 	Histograms     string        `yaml:"histograms"`     // one of [Histograms]
-	Metrics        string        `yaml:"metrics"`        // one of [MetricsTransports]
+	Metrics        string        `yaml:"metrics"`        // scraped, or pushed over OTLP: one of [slo.MetricsScrape] and [slo.MetricsPush]
 }
 
 // Patterns lists the kinds of service that can be generated.
@@ -109,10 +109,6 @@ func ComponentNames() []string { return []string{"postgres"} }
 func Histograms() []string { return []string{"classic", "both", histogramsNative} }
 
 const histogramsNative = "native"
-
-// MetricsTransports lists how metrics leave the process: read by a scraper, or
-// pushed over OTLP.
-func MetricsTransports() []string { return []string{slo.MetricsScrape, slo.MetricsPush} }
 
 // Names lists the components that are used, sorted.
 func (c Components) Names() []string {

@@ -152,7 +152,7 @@ func compareNotifications(t *testing.T, src []byte, universe []labels.Labels, se
 	must(t, err)
 	var got []string
 	for _, n := range routing.Notifications(history, start.Add(watched)) {
-		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), n.Names()))
+		got = append(got, line(n.At.Sub(start), n.Receiver, string(n.Reason), n.Group.String(), names(n)))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -303,4 +303,13 @@ func message(m told) *alert.Alert {
 	set := model.LabelSet{}
 	m.f.Labels.Range(func(l labels.Label) { set[model.LabelName(l.Name)] = model.LabelValue(l.Value) })
 	return &alert.Alert{Alert: model.Alert{Labels: set, StartsAt: m.f.FiredAt, EndsAt: m.ends}, UpdatedAt: m.at}
+}
+
+// names are those of the alerts of a notification.
+func names(n rulesim.Notification) []string {
+	var out []string
+	for _, f := range n.Alerts {
+		out = append(out, f.Alert)
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -55,7 +56,7 @@ type Service struct {
 // out: a scaffold that was killed leaves one. What git ignores is no part of the repository;
 // where git cannot say, folders of dependencies are left out, too.
 func Services(ctx context.Context, root string) ([]Service, error) {
-	if listed, err := git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
+	if listed, err := Git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
 		var found []Service
 		for file := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
 			if name := filepath.Join(root, filepath.FromSlash(file)); !strings.Contains("/"+file, "/.") && isFile(name) {
@@ -70,15 +71,17 @@ func Services(ctx context.Context, root string) ([]Service, error) {
 
 // Ignored says whether git ignores the folder, which need not exist.
 func Ignored(ctx context.Context, root, dir string) bool {
-	_, err := git(ctx, root, "check-ignore", "--quiet", "--", dir+string(filepath.Separator))
+	_, err := Git(ctx, root, "check-ignore", "--quiet", "--", dir+string(filepath.Separator))
 	return err == nil
 }
 
-func git(ctx context.Context, root string, args ...string) (string, error) {
+// Git runs the installed git, which knows where its configuration is, and returns its output
+// without the last line feed. No command here uses the network.
+func Git(ctx context.Context, dir string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "git", args...)
-	command.Dir = root
+	command.Dir = dir
 	out, err := command.Output()
-	return string(out), err
+	return strings.TrimSuffix(string(out), "\n"), err
 }
 
 func isFile(name string) bool {
@@ -180,18 +183,11 @@ func below(root, dir string) []string {
 }
 
 func groupsIn(root, file string) []string {
-	if strings.Contains(file, ".test.") || path.Ext(file) != ".yaml" && path.Ext(file) != ".yml" {
-		return nil
-	}
-	var rules struct {
-		Groups []struct {
-			Name string `yaml:"name"`
-		} `yaml:"groups"`
-	}
 	src, err := userfile.Read(filepath.Join(root, filepath.FromSlash(file)), userfile.LargeLimit)
-	if err != nil || yamldoc.Bounded(src) != nil || yaml.Unmarshal(src, &rules) != nil {
+	if err != nil || rulefile.IsTest(file) || path.Ext(file) != ".yaml" && path.Ext(file) != ".yml" {
 		return nil
 	}
+	rules, _ := rulefile.Parse(file, src) // the check of the service reports its mistakes
 	var names []string
 	for _, g := range rules.Groups {
 		names = append(names, g.Name)

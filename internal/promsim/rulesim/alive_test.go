@@ -107,7 +107,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 		return
 	}
 	if after := got[0].At.Sub(at(from)); after < 0 || after > pageWithin+10*time.Second {
-		t.Errorf("%s: %s pages after %s, want at most %s and the 10s that a group waits", what, got[0].Names(), after, pageWithin)
+		t.Errorf("%s: %s pages after %s, want at most %s and the 10s that a group waits", what, names(got[0]), after, pageWithin)
 	}
 	for now := got[0].At; now.Before(at(w.end)); now = now.Add(15 * time.Second) {
 		if !pagesAt(lab, now.Sub(at(0))) {

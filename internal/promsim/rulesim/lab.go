@@ -151,16 +151,3 @@ func (l *Lab) firstAtOrAfter(interval time.Duration, from time.Time) time.Time {
 	}
 	return from.Add(-past)
 }
-
-// Recorded lists the metrics that the rules write, those about alerts included.
-func (l *Lab) Recorded() []string {
-	out := []string{alertsSeries, forStateSeries}
-	for _, g := range l.groups {
-		for _, r := range g.rules {
-			if !r.IsAlert {
-				out = append(out, r.Name)
-			}
-		}
-	}
-	return out
-}

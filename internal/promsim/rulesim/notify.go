@@ -30,15 +30,6 @@ type Notification struct {
 	Alerts   []Firing      // what fires and is not inhibited, sorted by name
 }
 
-// Names are the names of the alerts.
-func (n Notification) Names() []string {
-	var out []string
-	for _, f := range n.Alerts {
-		out = append(out, f.Alert)
-	}
-	return out
-}
-
 // Notifications simulates an Alertmanager up to a time: which groups of alerts
 // are sent where, after inhibition. They are sorted by time.
 func (r *Routing) Notifications(history []Firing, until time.Time) []Notification {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	alertmanager "github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.yaml.in/yaml/v3"
@@ -48,10 +49,10 @@ type inhibition struct {
 	equal          []string
 }
 
-type matchers []*labels.Matcher
+type matchers []*alertmanager.Matcher
 
 func (ms matchers) match(l labels.Labels) bool {
-	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
+	return !slices.ContainsFunc(ms, func(m *alertmanager.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
 }
 
 type routingFile struct {
@@ -206,9 +207,9 @@ func allMatchers(texts []string, equal, regex map[string]string) (matchers, erro
 	if err != nil {
 		return nil, err
 	}
-	for op, pairs := range map[string]map[string]string{"=": equal, "=~": regex} {
+	for op, pairs := range map[alertmanager.MatchType]map[string]string{alertmanager.MatchEqual: equal, alertmanager.MatchRegexp: regex} {
 		for name, value := range pairs {
-			m, err := newMatcher(op, name, value)
+			m, err := alertmanager.NewMatcher(op, name, value)
 			if err != nil {
 				return nil, fmt.Errorf("%s%s%s: %w", name, op, value, err)
 			}

@@ -13,14 +13,14 @@ import (
 	"unicode"
 )
 
-// Problem is one mistake at one place.
+// Problem is one mistake at one place. The keys are public.
 type Problem struct {
-	File    string // as the user named it
-	Line    int    // from 1; 0 when the problem has no line
-	Column  int    // from 1, in runes; 0 when the problem has no column
-	Path    string // the key, as in slos[0].objective; may be empty
-	Message string // what is wrong and what to write instead
-	Source  string // the line itself, for the caret; may be empty
+	File    string `json:"file,omitempty"`   // as the user named it
+	Line    int    `json:"line,omitempty"`   // from 1; 0 when the problem has no line
+	Column  int    `json:"column,omitempty"` // from 1, in runes; 0 when the problem has no column
+	Path    string `json:"path,omitempty"`   // the key, as in slos[0].objective; may be empty
+	Message string `json:"message"`          // what is wrong and what to write instead
+	Source  string `json:"-"`                // the line itself, for the caret; may be empty
 }
 
 // Error gives the problem on one line, as compilers do:

@@ -38,6 +38,23 @@ func Read(name string, limit int64) ([]byte, error) {
 		func() (io.ReadCloser, error) { return os.Open(name) })
 }
 
+// ReadOptional is Read, and returns nil for a file that does not exist.
+func ReadOptional(name string, limit int64) ([]byte, error) {
+	src, err := Read(name, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return src, err
+}
+
+// Named is the error of a file that a flag names.
+func Named(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist; pass a file or a directory", name)
+	}
+	return err
+}
+
 // ReadFS is Read for a file of a file system, such as that of an [os.Root].
 func ReadFS(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return read(name, limit,

@@ -24,7 +24,7 @@ func TestUserFilesAreReadInOnePlace(t *testing.T) {
 		"internal/image/ociimage/image.go":      "reads a binary that scaffold built",
 		"internal/promsim/metricstore/fetch.go": "reads a bounded response",
 		"internal/push/delivery.go":             "reads a bounded response",
-		"internal/cli/ask.go":                   "copies a program that the go tool built",
+		"internal/project/ask.go":               "copies a program that the go tool built",
 		"internal/verify/drive.go":              "reads a bounded response",
 		"internal/workspace/apply.go":           "opens directories, to sync them",
 		"internal/workspace/build.go":           "opens directories, to sync them",

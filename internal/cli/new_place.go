@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// place settles which folder of which repository the service is to be, and
+// returns the root; empty when git keeps none that the folder belongs to.
+func (o *newOptions) place(ctx context.Context) (root string, err error) {
+	at, err := filepath.Abs(o.dir)
+	if err != nil {
+		return "", err
+	}
+	root, kept := monorepo.Root(at)
+	if !kept || monorepo.Ignored(ctx, root, at) {
+		root = ""
+	}
+	switch {
+	case o.folder == "." || o.folder == "" && root == "":
+		return root, nil
+	case o.folder != "":
+		o.choices.Folder = o.folder
+		if valid := spec.CheckFolder(o.folder) == nil; !valid {
+			return root, nil // it is reported with what else is wrong
+		}
+		if _, err := project.RootAbove(o.dir, o.folder); err != nil {
+			return "", &UsageError{Err: fmt.Errorf("--folder: %w", err)}
+		}
+		return root, nil
+	}
+	below, err := filepath.Rel(root, at)
+	if err != nil {
+		return "", err
+	}
+	if below != "." {
+		o.choices.Folder = filepath.ToSlash(below)
+	}
+	return root, nil
+}
+
+// joinModule makes the service a part of the module above it, which lies within
+// the repository, if that was asked for. It returns the folder of that module.
+func (o *newOptions) joinModule(root string) (string, error) {
+	if !o.inModule {
+		return "", nil
+	}
+	if o.given("module") {
+		return "", &UsageError{Err: errors.New("--in-module and --module exclude each other")}
+	}
+	if root == "" {
+		return "", &UsageError{Err: fmt.Errorf("--in-module: %s is not in a git repository; run git init in the root of the module", o.dir)}
+	}
+	at, err := filepath.Abs(o.dir)
+	if err != nil {
+		return "", err
+	}
+	module, name, err := project.ModuleAbove(root, at)
+	if err != nil {
+		return "", err
+	}
+	if module == "" {
+		return "", &UsageError{Err: fmt.Errorf("--in-module: no go.mod above %s in its repository; remove the flag, or run go mod init", o.dir)}
+	}
+	below, err := filepath.Rel(module, at)
+	if err != nil {
+		return "", err
+	}
+	o.choices.ModuleFolder = filepath.ToSlash(below)
+	o.choices.Module = path.Join(name, o.choices.ModuleFolder)
+	return module, nil
+}
+
+// alone says why there is no place for a service of that name: it would lie in
+// another one, or the repository has one of the same name, whose rules and
+// boards would be taken for each other.
+func alone(ctx context.Context, dir, root, name string) error {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if around, inside := monorepo.ServiceAround(at); inside {
+		return fmt.Errorf("%s is inside the service of %s; set --dir to a directory outside it",
+			dir, project.Nearer(filepath.Join(around, spec.FileName)))
+	}
+	if root == "" {
+		return nil
+	}
+	services, err := monorepo.Services(ctx, root)
+	if err != nil {
+		return err
+	}
+	for _, other := range services {
+		if other.Name == name {
+			return fmt.Errorf("service %s already exists in %s; rules, alerts and dashboards are named after it, so choose another name",
+				name, project.Nearer(filepath.Join(root, filepath.FromSlash(other.Dir))))
+		}
+	}
+	return nil
+}

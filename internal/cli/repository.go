@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/workspace"
+)
+
+// repositoryChanges is the part of a document that tells of the root. Its keys
+// are public.
+type repositoryChanges struct {
+	Directory string             `json:"directory"`
+	Files     []workspace.Change `json:"files"`
+}
+
+// repositoryChangesOf is the part of a document that tells of the root; nil leaves
+// it out.
+func repositoryChangesOf(t project.Target) *repositoryChanges {
+	if t.AtRoot == nil {
+		return nil
+	}
+	return &repositoryChanges{Directory: filepath.ToSlash(t.AtRoot.Dir), Files: t.AtRoot.Plan.Changes}
+}
+
+// andAtRoot continues a sentence that counts files.
+func andAtRoot(t project.Target, count func(*project.AtRoot) int) string {
+	if t.AtRoot == nil || count(t.AtRoot) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d at the root of the repository", count(t.AtRoot))
+}
+
+// createdEdit is a line in a file that all services of a repository share.
+type createdEdit struct {
+	File string `json:"file,omitempty"` // below the root; empty when the line is left to people
+	Line string `json:"line"`
+	Left string `json:"left,omitempty"` // why it is
+}
+
+func describeEdit(e monorepo.Edit) *createdEdit {
+	if e.Line == "" {
+		return nil
+	}
+	return &createdEdit{File: e.File, Line: e.Line, Left: e.Left}
+}
+
+// printShared tells what becomes of the lines in shared files, and of Renovate.
+func (g *globals) printShared(t project.Target, s project.SharedEdits) {
+	if t.AtRoot == nil {
+		return
+	}
+	if other := project.OtherRenovate(t.AtRoot.Dir); other != "" {
+		g.printf("Renovate is configured in %s; no renovate.json is written.\n\n", t.AtRoot.Named(other))
+	}
+	for _, edit := range []struct {
+		monorepo.Edit
+		what, missing, file string
+	}{
+		{s.Owners, "Who reviews it", "Nobody is asked to review it", "CODEOWNERS"},
+		{s.GitLab, "Where GitLab finds its jobs", "GitLab does not find its jobs", ".gitlab-ci.yml"},
+	} {
+		switch {
+		case edit.Left != "":
+			g.printf("%s, because %s. Add this line to %s:\n\n  %s\n\n", edit.missing, edit.Left, edit.file, edit.Line)
+		case edit.File != "":
+			g.printf("%s: %s in %s\n\n", edit.what, edit.Line, t.AtRoot.Named(edit.File))
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project/kustomization"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+const (
+	configFile   = "config.env"
+	poolVariable = "POSTGRES_MAX_CONNS"
+)
+
+var (
+	maxSurge     = regexp.MustCompile(`^/spec/strategy/rollingUpdate/maxSurge$`)
+	variableName = regexp.MustCompile(`^(.*/env/[^/]+)/name$`)
+)
+
+// connections finds overlays whose instances together may hold more connections
+// than the database allows. What the spec alone decides is within the budget.
+func (o overlay) connections() []lint.Finding {
+	if !o.service.HasPostgres() {
+		return nil
+	}
+	pool, poolSet := o.poolChange()
+	most, mostSet := o.last(o.autoscaler())
+	count, countSet := o.last("Deployment", deploymentReplicas)
+	surge, surgeSet := o.last("Deployment", maxSurge)
+	if !poolSet && !mostSet && !countSet && !surgeSet {
+		return nil
+	}
+	size, bad := whole(pool, poolSet, o.service.PoolSize())
+	if bad != nil {
+		return []lint.Finding{*bad}
+	}
+	replicas, bad := whole(most, mostSet, o.service.Deploy.Replicas.Max)
+	if bad != nil {
+		return nil // the check of the bounds names it
+	}
+	if n, bad := whole(count, countSet, 0); bad == nil {
+		replicas = max(replicas, n)
+	}
+	more, bad := surgeOf(surge, surgeSet, replicas)
+	if bad != nil {
+		return []lint.Finding{*bad}
+	}
+	at := first([]kustomization.Change{pool, most, count, surge}, []bool{poolSet, mostSet, countSet, surgeSet})
+	message := overBudget(o.service.Components.Postgres.Connections, replicas, more, size)
+	if message == "" {
+		return nil
+	}
+	return []lint.Finding{{File: at.File, Line: at.Line, Column: at.Column, Message: message}}
+}
+
+// overBudget says by how much so many pools exceed the budget, or nothing.
+func overBudget(budget, replicas, surge, size int) string {
+	instances := replicas + surge
+	sum := instances*size + spec.MigrationConnections
+	if instances < 1 || sum <= budget {
+		return ""
+	}
+	advice := fmt.Sprintf("set %s to %d", poolVariable, spec.PoolSize(budget, instances))
+	if spec.PoolSize(budget, instances) < 1 {
+		advice = fmt.Sprintf("allow fewer replicas, or raise the budget to %d or more if the database allows it", instances+spec.MigrationConnections)
+	}
+	return fmt.Sprintf("%d instances (%d + %d surge) x %d connections + %d for a migration = %d, above the budget of %d (components.postgres.connections); %s",
+		instances, replicas, surge, size, spec.MigrationConnections, sum, budget, advice)
+}
+
+// autoscaler is the kind that bounds the replicas, and where it has the maximum.
+func (o overlay) autoscaler() (kind string, most *regexp.Regexp) {
+	if o.deploy.Autoscale.Source == spec.SourceKEDA {
+		return "ScaledObject", regexp.MustCompile(`^/spec/maxReplicaCount$`)
+	}
+	return "HorizontalPodAutoscaler", regexp.MustCompile(`^/spec/maxReplicas$`)
+}
+
+// poolChange is where the overlay sets the size of the pool. A patch of the
+// container wins over the variables of the ConfigMap.
+func (o overlay) poolChange() (kustomization.Change, bool) {
+	for i, c := range slices.Backward(o.changes) {
+		match := variableName.FindStringSubmatch(c.Pointer)
+		if match == nil || c.Value != poolVariable {
+			continue
+		}
+		for _, j := range []int{i + 1, i - 1} { // name and value stand beside each other
+			if j >= 0 && j < len(o.changes) && o.changes[j].Pointer == match[1]+"/value" {
+				return o.changes[j], true
+			}
+		}
+	}
+	for _, a := range assignments(o.config) {
+		if a.name == poolVariable {
+			return kustomization.Change{Value: strings.TrimSpace(a.value), File: configFile, Line: a.line, Column: len(poolVariable+"=") + 1}, true
+		}
+	}
+	return kustomization.Change{}, false
+}
+
+// surgeOf is how many instances a rollout adds: a number or a percentage.
+func surgeOf(c kustomization.Change, set bool, replicas int) (int, *lint.Finding) {
+	if !set || c.Value == "" {
+		return spec.Surge(replicas, spec.SurgePercent), nil
+	}
+	if text, isPercent := strings.CutSuffix(c.Value, "%"); isPercent {
+		if percent, err := strconv.Atoi(text); err == nil {
+			return spec.Surge(replicas, percent), nil
+		}
+	}
+	return whole(c, set, 0)
+}
+
+// first is the first change that is set.
+func first(changes []kustomization.Change, set []bool) kustomization.Change {
+	return changes[slices.Index(set, true)]
+}

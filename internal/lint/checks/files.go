@@ -1,0 +1,211 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// goVersionCheck wants one version of Go in every file that names one.
+type goVersionCheck struct{}
+
+func (goVersionCheck) Name() string { return "go-version" }
+
+// goPins finds versions of Go: in the names of images, and in what a workflow
+// asks actions/setup-go for.
+var goPins = regexp.MustCompile(`(?m)(?:\bgolang:|^\s*go-version:\s*['"]?)(\d+\.\d+(?:\.\d+)?)`)
+
+// goPinned are the files that may hold a version of Go beside go.mod.
+var goPinned = []string{"Dockerfile", ".gitlab-ci.yml", "Jenkinsfile", ".github/workflows/*.yml", ".github/workflows/*.yaml"}
+
+func (goVersionCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	mod, err := project.ReadModule(t.Dir)
+	if err != nil || mod == nil || mod.Go == nil {
+		return nil, err
+	}
+	want := mod.Go.Version
+	if mod.Toolchain != nil {
+		want = strings.TrimPrefix(mod.Toolchain.Name, "go")
+	}
+	var findings []lint.Finding
+	for _, pattern := range goPinned {
+		files, err := fs.Glob(os.DirFS(t.Dir), pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			src, err := userfile.ReadOptional(filepath.Join(t.Dir, file), userfile.LargeLimit)
+			if err != nil {
+				return nil, err
+			}
+			findings = append(findings, otherGo(file, src, want, mod.Toolchain != nil)...)
+		}
+	}
+	return findings, nil
+}
+
+// otherGo finds the versions of Go in a file that are not the wanted one. Without
+// a toolchain line go.mod names the oldest Go that will do, so that a newer patch
+// of it is the same; so is a pin without a patch, which takes the newest.
+func otherGo(file string, src []byte, want string, exact bool) []lint.Finding {
+	var findings []lint.Finding
+	for _, match := range goPins.FindAllSubmatchIndex(src, -1) {
+		have := string(src[match[2]:match[3]])
+		if have == want || minor(have) == minor(want) && (!exact || have == minor(have)) {
+			continue
+		}
+		findings = append(findings, lint.Finding{
+			File: file, Line: lineOf(src, match[2]),
+			Message: fmt.Sprintf("builds with Go %s but go.mod has %s; use the same version", have, want),
+		})
+	}
+	return findings
+}
+
+func minor(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// replaceCheck warns of a replace that leaves the repository: it builds on one
+// machine only.
+type replaceCheck struct{}
+
+func (replaceCheck) Name() string { return "replace" }
+
+func (replaceCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	mod, err := project.ReadModule(t.Dir)
+	if err != nil || mod == nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	top, kept := monorepo.Root(dir)
+	if !kept {
+		top = dir
+	}
+	var findings []lint.Finding
+	for _, r := range mod.Replace {
+		if r.New.Version != "" {
+			continue // another module, not a folder
+		}
+		target := r.New.Path
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, filepath.FromSlash(target))
+		}
+		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+			findings = append(findings, lint.Finding{
+				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or write where it is: go mod edit -replace=%s=DIR", r.Old.Path, r.New.Path, r.Old.Path),
+			})
+			continue
+		}
+		if project.Outside(top, target) {
+			findings = append(findings, lint.Finding{
+				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
+				Message: fmt.Sprintf("%s is replaced by %s, outside of this repository; elsewhere build from make vendor, or require a released version", r.Old.Path, r.New.Path),
+			})
+		}
+	}
+	return findings, nil
+}
+
+// variablesCheck wants every variable that the service's own files set to be
+// one that the service reads, with a value that it accepts.
+type variablesCheck struct{}
+
+func (variablesCheck) Name() string { return "variables" }
+
+// setVariable is ENV NAME=value in a Dockerfile, or NAME=value before a command
+// in a Makefile.
+var setVariable = map[string]*regexp.Regexp{
+	"Dockerfile": regexp.MustCompile(`(?m)^ENV\s+([A-Z][A-Z0-9_]*)=`),
+	"Makefile":   regexp.MustCompile(`(?m)(?:^\t@?|[ \t])([A-Z][A-Z0-9_]*)=\S`),
+}
+
+func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+	if t.Ask == nil {
+		return nil, nil
+	}
+	table, err := t.Ask(ctx, "config")
+	if err != nil {
+		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
+	}
+	var known []string
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 0 {
+			known = append(known, fields[0])
+		}
+	}
+	var findings []lint.Finding
+	for _, file := range []string{"Dockerfile", "Makefile"} {
+		src, err := userfile.ReadOptional(filepath.Join(t.Dir, file), userfile.LargeLimit)
+		if err != nil {
+			return nil, err
+		}
+		for _, match := range setVariable[file].FindAllSubmatchIndex(src, -1) {
+			name := string(src[match[2]:match[3]])
+			if slices.Contains(known, name) || ofTools(name) {
+				continue
+			}
+			findings = append(findings, lint.Finding{
+				File: file, Line: lineOf(src, match[2]),
+				Message: unknownVariable(name, known),
+			})
+		}
+	}
+	more, err := checkOverlays(ctx, t, known)
+	return append(findings, more...), err
+}
+
+// ofTools are variables of the tools that these files call.
+func ofTools(name string) bool {
+	return slices.Contains([]string{"CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOOS", "GOARCH", "GOWORK", "VERSION", "ARCH", "IMAGE", "PUSH", "SOURCE_DATE_EPOCH", "CI"}, name)
+}
+
+func lineOf(src []byte, offset int) int {
+	return strings.Count(string(src[:offset]), "\n") + 1
+}
+
+// rulesCheck passes on what the compiler of the objectives left out, such as a
+// link without a base or an alert that can never fire.
+type rulesCheck struct{}
+
+func (rulesCheck) Name() string { return "rules" }
+
+func (rulesCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
+	rules, err := slo.Compile(t.Service.SLO())
+	if err != nil {
+		return nil, err
+	}
+	doc, err := readSpec(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var findings []lint.Finding
+	for _, note := range rules.Notes {
+		f := lint.Finding{File: spec.FileName}
+		name, _, _ := strings.Cut(note, ": ")
+		if i := slices.IndexFunc(doc.objectives, func(o slo.Objective) bool { return o.Name == name }); i >= 0 {
+			f.Line, f.Column = doc.Place(fmt.Sprintf("slos[%d]", i), 0)
+		}
+		f.Message, f.Warning = note, true
+		findings = append(findings, f)
+	}
+	return findings, nil
+}

@@ -1,0 +1,165 @@
+package checks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+)
+
+// Read reads rule files and dashboards, or directories of them, and the exclusions beside them.
+// It returns the JSON files of directories that are not dashboards. It stops between two files
+// when the context ends.
+func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
+	var dirs, files []string // that were named
+	kinds := []struct {
+		named, endings []string
+		add            func(name string, src []byte, found bool)
+	}{
+		{rules, ruleEndings(), o.addRulesFound},
+		{dashboards, boardEndings(), func(name string, src []byte, found bool) {
+			if !o.addBoard(name, src, found) {
+				skipped = append(skipped, name)
+			}
+		}},
+	}
+	seen := map[string]bool{}
+	for _, kind := range kinds {
+		for _, name := range kind.named {
+			info, err := os.Stat(name)
+			if err != nil {
+				return nil, userfile.Named(name, err)
+			}
+			read := []string{name}
+			if info.IsDir() {
+				dirs = append(dirs, name)
+				read = inDir(name, kind.endings)
+			} else {
+				files = append(files, name)
+			}
+			for _, file := range read {
+				if file = filepath.Clean(file); seen[file] {
+					continue
+				}
+				seen[file] = true
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				src, err := userfile.Read(file, userfile.LargeLimit)
+				if err != nil {
+					return nil, userfile.Named(file, err)
+				}
+				kind.add(filepath.ToSlash(file), src, info.IsDir())
+			}
+		}
+	}
+	o.someFilesUnread = len(files) > 0
+	for _, kind := range kinds {
+		for _, dir := range dirs {
+			unread := func(file string) bool { return !seen[filepath.Clean(file)] }
+			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
+		}
+	}
+	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
+		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Concat(rules, dashboards), ", "))
+	}
+	o.runbooks = o.keepsRunbooks()
+	return skipped, o.excludeFrom(dirs, files)
+}
+
+func inDir(dir string, endings []string) []string {
+	found := Below(dir, ".", endings...)
+	for i := range found {
+		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
+	}
+	return found
+}
+
+// addRulesFound leaves out what is in a directory of rules and is something else,
+// such as the configuration of Alertmanager.
+func (o *Observed) addRulesFound(name string, src []byte, found bool) {
+	if found && !userfile.Marked(src, rulefile.Marks()...) {
+		return
+	}
+	before := len(o.broken)
+	o.addRules(name, src)
+	for i := before; i < len(o.broken); i++ {
+		if f := &o.broken[i]; strings.Contains(f.Message, logQLPipe) {
+			f.Message, f.Warning = f.Message+", as in LogQL; rules of Loki are not checked", true
+		}
+	}
+}
+
+// logQLPipe is what the parser of PromQL says of a pipe. LogQL has them, PromQL has none.
+const logQLPipe = "unexpected character: '|'"
+
+// excludeFrom reads the exclusions of directories and below, and those beside files.
+func (o *Observed) excludeFrom(dirs, files []string) error {
+	var names []string
+	for _, dir := range dirs {
+		names = append(names, inDir(dir, []string{lint.FileName})...)
+	}
+	for _, file := range files {
+		names = append(names, filepath.Join(filepath.Dir(file), lint.FileName))
+	}
+	for i, name := range names {
+		names[i] = filepath.Clean(name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		src, err := userfile.Read(name, userfile.Limit)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o.addExclusions(filepath.ToSlash(name), src)
+	}
+	return nil
+}
+
+// keepsRunbooks says whether these alerts have runbooks: one that has none among
+// them was forgotten.
+func (o *Observed) keepsRunbooks() bool {
+	for _, f := range o.Rules {
+		for _, g := range f.Groups {
+			for _, r := range g.Rules {
+				if r.Annotations["runbook_url"] != "" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// addBoard reads a dashboard, and says whether the file may be one. One that was
+// found in a directory need not be.
+func (o *Observed) addBoard(name string, src []byte, found bool) bool {
+	board, err := dashboardfile.Parse(name, src)
+	_, isOther := errors.AsType[*dashboardfile.OtherJSONError](err)
+	_, isBroken := errors.AsType[*json.SyntaxError](err)
+	if found && (isOther || isBroken && !bytes.Contains(src, []byte(`"panels"`))) {
+		return false
+	}
+	if err != nil {
+		broken := lint.Broken("dashboard-file", name, err)
+		broken[0].Warning = found && !isBroken // a form that is not read
+		o.broken = append(o.broken, broken...)
+		return true
+	}
+	o.Dashboards = append(o.Dashboards, board)
+	return true
+}

@@ -1,0 +1,106 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// signalsCheck runs the service's own commands and compares what they print
+// with what was generated: a route or metric that was added since is in no rule
+// and on no board.
+type signalsCheck struct{}
+
+func (signalsCheck) Name() string { return "signals" }
+
+func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+	if t.Ask == nil || len(t.CodeChanges) > 0 {
+		return nil, nil
+	}
+	was, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
+	if err != nil || was == nil {
+		return nil, err // the check for drift reports a missing file
+	}
+	now, err := t.Ask(ctx, project.TelemetryVerb)
+	if err != nil {
+		return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
+	}
+	before, errBefore := templates.ParseSignals(project.TelemetryPath, was)
+	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
+	for _, err := range []error{errBefore, errAfter} {
+		if err != nil {
+			return []lint.Finding{{File: project.TelemetryPath, Message: err.Error()}}, nil //nolint:nilerr // the error is the finding
+		}
+	}
+	var findings []lint.Finding
+	if after.Service != t.Service.Name {
+		findings = append(findings, lint.Finding{File: "cmd/" + t.Service.Binary() + "/main.go",
+			Message: fmt.Sprintf("the service has the name %q, and %s has %q; its signals would be on no dashboard: set Name in runtime.Info", after.Service, spec.FileName, t.Service.Name)})
+	}
+	for _, change := range changed(before, after) {
+		findings = append(findings, lint.Finding{File: project.TelemetryPath, Message: change + "; run scaffold generate"})
+	}
+	document, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(documentPath)), userfile.LargeLimit)
+	if err != nil || document == nil {
+		return findings, err
+	}
+	return append(findings, compareDocument(document, after.Routes)...), nil
+}
+
+// changed describes each route and metric of the one that the other does not have.
+func changed(before, after templates.Signals) []string {
+	return append(changedRoutes(before, after), changedMetrics(before, after)...)
+}
+
+func changedRoutes(before, after templates.Signals) []string {
+	var changes []string
+	for _, r := range after.Routes {
+		if !slices.Contains(before.Routes, r) {
+			changes = append(changes, fmt.Sprintf("route %s was added", r))
+		}
+	}
+	for _, r := range before.Routes {
+		if !slices.Contains(after.Routes, r) {
+			changes = append(changes, fmt.Sprintf("route %s was removed", r))
+		}
+	}
+	return changes
+}
+
+func changedMetrics(before, after templates.Signals) []string {
+	var changes []string
+	for _, m := range after.Metrics {
+		if foreign(m.Name) {
+			continue
+		}
+		old, known := before.Find(m.Name)
+		switch {
+		case !known:
+			changes = append(changes, fmt.Sprintf("metric %s was added", m.Name))
+		case !reflect.DeepEqual(old, m):
+			changes = append(changes, fmt.Sprintf("metric %s has changed", m.Name))
+		}
+	}
+	for _, m := range before.Metrics {
+		if _, still := after.Find(m.Name); !still && !foreign(m.Name) {
+			changes = append(changes, fmt.Sprintf("metric %s was removed", m.Name))
+		}
+	}
+	return changes
+}
+
+// foreign metrics differ with the Go version, the operating system or the
+// environment that prints them, not with the service.
+func foreign(name string) bool {
+	return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || name == semconv.TargetInfo
+}

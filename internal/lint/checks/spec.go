@@ -1,0 +1,149 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/lint/metricnames"
+	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// specDocument is scaffold.yaml with the places of its keys.
+type specDocument struct {
+	*yamldoc.Document
+
+	objectives []slo.Objective
+}
+
+// readSpec reads the keys of the spec that rules are made from.
+func readSpec(dir string) (specDocument, error) {
+	src, err := userfile.Read(filepath.Join(dir, spec.FileName), userfile.Limit)
+	if err != nil {
+		return specDocument{}, fmt.Errorf("read the spec: %w", err)
+	}
+	doc, err := yamldoc.Parse(spec.FileName, src, "apiVersion: scaffold")
+	if err != nil {
+		return specDocument{}, fmt.Errorf("read the spec: %w", err)
+	}
+	out := specDocument{Document: doc}
+	doc.DecodeKey("slos", &out.objectives)
+	doc.DecodeKey("telemetry", &spec.Telemetry{})
+	return out, nil
+}
+
+// at is the place of a key.
+func (d specDocument) at(path string) lint.Finding {
+	f := lint.Finding{File: spec.FileName, Part: path}
+	f.Line, f.Column = d.Place(path, 0)
+	return f
+}
+
+// inSpec finds names in the spec that the declared signals do not have. Rules and
+// dashboards are generated from them, and would name them many times.
+func inSpec(t project.Target, signals templates.Signals) ([]lint.Finding, error) {
+	doc, err := readSpec(t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	known := metricnames.NewKnown(signals, nil, targetLabels(t.Service))
+	rules := t.Service.SLO()
+	rules.SLOs = doc.objectives
+	reads := rules.Reads()
+	var found []lint.Finding
+	for i, o := range doc.objectives {
+		path := fmt.Sprintf("slos[%d]", i)
+		own := slices.DeleteFunc(slices.Clone(reads), func(r slo.Read) bool { return !strings.HasPrefix(r.Path, path+".") })
+		found = append(found, doc.objective(path, o, own, known)...)
+	}
+	return append(found, doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
+}
+
+// objective finds unknown names in one objective, each cause once: without its metric,
+// neither the threshold nor a label of it is looked for.
+func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, known metricnames.Known) []lint.Finding {
+	for _, r := range reads {
+		queries := []metricnames.Query{{At: d.at(r.Path), Expr: r.Selector()}}
+		// The runtime creates buckets for the thresholds of its own latency.
+		if r.Bound > 0 && o.Indicator.Custom() {
+			queries = append(queries, metricnames.Query{At: d.at(r.BoundPath), Expr: r.Bucket()})
+		}
+		for _, q := range queries {
+			if found := known.Check([]metricnames.Query{q}); len(found) > 0 {
+				return found
+			}
+		}
+	}
+	var found []lint.Finding
+	for i, label := range o.GroupBy {
+		by := metricnames.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: reads[0].Metric, Label: label}
+		found = append(found, known.Check([]metricnames.Query{by})...)
+	}
+	return found
+}
+
+// usualLabels are labels that scrapes add for groups of instances.
+func usualLabels() []string {
+	return []string{
+		"cluster", "namespace", "region", "zone", "availability_zone", "tenant", "datacenter", "stage", "account", "project",
+		"k8s_cluster_name", "k8s_namespace_name", "cloud_region", "cloud_availability_zone",
+	}
+}
+
+// unusualLabels warns of labels that are likely to be misspelled. What a scrape adds is
+// not declared anywhere.
+func (d specDocument) unusualLabels(groupBy []string) []lint.Finding {
+	var found []lint.Finding
+	for i, label := range groupBy {
+		if hint := diagnostic.DidYouMean(label, usualLabels()); hint != "" && !slices.Contains(usualLabels(), label) {
+			f := d.at(fmt.Sprintf("telemetry.groupBy[%d]", i)).Sayf("scrapes rarely add a label %s%s", label, hint)
+			f.Rule, f.Warning = "unknown-label", true
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// withoutCaused leaves out findings in generated files that are as generated, when the
+// spec has faults or the service has other signals since: these files have no others.
+func (o *Observed) withoutCaused(found []lint.Finding, t project.Target, inSpec []lint.Finding) []lint.Finding {
+	if lint.Faults(inSpec) == 0 && !o.stale {
+		return found
+	}
+	edited := map[string]bool{}
+	for _, d := range t.Plan.Drift() {
+		edited[d.Path] = true
+	}
+	return slices.DeleteFunc(found, func(f lint.Finding) bool {
+		return strings.HasPrefix(f.File, "observability/") && owned(f.File) == 0 && !edited[f.File] && f.Rule != lint.Unused
+	})
+}
+
+// Spec returns the findings in the spec that need no more than the declared
+// signals, as far as these are known.
+func Spec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
+	src, err := userfile.ReadOptional(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
+	if err != nil || src == nil {
+		return nil, err
+	}
+	signals, err := templates.ParseSignals(project.TelemetryPath, src)
+	if err != nil {
+		return nil, nil //nolint:nilerr // check reports it
+	}
+	found, err := inSpec(t, signals)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := routesCheck{}.Run(ctx, t)
+	return append(found, routes...), err
+}

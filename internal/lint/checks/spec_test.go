@@ -1,0 +1,86 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/workspace"
+)
+
+// A mistake in the spec is reported at its key, once, and not in the rules and
+// dashboards that were generated from it.
+func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\n"
+	for name, tc := range map[string]struct{ spec, want string }{
+		"nothing is wrong": {
+			"telemetry: {groupBy: [cluster]}\nslos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}\n" +
+				"- {name: b, objective: 99, indicator: {latency: {threshold: 1s}}}\n- {name: c, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"shed\"}'}}}\n", "",
+		},
+		"a label that the metric does not have": {
+			"slos:\n- name: a\n  objective: 99\n  groupBy: [http_rout]\n  indicator: {availability: {}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
+			"scaffold.yaml:9:13: slos[0].groupBy[0]: \"http_server_requests_total\" has no label http_rout; did you mean \"http_route\"? [unknown-label]\n",
+		},
+		"a metric that is not declared": {
+			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
+			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared [unknown-metric]\n",
+		},
+		"a value that a label never has": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"server-error\"}'}}}\n",
+			"scaffold.yaml:7:88: slos[0].indicator.ratio.bad: outcome of http_server_requests_total is never \"server-error\"; did you mean \"server_error\"?; it is one of success, client_error, server_error, shed [unknown-value]\n",
+		},
+		"a threshold that is not a bound": {
+			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 90s, histogram: http_server_request_duration_seconds}}}\n",
+			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"90.0\"; its bounds are",
+		},
+		"good events": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: 'http_server_requests_total{outcome=\"success\"}'}}}\n", "",
+		},
+		"good events that are not declared": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: order_placed_total}}}\n",
+			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared [unknown-metric]\n",
+		},
+		"a bucket of good events that is not a bound": {
+			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",
+			"scaffold.yaml:7:105: slos[0].indicator.ratio.good: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are",
+		},
+		"a threshold below a millisecond": {
+			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 20us, histogram: http_server_request_duration_seconds}}}\n",
+			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"2e-05\"; its bounds are",
+		},
+		"a misspelled label of the scrape": {
+			"telemetry: {groupBy: [clustr]}\n",
+			"scaffold.yaml:6:23: telemetry.groupBy[0]: scrapes rarely add a label clustr; did you mean \"cluster\"? [unknown-label]\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := serviceOf(t, head+tc.spec)
+			got := findings(t, target)
+			if !strings.HasPrefix(got, tc.want) || strings.Count(got, "\n") > 1 || tc.want == "" && got != "" {
+				t.Errorf("got  %swant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// A generated file that was edited may have faults of its own, and so have the user's.
+func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
+	t.Parallel()
+	const src = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\nslos: [{name: a, objective: 99, indicator: {ratio: {total: x_total, bad: 'x_total{a=\"b\"}'}}}]\n"
+	target := serviceOf(t, src)
+	const rules = "groups: [{name: %s, rules: [{alert: A, expr: y_total == 0, annotations: {summary: s, description: d}}]}]\n"
+	put(t, target, "observability/rules/own/mine.yaml", fmt.Sprintf(rules, "own"))
+	put(t, target, "observability/rules/shop.instances.rules.yaml", fmt.Sprintf(rules, "edited"))
+	target.Plan.Changes = []workspace.Change{{Path: "observability/rules/shop.instances.rules.yaml", Action: workspace.Update}}
+	got := findings(t, target)
+	for _, want := range []string{"scaffold.yaml:6:", "own/mine.yaml:1:", "shop.instances.rules.yaml:1:"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%swithout %s", got, want)
+		}
+	}
+	if strings.Contains(got, "shop.page.rules.yaml") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -1,0 +1,135 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Printed is what one command of a service printed, or why it printed nothing.
+type Printed struct {
+	Out []byte
+	Err error
+}
+
+// serviceVerbs are the commands of a service that scaffold runs.
+func serviceVerbs() []string { return []string{TelemetryVerb, "config"} }
+
+// asking returns a function that gives what a command of the service in dir
+// prints. All of them run at its first call, so that the service is built once.
+func asking(run func(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error), dir, binary string) func(ctx context.Context, verb string) ([]byte, error) {
+	var once sync.Once
+	var printed map[string]Printed
+	var err error
+	return func(ctx context.Context, verb string) ([]byte, error) {
+		once.Do(func() { printed, err = run(ctx, dir, binary, serviceVerbs()) })
+		if err != nil {
+			return nil, err
+		}
+		return printed[verb].Out, printed[verb].Err
+	}
+}
+
+// AskService builds the service in dir, runs the commands and returns what each
+// printed. The error is for a service that does not build.
+func AskService(ctx context.Context, dir, binary string, verbs []string) (map[string]Printed, error) {
+	printed := map[string]Printed{}
+	err := WithProgram(ctx, dir, binary, func(program string) {
+		for _, verb := range verbs {
+			printed[verb] = runVerb(ctx, program, binary, verb)
+		}
+	})
+	return printed, err
+}
+
+// WithProgram builds the service in dir and hands over the path of its program, which is
+// removed at the end.
+//
+// go run keeps the linked program in its cache, which go build does not: linking
+// takes more time than everything else. Instead of the service it starts scaffold,
+// which copies it.
+func WithProgram(ctx context.Context, dir, binary string, use func(program string)) (err error) {
+	if err := CheckModule(dir); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "scaffold-service-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	program := filepath.Join(temp, "service.exe") // Windows wants the extension, others do not mind
+	start, err := quoteFields([]string{self, CopyProgramCommand, program})
+	if err != nil {
+		return err
+	}
+	pkg := "./cmd/" + binary
+	cmd := exec.CommandContext(ctx, "go", "run", "-exec", start, pkg)
+	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its temporary files
+	cmd.WaitDelay = StopsWithin
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go run %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
+	}
+	use(program)
+	return ctx.Err()
+}
+
+// StopsWithin is how long an interrupted program gets to end.
+const StopsWithin = 5 * time.Second
+
+func runVerb(ctx context.Context, program, binary, verb string) Printed {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, verb)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, StopsWithin
+	if err := cmd.Run(); err != nil {
+		return Printed{Err: fmt.Errorf("%s %s: %w\n%s", binary, verb, err, bytes.TrimSpace(stderr.Bytes()))}
+	}
+	return Printed{Out: stdout.Bytes()}
+}
+
+// quoteFields joins words in the way that the go tool splits them.
+func quoteFields(words []string) (string, error) {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quote := `"`
+		if strings.Contains(word, quote) {
+			quote = "'"
+		}
+		if strings.Contains(word, quote) {
+			return "", fmt.Errorf("%s: a path with both kinds of quotes; install scaffold elsewhere, or set TMPDIR", word)
+		}
+		quoted[i] = quote + word + quote
+	}
+	return strings.Join(quoted, " "), nil
+}
+
+// CopyProgramCommand is the command of scaffold, with the arguments TO and PROGRAM, that
+// [WithProgram] lets the go tool start. It calls [CopyProgram].
+const CopyProgramCommand = "copy"
+
+// CopyProgram copies a program to a file that does not exist.
+func CopyProgram(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Close())
+}

@@ -1,0 +1,69 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/yamldoc"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// migrationsFile is what only a service with PostgreSQL has.
+const migrationsFile = "migrations/migrations.go"
+
+// codeChanges finds changes of the spec that need the code of the service changed, which
+// is the user's: generating the other files would leave a service that does not build or
+// whose tests fail. A change that the user has made in the code is none of them.
+func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List, error) {
+	dir, s := t.Dir, t.Service
+	name := filepath.ToSlash(filepath.Join(dir, spec.FileName))
+	doc, err := yamldoc.Parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	doc.Decode(new(spec.Service)) // finds the places of the keys
+	has := func(file string) bool {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file)))
+		return err == nil
+	}
+	// Without any of them: they would all be new.
+	without := func(files ...string) bool {
+		generated := func(file string) bool { _, ok := t.Tree.Find(file); return ok }
+		written := func(file string) bool { return w.Recorded(file) || has(file) }
+		return slices.ContainsFunc(files, generated) && !slices.ContainsFunc(files, written)
+	}
+	if command := path.Join("cmd", s.Binary()); without(command+"/main.go", command+"/defaults.gen.go") {
+		doc.Problemf("service", "there is no %s, and scaffold generate does not rename your code; write the name that the service had, or first rename its directory below cmd, remove defaults.gen.go from it, and set Name in its main.go", command)
+	}
+	mod, err := ReadModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	if mod != nil && mod.Module != nil && s.ModuleFolder == "" && mod.Module.Mod.Path != s.Module {
+		doc.Problemf("module", "go.mod says %s, and scaffold generate does not change your imports; write that, or run go mod edit -module %s and change the imports first", mod.Module.Mod.Path, s.Module)
+	}
+	if domain := path.Join("internal", s.One().Package()); without(path.Join(domain, s.One().Package()+".go")) {
+		at, write := "resource", "the resource that the service had"
+		if !doc.Has(at) {
+			at, write = "service", "a key resource with the one that the service had" // it follows from the name
+		}
+		doc.Problemf(at, "there is no %s, and scaffold generate does not rename your code; write %s, or rename it in the code first", domain, write)
+	}
+	switch {
+	case s.HasPostgres() && !w.Recorded(migrationsFile) && !has(migrationsFile):
+		doc.Problemf("components.postgres", "the service has no %s, and scaffold generate does not change your store; remove the component, or first copy internal/store and migrations from a service made by scaffold new %s --dir OTHER --with postgres", migrationsFile, s.Name)
+	case !s.HasPostgres() && w.Recorded(migrationsFile) && has(migrationsFile):
+		doc.Problemf("components", "the service has %s, and scaffold generate does not change your store; write components: {postgres: {}} again, or first remove migrations and copy internal/store from a service made by scaffold new %s --dir OTHER", migrationsFile, s.Name)
+	}
+	var list diagnostic.List
+	if err := doc.Err(); err != nil && !errors.As(err, &list) {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return list, nil
+}

@@ -1,0 +1,192 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// AtRoot is what a service in a folder has at the root of its repository, with
+// what generating it would write. Paths are relative to the root.
+type AtRoot struct {
+	Dir  string // the root, as the user would name it
+	Tree templates.Tree
+	Plan workspace.Plan
+}
+
+// RootAbove is the root of the repository of which dir is the folder. Where there
+// is no git, as in an unpacked archive, the path alone has to agree.
+func RootAbove(dir, folder string) (string, error) {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	below := filepath.ToSlash(at)
+	if top, kept := monorepo.Root(at); kept {
+		if below, err = filepath.Rel(top, at); err != nil {
+			return "", err
+		}
+		below = filepath.ToSlash(below)
+		if below == "." {
+			return "", fmt.Errorf("the service is at the root of the repository, not in %s; remove deploy.folder", folder)
+		}
+		if below != folder {
+			return "", fmt.Errorf("the service directory is %[1]s, not %[2]s; set deploy.folder to %[1]s", below, folder)
+		}
+	}
+	if below != folder && !strings.HasSuffix(below, "/"+folder) {
+		return "", fmt.Errorf("the service directory %s does not end in %s; set deploy.folder to its path below the root of the repository", below, folder)
+	}
+	return filepath.Join(dir, filepath.FromSlash(upFrom(folder))), nil
+}
+
+// upFrom is the way from the folder to the root.
+func upFrom(folder string) string {
+	return strings.TrimSuffix(strings.Repeat("../", strings.Count(folder, "/")+1), "/")
+}
+
+// planRoot renders what belongs at the root of the repository and compares it
+// with the disk.
+func (g Generator) planRoot(dir string, s spec.Service, options templates.RenderOptions) (at *AtRoot, err error) {
+	root, err := RootAbove(dir, s.Deploy.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("%s: deploy.folder: %w", filepath.ToSlash(filepath.Join(dir, spec.FileName)), err)
+	}
+	at = &AtRoot{Dir: root}
+	if at.Tree, err = g.RenderRepository(s, options); err != nil {
+		return nil, err
+	}
+	if OtherRenovate(root) != "" {
+		at.Tree = slices.DeleteFunc(at.Tree, func(f templates.File) bool { return f.Path == renovateFile })
+	}
+	w, err := g.openRoot(root, s.Deploy.Folder)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	at.Plan, err = w.Plan(at.Tree)
+	return at, err
+}
+
+// openRoot opens the root of a repository for one service of it. The state lies
+// with the service: branches that add services have no file of state in common.
+func (g Generator) openRoot(root, folder string) (*workspace.Workspace, error) {
+	return g.openState(root, path.Join(folder, workspace.DefaultState, "repository"))
+}
+
+const renovateFile = "renovate.json"
+
+// OtherRenovate is where else Renovate is told what to do: it reads one file.
+func OtherRenovate(root string) string {
+	for _, name := range []string{
+		"renovate.json5", ".github/renovate.json", ".github/renovate.json5", ".gitlab/renovate.json", ".gitlab/renovate.json5",
+		".renovaterc", ".renovaterc.json", ".renovaterc.json5",
+	} {
+		if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name))); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// Apply writes the service, and then what it has at the root.
+func (g Generator) Apply(ctx context.Context, w *workspace.Workspace, t Target) error {
+	if err := w.Apply(ctx, t.Plan); err != nil {
+		return err
+	}
+	if t.AtRoot == nil {
+		return nil
+	}
+	if err := g.applyRoot(ctx, t); err != nil {
+		return fmt.Errorf("created the service in %s, but not the files at the root of the repository: %w; fix the error and run scaffold generate there", t.Dir, err)
+	}
+	return nil
+}
+
+func (g Generator) applyRoot(ctx context.Context, t Target) (err error) {
+	w, err := g.openRoot(t.AtRoot.Dir, t.Service.Deploy.Folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	return w.Apply(ctx, t.AtRoot.Plan)
+}
+
+// RootChanges are those at the root, with paths from the service.
+func (t Target) RootChanges() []workspace.Change {
+	if t.AtRoot == nil {
+		return nil
+	}
+	changes := slices.Clone(t.AtRoot.Plan.Changes)
+	for i := range changes {
+		changes[i].Path = t.FromService(changes[i].Path)
+	}
+	return changes
+}
+
+// FromService is a path at the root as somebody in the service would write it.
+func (t Target) FromService(name string) string {
+	return path.Join(upFrom(t.Service.Deploy.Folder), name)
+}
+
+// Named is a path at the root as the user would write it.
+func (at *AtRoot) Named(name string) string { return filepath.ToSlash(filepath.Join(at.Dir, name)) }
+
+// Conflicts are those of the service and of the root.
+func (t Target) Conflicts() []workspace.Change {
+	found := t.Plan.Conflicts()
+	for _, c := range t.RootChanges() {
+		if c.Action == workspace.Conflict {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// SharedEdits are the lines of a new service in files of the whole repository.
+type SharedEdits struct{ Owners, GitLab monorepo.Edit }
+
+// PlanShared finds out how forges learn who reviews changes of the service, and
+// where its jobs are.
+func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
+	if t.AtRoot == nil {
+		return SharedEdits{}, nil
+	}
+	root, deploy := t.AtRoot.Dir, t.Service.Deploy
+	reads := slices.Contains(deploy.Pipelines, spec.PipelineGitHub)
+	if s.Owners, err = monorepo.PlanOwners(root, deploy.Folder, t.Service.Owner, organisation(ctx, root), reads); err != nil {
+		return SharedEdits{}, err
+	}
+	if slices.Contains(deploy.Pipelines, spec.PipelineGitLab) {
+		s.GitLab, err = monorepo.PlanInclude(root, deploy.Folder, templates.AllStages())
+	}
+	return s, err
+}
+
+// Write writes them.
+func (s SharedEdits) Write() error { return errors.Join(s.Owners.Write(), s.GitLab.Write()) }
+
+// organisation is who owns the repository on its forge, empty when no remote
+// says so.
+func organisation(ctx context.Context, root string) string {
+	remote, err := monorepo.Git(ctx, root, "config", "--get", "remote.origin.url")
+	if err != nil {
+		return ""
+	}
+	parts := strings.Split(moduleOfRemote(remote), "/")
+	const least = 3 // host, organisation, repository
+	if len(parts) < least {
+		return ""
+	}
+	return strings.Join(parts[1:len(parts)-1], "/")
+}

@@ -1,0 +1,90 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// The service is written first. What then goes wrong at the root takes nothing
+// back, touches nothing that is somebody else's, and says what to do.
+func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	dir := filepath.Join(root, "services", "orders")
+	g := Generator{Build: Build{Version: "v0.5.0", Released: true}, Render: templates.Render, RenderRepository: templates.RenderRepository}
+	s, err := spec.New(spec.Choices{Name: "orders", Folder: "services/orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := g.OpenWorkspace(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	target, err := g.Plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflow := filepath.Join(root, ".github", "workflows", "orders.yml")
+	if err := os.MkdirAll(filepath.Dir(workflow), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(workflow, []byte("meanwhile\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err = g.Apply(t.Context(), w, target)
+	want := "created the service in " + dir + ", but not the files at the root of the repository: " +
+		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error and run scaffold generate there"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if data, err := os.ReadFile(workflow); err != nil || string(data) != "meanwhile\n" {
+		t.Errorf("the file of somebody else holds %q (%v)", data, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, spec.FileName)); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "renovate.json")); !os.IsNotExist(err) {
+		t.Errorf("a part of the root was written: %v", err)
+	}
+}
+
+func TestWhoOwnsTheRepository(t *testing.T) {
+	t.Parallel()
+	for remote, want := range map[string]string{
+		"git@github.com:acme/shop.git": "acme", "https://gitlab.acme.test/shop/backend/orders.git": "shop/backend", "/srv/shop.git": "", "": "",
+	} {
+		dir := t.TempDir()
+		for _, args := range [][]string{{"init", "--quiet"}, {"config", "remote.origin.url", remote}} {
+			if _, err := monorepo.Git(t.Context(), dir, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := organisation(t.Context(), dir); got != want {
+			t.Errorf("%s belongs to %q, want %q", remote, got, want)
+		}
+	}
+}
+
+// Where there is no git, as in an unpacked archive, the path has to agree.
+func TestTheRootAboveAFolder(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "services", "orders")
+	for folder, want := range map[string]string{
+		"services/orders": filepath.Dir(filepath.Dir(dir)), "orders": filepath.Dir(dir), "apps/orders": "", "rders": "",
+	} {
+		got, err := RootAbove(dir, folder)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v; want %q", folder, got, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "set deploy.folder to its path below the root of the repository") {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+}

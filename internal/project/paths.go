@@ -1,0 +1,37 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Nearer is a path as somebody in the working directory would write it.
+func Nearer(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(here, path)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(relative)
+}
+
+// Quote writes a word as a POSIX shell reads it back.
+func Quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@+=", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Outside says whether the target is not in dir.
+func Outside(dir, target string) bool {
+	rel, err := filepath.Rel(dir, target)
+	return err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}

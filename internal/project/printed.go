@@ -1,0 +1,72 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// TelemetryPath is a managed file whose content the service itself prints: the
+// rendered one is right until somebody adds a route or a metric.
+const TelemetryPath = "observability/telemetry.json"
+
+// TelemetryVerb is the command that prints it.
+const TelemetryVerb = "telemetry"
+
+// keepPrinted puts what the service printed last in the place of what rendering
+// gives, which knows only the routes and metrics of a new service.
+func keepPrinted(tree templates.Tree, dir string) (templates.Tree, error) {
+	last, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(TelemetryPath)), userfile.LargeLimit)
+	if err != nil {
+		return tree, nil //nolint:nilerr // a file that cannot be read is written again
+	}
+	return replaceSignals(tree, last)
+}
+
+func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
+	files := slices.Clone(tree)
+	for i := range files {
+		if files[i].Path == TelemetryPath {
+			files[i].Data = data
+		}
+	}
+	return templates.NewTree(files...)
+}
+
+// print asks the service for its signals and returns the plan that writes them.
+func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
+	now, err := asking(g.Ask, t.Dir, t.Service.Binary())(ctx, TelemetryVerb) // with the files brought up to date
+	if err != nil {
+		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
+	}
+	tree, err := replaceSignals(t.Tree, now)
+	if err != nil {
+		return workspace.Plan{}, err
+	}
+	return w.Plan(tree)
+}
+
+// Reprint lets the service, with its files brought up to date, print what it
+// declares, and returns the changes of both steps.
+func (g Generator) Reprint(ctx context.Context, t Target) (plan workspace.Plan, err error) {
+	// The state on disk is that of the first step.
+	w, err := g.OpenWorkspace(t.Dir)
+	if err != nil {
+		return workspace.Plan{}, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	second, err := g.print(ctx, w, t)
+	if err != nil {
+		return workspace.Plan{}, err
+	}
+	if err := w.Apply(ctx, second); err != nil {
+		return workspace.Plan{}, err
+	}
+	return t.Plan.Then(second), nil
+}

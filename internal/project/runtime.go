@@ -1,0 +1,153 @@
+package project
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/templates"
+)
+
+// renderOptions says where a service in dir finds the runtime. A released
+// scaffold requires it by version. One from a checkout replaces it by a directory:
+// the one that the flag names, the one that the service's go.mod names already,
+// the one found upward from the working directory, or that of the checkout that
+// scaffold was built in.
+func (g Generator) renderOptions(dir, flag string) (templates.RenderOptions, error) {
+	o := templates.RenderOptions{Generator: g.Build.Version, RuntimeImport: RuntimeImport()}
+	if g.Build.Released && flag == "" {
+		o.RuntimeVersion, o.RuntimeSum = cmp.Or(g.Build.RuntimeVersion, g.Build.Version), g.Build.RuntimeSum
+		return o, nil
+	}
+	var err error
+	o.RuntimeReplace, err = g.runtimeFolder(dir, flag)
+	return o, err
+}
+
+func (g Generator) runtimeFolder(dir, flag string) (string, error) {
+	if flag != "" {
+		for _, candidate := range []string{flag, filepath.Join(flag, "runtime")} {
+			if holdsRuntime(candidate) {
+				return relative(dir, candidate)
+			}
+		}
+		return "", fmt.Errorf("--runtime: %s is neither a checkout of scaffold nor the directory of module %s", flag, RuntimeImport())
+	}
+	replaced, err := replacedRuntime(dir)
+	if err != nil || replaced != "" {
+		return replaced, err
+	}
+	at, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	for {
+		for _, candidate := range []string{at, filepath.Join(at, "runtime")} {
+			if holdsRuntime(candidate) {
+				return relative(dir, candidate)
+			}
+		}
+		if at == filepath.Dir(at) {
+			return g.builtRuntime(dir)
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// builtRuntime is the runtime of the checkout that scaffold was built in.
+func (g Generator) builtRuntime(dir string) (string, error) {
+	const advice = "set --runtime to the directory runtime of a checkout"
+	if g.Build.Checkout == "" {
+		return "", errors.New("this scaffold is not a release, and was built without the path of its checkout (-trimpath): " + advice + ", or run make install in a checkout")
+	}
+	runtime := filepath.Join(g.Build.Checkout, "runtime")
+	if holdsRuntime(runtime) {
+		return relative(dir, runtime)
+	}
+	problem := "no longer exists"
+	if _, err := os.Stat(g.Build.Checkout); err == nil {
+		problem = "is no longer a checkout of scaffold"
+	}
+	return "", fmt.Errorf("this scaffold was built in %s, which %s: %s, or run make install in a checkout again", g.Build.Checkout, problem, advice)
+}
+
+// checkoutOf is the checkout that holds the source file, as the compiler recorded
+// its path; empty when it recorded none.
+func checkoutOf(source string) string {
+	const below = "/internal/project/" // this package, below the root of the module
+	root, _, found := strings.Cut(filepath.ToSlash(source), below)
+	if root = filepath.FromSlash(root); !found || !filepath.IsAbs(root) {
+		return ""
+	}
+	return root
+}
+
+// holdsRuntime says whether the folder is that of the runtime module.
+func holdsRuntime(dir string) bool {
+	data, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
+	return err == nil && modfile.ModulePath(data) == RuntimeImport()
+}
+
+// replacedRuntime is the folder that the service's own go.mod replaces the
+// runtime by, or "".
+func replacedRuntime(dir string) (string, error) {
+	name := filepath.Join(dir, "go.mod")
+	data, err := userfile.Read(name, userfile.Limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	file, err := parseModule(name, data)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range file.Replace {
+		if r.Old.Path == RuntimeImport() && r.New.Version == "" {
+			return r.New.Path, nil
+		}
+	}
+	return "", nil
+}
+
+// parseModule reads a go.mod. The errors of modfile quote the file, which may be
+// any, so that one without a module line is not parsed.
+func parseModule(name string, src []byte) (*modfile.File, error) {
+	if modfile.ModulePath(src) == "" {
+		return nil, fmt.Errorf("%s: %s", filepath.ToSlash(name), userfile.Unmarked("module"))
+	}
+	return modfile.Parse(name, src, nil)
+}
+
+// CheckModule says what is wrong with the go.mod of the program in dir, which
+// the go tool would quote.
+func CheckModule(dir string) error {
+	module, err := ModuleFolder(dir)
+	if err != nil {
+		return nil //nolint:nilerr // the go tool says so
+	}
+	_, err = ReadModule(module)
+	return err
+}
+
+// relative is the way from one folder to another, with forward slashes and as
+// go.mod wants it; absolute where there is none, as between two drives.
+func relative(from, to string) (string, error) {
+	way, err := filepath.Rel(resolved(from), resolved(to))
+	if err != nil {
+		way = resolved(to)
+	}
+	way = filepath.ToSlash(way)
+	if !filepath.IsAbs(way) && way[0] != '.' {
+		way = "./" + way
+	}
+	return way, nil
+}

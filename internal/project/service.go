@@ -1,0 +1,214 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/internal/workspace"
+	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
+)
+
+// Files that the command line adds to a rendered tree.
+const (
+	schemaPath   = ".scaffold/schema.json"
+	defaultsPath = ".scaffold/defaults.yaml" // the layer that --defaults gave, so that every machine generates the same
+)
+
+// Target is one service with what generating it would write.
+type Target struct {
+	Dir     string // as the user would name it
+	Service spec.Service
+	Tree    templates.Tree
+	Plan    workspace.Plan
+	AtRoot  *AtRoot // nil when the service is its repository
+	// CodeChanges are changes of the spec that the service's code does not follow.
+	CodeChanges diagnostic.List
+	// Ask gives what a command of the service prints, such as telemetry. The first
+	// call builds the service. Nil leaves out what needs a service that builds.
+	Ask func(ctx context.Context, verb string) ([]byte, error)
+}
+
+// Options are the flags of commands that work on an existing service.
+type Options struct {
+	Dir      string // empty for the one around the working directory
+	Defaults string // file of defaults; empty for those that the service was generated with
+	Runtime  string // directory of the runtime; empty to find one
+}
+
+// Find returns the folder of the service: the one that is named, or else
+// the nearest one upward from the working directory.
+func Find(named string) (string, error) {
+	if named != "" {
+		if _, err := os.Stat(filepath.Join(named, spec.FileName)); err != nil {
+			return "", fmt.Errorf("no %[2]s in %[1]s; pass the directory of a service", named, spec.FileName)
+		}
+		return named, nil
+	}
+	at, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	for dir := "."; ; dir = filepath.Join("..", dir) {
+		if _, err := os.Stat(filepath.Join(at, spec.FileName)); err == nil {
+			return dir, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("no %s in this directory or above; "+
+				"run scaffold new NAME, or pass the directory of a service", spec.FileName)
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// LoadSpec reads the spec of the service in dir over its defaults: those of the
+// file that is named, or else those that it was generated with.
+func LoadSpec(dir, defaultsFile string) (spec.Service, spec.Defaults, []byte, error) {
+	defaults, err := ServiceDefaults(dir, defaultsFile)
+	if err != nil {
+		return spec.Service{}, spec.Defaults{}, nil, err
+	}
+	name := filepath.Join(dir, spec.FileName)
+	src, err := userfile.Read(name, userfile.Limit)
+	if err != nil {
+		return spec.Service{}, spec.Defaults{}, nil, err
+	}
+	s, err := defaults.Parse(name, src)
+	return s, defaults, src, err
+}
+
+// ServiceDefaults reads the defaults of the file that is named, or else those
+// that the service in dir was generated with, if any.
+func ServiceDefaults(dir, named string) (spec.Defaults, error) {
+	if named != "" {
+		return LoadDefaults(named)
+	}
+	defaults, err := LoadDefaults(filepath.Join(dir, filepath.FromSlash(defaultsPath)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return spec.Defaults{}, nil
+	}
+	return defaults, err
+}
+
+// LoadDefaults reads a file of defaults; no name gives none.
+func LoadDefaults(name string) (spec.Defaults, error) {
+	if name == "" {
+		return spec.Defaults{}, nil
+	}
+	src, err := userfile.Read(name, userfile.Limit)
+	if err != nil {
+		return spec.Defaults{}, err
+	}
+	return spec.ParseDefaults(filepath.ToSlash(name), src)
+}
+
+// Open loads the service that the flags name and plans its generation. The
+// caller closes the workspace.
+func (g Generator) Open(flags Options) (Target, *workspace.Workspace, error) {
+	dir, err := Find(flags.Dir)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	// State first: a newer one explains a spec that makes no sense here.
+	w, err := g.OpenWorkspace(dir)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	t, err := g.target(w, dir, flags)
+	if err != nil {
+		return Target{}, nil, errors.Join(err, w.Close())
+	}
+	return t, w, nil
+}
+
+func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Target, error) {
+	s, defaults, src, err := LoadSpec(dir, flags.Defaults)
+	if err != nil {
+		return Target{}, err
+	}
+	first := !wroteBefore(dir, s)
+	if !first {
+		if err := stateExists(w, dir, flags); err != nil {
+			return Target{}, err
+		}
+	}
+	t := Target{Dir: dir, Service: s}
+	if g.Ask != nil {
+		t.Ask = asking(g.Ask, dir, s.Binary())
+	}
+	t, err = g.Plan(w, t, defaults, src, flags.Runtime)
+	if err != nil {
+		return Target{}, err
+	}
+	if first {
+		return t, nil
+	}
+	t.CodeChanges, err = codeChanges(w, t, src)
+	return t, err
+}
+
+// wroteBefore reports whether scaffold has written the service before.
+func wroteBefore(dir string, s spec.Service) bool {
+	return slices.ContainsFunc([]string{workspace.DefaultState, "cmd/" + s.Binary()}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+		return !errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// stateExists wants the record of what scaffold wrote, and the defaults that it names.
+func stateExists(w *workspace.Workspace, dir string, flags Options) error {
+	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
+	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
+	if !w.HasRecord() {
+		return fmt.Errorf("%s/manifest.json is missing: without it scaffold cannot tell your edits from its own files; %s", state, restore)
+	}
+	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {
+		return fmt.Errorf("%s is missing: the service was generated with the defaults in it; %s, or name the file with --defaults", filepath.ToSlash(file), restore)
+	}
+	return nil
+}
+
+// Plan renders the service and compares it with the disk.
+func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults, src []byte, runtimeFlag string) (Target, error) {
+	options, err := g.renderOptions(t.Dir, runtimeFlag)
+	if err != nil {
+		return Target{}, err
+	}
+	rendered, err := g.Render(t.Service, options)
+	if err != nil {
+		return Target{}, err
+	}
+	if t.Tree, err = withState(rendered, defaults, src); err != nil {
+		return Target{}, err
+	}
+	if t.Tree, err = keepPrinted(t.Tree, t.Dir); err != nil {
+		return Target{}, err
+	}
+	if t.Plan, err = w.Plan(t.Tree); err != nil {
+		return Target{}, err
+	}
+	if t.Service.Deploy.Folder != "" && g.RenderRepository != nil {
+		t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
+	}
+	return t, err
+}
+
+// withState adds the spec and what editors and later runs need beside it.
+func withState(rendered templates.Tree, defaults spec.Defaults, src []byte) (templates.Tree, error) {
+	files := append([]templates.File{
+		{Path: spec.FileName, Mode: 0o644, Data: src, Owner: templates.Yours},
+		{Path: schemaPath, Mode: 0o644, Data: spec.Schema(), Owner: templates.Managed},
+	}, rendered...)
+	if !defaults.IsZero() {
+		files = append(files, templates.File{Path: defaultsPath, Mode: 0o644, Data: defaults.Source(), Owner: templates.Managed})
+	}
+	return templates.NewTree(files...)
+}
