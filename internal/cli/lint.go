@@ -40,27 +40,23 @@ const defaultScrape = "15s"
 func newLintCommand(g *globals) *cobra.Command {
 	var o lintOptions
 	cmd := &cobra.Command{
-		Use:   "lint",
+		Use:   "lint [PATH...]",
 		Short: "Check rule files and dashboards of any origin",
 		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
-			"the rules of docs/checks.md. No service is needed.\n\n" +
+			"the rules of docs/checks.md. No service is needed. Of a directory it reads both.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
 			"A fault is certain. A finding that depends on a guessed type, unit or name is a\n" +
 			"warning.\n" +
 			"Exits with 3 when it finds a fault. Exclusions are in " + lint.FileName + ".",
-		Example: "  scaffold lint --rules rules --dashboards dashboards\n" +
-			"  scaffold lint --rules alerts.yaml --metrics http://localhost:9464/metrics\n" +
-			"  scaffold lint --rules rules --prometheus http://localhost:9090\n" +
-			"  scaffold lint --rules rules --baseline lint.json --severity fault",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(cmd, "unexpected argument %q; name rule files with --rules and dashboards with --dashboards", args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Example: "  scaffold lint alerts.yaml dashboards\n" +
+			"  scaffold lint alerts.yaml --metrics http://localhost:9464/metrics\n" +
+			"  scaffold lint . --prometheus http://localhost:9090\n" +
+			"  scaffold lint . --baseline lint.json --severity fault",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.add(args)
 			if err := o.validate(cmd); err != nil {
 				return err
 			}
@@ -69,8 +65,8 @@ func newLintCommand(g *globals) *cobra.Command {
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&o.rules, "rules", nil, "rule file, or directory of rule files; may be repeated")
-	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard, or directory of dashboards; may be repeated")
+	flags.StringArrayVar(&o.rules, "rules", nil, "rule file of any extension, or directory of which only rule files are read; may be repeated")
+	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard of any extension, or directory of which only dashboards are read; may be repeated")
 	flags.StringVar(&o.signals, "signals", "", "telemetry.json that declares the metrics")
 	flags.StringArrayVar(&o.metrics, "metrics", nil, "scraped page with metrics, a file or an address; may be repeated")
 	flags.StringVar(&o.prometheus, "prometheus", "", "address of a Prometheus that has the metrics")
@@ -90,13 +86,26 @@ const (
 
 func severities() []string { return []string{severityFault, severityWarning} }
 
+// add takes files by their extension, and directories for rules and dashboards.
+func (o *lintOptions) add(paths []string) {
+	for _, path := range paths {
+		extension := filepath.Ext(path)
+		if extension != ".json" {
+			o.rules = append(o.rules, path)
+		}
+		if extension != ".yaml" && extension != ".yml" {
+			o.dashboards = append(o.dashboards, path)
+		}
+	}
+}
+
 // validate rejects flags that mean nothing together, and parses the others.
 func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
-		return usage(cmd, "nothing to check; name rule files with --rules, or dashboards with --dashboards")
+		return usage(cmd, "nothing to check; name rule files, dashboards or directories of them, as in scaffold lint .")
 	case slices.Contains(slices.Concat(o.rules, o.dashboards, o.metrics), ""):
-		return usage(cmd, "the name of a file is empty; give --rules, --dashboards and --metrics a name, or leave them out")
+		return usage(cmd, "the name of a file is empty; write a name, or leave out what is empty")
 	case !slices.Contains(severities(), o.severity):
 		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
 	case o.updateBaseline && o.baseline == "":

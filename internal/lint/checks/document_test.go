@@ -56,12 +56,12 @@ Faults of generated rules and dashboards that come from ` + "`scaffold.yaml`" + 
 ## Files of any origin
 
 ` + "```" + `
-scaffold lint --rules rules/ --dashboards dashboards/
-scaffold lint --rules alerts.yaml --metrics http://localhost:9464/metrics --metrics node.txt
-scaffold lint --rules rules/ --prometheus http://localhost:9090 --target-labels cluster,namespace
+scaffold lint rules/ dashboards/
+scaffold lint alerts.yaml --metrics http://localhost:9464/metrics --metrics node.txt
+scaffold lint rules/ --prometheus http://localhost:9090 --target-labels cluster,namespace
 ` + "```" + `
 
-No service is needed. ` + "`--rules` and `--dashboards`" + ` take files and directories and may be repeated; a file that is named is read alone. Rule
+No service is needed. Files are read by their extension; ` + "`--rules` and `--dashboards`" + ` take those with another. A file that is named is read alone. Rule
 files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources. In a directory, YAML without groups, tests of rules and JSON
 that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 
