@@ -100,6 +100,9 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 			add(r.Path, "%s has no metric %s%s", s.source, r.Metric, hint)
 			continue
 		}
+		if m.NoSeries && (r.Bound == 0 || notHistogram(m) == "") {
+			continue // the labels and bounds are not known yet
+		}
 		s.checkLabels(r, m, add)
 		s.checkValues(r, m, func(path, message string) {
 			if text := problem(path, message).Error(); !slices.Contains(warnings, text) {
