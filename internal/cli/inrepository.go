@@ -191,6 +191,22 @@ func planShared(ctx context.Context, t Target) (s sharedEdits, err error) {
 
 func (s sharedEdits) write() error { return errors.Join(s.owners.Write(), s.gitlab.Write()) }
 
+// sharedAttempts is how often the lines are written while services that are created at
+// the same time change the files.
+const sharedAttempts = 10
+
+// writeShared writes the lines until the files have them.
+func writeShared(ctx context.Context, t Target) (err error) {
+	for range sharedAttempts {
+		s, planErr := planShared(ctx, t)
+		if planErr != nil || s.owners.File == "" && s.gitlab.File == "" {
+			return planErr
+		}
+		err = s.write()
+	}
+	return err
+}
+
 // organisation is who owns the repository on its forge, empty when no remote
 // says so.
 func organisation(ctx context.Context, root string) string {

@@ -135,7 +135,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := g.make(ctx, w, t, shared, o); err != nil {
+	if err := g.make(ctx, w, t, o); err != nil {
 		return err
 	}
 	g.printCreated(t, shared, o, assumed, require)
@@ -143,7 +143,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 }
 
 // make writes the service, unless that is only tried or refused at the summary.
-func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, shared sharedEdits, o *newOptions) error {
+func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, o *newOptions) error {
 	if o.dryRun {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (g *globals) make(ctx context.Context, w *workspace.Workspace, t Target, sh
 	if err := g.apply(ctx, w, t); err != nil {
 		return err
 	}
-	if err := shared.write(); err != nil {
+	if err := writeShared(ctx, t); err != nil {
 		return fmt.Errorf("created the service in %s, but not all shared files of the repository: %w", o.dir, err)
 	}
 	return nil
