@@ -28,6 +28,9 @@ type Metric struct {
 	Bounds []float64 `json:"bounds,omitempty"` // of a classic histogram, without +Inf
 	// Values are those of labels on a scraped page. Labels with many values are missing.
 	Values map[string][]string `json:"-"`
+	// NoSeries is true for a metric that a page declares and has no series of: its labels
+	// and bounds are not known.
+	NoSeries bool `json:"-"`
 }
 
 // ParseSignals reads what a service printed.

@@ -134,7 +134,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := g.make(ctx, w, t, shared, o); err != nil {
+	if err := g.make(ctx, w, t, o); err != nil {
 		return err
 	}
 	g.printCreated(t, shared, o, assumed, require)
@@ -142,7 +142,7 @@ func runNew(ctx context.Context, g *globals, o *newOptions) (err error) {
 }
 
 // make writes the service, unless that is only tried or refused at the summary.
-func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Target, shared project.SharedEdits, o *newOptions) error {
+func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Target, o *newOptions) error {
 	if o.dryRun {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (g *globals) make(ctx context.Context, w *workspace.Workspace, t project.Ta
 	if err := g.Apply(ctx, w, t); err != nil {
 		return err
 	}
-	if err := shared.Write(); err != nil {
+	if err := project.WriteShared(ctx, t); err != nil {
 		return fmt.Errorf("created the service in %s, but not all shared files of the repository: %w", o.dir, err)
 	}
 	return nil

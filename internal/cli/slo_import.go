@@ -63,6 +63,7 @@ type objectives struct {
 	// problem places a message at a path of the specification.
 	problem  func(path, message string) diagnostic.Problem
 	warnings []string // of a comparison with metrics
+	foreign  bool     // the file has the keys of another tool
 }
 
 // ownObjectives are those of a file whose paths are those of the specification.
@@ -100,7 +101,7 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 	version := apiVersion(src)
 	if version != slo.APIVersion && version != spec.APIVersion && slo.Importable(src) {
 		imported, err := slo.Import(name, src, slo.ImportOptions{Service: flags.service, Selector: flags.selector})
-		return objectives{Imported: imported, problem: imported.Problem}, err
+		return objectives{Imported: imported, problem: imported.Problem, foreign: true}, err
 	}
 	if err := flags.own(name); err != nil {
 		return objectives{}, err

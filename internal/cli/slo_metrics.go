@@ -93,12 +93,15 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 	for _, r := range spec.Reads() {
 		m, ok := s.find(r.Metric)
 		if !ok {
-			hint := diagnostic.DidYouMean(r.Metric, s.names(r.Bound > 0))
+			hint := diagnostic.NearestMetric(r.Metric, s.names(r.Bound > 0))
 			if hint == "" {
 				hint = "; write the name of one that it has"
 			}
 			add(r.Path, "%s has no metric %s%s", s.source, r.Metric, hint)
 			continue
+		}
+		if m.NoSeries && (r.Bound == 0 || notHistogram(m) == "") {
+			continue // the labels and bounds are not known yet
 		}
 		s.checkLabels(r, m, add)
 		s.checkValues(r, m, func(path, message string) {
@@ -189,6 +192,10 @@ func labelHint(label string, known []string) string {
 
 // checkBound wants a bucket with the bound, and names the nearest ones.
 func checkBound(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+	if problem := notHistogram(m); problem != "" {
+		add(r.Path, "%s", problem)
+		return
+	}
 	if len(m.Bounds) == 0 {
 		add(r.Path, "metric %s has no classic buckets; write the name of a histogram that has them", r.Metric)
 		return
@@ -206,6 +213,17 @@ func checkBound(r slo.Read, m templates.Metric, add func(path, format string, ar
 		noun = "the nearest are "
 	}
 	add(r.BoundPath, "%s is not a bucket bound of %s; %s%s", spellBound(r.Metric, r.Bound), r.Metric, noun, strings.Join(nearest, " and "))
+}
+
+// notHistogram is the message for a metric of another type whose buckets are read.
+func notHistogram(m templates.Metric) string {
+	switch m.Type {
+	case "histogram", "":
+		return ""
+	case "counter":
+		return fmt.Sprintf("metric %s is a counter, not a histogram; count its events with indicator.ratio, with the keys total and bad", m.Name)
+	}
+	return fmt.Sprintf("metric %s is a %s, not a histogram; write the name of a histogram with classic buckets", m.Name, m.Type)
 }
 
 // spellBound writes a bound as a threshold is written, where it is a time.

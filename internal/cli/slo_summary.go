@@ -112,8 +112,12 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 	return doc
 }
 
-// imported is the document with what an import changed and dropped.
+// imported is the document with what an import changed and dropped, and without notes
+// on keys that a file of another tool cannot have.
 func (d compiledRules) imported(in objectives) compiledRules {
+	if in.foreign {
+		d.Notes = slices.DeleteFunc(d.Notes, func(note string) bool { return strings.Contains(note, " is not set: ") })
+	}
 	d.Warnings = in.warnings
 	d.Changed = append(d.Changed, in.Changed...)
 	d.Dropped = append(d.Dropped, in.Dropped...)

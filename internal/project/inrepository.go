@@ -173,8 +173,21 @@ func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
 	return s, err
 }
 
-// Write writes them.
-func (s SharedEdits) Write() error { return errors.Join(s.Owners.Write(), s.GitLab.Write()) }
+// sharedAttempts is how often the lines are written while services that are created at
+// the same time change the files.
+const sharedAttempts = 10
+
+// WriteShared writes the lines until the files have them.
+func WriteShared(ctx context.Context, t Target) (err error) {
+	for range sharedAttempts {
+		s, planErr := PlanShared(ctx, t)
+		if planErr != nil || s.Owners.File == "" && s.GitLab.File == "" {
+			return planErr
+		}
+		err = errors.Join(s.Owners.Write(), s.GitLab.Write())
+	}
+	return err
+}
 
 // organisation is who owns the repository on its forge, empty when no remote
 // says so.

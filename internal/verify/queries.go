@@ -101,7 +101,7 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 		if slices.Contains(p.known, metric) {
 			return fmt.Sprintf("metric %s is declared and has no series yet", metric)
 		}
-		return fmt.Sprintf("metric %s does not exist%s", metric, nearest(metric, append(p.metrics(ctx), p.known...)))
+		return fmt.Sprintf("metric %s does not exist%s", metric, diagnostic.NearestMetric(metric, append(p.metrics(ctx), p.known...)))
 	}
 	for _, m := range s.LabelMatchers {
 		if m.Name == model.MetricNameLabel {
@@ -116,25 +116,6 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 		}
 	}
 	return fmt.Sprintf("no series of %s has all of %s together", s.LabelMatchers[name].Value, s)
-}
-
-// nearest suggests the name that was probably meant: one that is spelled nearly
-// so, else those that go on where it ends, as with a forgotten unit.
-func nearest(name string, known []string) string {
-	if meant := diagnostic.DidYouMean(name, known); meant != "" {
-		return meant
-	}
-	var longer []string
-	for _, k := range known {
-		if strings.HasPrefix(k, name+"_") && !slices.Contains(longer, k) {
-			longer = append(longer, k)
-		}
-	}
-	if len(longer) == 0 {
-		return ""
-	}
-	slices.Sort(longer)
-	return "; there is " + readable(longer)
 }
 
 // readable lists a few values.

@@ -235,7 +235,11 @@ func (t *transaction) mkdirs(dir string) error {
 	if err := t.step("mkdir", dir); err != nil {
 		return err
 	}
-	if err := t.w.root.Mkdir(filepath.FromSlash(dir), 0o755); err != nil {
+	err := t.w.root.Mkdir(filepath.FromSlash(dir), 0o755)
+	if info, statErr := t.w.root.Stat(filepath.FromSlash(dir)); errors.Is(err, fs.ErrExist) && statErr == nil && info.IsDir() {
+		return nil // another run made it
+	}
+	if err != nil {
 		return fmt.Errorf("make folder %s: %w", dir, cause(err))
 	}
 	t.onUndo(func() error { return t.w.root.Remove(filepath.FromSlash(dir)) })
@@ -244,13 +248,16 @@ func (t *transaction) mkdirs(dir string) error {
 }
 
 // backUp gives what stands at the path a second name, from which it can be put
-// back. It must still be what the plan saw.
+// back. It must still be what the plan saw, or what the plan writes: another run of
+// scaffold may have written it for a second service of the repository.
 func (t *transaction) backUp(f write) error {
 	now, err := t.w.read(f.path)
 	if err != nil {
 		return err
 	}
-	if now.exists != f.was.exists || now.obstacle != "" || !bytes.Equal(now.data, f.was.data) {
+	same := now.exists == f.was.exists && bytes.Equal(now.data, f.was.data)
+	written := now.exists && f.data != nil && bytes.Equal(now.data, f.data)
+	if now.obstacle != "" || !same && !written {
 		return fmt.Errorf("%s changed while scaffold ran; run it again", f.path)
 	}
 	if !now.exists {

@@ -256,6 +256,39 @@ func TestAnEndedContextLeavesTheFolderAsItWas(t *testing.T) {
 	equal(t, was, snapshot(t, dir))
 }
 
+// Two services that are created at once write the same files at the root of their repository.
+func TestAFileThatAppearsMeanwhileWithTheSameContentIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, "README.md", "shop\n")
+	next := tree(t, file(templates.Merged, "renovate.json", "{}\n"), file(templates.Managed, ".github/workflows/a.yml", "a\n"))
+	var plans []Plan
+	for range 2 {
+		plans = append(plans, plan(t, dir, next))
+	}
+	for i, p := range plans {
+		w := open(t, dir)
+		w.opts.State = fmt.Sprintf("service%d/.scaffold", i)
+		if i == 1 { // the directory appears after it was looked for
+			if err := os.RemoveAll(filepath.Join(dir, ".github")); err != nil {
+				t.Fatal(err)
+			}
+			w.fault = func(step, path string) error {
+				if step == "mkdir" && path == ".github" {
+					put(t, dir, ".github/CODEOWNERS", "* me\n")
+				}
+				return nil
+			}
+		}
+		if err := w.Apply(t.Context(), p); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if got := contents(t, dir); got["renovate.json"] != "{}\n" || got[".github/workflows/a.yml"] != "a\n" || got[".github/CODEOWNERS"] != "* me\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAFileThatChangesMeanwhileStopsTheRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a/old.go", "go.mod", "a/b/gone.go"} {

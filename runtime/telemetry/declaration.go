@@ -96,7 +96,16 @@ func CheckMetric(d Declaration) error {
 // collectors keep names such as go_gc_pauses that Prometheus allows.
 func checkUnit(d Declaration) error {
 	name, isTime := strings.CutSuffix(d.Name, "_seconds_total")
+	counted, total := strings.CutSuffix(d.Name, "_total")
+	cut := strings.LastIndexByte(counted, '_') + 1
+	base := baseUnits()[counted[cut:]]
 	switch {
+	case base != "" && cut > 0:
+		written := counted[:cut] + base
+		if total {
+			written += "_total"
+		}
+		return fmt.Errorf("metric %s: use base unit %q instead of %q: declare %s, and convert its values", d.Name, base, counted[cut:], written)
 	case d.Type == TypeHistogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
 		return fmt.Errorf("metric %s: end the name of a histogram in the unit of its values, such as _seconds or _bytes, or in _items for a count", d.Name)
 	case d.Type == TypeCounter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
@@ -104,6 +113,11 @@ func checkUnit(d Declaration) error {
 			d.Name, name, name)
 	}
 	return nil
+}
+
+// baseUnits are those of abbreviations that Prometheus' linter does not know.
+func baseUnits() map[string]string {
+	return map[string]string{"kg": "grams", "g": "grams", "mg": "grams", "km": "meters", "cm": "meters", "mm": "meters"}
 }
 
 // lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in

@@ -53,6 +53,10 @@ func TestNamesAreGuarded(t *testing.T) {
 			_, err := r.Histogram("wait_milliseconds", "x", []float64{1})
 			return err
 		}, `use base unit "seconds" instead of "milliseconds"`},
+		"kilograms": {func(r *telemetry.Registry) error { _, err := r.Histogram("parcel_kg", "x", []float64{1}); return err },
+			`metric parcel_kg: use base unit "grams" instead of "kg": declare parcel_grams, and convert its values`},
+		"a counter of kilograms": {func(r *telemetry.Registry) error { _, err := r.Counter("shipped_kg_total", "x"); return err },
+			`declare shipped_grams_total, and convert its values`},
 		"a histogram without a unit": {func(r *telemetry.Registry) error {
 			_, err := r.Histogram("orders_ship", "x", []float64{1})
 			return err

@@ -64,9 +64,27 @@ func inSpec(t project.Target, signals templates.Signals) ([]lint.Finding, error)
 	for i, o := range doc.objectives {
 		path := fmt.Sprintf("slos[%d]", i)
 		own := slices.DeleteFunc(slices.Clone(reads), func(r slo.Read) bool { return !strings.HasPrefix(r.Path, path+".") })
+		if wrong := doc.notHistograms(own, signals); len(wrong) > 0 {
+			found = append(found, wrong...)
+			continue
+		}
 		found = append(found, doc.objective(path, o, own, known)...)
 	}
 	return append(found, doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
+}
+
+// notHistograms finds metrics of another type whose buckets an objective reads.
+func (d specDocument) notHistograms(reads []slo.Read, signals templates.Signals) []lint.Finding {
+	var found []lint.Finding
+	for _, r := range reads {
+		m, declared := signals.Find(r.Metric)
+		if message := notHistogram(m); declared && r.Bound > 0 && message != "" {
+			f := d.at(r.Path)
+			f.Rule, f.Message = "unknown-metric", message
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // objective finds unknown names in one objective, each cause once: without its metric,

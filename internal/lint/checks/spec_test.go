@@ -34,6 +34,10 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 90s, histogram: http_server_request_duration_seconds}}}\n",
 			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"90.0\"; its bounds are",
 		},
+		"a counter as a histogram": {
+			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: http_server_requests_total}}}\n",
+			"scaffold.yaml:7:76: slos[0].indicator.latency.histogram: metric http_server_requests_total is a counter, not a histogram; count its events with indicator.ratio, with the keys total and bad [unknown-metric]\n",
+		},
 		"good events": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: 'http_server_requests_total{outcome=\"success\"}'}}}\n", "",
 		},

@@ -85,6 +85,13 @@ func NewKnown(signals templates.Signals, recorded []Recorded, target []string) K
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
 		}
 	}
+	for _, m := range signals.Metrics {
+		for _, name := range []string{m.Name, m.Name + "_bucket", m.Name + "_sum", m.Name + "_count"} {
+			if _, known := k.metrics[name]; known && m.NoSeries {
+				k.anyLabel[name] = true
+			}
+		}
+	}
 	for _, name := range fromScraper() {
 		k.metrics[name] = target
 	}

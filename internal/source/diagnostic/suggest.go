@@ -42,6 +42,30 @@ func DidYouMean(word string, known []string) string {
 	return ""
 }
 
+// NearestMetric is DidYouMean for the name of a metric. Where no name is near, it
+// lists those that go on where this one ends, as with a forgotten unit.
+func NearestMetric(name string, known []string) string {
+	if meant := DidYouMean(name, known); meant != "" {
+		return meant
+	}
+	var longer []string
+	for _, k := range known {
+		if strings.HasPrefix(k, name+"_") {
+			longer = append(longer, k)
+		}
+	}
+	slices.Sort(longer)
+	const most = 6
+	longer = slices.Compact(longer)
+	switch {
+	case len(longer) == 0:
+		return ""
+	case len(longer) > most:
+		return "; there is " + strings.Join(longer[:most], ", ") + ", …"
+	}
+	return "; there is " + strings.Join(longer, ", ")
+}
+
 // distance counts the insertions, deletions, substitutions and swaps of
 // neighbours that turn x into y (optimal string alignment). It stops counting at
 // more than limit.

@@ -29,6 +29,9 @@ type page struct {
 	help    map[string]string
 	metrics map[string]*templates.Metric
 	seen    map[string]bool // labels and bounds of a metric
+	sampled map[string]bool // families that have series
+	// counterSuffix is what OpenMetrics leaves out of the name of a counter's family.
+	counterSuffix string
 }
 
 // Parse reads a page in the text format or in OpenMetrics, which it tells apart by
@@ -49,13 +52,20 @@ func Parse(name string, src []byte) (templates.Signals, error) {
 	if err != nil {
 		return templates.Signals{}, fmt.Errorf("%s: %w", name, err)
 	}
-	out := page{map[string]model.MetricType{}, map[string]string{}, map[string]string{}, map[string]*templates.Metric{}, map[string]bool{}}
+	out := page{
+		types: map[string]model.MetricType{}, units: map[string]string{}, help: map[string]string{},
+		metrics: map[string]*templates.Metric{}, seen: map[string]bool{}, sampled: map[string]bool{},
+	}
+	if kind != "text/plain" {
+		out.counterSuffix = "_total"
+	}
 	if entries, err := out.read(p); err != nil { // it quotes the page, which may be any file
 		return templates.Signals{}, fmt.Errorf("%s:%d: not a page of metrics; use the address that Prometheus scrapes", name, lineOf(src, entries))
 	}
 	if len(out.metrics) == 0 {
 		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
 	}
+	out.addUnsampled()
 	return out.signals(), nil
 }
 
@@ -122,6 +132,7 @@ func (p page) read(from textparse.Parser) (entries int, err error) {
 func (p page) series(l labels.Labels) {
 	name := l.Get(model.MetricNameLabel)
 	family, kind := p.family(name)
+	p.sampled[family] = true
 	if strings.HasSuffix(name, "_created") && family != name {
 		return // when the counter was born, which no query needs
 	}
@@ -196,6 +207,21 @@ func typeOf(kind model.MetricType) string {
 	return ""
 }
 
+// addUnsampled adds the metrics that have a type and no series, as of labels that
+// nothing was counted for yet.
+func (p page) addUnsampled() {
+	for family, kind := range p.types {
+		if p.sampled[family] {
+			continue
+		}
+		name := family
+		if kind == model.MetricTypeCounter {
+			name = strings.TrimSuffix(name, p.counterSuffix) + p.counterSuffix
+		}
+		p.metrics[name] = &templates.Metric{Name: name, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}, NoSeries: true}
+	}
+}
+
 func (p page) signals() templates.Signals {
 	var s templates.Signals
 	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
@@ -231,6 +257,7 @@ func Merge(all ...templates.Signals) templates.Signals {
 			if old.Unit != m.Unit {
 				old.Unit = ""
 			}
+			old.NoSeries = old.NoSeries && m.NoSeries
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
 			old.Values = valuesOfBoth(old, m)

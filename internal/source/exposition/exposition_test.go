@@ -135,10 +135,11 @@ var withoutValues = cmpopts.IgnoreFields(templates.Metric{}, "Values")
 func TestValuesOfLabels(t *testing.T) {
 	t.Parallel()
 	one := `a_total{result="ok",id="1",only="x"} 1` + "\n" + `a_total{result="failed",id="2"} 1` + "\n"
-	other := `a_total{result="late"} 1` + "\n"
+	lines := []string{`a_total{result="late"} 1`}
 	for i := range 101 {
-		other += fmt.Sprintf("a_total{id=\"%d\"} 1\n", i)
+		lines = append(lines, fmt.Sprintf("a_total{id=\"%d\"} 1", i))
 	}
+	other := strings.Join(lines, "\n") + "\n"
 	var pages []templates.Signals
 	for _, src := range []string{one, other} {
 		page, err := exposition.Parse("page", []byte(src))
@@ -158,6 +159,27 @@ func TestValuesOfLabels(t *testing.T) {
 	} {
 		if diff := cmp.Diff(test.want, exposition.Merge(test.of...).Metrics[0].Values, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestADeclaredMetricExistsWithoutSeries(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"# TYPE a_total counter\n# TYPE b_seconds histogram\nup 1\n":          "a_total counter true b_seconds histogram true up  false",
+		"# TYPE a counter\n# TYPE b counter\nb_total 1\nup 1\n# EOF\n":        "a_total counter true b_total counter false up  false",
+		"# TYPE b_seconds histogram\nb_seconds_bucket{le=\"+Inf\"} 1\nup 1\n": "b_seconds histogram false up  false",
+	} {
+		page, err := exposition.Parse("page", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range exposition.Merge(page, page).Metrics {
+			got = append(got, fmt.Sprintf("%s %s %t", m.Name, m.Type, m.NoSeries))
+		}
+		if joined := strings.Join(got, " "); joined != want {
+			t.Errorf("%q: got %q, want %q", src, joined, want)
 		}
 	}
 }
