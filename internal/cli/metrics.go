@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	"github.com/observability-first/scaffold/internal/push"
 	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -172,5 +176,52 @@ func (g *globals) prometheus(address string) (exposition.Prometheus, error) {
 		}
 		send = token
 		return get(ctx, address, "application/json", send)
+	}}, err
+}
+
+// showMetrics reads a page of metrics from a file or an address, or asks the
+// Prometheus at an address.
+func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (checks.Shown, error) {
+	page := checks.Shown{Source: withoutPassword(source), Target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
+	var notPrometheus error
+	if isAddress(source) && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
+		server, err := g.showPrometheus(ctx, source, spec)
+		var status statusError
+		if errors.As(err, &status) && status.code != http.StatusNotFound {
+			return server, fmt.Errorf("--metrics: %w%s", status, g.adviceFor(err))
+		}
+		if !errors.Is(err, exposition.ErrNoServer) {
+			return server, err
+		}
+		notPrometheus = err
+	}
+	var err error
+	page.Signals, err = readMetrics(ctx, source)
+	if err != nil && notPrometheus != nil {
+		err = fmt.Errorf("%w; %w", err, notPrometheus)
+	}
+	return page, err
+}
+
+// withoutPassword is a source as messages may name it.
+func withoutPassword(source string) string {
+	if u, err := url.Parse(source); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return source
+}
+
+func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.Spec) (checks.Shown, error) {
+	p, err := g.prometheus(address)
+	if err != nil {
+		return checks.Shown{}, err
+	}
+	var metrics []string
+	for _, r := range spec.Reads() {
+		metrics = append(metrics, r.Metric)
+	}
+	signals, err := p.Metrics(ctx, metrics)
+	return checks.Shown{Source: withoutPassword(address), Signals: signals, Values: func(metric, label string) ([]string, error) {
+		return p.Values(ctx, metric, label)
 	}}, err
 }

@@ -124,7 +124,7 @@ func (g *globals) checkAgainst(ctx context.Context, source string, in objectives
 	if err != nil {
 		return nil, err
 	}
-	return s.checkMetrics(in.Spec, in.problem)
+	return s.Check(in.Spec, in.problem)
 }
 
 // readInput reads a file, standard input for -, or the spec of the service in a

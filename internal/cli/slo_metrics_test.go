@@ -88,18 +88,6 @@ func TestObjectivesAreComparedWithAPrometheus(t *testing.T) {
 	}
 }
 
-func TestBoundsAreWrittenInTheUnitOfTheMetric(t *testing.T) {
-	t.Parallel()
-	for metric, want := range map[string]string{
-		"wait_seconds": "50s", "wait_milliseconds": "50ms", "wait_millis": "50ms", "wait_ms": "50ms",
-		"wait_microseconds": "50µs", "wait_us": "50µs", "size_bytes": "50", "seconds": "50",
-	} {
-		if got := spellBound(metric, 50); got != want {
-			t.Errorf("50 of %s is written %s, want %s", metric, got, want)
-		}
-	}
-}
-
 func TestAPasswordForMetricsIsNotShown(t *testing.T) {
 	t.Parallel()
 	address := strings.Replace(prometheus(t, "", map[string][]string{"label/__name__/values": {"up"}}), "http://", "http://user:secret@", 1)

@@ -120,9 +120,14 @@ func (c *caller) excesses(ctx context.Context, op openapi.Operation) []error {
 // names reports whether a response is about a field, such as query.limit. Problem details of the
 // runtime list it; others have its name somewhere.
 func names(field string, body []byte) bool {
-	var problem struct{ Errors []struct{ Location string } }
+	type located struct {
+		Location string `json:"location"`
+	}
+	var problem struct {
+		Errors []located `json:"errors"`
+	}
 	if err := json.Unmarshal(body, &problem); err == nil && len(problem.Errors) > 0 && problem.Errors[0].Location != "" {
-		return slices.ContainsFunc(problem.Errors, func(e struct{ Location string }) bool { return strings.EqualFold(e.Location, field) })
+		return slices.ContainsFunc(problem.Errors, func(e located) bool { return strings.EqualFold(e.Location, field) })
 	}
 	_, name, _ := strings.Cut(field, ".")
 	return json.Valid(body) && strings.Contains(strings.ToLower(string(body)), strings.ToLower(name))

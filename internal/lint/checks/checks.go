@@ -28,8 +28,10 @@ func All() []Check {
 // Drift finds files that are not what generating would write.
 type Drift struct{}
 
+// Name implements [Check].
 func (Drift) Name() string { return "drift" }
 
+// Run implements [Check].
 func (Drift) Run(_ context.Context, t project.Target) ([]lint.Finding, error) {
 	var found []lint.Finding
 	for _, p := range t.CodeChanges {

@@ -75,7 +75,7 @@ that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
 metrics or more, and that none has, are assumed to be such labels; the last lines of the output name them. A Prometheus that responds
 with 401 or 403 is sent the bearer token in ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
-interval are taken to be evaluated each minute. A value of a label that no series on a page has is a warning; labels with more than 100 values are not checked.
+interval are taken to be evaluated each minute. A value of a label that no series on a page has is a warning where a similar one is there; labels with more than 100 values are not checked.
 
 ### Many findings
 

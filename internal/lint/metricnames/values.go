@@ -64,19 +64,31 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 }
 
-// Unseen is a matcher that selects none of the values that a page shows, with what to
-// do. It is empty where the page shows no values, and for a matcher that also selects
-// series without the label.
+// Unseen is a matcher with a value that no series on a page has but for a misspelling, and the
+// nearest value of the page; else it is empty. Other values may come with the first failure,
+// and one number is near to every other.
 func Unseen(values []string, m *labels.Matcher) string {
-	if len(values) == 0 || m.Matches("") || slices.ContainsFunc(values, m.Matches) {
+	if m.Matches("") || slices.ContainsFunc(values, m.Matches) {
 		return ""
 	}
-	const most = 5
-	shown := strings.Join(values[:min(len(values), most)], ", ")
-	if len(values) > most {
-		shown += fmt.Sprintf(" and %d more", len(values)-most)
+	for _, value := range compared(m) {
+		isNumber := value != "" && value[0] >= '0' && value[0] <= '9'
+		if hint := nearest(value, values); hint != "" && !isNumber {
+			return fmt.Sprintf("%s yet%s", m, hint)
+		}
 	}
-	return fmt.Sprintf("%s yet; if it is misspelled, write one that the page has: %s", m, shown)
+	return ""
+}
+
+// nearest is the hint to a value that is spelled alike, or that is another form of the word, as
+// failed is of fail.
+func nearest(value string, known []string) string {
+	for _, k := range known {
+		if k != "" && (strings.HasPrefix(k, value) || strings.HasPrefix(value, k)) {
+			return fmt.Sprintf("; did you mean %q?", k)
+		}
+	}
+	return diagnostic.DidYouMean(value, known)
 }
 
 // compared are the plain values that a matcher names.

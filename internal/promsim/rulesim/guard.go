@@ -13,23 +13,22 @@ func (r *rule) guard() string {
 	if !r.IsAlert {
 		return ""
 	}
-	guard, _ := guardOf(r.Expr)
-	return guard
+	return guardOf(r.Expr)
 }
 
-// guardOf returns a part of an expression. While it has no result, the expression has none and
+// guardOf returns a part of an expression, if there is one. While it has no result, the expression has none and
 // cannot fail. Most alerts compare something first, and then ask for more: while all is well, the
 // first comparison is all that has to be evaluated.
-func guardOf(expr string) (guard string, ok bool) {
+func guardOf(expr string) string {
 	tree, err := newParser().ParseExpr(expr)
 	if err != nil {
-		return "", false // the engine has the message
+		return "" // the engine has the message
 	}
 	part := firstOf(tree)
 	if part == nil || hasSubquery(part) {
-		return "", false
+		return ""
 	}
-	return part.String(), true
+	return part.String()
 }
 
 // hasSubquery reports whether an expression has a subquery. Those are evaluated once for all rules

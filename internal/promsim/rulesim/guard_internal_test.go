@@ -28,7 +28,7 @@ func TestGuardOf(t *testing.T) {
 		"a quantile on the right is left to the engine":   {"a and quantile by (x) (0.9, b)", ""},
 		"what another function says may fail is not left": {"a and label_replace(b, \"x\", \"$1\", \"y\", \"(.*)\")", ""},
 	} {
-		if got, _ := guardOf(test.expr); got != test.want {
+		if got := guardOf(test.expr); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

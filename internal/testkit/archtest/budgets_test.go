@@ -31,15 +31,23 @@ type source struct {
 	set  *token.FileSet
 }
 
-// sources are the files of our own, and those of further directories.
+// sources are the files of every directory at the top but examples and hidden ones, and
+// those of further directories.
 func sources(t *testing.T, more ...string) []source {
 	t.Helper()
-	var all []source
-	for _, dir := range append([]string{"cmd", "slo", "dashboards", "templates", "internal", "runtime", "test"}, more...) {
-		dir = filepath.Join("../../..", dir)
-		if _, err := os.Stat(dir); err != nil {
-			continue
+	entries, err := os.ReadDir(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := more
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains([]string{"demo", "examples"}, e.Name()) { // demo is what make demo generates
+			dirs = append(dirs, e.Name())
 		}
+	}
+	var all []source
+	for _, dir := range dirs {
+		dir = filepath.Join(top, dir)
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Name() == "node_modules" {
 				return fs.SkipDir // others', and many

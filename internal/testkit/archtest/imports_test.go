@@ -33,19 +33,26 @@ func packages(t *testing.T) []pkg {
 	imports := map[string][]string{}
 	for _, s := range sources(t, "examples") {
 		path := importPath(t, filepath.Dir(s.path))
-		for _, spec := range s.file.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			imports[path] = append(imports[path], imported)
-		}
+		imports[path] = append(imports[path], s.imports(t)...) // none makes a package known, too
 	}
 	var all []pkg
 	for path, imported := range imports {
 		all = append(all, pkg{path, imported})
 	}
 	return all
+}
+
+// imports are the paths that a file imports.
+func (s source) imports(t *testing.T) (paths []string) {
+	t.Helper()
+	for _, spec := range s.file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // importPath is that of the package in a directory, by the nearest go.mod.

@@ -176,3 +176,19 @@ func TestLayoutNamesPathsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// The picture of docs/layout.md has every directory below internal. Few of them fit on a page.
+func TestLayoutNamesEveryDirectoryBelowInternal(t *testing.T) {
+	t.Parallel()
+	const most = 13
+	text := readText(t, filepath.Join(top, "docs", "layout.md"))
+	entries, err := os.ReadDir(filepath.Join(top, "internal"))
+	if err != nil || len(entries) < 5 || len(entries) > most {
+		t.Errorf("%d directories, %v; want at most %d", len(entries), err, most)
+	}
+	for _, e := range entries {
+		if named := regexp.MustCompile(`(?m)^ .*\binternal/` + e.Name() + `\b`); !named.MatchString(text) {
+			t.Errorf("the picture of docs/layout.md does not have internal/%s", e.Name())
+		}
+	}
+}

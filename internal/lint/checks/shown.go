@@ -1,12 +1,7 @@
-package cli
+package checks
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,74 +11,26 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
-	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 )
 
-// shown is what a page or a Prometheus shows of the metrics of objectives.
-type shown struct {
-	source  string
-	signals templates.Signals
-	// target are labels that the scrape adds to what a page shows. A Prometheus shows
+// Shown is what a page or a Prometheus shows of the metrics of objectives.
+type Shown struct {
+	Source  string // as messages may name it
+	Signals templates.Signals
+	// Target are labels that the scrape adds to what a page shows. A Prometheus shows
 	// them itself.
-	target []string
-	// values are those of a label of a metric, nil where the source is a page.
-	values func(metric, label string) ([]string, error)
+	Target []string
+	// Values are those of a label of a metric, nil where the source is a page.
+	Values func(metric, label string) ([]string, error)
 }
 
-// showMetrics reads a page of metrics from a file or an address, or asks the
-// Prometheus at an address.
-func (g *globals) showMetrics(ctx context.Context, source string, spec slo.Spec) (shown, error) {
-	page := shown{source: withoutPassword(source), target: slices.Concat(slices.Collect(maps.Keys(spec.Selector)), spec.Identity(), []string{semconv.LabelJob, semconv.LabelInstance})}
-	var notPrometheus error
-	if isAddress(source) && !strings.HasSuffix(strings.TrimRight(source, "/"), "/metrics") {
-		server, err := g.showPrometheus(ctx, source, spec)
-		var status statusError
-		if errors.As(err, &status) && status.code != http.StatusNotFound {
-			return server, fmt.Errorf("--metrics: %w%s", status, g.adviceFor(err))
-		}
-		if !errors.Is(err, exposition.ErrNoServer) {
-			return server, err
-		}
-		notPrometheus = err
-	}
-	var err error
-	page.signals, err = readMetrics(ctx, source)
-	if err != nil && notPrometheus != nil {
-		err = fmt.Errorf("%w; %w", err, notPrometheus)
-	}
-	return page, err
-}
-
-// withoutPassword is a source as messages may name it.
-func withoutPassword(source string) string {
-	if u, err := url.Parse(source); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return source
-}
-
-func (g *globals) showPrometheus(ctx context.Context, address string, spec slo.Spec) (shown, error) {
-	p, err := g.prometheus(address)
-	if err != nil {
-		return shown{}, err
-	}
-	var metrics []string
-	for _, r := range spec.Reads() {
-		metrics = append(metrics, r.Metric)
-	}
-	signals, err := p.Metrics(ctx, metrics)
-	return shown{source: withoutPassword(address), signals: signals, values: func(metric, label string) ([]string, error) {
-		return p.Values(ctx, metric, label)
-	}}, err
-}
-
-// checkMetrics reports metrics, labels and bounds of the objectives that the source
+// Check reports metrics, labels and bounds of the objectives that the source
 // does not show, and warns of values that a page does not show. Problem places a
 // message in the file of the objectives.
-func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) diagnostic.Problem) (warnings []string, err error) {
+func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnostic.Problem) (warnings []string, err error) {
 	var problems diagnostic.List
 	add := func(path, format string, args ...any) {
 		if p := problem(path, fmt.Sprintf(format, args...)); !slices.Contains(problems, p) {
@@ -97,7 +44,7 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 			if hint == "" {
 				hint = "; write the name of one that it has"
 			}
-			add(r.Path, "%s has no metric %s%s", s.source, r.Metric, hint)
+			add(r.Path, "%s has no metric %s%s", s.Source, r.Metric, hint)
 			continue
 		}
 		if m.NoSeries && (r.Bound == 0 || notHistogram(m) == "") {
@@ -120,13 +67,13 @@ func (s shown) checkMetrics(spec slo.Spec, problem func(path, message string) di
 }
 
 // find is a metric, or the histogram or summary that a series is of.
-func (s shown) find(name string) (templates.Metric, bool) {
-	if m, ok := s.signals.Find(name); ok {
+func (s Shown) find(name string) (templates.Metric, bool) {
+	if m, ok := s.Signals.Find(name); ok {
 		return m, true
 	}
 	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
 		base, found := strings.CutSuffix(name, suffix)
-		if m, ok := s.signals.Find(base); found && ok && (m.Type == "histogram" || m.Type == "summary") {
+		if m, ok := s.Signals.Find(base); found && ok && (m.Type == "histogram" || m.Type == "summary") {
 			return m, true
 		}
 	}
@@ -134,9 +81,9 @@ func (s shown) find(name string) (templates.Metric, bool) {
 }
 
 // names are those of histograms, or of everything that has values.
-func (s shown) names(histograms bool) []string {
+func (s Shown) names(histograms bool) []string {
 	var out []string
-	for _, m := range s.signals.Metrics {
+	for _, m := range s.Signals.Metrics {
 		base, isBucket := strings.CutSuffix(m.Name, "_bucket")
 		switch {
 		case histograms && (isBucket || m.Type == "histogram"):
@@ -151,8 +98,8 @@ func (s shown) names(histograms bool) []string {
 }
 
 // checkLabels wants the labels that matchers and groups name.
-func (s shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
-	known := slices.Concat(m.Labels, s.target)
+func (s Shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+	known := slices.Concat(m.Labels, s.Target)
 	for _, matcher := range r.Matchers {
 		if matcher.Name != semconv.LabelLessOrEqual && !slices.Contains(known, matcher.Name) {
 			add(r.Path, "metric %s has no label %s%s", r.Metric, matcher.Name, labelHint(matcher.Name, m.Labels))
@@ -168,9 +115,9 @@ func (s shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format
 
 // checkValues warns of matchers that select no value of their label on the page. The
 // series may appear with the first failure. Availability has the values of the runtime.
-func (s shown) checkValues(r slo.Read, m templates.Metric, warn func(path, message string)) {
+func (s Shown) checkValues(r slo.Read, m templates.Metric, warn func(path, message string)) {
 	for _, matcher := range r.Matchers {
-		if strings.HasSuffix(r.Path, ".availability") || slices.Contains(s.target, matcher.Name) {
+		if strings.HasSuffix(r.Path, ".availability") || slices.Contains(s.Target, matcher.Name) {
 			continue
 		}
 		if unseen := metricnames.Unseen(m.Values[matcher.Name], matcher); unseen != "" {
@@ -237,8 +184,8 @@ func spellBound(metric string, bound float64) string {
 
 // checkSelector wants series with the values of the selector. Those of other labels
 // may not exist before the first failure.
-func (s shown) checkSelector(r slo.Read, spec slo.Spec, add func(path, format string, args ...any)) error {
-	if s.values == nil {
+func (s Shown) checkSelector(r slo.Read, spec slo.Spec, add func(path, format string, args ...any)) error {
+	if s.Values == nil {
 		return nil
 	}
 	for _, m := range r.Matchers {
@@ -249,7 +196,7 @@ func (s shown) checkSelector(r slo.Read, spec slo.Spec, add func(path, format st
 		if r.Bound > 0 {
 			metric += "_bucket"
 		}
-		values, err := s.values(metric, m.Name)
+		values, err := s.Values(metric, m.Name)
 		if err != nil {
 			return err
 		}

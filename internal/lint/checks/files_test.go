@@ -1,0 +1,116 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/project"
+)
+
+// found is what a check finds in a service with these files, whose commands print this.
+func found(t *testing.T, check Check, files, printed map[string]string) string {
+	t.Helper()
+	target := serviceOf(t, services()["the least"])
+	for name, text := range files {
+		put(t, target, name, text)
+	}
+	target.Ask = func(_ context.Context, verb string) ([]byte, error) {
+		if out, ok := printed[verb]; ok {
+			return []byte(out), nil
+		}
+		return nil, errors.New("go run ./cmd/shop: exit status 1")
+	}
+	findings, err := check.Run(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintln(&b, f)
+	}
+	return b.String()
+}
+
+func TestFilesNameTheGoVersionOfTheModule(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ mod, dockerfile, want string }{
+		"the same version":                 {"go 1.26.0\n", "FROM golang:1.26.0\n", ""},
+		"a newer patch":                    {"go 1.26.0\n", "FROM golang:1.26.4\n", ""},
+		"no patch":                         {"go 1.26.0\n", "FROM golang:1.26\n", ""},
+		"another version":                  {"go 1.26.0\n", "# x\nFROM golang:1.25.1\n", "Dockerfile:2: builds with Go 1.25.1 but go.mod has 1.26.0; use the same version\n"},
+		"another patch than the toolchain": {"go 1.26.0\ntoolchain go1.26.4\n", "FROM golang:1.26.3\n", "Dockerfile:1: builds with Go 1.26.3 but go.mod has 1.26.4; use the same version\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := found(t, goVersionCheck{}, map[string]string{"go.mod": "module example.com/shop\n" + tc.mod, "Dockerfile": tc.dockerfile}, nil); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestReplacedModulesAreInTheRepository(t *testing.T) {
+	t.Parallel()
+	const head = "module example.com/shop\ngo 1.26.0\nreplace example.com/x => "
+	for name, tc := range map[string]struct{ to, want string }{
+		"a directory of the service": {"./x", ""},
+		"another module":             {"example.com/y v1.0.0", ""},
+		"a directory outside":        {"../", "go.mod:3: example.com/x is replaced by ../, outside of this repository"},
+		"no directory":               {"./y", "go.mod:3: example.com/x is replaced by ./y, which does not exist here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := found(t, replaceCheck{}, map[string]string{"go.mod": head + tc.to + "\n", "x/go.mod": "module example.com/x\n"}, nil)
+			if !strings.HasPrefix(got, tc.want) || (got == "") != (tc.want == "") {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestFilesSetVariablesThatTheServiceReads(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"Dockerfile": "ENV HTTP_PROT=8080\n", "Makefile": "run:\n\tCGO_ENABLED=0 HTTP_PORT=1 go run .\n"}
+	for _, overlay := range []string{"dev", "prod", "staging"} {
+		files["deploy/overlays/"+overlay+"/config.env"] = "" // else the check builds the service
+	}
+	const want = "Dockerfile:1: unknown environment variable HTTP_PROT; did you mean \"HTTP_PORT\"?\n"
+	if got := found(t, variablesCheck{}, files, map[string]string{"config": "HTTP_PORT 8080\n"}); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := found(t, variablesCheck{}, files, nil); got != "" {
+		t.Errorf("a service that does not run: %s", got)
+	}
+}
+
+func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
+	t.Parallel()
+	metric := func(name, help string) string {
+		return fmt.Sprintf(`{"name":%q,"type":"counter","help":%q,"labels":[]}`, name, help)
+	}
+	signals := func(service, routes string, metrics ...string) string {
+		return fmt.Sprintf(`{"service":%q,"routes":[%s],"metrics":[%s]}`, service, routes, strings.Join(metrics, ","))
+	}
+	const at = "observability/telemetry.json: "
+	declared := signals("shop", `"GET /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old."))
+	for name, tc := range map[string]struct{ printed, want string }{
+		"the same":               {declared, ""},
+		"a metric of Go":         {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old."), metric("go_gc_total", "GC.")), ""},
+		"a route":                {signals("shop", `"GET /a","PUT /a"`, metric("jobs_total", "Jobs."), metric("old_total", "Old.")), at + "route PUT /a was added; run scaffold generate\n"},
+		"a metric that is other": {signals("shop", `"GET /a"`, metric("jobs_total", "All jobs."), metric("old_total", "Old.")), at + "metric jobs_total has changed; run scaffold generate\n"},
+		"a metric less":          {signals("shop", `"GET /a"`, metric("jobs_total", "Jobs.")), at + "metric old_total was removed; run scaffold generate\n"},
+		"another name":           {strings.Replace(declared, `"shop"`, `"shopp"`, 1), "cmd/shop/main.go: the service has the name \"shopp\""},
+		"not signals":            {"{}", at + "the service's telemetry command: not declared signals"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := found(t, signalsCheck{}, map[string]string{project.TelemetryPath: declared}, map[string]string{project.TelemetryVerb: tc.printed})
+			if !strings.HasPrefix(got, tc.want) || (got == "") != (tc.want == "") {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}

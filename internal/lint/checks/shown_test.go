@@ -1,0 +1,51 @@
+package checks
+
+import (
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/slo"
+	"github.com/observability-first/scaffold/templates"
+)
+
+func TestObjectivesReadWhatASourceShows(t *testing.T) {
+	t.Parallel()
+	shown := Shown{Source: "page", Target: []string{"job"}, Signals: templates.Signals{Metrics: []templates.Metric{
+		{Name: "jobs_total", Type: "counter", Labels: []string{"queue", "result"}},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.1, 1}},
+	}}}
+	for name, tc := range map[string]struct{ total, bad, want string }{
+		"metric and labels are shown": {"jobs_total", `jobs_total{result="error"}`, ""},
+		"a series of a histogram":     {"wait_seconds_count", `wait_seconds_count{queue="slow"}`, ""},
+		"a metric is not shown":       {"job_total", `job_total{result="error"}`, `page has no metric job_total; did you mean "jobs_total"?`},
+		"a label is not shown":        {"jobs_total", `jobs_total{results="error"}`, `metric jobs_total has no label results; did you mean "result"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := slo.Spec{SLOs: []slo.Objective{{Name: "jobs", Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: tc.total, Bad: tc.bad}}}}}
+			_, err := shown.Check(spec, func(_, message string) diagnostic.Problem { return diagnostic.Problem{Message: message} })
+			if got := errorText(err); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestBoundsAreWrittenInTheUnitOfTheMetric(t *testing.T) {
+	t.Parallel()
+	for metric, want := range map[string]string{
+		"wait_seconds": "50s", "wait_milliseconds": "50ms", "wait_millis": "50ms", "wait_ms": "50ms",
+		"wait_microseconds": "50µs", "wait_us": "50µs", "size_bytes": "50", "seconds": "50",
+	} {
+		if got := spellBound(metric, 50); got != want {
+			t.Errorf("50 of %s is written %s, want %s", metric, got, want)
+		}
+	}
+}
