@@ -84,8 +84,8 @@ func (s *stopping) must(name string, run func() error) {
 	}
 }
 
-// phase runs one phase and reports it as log line, metric and span event. After a start that
-// failed, its error is what matters: the log has only phases with an error.
+// phase runs one phase and reports it as log line, metric and span event. After a failed start,
+// phases that succeed are logged at debug level, so that the error of the start stays the last line.
 func (s *stopping) phase(name string, run func() error) error {
 	began := time.Now()
 	err := run()

@@ -183,7 +183,7 @@ func (c *compiler) sums() {
 	grouped := slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) > 0 })
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		if len(c.tier(tier).Rules) == 0 {
-			continue // every objective is grouped: nothing records increases for pages
+			continue // no objective pages
 		}
 		for _, w := range windows(tier) {
 			more := ""

@@ -12,6 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/checks"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
@@ -94,7 +95,20 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 		}
 		report.add(check.Name(), found)
 	}
+	report.withoutOutdated()
 	return report, nil
+}
+
+// withoutOutdated leaves out files that are out of date while the spec has faults: to generate
+// them would repeat these.
+func (r *checked) withoutOutdated() {
+	drift := checks.Drift{}.Name()
+	inSpec := func(f lint.Finding) bool { return f.File == spec.FileName && !f.Warning && f.Check != drift }
+	if !slices.ContainsFunc(r.Findings, inSpec) {
+		return
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f lint.Finding) bool { return f.Check == drift && f.File != spec.FileName })
+	r.Faults = lint.Faults(r.Findings)
 }
 
 func (r *checked) add(check string, found []lint.Finding) {

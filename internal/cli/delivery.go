@@ -32,7 +32,7 @@ func (o *deliveryOptions) register(flags *pflag.FlagSet, tokenVariable string) {
 // transport says how to reach a server, and as whom.
 func (g *globals) transport(address, tokenVariable string, o deliveryOptions) (push.Options, error) {
 	if o.timeout <= 0 {
-		return push.Options{}, push.OptionError(fmt.Sprintf("--timeout: %s leaves no time to answer; write one such as 30s", o.timeout))
+		return push.Options{}, push.OptionError(fmt.Sprintf("--timeout: %s is not positive; write a duration such as 30s", o.timeout))
 	}
 	token, err := push.Token(g.Getenv, tokenVariable, o.tokenFile)
 	return push.Options{URL: address, Token: token, Timeout: o.timeout, Wait: g.Wait}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func newLintCommand(g *globals) *cobra.Command {
 		Use:   "lint [PATH...]",
 		Short: "Check rule files and dashboards of any origin",
 		Long: "Checks Prometheus rule files, PrometheusRule resources and Grafana dashboards by\n" +
-			"the rules of docs/checks.md. No service is needed. Of a directory it reads both.\n\n" +
+			"the rules of docs/checks.md. No service is needed. In a directory it checks both.\n\n" +
 			"Names of metrics and labels are checked when something declares them:\n" +
 			"telemetry.json (--signals), scraped pages (--metrics) or a running Prometheus\n" +
 			"(--prometheus); lint connects to no other address.\n\n" +
@@ -65,8 +66,8 @@ func newLintCommand(g *globals) *cobra.Command {
 		Annotations: map[string]string{findingsAnnotation: "yes"},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&o.rules, "rules", nil, "rule file of any extension, or directory of which only rule files are read; may be repeated")
-	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard of any extension, or directory of which only dashboards are read; may be repeated")
+	flags.StringArrayVar(&o.rules, "rules", nil, "rule file, or directory searched for rule files only; may be repeated")
+	flags.StringArrayVar(&o.dashboards, "dashboards", nil, "dashboard, or directory searched for dashboards only; may be repeated")
 	flags.StringVar(&o.signals, "signals", "", "telemetry.json that declares the metrics")
 	flags.StringArrayVar(&o.metrics, "metrics", nil, "scraped page with metrics, a file or an address; may be repeated")
 	flags.StringVar(&o.prometheus, "prometheus", "", "address of a Prometheus that has the metrics")
@@ -86,14 +87,17 @@ const (
 
 func severities() []string { return []string{severityFault, severityWarning} }
 
-// add takes files by their extension, and directories for rules and dashboards.
+// add sorts paths: files in JSON are dashboards, other files are rules, and directories are
+// searched for both.
 func (o *lintOptions) add(paths []string) {
 	for _, path := range paths {
-		extension := filepath.Ext(path)
-		if extension != ".json" {
+		info, err := os.Stat(path)
+		isDir := err == nil && info.IsDir()
+		isJSON := filepath.Ext(path) == ".json"
+		if isDir || !isJSON {
 			o.rules = append(o.rules, path)
 		}
-		if extension != ".yaml" && extension != ".yml" {
+		if isDir || isJSON {
 			o.dashboards = append(o.dashboards, path)
 		}
 	}
@@ -103,9 +107,9 @@ func (o *lintOptions) add(paths []string) {
 func (o *lintOptions) validate(cmd *cobra.Command) error {
 	switch {
 	case len(o.rules) == 0 && len(o.dashboards) == 0:
-		return usage(cmd, "nothing to check; name rule files, dashboards or directories of them, as in scaffold lint .")
+		return usage(cmd, "nothing to check; pass rule files, dashboards or directories, such as scaffold lint .")
 	case slices.Contains(slices.Concat(o.rules, o.dashboards, o.metrics), ""):
-		return usage(cmd, "the name of a file is empty; write a name, or leave out what is empty")
+		return usage(cmd, "a file name is empty; write a name or remove the argument")
 	case !slices.Contains(severities(), o.severity):
 		return usage(cmd, "--severity: %q is not known; write fault or warning", o.severity)
 	case o.updateBaseline && o.baseline == "":
@@ -155,6 +159,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return err
 	}
 	report.RuleFiles, report.Dashboards = len(in.Rules), len(in.Dashboards)
+	in.AllRules = report.RuleFiles > 0
 	report.TargetLabels = in.GuessTarget()
 	found := in.Findings()
 	if ctx.Err() != nil {

@@ -139,7 +139,7 @@ func get(ctx context.Context, address, accept, token string) ([]byte, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if to, err := response.Location(); err == nil && response.StatusCode/100 == 3 {
-		return nil, statusError{fmt.Sprintf("%s redirects to %s, where the bearer token is not sent; write the address of that Prometheus", request.URL.Redacted(), to.Redacted()), response.StatusCode}
+		return nil, statusError{fmt.Sprintf("%s redirects to another server, %s, and the bearer token was not sent there; pass the address of that server", request.URL.Redacted(), to.Redacted()), response.StatusCode}
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, statusError{fmt.Sprintf("%s: %s", request.URL.Redacted(), response.Status), response.StatusCode}

@@ -175,7 +175,7 @@ func TestTheTokenIsNotSentToAnotherServer(t *testing.T) {
 	u := newTerminal(nil)
 	u.Getenv = func(name string) string { return map[string]string{prometheusToken: "secret"}[name] }
 	code := Main(t.Context(), []string{"slo", objectivesFile(t, shopObjectives), "--metrics", server.URL}, u.Factory)
-	if want := "redirects to " + other.URL + "/x, where the bearer token is not sent; write the address of that Prometheus"; code != ExitError || !strings.Contains(u.err.String(), want) {
+	if want := "redirects to another server, " + other.URL + "/x, and the bearer token was not sent there; pass the address of that server"; code != ExitError || !strings.Contains(u.err.String(), want) {
 		t.Errorf("status %d, %s", code, &u.err)
 	}
 }

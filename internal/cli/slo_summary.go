@@ -113,10 +113,10 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 }
 
 // imported is the document with what an import changed and dropped, and without notes
-// on keys that a file of another tool cannot have.
+// on links, which a file of another tool cannot have.
 func (d compiledRules) imported(in objectives) compiledRules {
 	if in.foreign {
-		d.Notes = slices.DeleteFunc(d.Notes, func(note string) bool { return strings.Contains(note, " is not set: ") })
+		d.Notes = slices.DeleteFunc(d.Notes, func(note string) bool { return strings.HasPrefix(note, "links.") })
 	}
 	d.Warnings = in.warnings
 	d.Changed = append(d.Changed, in.Changed...)

@@ -96,7 +96,7 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	}
 	limited := cmd.Flags().Changed("max-cost")
 	if limited && !(o.maxCost > 0) || math.IsInf(o.maxCost, 1) { // false for NaN too
-		return usage(cmd, "--max-cost: %g is not a number of samples a second; write one such as 200, or leave it out", o.maxCost)
+		return usage(cmd, "--max-cost: %g is not a positive number of samples per second; write one such as 200, or omit the flag", o.maxCost)
 	}
 	if limited && o.quick {
 		return usage(cmd, "--max-cost has no effect with --quick, which does not measure the cost of rules; leave one of them out")

@@ -39,7 +39,7 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 		return slices.ContainsFunc(files, generated) && !slices.ContainsFunc(files, written)
 	}
 	if command := path.Join("cmd", s.Binary()); without(command+"/main.go", command+"/defaults.gen.go") {
-		doc.Problemf("service", "there is no %s, and scaffold generate does not rename your code; write the name that the service had, or first rename its directory below cmd, remove defaults.gen.go from it, and set Name in its main.go", command)
+		doc.Problemf("service", "there is no %s, and scaffold generate does not rename your code; write the name that the service had, or first rename its directory below cmd, remove defaults.gen.go from it, set Name in its main.go, and run scaffold generate again", command)
 	}
 	mod, err := ReadModule(dir)
 	if err != nil {

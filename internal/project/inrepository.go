@@ -108,7 +108,7 @@ func (g Generator) Apply(ctx context.Context, w *workspace.Workspace, t Target) 
 		return nil
 	}
 	if err := g.applyRoot(ctx, t); err != nil {
-		return fmt.Errorf("created the service in %s, but not the files at the root of the repository: %w; fix the error and run scaffold generate there", t.Dir, err)
+		return fmt.Errorf("wrote the files in %s, but not those at the root of the repository: %w; fix the error, then run scaffold generate in that directory", t.Dir, err)
 	}
 	return nil
 }

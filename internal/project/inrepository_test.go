@@ -39,8 +39,8 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = g.Apply(t.Context(), w, target)
-	want := "created the service in " + dir + ", but not the files at the root of the repository: " +
-		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error and run scaffold generate there"
+	want := "wrote the files in " + dir + ", but not those at the root of the repository: " +
+		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error, then run scaffold generate in that directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

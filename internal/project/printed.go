@@ -41,11 +41,12 @@ func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
 
 // print asks the service for its signals and returns the plan that writes them.
 func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
-	now, err := asking(g.Ask, t.Dir, t.Service.Binary())(ctx, TelemetryVerb) // with the files brought up to date
-	if err != nil {
+	printed, err := g.Ask(ctx, t.Dir, t.Service.Binary(), []string{TelemetryVerb}) // with the files brought up to date
+	now := printed[TelemetryVerb]
+	if err = errors.Join(err, now.Err); err != nil {
 		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
 	}
-	tree, err := replaceSignals(t.Tree, now)
+	tree, err := replaceSignals(t.Tree, now.Out)
 	if err != nil {
 		return workspace.Plan{}, err
 	}

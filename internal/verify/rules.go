@@ -48,6 +48,30 @@ func (s *session) rules(ctx context.Context) {
 	}
 }
 
+// selections finds values of labels in objectives that no series has and that are probably
+// misspelled: such an objective counts nothing, and its alerts never fire.
+func (s *session) selections(ctx context.Context) {
+	if s.subject.Drill == nil {
+		return
+	}
+	for _, read := range s.subject.Drill.Rules.Spec.Reads() {
+		for _, m := range read.Matchers {
+			if unseen := metricnames.Unseen(s.values(ctx, read.Metric, m.Name), m); unseen != "" {
+				s.book.Failf(sectionRules, "objectives select series that exist", "%s: no series of %s has %s", read.Path, read.Metric, unseen)
+			}
+		}
+	}
+}
+
+// values are those of a label of a metric.
+func (s *session) values(ctx context.Context, metric, label string) []string {
+	found := map[string]bool{}
+	for _, series := range s.prober.series(ctx, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)) {
+		found[series.Get(label)] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
 // setLabels tells recordings of one name apart.
 func setLabels(r rulesim.Rule) string {
 	if r.Labels.IsEmpty() {

@@ -236,8 +236,10 @@ func (t *transaction) mkdirs(dir string) error {
 		return err
 	}
 	err := t.w.root.Mkdir(filepath.FromSlash(dir), 0o755)
-	if info, statErr := t.w.root.Stat(filepath.FromSlash(dir)); errors.Is(err, fs.ErrExist) && statErr == nil && info.IsDir() {
-		return nil // another run made it
+	if errors.Is(err, fs.ErrExist) {
+		if info, statErr := t.w.root.Stat(filepath.FromSlash(dir)); statErr == nil && info.IsDir() {
+			return nil // another run made it
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("make folder %s: %w", dir, cause(err))

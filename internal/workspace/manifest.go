@@ -32,8 +32,8 @@ type manifest struct {
 }
 
 // entry records one file. The digest is that of the whole file as the template
-// had it, and for a block file that of its block. Such a file is no longer needed without
-// its block, unless the rest of it has changed since scaffold created it.
+// had it, and for a block file that of its block. A block file that is no longer generated is
+// removed if its block and the rest of it are unchanged.
 type entry struct {
 	Path   string          `json:"path"`
 	Digest string          `json:"digest"`

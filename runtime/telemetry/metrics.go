@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -29,6 +31,12 @@ func (t *Telemetry) Handler() http.Handler {
 type scrapeErrors struct{ t *Telemetry }
 
 func (s scrapeErrors) Println(v ...any) {
+	for _, part := range v {
+		err, _ := part.(error)
+		if _, left := errors.AsType[*net.OpError](err); left {
+			return // the scraper went away; it knows
+		}
+	}
 	s.t.logger.Error("a metric was left out of the scrape", "error", fmt.Sprint(v...))
 }
 

@@ -210,7 +210,7 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"a resource whose plural is taken", minimal + "resource: slice",
 			`scaffold.yaml:5:11: resource: "slices" is a package that the generated code imports; choose another plural`},
 		{"objectives that page nobody", minimal + "slos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]",
-			"scaffold.yaml:5:47: slos[0].groupBy: every objective is grouped, and those page nobody; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}"},
+			"scaffold.yaml:5:47: slos[0].groupBy: every objective has groupBy, and grouped objectives do not page; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}"},
 		{"a mapping instead of a duration", minimal + "slos: [{name: a, indicator: {latency: {threshold: {}}}, objective: 99, window: 30d}]",
 			"scaffold.yaml:5:51: slos[0].indicator.latency.threshold: a mapping is not a duration; write one such as 200ms, 15s or 30d"},
 		{"a plural like the singular", minimal + "resource: sheep\nplural: sheep",

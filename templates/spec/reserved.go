@@ -35,9 +35,9 @@ func generatedNames() []string {
 		"routes", "run", "defaults", "version", "init", "storetest",
 		// What the test of package templates found by trying.
 		"after", "body", "c", "cfg", "change", "changed", "code", "columns", "create", "created", "creation", "ctx", "current", "db", "digest", "encoder",
-		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "invalid", "item", "joined",
-		"key", "limit", "list", "m", "missing", "name", "now", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
-		"s", "scan", "send", "start", "svc", "t", "text", "updated", "updates", "used", "value", "w", "want", "write",
+		"document", "err", "etag", "first", "found", "fresh", "h", "hash", "header", "i", "id", "in", "inserted", "invalid", "item",
+		"key", "limit", "list", "m", "missing", "name", "now", "ok", "open", "openapi", "params", "r", "renamed", "response", "row", "rows", "running",
+		"s", "scan", "send", "single", "start", "svc", "t", "text", "updated", "updates", "used", "valid", "value", "values", "w", "want", "write",
 	}
 }
 

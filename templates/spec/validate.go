@@ -123,7 +123,7 @@ func (v *validator) observed() {
 	v.s.SLO().Validate(reporter{v})
 	pages := func(o slo.Objective) bool { return len(o.GroupBy) == 0 }
 	if len(v.s.SLOs) > 0 && !slices.ContainsFunc(v.s.SLOs, pages) {
-		v.problemf("slos[0].groupBy", "every objective is grouped, and those page nobody; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}")
+		v.problemf("slos[0].groupBy", "every objective has groupBy, and grouped objectives do not page; add one without groupBy, such as {name: availability, objective: 99.9, indicator: {availability: {}}}")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.s.Telemetry.Selector)) {
 		if v.s.Telemetry.Selector[name] == "" {

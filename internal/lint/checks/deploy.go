@@ -78,7 +78,7 @@ type overlay struct {
 }
 
 func (o overlay) findings() []lint.Finding {
-	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap())
+	return slices.Concat(o.replicas(), o.grace(), o.intervals(), o.connections(), o.configMap(), o.targets())
 }
 
 // configMap finds the name that the ConfigMap had before the service was renamed. Kustomize
@@ -96,7 +96,23 @@ func (o overlay) configMap() []lint.Finding {
 			return nil
 		}
 		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column,
-			Message: fmt.Sprintf("the Deployment reads the ConfigMap %s, and this overlay makes %s; write %[1]s, and change the old name in the rest of this file", want, name)})
+			Message: fmt.Sprintf("this overlay generates ConfigMap %[2]s, but the Deployment uses %[1]s; rename it here, and other uses of the old name in this file", want, name)})
+	}
+	return found
+}
+
+// targets finds patches of objects that have another name than the service, which Kustomize
+// leaves out without a word. Objects of the user's own may have such names.
+func (o overlay) targets() []lint.Finding {
+	var found []lint.Finding
+	for _, c := range o.changes {
+		named := slices.Contains([]string{"Deployment", "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget"}, c.Kind) && c.Target != ""
+		pattern, err := regexp.Compile("^(?:" + c.Target + ")$")
+		if !named || err != nil || pattern.MatchString(o.service.Name) {
+			continue
+		}
+		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column, Warning: true,
+			Message: fmt.Sprintf("the patch is for the %s %s, and that of the service is %s; write its name, or the patch has no effect", c.Kind, c.Target, o.service.Name)})
 	}
 	return found
 }

@@ -61,9 +61,9 @@ scaffold lint alerts.yaml --metrics http://localhost:9464/metrics --metrics node
 scaffold lint rules/ --prometheus http://localhost:9090 --target-labels cluster,namespace
 ` + "```" + `
 
-No service is needed. Files are read by their extension; ` + "`--rules` and `--dashboards`" + ` take those with another. A file that is named is read alone. Rule
-files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources. In a directory, YAML without groups, tests of rules and JSON
-that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
+No service is needed. ` + "`.json`" + ` is read as a dashboard, any other file as rules; use ` + "`--dashboards`" + ` for a dashboard with another extension. A file that is named is read alone. Rule
+files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources. In a directory, YAML without groups, tests of rules, JSON
+that is not a dashboard, and a PrometheusRule with the rules of other files are skipped. LogQL in rules of Loki is not checked.
 
 | names are compared with | unknown metrics and records | unknown labels |
 |---|---|---|
@@ -75,7 +75,7 @@ that is not a dashboard are skipped. LogQL in rules of Loki is not checked.
 ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
 metrics or more, and that none has, are assumed to be such labels; the last lines of the output name them. A Prometheus that responds
 with 401 or 403 is sent the bearer token in ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
-interval are taken to be evaluated each minute. A value of a label that no series on a page has is a warning where a similar one is there; labels with more than 100 values are not checked.
+interval are taken to be evaluated each minute. If no series on the page has a value, and a similar value exists, a warning suggests that one; labels with more than 100 values are not checked.
 
 ### Many findings
 

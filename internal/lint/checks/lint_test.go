@@ -123,7 +123,7 @@ func TestFilesOfTheUsersOwnAreLinted(t *testing.T) {
 		{
 			"a record that only the user has", "observability/rules/own/x.ticket.rules.yaml",
 			"groups:\n- name: own\n  rules:\n  - record: slo:time_period:days\n    expr: vector(1)\n    labels: {own: x}\n",
-			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or add an exclusion that names the reader [record-unused]\n",
+			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml [record-unused]\n",
 		},
 		{
 			"a bound that the histogram has not", "observability/boards/own/x.json",

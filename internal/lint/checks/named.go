@@ -71,8 +71,9 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
 		}
 	}
+	o.Rules = withoutCopies(o.Rules)
 	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
-		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Concat(rules, dashboards), ", "))
+		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Compact(slices.Sorted(slices.Values(slices.Concat(rules, dashboards)))), ", "))
 	}
 	o.runbooks = o.keepsRunbooks()
 	return skipped, o.excludeFrom(dirs, files)
@@ -84,6 +85,35 @@ func inDir(dir string, endings []string) []string {
 		found[i] = filepath.Join(dir, filepath.FromSlash(found[i]))
 	}
 	return found
+}
+
+// withoutCopies leaves out each PrometheusRule that has the groups of rule files: it hands the
+// same rules to an operator.
+func withoutCopies(files []rulefile.File) []rulefile.File {
+	inFiles := map[string]bool{}
+	for _, f := range files {
+		for _, g := range f.Groups {
+			inFiles[content(g)] = inFiles[content(g)] || !f.Resource
+		}
+	}
+	isOriginal := func(g rulefile.Group) bool { return !inFiles[content(g)] }
+	return slices.DeleteFunc(files, func(f rulefile.File) bool {
+		return f.Resource && !slices.ContainsFunc(f.Groups, isOriginal)
+	})
+}
+
+// content is what a group evaluates.
+func content(g rulefile.Group) string {
+	var b strings.Builder
+	b.WriteString(g.Name)
+	for _, r := range g.Rules {
+		expr := r.Expr
+		if r.Tree != nil {
+			expr = r.Tree.String()
+		}
+		fmt.Fprintf(&b, "\n%s %s %v", r.Name(), expr, r.Labels)
+	}
+	return b.String()
 }
 
 // addRulesFound leaves out what is in a directory of rules and is something else,

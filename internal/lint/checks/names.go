@@ -12,6 +12,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
@@ -120,7 +121,8 @@ func ruleEndings() []string  { return []string{".yaml", ".yml"} }
 func boardEndings() []string { return []string{".json"} }
 
 // Below lists the files with one of the endings below dir/folder, relative to
-// dir and sorted, without tests of rules. A folder that is not there holds none.
+// dir and sorted, without tests of rules. It skips hidden directories and those of other
+// programs. A folder that is not there holds none.
 func Below(dir, folder string, endings ...string) []string {
 	var files []string
 	root := filepath.Join(dir, filepath.FromSlash(folder))
@@ -128,6 +130,9 @@ func Below(dir, folder string, endings ...string) []string {
 		root = target
 	}
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && path != root && monorepo.Skips(entry.Name()) {
+			return fs.SkipDir
+		}
 		if err != nil || entry.IsDir() || !ends(entry.Name(), endings) || rulefile.IsTest(path) {
 			return nil //nolint:nilerr // what has no name here has nothing to check
 		}

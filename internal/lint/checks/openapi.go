@@ -42,9 +42,9 @@ func compareDocument(src []byte, routes []string) []lint.Finding {
 }
 
 // parameterPattern is a parameter of chi with a regular expression, which OpenAPI has not.
-var parameterPattern = regexp.MustCompile(`\{(\w+):[^/]*\}`)
+var parameterPattern = regexp.MustCompile(`\{(\w+):(?:[^{}/]|\{[^{}]*\})*\}`)
 
-// procedure is the path of one, /package.Service/Method.
+// procedure matches the path of an RPC method: /package.Service/Method.
 var procedure = regexp.MustCompile(`^/[\w.]*\.[A-Z]\w*/[A-Z]\w*$`)
 
 // describable leaves out the document itself, handlers that are mounted below a path, and

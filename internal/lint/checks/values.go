@@ -2,6 +2,7 @@ package checks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -89,7 +90,8 @@ func (o overlayConfig) rejected(ctx context.Context, t project.Target, program s
 	for _, v := range o.set {
 		cmd.Env = append(cmd.Env, v.name+"="+v.value)
 	}
-	if cmd.Run() == nil {
+	failure := cmd.Run()
+	if failure == nil {
 		return nil
 	}
 	var found []lint.Finding
@@ -112,7 +114,7 @@ func (o overlayConfig) rejected(ctx context.Context, t project.Target, program s
 	}
 	if !named {
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		found = append(found, lint.Finding{File: o.file, Message: "the config command of the service fails with these variables: " + lines[0]})
+		found = append(found, lint.Finding{File: o.file, Message: "config fails with the variables of this overlay: " + cmp.Or(lines[0], failure.Error())})
 	}
 	return found
 }

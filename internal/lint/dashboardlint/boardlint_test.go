@@ -128,7 +128,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 				target(b)["datasource"] = "$datasource"
 			}),
 		},
-		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a title and a description", list(unchanged)},
+		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a description", list(unchanged)},
 		{
 			"panel-units", "no unit", list(query(`sum(queue_length{M})`, "")), "the panel has no unit",
 			list(func(b object) { query(`sum(queue_length{M})`, "")(b); panel(b)["type"] = "table" }),

@@ -30,8 +30,11 @@ func withoutNumbers() []string {
 
 func (l *linter) panel(p dashboardfile.Panel) {
 	at := lint.Finding{Line: p.Line, Column: p.Column, Panel: p.Title}
-	if p.Title == "" || strings.TrimSpace(p.Description) == "" {
-		l.reportf("panel-title-description", at, "the panel needs a title and a description that says what a bad value means")
+	if p.Title == "" {
+		l.reportf("panel-title-description", at, "the panel needs a title")
+	}
+	if strings.TrimSpace(p.Description) == "" {
+		l.reportf("panel-title-description", at, "the panel needs a description that says what a bad value means")
 	}
 	if len(p.Targets) == 0 && !p.Library && !slices.Contains(withoutQuery(), p.Type) {
 		l.reportGuessf("panel-no-targets", at, !slices.Contains(withQuery(), p.Type), "the panel has no query; give it one or remove it")

@@ -175,7 +175,7 @@ func (k Known) WithNames(of []string) Known {
 	return k
 }
 
-// maxSuggestions is after how many findings none has a suggestion: each takes time.
+// maxSuggestions is the number of findings that get a suggestion: to compute one is slow.
 const maxSuggestions = 1000
 
 // Check returns every name that the queries use and nobody declares.
@@ -183,7 +183,7 @@ func (k Known) Check(queries []Query) []lint.Finding {
 	k.names = slices.Sorted(maps.Keys(k.metrics))
 	var found []lint.Finding
 	for _, q := range queries {
-		if len(found) > maxSuggestions {
+		if len(found) >= maxSuggestions {
 			k.names = nil
 		}
 		found = append(found, k.check(q)...)

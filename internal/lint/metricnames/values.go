@@ -64,31 +64,39 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 }
 
-// Unseen is a matcher with a value that no series on a page has but for a misspelling, and the
-// nearest value of the page; else it is empty. Other values may come with the first failure,
-// and one number is near to every other.
+// Unseen describes a matcher that selects no series of a page and is probably misspelled, with
+// the similar value. It is empty otherwise: a value may appear with the first failure.
 func Unseen(values []string, m *labels.Matcher) string {
 	if m.Matches("") || slices.ContainsFunc(values, m.Matches) {
 		return ""
 	}
 	for _, value := range compared(m) {
-		isNumber := value != "" && value[0] >= '0' && value[0] <= '9'
-		if hint := nearest(value, values); hint != "" && !isNumber {
+		if hint := similar(value, values); hint != "" {
 			return fmt.Sprintf("%s yet%s", m, hint)
 		}
 	}
 	return ""
 }
 
-// nearest is the hint to a value that is spelled alike, or that is another form of the word, as
-// failed is of fail.
-func nearest(value string, known []string) string {
-	for _, k := range known {
-		if k != "" && (strings.HasPrefix(k, value) || strings.HasPrefix(value, k)) {
+// similar is the hint to a value that is spelled alike, or is another form of the word, as failed
+// is of fail. Values with digits and short ones are members of a series, such as p1 and p2.
+func similar(value string, known []string) string {
+	const (
+		least  = 3 // letters of a word
+		ending = 3 // letters
+	)
+	isWord := func(s string) bool { return len(s) >= least && !strings.ContainsAny(s, "0123456789") }
+	if !isWord(value) {
+		return ""
+	}
+	words := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !isWord(k) })
+	for _, k := range words {
+		short, long := min(len(k), len(value)), max(len(k), len(value))
+		if long-short <= ending && k[:short] == value[:short] {
 			return fmt.Sprintf("; did you mean %q?", k)
 		}
 	}
-	return diagnostic.DidYouMean(value, known)
+	return diagnostic.DidYouMean(value, words)
 }
 
 // compared are the plain values that a matcher names.

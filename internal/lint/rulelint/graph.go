@@ -240,6 +240,6 @@ func (l *linter) unused() {
 			continue
 		}
 		told[p.Record] = true
-		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or add an exclusion that names the reader"))
+		l.add(p.named("record-unused", "no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml"))
 	}
 }

@@ -28,6 +28,7 @@ const FileName = "kustomization.yaml"
 // Change is one value that an overlay sets.
 type Change struct {
 	Kind    string // of the object, as in Deployment; empty when the patch names none
+	Target  string // name of the object, a regular expression; empty when the patch selects none
 	Pointer string // to the value, as in /spec/minReplicas (RFC 6901); lists by position
 	Value   string // as written; empty for what is taken away
 	File    string // relative to the overlay
@@ -51,6 +52,7 @@ type overlayFile struct {
 		Patch  yaml.Node `yaml:"patch"`
 		Target struct {
 			Kind string `yaml:"kind"`
+			Name string `yaml:"name"`
 		} `yaml:"target"`
 	} `yaml:"patches"`
 }
@@ -93,7 +95,7 @@ func Changes(overlay fs.FS) ([]Change, error) {
 			errs = append(errs, fmt.Errorf("%s: a patch that begins in line %d: %w", file, first+1, err))
 		}
 		for _, c := range found {
-			c.File, c.Line, c.Column = file, c.Line+first, c.Column+indent
+			c.File, c.Line, c.Column, c.Target = file, c.Line+first, c.Column+indent, p.Target.Name
 			changes = append(changes, c)
 		}
 	}

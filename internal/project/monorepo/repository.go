@@ -98,7 +98,7 @@ func walk(root string) ([]Service, error) {
 				return fs.SkipDir // what we may not read is no service of ours
 			}
 			return err
-		case entry.IsDir() && at != "." && elsewhere(entry.Name()):
+		case entry.IsDir() && at != "." && Skips(entry.Name()):
 			return fs.SkipDir
 		case entry.Type().IsRegular() && entry.Name() == spec.FileName:
 			found = append(found, Service{Dir: path.Dir(at), Name: nameIn(filepath.Join(root, filepath.FromSlash(at)))})
@@ -108,7 +108,9 @@ func walk(root string) ([]Service, error) {
 	return found, err
 }
 
-func elsewhere(folder string) bool {
+// Skips says whether a directory of that name holds no services of a repository, nor rules or
+// dashboards: hidden ones, and those that other programs fill.
+func Skips(folder string) bool {
 	return strings.HasPrefix(folder, ".") || slices.Contains([]string{"vendor", "node_modules", "testdata", "bin"}, folder)
 }
 

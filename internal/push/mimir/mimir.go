@@ -39,7 +39,7 @@ type Client struct {
 // New checks the options and sends nothing. The error is a [push.OptionError].
 func New(o Options) (*Client, error) {
 	if strings.ContainsFunc(o.Tenant, unicode.IsControl) {
-		return nil, push.OptionError(fmt.Sprintf("tenant %q has a control character; write one line", o.Tenant))
+		return nil, push.OptionError(fmt.Sprintf("tenant %q contains a control character; remove it", o.Tenant))
 	}
 	if o.Tenant != "" {
 		o.Header = http.Header{"X-Scope-Orgid": {o.Tenant}}

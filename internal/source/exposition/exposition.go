@@ -271,8 +271,8 @@ func Merge(all ...templates.Signals) templates.Signals {
 	return out
 }
 
-// valuesOfBoth leaves out labels that have many values on one of the pages. A declared
-// metric has no values.
+// valuesOfBoth merges the label values of two pages, without labels that have too many. A
+// declared metric has no values.
 func valuesOfBoth(a, b templates.Metric) map[string][]string {
 	switch {
 	case a.Values == nil:
@@ -284,7 +284,9 @@ func valuesOfBoth(a, b templates.Metric) map[string][]string {
 	for _, label := range union(a.Labels, b.Labels) {
 		many := func(m templates.Metric) bool { return m.Values[label] == nil && slices.Contains(m.Labels, label) }
 		if !many(a) && !many(b) {
-			both[label] = union(a.Values[label], b.Values[label])
+			if all := union(a.Values[label], b.Values[label]); len(all) <= maxValues {
+				both[label] = all
+			}
 		}
 	}
 	return both

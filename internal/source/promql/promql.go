@@ -41,6 +41,8 @@ func bounded(query string) error {
 		switch item.Typ {
 		case parser.EOF, parser.ERROR:
 			return nil
+		case parser.COMMENT:
+			continue
 		case parser.LEFT_PAREN:
 			open++
 		case parser.RIGHT_PAREN:

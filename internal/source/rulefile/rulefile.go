@@ -23,8 +23,9 @@ import (
 
 // File is one file of rules.
 type File struct {
-	Name   string
-	Groups []Group
+	Name     string
+	Groups   []Group
+	Resource bool // a PrometheusRule, which an operator turns into a file
 }
 
 // Group is evaluated in order, all at once.
@@ -120,7 +121,7 @@ func Parse(name string, src []byte) (File, error) {
 	}
 	var s source
 	prefix := ""
-	if isResource(doc) {
+	if file.Resource = isResource(doc); file.Resource {
 		prefix = "spec."
 		doc.DecodeKey("spec", &s)
 	} else {

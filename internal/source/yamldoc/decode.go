@@ -254,11 +254,11 @@ func (d *Document) wantTag(n *yaml.Node, path, what string, tags ...string) bool
 
 // rejectf is Problemf for a value that could not be decoded.
 func (d *Document) rejectf(path, format string, args ...any) {
-	if _, known := d.rejected[path]; known {
-		return
-	}
+	before := len(d.problems)
 	d.Problemf(path, format, args...)
-	d.rejected[path] = len(d.problems) - 1
+	if len(d.problems) > before {
+		d.rejected[path] = before
+	}
 }
 
 // fieldsOf maps each YAML name of a struct to its field.

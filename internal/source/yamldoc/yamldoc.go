@@ -120,8 +120,8 @@ func (d *Document) Has(path string) bool {
 }
 
 // Problemf records a problem at the path's value, or at its nearest ancestor
-// when the document does not hold the path. Of a value that was not decoded the
-// problem is known: what a message advises after its semicolon is added to it.
+// when the document does not hold the path. If the value could not be decoded, its problem is
+// reported already, and Problemf only adds the advice of this message: the text after "; ".
 func (d *Document) Problemf(path, format string, args ...any) {
 	d.ProblemAtf(path, 0, format, args...)
 }
@@ -130,7 +130,7 @@ func (d *Document) Problemf(path, format string, args ...any) {
 // the start of its value, as parsers of embedded languages report them.
 func (d *Document) ProblemAtf(path string, offset int, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
-	if d.wasRejected(path, message) {
+	if d.mergeIntoRejected(path, message) {
 		return
 	}
 	p := d.problem(d.nearest(path), path, message)
@@ -139,9 +139,9 @@ func (d *Document) ProblemAtf(path string, offset int, format string, args ...an
 	d.problems = append(d.problems, p)
 }
 
-// wasRejected says whether the value of the path or of an ancestor was not decoded. Its
-// problem takes over the advice of the message.
-func (d *Document) wasRejected(path, message string) bool {
+// mergeIntoRejected adds the advice of a message to the problem of a value that could not be
+// decoded. It says whether the path has such a value, or an ancestor of it.
+func (d *Document) mergeIntoRejected(path, message string) bool {
 	for above := path; above != ""; above = parent(above) {
 		i, rejected := d.rejected[above]
 		if !rejected {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// before is the last commit whose subject nobody checked.
+// before is the last commit whose subject is not checked.
 const before = "d253ab9"
 
 // The area is a package or directory, so that a list of subjects shows what a release touches.

@@ -55,23 +55,28 @@ func readID(r *http.Request) (uuid.UUID, error) {
 	return id, nil
 }
 
-// parseUUID accepts the usual form alone. [uuid.Parse] also accepts braces, prefixes and 32 digits.
+// parseUUID accepts only the form of RFC 9562. [uuid.Parse] also accepts braces, prefixes and 32 digits.
 func parseUUID(text string) (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(text)
 	return id, err == nil && len(text) == len(uuid.UUID{}.String())
 }
 
-// joined makes one value of a header or parameter that a request repeats, so that none of them
-// is ignored. A header that is repeated is a list (RFC 9110, section 5.3).
-func joined(values []string) string { return strings.Join(values, ", ") }
+// single returns the value of a header or parameter, and "" without one. It is not ok if the
+// request has several.
+func single(values []string) (value string, ok bool) {
+	if len(values) == 0 {
+		return "", true
+	}
+	return values[0], len(values) == 1
+}
 
 func readLimit(query url.Values) (int, error) {
-	text := joined(query["limit"])
-	if text == "" {
+	text, ok := single(query["limit"])
+	if text == "" && ok {
 		return defaultLimit, nil
 	}
 	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit {
+	if err != nil || !ok || limit < 1 || limit > maxLimit {
 		return 0, invalid("query.limit", fmt.Sprintf("write a whole number from 1 to %d", maxLimit))
 	}
 	return limit, nil
@@ -79,12 +84,12 @@ func readLimit(query url.Values) (int, error) {
 
 // readCursor returns the id of the last item of the page before; uuid.Nil for the first page.
 func readCursor(query url.Values) (uuid.UUID, error) {
-	text := joined(query["cursor"])
-	if text == "" {
+	text, ok := single(query["cursor"])
+	if text == "" && ok {
 		return uuid.Nil, nil
 	}
-	after, ok := parseUUID(text)
-	if !ok {
+	after, valid := parseUUID(text)
+	if !ok || !valid {
 		return uuid.Nil, invalid("query.cursor", "send next_cursor as you read it")
 	}
 	return after, nil
@@ -94,13 +99,13 @@ func readCursor(query url.Values) (uuid.UUID, error) {
 // The decoded body identifies the request, so that white space and the order of members make
 // no difference.
 func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
-	value := joined(r.Header["Idempotency-Key"])
-	if value == "" {
+	value, ok := single(r.Header["Idempotency-Key"])
+	if value == "" && ok {
 		return order.Key{}, nil
 	}
 	isPrintable := !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' })
-	if len(value) > maxKey || !isPrintable {
-		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send at most %d characters of printable ASCII", maxKey))
+	if !ok || len(value) > maxKey || !isPrintable {
+		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send one key of at most %d characters of printable ASCII", maxKey))
 	}
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
@@ -116,12 +121,13 @@ func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version
 
 // readIfMatch returns the version of an ETag that etag formatted, and any when the header is * or absent.
 func readIfMatch(r *http.Request) (int64, error) {
-	header := joined(r.Header["If-Match"])
-	if header == "*" || r.Header["If-Match"] == nil {
+	values := r.Header["If-Match"]
+	header, ok := single(values)
+	if len(values) == 0 || ok && header == "*" {
 		return order.AnyVersion, nil
 	}
 	version, err := strconv.ParseInt(strings.Trim(header, `"`), 10, 64)
-	if err != nil || version < 1 || header != etag(version) {
+	if err != nil || !ok || version < 1 || header != etag(version) {
 		return 0, invalid("header.If-Match", `send the ETag as you read it, with its double quotes, as in "3"`)
 	}
 	return version, nil

@@ -2,8 +2,8 @@
 //
 //	go run .../postgrestest/withpostgres -- go run ./cmd/orders
 //
-// It uses the one that POSTGRES_URL names, else it starts a local server whose
-// data stay in .postgres until that directory is deleted, and prints it. Without server binaries
+// It uses the one that POSTGRES_URL names, else it starts a local server whose data stay in
+// .postgres, or in the directory that it prints if its account may not enter that. Without server binaries
 // it says how to get either. The server ends with the command.
 package main
 
@@ -58,7 +58,7 @@ func serve() (*postgrestest.Server, error) {
 		return nil, fmt.Errorf("%w; or set %s to a server of yours, as in postgres://orders:secret@127.0.0.1:5432/orders", err, variable)
 	}
 	if err == nil {
-		fmt.Fprintf(os.Stderr, "its data are in %s\n", server.Data)
+		fmt.Fprintf(os.Stderr, "PostgreSQL data directory: %s\n", server.Data)
 	}
 	return server, err
 }

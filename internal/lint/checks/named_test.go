@@ -1,0 +1,66 @@
+package checks_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/lint/checks"
+)
+
+func directory(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestRulesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	const rules = "groups:\n- {name: a, rules: [{record: 'a:b', expr: sum(up)}]}\n"
+	const resource = "kind: PrometheusRule\nspec: {groups: [{name: a, rules: [{record: 'a:b', expr: 'sum( up )'}]}]}\n"
+	for name, tc := range map[string]struct {
+		files map[string]string
+		want  int
+	}{
+		"a PrometheusRule with the rules of a file": {map[string]string{"a.yaml": rules, "k8s/a.yaml": resource}, 1},
+		"a PrometheusRule alone":                    {map[string]string{"k8s/a.yaml": resource}, 1},
+		"a PrometheusRule with other rules":         {map[string]string{"a.yaml": "groups:\n- {name: a, rules: [{record: 'a:b', expr: max(up)}]}\n", "k8s/a.yaml": resource}, 2},
+		"two rule files":                            {map[string]string{"a.yaml": rules, "b.yaml": rules}, 2},
+		"directories of other programs":             {map[string]string{"a.yaml": rules, ".git/b.yaml": rules, "node_modules/c.yaml": rules}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := directory(t, tc.files)
+			var o checks.Observed
+			if _, err := o.Read(t.Context(), []string{dir}, []string{dir}); err != nil {
+				t.Fatal(err)
+			}
+			if len(o.Rules) != tc.want {
+				t.Errorf("read %d files, want %d", len(o.Rules), tc.want)
+			}
+		})
+	}
+}
+
+func TestReadStopsWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
+	dir := directory(t, map[string]string{"a.yaml": "groups: []\n"})
+	interrupt := errors.New("interrupt")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupt)
+	var o checks.Observed
+	if _, err := o.Read(ctx, []string{dir}, nil); !errors.Is(err, interrupt) || len(o.Rules) > 0 {
+		t.Errorf("got %v and %d files, want the interrupt and none", err, len(o.Rules))
+	}
+}
