@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
@@ -15,7 +16,7 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	for _, result := range []string{"ok", "failed"} {
-		if err := store.Append(labels.FromStrings(labels.MetricName, "jobs_total", "result", result), 1, 0); err != nil {
+		if err := store.Append(labels.FromStrings(model.MetricNameLabel, "jobs_total", "result", result), 1, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
