@@ -16,6 +16,7 @@ func TestRoutesAreComparedWithTheDocument(t *testing.T) {
 	}{
 		"equal":                          {"GET /v1/orders/{id},GET /v1.0/orders,GET /openapi.json", ""},
 		"a parameter with a pattern":     {"GET /v1/orders/{id:[0-9]{3}},GET /v1.0/orders", ""},
+		"two parameters in one segment":  {"GET /v1/orders/{id},GET /v1.0/orders,GET /v1/{from:[a-z]+}.{to:[0-9]{3}}", "GET /v1/{from}.{to} is not described"},
 		"a mounted handler, a procedure": {"GET /v1/orders/{id},GET /v1.0/orders,GET /files/*,POST /acme.v1.Orders/Get", ""},
 		"not described":                  {"GET /v1/orders/{id},GET /v1.0/orders,PUT /v1/orders/{id}", "2:1: PUT /v1/orders/{id} is not described"},
 		"a path with a dot":              {"GET /v1/orders/{id},GET /v1.0/orders,GET /.well-known/jwks.json", "GET /.well-known/jwks.json is not described"},

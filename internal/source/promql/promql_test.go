@@ -19,6 +19,7 @@ func TestQueriesAreBounded(t *testing.T) {
 		"brackets that stay open are rejected": {nested("(", "", 8000), deep},
 		"101 signs are rejected":               {nested("-", "", 101), deep},
 		"signs and spaces are rejected":        {nested("+ - ", "", 51), deep},
+		"signs between comments are rejected":  {nested("-#\n", "", 101), deep},
 		"signs between brackets are rejected":  {nested("-(", ")", 101), deep},
 		"calls are rejected":                   {nested("abs(", ")", 101), deep},
 		"brackets in a text are accepted":      {`up{a="` + strings.Repeat("(", 200) + `"}`, ""},
