@@ -37,6 +37,7 @@ type scenario struct {
 	patience time.Duration                 // simPatience when 0
 	told     bool                          // clients say how long they wait
 	leaves   bool                          // clients that have waited so long leave
+	unseen   time.Duration                 // longest time until the server sees that a client left
 	timeout  time.Duration                 // deadline of every request, as of HTTP_REQUEST_TIMEOUT; none when 0
 	priority func(*rand.Rand) Priority     // Default when nil
 	config   Config
@@ -139,7 +140,11 @@ func (s *simulation) run() result {
 		if s.priority != nil {
 			p = s.priority(s.random)
 		}
-		requests.Go(func() { s.request(takes, p) })
+		unseen := time.Duration(0)
+		if s.unseen > 0 {
+			unseen = time.Duration(s.random.Int64N(int64(s.unseen)))
+		}
+		requests.Go(func() { s.request(takes, unseen, p) })
 	}
 	s.limiter.mu.Lock()
 	s.result.limit = s.limiter.rule.limit
@@ -149,7 +154,7 @@ func (s *simulation) run() result {
 	return s.summary()
 }
 
-func (s *simulation) request(takes time.Duration, p Priority) {
+func (s *simulation) request(takes, unseen time.Duration, p Priority) {
 	began := time.Now()
 	ctx := context.Background()
 	var cancel context.CancelFunc
@@ -164,7 +169,7 @@ func (s *simulation) request(takes time.Duration, p Priority) {
 	if s.leaves {
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
-		defer time.AfterFunc(s.patience, cancel).Stop()
+		defer time.AfterFunc(s.patience+unseen, cancel).Stop()
 	}
 	permit, err := s.limiter.Acquire(ctx, p)
 	if err == nil {
@@ -280,6 +285,21 @@ func TestGoodputUnderOverloadWithTheDefaults(t *testing.T) {
 			eachSeed(t, scenario{
 				name: fmt.Sprintf("leaves=%t,load=%g", leaves, load), load: steady(load),
 				timeout: 30 * time.Second, leaves: leaves, warm: 9 * time.Second, span: 6 * time.Second,
+			}, wantGoodput)
+		}
+	}
+}
+
+// The server sees a closed connection a little later than the client closed it, and not after the same time for
+// each. The longest wait of a request that was begun is then longer than the waits of most
+// clients that left.
+func TestGoodputUnderOverloadWhereClientsAreSeenToLeaveLate(t *testing.T) {
+	t.Parallel()
+	for _, unseen := range []time.Duration{time.Millisecond, 20 * time.Millisecond, simPatience} {
+		for _, load := range []float64{1.5, 3} {
+			eachSeed(t, scenario{
+				name: fmt.Sprintf("unseen=%s,load=%g", unseen, load), load: steady(load),
+				timeout: 30 * time.Second, leaves: true, unseen: unseen, warm: 9 * time.Second, span: 6 * time.Second,
 			}, wantGoodput)
 		}
 	}

@@ -96,6 +96,7 @@ type Permit struct {
 	limiter  *Limiter
 	came     time.Time
 	admitted time.Time
+	priority Priority
 }
 
 // Acquire lets one request in, now or after a wait in the queue, or says why
@@ -125,7 +126,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 		if yield {
 			goruntime.Gosched()
 		}
-		return Permit{l, now, now}, nil
+		return Permit{l, now, now, p}, nil
 	}
 	l.rule.crowded()
 	w, reason := l.enqueue(now, deadline, p)
@@ -170,7 +171,7 @@ func (l *Limiter) observe(ctx context.Context, p Priority) Permit {
 		l.wouldShed[p.index()][reason.index()].Inc()
 	}
 	l.admit()
-	return Permit{l, now, now}
+	return Permit{l, now, now, p}
 }
 
 func (l *Limiter) admit() {
@@ -184,7 +185,7 @@ func (l *Limiter) enter() Permit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.admit()
-	return Permit{l, now, now}
+	return Permit{l, now, now, Default}
 }
 
 // goAway gives a place back whose request goes on: it streams, or its client does not
@@ -221,6 +222,9 @@ func (p Permit) release(left, late bool) {
 	now := time.Now()
 	l.mu.Lock()
 	l.inFlight--
+	if left {
+		l.leftBegun(now, p)
+	}
 	if left && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
 		l.rule.forgotten(now) // no request is done in so little time: its client is impatient
 	} else {

@@ -78,7 +78,7 @@ type overloaded struct {
 	rejected  time.Time // when one last was
 
 	counted     time.Time     // since when begun and left are counted
-	begun, left int           // requests begun from the queue, and those whose clients left it
+	begun, left int           // requests begun from the queue, and those whose clients left because of the wait
 	longest     time.Duration // maximum time in the queue of those begun
 	before      time.Duration // the same in the window before
 }
@@ -163,6 +163,12 @@ func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	if o.impatient(now, waited, burst) {
 		return
 	}
+	o.giveUp(now)
+}
+
+// giveUp notes that a client left because its request waited in the queue.
+func (o *overloaded) giveUp(now time.Time) {
+	o.count(now)
 	o.left++
 	if all := o.begun + o.left; all >= leftSamples && float64(o.left) > lateShare*float64(all) {
 		o.begin(now)
@@ -291,7 +297,7 @@ func (l *Limiter) dispatch(now time.Time) {
 		l.queue.remove(w)
 		l.queue.overload.start(now, w.came)
 		l.admit()
-		w.decision <- Permit{l, w.came, now}
+		w.decision <- Permit{l, w.came, now, w.priority}
 	}
 }
 
@@ -308,6 +314,17 @@ func (l *Limiter) left(now time.Time, w *waiter) {
 	waited := now.Sub(w.came)
 	if w.priority != Sheddable && waited >= l.objective && !l.queue.outwaits(now, w.priority, waited) {
 		l.queue.overload.leave(now, waited, l.burst())
+	}
+}
+
+// leftBegun notes that a client left while its request was worked on. If the request waited in
+// the queue for longer than it was worked on, the wait is why. Where all clients are equally
+// patient, this is the only sign of an overload: each request that was begun waited about as long
+// as the clients that left the queue, so that all of those look impatient.
+func (l *Limiter) leftBegun(now time.Time, p Permit) {
+	waited, worked := p.admitted.Sub(p.came), now.Sub(p.admitted)
+	if p.priority != Sheddable && waited > worked && waited+worked >= l.objective {
+		l.queue.overload.giveUp(now)
 	}
 }
 
