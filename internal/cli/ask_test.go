@@ -18,6 +18,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/cli"
 	"github.com/observability-first/scaffold/internal/project"
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 	"github.com/observability-first/scaffold/templates"
 )
 
@@ -129,8 +130,7 @@ func TestAskServiceKeepsCommandsApart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{
+	dir := testdir.New(t, map[string]string{
 		"go.mod": "module example.com/x\n\ngo 1.26.0\n",
 		"cmd/x/main.go": `package main
 
@@ -144,15 +144,7 @@ func main() {
 	os.Stdout.WriteString("this is " + os.Args[1])
 }
 `,
-	} {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	printed, err := project.AskService(t.Context(), dir, "x", []string{"telemetry", "routes", "config"})
 	if err != nil {
 		t.Fatal(err)

@@ -1,26 +1,20 @@
 package project
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
 
 func TestTheModuleAboveIsTheNearestInTheRepository(t *testing.T) {
 	t.Parallel()
-	top := t.TempDir()
-	for name, text := range map[string]string{
+	top := testdir.New(t, map[string]string{
 		"go.mod": "module example.com/outside\n", "repo/go.mod": "module example.com/shop\n", "repo/broken/go.mod": "go 1.26\n",
-	} {
-		file := filepath.Join(top, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	for name, tc := range map[string]struct{ root, dir, module, path, err string }{
 		"two levels above":        {"repo", "repo/services/orders", "repo", "example.com/shop", ""},
 		"none in the repository":  {"repo/services", "repo/services/orders", "", "", ""},
@@ -54,5 +48,33 @@ func TestOtherConfigurationsOfRenovateAreFound(t *testing.T) {
 	}
 	if got := OtherRenovate(root); got != ".renovaterc" {
 		t.Errorf("found %q", got)
+	}
+}
+
+func TestAMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
+	t.Parallel()
+	const mod = "module example.com/shop\n\nreplace github.com/observability-first/scaffold/runtime => ../runtime\n"
+	for name, tc := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"there":     {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
+		"vendored":  {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
+		"not there": {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; write where it is: go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"another":   {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; write where it is: go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"shop/go.mod": mod}
+			maps.Copy(files, tc.files)
+			dir := testdir.New(t, files)
+			got := ""
+			if err := CheckModule(filepath.Join(dir, "shop")); err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("got  %q\nwant %q", got, tc.want)
+			}
+		})
 	}
 }

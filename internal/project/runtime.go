@@ -128,14 +128,39 @@ func parseModule(name string, src []byte) (*modfile.File, error) {
 }
 
 // CheckModule says what is wrong with the go.mod of the program in dir, which
-// the go tool would quote.
+// the go tool would quote, or would explain in terms of its own.
 func CheckModule(dir string) error {
 	module, err := ModuleFolder(dir)
 	if err != nil {
 		return nil //nolint:nilerr // the go tool says so
 	}
-	_, err = ReadModule(module)
-	return err
+	file, err := ReadModule(module)
+	if err != nil || file == nil {
+		return err
+	}
+	return findReplacement(module, file)
+}
+
+// findReplacement says that go.mod replaces the runtime by a directory that is not there, as
+// after the service or the checkout was moved.
+func findReplacement(module string, file *modfile.File) error {
+	if _, err := os.Stat(filepath.Join(module, "vendor", "modules.txt")); err == nil {
+		return nil // the go tool reads that instead
+	}
+	for _, r := range file.Replace {
+		if r.Old.Path != RuntimeImport() || r.New.Version != "" {
+			continue
+		}
+		target := filepath.FromSlash(r.New.Path)
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(module, target)
+		}
+		if !holdsRuntime(target) {
+			return fmt.Errorf("go.mod:%d: the runtime of scaffold is not in %s; write where it is: go mod edit -replace=%s=CHECKOUT/runtime",
+				r.Syntax.Start.Line, r.New.Path, RuntimeImport())
+		}
+	}
+	return nil
 }
 
 // relative is the way from one folder to another, with forward slashes and as

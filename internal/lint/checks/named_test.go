@@ -3,27 +3,11 @@ package checks_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/lint/checks"
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
-
-func directory(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 func TestRulesAreReadOnce(t *testing.T) {
 	t.Parallel()
@@ -41,7 +25,7 @@ func TestRulesAreReadOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := directory(t, tc.files)
+			dir := testdir.New(t, tc.files)
 			var o checks.Observed
 			if _, err := o.Read(t.Context(), []string{dir}, []string{dir}); err != nil {
 				t.Fatal(err)
@@ -55,7 +39,7 @@ func TestRulesAreReadOnce(t *testing.T) {
 
 func TestReadStopsWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
-	dir := directory(t, map[string]string{"a.yaml": "groups: []\n"})
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups: []\n"})
 	interrupt := errors.New("interrupt")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(interrupt)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
 
 func TestInclude(t *testing.T) {
@@ -28,7 +29,7 @@ func TestInclude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			root := tree(t, map[string]string{".gitlab-ci.yml": tt.was})
+			root := testdir.New(t, map[string]string{".gitlab-ci.yml": tt.was})
 			e, err := monorepo.PlanInclude(root, "services/orders", []string{"check", "test"})
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
 
 func TestOwners(t *testing.T) {
@@ -44,7 +45,7 @@ func TestOwners(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			root := tree(t, tt.files)
+			root := testdir.New(t, tt.files)
 			o, err := monorepo.PlanOwners(root, folder, tt.owner, tt.organisation, tt.create)
 			if err != nil {
 				t.Fatal(err)
@@ -88,7 +89,7 @@ func read(t *testing.T, root, name string) string {
 func TestOwnersThatChangeMeanwhileAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, before := range []map[string]string{nil, {".github/CODEOWNERS": "* @all\n"}} {
-		root := tree(t, before)
+		root := testdir.New(t, before)
 		o, err := monorepo.PlanOwners(root, "services/orders", "@ann", "", true)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,7 @@ func TestOwnersThatChangeMeanwhileAreLeftAlone(t *testing.T) {
 
 func TestALinkToOwnersIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	root := tree(t, map[string]string{"owners": "* @all\n"})
+	root := testdir.New(t, map[string]string{"owners": "* @all\n"})
 	if err := os.Symlink("owners", filepath.Join(root, "CODEOWNERS")); err != nil {
 		t.Fatal(err)
 	}

@@ -9,26 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/observability-first/scaffold/internal/project/monorepo"
+	"github.com/observability-first/scaffold/internal/testkit/testdir"
 )
-
-func tree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, text := range files {
-		name = filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
 
 func TestServicesAreFoundWhereTheyAre(t *testing.T) {
 	t.Parallel()
-	root := tree(t, map[string]string{
+	root := testdir.New(t, map[string]string{
 		".git/HEAD": "", "services/shop/scaffold.yaml": "service: shop\n", "services/shop/vendor/x/scaffold.yaml": "service: no\n",
 		"services/broken/scaffold.yaml": "a: [b\n", ".cache/scaffold.yaml": "service: no\n", "scaffold.yaml": "service: top\n",
 	})
@@ -55,7 +41,7 @@ func TestServicesAreFoundWhereTheyAre(t *testing.T) {
 // What git ignores is no part of the repository.
 func TestIgnoredServicesAreLeftOut(t *testing.T) {
 	t.Parallel()
-	root := tree(t, map[string]string{
+	root := testdir.New(t, map[string]string{
 		".gitignore": "/demo/\n", "demo/shop/scaffold.yaml": "service: shop\n", "a/b/scaffold.yaml": "service: orders\n",
 		"gone/scaffold.yaml": "service: gone\n", "a/.orders.x.new/scaffold.yaml": "service: orders\n",
 	})
@@ -82,7 +68,7 @@ func TestIgnoredServicesAreLeftOut(t *testing.T) {
 
 func TestNamesOfTwoServicesClash(t *testing.T) {
 	t.Parallel()
-	root := tree(t, map[string]string{
+	root := testdir.New(t, map[string]string{
 		"a/scaffold.yaml":                            "service: orders\n",
 		"b/scaffold.yaml":                            "service: orders\n",
 		"c/scaffold.yaml":                            "service: shop\n",

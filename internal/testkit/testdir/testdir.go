@@ -1,0 +1,25 @@
+// Package testdir makes directories of files for tests.
+package testdir
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// New returns a directory with these files, which ends with the test. Their names are relative
+// to it, with forward slashes.
+func New(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
