@@ -92,7 +92,7 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 			at + ":4:106: 13 instances (10 + 3 surge) x 10 connections + 1 for a migration = 131, above the budget of 97 (components.postgres.connections); set POSTGRES_MAX_CONNS to 7\n"},
 		{"a smaller pool for more replicas", postgres, patch("HorizontalPodAutoscaler", "spec: {maxReplicas: 20}") +
 			patch("Deployment", "spec: {template: {spec: {containers: [{name: shop, env: [{value: '3', name: POSTGRES_MAX_CONNS}]}]}}}")[len("patches:\n"):], ""},
-		{"a patch that is not there", head, "patches: [{path: gone.yaml}]\n", "deploy/overlays/prod: open gone.yaml: no such file or directory\n"},
+		{"a patch that is not there", head, "patches: [{path: gone.yaml}]\n", "deploy/overlays/prod: gone.yaml does not exist\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

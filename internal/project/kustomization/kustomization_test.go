@@ -84,11 +84,11 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		files fstest.MapFS
 		want  string
 	}{
-		"no overlay":           {files(), "kustomization.yaml: file does not exist"},
+		"no overlay":           {files(), "kustomization.yaml does not exist"},
 		"no YAML":              {files(kustomization.FileName, "resources: [b"), "kustomization.yaml: yaml: line 1"},
 		"another file":         {files(kustomization.FileName, "secret: [b"), "kustomization.yaml: not a kustomization; write one, or remove the file"},
-		"no patch":             {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml: file does not exist"},
-		"a patch above":        {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml: "},
+		"no patch":             {files(kustomization.FileName, "patches: [{path: gone.yaml}]"), "gone.yaml does not exist"},
+		"a patch above":        {files(kustomization.FileName, "patches: [{path: ../x.yaml}]"), "../x.yaml"},
 		"a patch of no YAML":   {files(kustomization.FileName, "patches:\n  - patch: |-\n      a: [b\n"), "kustomization.yaml: a patch that begins in line 3: yaml:"},
 		"an operation of none": {files(kustomization.FileName, "patches:\n  - patch: |-\n      - path: /a\n"), "line 1: an operation needs op and path"},
 		"nothing to put":       {files(kustomization.FileName, "patches:\n  - patch: |-\n      - {op: add, path: /a}\n"), "line 1: add needs a value"},

@@ -74,6 +74,12 @@ func ReadFrom(r io.Reader, name string, limit int64) ([]byte, error) {
 	return src, nil
 }
 
+// missingError is [fs.ErrNotExist] of the file with that name.
+type missingError string
+
+func (e missingError) Error() string { return string(e) + " does not exist" }
+func (e missingError) Unwrap() error { return fs.ErrNotExist }
+
 type tooLargeError int64
 
 func (e tooLargeError) Error() string { return fmt.Sprintf("larger than %d MiB", int64(e)>>20) }
@@ -101,6 +107,9 @@ func regular(name string, info fs.FileInfo) error {
 func read(name string, limit int64, stat func() (fs.FileInfo, error), open func() (io.ReadCloser, error)) (src []byte, err error) {
 	// Before it is opened: opening a FIFO waits for a writer.
 	info, err := stat()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missingError(name)
+	}
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		failed.Op = "open"
 	}
