@@ -140,8 +140,12 @@ func TestValuesOfLabels(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("a_total{id=\"%d\"} 1", i))
 	}
 	other := strings.Join(lines, "\n") + "\n"
+	halves := make([]string, 2) // of what is too many together
+	for i := range 102 {
+		halves[i%2] += fmt.Sprintf("a_total{id=\"%d\"} 1\n", i)
+	}
 	var pages []templates.Signals
-	for _, src := range []string{one, other} {
+	for _, src := range append([]string{one, other}, halves...) {
 		page, err := exposition.Parse("page", []byte(src))
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +158,8 @@ func TestValuesOfLabels(t *testing.T) {
 		want map[string][]string
 	}{
 		"a page":                               {pages[:1], map[string][]string{"result": {"failed", "ok"}, "id": {"1", "2"}, "only": {"x"}}},
-		"a label with many values is left out": {pages, map[string][]string{"result": {"failed", "late", "ok"}, "only": {"x"}}},
+		"a label with many values is left out": {pages[:2], map[string][]string{"result": {"failed", "late", "ok"}, "only": {"x"}}},
+		"as is one with many of two pages":     {pages[2:], map[string][]string{}},
 		"a declaration has no values":          {append([]templates.Signals{declared}, pages[1]), map[string][]string{"result": {"late"}}},
 	} {
 		if diff := cmp.Diff(test.want, exposition.Merge(test.of...).Metrics[0].Values, cmpopts.EquateEmpty()); diff != "" {
