@@ -201,6 +201,40 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 	}
 }
 
+// A client that resets its requests while they are worked on, and so has waited as long as the
+// others do, begins no overload as long as it has less than half of all requests.
+func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
+	t.Parallel()
+	for _, pause := range []time.Duration{3 * time.Millisecond, time.Millisecond} { // 10 and 31 % of the capacity
+		t.Run(pause.String(), func(t *testing.T) {
+			t.Parallel()
+			harmsNobody(t, false, func(t *testing.T, l *Limiter) func() int64 {
+				t.Helper()
+				var requests sync.WaitGroup
+				var left atomic.Int64
+				stopped, cancel := context.WithCancel(t.Context())
+				requests.Go(func() {
+					for stopped.Err() == nil {
+						requests.Go(func() {
+							if permit, err := l.Acquire(t.Context(), Default); err == nil {
+								time.Sleep(time.Millisecond)
+								permit.release(true, false)
+								left.Add(1)
+							}
+						})
+						time.Sleep(pause)
+					}
+				})
+				return func() int64 {
+					cancel()
+					requests.Wait()
+					return left.Load()
+				}
+			})
+		})
+	}
+}
+
 // A stall in which no request is begun is no overload either: the requests of a client that
 // resets them early are younger than those of the others, which are still waiting.
 func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {

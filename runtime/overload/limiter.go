@@ -223,7 +223,7 @@ func (p Permit) release(left, late bool) {
 	l.mu.Lock()
 	l.inFlight--
 	if left {
-		l.leftBegun(now, p)
+		l.leftDuringWork(now, p)
 	}
 	if left && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
 		l.rule.forgotten(now) // no request is done in so little time: its client is impatient

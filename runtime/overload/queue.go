@@ -78,7 +78,8 @@ type overloaded struct {
 	rejected  time.Time // when one last was
 
 	counted     time.Time     // since when begun and left are counted
-	begun, left int           // requests begun from the queue, and those whose clients left because of the wait
+	begun, left int           // requests begun from the queue, and those whose clients left it
+	abandoned   int           // requests begun from the queue whose clients left for the wait
 	longest     time.Duration // maximum time in the queue of those begun
 	before      time.Duration // the same in the window before
 }
@@ -163,14 +164,18 @@ func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	if o.impatient(now, waited, burst) {
 		return
 	}
-	o.giveUp(now)
-}
-
-// giveUp notes that a client left because its request waited in the queue.
-func (o *overloaded) giveUp(now time.Time) {
-	o.count(now)
 	o.left++
 	if all := o.begun + o.left; all >= leftSamples && float64(o.left) > lateShare*float64(all) {
+		o.begin(now)
+	}
+}
+
+// abandon notes that a client left while its request was worked on, because of the wait before.
+// One client alone must not begin an overload, so that half of all requests have to be abandoned.
+func (o *overloaded) abandon(now time.Time) {
+	o.count(now)
+	o.abandoned++
+	if o.begun >= leftSamples && 2*o.abandoned > o.begun {
 		o.begin(now)
 	}
 }
@@ -186,7 +191,7 @@ func (o *overloaded) count(now time.Time) {
 	if passed > 2*leftWindow {
 		o.before = 0
 	}
-	o.counted, o.begun, o.left = now, 0, 0
+	o.counted, o.begun, o.left, o.abandoned = now, 0, 0, 0
 }
 
 func (q *queue) empty() bool { return q.length == 0 }
@@ -317,14 +322,14 @@ func (l *Limiter) left(now time.Time, w *waiter) {
 	}
 }
 
-// leftBegun notes that a client left while its request was worked on. If the request waited in
-// the queue for longer than it was worked on, the wait is why. Where all clients are equally
-// patient, this is the only sign of an overload: each request that was begun waited about as long
-// as the clients that left the queue, so that all of those look impatient.
-func (l *Limiter) leftBegun(now time.Time, p Permit) {
+// leftDuringWork notes that a client left while its request was worked on. If the request waited in
+// the queue for longer than it was worked on, the wait is why. If all clients have the same
+// timeout, this is the only sign of an overload: a request that is begun waited about as long as
+// those of the clients that left the queue, so that impatient ignores all of these.
+func (l *Limiter) leftDuringWork(now time.Time, p Permit) {
 	waited, worked := p.admitted.Sub(p.came), now.Sub(p.admitted)
 	if p.priority != Sheddable && waited > worked && waited+worked >= l.objective {
-		l.queue.overload.giveUp(now)
+		l.queue.overload.abandon(now)
 	}
 }
 
