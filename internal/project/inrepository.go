@@ -184,7 +184,9 @@ func WriteShared(ctx context.Context, t Target) (err error) {
 		if planErr != nil || s.Owners.File == "" && s.GitLab.File == "" {
 			return planErr
 		}
-		err = errors.Join(s.Owners.Write(), s.GitLab.Write())
+		if err = errors.Join(s.Owners.Write(), s.GitLab.Write()); err != nil && !errors.Is(err, monorepo.ErrChanged) {
+			return err
+		}
 	}
 	return err
 }

@@ -24,8 +24,8 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 		`jobs_total{result="failed"}`:    "",
 		`jobs_total{result="timeout"}`:   "", // comes with the first
 		`jobs_total{result="priority2"}`: "", // another of the same kind
-		`jobs_total{result="fail"}`:      `slos[0].indicator.ratio.bad: no series of jobs_total has result="fail" yet; did you mean "failed"?`,
-		`jobs_total{result="faild"}`:     `slos[0].indicator.ratio.bad: no series of jobs_total has result="faild" yet; did you mean "failed"?`,
+		`jobs_total{result="fail"}`:      `slos[0].indicator.ratio.bad: no series of jobs_total has result="fail"; did you mean "failed"?`,
+		`jobs_total{result="faild"}`:     `slos[0].indicator.ratio.bad: no series of jobs_total has result="faild"; did you mean "failed"?`,
 	} {
 		spec, err := slo.Parse("a.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: shop\nowner: a\nslos: [{name: jobs, objective: 99, indicator: {ratio: {total: jobs_total, bad: '"+bad+"'}}}]\n"))
 		if err != nil {

@@ -33,8 +33,8 @@ type scrapeErrors struct{ t *Telemetry }
 func (s scrapeErrors) Println(v ...any) {
 	for _, part := range v {
 		err, _ := part.(error)
-		if _, left := errors.AsType[*net.OpError](err); left {
-			return // the scraper went away; it knows
+		if broken, ok := errors.AsType[*net.OpError](err); ok && broken.Op == "write" {
+			return // the scraper closed the connection
 		}
 	}
 	s.t.logger.Error("a metric was left out of the scrape", "error", fmt.Sprint(v...))

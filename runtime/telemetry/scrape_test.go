@@ -27,8 +27,9 @@ func TestAScraperThatLeavesIsNoError(t *testing.T) {
 		err    error
 		logged bool
 	}{
-		"it closed the connection": {&net.OpError{Op: "write", Net: "tcp", Err: errors.New("broken pipe")}, false},
-		"anything else":            {errors.New("a value is not valid"), true},
+		"it closed the connection":        {&net.OpError{Op: "write", Net: "tcp", Err: errors.New("broken pipe")}, false},
+		"a collector reaches no database": {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, true},
+		"anything else":                   {errors.New("a value is not valid"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -71,7 +71,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
 		}
 	}
-	o.Rules = withoutCopies(o.Rules)
+	o.Rules = withoutCopies(o.Rules, files)
 	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
 		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Compact(slices.Sorted(slices.Values(slices.Concat(rules, dashboards)))), ", "))
 	}
@@ -88,8 +88,8 @@ func inDir(dir string, endings []string) []string {
 }
 
 // withoutCopies leaves out each PrometheusRule that has the groups of rule files: it hands the
-// same rules to an operator.
-func withoutCopies(files []rulefile.File) []rulefile.File {
+// same rules to an operator. One that was named stays, and one without groups.
+func withoutCopies(files []rulefile.File, named []string) []rulefile.File {
 	inFiles := map[string]bool{}
 	for _, f := range files {
 		for _, g := range f.Groups {
@@ -98,20 +98,21 @@ func withoutCopies(files []rulefile.File) []rulefile.File {
 	}
 	isOriginal := func(g rulefile.Group) bool { return !inFiles[content(g)] }
 	return slices.DeleteFunc(files, func(f rulefile.File) bool {
-		return f.Resource && !slices.ContainsFunc(f.Groups, isOriginal)
+		isNamed := slices.ContainsFunc(named, func(n string) bool { return filepath.ToSlash(filepath.Clean(n)) == f.Name })
+		return f.Resource && !isNamed && len(f.Groups) > 0 && !slices.ContainsFunc(f.Groups, isOriginal)
 	})
 }
 
-// content is what a group evaluates.
+// content is what a server makes of a group, however it is written.
 func content(g rulefile.Group) string {
 	var b strings.Builder
-	b.WriteString(g.Name)
+	fmt.Fprintln(&b, g.Name, g.Interval, g.QueryOffset)
 	for _, r := range g.Rules {
 		expr := r.Expr
 		if r.Tree != nil {
 			expr = r.Tree.String()
 		}
-		fmt.Fprintf(&b, "\n%s %s %v", r.Name(), expr, r.Labels)
+		fmt.Fprintf(&b, "%s %s %s %s %v %v\n", r.Name(), expr, r.For, r.KeepFiringFor, r.Labels, r.Annotations)
 	}
 	return b.String()
 }

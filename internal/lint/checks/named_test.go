@@ -3,6 +3,7 @@ package checks_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -20,6 +21,8 @@ func TestRulesAreReadOnce(t *testing.T) {
 		"a PrometheusRule with the rules of a file": {map[string]string{"a.yaml": rules, "k8s/a.yaml": resource}, 1},
 		"a PrometheusRule alone":                    {map[string]string{"k8s/a.yaml": resource}, 1},
 		"a PrometheusRule with other rules":         {map[string]string{"a.yaml": "groups:\n- {name: a, rules: [{record: 'a:b', expr: max(up)}]}\n", "k8s/a.yaml": resource}, 2},
+		"a PrometheusRule with other durations":     {map[string]string{"a.yaml": "groups:\n- {name: a, rules: [{alert: A, expr: up == 0, for: 5m}]}\n", "k8s/a.yaml": "kind: PrometheusRule\nspec: {groups: [{name: a, rules: [{alert: A, expr: up == 0}]}]}\n"}, 2},
+		"a PrometheusRule without groups":           {map[string]string{"k8s/a.yaml": "kind: PrometheusRule\nspec: {groups: []}\n"}, 1},
 		"two rule files":                            {map[string]string{"a.yaml": rules, "b.yaml": rules}, 2},
 		"directories of other programs":             {map[string]string{"a.yaml": rules, ".git/b.yaml": rules, "node_modules/c.yaml": rules}, 1},
 	} {
@@ -34,6 +37,21 @@ func TestRulesAreReadOnce(t *testing.T) {
 				t.Errorf("read %d files, want %d", len(o.Rules), tc.want)
 			}
 		})
+	}
+}
+
+func TestNamedCopiesAreRead(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{
+		"a.yaml": "groups:\n- {name: a, rules: [{record: 'a:b', expr: sum(up)}]}\n",
+		"b.yaml": "kind: PrometheusRule\nspec: {groups: [{name: a, rules: [{record: 'a:b', expr: sum(up)}]}]}\n",
+	})
+	var o checks.Observed
+	if _, err := o.Read(t.Context(), []string{filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Rules) != 2 {
+		t.Errorf("read %d files, want 2", len(o.Rules))
 	}
 }
 

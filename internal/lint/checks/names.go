@@ -90,7 +90,7 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 	signals, err := templates.ParseSignals(project.TelemetryPath, src)
 	o.Signals = &signals
 	if now, ok := declaredNow(ctx, t); err == nil && ok {
-		o.Signals, o.stale = &now, len(changed(signals, now)) > 0
+		o.Signals, o.stale = withForeign(now, signals), len(changed(signals, now)) > 0
 	}
 	return o, err
 }
@@ -107,6 +107,17 @@ func declaredNow(ctx context.Context, t project.Target) (signals templates.Signa
 	}
 	signals, err = templates.ParseSignals(project.TelemetryPath, printed)
 	return signals, err == nil
+}
+
+// withForeign adds the foreign metrics of the last generation, which may have run on another
+// operating system.
+func withForeign(now, before templates.Signals) *templates.Signals {
+	for _, m := range before.Metrics {
+		if _, known := now.Find(m.Name); !known && foreign(m.Name) {
+			now.Metrics = append(now.Metrics, m)
+		}
+	}
+	return &now
 }
 
 // targetLabels are the labels that the scrape of a service adds.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -334,5 +335,27 @@ func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
 	problems := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "right_total", Type: "counter"}}}, recorded, []string{"job"}).Check(queries)
 	if len(problems) != 1 || !strings.Contains(problems[0].Message, "misspelled_total") || problems[0].Line != 7 {
 		t.Errorf("got %+v", problems)
+	}
+}
+
+// A value that has not occurred yet is no misspelling of its opposite.
+func TestUnseenValues(t *testing.T) {
+	t.Parallel()
+	for value, tc := range map[string]struct{ known, hint string }{
+		"fail":        {"failed", "failed"},
+		"faild":       {"failed", "failed"},
+		"unavailable": {"available", ""},
+		"valid":       {"invalid", ""},
+		"patch":       {"match", ""},
+		"p2":          {"p1", ""},
+	} {
+		got := metricnames.Unseen([]string{tc.known}, labels.MustNewMatcher(labels.MatchEqual, "result", value))
+		want := ""
+		if tc.hint != "" {
+			want = fmt.Sprintf(`result=%q; did you mean %q?`, value, tc.hint)
+		}
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -72,14 +72,16 @@ func Unseen(values []string, m *labels.Matcher) string {
 	}
 	for _, value := range compared(m) {
 		if hint := similar(value, values); hint != "" {
-			return fmt.Sprintf("%s yet%s", m, hint)
+			return fmt.Sprintf("%s%s", m, hint)
 		}
 	}
 	return ""
 }
 
 // similar is the hint to a value that is spelled alike, or is another form of the word, as failed
-// is of fail. Values with digits and short ones are members of a series, such as p1 and p2.
+// is of fail. Values with digits and short ones are members of a series, such as p1 and p2, and one
+// that ends in the other is its opposite, as unavailable is of available. Typing errors rarely
+// change the first letter.
 func similar(value string, known []string) string {
 	const (
 		least  = 3 // letters of a word
@@ -89,7 +91,9 @@ func similar(value string, known []string) string {
 	if !isWord(value) {
 		return ""
 	}
-	words := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !isWord(k) })
+	words := slices.DeleteFunc(slices.Clone(known), func(k string) bool {
+		return !isWord(k) || k[0] != value[0] || strings.HasSuffix(k, value) || strings.HasSuffix(value, k)
+	})
 	for _, k := range words {
 		short, long := min(len(k), len(value)), max(len(k), len(value))
 		if long-short <= ending && k[:short] == value[:short] {

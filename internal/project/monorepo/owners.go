@@ -87,6 +87,9 @@ func (o *Edit) find(files ...string) (string, error) {
 	return "", nil
 }
 
+// ErrChanged is the error of a file that another program changed after the edit was planned.
+var ErrChanged = errors.New("changed while scaffold ran")
+
 // Write adds the line. Nothing else in the file changes, and a file that
 // changed since it was looked at is left alone.
 func (o *Edit) Write() (err error) {
@@ -103,7 +106,7 @@ func (o *Edit) Write() (err error) {
 		return err
 	}
 	if !bytes.Equal(now, o.was) || (err == nil) == o.Create {
-		return fmt.Errorf("%s changed while scaffold ran; add %q yourself", o.File, o.Line)
+		return fmt.Errorf("%s %w; add %q yourself", o.File, ErrChanged, o.Line)
 	}
 	if err := root.MkdirAll(path.Dir(o.File), 0o755); err != nil {
 		return err
