@@ -21,6 +21,7 @@ const (
 	defaultLimit = 20
 	maxLimit     = 100
 	maxKey       = 200 // bytes
+	uuidLength   = 36  // with hyphens
 )
 
 // invalid is the error for one wrong part of a request.
@@ -58,7 +59,7 @@ func readID(r *http.Request) (uuid.UUID, error) {
 // parseUUID accepts only the form of RFC 9562. [uuid.Parse] also accepts braces, prefixes and 32 digits.
 func parseUUID(text string) (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(text)
-	return id, err == nil && len(text) == len(uuid.UUID{}.String())
+	return id, err == nil && len(text) == uuidLength
 }
 
 // single returns the value of a header or parameter, and "" without one. It is not ok if the
@@ -99,17 +100,18 @@ func readCursor(query url.Values) (uuid.UUID, error) {
 // The decoded body identifies the request, so that white space and the order of members make
 // no difference.
 func readIdempotencyKey(r *http.Request, body any) (order.Key, error) {
-	value, ok := single(r.Header["Idempotency-Key"])
-	if value == "" && ok {
+	values := r.Header["Idempotency-Key"]
+	if len(values) == 0 {
 		return order.Key{}, nil
 	}
+	value, ok := single(values)
 	isPrintable := !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' })
-	if !ok || len(value) > maxKey || !isPrintable {
-		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send one key of at most %d characters of printable ASCII", maxKey))
+	if !ok || value == "" || len(value) > maxKey || !isPrintable {
+		return order.Key{}, invalid("header.Idempotency-Key", fmt.Sprintf("send one key of 1 to %d characters of printable ASCII", maxKey))
 	}
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
-	encoder.SetEscapeHTML(false) // six bytes for one
+	encoder.SetEscapeHTML(false) // keeps <, > and & as one byte
 	if err := encoder.Encode(body); err != nil {
 		return order.Key{}, err
 	}
