@@ -99,8 +99,8 @@ func (g *globals) check(ctx context.Context, o project.Options) (report checked,
 	return report, nil
 }
 
-// withoutOutdated leaves out files that are out of date while the spec has faults: to generate
-// them would repeat these.
+// withoutOutdated leaves out files that are out of date while the spec has faults: generating
+// now would copy the faults into them.
 func (r *checked) withoutOutdated() {
 	drift := checks.Drift{}.Name()
 	inSpec := func(f lint.Finding) bool { return f.File == spec.FileName && !f.Warning && f.Check != drift }

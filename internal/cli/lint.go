@@ -148,7 +148,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	in := checks.Observed{
 		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
 		// Without other sources telemetry.json is all that there is.
-		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "", AllRules: len(o.rules) > 0,
+		OnlyDeclaredMetrics: o.signals != "" && len(o.metrics) == 0 && o.prometheus == "",
 	}
 	if err := g.readSignals(ctx, o, &in); err != nil {
 		return err

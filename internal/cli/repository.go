@@ -59,8 +59,8 @@ func (g *globals) printShared(t project.Target, s project.SharedEdits) {
 		monorepo.Edit
 		what, missing, file string
 	}{
-		{s.Owners, "Who reviews it", "Nobody is asked to review it", "CODEOWNERS"},
-		{s.GitLab, "Where GitLab finds its jobs", "GitLab does not find its jobs", ".gitlab-ci.yml"},
+		{s.Owners, "Code owners", "No code owner is set", "CODEOWNERS"},
+		{s.GitLab, "GitLab include", "GitLab does not include the jobs", ".gitlab-ci.yml"},
 	} {
 		switch {
 		case edit.Left != "":

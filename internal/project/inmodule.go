@@ -32,9 +32,8 @@ func ModuleAbove(root, dir string) (module, name string, err error) {
 	return "", "", nil
 }
 
-// RequireCommands are what the module above has to be told, to type in its folder:
-// what a service of its own would require, at the same versions. Without such a
-// module there are none.
+// RequireCommands returns the shell commands that add the requirements of the service to the
+// module above, to type in its directory. Without such a module there are none.
 func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag string) ([]string, error) {
 	if module == "" {
 		return nil, nil

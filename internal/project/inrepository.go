@@ -86,7 +86,7 @@ func (g Generator) openRoot(root, folder string) (*workspace.Workspace, error) {
 
 const renovateFile = "renovate.json"
 
-// OtherRenovate is where else Renovate is told what to do: it reads one file.
+// OtherRenovate returns another configuration file in root that Renovate would read, or "".
 func OtherRenovate(root string) string {
 	for _, name := range []string{
 		"renovate.json5", ".github/renovate.json", ".github/renovate.json5", ".gitlab/renovate.json", ".gitlab/renovate.json5",

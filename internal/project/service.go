@@ -167,7 +167,7 @@ func stateExists(w *workspace.Workspace, dir string, flags Options) error {
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
 	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
 	if !w.HasRecord() {
-		return fmt.Errorf("%s/manifest.json is missing: without it scaffold cannot tell your edits from its own files; %s", state, restore)
+		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s", state, restore)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {

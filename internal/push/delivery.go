@@ -55,7 +55,7 @@ type Client struct {
 	http    *http.Client
 }
 
-// OptionError is an option that allows no request.
+// OptionError is an invalid option.
 type OptionError string
 
 func (e OptionError) Error() string { return string(e) }
@@ -71,7 +71,7 @@ func New(peer Peer, o Options) (*Client, error) {
 	case base.User != nil:
 		return nil, OptionError(fmt.Sprintf("%s address holds a user; leave it out and %s", what, peer.Instead))
 	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
-		return nil, OptionError(fmt.Sprintf("%s address %q is no address; write one such as %s", what, o.URL, peer.Address))
+		return nil, OptionError(fmt.Sprintf("invalid %s address %q; write one such as %s", what, o.URL, peer.Address))
 	}
 	o.Token = strings.TrimSpace(o.Token)
 	if o.Wait == nil {

@@ -202,7 +202,7 @@ func ownMistakes() []mistake {
 		},
 		{
 			"a metric on a board is misspelled", change{ownBoard, "sum(shop_carts_total{", "sum(shop_carts{"},
-			ownBoard + ":n: panel Ways through the shop, target A: no data: metric shop_carts does not exist; there is shop_carts_total",
+			ownBoard + ":n: panel Ways through the shop, target A: no data: metric shop_carts does not exist; metrics with this prefix: shop_carts_total",
 		},
 		{
 			"a label on a board is misspelled", change{ownBoard, `ending=~\"$ending\"`, `endings=~\"$ending\"`},

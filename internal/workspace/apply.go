@@ -56,7 +56,7 @@ type transaction struct {
 	undo   []func() error    // in the order of the steps they take back
 	staged map[string]string // path to its temporary file
 
-	mu sync.Mutex // calls of the workspace's fault come from parallel syncs
+	mu sync.Mutex // guards the workspace's fault, which parallel syncs call
 }
 
 // run changes a folder that exists.

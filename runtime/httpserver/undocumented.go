@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// learned is what libraries do without documenting it. Each saves allocations of every
-// request, and none is needed: what a library does not do has a fallback.
+// learned records which undocumented behaviour the libraries have. Each saves allocations of
+// every request; without it a fallback is used.
 type learned struct {
 	spanKey   any  // key under which the trace API asks a context for its span; nil if it asks for none
 	afterFunc bool // package context calls AfterFunc of a parent that has it

@@ -13,7 +13,7 @@ import (
 )
 
 // An update of a library that fails this test costs allocations or a goroutine for each
-// request, and no request.
+// request; no request fails.
 func TestLibrariesDoWhatTheyDoNotDocument(t *testing.T) {
 	t.Parallel()
 	if got := learn(); got.spanKey == nil || !got.afterFunc || !got.routing {

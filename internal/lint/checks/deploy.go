@@ -102,7 +102,7 @@ func (o overlay) configMap() []lint.Finding {
 }
 
 // targets finds patches of objects that have another name than the service, which Kustomize
-// leaves out without a word. Objects of the user's own may have such names.
+// silently ignores. Objects of the user's own may have such names.
 func (o overlay) targets() []lint.Finding {
 	var found []lint.Finding
 	for _, c := range o.changes {
@@ -112,7 +112,7 @@ func (o overlay) targets() []lint.Finding {
 			continue
 		}
 		found = append(found, lint.Finding{File: c.File, Line: c.Line, Column: c.Column, Warning: true,
-			Message: fmt.Sprintf("the patch is for the %s %s, and that of the service is %s; write its name, or the patch has no effect", c.Kind, c.Target, o.service.Name)})
+			Message: fmt.Sprintf("the patch targets %s %q, but the service is named %q; rename the target, or the patch has no effect", c.Kind, c.Target, o.service.Name)})
 	}
 	return found
 }

@@ -57,7 +57,7 @@ func TestOverlaysAreHeldToTheSpec(t *testing.T) {
 			at + ":2:11: this overlay generates ConfigMap store-config, but the Deployment uses shop-config; rename it here, and other uses of the old name in this file\n"},
 		{"the ConfigMap beside another of the same variables", head, "configMapGenerator:\n  - {name: job-config, envs: [config.env]}\n  - {name: shop-config, envs: [config.env]}\n", ""},
 		{"a patch of an object with the name before a rename", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: store}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 2}]'\n",
-			at + ":3:60: the patch is for the HorizontalPodAutoscaler store, and that of the service is shop; write its name, or the patch has no effect\n"},
+			at + ":3:60: the patch targets HorizontalPodAutoscaler \"store\", but the service is named \"shop\"; rename the target, or the patch has no effect\n"},
 		{"a patch by a pattern", head, "patches:\n  - target: {kind: HorizontalPodAutoscaler, name: sh.*}\n    patch: '[{op: replace, path: /spec/minReplicas, value: 4}]'\n", ""},
 		{"bounds that leave none", head, patch("HorizontalPodAutoscaler", "- {op: replace, path: /spec/minReplicas, value: 11}"),
 			at + ":4: minReplicas 11 is above maxReplicas 10; the API server rejects the autoscaler\n"},

@@ -75,7 +75,7 @@ that is not a dashboard, and a PrometheusRule with the rules of other files are 
 ` + "`job` and `instance`" + ` are labels of every series; ` + "`--target-labels`" + ` lists the others that the scrape adds. Without it, labels that queries use of two
 metrics or more, and that none has, are assumed to be such labels; the last lines of the output name them. A Prometheus that responds
 with 401 or 403 is sent the bearer token in ` + "`SCAFFOLD_PROMETHEUS_TOKEN`" + `. Without ` + "`--scrape-interval`" + ` scrapes are taken to be 15 s apart, and ` + "`rate-range`" + ` warns. Groups without an
-interval are taken to be evaluated each minute. If no series on the page has a value, and a similar value exists, a warning suggests that one; labels with more than 100 values are not checked.
+interval are taken to be evaluated each minute. If a query selects a label value that is not on the page and a similar one is, a warning suggests it; labels with more than 100 values are not checked.
 
 ### Many findings
 

@@ -95,7 +95,7 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 	return o, err
 }
 
-// declaredNow gives the signals that the service declares, which may be others than those of
+// declaredNow returns the signals that the service declares, which may be others than those of
 // the last generation. A service that does not build has none; the check of the signals reports it.
 func declaredNow(ctx context.Context, t project.Target) (signals templates.Signals, ok bool) {
 	if t.Ask == nil {

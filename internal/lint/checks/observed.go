@@ -32,7 +32,7 @@ type Observed struct {
 	Scrape              time.Duration
 	OnlyDeclaredMetrics bool // there are none beside those of the signals
 	AllRules            bool // there are none beside those that were read
-	// What nobody stated.
+	// Set when a default was assumed.
 	TargetGuessed, ScrapeGuessed bool
 	LabelsOfPages                bool // and not of a declaration
 	// someFilesUnread says that exclusions may be for files that were not read.

@@ -57,7 +57,7 @@ func checkRoute(doc *yamldoc.Document, path string, o slo.Objective, declared []
 	case o.Route != "" && !slices.Contains(routes, o.Route):
 		doc.Problemf(path+".route", "the service has no route %q%s", o.Route, cmp.Or(diagnostic.DidYouMean(o.Route, routes), oneOf(routes)))
 	case o.Method != "" && !slices.Contains(methods, o.Method):
-		doc.Problemf(path+".method", "the service has no route %q%s", strings.TrimSpace(o.Method+" "+o.Route), oneOf(methods))
+		doc.Problemf(path+".method", "%s does not have the method %s%s", cmp.Or(o.Route, "the service"), o.Method, oneOf(methods))
 	}
 }
 

@@ -25,9 +25,9 @@ func TestObjectivesNameRoutesThatExist(t *testing.T) {
 		"unlike any route": {"/v1/orders,", "/checkout,",
 			"scaffold.yaml:7:57: slos[0].route: the service has no route \"/checkout\"; write one of /openapi.json, /v1/orders, /v1/orders/{id}\n"},
 		"a method that the route does not have": {"method: POST", "method: DELETE",
-			"scaffold.yaml:7:77: slos[0].method: the service has no route \"DELETE /v1/orders\"; write one of GET, POST\n"},
+			"scaffold.yaml:7:77: slos[0].method: /v1/orders does not have the method DELETE; write one of GET, POST\n"},
 		"a method that no route has": {"method: GET", "method: PATCH",
-			"scaffold.yaml:8:55: slos[1].method: the service has no route \"PATCH\"; write one of DELETE, GET, POST, PUT\n"},
+			"scaffold.yaml:8:55: slos[1].method: the service does not have the method PATCH; write one of DELETE, GET, POST, PUT\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

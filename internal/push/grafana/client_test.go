@@ -279,8 +279,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 func TestAddressesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"grafana.acme.test":      `grafana address "grafana.acme.test" is no address; write one such as https://grafana.acme.test`,
-		"ftp://x":                `grafana address "ftp://x" is no address; write one such as https://grafana.acme.test`,
+		"grafana.acme.test":      `invalid grafana address "grafana.acme.test"; write one such as https://grafana.acme.test`,
+		"ftp://x":                `invalid grafana address "ftp://x"; write one such as https://grafana.acme.test`,
 		"https://me:secret@acme": "grafana address holds a user; leave it out and use a token of a service account",
 	} {
 		if _, err := grafana.New(push.Options{URL: address}); err == nil || err.Error() != want {

@@ -170,8 +170,8 @@ func TestNearestMetric(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"order_shipped_total": `; did you mean "orders_shipped_total"?`,
-		"jobs":                "; there is jobs_a_total, jobs_b_total, jobs_c_total, jobs_d_total, jobs_e_total, jobs_f_total, …",
-		"orders_shipped":      "; there is orders_shipped_total",
+		"jobs":                "; metrics with this prefix: jobs_a_total, jobs_b_total, jobs_c_total, jobs_d_total, jobs_e_total, jobs_f_total, …",
+		"orders_shipped":      "; metrics with this prefix: orders_shipped_total",
 		"order":               "",
 	} {
 		known := []string{"orders_shipped_total", "jobs_g_total", "jobs_f_total", "jobs_e_total", "jobs_d_total", "jobs_c_total", "jobs_b_total", "jobs_a_total", "jobs_a_total"}

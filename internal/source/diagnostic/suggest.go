@@ -61,9 +61,9 @@ func NearestMetric(name string, known []string) string {
 	case len(longer) == 0:
 		return ""
 	case len(longer) > most:
-		return "; there is " + strings.Join(longer[:most], ", ") + ", …"
+		return "; metrics with this prefix: " + strings.Join(longer[:most], ", ") + ", …"
 	}
-	return "; there is " + strings.Join(longer, ", ")
+	return "; metrics with this prefix: " + strings.Join(longer, ", ")
 }
 
 // distance counts the insertions, deletions, substitutions and swaps of

@@ -73,7 +73,7 @@ func TestExcessesAreJustOutsideOfTheBounds(t *testing.T) {
 	}
 }
 
-// Who sets an id is the service, and cookies are of no interest.
+// The service sets ids, and cookies are ignored.
 func TestReadOnlyMembersAndCookiesHaveNoExcess(t *testing.T) {
 	t.Parallel()
 	d, err := openapi.Parse([]byte(`{"openapi":"3.1.0","paths":{"/a":{"post":{"parameters":[{"name":"session","in":"cookie","schema":{"type":"string","maxLength":5}}],
