@@ -15,8 +15,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/observability-first/scaffold/runtime/config"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/httpserver"
-	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
 // Commands that every service answers.
@@ -26,14 +26,6 @@ const (
 	verbConfig    = "config"
 	verbHelp      = "help"
 )
-
-// Signals is what a service declares: the answer of `orders telemetry`, and the
-// list that rules and boards are checked against.
-type Signals struct {
-	Service string                  `json:"service"`
-	Routes  []string                `json:"routes"` // as "GET /v1/orders/{id}", sorted
-	Metrics []telemetry.Declaration `json:"metrics"`
-}
 
 // answer serves a command instead of requests.
 func (s *Service) answer(ctx context.Context) error {
@@ -59,7 +51,7 @@ func (s *Service) printSignals() error {
 			return err
 		}
 	}
-	return writeJSON(s.process.Stdout, Signals{
+	return writeJSON(s.process.Stdout, declared.Signals{
 		Service: s.info.Name, Routes: s.observer.Routes(), Metrics: s.telemetry.Metrics().Declarations(),
 	})
 }

@@ -99,7 +99,7 @@ func (v view) signalFiles() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	telemetry, err := signals.JSON()
+	telemetry, err := indented(signals)
 	if err != nil {
 		return nil, err
 	}

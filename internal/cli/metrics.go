@@ -23,7 +23,7 @@ import (
 // readSignals reads what the flags say of the metrics. Without a flag that does, the
 // signals stay nil.
 func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Observed) error {
-	var all []templates.Signals
+	var all []exposition.Page
 	if o.signals != "" {
 		src, err := userfile.Read(o.signals, userfile.LargeLimit)
 		if err != nil {
@@ -33,7 +33,7 @@ func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Obs
 		if err != nil {
 			return err
 		}
-		all = append(all, signals)
+		all = append(all, exposition.Declared(signals))
 	}
 	for _, page := range o.metrics {
 		signals, err := readMetrics(ctx, page)
@@ -46,7 +46,7 @@ func (g *globals) readSignals(ctx context.Context, o lintOptions, to *checks.Obs
 		if err := g.askPrometheus(ctx, o.prometheus, to); err != nil {
 			return fmt.Errorf("--prometheus: %w%s", err, g.adviceFor(err))
 		}
-		all = append(all, templates.Signals{})
+		all = append(all, exposition.Page{})
 	}
 	if len(all) > 0 {
 		signals := exposition.Merge(all...)
@@ -68,7 +68,7 @@ func (g *globals) askPrometheus(ctx context.Context, address string, to *checks.
 }
 
 // readMetrics reads a page of metrics from a file or an address.
-func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
+func readMetrics(ctx context.Context, name string) (exposition.Page, error) {
 	var src []byte
 	var err error
 	if isAddress(name) {
@@ -77,7 +77,7 @@ func readMetrics(ctx context.Context, name string) (templates.Signals, error) {
 		err = userfile.Named(name, err)
 	}
 	if err != nil {
-		return templates.Signals{}, err
+		return exposition.Page{}, err
 	}
 	return exposition.Parse(withoutPassword(name), src)
 }

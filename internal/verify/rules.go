@@ -16,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/slo"
 )
@@ -166,7 +167,7 @@ func (s *session) known() metricnames.Known {
 		}
 	}
 	target := append(slices.Collect(maps.Keys(s.subject.Selector)), s.subject.EnvironmentLabel)
-	return metricnames.NewKnown(s.signals, recorded, target)
+	return metricnames.NewKnown(exposition.Declared(s.signals), recorded, target)
 }
 
 func (s *session) hasAlert(name string) bool {

@@ -19,8 +19,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/slo"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // Folders of a service that hold what is proven, as design and generator have it.
@@ -96,7 +96,7 @@ func (s *Subject) describe(rules slo.Rules) {
 
 // withDefaults fills in what only a specification would say, from what the
 // service says about itself.
-func (s *Subject) withDefaults(signals templates.Signals) {
+func (s *Subject) withDefaults(signals declared.Signals) {
 	if s.Service == "" {
 		spec := slo.Spec{Service: signals.Service}.WithDefaults()
 		s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = signals.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval

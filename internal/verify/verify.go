@@ -16,8 +16,8 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/servicetest"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // Subject is the service that is proven, and everything that was generated for it.
@@ -158,7 +158,7 @@ type session struct {
 	book    report.Book
 	drilled []report.Proof // of the drill, which runs beside everything else
 
-	signals  templates.Signals
+	signals  declared.Signals
 	document openapi.Document
 	settings []string  // names of the variables that the service reads
 	store    *database // nil without one

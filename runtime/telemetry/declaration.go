@@ -10,38 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Type is the kind of a metric, as the exposition format spells it.
-type Type string
-
-// The kinds of metric that a service may declare.
-const (
-	TypeCounter   Type = "counter"
-	TypeGauge     Type = "gauge"
-	TypeHistogram Type = "histogram"
-	TypeSummary   Type = "summary"
-	TypeUntyped   Type = "untyped"
-)
-
-// Declaration is one metric as the service promises it: what rules and boards
-// may query.
-type Declaration struct {
-	Name   string    `json:"name"`
-	Type   Type      `json:"type"`
-	Unit   string    `json:"unit,omitempty"` // seconds, bytes, ...; empty for plain counts
-	Help   string    `json:"help"`
-	Labels []string  `json:"labels"`           // sorted
-	Bounds []float64 `json:"bounds,omitempty"` // upper bounds of a classic histogram, without +Inf
+func shape(m declared.Metric) string {
+	return fmt.Sprintf("a %s with labels [%s]", m.Type, strings.Join(m.Labels, " "))
 }
 
-func (d Declaration) shape() string {
-	return fmt.Sprintf("a %s with labels [%s]", d.Type, strings.Join(d.Labels, " "))
-}
-
-func (d Declaration) sameShape(o Declaration) bool {
-	return d.Type == o.Type && d.Help == o.Help && slices.Equal(d.Labels, o.Labels) && slices.Equal(d.Bounds, o.Bounds)
+func sameShape(a, b declared.Metric) bool {
+	return a.Type == b.Type && a.Help == b.Help && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Bounds, b.Bounds)
 }
 
 // unboundedLabels are label names whose values come from outside and never end.
@@ -65,7 +43,7 @@ var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 // CheckMetric says everything that is wrong with a declaration's names: the
 // rules of Prometheus' own linter, plus labels whose values never end, since
 // one such label multiplies the cost of everything that is stored.
-func CheckMetric(d Declaration) error {
+func CheckMetric(d declared.Metric) error {
 	var problems []error
 	complain := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("metric %s: "+format, append([]any{d.Name}, args...)...))
@@ -94,7 +72,7 @@ func CheckMetric(d Declaration) error {
 
 // checkUnit returns what is wrong with the unit of a metric that a service declares. Foreign
 // collectors keep names such as go_gc_pauses that Prometheus allows.
-func checkUnit(d Declaration) error {
+func checkUnit(d declared.Metric) error {
 	name, isTime := strings.CutSuffix(d.Name, "_seconds_total")
 	counted, total := strings.CutSuffix(d.Name, "_total")
 	cut := strings.LastIndexByte(counted, '_') + 1
@@ -106,9 +84,9 @@ func checkUnit(d Declaration) error {
 			written += "_total"
 		}
 		return fmt.Errorf("metric %s: use base unit %q instead of %q: declare %s, and convert its values", d.Name, base, counted[cut:], written)
-	case d.Type == TypeHistogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
+	case d.Type == declared.Histogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
 		return fmt.Errorf("metric %s: end the name of a histogram in the unit of its values, such as _seconds or _bytes, or in _items for a count", d.Name)
-	case d.Type == TypeCounter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
+	case d.Type == declared.Counter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
 		return fmt.Errorf("metric %s: durations belong in a histogram: declare %s_seconds, or %s_time_seconds_total for a sum only",
 			d.Name, name, name)
 	}
@@ -122,8 +100,8 @@ func baseUnits() map[string]string {
 
 // lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in
 // _count are the one exception: they are gauges that count connections.
-func lint(d Declaration) []string {
-	found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{d.family()}).Lint()
+func lint(d declared.Metric) []string {
+	found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{family(d)}).Lint()
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -137,10 +115,10 @@ func lint(d Declaration) []string {
 	return texts
 }
 
-func (d Declaration) family() *dto.MetricFamily {
-	types := map[Type]dto.MetricType{
-		TypeCounter: dto.MetricType_COUNTER, TypeGauge: dto.MetricType_GAUGE, TypeHistogram: dto.MetricType_HISTOGRAM,
-		TypeSummary: dto.MetricType_SUMMARY, TypeUntyped: dto.MetricType_UNTYPED,
+func family(d declared.Metric) *dto.MetricFamily {
+	types := map[declared.Type]dto.MetricType{
+		declared.Counter: dto.MetricType_COUNTER, declared.Gauge: dto.MetricType_GAUGE, declared.Histogram: dto.MetricType_HISTOGRAM,
+		declared.Summary: dto.MetricType_SUMMARY, declared.Untyped: dto.MetricType_UNTYPED,
 	}
 	kind := types[d.Type]
 	metric := &dto.Metric{}
@@ -151,8 +129,8 @@ func (d Declaration) family() *dto.MetricFamily {
 }
 
 // declarationOf reads a declaration off one gathered family.
-func declarationOf(f *dto.MetricFamily) Declaration {
-	d := Declaration{Name: f.GetName(), Type: Type(strings.ToLower(f.GetType().String())), Help: f.GetHelp(), Labels: []string{}}
+func declarationOf(f *dto.MetricFamily) declared.Metric {
+	d := declared.Metric{Name: f.GetName(), Type: declared.Type(strings.ToLower(f.GetType().String())), Help: f.GetHelp(), Labels: []string{}}
 	for _, m := range f.GetMetric() {
 		for _, pair := range m.GetLabel() {
 			if !slices.Contains(d.Labels, pair.GetName()) {
@@ -171,7 +149,7 @@ func declarationOf(f *dto.MetricFamily) Declaration {
 }
 
 // unitOf reads the unit off the name, where Prometheus keeps it.
-func unitOf(d Declaration) string {
+func unitOf(d declared.Metric) string {
 	name := strings.TrimSuffix(d.Name, "_total")
 	for _, unit := range []string{"seconds", "bytes", "ratio", "celsius", "meters", "volts", "joules", "grams", "amperes"} {
 		if strings.HasSuffix(name, "_"+unit) {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -159,7 +160,7 @@ func (r *Registry) declareOverflow() (*prometheus.CounterVec, error) {
 
 // zeroOverflows gives the labels of a metric their zeros. The caller holds the
 // mutex.
-func (r *Registry) zeroOverflows(d Declaration) {
+func (r *Registry) zeroOverflows(d declared.Metric) {
 	vec, ok := r.vecs[semconv.RuntimeCardinalityOverflow].(*prometheus.CounterVec)
 	if !ok || d.Name == semconv.RuntimeCardinalityOverflow {
 		return

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 // HistogramMode says which form of histogram a service exposes. It is fixed
@@ -51,7 +53,7 @@ type Registry struct {
 	warn         func(metric, label string) // about the first overflow of a label
 
 	mu         sync.Mutex
-	declared   map[string]Declaration
+	declared   map[string]declared.Metric
 	vecs       map[string]prometheus.Collector
 	orders     map[string][]string      // labels of vecs, in the order of their values
 	guards     map[string][]*labelGuard // by metric
@@ -68,7 +70,7 @@ func NewRegistry(mode HistogramMode) *Registry {
 		prom:       prometheus.NewRegistry(),
 		mode:       mode,
 		warn:       func(string, string) {},
-		declared:   map[string]Declaration{},
+		declared:   map[string]declared.Metric{},
 		vecs:       map[string]prometheus.Collector{},
 		orders:     map[string][]string{},
 		guards:     map[string][]*labelGuard{},
@@ -96,7 +98,7 @@ func (r *Registry) Histograms() HistogramMode { return r.mode }
 // [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
 // child where that counts.
 func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.CounterVec, error) {
-	d := Declaration{Name: name, Type: TypeCounter, Help: help, Labels: labels}
+	d := declared.Metric{Name: name, Type: declared.Counter, Help: help, Labels: labels}
 	return declare(r, d, func() *prometheus.CounterVec {
 		vec := prometheus.V2.NewCounterVec(prometheus.CounterVecOpts{
 			CounterOpts: prometheus.CounterOpts{Name: name, Help: help}, VariableLabels: r.guarded(name, labels),
@@ -110,7 +112,7 @@ func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.Cou
 
 // Gauge declares a gauge; see [Registry.Counter] for the rules.
 func (r *Registry) Gauge(name, help string, labels ...string) (*prometheus.GaugeVec, error) {
-	d := Declaration{Name: name, Type: TypeGauge, Help: help, Labels: labels}
+	d := declared.Metric{Name: name, Type: declared.Gauge, Help: help, Labels: labels}
 	return declare(r, d, func() *prometheus.GaugeVec {
 		vec := prometheus.V2.NewGaugeVec(prometheus.GaugeVecOpts{
 			GaugeOpts: prometheus.GaugeOpts{Name: name, Help: help}, VariableLabels: r.guarded(name, labels),
@@ -131,7 +133,7 @@ func (r *Registry) Histogram(name, help string, bounds []float64, labels ...stri
 	} else if len(bounds) == 0 || !rising(bounds) {
 		return nil, atDeclaration(fmt.Errorf("metric %s: the bounds of a histogram must be given and rise", name))
 	}
-	d := Declaration{Name: name, Type: TypeHistogram, Help: help, Labels: labels, Bounds: bounds}
+	d := declared.Metric{Name: name, Type: declared.Histogram, Help: help, Labels: labels, Bounds: bounds}
 	return declare(r, d, func() *prometheus.HistogramVec {
 		opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}
 		if r.mode != Classic {
@@ -153,7 +155,7 @@ func rising(bounds []float64) bool {
 	return true
 }
 
-func declare[V prometheus.Collector](r *Registry, d Declaration, build func() V) (V, error) {
+func declare[V prometheus.Collector](r *Registry, d declared.Metric, build func() V) (V, error) {
 	d.Unit = unitOf(d)
 	order := slices.Clone(d.Labels)
 	d.Labels = slices.Clone(d.Labels)
@@ -183,14 +185,14 @@ func atDeclaration(err error) error {
 }
 
 // add returns the metric, which it builds if it is new. The order is that of the labels.
-func add[V prometheus.Collector](r *Registry, d Declaration, order []string, build func() V) (V, error) {
+func add[V prometheus.Collector](r *Registry, d declared.Metric, order []string, build func() V) (V, error) {
 	var none V
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have, ok := r.declared[d.Name]; ok {
 		vec, ok := r.vecs[d.Name].(V)
-		if !ok || !have.sameShape(d) {
-			return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, have.shape())
+		if !ok || !sameShape(have, d) {
+			return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, shape(have))
 		}
 		if first := r.orders[d.Name]; !slices.Equal(first, order) {
 			return none, fmt.Errorf("metric %s is already declared with its labels in the order [%s]; name them in that order, which is that of their values",
@@ -220,7 +222,7 @@ func (r *Registry) Register(c prometheus.Collector) error {
 }
 
 // register lets foreign collectors keep names that our guard would refuse.
-func (r *Registry) register(c prometheus.Collector, check func(Declaration) error) error {
+func (r *Registry) register(c prometheus.Collector, check func(declared.Metric) error) error {
 	probe := prometheus.NewRegistry()
 	if err := probe.Register(c); err != nil {
 		return fmt.Errorf("collector %T: %w", c, err)
@@ -234,7 +236,7 @@ func (r *Registry) register(c prometheus.Collector, check func(Declaration) erro
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	declarations := make([]Declaration, 0, len(families))
+	declarations := make([]declared.Metric, 0, len(families))
 	var problems []error
 	for _, f := range families {
 		d := declarationOf(f)
@@ -260,13 +262,13 @@ func (r *Registry) register(c prometheus.Collector, check func(Declaration) erro
 
 // Declarations lists what the service declared, sorted by name. Traffic does
 // not change it.
-func (r *Registry) Declarations() []Declaration {
+func (r *Registry) Declarations() []declared.Metric {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]Declaration, 0, len(r.declared))
+	list := make([]declared.Metric, 0, len(r.declared))
 	for _, d := range r.declared {
 		list = append(list, d)
 	}
-	slices.SortFunc(list, func(a, b Declaration) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b declared.Metric) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/project/monorepo"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -88,16 +90,18 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 		return o, err
 	}
 	signals, err := templates.ParseSignals(project.TelemetryPath, src)
-	o.Signals = &signals
 	if now, ok := declaredNow(ctx, t); err == nil && ok {
-		o.Signals, o.stale = withForeign(now, signals), len(changed(signals, now)) > 0
+		o.stale = len(changed(signals, now)) > 0
+		signals = withForeign(now, signals)
 	}
+	known := exposition.Declared(signals)
+	o.Signals = &known
 	return o, err
 }
 
 // declaredNow returns the signals that the service declares, which may be others than those of
 // the last generation. A service that does not build has none; the check of the signals reports it.
-func declaredNow(ctx context.Context, t project.Target) (signals templates.Signals, ok bool) {
+func declaredNow(ctx context.Context, t project.Target) (signals declared.Signals, ok bool) {
 	if t.Ask == nil {
 		return signals, false
 	}
@@ -111,13 +115,13 @@ func declaredNow(ctx context.Context, t project.Target) (signals templates.Signa
 
 // withForeign adds the foreign metrics of the last generation, which may have run on another
 // operating system.
-func withForeign(now, before templates.Signals) *templates.Signals {
+func withForeign(now, before declared.Signals) declared.Signals {
 	for _, m := range before.Metrics {
 		if _, known := now.Find(m.Name); !known && foreign(m.Name) {
 			now.Metrics = append(now.Metrics, m)
 		}
 	}
-	return &now
+	return now
 }
 
 // targetLabels are the labels that the scrape of a service adds.

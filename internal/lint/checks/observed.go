@@ -11,8 +11,9 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/lint/rulelint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
-	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 // Observed is rules and dashboards with what is known of the metrics that they read.
@@ -22,11 +23,11 @@ type Observed struct {
 	broken     []lint.Finding // files that do not parse
 	exclusions []lint.Exclusion
 	// Signals are nil when nothing declares metrics.
-	Signals *templates.Signals
+	Signals *exposition.Page
 	stale   bool // the generated files were made from other signals
 	// InPrometheus are names of series with labels that nothing declares.
 	InPrometheus      []string
-	TypesInPrometheus []templates.Metric
+	TypesInPrometheus []exposition.Metric
 
 	TargetLabels        []string // labels that a scrape adds
 	Scrape              time.Duration
@@ -134,13 +135,13 @@ func (o *Observed) lints() []lint.Finding {
 	return o.classify(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
-func (o *Observed) declared() []promlint.Signal {
+func (o *Observed) declared() []declared.Metric {
 	if o.Signals == nil {
 		return nil
 	}
-	out := []promlint.Signal{}
+	out := []declared.Metric{}
 	for _, m := range slices.Concat(o.TypesInPrometheus, o.Signals.Metrics) {
-		out = append(out, promlint.Signal{Name: m.Name, Type: m.Type, Unit: m.Unit})
+		out = append(out, m.Metric)
 	}
 	return out
 }

@@ -11,15 +11,15 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // Shown is what a page or a Prometheus shows of the metrics of objectives.
 type Shown struct {
 	Source  string // as messages may name it
-	Signals templates.Signals
+	Signals exposition.Page
 	// Target are labels that the scrape adds to what a page shows. A Prometheus shows
 	// them itself.
 	Target []string
@@ -67,7 +67,7 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 }
 
 // find is a metric, or the histogram or summary that a series is of.
-func (s Shown) find(name string) (templates.Metric, bool) {
+func (s Shown) find(name string) (exposition.Metric, bool) {
 	if m, ok := s.Signals.Find(name); ok {
 		return m, true
 	}
@@ -77,7 +77,7 @@ func (s Shown) find(name string) (templates.Metric, bool) {
 			return m, true
 		}
 	}
-	return templates.Metric{}, false
+	return exposition.Metric{}, false
 }
 
 // names are those of histograms, or of everything that has values.
@@ -98,7 +98,7 @@ func (s Shown) names(histograms bool) []string {
 }
 
 // checkLabels wants the labels that matchers and groups name.
-func (s Shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+func (s Shown) checkLabels(r slo.Read, m exposition.Metric, add func(path, format string, args ...any)) {
 	known := slices.Concat(m.Labels, s.Target)
 	for _, matcher := range r.Matchers {
 		if matcher.Name != semconv.LabelLessOrEqual && !slices.Contains(known, matcher.Name) {
@@ -115,7 +115,7 @@ func (s Shown) checkLabels(r slo.Read, m templates.Metric, add func(path, format
 
 // checkValues warns of matchers that select no value of their label on the page. The
 // series may appear with the first failure. Availability has the values of the runtime.
-func (s Shown) checkValues(r slo.Read, m templates.Metric, warn func(path, message string)) {
+func (s Shown) checkValues(r slo.Read, m exposition.Metric, warn func(path, message string)) {
 	for _, matcher := range r.Matchers {
 		if strings.HasSuffix(r.Path, ".availability") || slices.Contains(s.Target, matcher.Name) {
 			continue
@@ -138,7 +138,7 @@ func labelHint(label string, known []string) string {
 }
 
 // checkBound wants a bucket with the bound, and names the nearest ones.
-func checkBound(r slo.Read, m templates.Metric, add func(path, format string, args ...any)) {
+func checkBound(r slo.Read, m exposition.Metric, add func(path, format string, args ...any)) {
 	if problem := notHistogram(m); problem != "" {
 		add(r.Path, "%s", problem)
 		return
@@ -163,7 +163,7 @@ func checkBound(r slo.Read, m templates.Metric, add func(path, format string, ar
 }
 
 // notHistogram is the message for a metric of another type whose buckets are read.
-func notHistogram(m templates.Metric) string {
+func notHistogram(m exposition.Metric) string {
 	switch m.Type {
 	case "histogram", "":
 		return ""

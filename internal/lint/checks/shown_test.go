@@ -4,16 +4,17 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/slo"
-	"github.com/observability-first/scaffold/templates"
 )
 
 func TestObjectivesReadWhatASourceShows(t *testing.T) {
 	t.Parallel()
-	shown := Shown{Source: "page", Target: []string{"job"}, Signals: templates.Signals{Metrics: []templates.Metric{
+	shown := Shown{Source: "page", Target: []string{"job"}, Signals: exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "jobs_total", Type: "counter", Labels: []string{"queue", "result"}},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.1, 1}},
-	}}}
+	}})}
 	for name, tc := range map[string]struct{ total, bad, want string }{
 		"metric and labels are shown": {"jobs_total", `jobs_total{result="error"}`, ""},
 		"a series of a histogram":     {"wait_seconds_count", `wait_seconds_count{queue="slow"}`, ""},

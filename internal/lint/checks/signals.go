@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/userfile"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
@@ -58,11 +59,11 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 }
 
 // changed describes each route and metric of the one that the other does not have.
-func changed(before, after templates.Signals) []string {
+func changed(before, after declared.Signals) []string {
 	return append(changedRoutes(before, after), changedMetrics(before, after)...)
 }
 
-func changedRoutes(before, after templates.Signals) []string {
+func changedRoutes(before, after declared.Signals) []string {
 	var changes []string
 	for _, r := range after.Routes {
 		if !slices.Contains(before.Routes, r) {
@@ -77,7 +78,7 @@ func changedRoutes(before, after templates.Signals) []string {
 	return changes
 }
 
-func changedMetrics(before, after templates.Signals) []string {
+func changedMetrics(before, after declared.Signals) []string {
 	var changes []string
 	for _, m := range after.Metrics {
 		if foreign(m.Name) {

@@ -12,6 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/project"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/slo"
@@ -51,7 +52,7 @@ func (d specDocument) at(path string) lint.Finding {
 
 // inSpec finds names in the spec that the declared signals do not have. Rules and
 // dashboards are generated from them, and would name them many times.
-func inSpec(t project.Target, signals templates.Signals) ([]lint.Finding, error) {
+func inSpec(t project.Target, signals exposition.Page) ([]lint.Finding, error) {
 	doc, err := readSpec(t.Dir)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func inSpec(t project.Target, signals templates.Signals) ([]lint.Finding, error)
 }
 
 // notHistograms finds metrics of another type whose buckets an objective reads.
-func (d specDocument) notHistograms(reads []slo.Read, signals templates.Signals) []lint.Finding {
+func (d specDocument) notHistograms(reads []slo.Read, signals exposition.Page) []lint.Finding {
 	var found []lint.Finding
 	for _, r := range reads {
 		m, declared := signals.Find(r.Metric)
@@ -158,7 +159,7 @@ func Spec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // check reports it
 	}
-	found, err := inSpec(t, signals)
+	found, err := inSpec(t, exposition.Declared(signals))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/dashboardlint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 type object = map[string]any
@@ -75,7 +76,7 @@ func parsed(t *testing.T, name string, change func(object)) dashboardfile.Board 
 
 func check(t *testing.T, changes ...func(object)) []lint.Finding {
 	t.Helper()
-	world := promlint.NewWorld([]promlint.Signal{
+	world := promlint.NewWorld([]declared.Metric{
 		{Name: "jobs_total", Type: "counter"}, {Name: "queue_length", Type: "gauge"}, {Name: "heap_bytes", Type: "gauge"},
 		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
 	}, 15*time.Second)
@@ -237,7 +238,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			t.Parallel()
 			world := promlint.NewWorld(nil, 15*time.Second)
 			if strings.Contains(tc.name, "declared counter") {
-				world = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+				world = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
 			}
 			if strings.Contains(tc.name, "rare scrapes") {
 				world.Scrape = 5 * time.Minute

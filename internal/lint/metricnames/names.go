@@ -19,9 +19,9 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/runtime/semconv"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // Query is one query with the place it stands at.
@@ -63,7 +63,7 @@ func Catalog() []lint.Rule {
 
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
-func NewKnown(signals templates.Signals, recorded []Recorded, target []string) Known {
+func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Known {
 	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, values: map[string]map[string][]string{}, anyLabel: map[string]bool{}, records: true, signals: true}
 	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
 	target = append(exported(target), model.MetricNameLabel)

@@ -12,16 +12,17 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
-	"github.com/observability-first/scaffold/templates"
 )
 
 func known() metricnames.Known {
-	return metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{
+	return metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "orders_placed_total", Type: "counter", Labels: []string{"channel"}},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}},
-	}}, []metricnames.Recorded{
+	}}), []metricnames.Recorded{
 		{Name: "slo:sli_bad:increase1h", Expr: `sum_over_time(slo:sli_bad:increase30s[1h])`},
 		{Name: "slo:sli_bad:increase30s", Expr: `sum by (environment) (increase(orders_placed_total[45s]))`, Labels: []string{"slo"}},
 	}, []string{"environment"})
@@ -96,11 +97,11 @@ func TestNamesInQueries(t *testing.T) {
 // Each rule finds its mistake and leaves alone what looks like it.
 func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	t.Parallel()
-	k := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{
+	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: semconv.HTTPServerRequests, Type: "counter", Labels: []string{"outcome", "method"}},
 		{Name: semconv.DBClientConnectionCount, Type: "gauge", Labels: []string{semconv.LabelPoolState}},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"outcome"}, Bounds: []float64{0.25, 1}},
-	}}, []metricnames.Recorded{
+	}}), []metricnames.Recorded{
 		{Name: "job:requests:rate5m", Expr: "sum by (outcome) (rate(http_server_requests_total[5m]))"},
 		{Name: "job:foreign:rate5m", Expr: "rate(nobody_declares_total[5m])"},
 	}, nil)
@@ -171,7 +172,7 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 // record, and not where the scrape may add some.
 func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
 	t.Parallel()
-	k := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}, []metricnames.Recorded{
+	k := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}), []metricnames.Recorded{
 		{Name: "kind:jobs:rate5m", Expr: "sum by (kind) (rate(jobs_total[5m]))"}, {Name: "instance:jobs:rate5m", Expr: "rate(jobs_total[5m])", Labels: []string{"x"}},
 	}, nil).OtherLabels()
 	for expr, want := range map[string]bool{
@@ -191,7 +192,7 @@ func TestResultsMayHaveLabelsOfTheScrape(t *testing.T) {
 // A running Prometheus has names, and any labels.
 func TestNamesAloneAreKnown(t *testing.T) {
 	t.Parallel()
-	k := metricnames.NewKnown(templates.Signals{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
+	k := metricnames.NewKnown(exposition.Page{}, nil, nil).WithNames([]string{"windows_up", "a:b:c"})
 	if got := k.Check([]metricnames.Query{{Expr: `sum by (x) (windows_up{y="z"}) + on (x) a:b:c`}}); len(got) > 0 {
 		t.Errorf("got %+v", got)
 	}
@@ -206,7 +207,7 @@ func TestSuggestionsAreBounded(t *testing.T) {
 	for i := range 1_100 {
 		queries = append(queries, metricnames.Query{Expr: fmt.Sprintf("up2_%d", i%10)})
 	}
-	found := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "up2_a"}}}, nil, nil).Check(queries)
+	found := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "up2_a"}}}), nil, nil).Check(queries)
 	if len(found) != 1_100 || !strings.Contains(found[999].Message, "did you mean") || strings.Contains(found[1_000].Message, "did you mean") {
 		t.Errorf("%d findings, the last %v", len(found), found[len(found)-1])
 	}
@@ -332,7 +333,7 @@ func TestQueriesOfAnnotationsAreChecked(t *testing.T) {
 	src := "groups:\n- name: g\n  rules:\n  - alert: Fails\n    expr: up == 0\n    annotations:\n" +
 		"      description: 'Worst:{{ range query (printf `topk(3, rate(misspelled_total{job=%q}[5m]))` $labels.job) }} {{ .Value }}{{ end }}'\n"
 	queries, recorded := rulesOf(t, src)
-	problems := metricnames.NewKnown(templates.Signals{Metrics: []templates.Metric{{Name: "right_total", Type: "counter"}}}, recorded, []string{"job"}).Check(queries)
+	problems := metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "right_total", Type: "counter"}}}), recorded, []string{"job"}).Check(queries)
 	if len(problems) != 1 || !strings.Contains(problems[0].Message, "misspelled_total") || problems[0].Line != 7 {
 		t.Errorf("got %+v", problems)
 	}

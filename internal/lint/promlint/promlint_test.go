@@ -10,6 +10,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 func parse(tb testing.TB, expr string) parser.Expr {
@@ -27,7 +28,7 @@ func offset(at int) lint.Finding { return lint.Finding{Column: at} }
 // world declares a counter, a gauge and a histogram, and records their sums.
 func world(tb testing.TB) promlint.World {
 	tb.Helper()
-	w := promlint.NewWorld([]promlint.Signal{
+	w := promlint.NewWorld([]declared.Metric{
 		{Name: "jobs_total", Type: "counter"},
 		{Name: "job_cpu_seconds_total", Type: "counter", Unit: "seconds"},
 		{Name: "queue_length", Type: "gauge"},

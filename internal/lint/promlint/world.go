@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -89,16 +90,16 @@ type Record struct {
 }
 
 // NewWorld collects metrics by the names that queries use.
-func NewWorld(declared []Signal, scrape time.Duration) World {
+func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w := World{Scrape: scrape, records: map[string][]*recorded{}}
-	if declared == nil {
+	if metrics == nil {
 		return w
 	}
 	w.Metrics = map[string]Metric{semconv.Up: {Kind: Gauge, Flag: true}}
-	for _, d := range declared {
+	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
 		w.Metrics[d.Name] = Metric{Kind: Kind(d.Type), Unit: d.Unit, Flag: flag}
-		if d.Type != string(Histogram) && d.Type != string(Summary) {
+		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
 		for _, suffix := range []string{"_bucket", "_count"} {
@@ -108,9 +109,6 @@ func NewWorld(declared []Signal, scrape time.Duration) World {
 	}
 	return w
 }
-
-// Signal is one metric as a service or a scraped page declares it.
-type Signal struct{ Name, Type, Unit string }
 
 // kindOf is what a selector finds: as declared, else as the name says.
 func (w World) kindOf(s *parser.VectorSelector) Kind {

@@ -11,8 +11,9 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/lint/rulelint"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
-	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 // check lints files, which are told apart by a line of dashes. Words behind
@@ -23,8 +24,8 @@ func check(t *testing.T, src string) []lint.Finding {
 	if first, rest, _ := strings.Cut(src, "\n"); strings.HasPrefix(first, "boards:") {
 		in.Elsewhere, src = []string{first}, rest
 	}
-	signals := templates.Signals{Metrics: []templates.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}}
-	in.World = promlint.NewWorld([]promlint.Signal{{Name: "jobs_total", Type: "counter"}}, 15*time.Second)
+	signals := exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}})
+	in.World = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}}, 15*time.Second)
 	var recorded []metricnames.Recorded
 	for i, text := range strings.Split(src, "---\n") {
 		name := string(rune('a'+i)) + ".yaml"

@@ -18,16 +18,48 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
-	"github.com/observability-first/scaffold/templates"
 )
+
+// Page is the metrics of a scraped page, or of several, sorted by name.
+type Page struct{ Metrics []Metric }
+
+// Metric is what a page shows of one metric.
+type Metric struct {
+	declared.Metric
+
+	// Values are those of labels. Labels with many values are missing.
+	Values map[string][]string
+	// NoSeries is true for a metric that a page declares and has no series of: its labels
+	// and bounds are not known.
+	NoSeries bool
+}
+
+// Declared returns what a service declares, in place of a page.
+func Declared(s declared.Signals) Page {
+	var p Page
+	for _, m := range s.Metrics {
+		p.Metrics = append(p.Metrics, Metric{Metric: m})
+	}
+	return p
+}
+
+// Find returns the metric of that name.
+func (p Page) Find(name string) (Metric, bool) {
+	i := slices.IndexFunc(p.Metrics, func(m Metric) bool { return m.Name == name })
+	if i < 0 {
+		return Metric{}, false
+	}
+	return p.Metrics[i], true
+}
 
 // page collects what a scraped page shows.
 type page struct {
 	types   map[string]model.MetricType
 	units   map[string]string
 	help    map[string]string
-	metrics map[string]*templates.Metric
+	metrics map[string]*Metric
 	seen    map[string]bool // labels and bounds of a metric
 	sampled map[string]bool // families that have series
 	// counterSuffix is what OpenMetrics leaves out of the name of a counter's family.
@@ -37,36 +69,36 @@ type page struct {
 // Parse reads a page in the text format or in OpenMetrics, which it tells apart by
 // themselves. Labels are those that the page shows: a label that no series has
 // yet is unknown.
-func Parse(name string, src []byte) (templates.Signals, error) {
+func Parse(name string, src []byte) (Page, error) {
 	if text := bytes.TrimSpace(src); bytes.HasPrefix(text, []byte("<")) {
-		return templates.Signals{}, fmt.Errorf("%s: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics", name)
+		return Page{}, fmt.Errorf("%s: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics", name)
 	}
 	kind := "text/plain"
 	if bytes.HasSuffix(bytes.TrimSpace(src), []byte("# EOF")) {
 		kind = "application/openmetrics-text; version=1.0.0"
 	}
 	if line := longLine(src); line > 0 {
-		return templates.Signals{}, fmt.Errorf("%s:%d: the line is longer than %d KiB; use the address that Prometheus scrapes", name, line, maxLine>>10)
+		return Page{}, fmt.Errorf("%s:%d: the line is longer than %d KiB; use the address that Prometheus scrapes", name, line, maxLine>>10)
 	}
 	p, err := textparse.New(src, kind, labels.NewSymbolTable(), textparse.ParserOptions{})
 	if err != nil {
-		return templates.Signals{}, fmt.Errorf("%s: %w", name, err)
+		return Page{}, fmt.Errorf("%s: %w", name, err)
 	}
 	out := page{
 		types: map[string]model.MetricType{}, units: map[string]string{}, help: map[string]string{},
-		metrics: map[string]*templates.Metric{}, seen: map[string]bool{}, sampled: map[string]bool{},
+		metrics: map[string]*Metric{}, seen: map[string]bool{}, sampled: map[string]bool{},
 	}
 	if kind != "text/plain" {
 		out.counterSuffix = "_total"
 	}
 	if entries, err := out.read(p); err != nil { // it quotes the page, which may be any file
-		return templates.Signals{}, fmt.Errorf("%s:%d: not a page of metrics; use the address that Prometheus scrapes", name, lineOf(src, entries))
+		return Page{}, fmt.Errorf("%s:%d: not a page of metrics; use the address that Prometheus scrapes", name, lineOf(src, entries))
 	}
 	if len(out.metrics) == 0 {
-		return templates.Signals{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
+		return Page{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
 	}
 	out.addUnsampled()
-	return out.signals(), nil
+	return out.result(), nil
 }
 
 // maxLine bounds a line of a page, in bytes. The labels of Prometheus panic above 16 MiB.
@@ -142,7 +174,7 @@ func (p page) series(l labels.Labels) {
 	}
 	m, ok := p.metrics[metric]
 	if !ok {
-		m = &templates.Metric{Name: metric, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}, Values: map[string][]string{}}
+		m = &Metric{Metric: p.declaration(metric, family, kind), Values: map[string][]string{}}
 		p.metrics[metric] = m
 	}
 	l.Range(func(label labels.Label) {
@@ -161,6 +193,10 @@ func (p page) series(l labels.Labels) {
 			addValue(m.Values, label)
 		}
 	})
+}
+
+func (p page) declaration(name, family string, kind model.MetricType) declared.Metric {
+	return declared.Metric{Name: name, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}}
 }
 
 // maxValues is how many values of a label are kept. A label with more, such as an id,
@@ -197,12 +233,12 @@ func (p page) family(name string) (string, model.MetricType) {
 }
 
 // typeOf is a type as a service declares it; "" where nobody knows.
-func typeOf(kind model.MetricType) string {
+func typeOf(kind model.MetricType) declared.Type {
 	switch kind {
 	case model.MetricTypeCounter, model.MetricTypeGauge, model.MetricTypeHistogram, model.MetricTypeSummary:
-		return string(kind)
+		return declared.Type(kind)
 	case model.MetricTypeInfo, model.MetricTypeStateset:
-		return string(model.MetricTypeGauge)
+		return declared.Gauge
 	}
 	return ""
 }
@@ -218,12 +254,12 @@ func (p page) addUnsampled() {
 		if kind == model.MetricTypeCounter {
 			name = strings.TrimSuffix(name, p.counterSuffix) + p.counterSuffix
 		}
-		p.metrics[name] = &templates.Metric{Name: name, Type: typeOf(kind), Unit: p.units[family], Help: p.help[family], Labels: []string{}, NoSeries: true}
+		p.metrics[name] = &Metric{Metric: p.declaration(name, family, kind), NoSeries: true}
 	}
 }
 
-func (p page) signals() templates.Signals {
-	var s templates.Signals
+func (p page) result() Page {
+	var s Page
 	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
 		m := *p.metrics[name]
 		slices.Sort(m.Labels)
@@ -242,8 +278,8 @@ func (p page) signals() templates.Signals {
 
 // Merge joins what several pages show, or services declare. A metric has the labels
 // and bounds of all of them, and no type where they differ about it.
-func Merge(all ...templates.Signals) templates.Signals {
-	metrics := map[string]templates.Metric{}
+func Merge(all ...Page) Page {
+	metrics := map[string]Metric{}
 	for _, s := range all {
 		for _, m := range s.Metrics {
 			old, seen := metrics[m.Name]
@@ -264,7 +300,7 @@ func Merge(all ...templates.Signals) templates.Signals {
 			metrics[m.Name] = old
 		}
 	}
-	out := templates.Signals{}
+	out := Page{}
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
 		out.Metrics = append(out.Metrics, metrics[name])
 	}
@@ -273,7 +309,7 @@ func Merge(all ...templates.Signals) templates.Signals {
 
 // valuesOfBoth merges the label values of two pages, without labels that have too many. A
 // declared metric has no values.
-func valuesOfBoth(a, b templates.Metric) map[string][]string {
+func valuesOfBoth(a, b Metric) map[string][]string {
 	switch {
 	case a.Values == nil:
 		return b.Values
@@ -282,7 +318,7 @@ func valuesOfBoth(a, b templates.Metric) map[string][]string {
 	}
 	both := map[string][]string{}
 	for _, label := range union(a.Labels, b.Labels) {
-		many := func(m templates.Metric) bool { return m.Values[label] == nil && slices.Contains(m.Labels, label) }
+		many := func(m Metric) bool { return m.Values[label] == nil && slices.Contains(m.Labels, label) }
 		if !many(a) && !many(b) {
 			if all := union(a.Values[label], b.Values[label]); len(all) <= maxValues {
 				both[label] = all

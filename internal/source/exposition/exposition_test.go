@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/observability-first/scaffold/internal/source/exposition"
-	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 const text = `# HELP jobs_total Jobs that ran.
@@ -46,16 +46,16 @@ func TestMetricsOfAPage(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, src string
-		want      []templates.Metric
+		want      []declared.Metric
 	}{
-		{"the text format", text, []templates.Metric{
+		{"the text format", text, []declared.Metric{
 			{Name: "jobs_total", Type: "counter", Help: "Jobs that ran.", Labels: []string{"kind", "room"}},
 			{Name: "odd", Labels: []string{}},
 			{Name: "queue_length", Type: "gauge", Labels: []string{}},
 			{Name: "size_bytes", Type: "summary", Labels: []string{}},
 			{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.5, 1}},
 		}},
-		{"OpenMetrics", openMetrics, []templates.Metric{
+		{"OpenMetrics", openMetrics, []declared.Metric{
 			{Name: "build_info", Type: "gauge", Labels: []string{"version"}},
 			{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}},
 			{Name: "wait_seconds", Type: "gauge", Unit: "seconds", Labels: []string{}},
@@ -67,7 +67,7 @@ func TestMetricsOfAPage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got.Metrics, withoutValues); diff != "" {
+			if diff := cmp.Diff(exposition.Declared(declared.Signals{Metrics: tc.want}), got, withoutValues); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -107,7 +107,7 @@ func FuzzParse(f *testing.F) {
 // A metric of several pages has what all of them show, and no type that one denies.
 func TestPagesAreMerged(t *testing.T) {
 	t.Parallel()
-	var pages []templates.Signals
+	var pages []exposition.Page
 	for _, src := range []string{
 		"# TYPE a_total counter\na_total{x=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"1\"} 1\nw_sum 1\nw_count 1\n# TYPE odd gauge\nodd 1\n",
 		"# TYPE a_total counter\na_total{y=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"2\"} 1\nw_sum 1\nw_count 1\n# TYPE odd counter\nodd 1\n# TYPE only gauge\nonly 1\n",
@@ -118,19 +118,19 @@ func TestPagesAreMerged(t *testing.T) {
 		}
 		pages = append(pages, page)
 	}
-	want := templates.Signals{Metrics: []templates.Metric{
+	want := exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "a_total", Type: "counter", Labels: []string{"x", "y"}},
 		{Name: "odd", Labels: []string{}},
 		{Name: "only", Type: "gauge", Labels: []string{}},
 		{Name: "w", Type: "histogram", Labels: []string{}, Bounds: []float64{1, 2}},
-	}}
+	}})
 	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty(), withoutValues); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 // withoutValues compares what TestValuesOfLabels leaves out.
-var withoutValues = cmpopts.IgnoreFields(templates.Metric{}, "Values")
+var withoutValues = cmpopts.IgnoreFields(exposition.Metric{}, "Values")
 
 func TestValuesOfLabels(t *testing.T) {
 	t.Parallel()
@@ -144,7 +144,7 @@ func TestValuesOfLabels(t *testing.T) {
 	for i := range 102 {
 		halves[i%2] += fmt.Sprintf("a_total{id=\"%d\"} 1\n", i)
 	}
-	var pages []templates.Signals
+	var pages []exposition.Page
 	for _, src := range append([]string{one, other}, halves...) {
 		page, err := exposition.Parse("page", []byte(src))
 		if err != nil {
@@ -152,15 +152,15 @@ func TestValuesOfLabels(t *testing.T) {
 		}
 		pages = append(pages, page)
 	}
-	declared := templates.Signals{Metrics: []templates.Metric{{Name: "a_total", Labels: []string{"result"}}}}
+	announced := exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "a_total", Labels: []string{"result"}}}})
 	for name, test := range map[string]struct {
-		of   []templates.Signals
+		of   []exposition.Page
 		want map[string][]string
 	}{
 		"a page":                               {pages[:1], map[string][]string{"result": {"failed", "ok"}, "id": {"1", "2"}, "only": {"x"}}},
 		"a label with many values is left out": {pages[:2], map[string][]string{"result": {"failed", "late", "ok"}, "only": {"x"}}},
 		"as is one with many of two pages":     {pages[2:], map[string][]string{}},
-		"a declaration has no values":          {append([]templates.Signals{declared}, pages[1]), map[string][]string{"result": {"late"}}},
+		"a declaration has no values":          {append([]exposition.Page{announced}, pages[1]), map[string][]string{"result": {"late"}}},
 	} {
 		if diff := cmp.Diff(test.want, exposition.Merge(test.of...).Metrics[0].Values, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

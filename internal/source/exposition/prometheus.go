@@ -14,8 +14,8 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
-	"github.com/observability-first/scaffold/templates"
 )
 
 // recent is how far back a metric may have had its last sample. It may be that of a
@@ -39,17 +39,17 @@ func (p Prometheus) Names(ctx context.Context) ([]string, error) {
 
 // Metrics are all metrics by name, some of them with their labels and bounds. The error wraps
 // [ErrNoServer] where the names cannot be read.
-func (p Prometheus) Metrics(ctx context.Context, detailed []string) (templates.Signals, error) {
+func (p Prometheus) Metrics(ctx context.Context, detailed []string) (Page, error) {
 	names, err := p.Names(ctx)
 	if err != nil {
-		return templates.Signals{}, fmt.Errorf("%w: %w", ErrNoServer, err)
+		return Page{}, fmt.Errorf("%w: %w", ErrNoServer, err)
 	}
-	var out templates.Signals
+	var out Page
 	for _, name := range names {
-		m := templates.Metric{Name: name}
+		m := Metric{Metric: declared.Metric{Name: name}}
 		if slices.Contains(detailed, name) {
 			if m.Labels, err = p.values(ctx, "labels", name); err != nil {
-				return templates.Signals{}, err
+				return Page{}, err
 			}
 		}
 		out.Metrics = append(out.Metrics, m)
@@ -58,7 +58,7 @@ func (p Prometheus) Metrics(ctx context.Context, detailed []string) (templates.S
 			continue
 		}
 		if m, err = p.histogram(ctx, base); err != nil {
-			return templates.Signals{}, err
+			return Page{}, err
 		}
 		out.Metrics = append(out.Metrics, m)
 	}
@@ -71,19 +71,21 @@ func (p Prometheus) Values(ctx context.Context, metric, label string) ([]string,
 }
 
 // Types are the metrics of which all targets declare the same type and unit, of the given names.
-func (p Prometheus) Types(ctx context.Context, names []string) ([]templates.Metric, error) {
-	type declared struct{ Type, Unit string }
-	var metadata map[string][]declared
+func (p Prometheus) Types(ctx context.Context, names []string) ([]Metric, error) {
+	var metadata map[string][]struct {
+		Type declared.Type
+		Unit string
+	}
 	if err := p.data(ctx, "metadata", &metadata); err != nil {
 		return nil, err
 	}
-	var out []templates.Metric
+	var out []Metric
 	for _, name := range slices.Sorted(maps.Keys(metadata)) {
 		all := slices.Compact(metadata[name]) // the help may differ
 		if len(all) != 1 {
 			continue
 		}
-		m := templates.Metric{Name: name, Type: all[0].Type, Unit: all[0].Unit}
+		m := Metric{Metric: declared.Metric{Name: name, Type: all[0].Type, Unit: all[0].Unit}}
 		// OpenMetrics names a counter without the end of its series.
 		if counter := name + "_total"; m.Type == "counter" && slices.Contains(names, counter) {
 			m.Name = counter
@@ -93,8 +95,8 @@ func (p Prometheus) Types(ctx context.Context, names []string) ([]templates.Metr
 	return out, nil
 }
 
-func (p Prometheus) histogram(ctx context.Context, base string) (templates.Metric, error) {
-	m := templates.Metric{Name: base, Type: "histogram"}
+func (p Prometheus) histogram(ctx context.Context, base string) (Metric, error) {
+	m := Metric{Metric: declared.Metric{Name: base, Type: declared.Histogram}}
 	labels, err := p.values(ctx, "labels", base+"_bucket")
 	if err != nil {
 		return m, err

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/observability-first/scaffold/internal/source/exposition"
-	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 const list = `{"status":"success","data":["__name__","wait_seconds_bucket","jobs_total","0.5","1","1.0","+Inf"]}`
@@ -29,12 +29,12 @@ func TestPrometheusReadsMetricsThatAreAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := templates.Signals{Metrics: []templates.Metric{
+	want := exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "wait_seconds_bucket"},
 		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.5, 1}},
 		{Name: "jobs_total", Labels: []string{"le", "queue"}},
 		{Name: "other"},
-	}}
+	}})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -63,7 +63,7 @@ func TestTypesAreThoseThatAllTargetsAgreeOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]templates.Metric{{Name: "jobs_total", Type: "counter"}}, got); diff != "" {
+	if diff := cmp.Diff(exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter"}}}).Metrics, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

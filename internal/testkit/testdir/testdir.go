@@ -9,7 +9,7 @@ import (
 
 // New returns a directory with these files, which ends with the test. Their names are relative
 // to it, with forward slashes.
-func New(t testing.TB, files map[string]string) string {
+func New(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
