@@ -321,6 +321,10 @@ func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if !a.service.settings.Telemetry.ExportsTraces() {
+		http.Error(w, "no traces are exported; set OTEL_EXPORTER_OTLP_ENDPOINT", http.StatusConflict)
+		return
+	}
 	changed := false
 	configured := a.service.settings.Telemetry.TraceRatio
 	a.sampling.change(last,

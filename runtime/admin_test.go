@@ -44,6 +44,39 @@ func TestAdminIndexListsEachEndpoint(t *testing.T) {
 	}
 }
 
+func TestTheSamplingRatioSaysWhyItDoesNotChange(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"without an exporter":     {[]string{"OTEL_EXPORTER_OTLP_ENDPOINT="}, "no traces are exported; set OTEL_EXPORTER_OTLP_ENDPOINT\n"},
+		"with a chosen sampler":   {nil, "OTEL_TRACES_SAMPLER chose the sampler; unset it to change the ratio here\n"},
+		"with scaffold's sampler": {[]string{"OTEL_TRACES_SAMPLER="}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := servicetest.Start(t, info, runtime.Defaults{}, simple, tc.env...)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, svc.AdminURL+"/sampling?ratio=1", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			body, _ := io.ReadAll(res.Body)
+			if res.StatusCode == http.StatusOK {
+				body = nil
+			}
+			if string(body) != tc.want {
+				t.Errorf("got %d %q, want %q", res.StatusCode, body, tc.want)
+			}
+		})
+	}
+}
+
 func TestAdminGuard(t *testing.T) {
 	t.Parallel()
 	svc := servicetest.Start(t, info, runtime.Defaults{}, simple, "ADMIN_TOKEN=s3cret")
