@@ -166,14 +166,14 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return context.Cause(ctx)
 	}
 	if o.updateBaseline {
-		return g.writeBaseline(ctx, o.baseline, found)
+		return g.writeBaseline(ctx, o.baseline, found, in.HasRead)
 	}
 	if o.baseline != "" {
 		known, err := readBaseline(o.baseline)
 		if err != nil {
 			return err
 		}
-		found, report.Baseline, report.Stale = known.Remove(found)
+		found, report.Baseline, report.Stale = known.Remove(found, in.HasRead)
 	}
 	if o.severity == severityFault {
 		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Warning })
@@ -231,7 +231,15 @@ func readBaseline(name string) (lint.Baseline, error) {
 	return lint.ParseBaseline(name, src)
 }
 
-func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding) error {
+// writeBaseline replaces the baseline. Entries of other files that still exist stay in it.
+func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding, read func(file string) bool) error {
+	b := lint.NewBaseline(found)
+	if old, err := readBaseline(name); err == nil {
+		b.Keep(old, func(file string) bool {
+			_, gone := os.Stat(file)
+			return gone == nil && !read(file)
+		})
+	}
 	file := name
 	if err := userfile.Regular(name); err == nil {
 		if file, err = filepath.EvalSymlinks(name); err != nil { // a link stays one
@@ -240,7 +248,7 @@ func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.F
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writeFolder(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: lint.NewBaseline(found).JSON()}}); err != nil {
+	if err := writeFolder(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: b.JSON()}}); err != nil {
 		return err
 	}
 	if !g.emit(struct {

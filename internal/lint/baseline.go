@@ -15,10 +15,12 @@ type Baseline struct{ counts map[known]int }
 
 // known is one finding of a baseline. The JSON names are public.
 type known struct {
-	Rule    string `json:"rule"`
-	Path    string `json:"path"`
-	At      string `json:"at,omitempty"`
-	Message string `json:"message"`
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"` // a guess must not hide what is certain later
+	Path     string `json:"path"`
+	Group    string `json:"group,omitempty"`
+	At       string `json:"at,omitempty"`
+	Message  string `json:"message"`
 }
 
 type knownTimes struct {
@@ -39,7 +41,14 @@ const baselineVersion = 1
 var otherLine = regexp.MustCompile(`\bline \d+\b`)
 
 func (f Finding) known() known {
-	return known{f.name(), f.File, f.At(), otherLine.ReplaceAllString(f.Message, "line N")}
+	return known{f.name(), f.severity(), f.File, f.Group, f.At(), otherLine.ReplaceAllString(f.Message, "line N")}
+}
+
+func (f Finding) severity() string {
+	if f.Warning {
+		return "warning"
+	}
+	return "fault"
 }
 
 // NewBaseline is the baseline of findings.
@@ -69,6 +78,10 @@ func ParseBaseline(name string, src []byte) (Baseline, error) {
 	return b, nil
 }
 
+func (k known) order() string {
+	return strings.Join([]string{k.Path, k.Rule, k.Group, k.At, k.Message, k.Severity}, "\x00")
+}
+
 // JSON is the file of the baseline, sorted, so that its diffs are small.
 func (b Baseline) JSON() []byte {
 	file := baselineFile{Version: baselineVersion, Findings: []knownTimes{}}
@@ -76,7 +89,7 @@ func (b Baseline) JSON() []byte {
 		file.Findings = append(file.Findings, knownTimes{k, n})
 	}
 	slices.SortFunc(file.Findings, func(a, b knownTimes) int {
-		return strings.Compare(a.Path+"\x00"+a.Rule+"\x00"+a.At+"\x00"+a.Message, b.Path+"\x00"+b.Rule+"\x00"+b.At+"\x00"+b.Message)
+		return strings.Compare(a.order(), b.order())
 	})
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -88,12 +101,24 @@ func (b Baseline) JSON() []byte {
 	return out.Bytes()
 }
 
+// Keep adds the entries of another baseline for files that it says to keep.
+func (b Baseline) Keep(other Baseline, keep func(file string) bool) {
+	for k, n := range other.counts {
+		if keep(k.Path) {
+			b.counts[k] += n
+		}
+	}
+}
+
 // Remove returns the findings that the baseline does not have, how many it has, and
-// how many entries of the baseline match no finding.
-func (b Baseline) Remove(findings []Finding) (fresh []Finding, matched, stale int) {
+// how many entries of the baseline for files that were read match no finding.
+func (b Baseline) Remove(findings []Finding, read func(file string) bool) (fresh []Finding, matched, stale int) {
 	left := map[known]int{}
 	for k, n := range b.counts {
-		left[k], stale = n, stale+n
+		left[k] = n
+		if read(k.Path) {
+			stale += n
+		}
 	}
 	for _, f := range findings {
 		k := f.known()

@@ -79,9 +79,38 @@ func TestABaselineRemovesWhatItHas(t *testing.T) {
 		found("r", "a.yaml", 5, "A").Sayf("line 7 of a.yaml is the same"), found("r", "a.yaml", 11, "A").Sayf("twice"), found("r", "a.yaml", 12, "A").Sayf("twice"), found("r", "a.yaml", 13, "A").Sayf("twice"),
 		{Check: "drift", File: "b", Message: "edited"}, found("r", "other.yaml", 1, "A").Sayf("twice"),
 	}
-	fresh, matched, stale := b.Remove(now)
+	fresh, matched, stale := b.Remove(now, func(string) bool { return true })
 	if diff := cmp.Diff([]lint.Finding{now[3], now[5]}, fresh); diff != "" || matched != 4 || stale != 1 {
 		t.Errorf("%d matched, %d stale (-want +got):\n%s", matched, stale, diff)
+	}
+}
+
+// A warning that has become a fault, and the same mistake in another group, are new.
+func TestABaselineHidesNoNewFault(t *testing.T) {
+	t.Parallel()
+	known := lint.Finding{Rule: "r", File: "a.yaml", Group: "g1", Alert: "A", Message: "m", Warning: true}
+	b := lint.NewBaseline([]lint.Finding{known})
+	fault, moved := known, known
+	fault.Warning, moved.Group = false, "g2"
+	for name, f := range map[string]lint.Finding{"a fault": fault, "another group": moved} {
+		if fresh, _, _ := b.Remove([]lint.Finding{f}, func(string) bool { return true }); len(fresh) != 1 {
+			t.Errorf("%s is in the baseline", name)
+		}
+	}
+}
+
+// A run over some of the files neither calls the entries of the others stale nor drops them.
+func TestABaselineKeepsEntriesOfOtherFiles(t *testing.T) {
+	t.Parallel()
+	old := lint.NewBaseline([]lint.Finding{{Rule: "r", File: "a.yaml", Message: "m"}, {Rule: "r", File: "b.yaml", Message: "m"}})
+	read := func(file string) bool { return file == "a.yaml" }
+	if _, _, stale := old.Remove(nil, read); stale != 1 {
+		t.Errorf("%d entries are stale, want 1", stale)
+	}
+	b := lint.NewBaseline(nil)
+	b.Keep(old, func(file string) bool { return !read(file) })
+	if got := string(b.JSON()); strings.Contains(got, "a.yaml") || !strings.Contains(got, "b.yaml") {
+		t.Errorf("the new baseline is %s", got)
 	}
 }
 

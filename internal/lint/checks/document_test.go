@@ -80,8 +80,8 @@ interval are taken to be evaluated each minute. If a query selects a label value
 ### Many findings
 
 More than 50 findings begin with a summary by rule, and findings with the same message are grouped from three on.
-` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, path, place in the file
-(alert, record, panel) and message, and not by its line. Paths are relative to the working directory; always run lint from the same one.
+` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, severity, path, place in the file
+(group, alert, record, panel) and message, and not by its line. Entries of files that a run does not read stay. Paths are relative to the working directory; always run lint from the same one.
 
 ` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
 

@@ -24,17 +24,18 @@ import (
 func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
 	var dirs, files []string // that were named
 	kinds := []struct {
+		rule           string
 		named, endings []string
 		add            func(name string, src []byte, found bool)
 	}{
-		{rules, ruleEndings(), o.addRulesFound},
-		{dashboards, boardEndings(), func(name string, src []byte, found bool) {
+		{"rule-file", rules, ruleEndings(), o.addRulesFound},
+		{"dashboard-file", dashboards, boardEndings(), func(name string, src []byte, found bool) {
 			if !o.addBoard(name, src, found) {
 				skipped = append(skipped, name)
 			}
 		}},
 	}
-	seen := map[string]bool{}
+	o.read = map[string]bool{}
 	for _, kind := range kinds {
 		for _, name := range kind.named {
 			info, err := os.Stat(name)
@@ -49,14 +50,21 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 				files = append(files, name)
 			}
 			for _, file := range read {
-				if file = filepath.Clean(file); seen[file] {
+				file = filepath.Clean(file)
+				if o.HasRead(file) {
 					continue
 				}
-				seen[file] = true
+				o.read[filepath.ToSlash(file)] = true
 				if ctx.Err() != nil {
 					return nil, context.Cause(ctx)
 				}
 				src, err := userfile.Read(file, userfile.LargeLimit)
+				if err != nil && info.IsDir() {
+					unread := lint.Broken(kind.rule, filepath.ToSlash(file), err)
+					unread[0].Warning = userfile.Regular(file) != nil // as of a FIFO, which holds nothing to check
+					o.broken = append(o.broken, unread...)
+					continue
+				}
 				if err != nil {
 					return nil, userfile.Named(file, err)
 				}
@@ -67,7 +75,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	o.someFilesUnread = len(files) > 0
 	for _, kind := range kinds {
 		for _, dir := range dirs {
-			unread := func(file string) bool { return !seen[filepath.Clean(file)] }
+			unread := func(file string) bool { return !o.HasRead(filepath.Clean(file)) }
 			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
 		}
 	}
@@ -78,6 +86,9 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	o.runbooks = o.keepsRunbooks()
 	return skipped, o.excludeFrom(dirs, files)
 }
+
+// HasRead says whether Read has read the file.
+func (o *Observed) HasRead(file string) bool { return o.read[filepath.ToSlash(file)] }
 
 func inDir(dir string, endings []string) []string {
 	found := Below(dir, ".", endings...)

@@ -21,6 +21,7 @@ type Observed struct {
 	Rules      []rulefile.File
 	Dashboards []dashboardfile.Board
 	broken     []lint.Finding // files that do not parse
+	read       map[string]bool
 	exclusions []lint.Exclusion
 	// Signals are nil when nothing declares metrics.
 	Signals *exposition.Page

@@ -66,18 +66,13 @@ func (l *linter) waits(p place) {
 }
 
 func (l *linter) texts(p place) {
-	want := []string{"summary", "description"}
-	if l.Runbooks {
-		want = append(want, "runbook_url")
-	}
-	var missing []string
-	for _, key := range want {
-		if strings.TrimSpace(p.Annotations[key]) == "" {
-			missing = append(missing, key)
-		}
-	}
-	if len(missing) > 0 {
+	lacks := func(key string) bool { return strings.TrimSpace(p.Annotations[key]) == "" }
+	if missing := slices.DeleteFunc([]string{"summary", "description"}, func(key string) bool { return !lacks(key) }); len(missing) > 0 {
 		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, " and no ")))
+	}
+	// A finding of its own: that other alerts have runbooks now must not change the first one.
+	if l.Runbooks && lacks("runbook_url") {
+		l.add(p.named("alert-annotations", "the alert has no runbook_url, which other alerts have"))
 	}
 }
 
