@@ -47,6 +47,17 @@ func (e *ConflictError) Error() string {
 	return strings.Join(append(lines, "nothing was written"), "\n")
 }
 
+// UnprintedError is a service that was generated and then does not say what it declares.
+type UnprintedError struct {
+	Written []workspace.Change
+	Err     error
+}
+
+func (e *UnprintedError) Error() string { return e.Err.Error() }
+
+// Unwrap gives why.
+func (e *UnprintedError) Unwrap() error { return e.Err }
+
 // FaultsError says how many faults check, lint or generate found. The faults themselves
 // are the command's output.
 type FaultsError struct{ Faults int }
@@ -79,6 +90,7 @@ type failure struct {
 	Code      int                `json:"code"` // the exit code
 	Problems  diagnostic.List    `json:"problems,omitempty"`
 	Conflicts []workspace.Change `json:"conflicts,omitempty"`
+	Files     []workspace.Change `json:"files,omitempty"`  // that were written before the failure
 	Groups    []pushedGroup      `json:"groups,omitempty"` // of a push of rules that stopped on the way
 }
 
@@ -122,6 +134,9 @@ func describeFailure(err error) failure {
 	}
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		f.Message, f.Conflicts = "nothing was written", conflict.Conflicts
+	}
+	if unprinted := (*UnprintedError)(nil); errors.As(err, &unprinted) {
+		f.Files = unprinted.Written
 	}
 	if stopped := (*StoppedPushError)(nil); errors.As(err, &stopped) {
 		f.Groups = stopped.groups

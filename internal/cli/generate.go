@@ -77,7 +77,9 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 	plan := t.Plan
 	if !o.dryRun && g.Ask != nil {
 		if plan, err = g.Reprint(ctx, t); err != nil {
-			return err
+			g.printChanges(t.Plan.Changes)
+			g.printChanges(t.RootChanges())
+			return &UnprintedError{t.Plan.Changes, err}
 		}
 	}
 	found, err := checks.Spec(ctx, t)

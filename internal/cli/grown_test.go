@@ -175,9 +175,10 @@ func TestCheckOfAServiceThatDoesNotBuild(t *testing.T) {
 	s := newShop(t)
 	s.edit("internal/api/routes.go", "return router", "return rooter")
 	s.check(cli.ExitDrift, "undefined: rooter")
-	status, _, errs := s.scaffold("generate", s.dir)
-	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") {
-		t.Errorf("generate: status %d, %s", status, errs)
+	s.edit("scaffold.yaml", "owner: ", "owner: other-")
+	status, out, errs := s.scaffold("generate", s.dir)
+	if status != cli.ExitError || !strings.Contains(errs, "fix the service and run scaffold generate again") || !strings.Contains(out, "update   catalog-info.yaml") {
+		t.Errorf("generate: status %d, %s%s", status, out, errs)
 	}
 }
 

@@ -93,6 +93,8 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 	if now, ok := declaredNow(ctx, t); err == nil && ok {
 		o.stale = len(changed(signals, now)) > 0
 		signals = withForeign(now, signals)
+	} else {
+		o.stale = t.Ask != nil // what a service that does not build will declare is not known
 	}
 	known := exposition.Declared(signals)
 	o.Signals = &known
@@ -100,7 +102,7 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 }
 
 // declaredNow returns the signals that the service declares, which may be others than those of
-// the last generation. A service that does not build has none; the check of the signals reports it.
+// the last generation. It is not ok for a service that does not build, which the check of the signals reports.
 func declaredNow(ctx context.Context, t project.Target) (signals declared.Signals, ok bool) {
 	if t.Ask == nil {
 		return signals, false
