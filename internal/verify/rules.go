@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/metricnames"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
@@ -49,28 +50,26 @@ func (s *session) rules(ctx context.Context) {
 	}
 }
 
-// selections finds values of labels in objectives that no series has and that are probably
-// misspelled: such an objective counts nothing, and its alerts never fire.
+// selections finds counters in ratios that have no series. Such an objective counts nothing, and
+// its alerts never fire: the value of a label is wrong, or the series does not begin at 0.
 func (s *session) selections(ctx context.Context) {
 	if s.subject.Drill == nil {
 		return
 	}
 	for _, read := range s.subject.Drill.Rules.Spec.Reads() {
-		for _, m := range read.Matchers {
-			if unseen := metricnames.Unseen(s.values(ctx, read.Metric, m.Name), m); unseen != "" {
-				s.book.Failf(sectionRules, "objectives select series that exist", "%s: no series of %s has %s", read.Path, read.Metric, unseen)
-			}
+		if !strings.Contains(read.Path, ".ratio.") {
+			continue
 		}
+		selector := &parser.VectorSelector{Name: read.Metric, LabelMatchers: append(slices.Clone(read.Matchers), labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, read.Metric))}
+		missing := s.prober.missing(ctx, selector)
+		if missing == "" {
+			continue
+		}
+		if !strings.HasSuffix(missing, "?") {
+			missing += "; correct it, or begin the series at 0 when the service starts"
+		}
+		s.book.Failf(sectionRules, "objectives select series that exist", "%s: %s", read.Path, missing)
 	}
-}
-
-// values are those of a label of a metric.
-func (s *session) values(ctx context.Context, metric, label string) []string {
-	found := map[string]bool{}
-	for _, series := range s.prober.series(ctx, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)) {
-		found[series.Get(label)] = true
-	}
-	return slices.Sorted(maps.Keys(found))
 }
 
 // setLabels tells recordings of one name apart.
