@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/project"
@@ -147,12 +148,21 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 		return nil, nil //nolint:nilerr // the check of the signals tells why the service does not run
 	}
 	var known []string
+	var timeout time.Duration
 	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); len(fields) > 0 {
-			known = append(known, fields[0])
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		known = append(known, fields[0])
+		if fields[0] == requestTimeout && len(fields) > valueColumn {
+			timeout, _ = time.ParseDuration(fields[valueColumn])
 		}
 	}
-	var findings []lint.Finding
+	findings, err := outlasting(t, timeout)
+	if err != nil {
+		return nil, err
+	}
 	for _, file := range []string{"Dockerfile", "Makefile"} {
 		src, err := userfile.ReadOptional(filepath.Join(t.Dir, file), userfile.LargeLimit)
 		if err != nil {
@@ -171,6 +181,30 @@ func (variablesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding
 	}
 	more, err := checkOverlays(ctx, t, known)
 	return append(findings, more...), err
+}
+
+const (
+	requestTimeout = "HTTP_REQUEST_TIMEOUT"
+	valueColumn    = 3 // of what the config command prints
+)
+
+// outlasting warns of latency objectives that no request can miss: it ends before.
+func outlasting(t project.Target, timeout time.Duration) ([]lint.Finding, error) {
+	doc, err := readSpec(t.Dir)
+	if err != nil || timeout == 0 {
+		return nil, err
+	}
+	var found []lint.Finding
+	for i, o := range doc.objectives {
+		if o.Indicator.Latency == nil || o.Indicator.Custom() || o.Indicator.Latency.Threshold < timeout {
+			continue
+		}
+		f := doc.at(fmt.Sprintf("slos[%d].indicator.latency.threshold", i)).Sayf("a request ends after %s=%s, so that none but a stream takes longer than %s; lower the threshold",
+			requestTimeout, timeout, o.Indicator.Latency.Threshold)
+		f.Warning = true
+		found = append(found, f)
+	}
+	return found, nil
 }
 
 // ofTools are variables of the tools that these files call.

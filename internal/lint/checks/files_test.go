@@ -86,6 +86,23 @@ func TestFilesSetVariablesThatTheServiceReads(t *testing.T) {
 	}
 }
 
+func TestALatencyThatNoRequestExceedsIsAWarning(t *testing.T) {
+	t.Parallel()
+	for threshold, want := range map[string]string{
+		"1s": "",
+		"1h": "scaffold.yaml:5:64: slos[0].indicator.latency.threshold: a request ends after HTTP_REQUEST_TIMEOUT=30s, so that none but a stream takes longer than 1h0m0s; lower the threshold\n",
+	} {
+		files := map[string]string{"scaffold.yaml": "apiVersion: scaffold/v1\nservice: shop\nowner: a\nslos:\n- {name: fast, objective: 99, indicator: {latency: {threshold: " + threshold + "}}}\n"}
+		for _, overlay := range []string{"dev", "prod", "staging"} {
+			files["deploy/overlays/"+overlay+"/config.env"] = "" // else the check builds the service
+		}
+		printed := map[string]string{"config": "HTTP_REQUEST_TIMEOUT  duration  30s  30s  maximum time\n"}
+		if got := found(t, variablesCheck{}, files, printed); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
 	t.Parallel()
 	metric := func(name, help string) string {
