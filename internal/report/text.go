@@ -25,7 +25,11 @@ func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error 
 		if t.skipped > 0 {
 			note += fmt.Sprintf(", %d skipped", t.skipped)
 		}
-		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), t.holds, t.looked(), note)
+		count := t.holds
+		if t.status() == Fails {
+			count = t.looked() - t.holds
+		}
+		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), count, t.looked(), note)
 	}
 	for _, wants := range []func(Proof) bool{foreign, r.skippedAlone, Proof.Failed} { // what matters stands last
 		for _, section := range r.Sections() {

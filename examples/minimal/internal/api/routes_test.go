@@ -40,9 +40,14 @@ func TestDocumentDescribesEveryRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(described)
-	slices.Sort(served)
-	if !slices.Equal(described, served) {
-		t.Errorf("api/openapi.json describes %q, routes.go serves %q", described, served)
+	for _, route := range served {
+		if !slices.Contains(described, route) {
+			t.Errorf("%s is served, and api/openapi.json does not describe it", route)
+		}
+	}
+	for _, route := range described {
+		if !slices.Contains(served, route) {
+			t.Errorf("%s is described in api/openapi.json, and not served", route)
+		}
 	}
 }
