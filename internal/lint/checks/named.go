@@ -18,16 +18,19 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
+// kind is a kind of file that Read reads.
+type kind struct {
+	rule           string // of a file that does not parse
+	named, endings []string
+	add            func(name string, src []byte, found bool)
+}
+
 // Read reads rule files and dashboards, or directories of them, and the exclusions beside them.
 // It returns the JSON files of directories that are not dashboards. It stops between two files
 // when the context ends.
 func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
 	var dirs, files []string // that were named
-	kinds := []struct {
-		rule           string
-		named, endings []string
-		add            func(name string, src []byte, found bool)
-	}{
+	kinds := []kind{
 		{"rule-file", rules, ruleEndings(), o.addRulesFound},
 		{"dashboard-file", dashboards, boardEndings(), func(name string, src []byte, found bool) {
 			if !o.addBoard(name, src, found) {
@@ -58,17 +61,9 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 				if ctx.Err() != nil {
 					return nil, context.Cause(ctx)
 				}
-				src, err := userfile.Read(file, userfile.LargeLimit)
-				if err != nil && info.IsDir() {
-					unread := lint.Broken(kind.rule, filepath.ToSlash(file), err)
-					unread[0].Warning = userfile.Regular(file) != nil // as of a FIFO, which holds nothing to check
-					o.broken = append(o.broken, unread...)
-					continue
+				if err := o.readOne(kind, file, info.IsDir()); err != nil {
+					return nil, err
 				}
-				if err != nil {
-					return nil, userfile.Named(file, err)
-				}
-				kind.add(filepath.ToSlash(file), src, info.IsDir())
 			}
 		}
 	}
@@ -85,6 +80,22 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	}
 	o.runbooks = o.keepsRunbooks()
 	return skipped, o.excludeFrom(dirs, files)
+}
+
+// readOne reads a file that was named, or was found in a directory that was.
+func (o *Observed) readOne(k kind, file string, found bool) error {
+	src, err := userfile.Read(file, userfile.LargeLimit)
+	switch {
+	case err == nil:
+		k.add(filepath.ToSlash(file), src, found)
+	case found:
+		f := lint.Broken(k.rule, filepath.ToSlash(file), err)[0]
+		f.Warning = userfile.Regular(file) != nil // as of a FIFO, which holds nothing to check
+		o.broken = append(o.broken, f)
+	default:
+		return userfile.Named(file, err)
+	}
+	return nil
 }
 
 // HasRead says whether Read has read the file.

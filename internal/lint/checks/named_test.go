@@ -3,7 +3,9 @@ package checks_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -64,5 +66,24 @@ func TestReadStopsWhenTheContextEnds(t *testing.T) {
 	var o checks.Observed
 	if _, err := o.Read(ctx, []string{dir}, nil); !errors.Is(err, interrupt) || len(o.Rules) > 0 {
 		t.Errorf("got %v and %d files, want the interrupt and none", err, len(o.Rules))
+	}
+}
+
+func TestAFileInADirectoryThatCannotBeReadIsAFinding(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups: []\n"})
+	if err := os.Mkdir(filepath.Join(dir, "target.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "target.d"), filepath.Join(dir, "b.yaml")); err != nil {
+		t.Skip(err)
+	}
+	var o checks.Observed
+	if _, err := o.Read(t.Context(), []string{dir}, nil); err != nil {
+		t.Fatal(err)
+	}
+	found := o.Findings()
+	if len(found) != 1 || !found[0].Warning || !strings.HasSuffix(found[0].File, "b.yaml") || !strings.Contains(found[0].Message, "is a directory") {
+		t.Errorf("found %v", found)
 	}
 }
