@@ -175,6 +175,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	defer cancel()
 	if err := s.answers(ctx, p); err != nil {
 		log, _ := os.ReadFile(s.logName()) // what there is of it
+		if bytes.Contains(log, []byte("postmaster.pid")) {
+			return fmt.Errorf("another PostgreSQL uses %s, as of the same service; stop that first\n%s", s.Data, bytes.TrimSpace(log))
+		}
 		return fmt.Errorf("start PostgreSQL from %s: %w\n%s", s.bin, err, bytes.TrimSpace(log))
 	}
 	return nil

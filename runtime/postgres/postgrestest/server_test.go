@@ -280,6 +280,27 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
+func TestTwoServersOfOneDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := Serve(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := first.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	second, err := Serve(t.Context(), dir)
+	if err == nil {
+		_ = second.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "another PostgreSQL uses "+first.Data+", as of the same service; stop that first") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // helperVariable makes this test binary start a server, say where, and wait to
 // be killed.
 const helperVariable = "POSTGRESTEST_HELPER"
