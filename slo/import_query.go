@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,7 +114,9 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 			if strings.Contains(e.Name, ":") {
 				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", e.Name)
 			}
-			sel, err = parseSelector(plainSelector(e))
+			if sel, err = parseSelector(plainSelector(e)); err == nil {
+				sel, err = bucket(sel)
+			}
 			return sel, growth, err
 		default:
 			return selector{}, false, notCounter(expr)
@@ -220,13 +223,6 @@ func indicatorOf(total, good selector) Indicator {
 	if bad := (countedEvents{total: total, bad: good}).withGood().good; bad != nil {
 		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}}
 	}
-	good.matchers = append([]*labels.Matcher{}, good.matchers...)
-	for i, m := range good.matchers {
-		// The bound of a bucket has two spellings; +Inf has one.
-		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsInf(bound, 0) && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
-			good.matchers[i] = atMost(bound)
-		}
-	}
 	return Indicator{Ratio: &Ratio{Total: total.String(), Good: good.String()}}
 }
 
@@ -237,21 +233,21 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !isCount || !timed || good.metric != base+"_bucket" {
 		return Latency{}, false
 	}
-	bound, bounded := "", false
+	var spellings []string
 	rest := selector{metric: base}
 	for _, m := range good.matchers {
 		if m.Name == semconv.LabelLessOrEqual {
-			bound, bounded = oneBound(m)
+			_, spellings = oneBound(m)
 			continue
 		}
 		rest.matchers = append(rest.matchers, m)
 	}
 	same := selector{metric: base, matchers: total.matchers}
-	if !bounded || rest.String() != same.String() {
+	if len(spellings) == 0 || !boundSyntax.MatchString(spellings[0]) || rest.String() != same.String() {
 		return Latency{}, false
 	}
 	// Exact, where a float would make 289.999999ms of 0.29.
-	value, ok := new(big.Rat).SetString(bound)
+	value, ok := new(big.Rat).SetString(spellings[0])
 	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
 		return Latency{}, false
 	}
@@ -259,31 +255,50 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !value.IsInt() {
 		return Latency{}, false
 	}
-	return Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}, true
+	latency := Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}
+	// A threshold has no place for other spellings.
+	selected := atMost(BucketBound(base, latency.Threshold))
+	return latency, !slices.ContainsFunc(spellings, func(text string) bool { return !selected.Matches(text) })
 }
 
 // boundSyntax keeps exponents out, which could ask for any number of digits.
 var boundSyntax = regexp.MustCompile(`^[0-9]{1,7}(\.[0-9]{1,9})?$`)
 
-// oneBound is the bound that a matcher selects, in one of its spellings or in both.
-func oneBound(m *labels.Matcher) (string, bool) {
-	spellings := []string{m.Value}
+// oneBound is the bound that a matcher selects, and its spellings: none if the matcher
+// selects no bound or several.
+func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 	switch m.Type {
 	case labels.MatchEqual:
+		spellings = []string{m.Value}
 	case labels.MatchRegexp:
-		spellings = strings.Split(m.Value, "|")
+		spellings = strings.Split(strings.ReplaceAll(m.Value, `\`, ""), "|")
 	default:
-		return "", false
+		return 0, nil
 	}
-	var bounds []float64
-	for _, text := range spellings {
-		bound, err := strconv.ParseFloat(text, 64)
-		if err != nil || !boundSyntax.MatchString(text) || len(bounds) > 0 && bounds[0] != bound {
-			return "", false
+	for i, text := range spellings {
+		next, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsInf(next, 0) || math.IsNaN(next) || i > 0 && next != bound {
+			return 0, nil
 		}
-		bounds = append(bounds, bound)
+		bound = next
 	}
-	return spellings[0], true
+	return bound, spellings
+}
+
+// bucket matches the bound of a bucket in the spelling of a query and in its own.
+func bucket(sel selector) (selector, error) {
+	sel.matchers = slices.Clone(sel.matchers)
+	for i, m := range sel.matchers {
+		bound, err := strconv.ParseFloat(m.Value, 64)
+		if m.Name != semconv.LabelLessOrEqual || m.Type != labels.MatchEqual || err != nil {
+			continue
+		}
+		if math.IsNaN(bound) {
+			return selector{}, fmt.Errorf("%s is not the bound of a bucket; write a number or +Inf", m)
+		}
+		sel.matchers[i] = atMost(bound, m.Value)
+	}
+	return sel, nil
 }
 
 // plainSelector writes a selector without an offset.

@@ -32,7 +32,31 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 		},
 		"a bucket of another unit": {
 			`1 - sum(rate(response_size_bytes_bucket{le="1000"}[{{.window}}])) / sum(rate(response_size_bytes_count[{{.window}}]))`,
-			slo.Ratio{Total: "response_size_bytes_count", Good: `response_size_bytes_bucket{le=~"1000|1000.0"}`},
+			slo.Ratio{Total: "response_size_bytes_count", Good: `response_size_bytes_bucket{le=~"1000|1000\\.0"}`},
+		},
+		"a bound that Prometheus 3 writes with an exponent": {
+			`1 - sum(rate(size_bytes_bucket{le="2500000.0"}[{{.window}}])) / sum(rate(size_bytes_count[{{.window}}]))`,
+			slo.Ratio{Total: "size_bytes_count", Good: `size_bytes_bucket{le=~"2\\.5e\\+06|2500000\\.0"}`},
+		},
+		"a large bound of a time": {
+			`1 - sum(rate(wait_ms_bucket{le="1000000"}[{{.window}}])) / sum(rate(wait_ms_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_ms_count", Good: `wait_ms_bucket{le=~"1e\\+06|1000000"}`},
+		},
+		"a bound with an exponent": {
+			`1 - sum(rate(wait_seconds_bucket{le="1e-3"}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{le=~"0\\.001|1e-3"}`},
+		},
+		"a bound with a zero at its end": {
+			`1 - sum(rate(wait_seconds_bucket{le="0.50"}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{le=~"0\\.5|0\\.50"}`},
+		},
+		"another spelling of infinity": {
+			`1 - sum(rate(wait_bucket{le="Inf",a="b"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,
+			slo.Ratio{Total: "wait_count", Good: `wait_bucket{a="b",le=~"\\+Inf|Inf"}`},
+		},
+		"a bucket of bad events": {
+			`sum(rate(size_bytes_bucket{le="2"}[{{.window}}])) / sum(rate(size_bytes_count[{{.window}}]))`,
+			slo.Ratio{Total: "size_bytes_count", Bad: `size_bytes_bucket{le=~"2|2\\.0"}`},
 		},
 		"a bucket without a unit": {
 			`1 - sum(rate(wait_bucket{le="0.5"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,

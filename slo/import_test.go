@@ -246,7 +246,7 @@ func TestImport(t *testing.T) {
 			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{},
 			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{{
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
-				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2.0"}`}},
+				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2\\.0"}`}},
 			}}},
 			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
@@ -435,6 +435,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"a template in a matcher":     {slothFile, `code=~"5.."`, `code=~"{{ .Values.code }}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a window in a matcher":       {slothFile, `code=~"5.."`, `code=~"{{.window}}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a template of Helm":          {pyrraFile, `requests_total{job="shop"}`, `requests_total{job="{{ .Values.job }}"}`, "f:15:23: spec.indicator.ratio.total.metric: templates are not supported, except [{{.window}}] as a range"},
+		"a bound that is no number":   {slothRatio(`1 - sum(rate(a_bucket{le="NaN"}[5m])) / sum(rate(a_count[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: le="NaN" is not the bound of a bucket; write a number or +Inf`},
 		"a gauge of errors":           {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
 		"a gauge of all":              {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
 		"a ratio of gauges":           {slothRatio("1 - (sum(available) / sum(replicas))"), "available", "available", "f:8:26: slos[0].sli.raw.error_ratio_query: sum(replicas) is not supported; write the rate of a counter"},
