@@ -396,6 +396,9 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 	for name, test := range map[string]struct{ src, old, replacement, want string }{
 		"an empty file":             {slothFile, slothFile, "", "f:1:1: the file is empty"},
 		"no YAML":                   {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
+		"a tab":                     {open, "spec:\n  description", "\tspec:\n  description", "f:9: not valid YAML: found a tab character that violates indentation"},
+		"braces in braces":          {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:13: not valid YAML: did not find expected ',' or '}'"},
+		"sloth without a version":   {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
 		"a duplicate key":           {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
 		"a merge key":               {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
 		"a text as a document":      {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
@@ -467,7 +470,11 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			if !strings.Contains(test.src, test.old) {
 				t.Fatalf("the document does not hold %q", test.old)
 			}
-			_, err := slo.Import("f", []byte(strings.Replace(test.src, test.old, test.replacement, 1)), slo.ImportOptions{})
+			src := []byte(strings.Replace(test.src, test.old, test.replacement, 1))
+			if len(src) > 0 && !slo.Importable(src) {
+				t.Error("the file is not importable")
+			}
+			_, err := slo.Import("f", src, slo.ImportOptions{})
 			if err == nil {
 				t.Fatal("it is imported")
 			}
@@ -509,7 +516,7 @@ func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
 
 func TestOwnFilesAreNotImported(t *testing.T) {
 	t.Parallel()
-	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing"} {
+	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing", "foo: bar\n\thunter2: [", "groups: []\n"} {
 		if slo.Importable([]byte(src)) {
 			t.Errorf("%q is importable", src)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,22 +22,30 @@ import (
 const maxImportDepth = 50
 
 // Importable says whether a file is of a format that [Import] reads, or of one
-// like it: a list, or a document that has a kind or a version. A specification of
-// this package has none.
+// like it: a list, a document that has a kind or a version, or a file of sloth without
+// its version. A specification of this package has none. A file that is not YAML is of
+// such a format if it has the version of one.
 func Importable(src []byte) bool {
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	for {
 		var doc yaml.Node
-		if decoder.Decode(&doc) != nil {
-			return false
+		if err := decoder.Decode(&doc); err != nil {
+			return !errors.Is(err, io.EOF) && importMark.Match(src)
 		}
 		switch root := doc.Content[0]; root.Kind {
 		case yaml.SequenceNode:
 			return true
 		case yaml.MappingNode:
-			return child(root, "kind") != nil || child(root, "version") != nil || strings.HasPrefix(valueOf(child(root, "apiVersion")), "openslo")
+			return slothWithoutVersion(root) || child(root, "kind") != nil || child(root, "version") != nil || strings.HasPrefix(valueOf(child(root, "apiVersion")), "openslo")
 		}
 	}
+}
+
+// slothWithoutVersion recognises a file of sloth by the sli of an objective.
+func slothWithoutVersion(root *yaml.Node) bool {
+	slos := child(root, "slos")
+	return slos != nil && slos.Kind == yaml.SequenceNode && child(root, "version") == nil && child(root, "apiVersion") == nil &&
+		slices.ContainsFunc(slos.Content, func(n *yaml.Node) bool { return child(target(n), "sli") != nil })
 }
 
 // yamlLine finds the line that the YAML library puts into its message.
@@ -52,7 +61,12 @@ func (im *importer) read(src []byte) error {
 	}
 	// What is wrong is quoted, which must not happen to a file of another kind.
 	if len(bytes.TrimSpace(src)) > 0 && !importMark.Match(src) {
-		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: "no objectives; objectives are read from " + importable}}.Err()
+		message := "no objectives; objectives are read from " + importable
+		var doc yaml.Node
+		if yaml.Unmarshal(src, &doc) == nil && slothWithoutVersion(doc.Content[0]) {
+			message = fmt.Sprintf("a sloth file begins with version: %q", slothVersion)
+		}
+		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: message}}.Err()
 	}
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%s: the file is not UTF-8", im.file)
@@ -68,7 +82,7 @@ func (im *importer) read(src []byte) error {
 			message, _, _ := strings.Cut(err.Error(), "\n")
 			at := yamlLine.FindStringSubmatch(message)
 			line, _ := strconv.Atoi(at[1])
-			return diagnostic.List{{File: im.file, Line: max(line, 1), Message: "not valid YAML: " + strings.TrimPrefix(message, at[0])}}.Err()
+			return diagnostic.List{im.ofNode(&yaml.Node{Line: max(line, 1)}, "", "not valid YAML: "+strings.TrimPrefix(message, at[0]))}.Err()
 		}
 		root := doc.Content[0]
 		if im.wellFormed(root, "", maxImportDepth) {
