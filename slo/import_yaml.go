@@ -2,6 +2,7 @@ package slo
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -93,6 +94,7 @@ func (im *importer) read(src []byte) error {
 
 // add adds a document, or those in a list.
 func (im *importer) add(n *yaml.Node) {
+	im.joined(n)
 	switch items := entry(n, "items"); {
 	case n.Kind == yaml.AliasNode:
 		im.at(n, "", "a document is an alias; write it out") // it may contain itself
@@ -106,6 +108,34 @@ func (im *importer) add(n *yaml.Node) {
 		im.documents = append(im.documents, n)
 	case n.Tag != "!!null":
 		im.at(n, "", "expected a mapping")
+	}
+}
+
+// joined reports objectives that are in a document of another format: without a line
+// of --- the keys of two documents are one mapping.
+func (im *importer) joined(doc *yaml.Node) {
+	version := cmp.Or(valueOf(child(doc, "apiVersion")), valueOf(child(doc, "version")))
+	own := map[string][]string{
+		openSLOVersion: {"spec.objectives", "spec.indicator"},
+		slothVersion:   {"slos"},
+		slothResource:  {"spec.slos"},
+		pyrraVersion:   {"spec.indicator"},
+	}
+	for _, keys := range [][]string{{"slos"}, {"spec", "slos"}, {"spec", "objectives"}, {"spec", "indicator"}} {
+		path, above, key := strings.Join(keys, "."), doc, keys[len(keys)-1]
+		if len(keys) > 1 {
+			above = child(doc, keys[0])
+		}
+		switch {
+		case child(above, key) == nil, slices.Contains(own[supported(version)], path):
+		case len(keys) > 1 && supported(version) == "": // of a format that is not read
+		case version == APIVersion:
+			im.at(keyOf(above, key), path, "are objectives of "+APIVersion+"; move them to another file")
+		case slothWithoutVersion(doc):
+			im.at(doc, "", fmt.Sprintf("a sloth file begins with version: %q", slothVersion))
+		default:
+			im.at(keyOf(above, key), path, fmt.Sprintf("is not a key of %s; write --- between documents", described(valueOf(child(doc, "kind")), version)))
+		}
 	}
 }
 
