@@ -58,6 +58,9 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 		groupBy = append(groupBy, valueOf(label))
 	}
 	im.came(at+".groupBy", im.find(body, "grouping"), path+".grouping")
+	if len(groupBy) > 0 {
+		im.change(im.find(body, "grouping"), path+".grouping", "grouped objectives do not page; their alerts are tickets")
+	}
 	total, part := im.get(body, "total", "metric"), im.get(body, partKey, "metric")
 	if total == nil || part == nil {
 		im.at(body, path, "is not complete; write the metric of "+partKey+" and of total")

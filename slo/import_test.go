@@ -224,6 +224,7 @@ func TestImport(t *testing.T) {
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
+				"f:16:17: spec.indicator.ratio.grouping: grouped objectives do not page; their alerts are tickets",
 				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
 			},
 			[]string{
