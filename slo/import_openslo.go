@@ -170,7 +170,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 		}
 	}
 	if im.get(n, "raw") != nil {
-		return im.openSLORaw(n, path)
+		return im.openSLORaw(n, at, path)
 	}
 	declared := "counter"
 	if child(n, "incremental") != nil {
@@ -179,17 +179,15 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 	if !im.boolean(n, path, declared, true) {
 		im.at(im.find(n, declared), path+"."+declared, "is false; only counters that grow forever are supported")
 	}
-	total, ok := im.openSLOCounter(n, path, "total", im.get(n, declared) != nil)
+	bare := im.get(n, declared) != nil
+	total, ok := im.openSLOCounter(n, path, "total", bare, at+".ratio.total")
 	key := "good"
 	if child(n, "bad") != nil {
 		key = "bad"
 	}
-	part, partOK := im.openSLOCounter(n, path, key, im.get(n, declared) != nil)
+	part, partOK := im.openSLOCounter(n, path, key, bare, at+".ratio.bad", at+".ratio.good", at+".latency")
 	if !ok || !partOK {
 		return Indicator{}
-	}
-	for _, place := range []struct{ key, path string }{{"total", at + ".ratio.total"}, {key, at + ".ratio." + key}, {key, at + ".latency"}} {
-		im.came(place.path, im.find(n, place.key), path+"."+place.key)
 	}
 	if key == "bad" {
 		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
@@ -198,7 +196,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 }
 
 // openSLORaw reads a query of a share. The key counter has no effect on it.
-func (im *importer) openSLORaw(n *yaml.Node, path string) Indicator {
+func (im *importer) openSLORaw(n *yaml.Node, at, path string) Indicator {
 	im.ignore(n, "counter")
 	kind := im.text(n, "rawType")
 	if kind != "success" && kind != "failure" {
@@ -208,14 +206,19 @@ func (im *importer) openSLORaw(n *yaml.Node, path string) Indicator {
 	if !ok {
 		return Indicator{}
 	}
+	im.came(at, query, path+".raw")
 	return im.ratio(query, path+".raw", kind == "success")
 }
 
-// openSLOCounter reads one metric of a ratio, which may be a bare selector.
-func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool) (selector, bool) {
+// openSLOCounter reads one metric of a ratio, which may be a bare selector, for the
+// paths of the specification that it becomes.
+func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool, becomes ...string) (selector, bool) {
 	query, ok := im.openSLOQuery(n, path, key)
 	if !ok {
 		return selector{}, false
+	}
+	for _, place := range becomes {
+		im.came(place, query, path+"."+key)
 	}
 	return im.counter(query, path+"."+key, bare)
 }

@@ -81,7 +81,9 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 		return Indicator{}
 	}
 	if raw := im.get(sli, "raw", keys.ratioQuery); raw != nil {
-		return im.ratio(raw, path+".raw."+keys.ratioQuery, false)
+		path += ".raw." + keys.ratioQuery
+		im.came(at, raw, path)
+		return im.ratio(raw, path, false)
 	}
 	events := im.get(sli, "events")
 	total, bad := im.get(events, keys.totalQuery), im.get(events, keys.errorQuery)

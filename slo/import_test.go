@@ -465,7 +465,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"no name for the service":     {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common that could name their service; name it with --service"},
 		"a month":                     {alpha, "unit: Week", "unit: Month", `f:13:36: spec.timeWindows[0].unit: "Month" is not supported; write Day or Week`},
 		"no target":                   {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
-		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:17: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
+		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:64: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
 		"a composite objective":       {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
 		"a type of raw ratio":         {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
 		"no type of raw ratio":        {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
