@@ -91,6 +91,7 @@ type importer struct {
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
+	queries    []parsed // of the current objective
 	problems   diagnostic.List
 	dropped    remarks
 	changed    remarks

@@ -33,6 +33,7 @@ func (im *importer) openSLO(doc *yaml.Node) {
 	}
 	o.Target = im.openSLOTarget(aim, i)
 	o.Indicator = im.openSLOIndicator(doc, aim, i)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 }
 

@@ -26,6 +26,7 @@ func (im *importer) pyrra(doc *yaml.Node) {
 		im.at(body, "spec.window", "is missing; write "+known(Windows()))
 	}
 	o.Indicator, o.GroupBy = im.pyrraIndicator(doc, at)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 	im.pyrraAlerts(doc, i)
 }

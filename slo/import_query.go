@@ -66,6 +66,7 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	}
 	expr, err := promql.Parse(query)
 	if err == nil {
+		im.queries = append(im.queries, parsed{n, path, expr})
 		return expr, true
 	}
 	if _, tooLarge := errors.AsType[promql.LimitError](err); tooLarge {
@@ -78,6 +79,44 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	}
 	im.at(n, path, "not PromQL: "+message)
 	return nil, false
+}
+
+// parsed is a query of an objective.
+type parsed struct {
+	node *yaml.Node
+	path string
+	expr parser.Expr
+}
+
+// compareQueries lists where the queries of the current objective are no sums over the
+// same range, as the rules are.
+func (im *importer) compareQueries() {
+	var first time.Duration
+	for _, q := range im.queries {
+		parser.Inspect(q.expr, func(n parser.Node, above []parser.Node) error {
+			switch n := n.(type) {
+			case *parser.MatrixSelector:
+				if first == 0 {
+					first = n.Range
+				}
+				if n.Range != first {
+					im.change(q.node, q.path, fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first)))
+				}
+			case *parser.Call:
+				if (n.Func.Name == "rate" || n.Func.Name == "increase") && !slices.ContainsFunc(above, isSum) {
+					im.change(q.node, q.path, "is one ratio for each series; the rules have one for the service, from the sum")
+				}
+			}
+			return nil
+		})
+	}
+	im.queries = nil
+}
+
+// isSum reports whether a node adds up series: a sum without () keeps each.
+func isSum(n parser.Node) bool {
+	sum, ok := n.(*parser.AggregateExpr)
+	return ok && (!sum.Without || len(sum.Grouping) > 0)
 }
 
 // counterOf peels a sum and a rate or increase off a selector, and reports whether there
@@ -138,6 +177,12 @@ func isZero(expr parser.Expr) bool {
 	return ok && number.Val == 0
 }
 
+// hasZero reports whether an expression is 0 for the time without a series.
+func hasZero(expr parser.Expr) bool {
+	binary, ok := bare(expr).(*parser.BinaryExpr)
+	return ok && binary.Op == parser.LOR && isZero(binary.RHS)
+}
+
 // bare is an expression without parentheses around it.
 func bare(expr parser.Expr) parser.Expr {
 	for {
@@ -152,7 +197,7 @@ func bare(expr parser.Expr) parser.Expr {
 // operands are the sides of a binary operator, without or vector(0) behind it.
 func operands(expr parser.Expr, op parser.ItemType) (left, right parser.Expr, ok bool) {
 	binary, ok := bare(expr).(*parser.BinaryExpr)
-	if ok && binary.Op == parser.LOR && isZero(binary.RHS) {
+	if hasZero(expr) {
 		binary, ok = bare(binary.LHS).(*parser.BinaryExpr)
 	}
 	if !ok || binary.Op != op {
@@ -167,10 +212,14 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	if !ok {
 		return Indicator{}
 	}
+	defaulted := good && hasZero(expr)
 	if one, rest, minus := operands(expr, parser.SUB); minus {
 		if number, isNumber := bare(one).(*parser.NumberLiteral); isNumber && number.Val == 1 {
 			expr, good = rest, !good
 		}
+	}
+	if defaulted || good && hasZero(expr) {
+		im.change(n, path, "is 100 % errors without data, because of vector(0); the rules count no event then")
 	}
 	part, whole, ok := operands(expr, parser.DIV)
 	if !ok {
@@ -288,9 +337,14 @@ func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 // bucket matches the bound of a bucket in the spelling of a query and in its own.
 func bucket(sel selector) (selector, error) {
 	sel.matchers = slices.Clone(sel.matchers)
+	isBound := func(m *labels.Matcher) bool { return m.Name == semconv.LabelLessOrEqual }
+	first := slices.IndexFunc(sel.matchers, isBound)
+	if first >= 0 && slices.ContainsFunc(sel.matchers[first+1:], isBound) {
+		return selector{}, errors.New("le is matched twice; keep one matcher")
+	}
 	for i, m := range sel.matchers {
 		bound, err := strconv.ParseFloat(m.Value, 64)
-		if m.Name != semconv.LabelLessOrEqual || m.Type != labels.MatchEqual || err != nil {
+		if !isBound(m) || m.Type != labels.MatchEqual || err != nil {
 			continue
 		}
 		if math.IsNaN(bound) {

@@ -67,6 +67,7 @@ func (im *importer) slothObjective(n *yaml.Node, path string, keys slothKeys) {
 	im.came(fmt.Sprintf("slos[%d].objective", i), im.find(n, "objective"), path+".objective")
 	im.came(fmt.Sprintf("slos[%d].description", i), im.find(n, "description"), path+".description")
 	o.Indicator = im.slothIndicator(n, i, path, keys)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 }
 
