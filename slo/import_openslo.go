@@ -187,13 +187,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 		key = "bad"
 	}
 	part, partOK := im.openSLOCounter(n, path, key, bare, at+".ratio.bad", at+".ratio.good", at+".latency")
-	if !ok || !partOK {
-		return Indicator{}
-	}
-	if key == "bad" {
-		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
-	}
-	return indicatorOf(total, part)
+	return im.indicatorIf(ok && partOK, total, part, key == "good")
 }
 
 // openSLORaw reads a query of a share. The key counter has no effect on it.

@@ -73,13 +73,7 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	}
 	all, ok := im.counter(total, path+".total.metric", true)
 	some, partOK := im.counter(part, path+"."+partKey+".metric", true)
-	switch {
-	case !ok || !partOK:
-		return Indicator{}, nil
-	case kind == "latency":
-		return indicatorOf(all, some), groupBy
-	}
-	return Indicator{Ratio: &Ratio{Total: all.String(), Bad: some.String()}}, groupBy
+	return im.indicatorIf(ok && partOK, all, some, kind == "latency"), groupBy
 }
 
 // pyrraAlerts reads what alerts carry, and reports alerts that Pyrra leaves out.

@@ -232,16 +232,36 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	}
 	if good {
 		sel, ok := im.growth(n, path, part)
-		return indicatorIf(ok, indicatorOf(total, sel))
+		return im.indicatorIf(ok, total, sel, true)
 	}
 	return im.badOf(n, path, part, total)
 }
 
-func indicatorIf(ok bool, in Indicator) Indicator {
-	if !ok {
+// indicatorIf is the indicator of the current objective, from all and from the good or bad
+// events, if both queries were read.
+func (im *importer) indicatorIf(ok bool, total, part selector, good bool) Indicator {
+	switch {
+	case !ok:
 		return Indicator{}
+	case wider(part, total):
+		im.Problemf(fmt.Sprintf("slos[%d].indicator.ratio.bad", len(im.spec.SLOs)),
+			"is %s, which counts all events, and the total is %s, which counts only some of them; swap the two", part, total)
+		return Indicator{}
+	case good:
+		return indicatorOf(total, part)
 	}
-	return in
+	return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
+}
+
+// wider reports whether a part has all events of its total, and more.
+func wider(part, total selector) bool {
+	if base, isCount := strings.CutSuffix(part.metric, "_count"); isCount && total.metric == base+"_bucket" {
+		return !slices.ContainsFunc(total.matchers, func(m *labels.Matcher) bool { return isBound(m) && m.Matches("+Inf") })
+	}
+	return part.metric == total.metric && len(part.matchers) < len(total.matchers) &&
+		!slices.ContainsFunc(part.matchers, func(m *labels.Matcher) bool {
+			return !slices.ContainsFunc(total.matchers, func(n *labels.Matcher) bool { return m.String() == n.String() })
+		})
 }
 
 // badOf reads the bad events, which may be the total without the good ones.
@@ -249,7 +269,7 @@ func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total sel
 	whole, part, minus := operands(expr, parser.SUB)
 	if !minus {
 		bad, ok := im.growth(n, path, expr)
-		return indicatorIf(ok, Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}})
+		return im.indicatorIf(ok, total, bad, false)
 	}
 	all, ok := im.growth(n, path, whole)
 	if !ok {
@@ -260,7 +280,7 @@ func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total sel
 		im.at(n, path, fmt.Sprintf("subtracts good events from %s, and not from the total %s; write the total in both", all, total))
 		return Indicator{}
 	}
-	return indicatorIf(ok, indicatorOf(total, good))
+	return im.indicatorIf(ok, total, good, true)
 }
 
 // indicatorOf is the indicator of all and of the good events. Where one matcher
@@ -285,7 +305,7 @@ func latencyOf(good, total selector) (Latency, bool) {
 	var spellings []string
 	rest := selector{metric: base}
 	for _, m := range good.matchers {
-		if m.Name == semconv.LabelLessOrEqual {
+		if isBound(m) {
 			_, spellings = oneBound(m)
 			continue
 		}
@@ -334,10 +354,11 @@ func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 	return bound, spellings
 }
 
+func isBound(m *labels.Matcher) bool { return m.Name == semconv.LabelLessOrEqual }
+
 // bucket matches the bound of a bucket in the spelling of a query and in its own.
 func bucket(sel selector) (selector, error) {
 	sel.matchers = slices.Clone(sel.matchers)
-	isBound := func(m *labels.Matcher) bool { return m.Name == semconv.LabelLessOrEqual }
 	first := slices.IndexFunc(sel.matchers, isBound)
 	if first >= 0 && slices.ContainsFunc(sel.matchers[first+1:], isBound) {
 		return selector{}, errors.New("le is matched twice; keep one matcher")

@@ -56,6 +56,10 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(wait_bucket{le="Inf",a="b"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_count", Good: `wait_bucket{a="b",le=~"\\+Inf|Inf"}`},
 		},
+		"the bucket of all events as the total": {
+			`1 - sum(rate(wait_count{code="2"}[{{.window}}])) / sum(rate(wait_bucket{le="+Inf"}[{{.window}}]))`,
+			slo.Ratio{Total: `wait_bucket{le="+Inf"}`, Good: `wait_count{code="2"}`},
+		},
 		"a bucket of bad events": {
 			`sum(rate(size_bytes_bucket{le="2"}[{{.window}}])) / sum(rate(size_bytes_count[{{.window}}]))`,
 			slo.Ratio{Total: "size_bytes_count", Bad: `size_bytes_bucket{le=~"2|2\\.0"}`},
