@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
@@ -150,12 +149,16 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 			if e.OriginalOffset != 0 || e.OriginalOffsetExpr != nil || e.Timestamp != nil || e.StartOrEnd != 0 || e.Anchored || e.Smoothed {
 				return selector{}, false, errors.New("offset, @ and other modifiers are not supported; write the selector without them")
 			}
-			if strings.Contains(e.Name, ":") {
-				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", e.Name)
+			sel, err = selectorOf(e.LabelMatchers)
+			switch {
+			case errors.Is(err, errNoMetric):
+				return selector{}, false, fmt.Errorf("%s names no metric; write the name of one", e)
+			case err != nil:
+				return selector{}, false, err
+			case strings.Contains(sel.metric, ":"):
+				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", sel.metric)
 			}
-			if sel, err = parseSelector(plainSelector(e)); err == nil {
-				sel, err = bucket(sel)
-			}
+			sel, err = bucket(sel)
 			return sel, growth, err
 		default:
 			return selector{}, false, notCounter(expr)
@@ -374,15 +377,4 @@ func bucket(sel selector) (selector, error) {
 		sel.matchers[i] = atMost(bound, m.Value)
 	}
 	return sel, nil
-}
-
-// plainSelector writes a selector without an offset.
-func plainSelector(v *parser.VectorSelector) string {
-	sel := selector{metric: v.Name}
-	for _, m := range v.LabelMatchers {
-		if m.Name != model.MetricNameLabel {
-			sel.matchers = append(sel.matchers, m)
-		}
-	}
-	return sel.String()
 }

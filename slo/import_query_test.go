@@ -60,6 +60,10 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(wait_count{code="2"}[{{.window}}])) / sum(rate(wait_bucket{le="+Inf"}[{{.window}}]))`,
 			slo.Ratio{Total: `wait_bucket{le="+Inf"}`, Good: `wait_count{code="2"}`},
 		},
+		"a metric that is named by a matcher": {
+			`sum(rate({__name__="e_total",code="5"}[{{.window}}])) / sum(rate({"all_total"}[{{.window}}]))`,
+			slo.Ratio{Total: "all_total", Bad: `e_total{code="5"}`},
+		},
 		"a bucket of bad events": {
 			`sum(rate(size_bytes_bucket{le="2"}[{{.window}}])) / sum(rate(size_bytes_count[{{.window}}]))`,
 			slo.Ratio{Total: "size_bytes_count", Bad: `size_bytes_bucket{le=~"2|2\\.0"}`},
