@@ -28,7 +28,9 @@ func (im *importer) openSLO(doc *yaml.Node) {
 	}
 	aim := im.only(doc, "spec.objectives", "spec", "objectives")
 	if aim == nil {
-		im.at(im.find(doc, "spec"), "spec.objectives", "is missing; write one with a target")
+		if !im.misspelled(im.find(doc, "spec"), "spec", "objectives") {
+			im.at(im.find(doc, "spec"), "spec.objectives", "is missing; write one with a target")
+		}
 		return
 	}
 	o.Target = im.openSLOTarget(aim, i)
@@ -98,6 +100,9 @@ func (im *importer) openSLOTarget(n *yaml.Node, i int) Percent {
 	node := im.find(n, "target")
 	im.came(path, node, "spec.objectives[0].target")
 	share := im.text(n, "target")
+	if share == "" && im.misspelled(n, "spec.objectives[0]", "target", "targetPercent") {
+		return "99.9" // whose absence was reported
+	}
 	if share == "" {
 		im.at(n, "spec.objectives[0]", "has neither target nor targetPercent; write target: 0.999")
 		return "99.9" // whose absence was reported
@@ -139,6 +144,9 @@ func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
 		return Indicator{}
 	}
 	metrics := im.get(body, "ratioMetric")
+	if metrics == nil && (im.misspelled(body, path, "ratioMetric") || im.misspelled(im.find(doc, "spec"), "spec", "indicator")) {
+		return Indicator{}
+	}
 	if metrics == nil {
 		im.at(im.find(doc, "spec", "indicator"), path, "has no ratioMetric; write one of the good and of all events")
 		return Indicator{}
@@ -221,8 +229,11 @@ func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool, be
 // openSLOQuery finds the query of one metric: in its source, or in the alpha
 // version beside the name of its source.
 func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bool) {
-	path += "." + key
 	metric := im.get(n, key)
+	if metric == nil && im.misspelled(n, path, key) {
+		return nil, false
+	}
+	path += "." + key
 	if metric == nil {
 		im.at(n, path, "is missing; write the query of all events as total, and that of the good ones as good")
 		return nil, false

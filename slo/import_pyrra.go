@@ -16,13 +16,16 @@ func (im *importer) pyrra(doc *yaml.Node) {
 	i := len(im.spec.SLOs)
 	at := fmt.Sprintf("slos[%d]", i)
 	o := Objective{Description: im.text(doc, "spec", "description"), Target: Percent(im.text(doc, "spec", "target"))}
+	if o.Target == "" && im.misspelled(im.find(doc, "spec"), "spec", "target") {
+		o.Target = "99.9" // whose absence was reported
+	}
 	o.Name = im.name(doc, i, "metadata.name", "metadata", "name")
 	im.came(at+".description", im.find(doc, "spec", "description"), "spec.description")
 	im.came(at+".objective", im.find(doc, "spec", "target"), "spec.target")
 	body := im.find(doc, "spec")
 	if length := im.text(body, "window"); length != "" {
 		o.Window = im.period(body, i, "spec", "window", length)
-	} else {
+	} else if !im.misspelled(body, "spec", "window") {
 		im.at(body, "spec.window", "is missing; write "+known(Windows()))
 	}
 	o.Indicator, o.GroupBy = im.pyrraIndicator(doc, at)
@@ -50,6 +53,9 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	}
 	body := im.get(doc, "spec", "indicator", kind)
 	path += "." + kind
+	if body == nil && (im.misspelled(n, "spec.indicator", "ratio", "latency") || im.misspelled(im.find(doc, "spec"), "spec", "indicator")) {
+		return Indicator{}, nil
+	}
 	if body == nil {
 		im.at(n, "spec.indicator", "unknown indicator; write ratio or latency")
 		return Indicator{}, nil
@@ -64,6 +70,9 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	}
 	total, part := im.get(body, "total", "metric"), im.get(body, partKey, "metric")
 	if total == nil || part == nil {
+		if im.misspelled(body, path, partKey, "total") {
+			return Indicator{}, nil
+		}
 		im.at(body, path, "is not complete; write the metric of "+partKey+" and of total")
 		return Indicator{}, nil
 	}

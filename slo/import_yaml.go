@@ -261,6 +261,25 @@ func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
 	return value
 }
 
+// misspelled reports a key of a mapping that is probably meant to be one of those that
+// it lacks, and whether there is one.
+func (im *importer) misspelled(n *yaml.Node, path string, keys ...string) bool {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return false
+	}
+	missing := slices.DeleteFunc(keys, func(key string) bool { return child(n, key) != nil })
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		hint := diagnostic.DidYouMean(key.Value, missing)
+		if hint == "" || im.used[key] {
+			continue
+		}
+		im.at(key, strings.TrimPrefix(path+"."+key.Value, "."), "unknown key"+hint)
+		return true
+	}
+	return false
+}
+
 // find is the node at the keys, or the nearest one above it.
 func (im *importer) find(n *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
