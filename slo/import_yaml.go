@@ -64,7 +64,7 @@ func (im *importer) read(src []byte) error {
 	if len(bytes.TrimSpace(src)) > 0 && !importMark.Match(src) {
 		message := "no objectives; objectives are read from " + importable
 		var doc yaml.Node
-		if yaml.Unmarshal(src, &doc) == nil && slothWithoutVersion(doc.Content[0]) {
+		if yaml.Unmarshal(src, &doc) == nil && len(doc.Content) > 0 && slothWithoutVersion(doc.Content[0]) {
 			message = fmt.Sprintf("a sloth file begins with version: %q", slothVersion)
 		}
 		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: message}}.Err()
