@@ -146,7 +146,7 @@ func atMost(bound float64) Matcher {
 	if strings.ContainsAny(text, ".e") {
 		return Is(semconv.LabelLessOrEqual, text)
 	}
-	return OneOf(semconv.LabelLessOrEqual, text, text+".0")
+	return Matches(semconv.LabelLessOrEqual, text+"|"+text+`\.0`) // 5.0 would match 500 too
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

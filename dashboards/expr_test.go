@@ -49,7 +49,7 @@ func TestHistogramsAreQueriedAsTheyAreExposed(t *testing.T) {
 		"native share":     {native.Above(0.2), "1 - histogram_fraction(0, 0.2, sum(rate(h" + within + "[$__rate_interval])))"},
 		"a whole bound has two spellings": {
 			classic.Above(1),
-			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le=~"1|1.0"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
+			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le=~"1|1\\.0"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
 		},
 		"a fraction has one": {
 			classic.Above(0.25),

@@ -1,7 +1,9 @@
 package slo
 
 import (
+	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,14 +239,26 @@ func (e timedEvents) increases(t counting) []increase {
 	return []increase{total, {record: t.bad(), expr: bad}}
 }
 
-// atMost matches the bucket up to a bound. A whole number has two spellings:
-// le="1" in the classic text format, le="1.0" in OpenMetrics and Prometheus 3.
-func atMost(bound float64) *labels.Matcher {
-	text := strconv.FormatFloat(bound, 'g', -1, 64)
-	if strings.ContainsAny(text, ".e") {
-		return labels.MustNewMatcher(labels.MatchEqual, semconv.LabelLessOrEqual, text)
+// atMost matches the bucket up to a bound, in its own spellings and those written. A
+// whole number has two of its own: le="1" in the classic text format, le="1.0" in
+// OpenMetrics and Prometheus 3.
+func atMost(bound float64, written ...string) *labels.Matcher {
+	spellings := []string{strconv.FormatFloat(bound, 'g', -1, 64)}
+	if !strings.ContainsAny(spellings[0], ".e") && !math.IsInf(bound, 0) {
+		spellings = append(spellings, spellings[0]+".0")
 	}
-	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, text+"|"+text+".0")
+	for _, text := range written {
+		if !slices.Contains(spellings, text) {
+			spellings = append(spellings, text)
+		}
+	}
+	if len(spellings) == 1 {
+		return labels.MustNewMatcher(labels.MatchEqual, semconv.LabelLessOrEqual, spellings[0])
+	}
+	for i := range spellings {
+		spellings[i] = regexp.QuoteMeta(spellings[i]) // 5.0 would match 500 too
+	}
+	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, strings.Join(spellings, "|"))
 }
 
 // BucketBound returns a threshold in the unit that the name of a histogram ends in, or

@@ -91,6 +91,7 @@ type importer struct {
 	spec       Spec
 	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
 	alerting   []alertKey
+	queries    []parsed // of the current objective
 	problems   diagnostic.List
 	dropped    remarks
 	changed    remarks
@@ -213,7 +214,9 @@ func (im *importer) document(doc *yaml.Node) {
 	case version == pyrraVersion:
 		im.unnamed = append(im.unnamed, of.node)
 	case of.name == "":
-		im.at(of.node, of.path, "is missing; write the name of the service")
+		if above := strings.TrimSuffix(strings.TrimSuffix(of.path, "service"), "."); !im.misspelled(im.find(doc, above), above, "service") {
+			im.at(of.node, of.path, "is missing; write the name of the service")
+		}
 	case im.options.Service != "" && of.name != im.options.Service:
 		im.drop(of.node, of.path, fmt.Sprintf("the objectives of %q", of.name))
 		return

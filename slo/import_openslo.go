@@ -28,11 +28,14 @@ func (im *importer) openSLO(doc *yaml.Node) {
 	}
 	aim := im.only(doc, "spec.objectives", "spec", "objectives")
 	if aim == nil {
-		im.at(im.find(doc, "spec"), "spec.objectives", "is missing; write one with a target")
+		if !im.misspelled(im.find(doc, "spec"), "spec", "objectives") {
+			im.at(im.find(doc, "spec"), "spec.objectives", "is missing; write one with a target")
+		}
 		return
 	}
 	o.Target = im.openSLOTarget(aim, i)
 	o.Indicator = im.openSLOIndicator(doc, aim, i)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 }
 
@@ -97,6 +100,9 @@ func (im *importer) openSLOTarget(n *yaml.Node, i int) Percent {
 	node := im.find(n, "target")
 	im.came(path, node, "spec.objectives[0].target")
 	share := im.text(n, "target")
+	if share == "" && im.misspelled(n, "spec.objectives[0]", "target", "targetPercent") {
+		return "99.9" // whose absence was reported
+	}
 	if share == "" {
 		im.at(n, "spec.objectives[0]", "has neither target nor targetPercent; write target: 0.999")
 		return "99.9" // whose absence was reported
@@ -138,6 +144,9 @@ func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
 		return Indicator{}
 	}
 	metrics := im.get(body, "ratioMetric")
+	if metrics == nil && (im.misspelled(body, path, "ratioMetric") || im.misspelled(im.find(doc, "spec"), "spec", "indicator")) {
+		return Indicator{}
+	}
 	if metrics == nil {
 		im.at(im.find(doc, "spec", "indicator"), path, "has no ratioMetric; write one of the good and of all events")
 		return Indicator{}
@@ -170,7 +179,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 		}
 	}
 	if im.get(n, "raw") != nil {
-		return im.openSLORaw(n, path)
+		return im.openSLORaw(n, at, path)
 	}
 	declared := "counter"
 	if child(n, "incremental") != nil {
@@ -179,26 +188,18 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 	if !im.boolean(n, path, declared, true) {
 		im.at(im.find(n, declared), path+"."+declared, "is false; only counters that grow forever are supported")
 	}
-	total, ok := im.openSLOCounter(n, path, "total", im.get(n, declared) != nil)
+	bare := im.get(n, declared) != nil
+	total, ok := im.openSLOCounter(n, path, "total", bare, at+".ratio.total")
 	key := "good"
 	if child(n, "bad") != nil {
 		key = "bad"
 	}
-	part, partOK := im.openSLOCounter(n, path, key, im.get(n, declared) != nil)
-	if !ok || !partOK {
-		return Indicator{}
-	}
-	for _, place := range []struct{ key, path string }{{"total", at + ".ratio.total"}, {key, at + ".ratio." + key}, {key, at + ".latency"}} {
-		im.came(place.path, im.find(n, place.key), path+"."+place.key)
-	}
-	if key == "bad" {
-		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
-	}
-	return indicatorOf(total, part)
+	part, partOK := im.openSLOCounter(n, path, key, bare, at+".ratio.bad", at+".ratio.good", at+".latency")
+	return im.indicatorIf(ok && partOK, total, part, key == "good")
 }
 
 // openSLORaw reads a query of a share. The key counter has no effect on it.
-func (im *importer) openSLORaw(n *yaml.Node, path string) Indicator {
+func (im *importer) openSLORaw(n *yaml.Node, at, path string) Indicator {
 	im.ignore(n, "counter")
 	kind := im.text(n, "rawType")
 	if kind != "success" && kind != "failure" {
@@ -208,14 +209,19 @@ func (im *importer) openSLORaw(n *yaml.Node, path string) Indicator {
 	if !ok {
 		return Indicator{}
 	}
+	im.came(at, query, path+".raw")
 	return im.ratio(query, path+".raw", kind == "success")
 }
 
-// openSLOCounter reads one metric of a ratio, which may be a bare selector.
-func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool) (selector, bool) {
+// openSLOCounter reads one metric of a ratio, which may be a bare selector, for the
+// paths of the specification that it becomes.
+func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool, becomes ...string) (selector, bool) {
 	query, ok := im.openSLOQuery(n, path, key)
 	if !ok {
 		return selector{}, false
+	}
+	for _, place := range becomes {
+		im.came(place, query, path+"."+key)
 	}
 	return im.counter(query, path+"."+key, bare)
 }
@@ -223,8 +229,11 @@ func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool) (s
 // openSLOQuery finds the query of one metric: in its source, or in the alpha
 // version beside the name of its source.
 func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bool) {
-	path += "." + key
 	metric := im.get(n, key)
+	if metric == nil && im.misspelled(n, path, key) {
+		return nil, false
+	}
+	path += "." + key
 	if metric == nil {
 		im.at(n, path, "is missing; write the query of all events as total, and that of the good ones as good")
 		return nil, false

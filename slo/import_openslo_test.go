@@ -123,6 +123,28 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	}
 }
 
+func TestProblemsOfMetricsAreAtTheQuery(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ src, path, want string }{
+		"good events":      {open, "slos[0].indicator.ratio.bad", "f:21:27: spec.indicator.spec.ratioMetric.good: a"},
+		"all events":       {open, "slos[0].indicator.ratio.total", "f:25:27: spec.indicator.spec.ratioMetric.total: a"},
+		"a bucket":         {open, "slos[1].indicator.latency.threshold", "f:40:45: spec.indicator.spec.ratioMetric.good: a"},
+		"a ratio":          {referring, "slos[0].indicator.ratio.bad", "f:13:98: spec.ratioMetric.raw: a"},
+		"a ratio of sloth": {slothRatio("sum(rate(a_total[5m])) / sum(rate(b_total[5m]))"), "slos[0].indicator.ratio.bad", "f:8:26: slos[0].sli.raw.error_ratio_query: a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			imported, err := slo.Import("f", []byte(test.src), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := imported.Problem(test.path, "a").Error(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {

@@ -16,16 +16,20 @@ func (im *importer) pyrra(doc *yaml.Node) {
 	i := len(im.spec.SLOs)
 	at := fmt.Sprintf("slos[%d]", i)
 	o := Objective{Description: im.text(doc, "spec", "description"), Target: Percent(im.text(doc, "spec", "target"))}
+	if o.Target == "" && im.misspelled(im.find(doc, "spec"), "spec", "target") {
+		o.Target = "99.9" // whose absence was reported
+	}
 	o.Name = im.name(doc, i, "metadata.name", "metadata", "name")
 	im.came(at+".description", im.find(doc, "spec", "description"), "spec.description")
 	im.came(at+".objective", im.find(doc, "spec", "target"), "spec.target")
 	body := im.find(doc, "spec")
 	if length := im.text(body, "window"); length != "" {
 		o.Window = im.period(body, i, "spec", "window", length)
-	} else {
+	} else if !im.misspelled(body, "spec", "window") {
 		im.at(body, "spec.window", "is missing; write "+known(Windows()))
 	}
 	o.Indicator, o.GroupBy = im.pyrraIndicator(doc, at)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 	im.pyrraAlerts(doc, i)
 }
@@ -49,6 +53,9 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	}
 	body := im.get(doc, "spec", "indicator", kind)
 	path += "." + kind
+	if body == nil && (im.misspelled(n, "spec.indicator", "ratio", "latency") || im.misspelled(im.find(doc, "spec"), "spec", "indicator")) {
+		return Indicator{}, nil
+	}
 	if body == nil {
 		im.at(n, "spec.indicator", "unknown indicator; write ratio or latency")
 		return Indicator{}, nil
@@ -58,8 +65,14 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 		groupBy = append(groupBy, valueOf(label))
 	}
 	im.came(at+".groupBy", im.find(body, "grouping"), path+".grouping")
+	if len(groupBy) > 0 {
+		im.change(im.find(body, "grouping"), path+".grouping", "grouped objectives do not page; their alerts are tickets")
+	}
 	total, part := im.get(body, "total", "metric"), im.get(body, partKey, "metric")
 	if total == nil || part == nil {
+		if im.misspelled(body, path, partKey, "total") {
+			return Indicator{}, nil
+		}
 		im.at(body, path, "is not complete; write the metric of "+partKey+" and of total")
 		return Indicator{}, nil
 	}
@@ -69,13 +82,7 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	}
 	all, ok := im.counter(total, path+".total.metric", true)
 	some, partOK := im.counter(part, path+"."+partKey+".metric", true)
-	switch {
-	case !ok || !partOK:
-		return Indicator{}, nil
-	case kind == "latency":
-		return indicatorOf(all, some), groupBy
-	}
-	return Indicator{Ratio: &Ratio{Total: all.String(), Bad: some.String()}}, groupBy
+	return im.indicatorIf(ok && partOK, all, some, kind == "latency"), groupBy
 }
 
 // pyrraAlerts reads what alerts carry, and reports alerts that Pyrra leaves out.

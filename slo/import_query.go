@@ -6,11 +6,11 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
@@ -65,6 +65,7 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	}
 	expr, err := promql.Parse(query)
 	if err == nil {
+		im.queries = append(im.queries, parsed{n, path, expr})
 		return expr, true
 	}
 	if _, tooLarge := errors.AsType[promql.LimitError](err); tooLarge {
@@ -77,6 +78,44 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	}
 	im.at(n, path, "not PromQL: "+message)
 	return nil, false
+}
+
+// parsed is a query of an objective.
+type parsed struct {
+	node *yaml.Node
+	path string
+	expr parser.Expr
+}
+
+// compareQueries lists where the queries of the current objective are no sums over the
+// same range, as the rules are.
+func (im *importer) compareQueries() {
+	var first time.Duration
+	for _, q := range im.queries {
+		parser.Inspect(q.expr, func(n parser.Node, above []parser.Node) error {
+			switch n := n.(type) {
+			case *parser.MatrixSelector:
+				if first == 0 {
+					first = n.Range
+				}
+				if n.Range != first {
+					im.change(q.node, q.path, fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first)))
+				}
+			case *parser.Call:
+				if (n.Func.Name == "rate" || n.Func.Name == "increase") && !slices.ContainsFunc(above, isSum) {
+					im.change(q.node, q.path, "is one ratio for each series; the rules have one for the service, from the sum")
+				}
+			}
+			return nil
+		})
+	}
+	im.queries = nil
+}
+
+// isSum reports whether a node adds up series: a sum without () keeps each.
+func isSum(n parser.Node) bool {
+	sum, ok := n.(*parser.AggregateExpr)
+	return ok && (!sum.Without || len(sum.Grouping) > 0)
 }
 
 // counterOf peels a sum and a rate or increase off a selector, and reports whether there
@@ -110,10 +149,16 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 			if e.OriginalOffset != 0 || e.OriginalOffsetExpr != nil || e.Timestamp != nil || e.StartOrEnd != 0 || e.Anchored || e.Smoothed {
 				return selector{}, false, errors.New("offset, @ and other modifiers are not supported; write the selector without them")
 			}
-			if strings.Contains(e.Name, ":") {
-				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", e.Name)
+			sel, err = selectorOf(e.LabelMatchers)
+			switch {
+			case errors.Is(err, errNoMetric):
+				return selector{}, false, fmt.Errorf("%s names no metric; write the name of one", e)
+			case err != nil:
+				return selector{}, false, err
+			case strings.Contains(sel.metric, ":"):
+				return selector{}, false, fmt.Errorf("%s is recorded by a rule; write the rate of the counter that the rule reads", sel.metric)
 			}
-			sel, err = parseSelector(plainSelector(e))
+			sel, err = bucket(sel)
 			return sel, growth, err
 		default:
 			return selector{}, false, notCounter(expr)
@@ -135,6 +180,12 @@ func isZero(expr parser.Expr) bool {
 	return ok && number.Val == 0
 }
 
+// hasZero reports whether an expression is 0 for the time without a series.
+func hasZero(expr parser.Expr) bool {
+	binary, ok := bare(expr).(*parser.BinaryExpr)
+	return ok && binary.Op == parser.LOR && isZero(binary.RHS)
+}
+
 // bare is an expression without parentheses around it.
 func bare(expr parser.Expr) parser.Expr {
 	for {
@@ -149,7 +200,7 @@ func bare(expr parser.Expr) parser.Expr {
 // operands are the sides of a binary operator, without or vector(0) behind it.
 func operands(expr parser.Expr, op parser.ItemType) (left, right parser.Expr, ok bool) {
 	binary, ok := bare(expr).(*parser.BinaryExpr)
-	if ok && binary.Op == parser.LOR && isZero(binary.RHS) {
+	if hasZero(expr) {
 		binary, ok = bare(binary.LHS).(*parser.BinaryExpr)
 	}
 	if !ok || binary.Op != op {
@@ -164,10 +215,14 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	if !ok {
 		return Indicator{}
 	}
+	defaulted := good && hasZero(expr)
 	if one, rest, minus := operands(expr, parser.SUB); minus {
 		if number, isNumber := bare(one).(*parser.NumberLiteral); isNumber && number.Val == 1 {
 			expr, good = rest, !good
 		}
+	}
+	if defaulted || good && hasZero(expr) {
+		im.change(n, path, "is 100 % errors without data, because of vector(0); the rules count no event then")
 	}
 	part, whole, ok := operands(expr, parser.DIV)
 	if !ok {
@@ -180,16 +235,36 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	}
 	if good {
 		sel, ok := im.growth(n, path, part)
-		return indicatorIf(ok, indicatorOf(total, sel))
+		return im.indicatorIf(ok, total, sel, true)
 	}
 	return im.badOf(n, path, part, total)
 }
 
-func indicatorIf(ok bool, in Indicator) Indicator {
-	if !ok {
+// indicatorIf is the indicator of the current objective, from all and from the good or bad
+// events, if both queries were read.
+func (im *importer) indicatorIf(ok bool, total, part selector, good bool) Indicator {
+	switch {
+	case !ok:
 		return Indicator{}
+	case wider(part, total):
+		im.Problemf(fmt.Sprintf("slos[%d].indicator.ratio.bad", len(im.spec.SLOs)),
+			"is %s, which counts all events, and the total is %s, which counts only some of them; swap the two", part, total)
+		return Indicator{}
+	case good:
+		return indicatorOf(total, part)
 	}
-	return in
+	return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
+}
+
+// wider reports whether a part has all events of its total, and more.
+func wider(part, total selector) bool {
+	if base, isCount := strings.CutSuffix(part.metric, "_count"); isCount && total.metric == base+"_bucket" {
+		return !slices.ContainsFunc(total.matchers, func(m *labels.Matcher) bool { return isBound(m) && m.Matches("+Inf") })
+	}
+	return part.metric == total.metric && len(part.matchers) < len(total.matchers) &&
+		!slices.ContainsFunc(part.matchers, func(m *labels.Matcher) bool {
+			return !slices.ContainsFunc(total.matchers, func(n *labels.Matcher) bool { return m.String() == n.String() })
+		})
 }
 
 // badOf reads the bad events, which may be the total without the good ones.
@@ -197,7 +272,7 @@ func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total sel
 	whole, part, minus := operands(expr, parser.SUB)
 	if !minus {
 		bad, ok := im.growth(n, path, expr)
-		return indicatorIf(ok, Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}})
+		return im.indicatorIf(ok, total, bad, false)
 	}
 	all, ok := im.growth(n, path, whole)
 	if !ok {
@@ -208,7 +283,7 @@ func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total sel
 		im.at(n, path, fmt.Sprintf("subtracts good events from %s, and not from the total %s; write the total in both", all, total))
 		return Indicator{}
 	}
-	return indicatorIf(ok, indicatorOf(total, good))
+	return im.indicatorIf(ok, total, good, true)
 }
 
 // indicatorOf is the indicator of all and of the good events. Where one matcher
@@ -220,13 +295,6 @@ func indicatorOf(total, good selector) Indicator {
 	if bad := (countedEvents{total: total, bad: good}).withGood().good; bad != nil {
 		return Indicator{Ratio: &Ratio{Total: total.String(), Bad: bad.String()}}
 	}
-	good.matchers = append([]*labels.Matcher{}, good.matchers...)
-	for i, m := range good.matchers {
-		// The bound of a bucket has two spellings; +Inf has one.
-		if bound, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsInf(bound, 0) && m.Name == semconv.LabelLessOrEqual && m.Type == labels.MatchEqual {
-			good.matchers[i] = atMost(bound)
-		}
-	}
 	return Indicator{Ratio: &Ratio{Total: total.String(), Good: good.String()}}
 }
 
@@ -237,21 +305,21 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !isCount || !timed || good.metric != base+"_bucket" {
 		return Latency{}, false
 	}
-	bound, bounded := "", false
+	var spellings []string
 	rest := selector{metric: base}
 	for _, m := range good.matchers {
-		if m.Name == semconv.LabelLessOrEqual {
-			bound, bounded = oneBound(m)
+		if isBound(m) {
+			_, spellings = oneBound(m)
 			continue
 		}
 		rest.matchers = append(rest.matchers, m)
 	}
 	same := selector{metric: base, matchers: total.matchers}
-	if !bounded || rest.String() != same.String() {
+	if len(spellings) == 0 || !boundSyntax.MatchString(spellings[0]) || rest.String() != same.String() {
 		return Latency{}, false
 	}
 	// Exact, where a float would make 289.999999ms of 0.29.
-	value, ok := new(big.Rat).SetString(bound)
+	value, ok := new(big.Rat).SetString(spellings[0])
 	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
 		return Latency{}, false
 	}
@@ -259,40 +327,54 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if !value.IsInt() {
 		return Latency{}, false
 	}
-	return Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}, true
+	latency := Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}
+	// A threshold has no place for other spellings.
+	selected := atMost(BucketBound(base, latency.Threshold))
+	return latency, !slices.ContainsFunc(spellings, func(text string) bool { return !selected.Matches(text) })
 }
 
 // boundSyntax keeps exponents out, which could ask for any number of digits.
 var boundSyntax = regexp.MustCompile(`^[0-9]{1,7}(\.[0-9]{1,9})?$`)
 
-// oneBound is the bound that a matcher selects, in one of its spellings or in both.
-func oneBound(m *labels.Matcher) (string, bool) {
-	spellings := []string{m.Value}
+// oneBound is the bound that a matcher selects, and its spellings: none if the matcher
+// selects no bound or several.
+func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 	switch m.Type {
 	case labels.MatchEqual:
+		spellings = []string{m.Value}
 	case labels.MatchRegexp:
-		spellings = strings.Split(m.Value, "|")
+		spellings = strings.Split(strings.ReplaceAll(m.Value, `\`, ""), "|")
 	default:
-		return "", false
+		return 0, nil
 	}
-	var bounds []float64
-	for _, text := range spellings {
-		bound, err := strconv.ParseFloat(text, 64)
-		if err != nil || !boundSyntax.MatchString(text) || len(bounds) > 0 && bounds[0] != bound {
-			return "", false
+	for i, text := range spellings {
+		next, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsInf(next, 0) || math.IsNaN(next) || i > 0 && next != bound {
+			return 0, nil
 		}
-		bounds = append(bounds, bound)
+		bound = next
 	}
-	return spellings[0], true
+	return bound, spellings
 }
 
-// plainSelector writes a selector without an offset.
-func plainSelector(v *parser.VectorSelector) string {
-	sel := selector{metric: v.Name}
-	for _, m := range v.LabelMatchers {
-		if m.Name != model.MetricNameLabel {
-			sel.matchers = append(sel.matchers, m)
-		}
+func isBound(m *labels.Matcher) bool { return m.Name == semconv.LabelLessOrEqual }
+
+// bucket matches the bound of a bucket in the spelling of a query and in its own.
+func bucket(sel selector) (selector, error) {
+	sel.matchers = slices.Clone(sel.matchers)
+	first := slices.IndexFunc(sel.matchers, isBound)
+	if first >= 0 && slices.ContainsFunc(sel.matchers[first+1:], isBound) {
+		return selector{}, errors.New("le is matched twice; keep one matcher")
 	}
-	return sel.String()
+	for i, m := range sel.matchers {
+		bound, err := strconv.ParseFloat(m.Value, 64)
+		if !isBound(m) || m.Type != labels.MatchEqual || err != nil {
+			continue
+		}
+		if math.IsNaN(bound) {
+			return selector{}, fmt.Errorf("%s is not the bound of a bucket; write a number or +Inf", m)
+		}
+		sel.matchers[i] = atMost(bound, m.Value)
+	}
+	return sel, nil
 }

@@ -39,7 +39,7 @@ func (im *importer) sloth(doc *yaml.Node) {
 	body := im.get(doc, keys.body...)
 	im.slothPlugins(body, keys.prefix+keys.plugins, keys.plugins)
 	slos := im.list(body, keys.prefix+"slos", "slos")
-	if found := im.get(body, "slos"); len(slos) == 0 && (found == nil || found.Kind == yaml.SequenceNode) {
+	if found := im.get(body, "slos"); len(slos) == 0 && (found == nil || found.Kind == yaml.SequenceNode) && !im.misspelled(body, strings.TrimSuffix(keys.prefix, "."), "slos") {
 		im.at(im.find(body, "slos"), keys.prefix+"slos", "has no objective; write at least one")
 	}
 	for j, n := range slos {
@@ -63,15 +63,22 @@ func (im *importer) sloth(doc *yaml.Node) {
 func (im *importer) slothObjective(n *yaml.Node, path string, keys slothKeys) {
 	i := len(im.spec.SLOs)
 	o := Objective{Description: im.text(n, "description"), Window: DefaultWindow, Target: Percent(im.text(n, "objective"))}
+	if o.Target == "" && im.misspelled(n, path, "objective") {
+		o.Target = "99.9" // whose absence was reported
+	}
 	o.Name = im.name(n, i, path+".name", "name")
 	im.came(fmt.Sprintf("slos[%d].objective", i), im.find(n, "objective"), path+".objective")
 	im.came(fmt.Sprintf("slos[%d].description", i), im.find(n, "description"), path+".description")
 	o.Indicator = im.slothIndicator(n, i, path, keys)
+	im.compareQueries()
 	im.spec.SLOs = append(im.spec.SLOs, o)
 }
 
 func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothKeys) Indicator {
 	sli := im.get(n, "sli")
+	if sli == nil && im.misspelled(n, path, "sli") {
+		return Indicator{}
+	}
 	path += ".sli"
 	at := fmt.Sprintf("slos[%d].indicator", i)
 	im.came(at, im.find(n, "sli"), path)
@@ -81,11 +88,16 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 		return Indicator{}
 	}
 	if raw := im.get(sli, "raw", keys.ratioQuery); raw != nil {
-		return im.ratio(raw, path+".raw."+keys.ratioQuery, false)
+		path += ".raw." + keys.ratioQuery
+		im.came(at, raw, path)
+		return im.ratio(raw, path, false)
 	}
 	events := im.get(sli, "events")
 	total, bad := im.get(events, keys.totalQuery), im.get(events, keys.errorQuery)
 	if total == nil || bad == nil {
+		if im.misspelled(events, path+".events", keys.errorQuery, keys.totalQuery) || im.misspelled(sli, path, "events", "raw") {
+			return Indicator{}
+		}
 		im.at(im.find(n, "sli", "events"), path+".events", "is missing or not complete; write "+keys.totalQuery+" and "+keys.errorQuery)
 		return Indicator{}
 	}

@@ -224,6 +224,7 @@ func TestImport(t *testing.T) {
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
+				"f:16:17: spec.indicator.ratio.grouping: grouped objectives do not page; their alerts are tickets",
 				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
 			},
 			[]string{
@@ -246,7 +247,7 @@ func TestImport(t *testing.T) {
 			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{},
 			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{{
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
-				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2.0"}`}},
+				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2\\.0"}`}},
 			}}},
 			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
@@ -394,13 +395,24 @@ func TestImportPicksAService(t *testing.T) {
 func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ src, old, replacement, want string }{
-		"an empty file":             {slothFile, slothFile, "", "f:1:1: the file is empty"},
-		"no YAML":                   {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
-		"a duplicate key":           {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
-		"a merge key":               {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
-		"a text as a document":      {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
-		"an alias as a document":    {slothFile, slothFile, "&a [*a] # version: prometheus/v1", "f:1:5: a document is an alias; write it out"},
-		"another version of a tool": {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
+		"an empty file":                            {slothFile, slothFile, "", "f:1:1: the file is empty"},
+		"a comment":                                {slothFile, slothFile, "# a\n", "f:1:1: no objectives; "},
+		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
+		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:9: not valid YAML: found a tab character that violates indentation"},
+		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:13: not valid YAML: did not find expected ',' or '}'"},
+		"sloth without a version":                  {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
+		"two tools in one document":                {slothFile + pyrraFile, "a", "a", `f:5:1: slos: is not a key of kind "ServiceLevelObjective" of apiVersion "pyrra.dev/v1alpha1"; write --- between documents`},
+		"sloth within OpenSLO":                     {slothFile + referring, "a", "a", `f:5:1: slos: is not a key of kind "SLO" of apiVersion "openslo/v1"; write --- between documents`},
+		"sloth within another resource":            {slothFile + "---\n" + slothFile + "apiVersion: v1\nkind: Service\n", "a", "a", `f:41:1: slos: is not a key of kind "Service" of apiVersion "v1"; write --- between documents`},
+		"sloth within a list":                      {slothFile + "apiVersion: v1\nkind: List\nitems: []\n---\n" + slothFile, "a", "a", `f:5:1: slos: is not a key of kind "List" of apiVersion "v1"; write --- between documents`},
+		"OpenSLO within sloth":                     {slothFile + "kind: SLO\nspec: {objectives: [{target: 0.9}]}\n", "a", "a", `f:37:8: spec.objectives: is not a key of kind "SLO" of apiVersion "prometheus/v1"; write --- between documents`},
+		"objectives of our own":                    {slothFile + "---\n" + minimal, "a", "a", "f:39:1: slos: are objectives of scaffold.slo/v1; move them to another file"},
+		"a second file of sloth without a version": {slothFile + "---\n" + slothFile, "---\nversion: prometheus/v1\n", "---\n", `f:37:1: a sloth file begins with version: "prometheus/v1"`},
+		"a duplicate key":                          {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
+		"a merge key":                              {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
+		"a text as a document":                     {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
+		"an alias as a document":                   {slothFile, slothFile, "&a [*a] # version: prometheus/v1", "f:1:5: a document is an alias; write it out"},
+		"another version of a tool":                {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
 		"a newer version of OpenSLO": {
 			alpha, "openslo/v1alpha", "openslo.com/v2alpha", `f:1:15: apiVersion: "openslo.com/v2alpha" is not supported; write openslo/v1`,
 		},
@@ -435,38 +447,69 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"a template in a matcher":     {slothFile, `code=~"5.."`, `code=~"{{ .Values.code }}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a window in a matcher":       {slothFile, `code=~"5.."`, `code=~"{{.window}}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a template of Helm":          {pyrraFile, `requests_total{job="shop"}`, `requests_total{job="{{ .Values.job }}"}`, "f:15:23: spec.indicator.ratio.total.metric: templates are not supported, except [{{.window}}] as a range"},
-		"a gauge of errors":           {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
-		"a gauge of all":              {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
-		"a ratio of gauges":           {slothRatio("1 - (sum(available) / sum(replicas))"), "available", "available", "f:8:26: slos[0].sli.raw.error_ratio_query: sum(replicas) is not supported; write the rate of a counter"},
-		"a ratio of recorded rates":   {slothRatio("sum(shop:errors:rate{{.window}}) / sum(shop:requests:rate{{.window}})"), "shop", "shop", "f:8:26: slos[0].sli.raw.error_ratio_query: templates are not supported, except [{{.window}}] as a range"},
-		"a recorded metric":           {pyrraFile, "requests_total", "shop:requests:rate5m", "f:15:23: spec.indicator.ratio.total.metric: shop:requests:rate5m is recorded by a rule; write the rate of the counter that the rule reads"},
-		"the rate of a recorded one":  {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(rate(shop:requests:total[`, "f:13:22: slos[0].sli.events.total_query: shop:requests:total is recorded by a rule; write the rate of the counter that the rule reads"},
-		"no PromQL":                   {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
-		"another total":               {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
-		"native histograms":           {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: native histograms are not supported; write latency with a bucket and a count"},
-		"a gauge":                     {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: gauges are not supported; write a ratio of two counters, such as failed probes and all probes"},
-		"no indicator":                {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: unknown indicator; write ratio or latency"},
-		"half an indicator":           {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is not complete; write the metric of errors and of total"},
-		"another period":              {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: "1d" is not a known period; write 7d, 14d, 28d or 30d`},
-		"no period":                   {pyrraFile, "  window: 2w\n", "", "f:9:3: spec.window: is missing; write 7d, 14d, 28d or 30d"},
-		"a group by instance":         {pyrraFile, "[handler]", "[handler, instance]", `f:16:27: spec.indicator.ratio.grouping[1]: "instance" changes with each instance`},
-		"no name for the service":     {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common that could name their service; name it with --service"},
-		"a month":                     {alpha, "unit: Week", "unit: Month", `f:13:36: spec.timeWindows[0].unit: "Month" is not supported; write Day or Week`},
-		"no target":                   {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
-		"good events that are all":    {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:17: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
-		"a composite objective":       {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
-		"a type of raw ratio":         {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
-		"no type of raw ratio":        {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
-		"a gauge of ratios":           {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
-		"a reference to nothing":      {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
-		"a source of another system":  {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
+		"a latency that is swapped": {pyrraFile, "success: {metric: 'request_seconds_bucket{job=\"shop\",le=\"1.0\"}'}\n      total: {metric: 'request_seconds_count{job=\"shop\"}'}",
+			"total: {metric: 'request_seconds_bucket{job=\"shop\",le=\"0.5\"}'}\n      success: {metric: 'request_seconds_count{job=\"shop\"}'}",
+			`f:32:25: spec.indicator.latency.success.metric: is request_seconds_count{job="shop"}, which counts all events, and the total is request_seconds_bucket{job="shop",le="0.5"}, which counts only some of them; swap the two`},
+		"good events and some of them":       {alpha, `all_total{c="d"}`, `good_total{a="b",code=~"2.."}`, `f:10:64: spec.objectives[0].ratioMetrics.good: is good_total{a="b"}, which counts all events, and the total is good_total{a="b",code=~"2.."}, which counts only some of them; swap the two`},
+		"bad events and some of them":        {slothRatio("sum(rate(a_total[5m])) / sum(rate(a_total{b!=\"c\"}[5m]))"), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: is a_total, which counts all events, and the total is a_total{b!="c"}, which counts only some of them; swap the two`},
+		"a name in UTF-8":                    {slothRatio(`sum(rate(a_total[5m])) / sum(rate({"e.total"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: the metric name "e.total" is not supported; use letters, digits and underscores`},
+		"several metrics":                    {slothRatio(`sum(rate(a_total[5m])) / sum(rate({__name__=~"a|b"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: {__name__=~"a|b"} names no metric; write the name of one`},
+		"a recorded metric in a matcher":     {slothRatio(`sum(rate(a_total[5m])) / sum(rate({__name__="a:b"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: a:b is recorded by a rule; write the rate of the counter that the rule reads`},
+		"a misspelled objective":             {slothFile, "objective: 99.95", "objectiv: 99.95", `f:7:5: slos[0].objectiv: unknown key; did you mean "objective"?`},
+		"a misspelled query":                 {slothFile, "error_query", "eror_query", `f:12:9: slos[0].sli.events.eror_query: unknown key; did you mean "error_query"?`},
+		"misspelled events":                  {slothFile, "events:", "event:", `f:11:7: slos[0].sli.event: unknown key; did you mean "events"?`},
+		"misspelled objectives of sloth":     {slothResource(), "slos:", "slo:", `f:8:3: spec.slo: unknown key; did you mean "slos"?`},
+		"a misspelled sli":                   {slothFile, "sli:", "slis:", `f:10:5: slos[0].slis: unknown key; did you mean "sli"?`},
+		"a misspelled service":               {slothFile, "service:", "servce:", `f:2:1: servce: unknown key; did you mean "service"?`},
+		"a misspelled service of a resource": {slothResource(), "service:", "servce:", `f:5:3: spec.servce: unknown key; did you mean "service"?`},
+		"a misspelled target":                {pyrraFile, "target: \"99.5\"", "tarjet: \"99.5\"", `f:10:3: spec.tarjet: unknown key; did you mean "target"?`},
+		"a misspelled window":                {pyrraFile, "window: 2w", "windows: 2w", `f:11:3: spec.windows: unknown key; did you mean "window"?`},
+		"misspelled errors":                  {pyrraFile, "errors: {", "error: {", `f:14:7: spec.indicator.ratio.error: unknown key; did you mean "errors"?`},
+		"a misspelled ratio":                 {pyrraFile, "    ratio:", "    ratios:", `f:13:5: spec.indicator.ratios: unknown key; did you mean "ratio"?`},
+		"a misspelled indicator":             {pyrraFile, "indicator:\n    ratio", "indikator:\n    ratio", `f:12:3: spec.indikator: unknown key; did you mean "indicator"?`},
+		"misspelled good events":             {alpha, "good: {", "goods: {", `f:10:11: spec.objectives[0].ratioMetrics.goods: unknown key; did you mean "good"?`},
+		"misspelled objectives":              {alpha, "objectives:", "objective:", `f:7:5: spec.objective: unknown key; did you mean "objectives"?`},
+		"a misspelled share":                 {alpha, "target: 0.99", "targets: 0.99", `f:12:9: spec.objectives[0].targets: unknown key; did you mean "target"?`},
+		"a misspelled ratio of OpenSLO":      {referring, "ratioMetric:", "ratioMetrics:", `f:13:8: spec.ratioMetrics: unknown key; did you mean "ratioMetric"?`},
+		"a misspelled indicator of OpenSLO":  {referring, "indicatorRef: errors", "indicatoor: errors", `f:6:3: spec.indicatoor: unknown key; did you mean "indicator"?`},
+		"two bounds":                         {slothRatio(`(sum(rate(a_count[5m])) - sum(rate(a_bucket{le="0.5",le="1"}[5m]))) / sum(rate(a_count[5m]))`), "a", "a", "f:8:26: slos[0].sli.raw.error_ratio_query: le is matched twice; keep one matcher"},
+		"a bound that is no number":          {slothRatio(`1 - sum(rate(a_bucket{le="NaN"}[5m])) / sum(rate(a_count[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: le="NaN" is not the bound of a bucket; write a number or +Inf`},
+		"a gauge of errors":                  {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
+		"a gauge of all":                     {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
+		"a ratio of gauges":                  {slothRatio("1 - (sum(available) / sum(replicas))"), "available", "available", "f:8:26: slos[0].sli.raw.error_ratio_query: sum(replicas) is not supported; write the rate of a counter"},
+		"a ratio of recorded rates":          {slothRatio("sum(shop:errors:rate{{.window}}) / sum(shop:requests:rate{{.window}})"), "shop", "shop", "f:8:26: slos[0].sli.raw.error_ratio_query: templates are not supported, except [{{.window}}] as a range"},
+		"a recorded metric":                  {pyrraFile, "requests_total", "shop:requests:rate5m", "f:15:23: spec.indicator.ratio.total.metric: shop:requests:rate5m is recorded by a rule; write the rate of the counter that the rule reads"},
+		"the rate of a recorded one":         {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(rate(shop:requests:total[`, "f:13:22: slos[0].sli.events.total_query: shop:requests:total is recorded by a rule; write the rate of the counter that the rule reads"},
+		"no PromQL":                          {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
+		"another total":                      {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
+		"native histograms":                  {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: native histograms are not supported; write latency with a bucket and a count"},
+		"a gauge":                            {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: gauges are not supported; write a ratio of two counters, such as failed probes and all probes"},
+		"no indicator":                       {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: unknown indicator; write ratio or latency"},
+		"half an indicator":                  {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is not complete; write the metric of errors and of total"},
+		"another period":                     {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: "1d" is not a known period; write 7d, 14d, 28d or 30d`},
+		"no period":                          {pyrraFile, "  window: 2w\n", "", "f:9:3: spec.window: is missing; write 7d, 14d, 28d or 30d"},
+		"a group by instance":                {pyrraFile, "[handler]", "[handler, instance]", `f:16:27: spec.indicator.ratio.grouping[1]: "instance" changes with each instance`},
+		"no name for the service":            {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common that could name their service; name it with --service"},
+		"a month":                            {alpha, "unit: Week", "unit: Month", `f:13:36: spec.timeWindows[0].unit: "Month" is not supported; write Day or Week`},
+		"no target":                          {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
+		"good events that are all":           {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:64: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
+		"a composite objective":              {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
+		"a type of raw ratio":                {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
+		"no type of raw ratio":               {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
+		"a gauge of ratios":                  {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
+		"a reference to nothing":             {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
+		"a source of another system":         {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(test.src, test.old) {
 				t.Fatalf("the document does not hold %q", test.old)
 			}
-			_, err := slo.Import("f", []byte(strings.Replace(test.src, test.old, test.replacement, 1)), slo.ImportOptions{})
+			src := []byte(strings.Replace(test.src, test.old, test.replacement, 1))
+			if len(src) > 0 && name != "a comment" && !slo.Importable(src) {
+				t.Error("the file is not importable")
+			}
+			_, err := slo.Import("f", src, slo.ImportOptions{})
 			if err == nil {
 				t.Fatal("it is imported")
 			}
@@ -508,7 +551,7 @@ func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
 
 func TestOwnFilesAreNotImported(t *testing.T) {
 	t.Parallel()
-	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing"} {
+	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing", "foo: bar\n\thunter2: [", "groups: []\n"} {
 		if slo.Importable([]byte(src)) {
 			t.Errorf("%q is importable", src)
 		}

@@ -2,10 +2,12 @@ package slo
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,22 +23,30 @@ import (
 const maxImportDepth = 50
 
 // Importable says whether a file is of a format that [Import] reads, or of one
-// like it: a list, or a document that has a kind or a version. A specification of
-// this package has none.
+// like it: a list, a document that has a kind or a version, or a file of sloth without
+// its version. A specification of this package has none. A file that is not YAML is of
+// such a format if it has the version of one.
 func Importable(src []byte) bool {
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	for {
 		var doc yaml.Node
-		if decoder.Decode(&doc) != nil {
-			return false
+		if err := decoder.Decode(&doc); err != nil {
+			return !errors.Is(err, io.EOF) && importMark.Match(src)
 		}
 		switch root := doc.Content[0]; root.Kind {
 		case yaml.SequenceNode:
 			return true
 		case yaml.MappingNode:
-			return child(root, "kind") != nil || child(root, "version") != nil || strings.HasPrefix(valueOf(child(root, "apiVersion")), "openslo")
+			return slothWithoutVersion(root) || child(root, "kind") != nil || child(root, "version") != nil || strings.HasPrefix(valueOf(child(root, "apiVersion")), "openslo")
 		}
 	}
+}
+
+// slothWithoutVersion recognises a file of sloth by the sli of an objective.
+func slothWithoutVersion(root *yaml.Node) bool {
+	slos := child(root, "slos")
+	return slos != nil && slos.Kind == yaml.SequenceNode && child(root, "version") == nil && child(root, "apiVersion") == nil &&
+		slices.ContainsFunc(slos.Content, func(n *yaml.Node) bool { return child(target(n), "sli") != nil })
 }
 
 // yamlLine finds the line that the YAML library puts into its message.
@@ -52,7 +62,12 @@ func (im *importer) read(src []byte) error {
 	}
 	// What is wrong is quoted, which must not happen to a file of another kind.
 	if len(bytes.TrimSpace(src)) > 0 && !importMark.Match(src) {
-		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: "no objectives; objectives are read from " + importable}}.Err()
+		message := "no objectives; objectives are read from " + importable
+		var doc yaml.Node
+		if yaml.Unmarshal(src, &doc) == nil && len(doc.Content) > 0 && slothWithoutVersion(doc.Content[0]) {
+			message = fmt.Sprintf("a sloth file begins with version: %q", slothVersion)
+		}
+		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: message}}.Err()
 	}
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%s: the file is not UTF-8", im.file)
@@ -68,7 +83,7 @@ func (im *importer) read(src []byte) error {
 			message, _, _ := strings.Cut(err.Error(), "\n")
 			at := yamlLine.FindStringSubmatch(message)
 			line, _ := strconv.Atoi(at[1])
-			return diagnostic.List{{File: im.file, Line: max(line, 1), Message: "not valid YAML: " + strings.TrimPrefix(message, at[0])}}.Err()
+			return diagnostic.List{im.ofNode(&yaml.Node{Line: max(line, 1)}, "", "not valid YAML: "+strings.TrimPrefix(message, at[0]))}.Err()
 		}
 		root := doc.Content[0]
 		if im.wellFormed(root, "", maxImportDepth) {
@@ -79,6 +94,7 @@ func (im *importer) read(src []byte) error {
 
 // add adds a document, or those in a list.
 func (im *importer) add(n *yaml.Node) {
+	im.joined(n)
 	switch items := entry(n, "items"); {
 	case n.Kind == yaml.AliasNode:
 		im.at(n, "", "a document is an alias; write it out") // it may contain itself
@@ -92,6 +108,34 @@ func (im *importer) add(n *yaml.Node) {
 		im.documents = append(im.documents, n)
 	case n.Tag != "!!null":
 		im.at(n, "", "expected a mapping")
+	}
+}
+
+// joined reports objectives that are in a document of another format: without a line
+// of --- the keys of two documents are one mapping.
+func (im *importer) joined(doc *yaml.Node) {
+	version := cmp.Or(valueOf(child(doc, "apiVersion")), valueOf(child(doc, "version")))
+	own := map[string][]string{
+		openSLOVersion: {"spec.objectives", "spec.indicator"},
+		slothVersion:   {"slos"},
+		slothResource:  {"spec.slos"},
+		pyrraVersion:   {"spec.indicator"},
+	}
+	for _, keys := range [][]string{{"slos"}, {"spec", "slos"}, {"spec", "objectives"}, {"spec", "indicator"}} {
+		path, above, key := strings.Join(keys, "."), doc, keys[len(keys)-1]
+		if len(keys) > 1 {
+			above = child(doc, keys[0])
+		}
+		switch {
+		case child(above, key) == nil, slices.Contains(own[supported(version)], path):
+		case len(keys) > 1 && supported(version) == "": // of a format that is not read
+		case version == APIVersion:
+			im.at(keyOf(above, key), path, "are objectives of "+APIVersion+"; move them to another file")
+		case slothWithoutVersion(doc):
+			im.at(doc, "", fmt.Sprintf("a sloth file begins with version: %q", slothVersion))
+		default:
+			im.at(keyOf(above, key), path, fmt.Sprintf("is not a key of %s; write --- between documents", described(valueOf(child(doc, "kind")), version)))
+		}
 	}
 }
 
@@ -215,6 +259,25 @@ func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
 		return absent
 	}
 	return value
+}
+
+// misspelled reports a key of a mapping that is probably meant to be one of those that
+// it lacks, and whether there is one.
+func (im *importer) misspelled(n *yaml.Node, path string, keys ...string) bool {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return false
+	}
+	missing := slices.DeleteFunc(keys, func(key string) bool { return child(n, key) != nil })
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		hint := diagnostic.DidYouMean(key.Value, missing)
+		if hint == "" || im.used[key] {
+			continue
+		}
+		im.at(key, strings.TrimPrefix(path+"."+key.Value, "."), "unknown key"+hint)
+		return true
+	}
+	return false
 }
 
 // find is the node at the keys, or the nearest one above it.

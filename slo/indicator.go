@@ -2,6 +2,7 @@ package slo
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -134,14 +135,22 @@ func parseSelector(text string) (selector, error) {
 	if err != nil {
 		return selector{}, err
 	}
+	return selectorOf(matchers)
+}
+
+// selectorOf is the selector of matchers, of which one has the name of the metric.
+func selectorOf(matchers []*labels.Matcher) (selector, error) {
 	var sel selector
 	for _, m := range matchers {
 		if m.Name != model.MetricNameLabel {
 			sel.matchers = append(sel.matchers, m)
 			continue
 		}
-		if m.Type != labels.MatchEqual || !model.LegacyValidation.IsValidMetricName(m.Value) || sel.metric != "" {
+		if m.Type != labels.MatchEqual || sel.metric != "" {
 			return selector{}, errNoMetric
+		}
+		if !model.LegacyValidation.IsValidMetricName(m.Value) {
+			return selector{}, fmt.Errorf("the metric name %q is not supported; use letters, digits and underscores", m.Value)
 		}
 		sel.metric = m.Value
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // ExportOpenSLO writes the objectives as OpenSLO v1 documents and lists what
@@ -89,8 +91,8 @@ func (s Spec) notInOpenSLO() []string {
 	}{
 		{"description", s.Description != ""},
 		{"owner", s.Owner != ""},
-		{"environmentLabel", true},
-		{"scrapeInterval", true},
+		{"environmentLabel", s.EnvironmentLabel != semconv.LabelEnvironment},
+		{"scrapeInterval", s.ScrapeInterval != DefaultScrapeInterval},
 		{"links", s.Links != Links{Branch: s.Links.Branch}},
 		{"alerting", len(s.Alerting.Labels)+len(s.Alerting.Annotations) > 0 || s.Alerting.Receivers != Receivers{}},
 		{"replicas", s.Replicas.Min > 0},

@@ -64,9 +64,9 @@ func read(key string, s selector) Read {
 	r := Read{key: key, Metric: s.metric, Matchers: s.matchers}
 	base, isBucket := strings.CutSuffix(s.metric, "_bucket")
 	for i, m := range s.matchers {
-		if bound, ok := oneBound(m); ok && isBucket && m.Name == semconv.LabelLessOrEqual {
+		if bound, spellings := oneBound(m); len(spellings) > 0 && isBucket && m.Name == semconv.LabelLessOrEqual {
 			r.Metric, r.Matchers = base, slices.Delete(slices.Clone(s.matchers), i, i+1)
-			r.Bound, _ = strconv.ParseFloat(bound, 64)
+			r.Bound = bound
 		}
 	}
 	return r

@@ -256,7 +256,7 @@ func TestTotalsAreSharedByWhatTheyCount(t *testing.T) {
 func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]string{
-		"1s": `le=~"1|1.0"`, "200ms": `le="0.2"`, "2500ms": `le="2.5"`, "10s": `le=~"10|10.0"`, "5ms": `le="0.005"`,
+		"1s": `le=~"1|1\\.0"`, "200ms": `le="0.2"`, "2500ms": `le="2.5"`, "10s": `le=~"10|10\\.0"`, "5ms": `le="0.005"`,
 	} {
 		rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: "+threshold+"}}}]\n")
 		if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, want) {
@@ -268,7 +268,7 @@ func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
 func TestAHistogramInMillisecondsHasItsOwnBound(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: 250ms, histogram: rpc_milliseconds}}}]\n")
-	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250.0"}`) {
+	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250\\.0"}`) {
 		t.Errorf("bad increase reads %s", got)
 	}
 }

@@ -114,6 +114,9 @@ func parseObjectives(name string, src []byte, flags importFlags) (objectives, er
 		service, err := defaults.Parse(name, src)
 		return ownObjectives(service.SLO(), name, src), err
 	}
+	if err := yamldoc.Expect(src, "apiVersion: scaffold", "slos:", "apiVersion: openslo", "version: prometheus/", "apiVersion: sloth.", "apiVersion: pyrra."); err != nil {
+		return objectives{}, diagnostic.List{{File: name, Message: err.Error()}}.Err()
+	}
 	own, err := slo.Parse(name, src)
 	return ownObjectives(own, name, src), err
 }

@@ -20,6 +20,9 @@ import (
 // writeFolder writes the files below dir, which it makes. All are staged before
 // the first is moved into place, so that a full disk leaves the old ones.
 func writeFolder(ctx context.Context, dir string, files []slo.File) (err error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("-o: %s is a file; name a directory", filepath.ToSlash(dir))
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

@@ -116,7 +116,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; it is one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
 		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "it is one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
 		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
-		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
+		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1\\.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
 		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
 	} {
 		covered[tc.rule] = true

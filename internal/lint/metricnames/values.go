@@ -126,7 +126,7 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 		return
 	}
 	if m.Type == labels.MatchEqual && m.Value != "+Inf" && !strings.ContainsAny(m.Value, ".e") {
-		complain("unknown-value", k.otherMetrics, "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s.0\"", metric, m.Value, m.Value, m.Value)
+		complain("unknown-value", k.otherMetrics, "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s\\\\.0\"", metric, m.Value, m.Value, m.Value)
 	}
 }
 
