@@ -60,25 +60,29 @@ func (f Finding) At() string {
 		{"panel ", f.Panel}, {"target ", f.Target}, {"alert ", f.Alert}, {"record ", f.Record}, {"", f.Part},
 	} {
 		if p.name != "" {
-			parts = append(parts, p.what+p.name)
+			parts = append(parts, p.what+onOneLine(p.name))
 		}
 	}
 	if len(parts) == 0 && f.Group != "" {
-		return "group " + f.Group
+		return "group " + onOneLine(f.Group)
 	}
 	return strings.Join(parts, ", ")
 }
 
 // Place is file, line and column as compilers write them, as far as they are known.
 func (f Finding) Place() string {
+	file := onOneLine(f.File)
 	switch {
 	case f.File == "" || f.Line == 0:
-		return f.File
+		return file
 	case f.Column == 0:
-		return fmt.Sprintf("%s:%d", f.File, f.Line)
+		return fmt.Sprintf("%s:%d", file, f.Line)
 	}
-	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
 }
+
+// onOneLine keeps names from beginning a line, which a pipeline may take for a command.
+func onOneLine(name string) string { return strings.ReplaceAll(name, "\n", `\n`) }
 
 // Text is the message with where inside of the file.
 func (f Finding) Text() string {

@@ -191,3 +191,11 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
+
+func TestNamesWithLineBreaksStayOnTheirLine(t *testing.T) {
+	t.Parallel()
+	f := lint.Finding{File: "a\n::error::.yaml", Line: 3, Alert: "A\n::error::", Message: "m"}
+	if got := f.String(); got != `a\n::error::.yaml:3: alert A\n::error::: m` {
+		t.Errorf("got %q", got)
+	}
+}
