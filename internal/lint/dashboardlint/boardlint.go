@@ -209,7 +209,7 @@ func (l *linter) variables() {
 		}
 		if _, err := dashboardfile.ParsePromQL(expr); err != nil {
 			message, _ := rulefile.Explain(err)
-			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, message)
+			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, dashboardfile.WithVariables(message, expr))
 		}
 	}
 }

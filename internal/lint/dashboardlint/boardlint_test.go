@@ -224,6 +224,15 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
 		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
 		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
+		{"a quantile that a variable names", query(`histogram_quantile($q, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"a quantile that a variable in braces names", query(`histogram_quantile(${q}, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"le in a grouping that a variable names", query(`histogram_quantile(0.9, sum by ($by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
+		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
+		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", "fault"},
+		{"a bound that a variable names", query(`clamp_max(x, $bound) > 5`, "short"), "impossible-comparison", ""},
 		{"a metric that a variable names", query(`max(${metric}{a="b"}[5m:])`, "short"), "target-promql", "warning"},
 		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
 		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
@@ -254,6 +263,22 @@ func TestAGuessIsAWarning(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// What stands for a variable while a query is read is no text for a reader.
+func TestMessagesNameVariables(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]string{
+		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
+		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
+		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
+	} {
+		got := check(t, query(expr, "short"))
+		if !slices.ContainsFunc(got, func(f lint.Finding) bool { return strings.HasPrefix(f.Message, want) }) {
+			t.Errorf("%s: got %+v, want %s", expr, got, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
@@ -35,6 +36,20 @@ func (s labelSet) union(o labelSet) labelSet {
 
 func (s labelSet) without(names []string) labelSet {
 	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.anyLabel}
+}
+
+// only is what is left when all but the named labels are removed: all of them may be, when
+// a variable names one.
+func (s labelSet) only(names []string) labelSet {
+	if slices.ContainsFunc(names, dashboardfile.Varies) {
+		return s
+	}
+	return labelSet{names: slices.DeleteFunc(slices.Clone(names), func(l string) bool { return !s.has(l) })}
+}
+
+// named are labels that are added, which may be any when a variable names one.
+func named(names ...string) labelSet {
+	return labelSet{names, slices.ContainsFunc(names, dashboardfile.Varies)}
 }
 
 // infer returns the labels of an expression's result, as PromQL defines them.
@@ -76,10 +91,10 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 	}
 	out := inner.without(n.Grouping)
 	if !n.Without {
-		out = labelSet{names: slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })}
+		out = inner.only(n.Grouping)
 	}
 	if value, ok := n.Param.(*parser.StringLiteral); ok { // of count_values("v", x)
-		out = out.union(labelSet{names: []string{value.Val}})
+		out = out.union(named(value.Val))
 	}
 	return out
 }
@@ -95,11 +110,11 @@ func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
 	case n.Op.IsSetOperator():
 		return left
 	case m.Card == parser.CardManyToOne:
-		return left.union(labelSet{names: m.Include})
+		return left.union(named(m.Include...))
 	case m.Card == parser.CardOneToMany:
-		return right.union(labelSet{names: m.Include})
+		return right.union(named(m.Include...))
 	case m.On:
-		return labelSet{names: slices.DeleteFunc(slices.Clone(m.MatchingLabels), func(l string) bool { return !left.has(l) })}
+		return left.only(m.MatchingLabels)
 	}
 	return left.without(m.MatchingLabels)
 }
@@ -118,7 +133,7 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 	// label_replace(v, dst, ...) and label_join(v, dst, ...) make a label.
 	if n.Func.Name == "label_replace" || n.Func.Name == "label_join" {
 		if dst, ok := n.Args[1].(*parser.StringLiteral); ok {
-			all = all.union(labelSet{names: []string{dst.Val}})
+			all = all.union(named(dst.Val))
 		}
 	}
 	if n.Func.Name == "histogram_quantile" {

@@ -46,7 +46,9 @@ func (s span) String() string {
 func (w World) spanOf(e parser.Expr) span {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
-		return exactly(n.Val)
+		if v, ok := number(n); ok {
+			return exactly(v)
+		}
 	case *parser.UnaryExpr:
 		inner := w.spanOf(n.Expr)
 		if n.Op == parser.SUB {

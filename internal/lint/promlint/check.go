@@ -269,7 +269,9 @@ func (c *checker) sumOfCounter(e parser.Expr) bool {
 func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	for _, around := range slices.Backward(path) {
 		if b, ok := around.(*parser.BinaryExpr); ok {
-			if bound, isNumber := number(b.RHS); isNumber && (b.Op == parser.GTE || b.Op == parser.GTR) && bound >= 0 && !b.ReturnBool {
+			bound, isNumber := number(b.RHS)
+			upwards := isNumber && bound >= 0 || dashboardfile.Varies(b.RHS.String())
+			if upwards && (b.Op == parser.GTE || b.Op == parser.GTR) && !b.ReturnBool {
 				return
 			}
 		}
@@ -285,11 +287,11 @@ func (c *checker) falling(n *parser.Call, path []parser.Node) {
 }
 
 func (c *checker) quantile(n *parser.Call) {
-	if q, ok := number(n.Args[0]); ok && (q < 0 || q > 1) && !dashboardfile.Varies(fmt.Sprint(q)) {
+	if q, ok := number(n.Args[0]); ok && (q < 0 || q > 1) {
 		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
 	}
 	a, ok := bare(n.Args[1]).(*parser.AggregateExpr)
-	if !ok || !c.buckets(a) {
+	if !ok || !c.buckets(a) || !a.Without && slices.ContainsFunc(a.Grouping, dashboardfile.Varies) {
 		return
 	}
 	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {

@@ -7,6 +7,7 @@
 package promlint
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -207,11 +209,11 @@ func bare(e parser.Expr) parser.Expr {
 
 func start(n parser.Node) int { return int(n.PositionRange().Start) }
 
-// number is the value of a literal.
+// number is the value of a literal, unless a variable of a dashboard chooses it.
 func number(e parser.Expr) (float64, bool) {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
-		return n.Val, true
+		return n.Val, !dashboardfile.Varies(strconv.FormatFloat(n.Val, 'f', -1, 64))
 	case *parser.UnaryExpr:
 		v, ok := number(n.Expr)
 		if n.Op == parser.SUB {
