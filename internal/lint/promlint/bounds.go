@@ -216,10 +216,8 @@ func (w World) spanOfCall(n *parser.Call) span {
 	arg := func(i int) span { return w.spanOf(n.Args[i]) }
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
-		for _, s := range Selectors(n) {
-			if w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
-				return fromZero()
-			}
+		if s := sampled(n.Args[0]); s != nil && w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
+			return fromZero()
 		}
 	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
 		return fromZero()

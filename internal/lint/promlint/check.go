@@ -115,12 +115,36 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
+			if multiple(n, other) {
+				continue // a counter still
+			}
 			// Above zero means that it has ever happened, which may be the question. Two
 			// counters of one process count the same time: allocations minus frees.
-			c.reportGuessf("counter-rate", s, !c.Declared(s) || isZero(other) || c.ReadsCounter(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			// What a counter is multiplied with may be a constant that someone measures.
+			guessed := !c.Declared(s) || isZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
+			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
+}
+
+// multiple says whether an operator changes the scale or the labels of one side only: the
+// other is a factor, or has labels to join.
+func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
+	factor := other.Type() == parser.ValueTypeScalar
+	switch n.Op {
+	case parser.DIV:
+		return factor && other == n.RHS
+	case parser.MUL:
+		return factor || len(n.VectorMatching.Include) > 0 || information(other)
+	}
+	return false
+}
+
+// information says whether an expression is of series whose value is 1, for their labels.
+func information(e parser.Expr) bool {
+	all := Selectors(e)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_info") })
 }
 
 // ReadsCounter says whether an expression reads a counter without taking its rate.
@@ -221,11 +245,32 @@ func (c *checker) rangeOf(n *parser.Call) {
 func short(d time.Duration) string { return model.Duration(d).String() }
 
 func (c *checker) gauge(n *parser.Call) {
-	for _, s := range Selectors(n.Args[0]) {
-		if c.kindOf(s) == Gauge {
-			c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
+	if s := sampled(n.Args[0]); s != nil && c.kindOf(s) == Gauge {
+		c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
+	}
+}
+
+// sampled is the selector whose samples an expression has as they are, some left out at
+// most, or nil.
+func sampled(e parser.Expr) *parser.VectorSelector {
+	switch n := bare(e).(type) {
+	case *parser.VectorSelector:
+		return n
+	case *parser.MatrixSelector:
+		return sampled(n.VectorSelector)
+	case *parser.SubqueryExpr:
+		return sampled(n.Expr)
+	case *parser.BinaryExpr:
+		switch {
+		case n.Op == parser.LAND, n.Op == parser.LUNLESS:
+			return sampled(n.LHS)
+		case n.Op.IsComparisonOperator() && !n.ReturnBool && n.LHS.Type() == parser.ValueTypeScalar:
+			return sampled(n.RHS)
+		case n.Op.IsComparisonOperator() && !n.ReturnBool:
+			return sampled(n.LHS)
 		}
 	}
+	return nil
 }
 
 // sumFirst finds a rate of a sum of counters, in a subquery or through a record.
@@ -279,10 +324,8 @@ func (c *checker) falling(n *parser.Call, path []parser.Node) {
 			break
 		}
 	}
-	for _, s := range Selectors(n.Args[0]) {
-		if c.IsCounter(s) {
-			c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
-		}
+	if s := sampled(n.Args[0]); s != nil && c.IsCounter(s) {
+		c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 	}
 }
 
