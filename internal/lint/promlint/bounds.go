@@ -352,7 +352,7 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 		return
 	}
 	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
-	if !never(n.Op, l, r) {
+	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
 		return
 	}
 	if r.lo == r.hi || l == anything() {
@@ -360,6 +360,27 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 		return
 	}
 	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+}
+
+// mayBeNaN says whether a value may be NaN, which a span leaves aside and which differs
+// from everything: zero times infinity, or the scalar of no series.
+func mayBeNaN(e parser.Expr) bool {
+	switch n := bare(e).(type) {
+	case *parser.NumberLiteral:
+		return math.IsNaN(n.Val)
+	case *parser.AggregateExpr:
+		return n.Op != parser.GROUP && n.Op != parser.COUNT && n.Op != parser.COUNT_VALUES
+	case *parser.BinaryExpr:
+		return n.Op != parser.EQLC && (n.Op != parser.LAND && n.Op != parser.LUNLESS || mayBeNaN(n.LHS))
+	case *parser.Call:
+		switch n.Func.Name {
+		case "absent", "absent_over_time", "present_over_time", "count_over_time":
+			return false
+		case "vector":
+			return mayBeNaN(n.Args[0])
+		}
+	}
+	return true
 }
 
 func never(op parser.ItemType, l, r span) bool {
