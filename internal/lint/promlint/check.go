@@ -38,6 +38,10 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 			c.bareCounter(n, path)
 		case *parser.Call:
 			c.call(n, path)
+		case *parser.AggregateExpr:
+			if n.Op == parser.QUANTILE {
+				c.share(n, n.Param)
+			}
 		case *parser.BinaryExpr:
 			c.comparison(n)
 		}
@@ -206,6 +210,8 @@ func (c *checker) call(n *parser.Call, path []parser.Node) {
 		c.falling(n, path)
 	case "histogram_quantile":
 		c.quantile(n)
+	case "quantile_over_time":
+		c.share(n, n.Args[0])
 	case "label_replace":
 		c.replace(n)
 	case "absent":
@@ -330,11 +336,9 @@ func (c *checker) falling(n *parser.Call, path []parser.Node) {
 }
 
 func (c *checker) quantile(n *parser.Call) {
-	if q, ok := number(n.Args[0]); ok && (q < 0 || q > 1) {
-		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
-	}
-	a, ok := bare(n.Args[1]).(*parser.AggregateExpr)
-	if !ok || !c.buckets(a) || !a.Without && slices.ContainsFunc(a.Grouping, dashboardfile.Varies) {
+	c.share(n, n.Args[0])
+	a := aggregated(n.Args[1])
+	if a == nil || !c.buckets(a) || !a.Without && slices.ContainsFunc(a.Grouping, dashboardfile.Varies) {
 		return
 	}
 	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {
@@ -344,6 +348,38 @@ func (c *checker) quantile(n *parser.Call) {
 		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
 			strings.Join(append([]string{semconv.LabelLessOrEqual}, a.Grouping...), ", "))
 	}
+}
+
+// share wants a quantile between 0 and 1: the result is infinite otherwise.
+func (c *checker) share(n parser.Node, quantile parser.Expr) {
+	if q, ok := number(quantile); ok && (q < 0 || q > 1) {
+		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
+	}
+}
+
+// aggregated is the aggregation that makes the labels of a result, or nil: filters, factors
+// and the choice of some series leave labels as they are.
+func aggregated(e parser.Expr) *parser.AggregateExpr {
+	switch n := bare(e).(type) {
+	case *parser.AggregateExpr:
+		if keepsLabels(n.Op) {
+			return aggregated(n.Expr)
+		}
+		return n
+	case *parser.BinaryExpr:
+		switch {
+		case n.Op == parser.LAND, n.Op == parser.LUNLESS, n.RHS.Type() == parser.ValueTypeScalar:
+			return aggregated(n.LHS)
+		case n.LHS.Type() == parser.ValueTypeScalar:
+			return aggregated(n.RHS)
+		}
+	}
+	return nil
+}
+
+// keepsLabels says whether an aggregation gives some of its series with all their labels.
+func keepsLabels(op parser.ItemType) bool {
+	return slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO}, op)
 }
 
 // buckets says whether every selector finds classic buckets.

@@ -233,7 +233,7 @@ func Catalog() []lint.Rule {
 		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, between two counters, and for a product with a gauge. A multiple of a counter, and one with labels joined, is a counter.", Do: "Use rate or increase."},
 		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
-		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
+		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
 		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},
