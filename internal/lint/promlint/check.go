@@ -3,10 +3,10 @@ package promlint
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -388,7 +388,11 @@ func (c *checker) buckets(tree parser.Expr) bool {
 	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_bucket") })
 }
 
-var groupReference = regexp.MustCompile(`\$(?:(\d+)|\{(\d+)\})`)
+// groupReference is $$, which is a dollar sign, or $name or ${name}. The name is as long as
+// it can be, so that $1a is the group 1a.
+var groupReference = regexp.MustCompile(`\$(?:\$|([\pL\p{Nd}_]+)|\{([\pL\p{Nd}_]+)\})`)
+
+var leadingDigits = regexp.MustCompile(`^\d+`)
 
 func (c *checker) replace(n *parser.Call) {
 	texts := make([]string, len(n.Args))
@@ -397,7 +401,7 @@ func (c *checker) replace(n *parser.Call) {
 			texts[i] = s.Val
 		}
 	}
-	if len(texts) != 5 || dashboardfile.Varies(texts[4]) {
+	if len(texts) != 5 || dashboardfile.Varies(texts[2]) || dashboardfile.Varies(texts[4]) {
 		return
 	}
 	pattern, err := regexp.Compile("^(?s:" + texts[4] + ")$")
@@ -410,9 +414,16 @@ func (c *checker) replace(n *parser.Call) {
 		return
 	}
 	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
-		var group int
-		if _, err := fmt.Sscan(m[1]+m[2], &group); err != nil || group > pattern.NumSubexp() {
-			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], m[1]+m[2], texts[4], pattern.NumSubexp())
+		name := m[1] + m[2]
+		group, err := strconv.Atoi(name)
+		switch digits := leadingDigits.FindString(name); {
+		case m[0] == "$$", err == nil && group <= pattern.NumSubexp(), slices.Contains(pattern.SubexpNames(), name):
+		case err == nil:
+			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], name, texts[4], pattern.NumSubexp())
+		case digits != "" && m[1] != "":
+			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; write ${%s}%s", texts[2], name, texts[4], digits, name[len(digits):])
+		default:
+			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; the label would be empty", texts[2], name, texts[4])
 		}
 	}
 	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !dashboardfile.Varies(texts[1]) {
