@@ -119,7 +119,7 @@ func (l *linter) circle(of []int) {
 }
 
 // beginsAgain says whether a rule of a circle has a result without the next one: it reads
-// that on one side of an or only.
+// that on one side of an or only, behind unless, or in absent.
 func (l *linter) beginsAgain(circle []int) bool {
 	for i, at := range circle {
 		tree, next := l.all[at].Tree, circle[(i+1)%len(circle)]
@@ -128,8 +128,14 @@ func (l *linter) beginsAgain(circle []int) bool {
 		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)
 			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
-				b, ok := around.(*parser.BinaryExpr)
-				return ok && b.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(b.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(b.RHS), reads))
+				switch n := around.(type) {
+				case *parser.Call:
+					return n.Func.Name == "absent" || n.Func.Name == "absent_over_time"
+				case *parser.BinaryExpr:
+					return n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
+						n.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(n.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(n.RHS), reads))
+				}
+				return false
 			}))
 			return nil
 		})
