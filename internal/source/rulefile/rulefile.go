@@ -204,7 +204,8 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 }
 
 func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
-	if !model.LegacyValidation.IsValidMetricName(s.Record) {
+	// Prometheus 3 takes any name but one that looks like an expression.
+	if !model.UTF8Validation.IsValidMetricName(s.Record) || strings.ContainsAny(s.Record, "{}") {
 		doc.Problemf(path+".record", "%q is no name of a metric; use letters, digits, underscores and colons", s.Record)
 	}
 	if s.For != 0 || s.KeepFiringFor != 0 || len(s.Annotations) > 0 {
@@ -214,7 +215,7 @@ func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
 
 func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if !model.LegacyValidation.IsValidLabelName(name) || name == model.MetricNameLabel {
+		if !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
 			doc.Problemf(path+"."+name, "%q is no name of a label; use letters, digits and underscores", name)
 		}
 	}

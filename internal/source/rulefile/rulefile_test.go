@@ -83,7 +83,8 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0]: the rule has no expr; write what it is to evaluate"},
 		{"a name that is none", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: "a{b}" is no name of a metric; use letters, digits, underscores and colons`},
 		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: for, keep_firing_for and annotations belong to alerts; a recorded series has none"},
-		{"a label that is none", "{record: a, expr: x, labels: {a-b: c}}", `a.yaml:4:40: groups[0].rules[0].labels.a-b: "a-b" is no name of a label; use letters, digits and underscores`},
+		{"a label that is none", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: "" is no name of a label; use letters, digits and underscores`},
+		{"a label that is the name", "{record: a, expr: x, labels: {__name__: c}}", `a.yaml:4:45: groups[0].rules[0].labels.__name__: "__name__" is no name of a label; use letters, digits and underscores`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,6 +93,9 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
 		})
+	}
+	if _, err := rulefile.Parse("a.yaml", []byte("groups:\n- name: g\n  rules:\n  - {record: 'job.x:sum', expr: x, labels: {a.b: c}}\n")); err != nil {
+		t.Errorf("Prometheus 3 takes dots in names: %v", err)
 	}
 	if _, err := rulefile.Parse("a.yaml", nil); err != nil {
 		t.Errorf("an empty file holds no rules: %v", err)
@@ -131,7 +135,7 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
-		theirs, errs := rulefmt.Parse(src, true, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		theirs, errs := rulefmt.Parse(src, true, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 		for _, err := range errs {
 			if strings.Contains(err.Error(), "parse expression") {
 				t.Errorf("Prometheus refuses: %v", err)
