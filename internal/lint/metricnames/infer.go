@@ -125,6 +125,8 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 		return ofAbsent(n)
 	case "scalar", "time", "vector", "pi":
 		return labelSet{}
+	case "info", "histogram_quantiles": // the labels of info metrics, and one that is named
+		return labelSet{anyLabel: true}
 	}
 	var all labelSet
 	for _, arg := range n.Args {

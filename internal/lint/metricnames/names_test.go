@@ -63,6 +63,7 @@ func TestNamesInQueries(t *testing.T) {
 		"a label that a variable makes":  {`sum by (a, b, c) (label_replace(up, "$x", "$1", "job", "(.*)") + on (job) group_left ($x) up)`, nil},
 		"a value beside a variable":      {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"a variable in a message":        {`sum by (queue) (orders_placed_total{channel="$c"})`, []string{`"orders_placed_total{channel=\"$c\"}" has no label queue`}},
+		"labels of an info metric":       {`sum by (version) (info(orders_placed_total))`, nil},
 		"alerts":                         {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
 		"a metric nobody declares":       {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
 		"a label it does not have":       {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},

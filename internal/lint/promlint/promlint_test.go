@@ -10,12 +10,13 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 func parse(tb testing.TB, expr string) parser.Expr {
 	tb.Helper()
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		tb.Fatalf("%s: %v", expr, err)
 	}
@@ -119,6 +120,9 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"label-replace", "a letter behind a group", `label_replace(up, "a", "$1a", "b", "(a)")`, "write ${1}a", `label_replace(up, "a", "${1}a", "b", "(a)")`},
 		{"label-replace", "a name of no group", `label_replace(up, "a", "$x", "b", "(a)")`, "reads a group called x", `label_replace(up, "a", "$x-$ ${x}", "b", "(?P<x>a)")`},
 		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is not a label name`, `label_replace(up, "a_b", "x", "b", ".*")`},
+		{"server-feature", "an aggregation", `limitk(5, up)`, "limitk needs the flag --enable-feature=promql-experimental-functions", `topk(5, up)`},
+		{"server-feature", "a function", `ts_of_last_over_time(jobs_total[5m]) > 5`, "ts_of_last_over_time needs the flag", `timestamp(jobs_total) > 5`},
+		{"server-feature", "a name of Prometheus 2", `holt_winters(queue_length[1h], 0.5, 0.5)`, "write double_exponential_smoothing", `predict_linear(queue_length[1h], 60)`},
 		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) holds only when", `absent(up{job="a"})`},
 		{"regex-equality", "no pattern", `up{job=~"orders"}`, `write job="orders"`, `up{job=~"orders|shop"}`},
 		{"regex-equality", "no pattern, negated", `up{job!~"orders"}`, `write job!="orders"`, `up{job!~"orders.+"}`},
@@ -177,6 +181,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
 		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
 		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
+		{"a function that needs a flag", "ts_of_last_over_time(jobs_total[5m]) > 5", declared, "server-feature", true},
+		{"buckets of which some are left out", "histogram_quantile(0.9, limit_ratio(0.5, wait_seconds_bucket))", declared, "server-feature", true},
 		{"buckets without le", "histogram_quantile(0.9, sum by (job) (rate(run_seconds_bucket[5m]))) > 1", guessed, "quantile-le", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -261,7 +267,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	w := world(f)
 	f.Fuzz(func(t *testing.T, expr string) {
-		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		tree, err := promql.Parse(expr)
 		if err != nil {
 			return
 		}

@@ -235,6 +235,7 @@ func Catalog() []lint.Rule {
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
 		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "server-feature", Warning: true, Means: "A function or aggregation that a server has with a flag only, or that Prometheus 2 calls otherwise.", Do: "Set the flag, or write an exclusion that says that it is set."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},
 	}
