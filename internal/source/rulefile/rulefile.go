@@ -6,6 +6,7 @@
 package rulefile
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/promql"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
@@ -106,7 +108,36 @@ func IsTest(name string) bool {
 }
 
 // Marks are the keys by which a file of rules is recognised.
-func Marks() []string { return []string{"groups:", "kind: PrometheusRule"} }
+func Marks() []string { return []string{"groups:", resourceMark} }
+
+const resourceMark = "kind: PrometheusRule"
+
+// Documents are the PrometheusRules of a text with several resources, each behind as many
+// empty lines as it has lines before it, so that places stay what they are. Any other text is
+// one document.
+func Documents(src []byte) [][]byte {
+	var all [][]byte
+	line, begin := 0, 0
+	add := func(end, lines int) {
+		if doc := src[begin:end]; userfile.Marked(doc, Marks()...) {
+			all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
+		}
+		begin, line = end, lines
+	}
+	at, lines := 0, 0
+	for text := range bytes.Lines(src) {
+		if string(bytes.TrimRight(text, " \t\r\n")) == "---" {
+			add(at, lines)
+		}
+		at, lines = at+len(text), lines+1
+	}
+	add(len(src), lines)
+	isOther := func(doc []byte) bool { return !userfile.Marked(doc, resourceMark) }
+	if len(all) == 0 || slices.ContainsFunc(all, isOther) {
+		return [][]byte{src}
+	}
+	return all
+}
 
 // Parse reads a file. What could be read is returned even beside an error, which
 // is a diagnostic.List, so that one mistake does not hide others.

@@ -68,6 +68,42 @@ func TestAResourceOfAnOperatorIsRead(t *testing.T) {
 	}
 }
 
+func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
+	t.Parallel()
+	const first = "kind: PrometheusRule\nspec:\n  groups:\n  - name: g\n    rules: [{record: a, expr: up}]\n"
+	const service = "---\nkind: Service\nspec: {}\n"
+	const plain = "groups:\n- name: g\n  rules: []\n"
+	second := strings.ReplaceAll(first, "up}", "up ==}")
+	for _, tc := range []struct {
+		name, src string
+		want      int // documents
+		problem   string
+	}{
+		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"one beside another resource", first + service, 1, ""},
+		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"two beside another resource", first + service + "---\n" + first, 2, ""},
+		{"one", first, 1, ""},
+		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
+		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: a second document; put each document into a file of its own"},
+		{"dashes in a text", strings.ReplaceAll(first, "up}", "up, labels: {a: '---'}}"), 1, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			docs := rulefile.Documents([]byte(tc.src))
+			got := ""
+			for _, doc := range docs {
+				if _, err := rulefile.Parse("a.yaml", doc); err != nil {
+					got = err.Error()
+				}
+			}
+			if len(docs) != tc.want || got != tc.problem {
+				t.Errorf("got %d documents: %s", len(docs), got)
+			}
+		})
+	}
+}
+
 func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, want string }{
