@@ -152,17 +152,26 @@ func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
 	if s.OriginalOffset > 0 {
 		return true
 	}
-	found := false
+	return rangeOf(tree, s) > 0
+}
+
+// rangeOf is the range that a selector is read over, 0 where its last sample is read.
+func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
+	var longest time.Duration
 	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
 		switch m := n.(type) {
 		case *parser.MatrixSelector:
-			found = found || m.VectorSelector == parser.Expr(s)
+			if m.VectorSelector == parser.Expr(s) {
+				longest = max(longest, m.Range)
+			}
 		case *parser.SubqueryExpr:
-			found = found || slices.Contains(promlint.Selectors(m), s)
+			if slices.Contains(promlint.Selectors(m), s) {
+				longest = max(longest, m.Range)
+			}
 		}
 		return nil
 	})
-	return found
+	return longest
 }
 
 // circles returns one circle through each set of numbers that reach each other.

@@ -70,7 +70,8 @@ type linter struct {
 	Input
 
 	all     []place
-	records map[string][]int // places in all by the name that they record
+	records map[string][]int           // places in all by the name that they record
+	readers map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
 	out     []lint.Finding
 }
 
@@ -129,11 +130,33 @@ func (l *linter) groups() {
 				first[g.Name] = f.Name
 			}
 			here[g.Name] = true
-			if g.Interval > lookback && slices.ContainsFunc(g.Rules, func(r rulefile.Rule) bool { return r.Record != "" }) {
+			isGappy := func(r rulefile.Rule) bool { return r.Record != "" && !l.readOverRanges(r.Record, g.Interval) }
+			if g.Interval > lookback && slices.ContainsFunc(g.Rules, isGappy) {
 				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
 			}
 		}
 	}
+}
+
+// readOverRanges says whether rules read a record, and all over a range that has a sample
+// of it at all times.
+func (l *linter) readOverRanges(record string, interval time.Duration) bool {
+	if slices.ContainsFunc(l.Elsewhere, func(text string) bool { return strings.Contains(text, record) }) {
+		return false
+	}
+	if l.readers == nil {
+		l.readers = map[string][]time.Duration{}
+		for _, p := range l.all {
+			if p.Tree == nil {
+				continue
+			}
+			for _, s := range promlint.Selectors(p.Tree) {
+				l.readers[promlint.Name(s)] = append(l.readers[promlint.Name(s)], rangeOf(p.Tree, s))
+			}
+		}
+	}
+	ranges := l.readers[record]
+	return len(ranges) > 0 && slices.Min(ranges) >= interval
 }
 
 func short(d time.Duration) string { return model.Duration(d).String() }
@@ -143,7 +166,7 @@ func short(d time.Duration) string { return model.Duration(d).String() }
 func (l *linter) duplicates() {
 	seen := map[string][]place{}
 	for _, p := range l.all {
-		key := p.Name() + labelText(p.Labels)
+		key := fmt.Sprint(p.Name(), labelText(p.Labels), p.group.Tenants)
 		for _, other := range seen[key] {
 			if mayDiffer(p.Tree, other.Tree) {
 				continue
@@ -208,7 +231,7 @@ func Catalog() []lint.Rule {
 		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus refuses.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
-		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen.", Do: "Write an interval of 5m or less."},
+		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen. Records that rules read over longer ranges only may be.", Do: "Write an interval of 5m or less."},
 		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files, since their results may differ, too.", Do: "Rename one or give it a label."},
 		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one. A warning where their expressions differ or they are in two files.", Do: "Rename one or give it a label."},
 		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good. A warning where it begins again: by the other side of an or, behind unless, or with absent.", Do: "Cut the circle; a rule that remembers reads itself over a range."},

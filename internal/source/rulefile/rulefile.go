@@ -34,6 +34,7 @@ type File struct {
 type Group struct {
 	Name                  string
 	Interval, QueryOffset time.Duration // 0 where the file leaves it to the server
+	Tenants               []string      // whose series the rules read, sorted; empty for those of the file
 	Rules                 []Rule
 	Line                  int
 }
@@ -176,7 +177,7 @@ func isResource(doc *yamldoc.Document) bool {
 
 func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	line, _ := doc.Place(path, 0)
-	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Line: line}
+	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Tenants: slices.Sorted(slices.Values(s.SourceTenants)), Line: line}
 	if s.Name == "" {
 		doc.Problemf(path, "the group has no name; give it one")
 	}
