@@ -183,28 +183,42 @@ func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 }
 
 // record works out the labels of every recorded series. Rules read each other
-// in any order across groups, so it goes on until nothing is added.
+// in any order across groups: what reads a series is read again when that has more labels.
 func (k Known) record(rules []Recorded) {
-	for _, r := range rules {
+	trees := make([]parser.Expr, len(rules))
+	readers := map[string][]int{} // rules by the names that they read
+	queue := make([]int, len(rules))
+	for i, r := range rules {
 		k.metrics[r.Name] = append(k.metrics[r.Name], r.Labels...)
-	}
-	for changed := true; changed; {
-		changed = false
-		for _, r := range rules {
-			tree, err := promql.Parse(r.Expr)
-			if err != nil {
-				continue // told where the query is checked
-			}
-			of := k.infer(tree)
-			if of.anyLabel && !k.anyLabel[r.Name] {
-				k.anyLabel[r.Name], changed = true, true
-			}
-			for _, label := range of.names {
-				if !slices.Contains(k.metrics[r.Name], label) {
-					k.metrics[r.Name] = append(k.metrics[r.Name], label)
-					changed = true
-				}
-			}
+		queue[i] = i
+		tree, err := promql.Parse(r.Expr)
+		if err != nil {
+			continue // told where the query is checked
+		}
+		trees[i] = tree
+		for _, s := range promlint.Selectors(tree) {
+			readers[promlint.Name(s)] = append(readers[promlint.Name(s)], i)
 		}
 	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		if trees[i] != nil && k.add(rules[i].Name, k.infer(trees[i])) {
+			queue = append(queue, readers[rules[i].Name]...)
+		}
+	}
+}
+
+// add gives a series more labels, and says whether it had not all of them.
+func (k Known) add(name string, labels labelSet) (added bool) {
+	if labels.anyLabel && !k.anyLabel[name] {
+		k.anyLabel[name], added = true, true
+	}
+	for _, label := range labels.names {
+		if !slices.Contains(k.metrics[name], label) {
+			k.metrics[name] = append(k.metrics[name], label)
+			added = true
+		}
+	}
+	return added
 }

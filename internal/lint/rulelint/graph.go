@@ -176,16 +176,58 @@ func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 
 // circles returns one circle through each set of numbers that reach each other.
 func circles(edges [][]int) [][]int {
+	edges = withinCircles(edges)
 	var out [][]int
 	done := make([]bool, len(edges))
 	for from := range edges {
-		if done[from] {
+		if done[from] || len(edges[from]) == 0 {
 			continue
 		}
 		if circle := circleFrom(edges, from); circle != nil {
 			out = append(out, circle)
 			for _, i := range circle {
 				done[i] = true
+			}
+		}
+	}
+	return out
+}
+
+// withinCircles leaves out the edges that are in no circle, after Tarjan: numbers reach each
+// other if they reach the same lowest one of those that are being visited.
+func withinCircles(edges [][]int) [][]int {
+	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
+	var open []int
+	visited := 0
+	var visit func(at int)
+	visit = func(at int) {
+		visited++
+		order[at], lowest[at] = visited, visited
+		open = append(open, at)
+		for _, next := range edges[at] {
+			if order[next] == 0 {
+				visit(next)
+				lowest[at] = min(lowest[at], lowest[next])
+			} else if set[next] == 0 {
+				lowest[at] = min(lowest[at], order[next])
+			}
+		}
+		for lowest[at] == order[at] && set[at] == 0 {
+			last := open[len(open)-1]
+			open = open[:len(open)-1]
+			set[last] = order[at]
+		}
+	}
+	out := make([][]int, len(edges))
+	for at := range edges {
+		if order[at] == 0 {
+			visit(at)
+		}
+	}
+	for at, all := range edges {
+		for _, next := range all {
+			if set[at] == set[next] {
+				out[at] = append(out[at], next)
 			}
 		}
 	}

@@ -164,24 +164,41 @@ func short(d time.Duration) string { return model.Duration(d).String() }
 // duplicates finds rules that give the same series. It is certain of those in one
 // file whose expressions are the same, too.
 func (l *linter) duplicates() {
-	seen := map[string][]place{}
+	seen := map[string][]asker{} // by name and labels, each with other conditions
+	same := map[string]place{}   // by name, labels and conditions
 	for _, p := range l.all {
 		key := fmt.Sprint(p.Name(), labelText(p.Labels), p.group.Tenants)
-		for _, other := range seen[key] {
-			if mayDiffer(p.Tree, other.Tree) {
-				continue
-			}
-			rule, means := "record-duplicate", "the samples of one are dropped"
-			if p.Alert != "" {
-				rule, means = "alert-duplicate", "Alertmanager takes the two for one"
-			}
-			f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
-			f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
-			l.add(f)
-			break
+		here := asker{p, asked(p.Tree)}
+		conditions := key + fmt.Sprint(here.conditions) // sorted by label
+		other, found := same[conditions]
+		if i := slices.IndexFunc(seen[key], here.agrees); !found && i >= 0 {
+			other, found = seen[key][i].place, true
 		}
-		seen[key] = append(seen[key], p)
+		if found {
+			l.duplicate(p, other)
+		}
+		if _, known := same[conditions]; known {
+			continue
+		}
+		same[conditions] = p
+		if len(seen[key]) < maxCompared {
+			seen[key] = append(seen[key], here)
+		}
 	}
+}
+
+// maxCompared bounds with how many rules of the same name and labels, each about other series,
+// a rule is compared.
+const maxCompared = 200
+
+func (l *linter) duplicate(p, other place) {
+	rule, means := "record-duplicate", "the samples of one are dropped"
+	if p.Alert != "" {
+		rule, means = "alert-duplicate", "Alertmanager takes the two for one"
+	}
+	f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
+	f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
+	l.add(f)
 }
 
 func labelText(of map[string]string) string {
@@ -193,23 +210,28 @@ func labelText(of map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// mayDiffer says whether two expressions may well give other series, because they
-// ask for different values of one label.
-func mayDiffer(a, b parser.Expr) bool {
-	if a == nil || b == nil {
-		return false
-	}
-	left, right := asked(a), asked(b)
-	for label, values := range left {
-		if others, both := right[label]; both && !slices.Equal(values, others) {
-			return true
-		}
-	}
-	return false
+// asker is a rule with the conditions of its selectors by label, sorted.
+type asker struct {
+	place
+
+	conditions map[string][]string
 }
 
-// asked are the conditions of an expression's selectors by label, sorted.
+// agrees is false for rules that may well give other series, because they ask for different
+// values of one label.
+func (a asker) agrees(b asker) bool {
+	for label, values := range a.conditions {
+		if others, both := b.conditions[label]; both && !slices.Equal(values, others) {
+			return false
+		}
+	}
+	return true
+}
+
 func asked(e parser.Expr) map[string][]string {
+	if e == nil {
+		return nil
+	}
 	out := map[string][]string{}
 	for _, s := range promlint.Selectors(e) {
 		for _, m := range s.LabelMatchers {

@@ -204,6 +204,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	for _, tc := range []struct{ name, src, rule, want string }{
 		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
 		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "fault"},
+		{"an alert with fewer conditions", group("g", "", alert("A", `up{x="1"} == 0`, ""), alert("A", `up{x="2"} == 0`, ""), alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"the same alert in two files", group("g", "", alert("A", "up == 0", "")) + "---\n" + group("h", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
 		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
@@ -242,5 +243,25 @@ func TestAGuessIsAWarning(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Generated files have thousands of rules; time that grows with their square took minutes.
+func TestManyRulesTakeLittleTime(t *testing.T) {
+	t.Parallel()
+	const rules, limit = 5000, 10 * time.Second
+	var alerts, chain []string
+	for i := range rules {
+		alerts = append(alerts, alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), ""))
+		chain = append(chain, fmt.Sprintf("{record: 'a:b:r%d', expr: 'a:b:r%d'}", i, i+1))
+	}
+	for name, src := range map[string]string{"alerts of one name": group("g", "", alerts...), "records that read the next one": group("g", "", chain...)} {
+		begin := time.Now()
+		if got := check(t, src); len(got) > 0 {
+			t.Errorf("%s: got %d findings, such as %s", name, len(got), got[0])
+		}
+		if took := time.Since(begin); took > limit {
+			t.Errorf("%s: took %s, more than %s", name, took, limit)
+		}
 	}
 }
