@@ -119,7 +119,18 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"template-label-promql", "half a query", list(func(b object) { variable(b, 1)["query"] = "label_values(up{, job)" }), "variable job: not PromQL: unexpected end",
-			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$env"}, job)` }),
+			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$instance"}, job)` }),
+		},
+		{
+			"unknown-variable", "misspelled", list(query(`sum(a:b:c{job=~"$jobs"})`, "short")), `the dashboard has no variable jobs; did you mean "job"?`,
+			list(query(`label_replace(a:b:c{job=~"${job:regex}",x="${__user.login}",y=~"${instance.text}"}, "a", "$name", "b", "(?P<name>.*)")`, "short")),
+		},
+		{
+			"unknown-variable", "in a query of a variable", list(func(b object) { variable(b, 1)["query"] = `label_values(up{a="$b"}, job)` }), "has no variable b",
+			list(func(b object) {
+				variable(b, 1)["query"] = `label_values(up{a="$b"}, job)`
+				b["__inputs"] = []any{object{"name": "b", "type": "constant"}}
+			}),
 		},
 		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
 		{
@@ -138,7 +149,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			"panel-no-targets", "no query", list(func(b object) { panel(b)["targets"] = []any{} }), "the panel has no query",
 			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
 		},
-		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($n, a:b:c)`, "short"))},
+		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($instance, a:b:c)`, "short"))},
 		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
 		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
