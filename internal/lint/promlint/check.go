@@ -32,6 +32,7 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 		switch n := node.(type) {
 		case *parser.VectorSelector:
 			c.matchers(n)
+			c.contradiction(n)
 			c.bareCounter(n, path)
 		case *parser.Call:
 			c.feature(n)
@@ -40,11 +41,13 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 			if n.Op.IsExperimentalAggregator() {
 				c.reportGuessf("server-feature", n, true, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Op)
 			}
+			c.choice(n)
 			if n.Op == parser.QUANTILE {
 				c.share(n, n.Param)
 			}
 		case *parser.BinaryExpr:
 			c.comparison(n)
+			c.sides(n)
 		}
 		return nil
 	})
@@ -97,13 +100,17 @@ func (c *checker) call(n *parser.Call, path []parser.Node) {
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
 		c.rangeOf(n)
+		c.steps(n)
 		c.gauge(n)
 		c.sumFirst(n)
 	case "delta", "idelta", "deriv":
 		c.rangeOf(n)
+		c.steps(n)
 		c.falling(n, path)
 	case "histogram_quantile":
 		c.quantile(n)
+	case "clamp":
+		c.clamp(n)
 	case "quantile_over_time":
 		c.share(n, n.Args[0])
 	case "label_replace":
