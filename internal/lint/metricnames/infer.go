@@ -187,10 +187,10 @@ func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 func (k Known) record(rules []Recorded) {
 	trees := make([]parser.Expr, len(rules))
 	readers := map[string][]int{} // rules by the names that they read
-	queue := make([]int, len(rules))
+	var queue []int
 	for i, r := range rules {
 		k.metrics[r.Name] = append(k.metrics[r.Name], r.Labels...)
-		queue[i] = i
+		queue = append(queue, i)
 		tree, err := promql.Parse(r.Expr)
 		if err != nil {
 			continue // told where the query is checked
