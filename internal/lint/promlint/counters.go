@@ -67,7 +67,7 @@ func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
 	case parser.DIV:
 		return factor && other == n.RHS
 	case parser.MUL:
-		return factor || len(n.VectorMatching.Include) > 0 || information(other)
+		return factor || n.VectorMatching != nil && len(n.VectorMatching.Include) > 0 || information(other)
 	}
 	return false
 }

@@ -75,6 +75,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"counter-rate", "counted only", `jobs_total == 0`, "jobs_total is a counter", `count(jobs_total * on() queue_length) == 3 or absent(jobs_total) == 1`},
 		{"counter-rate", "a multiple is compared", `jobs_total * 8 > 100`, "jobs_total is a counter", `jobs_total * 8`},
 		{"counter-rate", "divided by a number and compared", `jobs_total / 1024 > 100`, "jobs_total is a counter", `jobs_total / 1024`},
+		{"counter-rate", "a scalar", `queue_length * scalar(jobs_total)`, "jobs_total is a counter", `queue_length * scalar(rate(jobs_total[5m]))`},
 		{"counter-rate", "divides a number", `5 / jobs_total`, "jobs_total is a counter", `wait_seconds_sum * 1000 / wait_seconds_count`},
 		{"counter-rate", "joined and compared", `jobs_total * on (pod) group_left (node) kube_pod_info > 5`, "jobs_total is a counter", `jobs_total * on (pod) group_left (node) kube_pod_info`},
 		{"counter-rate", "multiplied with a gauge", `jobs_total * on () queue_length`, "jobs_total is a counter", `jobs_total * on () group_left () (target_info == 1)`},
