@@ -158,7 +158,11 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	if report.Skipped, err = in.Read(ctx, o.rules, o.dashboards); err != nil {
 		return err
 	}
-	report.RuleFiles, report.Dashboards = len(in.Rules), len(in.Dashboards)
+	names := map[string]bool{} // a file may have several resources
+	for _, f := range in.Rules {
+		names[f.Name] = true
+	}
+	report.RuleFiles, report.Dashboards = len(names), len(in.Dashboards)
 	in.AllRules = report.RuleFiles > 0
 	report.TargetLabels = in.GuessTarget()
 	found := in.Findings()

@@ -25,6 +25,7 @@ func TestRulesAreReadOnce(t *testing.T) {
 		"a PrometheusRule with other rules":         {map[string]string{"a.yaml": "groups:\n- {name: a, rules: [{record: 'a:b', expr: max(up)}]}\n", "k8s/a.yaml": resource}, 2},
 		"a PrometheusRule with other durations":     {map[string]string{"a.yaml": "groups:\n- {name: a, rules: [{alert: A, expr: up == 0, for: 5m}]}\n", "k8s/a.yaml": "kind: PrometheusRule\nspec: {groups: [{name: a, rules: [{alert: A, expr: up == 0}]}]}\n"}, 2},
 		"a PrometheusRule without groups":           {map[string]string{"k8s/a.yaml": "kind: PrometheusRule\nspec: {groups: []}\n"}, 1},
+		"two PrometheusRules in one file":           {map[string]string{"k8s/a.yaml": resource + "---\n" + strings.ReplaceAll(resource, "sum", "max")}, 2},
 		"two rule files":                            {map[string]string{"a.yaml": rules, "b.yaml": rules}, 2},
 		"directories of other programs":             {map[string]string{"a.yaml": rules, ".git/b.yaml": rules, "node_modules/c.yaml": rules}, 1},
 	} {

@@ -58,11 +58,13 @@ func ruleNames(of []lint.Rule) []string {
 
 // addRules reads one file of rules.
 func (o *Observed) addRules(name string, src []byte) {
-	file, err := rulefile.Parse(name, src)
-	if err != nil {
-		o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
+	for _, doc := range rulefile.Documents(src) {
+		file, err := rulefile.Parse(name, doc)
+		if err != nil {
+			o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
+		}
+		o.Rules = append(o.Rules, file)
 	}
-	o.Rules = append(o.Rules, file)
 }
 
 func (o *Observed) addExclusions(name string, src []byte) {

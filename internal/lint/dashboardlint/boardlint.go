@@ -8,6 +8,7 @@ package dashboardlint
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -15,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
@@ -43,6 +45,7 @@ func Check(in Input) []lint.Finding {
 		l.address(uids)
 		l.conventions()
 		l.variables()
+		l.unknownVariables()
 		for _, p := range b.Panels {
 			l.panel(p)
 		}
@@ -209,7 +212,38 @@ func (l *linter) variables() {
 		}
 		if _, err := dashboardfile.ParsePromQL(expr); err != nil {
 			message, _ := rulefile.Explain(err)
-			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, message)
+			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, dashboardfile.WithVariables(message, expr))
+		}
+	}
+}
+
+// unknownVariables finds variables that the dashboard does not have, each once. Grafana leaves
+// them in the query as they are, as label_replace wants the names of groups.
+func (l *linter) unknownVariables() {
+	known := slices.Clone(l.board.Inputs)
+	for _, v := range l.board.Variables {
+		known = append(known, v.Name)
+	}
+	told := []string{"timeFilter"}
+	report := func(expr string, at lint.Finding) {
+		_, unknown := dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
+			name, _, _ = strings.Cut(name, ".")
+			return "", slices.Contains(known, name) || strings.HasPrefix(name, "__") || strings.Contains(expr, "<"+name+">")
+		})
+		for _, name := range unknown {
+			if !slices.Contains(told, name) {
+				told = append(told, name)
+				l.reportGuessf("unknown-variable", at, true, "the dashboard has no variable %s%s", name, diagnostic.DidYouMean(name, known))
+			}
+		}
+	}
+	for _, v := range l.board.Variables {
+		expr, _ := v.PromQL()
+		report(expr, variableAt(v))
+	}
+	for p, t := range l.board.All() {
+		if t.Datasource.Prometheus() {
+			report(t.Expr, lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID})
 		}
 	}
 }
@@ -226,6 +260,7 @@ func Catalog() []lint.Rule {
 		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); dashboards of recorded series need none."},
 		{Name: "template-label-promql", Means: "The query of a variable does not parse as PromQL. A warning as with target-promql.", Do: "Correct it."},
 		{Name: "template-on-time-change-reload", Warning: true, Means: "A query variable is not read again when the time range changes.", Do: "Set its refresh to 2."},
+		{Name: "unknown-variable", Warning: true, Means: "A query uses a variable that the dashboard does not have, so that Grafana leaves it in the query as it is.", Do: "Correct the name, or add the variable."},
 		{Name: "panel-datasource", Warning: true, Means: "A panel names a data source by its id, which only one Grafana has.", Do: "Use a variable: ${datasource}."},
 		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description: nobody knows what a bad value means.", Do: "Write both."},
 		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},

@@ -119,7 +119,18 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		},
 		{
 			"template-label-promql", "half a query", list(func(b object) { variable(b, 1)["query"] = "label_values(up{, job)" }), "variable job: not PromQL: unexpected end",
-			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$env"}, job)` }),
+			list(func(b object) { variable(b, 1)["query"] = `label_values(up{env=~"$instance"}, job)` }),
+		},
+		{
+			"unknown-variable", "misspelled", list(query(`sum(a:b:c{job=~"$jobs"})`, "short")), `the dashboard has no variable jobs; did you mean "job"?`,
+			list(query(`label_replace(a:b:c{job=~"${job:regex}",x="${__user.login}",y=~"${instance.text}"}, "a", "$name", "b", "(?P<name>.*)")`, "short")),
+		},
+		{
+			"unknown-variable", "in a query of a variable", list(func(b object) { variable(b, 1)["query"] = `label_values(up{a="$b"}, job)` }), "has no variable b",
+			list(func(b object) {
+				variable(b, 1)["query"] = `label_values(up{a="$b"}, job)`
+				b["__inputs"] = []any{object{"name": "b", "type": "constant"}}
+			}),
 		},
 		{"template-on-time-change-reload", "read once", list(func(b object) { variable(b, 1)["refresh"] = 1 }), "set refresh to 2", list(func(b object) { variable(b, 0)["refresh"] = 1 })},
 		{
@@ -138,7 +149,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			"panel-no-targets", "no query", list(func(b object) { panel(b)["targets"] = []any{} }), "the panel has no query",
 			list(func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "text" }),
 		},
-		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($n, a:b:c)`, "short"))},
+		{"target-promql", "half a query", list(query(`sum(`, "short")), "not PromQL: unclosed left parenthesis", list(query(`topk($instance, a:b:c)`, "short"))},
 		{"target-logql", "half a selector", list(logs(`{job="a"`)), "the bracket { is not closed", list(logs(`{job="a}"} | json | line_format "{{.x}}" |~ "(\\d+"`))},
 		{"target-logql", "an open quote", list(logs(`{job="a}`)), `the quote " is not closed`, list(logs("{job=`a`} |= `{`"))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
@@ -224,6 +235,20 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a sum of a range", query(`sum(a:b:c{slo="$slo"}[$__rate_interval])`, "short"), "target-promql", "fault"},
 		{"a leftover of another template language", query(`rate(x_total{%(matchers)s}[5m])`, "short"), "target-promql", "fault"},
 		{"a grouping that a variable names", query(`sum by ($by) (rate(x_total[5m]))`, "short"), "target-promql", ""},
+		{"a quantile that a variable names", query(`histogram_quantile($q, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"a quantile that a variable in braces names", query(`histogram_quantile(${q}, sum by (le) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"a quantile that is too high", query(`histogram_quantile(95, sum by (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"le in a grouping that a variable names", query(`histogram_quantile(0.9, sum by ($by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", ""},
+		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
+		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
+		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
+		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", "fault"},
+		{"a step that a variable names", query(`rate(jobs_total[1h:$step])`, "ops"), "rate-range", ""},
+		{"a step in milliseconds that a variable names", query(`rate(jobs_total[10m:${step}ms])`, "ops"), "rate-range", ""},
+		{"a step that Grafana chooses", query(`rate(jobs_total[1h:$__interval])`, "ops"), "rate-range", ""},
+		{"a number of series that a variable names", query(`topk($n, up)`, "short"), "always-empty", ""},
+		{"two values that variables name", query(`up{a="$a",a="x"}`, "short"), "always-empty", ""},
+		{"a bound that a variable names", query(`clamp_max(x, $bound) > 5`, "short"), "impossible-comparison", ""},
 		{"a metric that a variable names", query(`max(${metric}{a="b"}[5m:])`, "short"), "target-promql", "warning"},
 		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
 		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
@@ -254,6 +279,22 @@ func TestAGuessIsAWarning(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// What stands for a variable while a query is read is no text for a reader.
+func TestMessagesNameVariables(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]string{
+		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
+		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
+		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
+	} {
+		got := check(t, query(expr, "short"))
+		if !slices.ContainsFunc(got, func(f lint.Finding) bool { return strings.HasPrefix(f.Message, want) }) {
+			t.Errorf("%s: got %+v, want %s", expr, got, want)
+		}
 	}
 }
 

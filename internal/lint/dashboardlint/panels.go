@@ -67,6 +67,13 @@ func targetSources(p dashboardfile.Panel) []dashboardfile.Datasource {
 
 func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	at := lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID}
+	before := len(l.out)
+	defer func() {
+		for i := range l.out[before:] {
+			f := &l.out[before+i]
+			f.Message = dashboardfile.WithVariables(f.Message, t.Expr)
+		}
+	}()
 	if t.Datasource.Type == "loki" {
 		l.logQL(t, at)
 		return
@@ -105,7 +112,9 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 			if recorded(s) || label == "instance" && !perInstance(s) {
 				continue
 			}
-			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == label && m.Type != labels.MatchNotEqual }) {
+			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+				return (m.Name == label || dashboardfile.Varies(m.Name)) && m.Type != labels.MatchNotEqual
+			}) {
 				l.reportf("target-"+label, at, "%s is not bound to the variable %s; add %s=~\"$%s\"", promlint.Name(s), label, label, label)
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
@@ -35,6 +36,20 @@ func (s labelSet) union(o labelSet) labelSet {
 
 func (s labelSet) without(names []string) labelSet {
 	return labelSet{slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return slices.Contains(names, n) }), s.anyLabel}
+}
+
+// only is what is left when all but the named labels are removed: all of them may be, when
+// a variable names one.
+func (s labelSet) only(names []string) labelSet {
+	if slices.ContainsFunc(names, dashboardfile.Varies) {
+		return s
+	}
+	return labelSet{names: slices.DeleteFunc(slices.Clone(names), func(l string) bool { return !s.has(l) })}
+}
+
+// named are labels that are added, which may be any when a variable names one.
+func named(names ...string) labelSet {
+	return labelSet{names, slices.ContainsFunc(names, dashboardfile.Varies)}
 }
 
 // infer returns the labels of an expression's result, as PromQL defines them.
@@ -76,10 +91,10 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 	}
 	out := inner.without(n.Grouping)
 	if !n.Without {
-		out = labelSet{names: slices.DeleteFunc(slices.Clone(n.Grouping), func(l string) bool { return !inner.has(l) })}
+		out = inner.only(n.Grouping)
 	}
 	if value, ok := n.Param.(*parser.StringLiteral); ok { // of count_values("v", x)
-		out = out.union(labelSet{names: []string{value.Val}})
+		out = out.union(named(value.Val))
 	}
 	return out
 }
@@ -95,11 +110,11 @@ func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
 	case n.Op.IsSetOperator():
 		return left
 	case m.Card == parser.CardManyToOne:
-		return left.union(labelSet{names: m.Include})
+		return left.union(named(m.Include...))
 	case m.Card == parser.CardOneToMany:
-		return right.union(labelSet{names: m.Include})
+		return right.union(named(m.Include...))
 	case m.On:
-		return labelSet{names: slices.DeleteFunc(slices.Clone(m.MatchingLabels), func(l string) bool { return !left.has(l) })}
+		return left.only(m.MatchingLabels)
 	}
 	return left.without(m.MatchingLabels)
 }
@@ -110,6 +125,8 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 		return ofAbsent(n)
 	case "scalar", "time", "vector", "pi":
 		return labelSet{}
+	case "info", "histogram_quantiles": // the labels of info metrics, and one that is named
+		return labelSet{anyLabel: true}
 	}
 	var all labelSet
 	for _, arg := range n.Args {
@@ -118,7 +135,7 @@ func (k Known) ofCall(n *parser.Call) labelSet {
 	// label_replace(v, dst, ...) and label_join(v, dst, ...) make a label.
 	if n.Func.Name == "label_replace" || n.Func.Name == "label_join" {
 		if dst, ok := n.Args[1].(*parser.StringLiteral); ok {
-			all = all.union(labelSet{names: []string{dst.Val}})
+			all = all.union(named(dst.Val))
 		}
 	}
 	if n.Func.Name == "histogram_quantile" {
@@ -166,28 +183,42 @@ func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 }
 
 // record works out the labels of every recorded series. Rules read each other
-// in any order across groups, so it goes on until nothing is added.
+// in any order across groups: what reads a series is read again when that has more labels.
 func (k Known) record(rules []Recorded) {
-	for _, r := range rules {
+	trees := make([]parser.Expr, len(rules))
+	readers := map[string][]int{} // rules by the names that they read
+	var queue []int
+	for i, r := range rules {
 		k.metrics[r.Name] = append(k.metrics[r.Name], r.Labels...)
-	}
-	for changed := true; changed; {
-		changed = false
-		for _, r := range rules {
-			tree, err := promql.Parse(r.Expr)
-			if err != nil {
-				continue // told where the query is checked
-			}
-			of := k.infer(tree)
-			if of.anyLabel && !k.anyLabel[r.Name] {
-				k.anyLabel[r.Name], changed = true, true
-			}
-			for _, label := range of.names {
-				if !slices.Contains(k.metrics[r.Name], label) {
-					k.metrics[r.Name] = append(k.metrics[r.Name], label)
-					changed = true
-				}
-			}
+		queue = append(queue, i)
+		tree, err := promql.Parse(r.Expr)
+		if err != nil {
+			continue // told where the query is checked
+		}
+		trees[i] = tree
+		for _, s := range promlint.Selectors(tree) {
+			readers[promlint.Name(s)] = append(readers[promlint.Name(s)], i)
 		}
 	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		if trees[i] != nil && k.add(rules[i].Name, k.infer(trees[i])) {
+			queue = append(queue, readers[rules[i].Name]...)
+		}
+	}
+}
+
+// add gives a series more labels, and says whether it had not all of them.
+func (k Known) add(name string, labels labelSet) (added bool) {
+	if labels.anyLabel && !k.anyLabel[name] {
+		k.anyLabel[name], added = true, true
+	}
+	for _, label := range labels.names {
+		if !slices.Contains(k.metrics[name], label) {
+			k.metrics[name] = append(k.metrics[name], label)
+			added = true
+		}
+	}
+	return added
 }

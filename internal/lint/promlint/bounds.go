@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -46,7 +45,9 @@ func (s span) String() string {
 func (w World) spanOf(e parser.Expr) span {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
-		return exactly(n.Val)
+		if v, ok := number(n); ok {
+			return exactly(v)
+		}
 	case *parser.UnaryExpr:
 		inner := w.spanOf(n.Expr)
 		if n.Op == parser.SUB {
@@ -214,10 +215,8 @@ func (w World) spanOfCall(n *parser.Call) span {
 	arg := func(i int) span { return w.spanOf(n.Args[i]) }
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
-		for _, s := range Selectors(n) {
-			if w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
-				return fromZero()
-			}
+		if s := sampled(n.Args[0]); s != nil && w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
+			return fromZero()
 		}
 	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
 		return fromZero()
@@ -332,50 +331,4 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 func (w World) mayCount(s *parser.VectorSelector) bool {
 	kind := w.kindOf(s)
 	return (kind == Counter || kind == Unknown) && !strings.HasSuffix(Name(s), "_sum") && !strings.Contains(Name(s), ":")
-}
-
-// comparison finds comparisons that never hold.
-func (c *checker) comparison(n *parser.BinaryExpr) {
-	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
-		return
-	}
-	left, leftConstant := number(n.LHS)
-	right, rightConstant := number(n.RHS)
-	switch {
-	case math.IsNaN(left) || math.IsNaN(right):
-		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
-		return
-	case leftConstant && rightConstant:
-		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
-		return
-	case n.ReturnBool:
-		return
-	}
-	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
-	if !never(n.Op, l, r) {
-		return
-	}
-	if r.lo == r.hi || l == anything() {
-		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
-		return
-	}
-	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
-}
-
-func never(op parser.ItemType, l, r span) bool {
-	switch op {
-	case parser.GTR:
-		return l.hi <= r.lo
-	case parser.GTE:
-		return l.hi < r.lo
-	case parser.LSS:
-		return l.lo >= r.hi
-	case parser.LTE:
-		return l.lo > r.hi
-	case parser.EQLC:
-		return l.hi < r.lo || l.lo > r.hi
-	case parser.NEQ:
-		return l.lo == l.hi && l == r
-	}
-	return false
 }

@@ -2,10 +2,7 @@ package promlint
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +13,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
-	"github.com/observability-first/scaffold/runtime/semconv"
+	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
 // checker collects what the rules say about one expression.
@@ -35,11 +32,22 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 		switch n := node.(type) {
 		case *parser.VectorSelector:
 			c.matchers(n)
+			c.contradiction(n)
 			c.bareCounter(n, path)
 		case *parser.Call:
+			c.feature(n)
 			c.call(n, path)
+		case *parser.AggregateExpr:
+			if n.Op.IsExperimentalAggregator() {
+				c.reportGuessf("server-feature", n, true, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Op)
+			}
+			c.choice(n)
+			if n.Op == parser.QUANTILE {
+				c.share(n, n.Param)
+			}
 		case *parser.BinaryExpr:
 			c.comparison(n)
+			c.sides(n)
 		}
 		return nil
 	})
@@ -78,110 +86,33 @@ func (c *checker) matchers(s *parser.VectorSelector) {
 	}
 }
 
-// overTime are functions that make a counter comparable, or only ask whether it
-// is there.
-func overTime() []string {
-	return []string{
-		"rate", "irate", "increase", "delta", "idelta", "deriv", "resets", "changes", "absent", "absent_over_time", "present_over_time",
-		"count_over_time", "timestamp", "predict_linear", "histogram_quantile", "label_replace", "label_join",
+// feature finds functions that depend on the version or on a flag of the server.
+func (c *checker) feature(n *parser.Call) {
+	switch {
+	case n.Func.Name == promql.HoltWinters:
+		c.reportGuessf("server-feature", n, true, "Prometheus 3 has no holt_winters; write double_exponential_smoothing, which needs the flag --enable-feature=promql-experimental-functions of the server")
+	case n.Func.Experimental:
+		c.reportGuessf("server-feature", n, true, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Func.Name)
 	}
-}
-
-// bareCounter finds a counter that is compared or calculated with as it stands.
-// What only counts series, or multiplies them with zero, is no such use.
-func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
-	if !c.IsCounter(s) || slices.ContainsFunc(path, countsSeries) {
-		return
-	}
-	for _, around := range slices.Backward(path) {
-		switch n := around.(type) {
-		case *parser.SubqueryExpr:
-			return // rate-sum looks there
-		case *parser.Call:
-			if slices.Contains(overTime(), n.Func.Name) {
-				return
-			}
-		case *parser.BinaryExpr:
-			if n.Op.IsSetOperator() {
-				return
-			}
-			if n.Op == parser.MUL && (isZero(n.LHS) || isZero(n.RHS)) {
-				return
-			}
-			other := n.LHS
-			if inside(n.LHS, s) {
-				other = n.RHS
-			}
-			if sameCounter(other, s) {
-				return // a share of one counter in another, or a difference in time
-			}
-			// Above zero means that it has ever happened, which may be the question. Two
-			// counters of one process count the same time: allocations minus frees.
-			c.reportGuessf("counter-rate", s, !c.Declared(s) || isZero(other) || c.ReadsCounter(other), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
-			return
-		}
-	}
-}
-
-// ReadsCounter says whether an expression reads a counter without taking its rate.
-func (w World) ReadsCounter(e parser.Expr) bool {
-	found := false
-	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
-		s, ok := n.(*parser.VectorSelector)
-		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
-			call, ok := n.(*parser.Call)
-			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
-		})
-		return nil
-	})
-	return found
-}
-
-// countsSeries says whether a node asks how many series there are, whatever their
-// values.
-func countsSeries(n parser.Node) bool {
-	a, ok := n.(*parser.AggregateExpr)
-	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
-}
-
-func isZero(e parser.Expr) bool {
-	v, ok := number(e)
-	return ok && v == 0
-}
-
-func inside(tree parser.Expr, s *parser.VectorSelector) bool {
-	return slices.Contains(Selectors(tree), s)
-}
-
-// sameCounter says whether the expression reads a metric of the same family at
-// face value, as in x_sum / x_count or x - x offset 1h.
-func sameCounter(e parser.Expr, s *parser.VectorSelector) bool {
-	for _, other := range Selectors(e) {
-		if family(Name(other)) == family(Name(s)) {
-			return true
-		}
-	}
-	return false
-}
-
-func family(name string) string {
-	for _, suffix := range []string{"_sum", "_count", "_bucket"} {
-		name = strings.TrimSuffix(name, suffix)
-	}
-	return name
 }
 
 func (c *checker) call(n *parser.Call, path []parser.Node) {
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
 		c.rangeOf(n)
+		c.steps(n)
 		c.gauge(n)
 		c.sumFirst(n)
 	case "delta", "idelta", "deriv":
 		c.rangeOf(n)
+		c.steps(n)
 		c.falling(n, path)
 	case "histogram_quantile":
 		c.quantile(n)
+	case "clamp":
+		c.clamp(n)
+	case "quantile_over_time":
+		c.share(n, n.Args[0])
 	case "label_replace":
 		c.replace(n)
 	case "absent":
@@ -219,122 +150,3 @@ func (c *checker) rangeOf(n *parser.Call) {
 }
 
 func short(d time.Duration) string { return model.Duration(d).String() }
-
-func (c *checker) gauge(n *parser.Call) {
-	for _, s := range Selectors(n.Args[0]) {
-		if c.kindOf(s) == Gauge {
-			c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
-		}
-	}
-}
-
-// sumFirst finds a rate of a sum of counters, in a subquery or through a record.
-func (c *checker) sumFirst(n *parser.Call) {
-	switch arg := bare(n.Args[0]).(type) {
-	case *parser.SubqueryExpr:
-		if c.sumOfCounter(arg.Expr) {
-			c.reportf("rate-sum", n, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
-		}
-	case *parser.MatrixSelector:
-		s, ok := bare(arg.VectorSelector).(*parser.VectorSelector)
-		if !ok {
-			return
-		}
-		for _, r := range c.recordsOf(s) {
-			if r.Tree != nil && c.sumOfCounter(r.Tree) {
-				c.reportf("rate-sum", n, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
-			}
-		}
-	}
-}
-
-// sumOfCounter says whether an expression is an aggregation of counters at face
-// value.
-func (c *checker) sumOfCounter(e parser.Expr) bool {
-	a, ok := bare(e).(*parser.AggregateExpr)
-	if !ok || a.Op != parser.SUM && a.Op != parser.AVG {
-		return false
-	}
-	switch inner := bare(a.Expr).(type) {
-	case *parser.VectorSelector:
-		return c.IsCounter(inner)
-	case *parser.AggregateExpr:
-		return c.sumOfCounter(inner)
-	}
-	return false
-}
-
-// falling finds a delta of a counter. Where its result counts only from zero up,
-// a restart is left out, which is what its author means.
-func (c *checker) falling(n *parser.Call, path []parser.Node) {
-	for _, around := range slices.Backward(path) {
-		if b, ok := around.(*parser.BinaryExpr); ok {
-			if bound, isNumber := number(b.RHS); isNumber && (b.Op == parser.GTE || b.Op == parser.GTR) && bound >= 0 && !b.ReturnBool {
-				return
-			}
-		}
-		if _, ok := around.(*parser.ParenExpr); !ok {
-			break
-		}
-	}
-	for _, s := range Selectors(n.Args[0]) {
-		if c.IsCounter(s) {
-			c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
-		}
-	}
-}
-
-func (c *checker) quantile(n *parser.Call) {
-	if q, ok := number(n.Args[0]); ok && (q < 0 || q > 1) && !dashboardfile.Varies(fmt.Sprint(q)) {
-		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
-	}
-	a, ok := bare(n.Args[1]).(*parser.AggregateExpr)
-	if !ok || !c.buckets(a) {
-		return
-	}
-	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {
-	case a.Without && listed:
-		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; leave le out of without (...)")
-	case !a.Without && !listed:
-		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
-			strings.Join(append([]string{semconv.LabelLessOrEqual}, a.Grouping...), ", "))
-	}
-}
-
-// buckets says whether every selector finds classic buckets.
-func (c *checker) buckets(tree parser.Expr) bool {
-	all := Selectors(tree)
-	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_bucket") })
-}
-
-var groupReference = regexp.MustCompile(`\$(?:(\d+)|\{(\d+)\})`)
-
-func (c *checker) replace(n *parser.Call) {
-	texts := make([]string, len(n.Args))
-	for i, arg := range n.Args {
-		if s, ok := bare(arg).(*parser.StringLiteral); ok {
-			texts[i] = s.Val
-		}
-	}
-	if len(texts) != 5 || dashboardfile.Varies(texts[4]) {
-		return
-	}
-	pattern, err := regexp.Compile("^(?s:" + texts[4] + ")$")
-	if err != nil {
-		why := err.Error()
-		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
-			why = mistake.Code.String()
-		}
-		c.reportf("label-replace", n, "%q is not a regular expression: %s", texts[4], why)
-		return
-	}
-	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
-		var group int
-		if _, err := fmt.Sscan(m[1]+m[2], &group); err != nil || group > pattern.NumSubexp() {
-			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], m[1]+m[2], texts[4], pattern.NumSubexp())
-		}
-	}
-	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !dashboardfile.Varies(texts[1]) {
-		c.reportGuessf("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
-	}
-}

@@ -10,12 +10,13 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 func parse(tb testing.TB, expr string) parser.Expr {
 	tb.Helper()
-	tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	tree, err := promql.Parse(expr)
 	if err != nil {
 		tb.Fatalf("%s: %v", expr, err)
 	}
@@ -72,8 +73,24 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"counter-rate", "added to a gauge", `queue_length + on() jobs_total`, "jobs_total is a counter", `queue_length + on() 0 * jobs_total`},
 		{"counter-rate", "over another counter", `jobs_total / on() job_cpu_seconds_total`, "is a counter", `jobs_total{code="5"} / ignoring(code) jobs_total`},
 		{"counter-rate", "counted only", `jobs_total == 0`, "jobs_total is a counter", `count(jobs_total * on() queue_length) == 3 or absent(jobs_total) == 1`},
+		{"counter-rate", "a multiple is compared", `jobs_total * 8 > 100`, "jobs_total is a counter", `jobs_total * 8`},
+		{"counter-rate", "divided by a number and compared", `jobs_total / 1024 > 100`, "jobs_total is a counter", `jobs_total / 1024`},
+		{"counter-rate", "a scalar", `queue_length * scalar(jobs_total)`, "jobs_total is a counter", `queue_length * scalar(rate(jobs_total[5m]))`},
+		{"counter-rate", "divides a number", `5 / jobs_total`, "jobs_total is a counter", `wait_seconds_sum * 1000 / wait_seconds_count`},
+		{"counter-rate", "joined and compared", `jobs_total * on (pod) group_left (node) kube_pod_info > 5`, "jobs_total is a counter", `jobs_total * on (pod) group_left (node) kube_pod_info`},
+		{"counter-rate", "multiplied with a gauge", `jobs_total * on () queue_length`, "jobs_total is a counter", `jobs_total * on () group_left () (target_info == 1)`},
 		{"delta-counter", "below zero at a restart", `delta(jobs_total[5m])`, "delta of jobs_total, which is a counter", `(delta(jobs_total[5m]) >= 0) or increase(jobs_total[5m])`},
 		{"delta-counter", "a slope", `deriv(jobs_total[5m]) < 0`, "deriv of jobs_total", `deriv(queue_length[5m]) < 0`},
+		{"delta-counter", "in a subquery, beside a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(rate(jobs_total[5m])[1h:1m]) < 0`},
+		{"delta-counter", "in a subquery, beside a slope of a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `deriv(rate(jobs_total[5m])[1h:1m]) < 0`},
+		{"delta-counter", "in a subquery, beside a count", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(count(jobs_total)[1h:1m]) < -5`},
+		{"delta-counter", "in a subquery, beside changes", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(changes(jobs_total[5m])[1h:1m]) < -5`},
+		{"delta-counter", "in a subquery, beside a number of samples", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `idelta(count_over_time(jobs_total[5m])[1h:1m]) != 0`},
+		{"rate-gauge", "in a subquery, beside a filter by another metric", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `rate((jobs_total and on (instance) up == 1)[5m:1m]) > 1`},
+		{"rate-gauge", "in a subquery, beside changes of a gauge", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `increase(changes(queue_length[5m])[1h:5m]) > 0`},
+		{"rate-gauge", "in a subquery, beside a comparison with bool", `rate((5 < queue_length)[1h:1m])`, "rate of queue_length, which is a gauge", `increase((queue_length > bool 5)[1h:1m]) > 0`},
+		{"rate-gauge", "without others", `rate((queue_length unless on () jobs_total)[1h:1m])`, "rate of queue_length", `rate((jobs_total * on (pod) group_left (node) up)[5m:1m]) > 1`},
+		{"impossible-comparison", "a negative rate of some", `rate((jobs_total > 5)[5m:1m]) < 0`, "the left side is never below 0", `rate((0 - rate(jobs_total[5m]))[5m:1m]) < 0`},
 		{"impossible-comparison", "with NaN", `queue_length == NaN`, "to find NaN write x != x", `queue_length != queue_length`},
 		{"impossible-comparison", "of constants", `queue_length > 2 * (1 > bool 2)`, "compares two constants", `queue_length > 0 and on() vector(1)`},
 		{"impossible-comparison", "a share above one", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 1.44`, "the left side lies between 0 and 1", `sum(rate(jobs_total{code="5"}[5m])) / sum(rate(jobs_total[5m])) > 0.99`},
@@ -86,12 +103,35 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"impossible-comparison", "the other way round", `0 > rate(jobs_total[5m])`, "never holds", `0 < rate(jobs_total[5m])`},
 		{"impossible-comparison", "clamped away", `clamp_max(queue_length, 5) > 5`, "is never above 5", `clamp_max(queue_length, 5) >= 5`},
 		{"impossible-comparison", "refined twice", `(queue_length > 10) < 5`, "never holds", `(queue_length > 5) < 10`},
+		{"impossible-comparison", "different from what it is", `absent(up) != 1`, "never holds", `queue_length * 0 != 0`},
+		{"impossible-comparison", "different from what a constant is", `vector(1) != 1`, "never holds", `vector(scalar(absent(up))) != 1`},
+		{"impossible-comparison", "different from what was kept", `(queue_length == 5) != 5`, "never holds", `clamp(queue_length, 5, 5) != 5`},
+		{"impossible-comparison", "a group of another value", `(group(up) unless queue_length) != 1`, "never holds", `sum(queue_length * 0) != 0`},
 		{"quantile-le", "le is summed away", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds_bucket[5m])))`, "write sum by (le, a) (...)", `histogram_quantile(0.9, sum by (a, le) (rate(wait_seconds_bucket[5m])))`},
 		{"quantile-le", "le is left out", `histogram_quantile(0.9, sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out of without", `histogram_quantile(0.9, sum by (a) (rate(wait_seconds[5m])))`},
 		{"quantile-le", "a percentage", `histogram_quantile(99, rate(wait_seconds_bucket[5m]))`, "the 99th percentile is 0.99", `histogram_quantile(1, rate(wait_seconds_bucket[5m]))`},
+		{"quantile-le", "le is summed away below a filter", `histogram_quantile(0.9, sum by (pod) (rate(wait_seconds_bucket[5m])) > 0)`, "write sum by (le, pod)", `histogram_quantile(0.9, sum by (pod, le) (rate(wait_seconds_bucket[5m])) > 0)`},
+		{"quantile-le", "le is summed away below a choice", `histogram_quantile(0.9, topk(5, sum by (pod) (rate(wait_seconds_bucket[5m]))))`, "write sum by (le, pod)", `histogram_quantile(0.9, topk(100, rate(wait_seconds_bucket[5m])))`},
+		{"quantile-le", "le is summed away below a factor", `histogram_quantile(0.9, 2 * sum without (le) (rate(wait_seconds_bucket[5m])))`, "leave le out", `histogram_quantile(0.9, bottomk by (pod) (5, rate(wait_seconds_bucket[5m])))`},
+		{"quantile-le", "a percentage of series", `quantile(95, queue_length)`, "the share 95 is outside", `quantile(0.95, queue_length)`},
+		{"quantile-le", "a percentage of samples", `quantile_over_time(95, queue_length[5m])`, "the share 95 is outside", `quantile_over_time(0.95, queue_length[5m])`},
 		{"label-replace", "no regular expression", `label_replace(up, "a", "$1", "b", "(")`, `"(" is not a regular expression: missing closing )`, `label_replace(up, "a", "$1", "b", "(.*)")`},
 		{"label-replace", "a group that is not there", `label_replace(up, "a", "$2", "b", "(.*)")`, "reads group 2", `label_replace(up, "a", "x", "", "")`},
+		{"label-replace", "a dollar sign", `label_replace(up, "a", "$$$1", "b", "a")`, "reads group 1", `label_replace(up, "a", "$$1", "b", "a")`},
+		{"label-replace", "a letter behind a group", `label_replace(up, "a", "$1a", "b", "(a)")`, "write ${1}a", `label_replace(up, "a", "${1}a", "b", "(a)")`},
+		{"label-replace", "a name of no group", `label_replace(up, "a", "$x", "b", "(a)")`, "reads a group called x", `label_replace(up, "a", "$x-$ ${x}", "b", "(?P<x>a)")`},
 		{"label-replace", "no label", `label_replace(up, "a-b", "x", "b", ".*")`, `"a-b" is not a label name`, `label_replace(up, "a_b", "x", "b", ".*")`},
+		{"server-feature", "an aggregation", `limitk(5, up)`, "limitk needs the flag --enable-feature=promql-experimental-functions", `topk(5, up)`},
+		{"server-feature", "a function", `ts_of_last_over_time(jobs_total[5m]) > 5`, "ts_of_last_over_time needs the flag", `timestamp(jobs_total) > 5`},
+		{"server-feature", "a name of Prometheus 2", `holt_winters(queue_length[1h], 0.5, 0.5)`, "write double_exponential_smoothing", `predict_linear(queue_length[1h], 60)`},
+		{"always-empty", "no series", `topk(0, up)`, "topk of 0 series is empty", `topk(1, up)`},
+		{"always-empty", "bounds the wrong way round", `clamp(queue_length, 10, 5)`, "write the lower bound first", `clamp(queue_length, 5, 5)`},
+		{"always-empty", "two values of a label", `up{a="x",a="y"}`, "a series has one value of a", `up{a="x",a!="y",b="y"}`},
+		{"rate-range", "less than a step", `rate(jobs_total[30s:1m])`, "never has two samples, since the steps are 1m apart; use 2m or longer", `rate(jobs_total[2m:1m])`},
+		{"rate-range", "one step", `increase(jobs_total[5m:5m])`, "only part of the time, since the steps are 5m apart", `max_over_time(queue_length[5m:10m])`},
+		{"label-match", "different labels", `sum by (pod) (queue_length) / sum by (instance) (queue_length)`, "grouped by different labels", `sum by (pod, a) (queue_length) / max by (a, pod) (queue_length) > 1 or vector(0)`},
+		{"label-match", "no labels on one side", `sum by (pod) (rate(jobs_total[5m])) > sum(rate(jobs_total[5m]))`, "grouped by different labels", `sum by (pod) (rate(jobs_total[5m])) > on () group_left () sum(rate(jobs_total[5m]))`},
+		{"label-match", "beside a set operator", `sum by (pod) (queue_length) and max(up)`, "grouped by different labels", `(sum by (pod) (queue_length) and on () max(up)) or sum(queue_length)`},
 		{"absent-aggregate", "of a sum", `absent(sum by (job) (up))`, "absent(sum by (job) (up)) holds only when", `absent(up{job="a"})`},
 		{"regex-equality", "no pattern", `up{job=~"orders"}`, `write job="orders"`, `up{job=~"orders|shop"}`},
 		{"regex-equality", "no pattern, negated", `up{job!~"orders"}`, `write job!="orders"`, `up{job!~"orders.+"}`},
@@ -141,6 +181,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a range between one scrape and two", "rate(jobs_total[20s])", declared, "rate-range", true},
 		{"a difference of two counters", "sum(jobs_total) - sum(wait_seconds_count)", declared, "counter-rate", true},
 		{"a quotient of two counters", "jobs_total / on() wait_seconds_count", declared, "counter-rate", true},
+		{"a counter times a gauge", "jobs_total * on() queue_length", declared, "counter-rate", true},
+		{"a multiple of a counter above a bound", "jobs_total * 8 > 100", declared, "counter-rate", false},
 		{"a counter minus a gauge", "jobs_total - on() queue_length", declared, "counter-rate", false},
 		{"a counter minus the rate of another", "jobs_total - on() rate(wait_seconds_count[5m])", declared, "counter-rate", false},
 		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
@@ -148,6 +190,11 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
 		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
 		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
+		{"a function that needs a flag", "ts_of_last_over_time(jobs_total[5m]) > 5", declared, "server-feature", true},
+		{"buckets of which some are left out", "histogram_quantile(0.9, limit_ratio(0.5, wait_seconds_bucket))", declared, "server-feature", true},
+		{"a subquery of less than a step", "rate(jobs_total[5m:10m])", guessed, "rate-range", false},
+		{"a subquery of one step, which Prometheus 2 may find twice", "rate(jobs_total[5m:5m])", guessed, "rate-range", true},
+		{"aggregations by different labels", "sum by (pod) (up) / sum(up)", guessed, "label-match", true},
 		{"buckets without le", "histogram_quantile(0.9, sum by (job) (rate(run_seconds_bucket[5m]))) > 1", guessed, "quantile-le", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -232,7 +279,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	w := world(f)
 	f.Fuzz(func(t *testing.T, expr string) {
-		tree, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+		tree, err := promql.Parse(expr)
 		if err != nil {
 			return
 		}

@@ -7,6 +7,7 @@
 package promlint
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -207,11 +209,11 @@ func bare(e parser.Expr) parser.Expr {
 
 func start(n parser.Node) int { return int(n.PositionRange().Start) }
 
-// number is the value of a literal.
+// number is the value of a literal, unless a variable of a dashboard chooses it.
 func number(e parser.Expr) (float64, bool) {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
-		return n.Val, true
+		return n.Val, !dashboardfile.Varies(strconv.FormatFloat(n.Val, 'f', -1, 64))
 	case *parser.UnaryExpr:
 		v, ok := number(n.Expr)
 		if n.Op == parser.SUB {
@@ -225,14 +227,17 @@ func number(e parser.Expr) (float64, bool) {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
+		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
 		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
-		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, and between two counters.", Do: "Use rate or increase."},
+		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, between two counters, and for a product with a gauge. A multiple of a counter, and one with labels joined, is a counter.", Do: "Use rate or increase."},
 		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
-		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
+		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
+		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
+		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
 		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "server-feature", Warning: true, Means: "A function or aggregation that a server has with a flag only, or that Prometheus 2 calls otherwise.", Do: "Set the flag, or write an exclusion that says that it is set."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},
 	}

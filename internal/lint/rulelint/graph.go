@@ -119,7 +119,7 @@ func (l *linter) circle(of []int) {
 }
 
 // beginsAgain says whether a rule of a circle has a result without the next one: it reads
-// that on one side of an or only.
+// that on one side of an or only, behind unless, or in absent.
 func (l *linter) beginsAgain(circle []int) bool {
 	for i, at := range circle {
 		tree, next := l.all[at].Tree, circle[(i+1)%len(circle)]
@@ -128,8 +128,14 @@ func (l *linter) beginsAgain(circle []int) bool {
 		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)
 			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
-				b, ok := around.(*parser.BinaryExpr)
-				return ok && b.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(b.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(b.RHS), reads))
+				switch n := around.(type) {
+				case *parser.Call:
+					return n.Func.Name == "absent" || n.Func.Name == "absent_over_time"
+				case *parser.BinaryExpr:
+					return n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
+						n.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(n.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(n.RHS), reads))
+				}
+				return false
 			}))
 			return nil
 		})
@@ -146,31 +152,82 @@ func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
 	if s.OriginalOffset > 0 {
 		return true
 	}
-	found := false
+	return rangeOf(tree, s) > 0
+}
+
+// rangeOf is the range that a selector is read over, 0 where its last sample is read.
+func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
+	var longest time.Duration
 	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
 		switch m := n.(type) {
 		case *parser.MatrixSelector:
-			found = found || m.VectorSelector == parser.Expr(s)
+			if m.VectorSelector == parser.Expr(s) {
+				longest = max(longest, m.Range)
+			}
 		case *parser.SubqueryExpr:
-			found = found || slices.Contains(promlint.Selectors(m), s)
+			if slices.Contains(promlint.Selectors(m), s) {
+				longest = max(longest, m.Range)
+			}
 		}
 		return nil
 	})
-	return found
+	return longest
 }
 
 // circles returns one circle through each set of numbers that reach each other.
 func circles(edges [][]int) [][]int {
+	edges = withinCircles(edges)
 	var out [][]int
 	done := make([]bool, len(edges))
 	for from := range edges {
-		if done[from] {
+		if done[from] || len(edges[from]) == 0 {
 			continue
 		}
 		if circle := circleFrom(edges, from); circle != nil {
 			out = append(out, circle)
 			for _, i := range circle {
 				done[i] = true
+			}
+		}
+	}
+	return out
+}
+
+// withinCircles leaves out the edges that are in no circle, after Tarjan: numbers reach each
+// other if they reach the same lowest one of those that are being visited.
+func withinCircles(edges [][]int) [][]int {
+	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
+	var open []int
+	visited := 0
+	var visit func(at int)
+	visit = func(at int) {
+		visited++
+		order[at], lowest[at] = visited, visited
+		open = append(open, at)
+		for _, next := range edges[at] {
+			if order[next] == 0 {
+				visit(next)
+				lowest[at] = min(lowest[at], lowest[next])
+			} else if set[next] == 0 {
+				lowest[at] = min(lowest[at], order[next])
+			}
+		}
+		for lowest[at] == order[at] && set[at] == 0 {
+			last := open[len(open)-1]
+			open = open[:len(open)-1]
+			set[last] = order[at]
+		}
+	}
+	out := make([][]int, len(edges))
+	for at := range edges {
+		if order[at] == 0 {
+			visit(at)
+		}
+	}
+	for at, all := range edges {
+		for _, next := range all {
+			if set[at] == set[next] {
+				out[at] = append(out[at], next)
 			}
 		}
 	}

@@ -70,7 +70,8 @@ type linter struct {
 	Input
 
 	all     []place
-	records map[string][]int // places in all by the name that they record
+	records map[string][]int           // places in all by the name that they record
+	readers map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
 	out     []lint.Finding
 }
 
@@ -129,11 +130,33 @@ func (l *linter) groups() {
 				first[g.Name] = f.Name
 			}
 			here[g.Name] = true
-			if g.Interval > lookback && slices.ContainsFunc(g.Rules, func(r rulefile.Rule) bool { return r.Record != "" }) {
+			isGappy := func(r rulefile.Rule) bool { return r.Record != "" && !l.readOverRanges(r.Record, g.Interval) }
+			if g.Interval > lookback && slices.ContainsFunc(g.Rules, isGappy) {
 				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
 			}
 		}
 	}
+}
+
+// readOverRanges says whether rules read a record, and all over a range that has a sample
+// of it at all times.
+func (l *linter) readOverRanges(record string, interval time.Duration) bool {
+	if slices.ContainsFunc(l.Elsewhere, func(text string) bool { return strings.Contains(text, record) }) {
+		return false
+	}
+	if l.readers == nil {
+		l.readers = map[string][]time.Duration{}
+		for _, p := range l.all {
+			if p.Tree == nil {
+				continue
+			}
+			for _, s := range promlint.Selectors(p.Tree) {
+				l.readers[promlint.Name(s)] = append(l.readers[promlint.Name(s)], rangeOf(p.Tree, s))
+			}
+		}
+	}
+	ranges := l.readers[record]
+	return len(ranges) > 0 && slices.Min(ranges) >= interval
 }
 
 func short(d time.Duration) string { return model.Duration(d).String() }
@@ -141,24 +164,41 @@ func short(d time.Duration) string { return model.Duration(d).String() }
 // duplicates finds rules that give the same series. It is certain of those in one
 // file whose expressions are the same, too.
 func (l *linter) duplicates() {
-	seen := map[string][]place{}
+	seen := map[string][]asker{} // by name and labels, each with other conditions
+	same := map[string]place{}   // by name, labels and conditions
 	for _, p := range l.all {
-		key := p.Name() + labelText(p.Labels)
-		for _, other := range seen[key] {
-			if mayDiffer(p.Tree, other.Tree) {
-				continue
-			}
-			rule, means := "record-duplicate", "the samples of one are dropped"
-			if p.Alert != "" {
-				rule, means = "alert-duplicate", "Alertmanager takes the two for one"
-			}
-			f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
-			f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
-			l.add(f)
-			break
+		key := fmt.Sprint(p.Name(), labelText(p.Labels), p.group.Tenants)
+		here := asker{p, asked(p.Tree)}
+		conditions := key + fmt.Sprint(here.conditions) // sorted by label
+		other, found := same[conditions]
+		if i := slices.IndexFunc(seen[key], here.agrees); !found && i >= 0 {
+			other, found = seen[key][i].place, true
 		}
-		seen[key] = append(seen[key], p)
+		if found {
+			l.duplicate(p, other)
+		}
+		if _, known := same[conditions]; known {
+			continue
+		}
+		same[conditions] = p
+		if len(seen[key]) < maxCompared {
+			seen[key] = append(seen[key], here)
+		}
 	}
+}
+
+// maxCompared bounds with how many rules of the same name and labels, each about other series,
+// a rule is compared.
+const maxCompared = 200
+
+func (l *linter) duplicate(p, other place) {
+	rule, means := "record-duplicate", "the samples of one are dropped"
+	if p.Alert != "" {
+		rule, means = "alert-duplicate", "Alertmanager takes the two for one"
+	}
+	f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
+	f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
+	l.add(f)
 }
 
 func labelText(of map[string]string) string {
@@ -170,23 +210,28 @@ func labelText(of map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// mayDiffer says whether two expressions may well give other series, because they
-// ask for different values of one label.
-func mayDiffer(a, b parser.Expr) bool {
-	if a == nil || b == nil {
-		return false
-	}
-	left, right := asked(a), asked(b)
-	for label, values := range left {
-		if others, both := right[label]; both && !slices.Equal(values, others) {
-			return true
-		}
-	}
-	return false
+// asker is a rule with the conditions of its selectors by label, sorted.
+type asker struct {
+	place
+
+	conditions map[string][]string
 }
 
-// asked are the conditions of an expression's selectors by label, sorted.
+// agrees is false for rules that may well give other series, because they ask for different
+// values of one label.
+func (a asker) agrees(b asker) bool {
+	for label, values := range a.conditions {
+		if others, both := b.conditions[label]; both && !slices.Equal(values, others) {
+			return false
+		}
+	}
+	return true
+}
+
 func asked(e parser.Expr) map[string][]string {
+	if e == nil {
+		return nil
+	}
 	out := map[string][]string{}
 	for _, s := range promlint.Selectors(e) {
 		for _, m := range s.LabelMatchers {
@@ -208,10 +253,10 @@ func Catalog() []lint.Rule {
 		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus refuses.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
-		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen.", Do: "Write an interval of 5m or less."},
+		{Name: "group-interval", Means: "The group records and is evaluated less often than every 5 minutes, after which its samples are no longer seen. Records that rules read over longer ranges only may be.", Do: "Write an interval of 5m or less."},
 		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files, since their results may differ, too.", Do: "Rename one or give it a label."},
 		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one. A warning where their expressions differ or they are in two files.", Do: "Rename one or give it a label."},
-		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good. A warning where the other side of an or begins it again.", Do: "Cut the circle; a rule that remembers reads itself over a range."},
+		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good. A warning where it begins again: by the other side of an or, behind unless, or with absent.", Do: "Cut the circle; a rule that remembers reads itself over a range."},
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
 		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},

@@ -204,11 +204,18 @@ func TestAGuessIsAWarning(t *testing.T) {
 	for _, tc := range []struct{ name, src, rule, want string }{
 		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
 		{"the same alert twice", twice("up == 0", "up  ==  0"), "alert-duplicate", "fault"},
+		{"an alert with fewer conditions", group("g", "", alert("A", `up{x="1"} == 0`, ""), alert("A", `up{x="2"} == 0`, ""), alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"the same alert in two files", group("g", "", alert("A", "up == 0", "")) + "---\n" + group("h", "", alert("A", "up == 0", "")), "alert-duplicate", "warning"},
 		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
 		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
 		{"alerts that are looked at rarely", group("g", "  interval: 1h\n", alert("A", "up == 0", "")), "group-interval", ""},
 		{"records that are made rarely", group("g", "  interval: 1h\n", "{record: a:b:c, expr: up}"), "group-interval", "fault"},
+		{"records that are made rarely and read over an hour", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", "{record: a:b:d, expr: 'max_over_time(a:b:c[1h])'}", alert("A", "last_over_time(a:b:d[10m]) > 1", "")), "group-interval", ""},
+		{"records that are made rarely and read over less", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[9m]) > 1", "")), "group-interval", "fault"},
+		{"records that are made rarely and read as they are", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > a:b:c", "")), "group-interval", "fault"},
+		{"records that are made rarely and shown", "boards: a:b:c\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", "fault"},
+		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
+		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "fault"},
 		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
 		{"a label that was summed away", group("g", "", "{alert: A, expr: sum by (pod) (unreachable_nodes) > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", "fault"},
 		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
@@ -217,6 +224,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a count that begins again", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or vector(0)}"), "rule-cycle", "warning"},
 		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "fault"},
 		{"a record that remembers and reads itself", group("g", "", "{record: a:b:c, expr: 'last_over_time(a:b:c[1h]) or a:b:c'}"), "rule-cycle", "warning"},
+		{"a record of what is not recorded", group("g", "", "{record: a:first, expr: timestamp(up) unless a:first}"), "rule-cycle", "warning"},
+		{"a record that ends with what it is taken from", group("g", "", "{record: a:first, expr: a:first unless up}"), "rule-cycle", "fault"},
+		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
 		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
 		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
@@ -233,5 +243,25 @@ func TestAGuessIsAWarning(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Generated files have thousands of rules; time that grows with their square took minutes.
+func TestManyRulesTakeLittleTime(t *testing.T) {
+	t.Parallel()
+	const rules, limit = 5000, 10 * time.Second
+	var alerts, chain []string
+	for i := range rules {
+		alerts = append(alerts, alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), ""))
+		chain = append(chain, fmt.Sprintf("{record: 'a:b:r%d', expr: 'a:b:r%d'}", i, i+1))
+	}
+	for name, src := range map[string]string{"alerts of one name": group("g", "", alerts...), "records that read the next one": group("g", "", chain...)} {
+		begin := time.Now()
+		if got := check(t, src); len(got) > 0 {
+			t.Errorf("%s: got %d findings, such as %s", name, len(got), got[0])
+		}
+		if took := time.Since(begin); took > limit {
+			t.Errorf("%s: took %s, more than %s", name, took, limit)
+		}
 	}
 }

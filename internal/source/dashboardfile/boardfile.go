@@ -22,6 +22,7 @@ type Board struct {
 	Editable         bool // true where the file does not say, as in Grafana
 	Refresh          string
 	Variables        []Variable
+	Inputs           []string // that Grafana asks for at the import, by their names
 	// Panels stand in reading order, those of rows among them, open or collapsed.
 	// A row itself is none: its title is Panel.Row.
 	Panels []Panel
@@ -96,6 +97,9 @@ func Parse(name string, src []byte) (Board, error) {
 	}
 	for _, v := range root.get("templating", "list").items {
 		b.Variables = append(b.Variables, variable(v))
+	}
+	for _, input := range root.get("__inputs").items {
+		b.Inputs = append(b.Inputs, input.get("name").text())
 	}
 	for _, a := range root.get("annotations", "list").items {
 		b.Annotations = append(b.Annotations, annotation(a))

@@ -71,17 +71,41 @@ func Free(query string) bool {
 	return slices.ContainsFunc(grafanaVariable.FindAllString(WithoutTexts(query), -1), func(v string) bool { return !builtIn(v) })
 }
 
+// labelList is a list of labels without other brackets in it.
+var labelList = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)`)
+
 // ParsePromQL reads a query with the variables of Grafana in it, each taken for a
-// number, or all of them for names.
+// number, those in lists of labels for names, or all of them for names.
 func ParsePromQL(query string) (parser.Expr, error) {
 	tree, err := promql.Parse(PromQL(query))
 	if err == nil {
 		return tree, nil
 	}
-	if tree, errNames := promql.Parse(fillIn(query, "v"+Chosen)); errNames == nil && Free(query) {
-		return tree, nil
+	if !Free(query) {
+		return nil, err // the parser gives a part of the tree beside an error
 	}
-	return nil, err // the parser gives a part of the tree beside an error
+	grouped := labelList.ReplaceAllStringFunc(query, func(list string) string { return fillIn(list, chosenName) })
+	for _, filled := range []string{PromQL(grouped), fillIn(query, chosenName)} {
+		if tree, errNames := promql.Parse(filled); errNames == nil {
+			return tree, nil
+		}
+	}
+	return nil, err
+}
+
+// chosenName stands for what a reader chooses where PromQL has a name.
+const chosenName = "v" + Chosen
+
+// WithVariables replaces what [ParsePromQL] put into a query in a message about it:
+// by the variable if the query has one, else by three dots.
+func WithVariables(message, query string) string {
+	variables := slices.DeleteFunc(grafanaVariable.FindAllString(query, -1), builtIn)
+	slices.Sort(variables)
+	shown := "…"
+	if variables = slices.Compact(variables); len(variables) == 1 {
+		shown = variables[0]
+	}
+	return strings.NewReplacer(chosenName, shown, Chosen, shown).Replace(message)
 }
 
 // Varies says whether a part of a query that [PromQL] gave has a choice in it.

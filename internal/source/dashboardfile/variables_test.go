@@ -54,6 +54,7 @@ func TestQueriesParseWithVariablesInThem(t *testing.T) {
 	for query, want := range map[string]struct{ parses, free bool }{
 		`sum by ($by) (rate(x_total{job=~"$job"}[$__rate_interval]))`: {true, true},
 		`topk($n, x)`:                           {true, true},
+		`sum by ($by) (rate(x[$interval])) > 5`: {true, true},
 		`max(${metric}{job="a"})`:               {true, true},
 		`x{job="$job"} > 5 # $threshold`:        {true, true},
 		`x $operator y`:                         {false, true},

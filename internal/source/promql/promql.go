@@ -6,6 +6,7 @@ package promql
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -22,12 +23,25 @@ type LimitError string
 
 func (e LimitError) Error() string { return string(e) }
 
-// Parse parses an expression. The error is a [LimitError] or that of the parser.
+// Parse parses an expression, which may have functions that a server has with a flag only,
+// or that only Prometheus 2 has. The error is a [LimitError] or that of the parser.
 func Parse(query string) (parser.Expr, error) {
 	if err := bounded(query); err != nil {
 		return nil, err
 	}
-	return parser.NewParser(parser.Options{}).ParseExpr(query)
+	return parser.NewParser(parser.Options{EnableExperimentalFunctions: true, Functions: functions()}).ParseExpr(query)
+}
+
+// HoltWinters is what Prometheus 2 calls double_exponential_smoothing.
+const HoltWinters = "holt_winters"
+
+// functions are those of Prometheus 3, and what Prometheus 2 calls one of them.
+func functions() map[string]*parser.Function {
+	all := maps.Clone(parser.Functions)
+	renamed := *all["double_exponential_smoothing"]
+	renamed.Name = HoltWinters
+	all[HoltWinters] = &renamed
+	return all
 }
 
 func bounded(query string) error {

@@ -6,6 +6,7 @@
 package rulefile
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/promql"
+	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
@@ -32,6 +34,7 @@ type File struct {
 type Group struct {
 	Name                  string
 	Interval, QueryOffset time.Duration // 0 where the file leaves it to the server
+	Tenants               []string      // whose series the rules read, sorted; empty for those of the file
 	Rules                 []Rule
 	Line                  int
 }
@@ -106,7 +109,36 @@ func IsTest(name string) bool {
 }
 
 // Marks are the keys by which a file of rules is recognised.
-func Marks() []string { return []string{"groups:", "kind: PrometheusRule"} }
+func Marks() []string { return []string{"groups:", resourceMark} }
+
+const resourceMark = "kind: PrometheusRule"
+
+// Documents are the PrometheusRules of a text with several resources, each behind as many
+// empty lines as it has lines before it, so that places stay what they are. Any other text is
+// one document.
+func Documents(src []byte) [][]byte {
+	var all [][]byte
+	line, begin := 0, 0
+	add := func(end, lines int) {
+		if doc := src[begin:end]; userfile.Marked(doc, Marks()...) {
+			all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
+		}
+		begin, line = end, lines
+	}
+	at, lines := 0, 0
+	for text := range bytes.Lines(src) {
+		if string(bytes.TrimRight(text, " \t\r\n")) == "---" {
+			add(at, lines)
+		}
+		at, lines = at+len(text), lines+1
+	}
+	add(len(src), lines)
+	isOther := func(doc []byte) bool { return !userfile.Marked(doc, resourceMark) }
+	if len(all) == 0 || slices.ContainsFunc(all, isOther) {
+		return [][]byte{src}
+	}
+	return all
+}
 
 // Parse reads a file. What could be read is returned even beside an error, which
 // is a diagnostic.List, so that one mistake does not hide others.
@@ -145,7 +177,7 @@ func isResource(doc *yamldoc.Document) bool {
 
 func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	line, _ := doc.Place(path, 0)
-	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Line: line}
+	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Tenants: slices.Sorted(slices.Values(s.SourceTenants)), Line: line}
 	if s.Name == "" {
 		doc.Problemf(path, "the group has no name; give it one")
 	}
@@ -204,7 +236,8 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 }
 
 func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
-	if !model.LegacyValidation.IsValidMetricName(s.Record) {
+	// Prometheus 3 takes any name but one that looks like an expression.
+	if !model.UTF8Validation.IsValidMetricName(s.Record) || strings.ContainsAny(s.Record, "{}") {
 		doc.Problemf(path+".record", "%q is no name of a metric; use letters, digits, underscores and colons", s.Record)
 	}
 	if s.For != 0 || s.KeepFiringFor != 0 || len(s.Annotations) > 0 {
@@ -214,7 +247,7 @@ func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
 
 func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if !model.LegacyValidation.IsValidLabelName(name) || name == model.MetricNameLabel {
+		if !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
 			doc.Problemf(path+"."+name, "%q is no name of a label; use letters, digits and underscores", name)
 		}
 	}

@@ -68,6 +68,42 @@ func TestAResourceOfAnOperatorIsRead(t *testing.T) {
 	}
 }
 
+func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
+	t.Parallel()
+	const first = "kind: PrometheusRule\nspec:\n  groups:\n  - name: g\n    rules: [{record: a, expr: up}]\n"
+	const service = "---\nkind: Service\nspec: {}\n"
+	const plain = "groups:\n- name: g\n  rules: []\n"
+	second := strings.ReplaceAll(first, "up}", "up ==}")
+	for _, tc := range []struct {
+		name, src string
+		want      int // documents
+		problem   string
+	}{
+		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"one beside another resource", first + service, 1, ""},
+		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"two beside another resource", first + service + "---\n" + first, 2, ""},
+		{"one", first, 1, ""},
+		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
+		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: a second document; put each document into a file of its own"},
+		{"dashes in a text", strings.ReplaceAll(first, "up}", "up, labels: {a: '---'}}"), 1, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			docs := rulefile.Documents([]byte(tc.src))
+			got := ""
+			for _, doc := range docs {
+				if _, err := rulefile.Parse("a.yaml", doc); err != nil {
+					got = err.Error()
+				}
+			}
+			if len(docs) != tc.want || got != tc.problem {
+				t.Errorf("got %d documents: %s", len(docs), got)
+			}
+		})
+	}
+}
+
 func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, rule, want string }{
@@ -83,7 +119,8 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"no expression", "{alert: A}", "a.yaml:4:5: groups[0].rules[0]: the rule has no expr; write what it is to evaluate"},
 		{"a name that is none", "{record: 'a{b}', expr: x}", `a.yaml:4:14: groups[0].rules[0].record: "a{b}" is no name of a metric; use letters, digits, underscores and colons`},
 		{"a record that waits", "{record: a, expr: x, for: 5m}", "a.yaml:4:5: groups[0].rules[0]: for, keep_firing_for and annotations belong to alerts; a recorded series has none"},
-		{"a label that is none", "{record: a, expr: x, labels: {a-b: c}}", `a.yaml:4:40: groups[0].rules[0].labels.a-b: "a-b" is no name of a label; use letters, digits and underscores`},
+		{"a label that is none", "{record: a, expr: x, labels: {'': c}}", `a.yaml:4:39: groups[0].rules[0].labels.: "" is no name of a label; use letters, digits and underscores`},
+		{"a label that is the name", "{record: a, expr: x, labels: {__name__: c}}", `a.yaml:4:45: groups[0].rules[0].labels.__name__: "__name__" is no name of a label; use letters, digits and underscores`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,6 +129,9 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
 		})
+	}
+	if _, err := rulefile.Parse("a.yaml", []byte("groups:\n- name: g\n  rules:\n  - {record: 'job.x:sum', expr: x, labels: {a.b: c}}\n")); err != nil {
+		t.Errorf("Prometheus 3 takes dots in names: %v", err)
 	}
 	if _, err := rulefile.Parse("a.yaml", nil); err != nil {
 		t.Errorf("an empty file holds no rules: %v", err)
@@ -131,7 +171,7 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
-		theirs, errs := rulefmt.Parse(src, true, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		theirs, errs := rulefmt.Parse(src, true, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 		for _, err := range errs {
 			if strings.Contains(err.Error(), "parse expression") {
 				t.Errorf("Prometheus refuses: %v", err)

@@ -1,0 +1,76 @@
+package promlint
+
+import (
+	"math"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// comparison finds comparisons that never hold.
+func (c *checker) comparison(n *parser.BinaryExpr) {
+	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
+		return
+	}
+	left, leftConstant := number(n.LHS)
+	right, rightConstant := number(n.RHS)
+	switch {
+	case math.IsNaN(left) || math.IsNaN(right):
+		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
+		return
+	case leftConstant && rightConstant:
+		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
+		return
+	case n.ReturnBool:
+		return
+	}
+	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
+	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
+		return
+	}
+	if r.lo == r.hi || l == anything() {
+		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
+		return
+	}
+	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+}
+
+// mayBeNaN says whether a value may be NaN, which a span leaves aside and which differs
+// from everything: zero times infinity, or the scalar of no series.
+func mayBeNaN(e parser.Expr) bool {
+	switch n := bare(e).(type) {
+	case *parser.NumberLiteral:
+		return math.IsNaN(n.Val)
+	case *parser.AggregateExpr:
+		return n.Op != parser.GROUP && n.Op != parser.COUNT && n.Op != parser.COUNT_VALUES
+	case *parser.BinaryExpr:
+		return n.Op != parser.EQLC && (n.Op != parser.LAND && n.Op != parser.LUNLESS || mayBeNaN(n.LHS))
+	case *parser.Call:
+		switch n.Func.Name {
+		case "absent", "absent_over_time", "present_over_time", "count_over_time":
+			return false
+		case "vector":
+			return mayBeNaN(n.Args[0])
+		}
+	}
+	return true
+}
+
+func never(op parser.ItemType, l, r span) bool {
+	switch op {
+	case parser.GTR:
+		return l.hi <= r.lo
+	case parser.GTE:
+		return l.hi < r.lo
+	case parser.LSS:
+		return l.lo >= r.hi
+	case parser.LTE:
+		return l.lo > r.hi
+	case parser.EQLC:
+		return l.hi < r.lo || l.lo > r.hi
+	case parser.NEQ:
+		return l.lo == l.hi && l == r
+	}
+	return false
+}

@@ -1,0 +1,212 @@
+package promlint
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// overTime are functions that make a counter comparable, or only ask whether it
+// is there.
+func overTime() []string {
+	return []string{
+		"rate", "irate", "increase", "delta", "idelta", "deriv", "resets", "changes", "absent", "absent_over_time", "present_over_time",
+		"count_over_time", "timestamp", "start_timestamp", "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time", "predict_linear", "histogram_quantile", "label_replace", "label_join",
+	}
+}
+
+// bareCounter finds a counter that is compared or calculated with as it stands.
+// What only counts series, or multiplies them with zero, is no such use.
+func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
+	if !c.IsCounter(s) || slices.ContainsFunc(path, countsSeries) {
+		return
+	}
+	for _, around := range slices.Backward(path) {
+		switch n := around.(type) {
+		case *parser.SubqueryExpr:
+			return // rate-sum looks there
+		case *parser.Call:
+			if slices.Contains(overTime(), n.Func.Name) {
+				return
+			}
+		case *parser.BinaryExpr:
+			if n.Op.IsSetOperator() {
+				return
+			}
+			if n.Op == parser.MUL && (isZero(n.LHS) || isZero(n.RHS)) {
+				return
+			}
+			other := n.LHS
+			if inside(n.LHS, s) {
+				other = n.RHS
+			}
+			if sameCounter(other, s) {
+				return // a share of one counter in another, or a difference in time
+			}
+			if multiple(n, other) {
+				continue // a counter still
+			}
+			// Above zero means that it has ever happened, which may be the question. Two
+			// counters of one process count the same time: allocations minus frees.
+			// What a counter is multiplied with may be a constant that someone measures.
+			guessed := !c.Declared(s) || isZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
+			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			return
+		}
+	}
+}
+
+// multiple says whether an operator changes the scale or the labels of one side only: the
+// other is a factor, or has labels to join.
+func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
+	factor := other.Type() == parser.ValueTypeScalar
+	switch n.Op {
+	case parser.DIV:
+		return factor && other == n.RHS
+	case parser.MUL:
+		return factor || n.VectorMatching != nil && len(n.VectorMatching.Include) > 0 || information(other)
+	}
+	return false
+}
+
+// information says whether an expression is of series whose value is 1, for their labels.
+func information(e parser.Expr) bool {
+	all := Selectors(e)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_info") })
+}
+
+// ReadsCounter says whether an expression reads a counter without taking its rate.
+func (w World) ReadsCounter(e parser.Expr) bool {
+	found := false
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
+			call, ok := n.(*parser.Call)
+			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
+		})
+		return nil
+	})
+	return found
+}
+
+// countsSeries says whether a node asks how many series there are, whatever their
+// values.
+func countsSeries(n parser.Node) bool {
+	a, ok := n.(*parser.AggregateExpr)
+	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
+}
+
+func isZero(e parser.Expr) bool {
+	v, ok := number(e)
+	return ok && v == 0
+}
+
+func inside(tree parser.Expr, s *parser.VectorSelector) bool {
+	return slices.Contains(Selectors(tree), s)
+}
+
+// sameCounter says whether the expression reads a metric of the same family at
+// face value, as in x_sum / x_count or x - x offset 1h.
+func sameCounter(e parser.Expr, s *parser.VectorSelector) bool {
+	for _, other := range Selectors(e) {
+		if family(Name(other)) == family(Name(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+func family(name string) string {
+	for _, suffix := range []string{"_sum", "_count", "_bucket"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	return name
+}
+
+func (c *checker) gauge(n *parser.Call) {
+	if s := sampled(n.Args[0]); s != nil && c.kindOf(s) == Gauge {
+		c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
+	}
+}
+
+// sampled is the selector whose samples an expression has as they are, some left out at
+// most, or nil.
+func sampled(e parser.Expr) *parser.VectorSelector {
+	switch n := bare(e).(type) {
+	case *parser.VectorSelector:
+		return n
+	case *parser.MatrixSelector:
+		return sampled(n.VectorSelector)
+	case *parser.SubqueryExpr:
+		return sampled(n.Expr)
+	case *parser.BinaryExpr:
+		switch {
+		case n.Op == parser.LAND, n.Op == parser.LUNLESS:
+			return sampled(n.LHS)
+		case n.Op.IsComparisonOperator() && !n.ReturnBool && n.LHS.Type() == parser.ValueTypeScalar:
+			return sampled(n.RHS)
+		case n.Op.IsComparisonOperator() && !n.ReturnBool:
+			return sampled(n.LHS)
+		}
+	}
+	return nil
+}
+
+// sumFirst finds a rate of a sum of counters, in a subquery or through a record.
+func (c *checker) sumFirst(n *parser.Call) {
+	switch arg := bare(n.Args[0]).(type) {
+	case *parser.SubqueryExpr:
+		if c.sumOfCounter(arg.Expr) {
+			c.reportf("rate-sum", n, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
+		}
+	case *parser.MatrixSelector:
+		s, ok := bare(arg.VectorSelector).(*parser.VectorSelector)
+		if !ok {
+			return
+		}
+		for _, r := range c.recordsOf(s) {
+			if r.Tree != nil && c.sumOfCounter(r.Tree) {
+				c.reportf("rate-sum", n, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
+			}
+		}
+	}
+}
+
+// sumOfCounter says whether an expression is an aggregation of counters at face
+// value.
+func (c *checker) sumOfCounter(e parser.Expr) bool {
+	a, ok := bare(e).(*parser.AggregateExpr)
+	if !ok || a.Op != parser.SUM && a.Op != parser.AVG {
+		return false
+	}
+	switch inner := bare(a.Expr).(type) {
+	case *parser.VectorSelector:
+		return c.IsCounter(inner)
+	case *parser.AggregateExpr:
+		return c.sumOfCounter(inner)
+	}
+	return false
+}
+
+// falling finds a delta of a counter. Where its result counts only from zero up,
+// a restart is left out, which is what its author means.
+func (c *checker) falling(n *parser.Call, path []parser.Node) {
+	for _, around := range slices.Backward(path) {
+		if b, ok := around.(*parser.BinaryExpr); ok {
+			bound, isNumber := number(b.RHS)
+			upwards := isNumber && bound >= 0 || dashboardfile.Varies(b.RHS.String())
+			if upwards && (b.Op == parser.GTE || b.Op == parser.GTR) && !b.ReturnBool {
+				return
+			}
+		}
+		if _, ok := around.(*parser.ParenExpr); !ok {
+			break
+		}
+	}
+	if s := sampled(n.Args[0]); s != nil && c.IsCounter(s) {
+		c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+	}
+}

@@ -1,0 +1,88 @@
+package promlint
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// choice finds topk and the like of no series.
+func (c *checker) choice(n *parser.AggregateExpr) {
+	if !slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK}, n.Op) {
+		return
+	}
+	if k, ok := number(n.Param); ok && k < 1 {
+		c.reportf("always-empty", n, "%s of %v series is empty; write 1 or more", n.Op, k)
+	}
+}
+
+// clamp finds bounds that are the wrong way round.
+func (c *checker) clamp(n *parser.Call) {
+	low, okLow := number(n.Args[1])
+	high, okHigh := number(n.Args[2])
+	if okLow && okHigh && low > high {
+		c.reportf("always-empty", n, "clamp between %v and %v is empty; write the lower bound first", low, high)
+	}
+}
+
+// contradiction finds a selector that wants two values of one label.
+func (c *checker) contradiction(s *parser.VectorSelector) {
+	wanted := map[string]*labels.Matcher{}
+	for _, m := range s.LabelMatchers {
+		if m.Type != labels.MatchEqual || dashboardfile.Varies(m.Value) || dashboardfile.Varies(m.Name) {
+			continue
+		}
+		if other, twice := wanted[m.Name]; twice && other.Value != m.Value {
+			c.reportf("always-empty", s, "a series has one value of %s, not both %s and %s; write %s=~\"...|...\"", m.Name, other, m, m.Name)
+			return
+		}
+		wanted[m.Name] = m
+	}
+}
+
+// steps wants two steps of a subquery in its range. Grafana chooses steps of a day and more,
+// as far as this package sees them.
+func (c *checker) steps(n *parser.Call) {
+	q, ok := bare(n.Args[0]).(*parser.SubqueryExpr)
+	const longest = 24 * time.Hour
+	if !ok || q.Range <= 0 || q.Step <= 0 || q.Step >= longest || dashboardfile.Varies(strconv.FormatInt(q.Step.Milliseconds(), 10)) {
+		return
+	}
+	switch {
+	case q.Range < q.Step:
+		c.reportf("rate-range", n, "%s over %s never has two samples, since the steps are %s apart; use %s or longer", n.Func.Name, short(q.Range), short(q.Step), short(2*q.Step))
+	case q.Range < 2*q.Step:
+		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since the steps are %s apart; use %s or longer", n.Func.Name, short(q.Range), short(q.Step), short(2*q.Step))
+	}
+}
+
+// sides finds aggregations by different labels, of which only those series match that have
+// none of the labels.
+func (c *checker) sides(n *parser.BinaryExpr) {
+	m := n.VectorMatching
+	if m == nil || m.On || len(m.MatchingLabels) > 0 || n.Op == parser.LOR || n.ReturnBool {
+		return
+	}
+	left, right := aggregated(n.LHS), aggregated(n.RHS)
+	if left == nil || right == nil {
+		return
+	}
+	by, okLeft := groupedBy(left)
+	other, okRight := groupedBy(right)
+	if okLeft && okRight && !slices.Equal(by, other) {
+		c.reportGuessf("label-match", n, true, "the sides are grouped by different labels, %q and %q, so that their series do not match; group both alike, or write on (...) with group_left", by, other)
+	}
+}
+
+// groupedBy are the labels of an aggregation's result, if they are all known.
+func groupedBy(n *parser.AggregateExpr) ([]string, bool) {
+	if n.Without || n.Op == parser.COUNT_VALUES || slices.ContainsFunc(n.Grouping, dashboardfile.Varies) {
+		return nil, false
+	}
+	return slices.Compact(slices.Sorted(slices.Values(n.Grouping))), true
+}

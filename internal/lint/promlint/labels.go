@@ -1,0 +1,112 @@
+package promlint
+
+import (
+	"errors"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/semconv"
+)
+
+func (c *checker) quantile(n *parser.Call) {
+	c.share(n, n.Args[0])
+	a := aggregated(n.Args[1])
+	if a == nil || !c.buckets(a) || !a.Without && slices.ContainsFunc(a.Grouping, dashboardfile.Varies) {
+		return
+	}
+	switch listed := slices.Contains(a.Grouping, semconv.LabelLessOrEqual); {
+	case a.Without && listed:
+		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; leave le out of without (...)")
+	case !a.Without && !listed:
+		c.reportf("quantile-le", a, "the buckets are summed without le, which histogram_quantile reads; write sum by (%s) (...)",
+			strings.Join(append([]string{semconv.LabelLessOrEqual}, a.Grouping...), ", "))
+	}
+}
+
+// share wants a quantile between 0 and 1: the result is infinite otherwise.
+func (c *checker) share(n parser.Node, quantile parser.Expr) {
+	if q, ok := number(quantile); ok && (q < 0 || q > 1) {
+		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
+	}
+}
+
+// aggregated is the aggregation that makes the labels of a result, or nil: filters, factors
+// and the choice of some series leave labels as they are.
+func aggregated(e parser.Expr) *parser.AggregateExpr {
+	switch n := bare(e).(type) {
+	case *parser.AggregateExpr:
+		if keepsLabels(n.Op) {
+			return aggregated(n.Expr)
+		}
+		return n
+	case *parser.BinaryExpr:
+		switch {
+		case n.Op == parser.LAND, n.Op == parser.LUNLESS, n.RHS.Type() == parser.ValueTypeScalar:
+			return aggregated(n.LHS)
+		case n.LHS.Type() == parser.ValueTypeScalar:
+			return aggregated(n.RHS)
+		}
+	}
+	return nil
+}
+
+// keepsLabels says whether an aggregation gives some of its series with all their labels.
+func keepsLabels(op parser.ItemType) bool {
+	return slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO}, op)
+}
+
+// buckets says whether every selector finds classic buckets.
+func (c *checker) buckets(tree parser.Expr) bool {
+	all := Selectors(tree)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_bucket") })
+}
+
+// groupReference is $$, which is a dollar sign, or $name or ${name}. The name is as long as
+// it can be, so that $1a is the group 1a.
+var groupReference = regexp.MustCompile(`\$(?:\$|([\pL\p{Nd}_]+)|\{([\pL\p{Nd}_]+)\})`)
+
+var leadingDigits = regexp.MustCompile(`^\d+`)
+
+func (c *checker) replace(n *parser.Call) {
+	texts := make([]string, len(n.Args))
+	for i, arg := range n.Args {
+		if s, ok := bare(arg).(*parser.StringLiteral); ok {
+			texts[i] = s.Val
+		}
+	}
+	if len(texts) != 5 || dashboardfile.Varies(texts[2]) || dashboardfile.Varies(texts[4]) {
+		return
+	}
+	pattern, err := regexp.Compile("^(?s:" + texts[4] + ")$")
+	if err != nil {
+		why := err.Error()
+		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
+			why = mistake.Code.String()
+		}
+		c.reportf("label-replace", n, "%q is not a regular expression: %s", texts[4], why)
+		return
+	}
+	for _, m := range groupReference.FindAllStringSubmatch(texts[2], -1) {
+		name := m[1] + m[2]
+		group, err := strconv.Atoi(name)
+		switch digits := leadingDigits.FindString(name); {
+		case m[0] == "$$", err == nil && group <= pattern.NumSubexp(), slices.Contains(pattern.SubexpNames(), name):
+		case err == nil:
+			c.reportf("label-replace", n, "%q reads group %s of %q, which has %d; the label would be empty", texts[2], name, texts[4], pattern.NumSubexp())
+		case digits != "" && m[1] != "":
+			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; write ${%s}%s", texts[2], name, texts[4], digits, name[len(digits):])
+		default:
+			c.reportf("label-replace", n, "%q reads a group called %s, which %q does not have; the label would be empty", texts[2], name, texts[4])
+		}
+	}
+	if !model.LegacyValidation.IsValidLabelName(texts[1]) && !dashboardfile.Varies(texts[1]) {
+		c.reportGuessf("label-replace", n, model.UTF8Validation.IsValidLabelName(texts[1]), "%q is not a label name that every Prometheus accepts; use letters, digits and underscores", texts[1])
+	}
+}
