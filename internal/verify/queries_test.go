@@ -30,7 +30,7 @@ func parseSeries(t *testing.T, text string) labels.Labels {
 	return l
 }
 
-// watchOf is a watch that has scraped these series twice, a minute apart.
+// watchOf is a watch that has scraped these series for a minute.
 func watchOf(t *testing.T, series map[string]float64) *watch {
 	t.Helper()
 	store := metricstore.New()
@@ -39,7 +39,7 @@ func watchOf(t *testing.T, series map[string]float64) *watch {
 		t.Fatal(err)
 	}
 	for text, value := range series {
-		for _, at := range []time.Time{scrapedAt().Add(-time.Minute), scrapedAt()} {
+		for at := scrapedAt().Add(-time.Minute); !at.After(scrapedAt()); at = at.Add(scrapedEvery) {
 			if err := store.Append(parseSeries(t, text), at.UnixMilli(), value); err != nil {
 				t.Fatal(err)
 			}
