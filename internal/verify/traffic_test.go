@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,11 +85,11 @@ func drivenSession(t *testing.T) (*session, *service) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := ""
+	var page strings.Builder
 	for series, n := range outcomes(5, 3, 2, 1) {
-		page += fmt.Sprintln(series, n)
+		_, _ = fmt.Fprintln(&page, series, n)
 	}
-	service := newService(t, page)
+	service := newService(t, page.String())
 	api := newRecorder(t, responds(http.StatusOK, "{}"))
 	routes := []string{"GET /things"}
 	file := parseRequests(t, "### Mine\nGET {{host}}/mine")
