@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -142,6 +143,7 @@ func (s *session) askLogs(query string) (evidence string, found bool, err error)
 func stages(pipeline string) []string {
 	var out []string
 	var quote rune
+	escaped := false
 	begin := 0
 	cut := func(end int) {
 		if text := strings.TrimSpace(pipeline[begin:end]); text != "" {
@@ -150,6 +152,10 @@ func stages(pipeline string) []string {
 	}
 	for i, r := range pipeline {
 		switch {
+		case escaped:
+			escaped = false
+		case quote == '"' && r == '\\':
+			escaped = true
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote == 0 && (r == '"' || r == '`'):
@@ -166,7 +172,11 @@ func stages(pipeline string) []string {
 // filter applies one stage.
 func filter(lines []line, stage string) ([]line, error) {
 	if op := stage[:1]; op == "=" || op == "~" {
-		return containing(lines, op, strings.Trim(strings.TrimSpace(stage[1:]), "\"`"))
+		text, err := strconv.Unquote(strings.TrimSpace(stage[1:]))
+		if err != nil {
+			return nil, unknownStage(stage)
+		}
+		return containing(lines, op, text)
 	}
 	word, rest, _ := strings.Cut(stage, " ")
 	switch word {
@@ -177,7 +187,7 @@ func filter(lines []line, stage string) ([]line, error) {
 	}
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector("{" + stage + "}")
 	if err != nil {
-		return nil, fmt.Errorf("the stage %q of a query of logs is not known here", stage)
+		return nil, unknownStage(stage)
 	}
 	var out []line
 	for _, l := range lines {
@@ -186,6 +196,10 @@ func filter(lines []line, stage string) ([]line, error) {
 		}
 	}
 	return out, nil
+}
+
+func unknownStage(stage string) error {
+	return fmt.Errorf("the stage %q of a query of logs is not known here", stage)
 }
 
 // containing applies a filter on the text of lines: |= or |~.
@@ -199,8 +213,10 @@ func containing(lines []line, op, text string) ([]line, error) {
 		return nil, fmt.Errorf("filter of log lines: %w", err)
 	}
 	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool {
-		raw, err := json.Marshal(l)
-		return err != nil || !re.Match(raw)
+		var raw bytes.Buffer
+		encoder := json.NewEncoder(&raw)
+		encoder.SetEscapeHTML(false) // log lines have & and < as they are
+		return encoder.Encode(l) != nil || !re.Match(bytes.TrimSpace(raw.Bytes()))
 	}), nil
 }
 

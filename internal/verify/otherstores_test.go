@@ -20,7 +20,7 @@ func loggingSession(t *testing.T) *session {
 		child: &child{lines: []line{
 			{"level": "INFO", "msg": "service started", "pid": 7.0},
 			{"level": "INFO", "msg": "request", "http_route": "/things", "status": 200.0, "trace_id": "30"},
-			{"level": "ERROR", "msg": "request", "http_route": "/things", "status": 500.0, "trace_id": "31"},
+			{"level": "ERROR", "msg": "request", "http_route": "/things", "status": 500.0, "trace_id": "31", "error": "a | b & c"},
 		}},
 	}
 }
@@ -43,6 +43,12 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 		all + ` | status!="500"`:                                             "2 log lines",
 		all + ` | drop pid | line_format "{{.msg}}|{{.level}}" | label_format a=b | keep msg | unpack | decolorize`: "3 log lines",
 		all + ` | http_route="/nothing"`:       "0 log lines",
+		all + ` |= "\"level\":\"ERROR\""`:      "1 log lines",
+		all + ` |= "\"a | b"`:                  "1 log lines",
+		all + ` |= "b & c"`:                    "1 log lines",
+		all + ` |~ "reques\\w"`:                "2 log lines",
+		all + " |~ `reques\\w`":                "2 log lines",
+		all + ` |= "request" or "started"`:     `error: the stage "= \"request\" or \"started\"" of a query of logs is not known here`,
 		`rate`:                                 `error: rate: a query of logs begins with {label="value"}`,
 		`{service_name=}`:                      "error: selector of logs: ",
 		`{service_name="depot"}`:               `which {service_name="depot"} does not match`,
@@ -87,6 +93,8 @@ func TestPipelinesAreSplitOutsideOfQuotes(t *testing.T) {
 		` |~ "a|b" | json`:            {`~ "a|b"`, "json"},
 		" | line_format `a|\"|b` | c": {"line_format `a|\"|b`", "c"},
 		"| |":                         nil,
+		` |= "a\"|b" | json`:          {`= "a\"|b"`, "json"},
+		" |~ `a\\` | json":            {"~ `a\\`", "json"},
 	} {
 		if got := stages(pipeline); !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", pipeline, got, want)
