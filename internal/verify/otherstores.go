@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -181,7 +182,7 @@ func filter(lines []line, stage string) ([]line, error) {
 	word, rest, _ := strings.Cut(stage, " ")
 	switch word {
 	case "json", "logfmt":
-		return lines, missingKey(lines, rest)
+		return extract(lines, rest)
 	case "drop", "keep", "label_format", "line_format", "unpack", "decolorize":
 		return lines, nil
 	}
@@ -229,17 +230,27 @@ func labelsOfLine(l line) map[string]string {
 	return out
 }
 
-// missingKey wants each field that a stage takes out to be in some line.
-func missingKey(lines []line, fields string) error {
+// extract gives lines the labels that a stage reads from fields. It is an error if no line has
+// the field.
+func extract(lines []line, fields string) ([]line, error) {
+	out := make([]line, len(lines))
+	for i, l := range lines {
+		out[i] = maps.Clone(l)
+	}
 	for field := range strings.SplitSeq(fields, ",") {
-		_, key, ok := strings.Cut(field, "=")
-		key = strings.Trim(strings.TrimSpace(key), `"`)
+		label, key, ok := strings.Cut(field, "=")
+		label, key = strings.TrimSpace(label), strings.Trim(strings.TrimSpace(key), `"`)
 		if !ok || key == "" || len(lines) == 0 {
 			continue
 		}
 		if !slices.ContainsFunc(lines, func(l line) bool { return l[key] != nil }) {
-			return fmt.Errorf("no log line has the field %s", key)
+			return nil, fmt.Errorf("no log line has the field %s", key)
+		}
+		for i, l := range lines {
+			if l[key] != nil {
+				out[i][label] = l[key]
+			}
 		}
 	}
-	return nil
+	return out, nil
 }

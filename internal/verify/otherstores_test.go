@@ -42,13 +42,15 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 		all + ` | status="500"`:                                              "1 log lines",
 		all + ` | status!="500"`:                                             "2 log lines",
 		all + ` | drop pid | line_format "{{.msg}}|{{.level}}" | label_format a=b | keep msg | unpack | decolorize`: "3 log lines",
-		all + ` | http_route="/nothing"`:       "0 log lines",
-		all + ` |= "\"level\":\"ERROR\""`:      "1 log lines",
-		all + ` |= "\"a | b"`:                  "1 log lines",
-		all + ` |= "b & c"`:                    "1 log lines",
-		all + ` |~ "reques\\w"`:                "2 log lines",
-		all + " |~ `reques\\w`":                "2 log lines",
-		all + ` |= "request" or "started"`:     `error: the stage "= \"request\" or \"started\"" of a query of logs is not known here`,
+		all + ` | http_route="/nothing"`:   "0 log lines",
+		all + ` |= "\"level\":\"ERROR\""`:  "1 log lines",
+		all + ` |= "\"a | b"`:              "1 log lines",
+		all + ` |= "b & c"`:                "1 log lines",
+		all + ` |~ "reques\\w"`:            "2 log lines",
+		all + " |~ `reques\\w`":            "2 log lines",
+		all + ` |= "request" or "started"`: `error: the stage "= \"request\" or \"started\"" of a query of logs is not known here`,
+		all + ` | json route="http_route", code="status" | route="/things" | code="500"`: "1 log lines",
+		all + ` | json code="status" | code!="500"`:                                      "2 log lines",
 		`rate`:                                 `error: rate: a query of logs begins with {label="value"}`,
 		`{service_name=}`:                      "error: selector of logs: ",
 		`{service_name="depot"}`:               `which {service_name="depot"} does not match`,
@@ -75,10 +77,10 @@ func TestFieldsAreLookedForInLinesAlone(t *testing.T) {
 	t.Parallel()
 	for fields, want := range map[string]string{"": "", "a": "", `a=""`: "", `a="b"`: "no log line has the field b", `x="msg", y="b"`: "no log line has the field b"} {
 		got := ""
-		if err := missingKey([]line{{"msg": "x"}}, fields); err != nil {
+		if _, err := extract([]line{{"msg": "x"}}, fields); err != nil {
 			got = err.Error()
 		}
-		if err := missingKey(nil, fields); got != want || err != nil {
+		if _, err := extract(nil, fields); got != want || err != nil {
 			t.Errorf("%q: got %q, want %q; without lines %v", fields, got, want, err)
 		}
 	}
