@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -142,6 +144,7 @@ func (s *session) askLogs(query string) (evidence string, found bool, err error)
 func stages(pipeline string) []string {
 	var out []string
 	var quote rune
+	escaped := false
 	begin := 0
 	cut := func(end int) {
 		if text := strings.TrimSpace(pipeline[begin:end]); text != "" {
@@ -150,6 +153,10 @@ func stages(pipeline string) []string {
 	}
 	for i, r := range pipeline {
 		switch {
+		case escaped:
+			escaped = false
+		case quote == '"' && r == '\\':
+			escaped = true
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote == 0 && (r == '"' || r == '`'):
@@ -166,18 +173,22 @@ func stages(pipeline string) []string {
 // filter applies one stage.
 func filter(lines []line, stage string) ([]line, error) {
 	if op := stage[:1]; op == "=" || op == "~" {
-		return containing(lines, op, strings.Trim(strings.TrimSpace(stage[1:]), "\"`"))
+		text, err := strconv.Unquote(strings.TrimSpace(stage[1:]))
+		if err != nil {
+			return nil, unknownStage(stage)
+		}
+		return containing(lines, op, text)
 	}
 	word, rest, _ := strings.Cut(stage, " ")
 	switch word {
 	case "json", "logfmt":
-		return lines, missingKey(lines, rest)
+		return extract(lines, rest)
 	case "drop", "keep", "label_format", "line_format", "unpack", "decolorize":
 		return lines, nil
 	}
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector("{" + stage + "}")
 	if err != nil {
-		return nil, fmt.Errorf("the stage %q of a query of logs is not known here", stage)
+		return nil, unknownStage(stage)
 	}
 	var out []line
 	for _, l := range lines {
@@ -186,6 +197,10 @@ func filter(lines []line, stage string) ([]line, error) {
 		}
 	}
 	return out, nil
+}
+
+func unknownStage(stage string) error {
+	return fmt.Errorf("the stage %q of a query of logs is not known here", stage)
 }
 
 // containing applies a filter on the text of lines: |= or |~.
@@ -199,8 +214,10 @@ func containing(lines []line, op, text string) ([]line, error) {
 		return nil, fmt.Errorf("filter of log lines: %w", err)
 	}
 	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool {
-		raw, err := json.Marshal(l)
-		return err != nil || !re.Match(raw)
+		var raw bytes.Buffer
+		encoder := json.NewEncoder(&raw)
+		encoder.SetEscapeHTML(false) // log lines have & and < as they are
+		return encoder.Encode(l) != nil || !re.Match(bytes.TrimSpace(raw.Bytes()))
 	}), nil
 }
 
@@ -213,17 +230,27 @@ func labelsOfLine(l line) map[string]string {
 	return out
 }
 
-// missingKey wants each field that a stage takes out to be in some line.
-func missingKey(lines []line, fields string) error {
+// extract gives lines the labels that a stage reads from fields. It is an error if no line has
+// the field.
+func extract(lines []line, fields string) ([]line, error) {
+	out := make([]line, len(lines))
+	for i, l := range lines {
+		out[i] = maps.Clone(l)
+	}
 	for field := range strings.SplitSeq(fields, ",") {
-		_, key, ok := strings.Cut(field, "=")
-		key = strings.Trim(strings.TrimSpace(key), `"`)
+		label, key, ok := strings.Cut(field, "=")
+		label, key = strings.TrimSpace(label), strings.Trim(strings.TrimSpace(key), `"`)
 		if !ok || key == "" || len(lines) == 0 {
 			continue
 		}
 		if !slices.ContainsFunc(lines, func(l line) bool { return l[key] != nil }) {
-			return fmt.Errorf("no log line has the field %s", key)
+			return nil, fmt.Errorf("no log line has the field %s", key)
+		}
+		for i, l := range lines {
+			if l[key] != nil {
+				out[i][label] = l[key]
+			}
 		}
 	}
-	return nil
+	return out, nil
 }

@@ -1,0 +1,172 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+)
+
+// boardOf is a dashboard with these variables and panels.
+func boardOf(t *testing.T, variables, panels string) dashboardfile.Board {
+	t.Helper()
+	return parseBoard(t, "shop.json", fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
+		"templating":{"list":[%s]},
+		"panels":[%s]}`, variables, panels))
+}
+
+// boardSession runs the queries of a dashboard on the series of jobs.
+func boardSession(t *testing.T, b dashboardfile.Board) *session {
+	t.Helper()
+	p := proberOf(t, jobs(), "mails_total")
+	return &session{subject: Subject{Boards: []dashboardfile.Board{b}, ScrapeInterval: scrapedEvery}, watch: p.watch, prober: p}
+}
+
+func TestPanelsHaveData(t *testing.T) {
+	t.Parallel()
+	const variables = `{"name":"job","type":"query","datasource":{"type":"prometheus"},"query":"label_values(jobs_total, job)"},
+		{"name":"result","type":"query","query":"label_values(jobs_total{job=\"$job\"}, result)","includeAll":true},
+		{"name":"trace","type":"query","datasource":{"type":"tempo"},"query":"label_values(x, y)"}`
+	const inPanel = ` (with job=depot)`
+	for name, tc := range map[string]struct{ description, target, want string }{
+		"data":                              {"", `"expr":"jobs_total"`, "holds: 3 series"},
+		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `fails: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"} together` + inPanel},
+		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "holds: 2 series"},
+		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "holds: 1 series"},
+		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "fails: nothing gives $jobb, $other a value; declare the variable on the board"},
+		"no data":                           {"", `"expr":"job_total"`, `fails: no data: metric job_total does not exist; did you mean "jobs_total"?`},
+		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "holds: empty until a job fails"},
+		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `fails: no data, and never will: metric job_total does not exist; did you mean "jobs_total"?`},
+		"a query that does not parse":       {"", `"expr":"sum("`, "parse error"},
+		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "foreign: it depends on $trace, which another store than Prometheus gives its values"},
+		"a query of another store":          {"", `"query":"{}","datasource":{"type":"tempo"}`, "foreign: a query of tempo, which is not looked at here"},
+		"a hidden query":                    {"", `"expr":"job_total","hide":true`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := boardOf(t, variables, fmt.Sprintf(`{"type":"stat","title":"Jobs","description":%q,"targets":[{"refId":"A","instant":true,%s}]}`, tc.description, tc.target))
+			s := boardSession(t, b)
+			s.boards(t.Context())
+			all := proofs(s)
+			got := strings.Join(all[min(3, len(all)):], "\n") // past the variables
+			want := "shop.json:5: panel Jobs, target A: " + tc.want
+			if tc.want == "" && got != "" || tc.want != "" && got != want && (tc.want != "parse error" || !strings.Contains(got, tc.want)) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAnnotationsHaveData(t *testing.T) {
+	t.Parallel()
+	b := parseBoard(t, "shop.json", `{"uid":"shop","title":"Shop","schemaVersion":39,"panels":[],"annotations":{"list":[
+		{"name":"Deploys","expr":"jobs_total"},
+		{"name":"Restarts","expr":"job_total"},
+		{"name":"Off","expr":"job_total","enable":false},
+		{"name":"Built in"}]}}`)
+	s := boardSession(t, b)
+	s.boards(t.Context())
+	wantProofs(t, s,
+		"shop.json:2: annotation Deploys: holds: 3 series",
+		`shop.json:3: annotation Restarts: fails: no data: metric job_total does not exist; did you mean "jobs_total"?`,
+	)
+}
+
+func TestVariablesOfferValues(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ variable, want string }{
+		"a label of a metric":         {`"type":"query","query":"label_values(jobs_total, result)"`, "holds: dropped, failed, ok"},
+		"a label of a selector":       {`"type":"query","query":"label_values(jobs_total{job=\"shop\"}, result)"`, "holds: failed, ok"},
+		"a label of an expression":    {`"type":"query","query":"label_values(sum by (job) (jobs_total > 2), job)"`, "holds: shop"},
+		"a label of any metric":       {`"type":"query","query":"label_values(queue)"`, "holds: mail"},
+		"the variable above":          {`"type":"query","query":"label_values(jobs_total{job=\"$job\"}, result)"`, "holds: dropped"},
+		"the result of a query":       {`"type":"query","query":"query_result(count(jobs_total))"`, "holds: {} => 3 @[1699999995000]"},
+		"a list":                      {`"type":"custom","query":"a, b, Text : c"`, "holds: a, b, c"},
+		"a constant":                  {`"type":"constant","query":"shop, depot"`, "holds: shop"},
+		"a chosen text":               {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "holds: depot"},
+		"a data source":               {`"type":"datasource","query":"prometheus"`, "holds: prometheus"},
+		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "fails: it offers nothing to choose: label_values(job_total, result)"},
+		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "fails: it offers nothing to choose: label_values(jobs_total, colour)"},
+		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `fails: $jobb stands in label_values(jobs_total{job="$jobb"}, result) and has no value yet; variables read those above them`},
+		"another function":            {`"type":"query","query":"metrics(jobs)"`, `fails: query variable "metrics(jobs)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
+		"another type":                {`"type":"switch","query":"on"`, `fails: switch variable "on" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
+		"filters of the reader":       {`"type":"adhoc"`, "foreign: filters that a reader of the board adds"},
+		"groups of the reader":        {`"type":"groupby"`, "foreign: filters that a reader of the board adds"},
+		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "foreign: a query of loki, which is not looked at here"},
+		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "fails: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := boardSession(t, boardOf(t, `{"name":"job","type":"custom","query":"depot"},`+"\n{"+`"name":"mine",`+tc.variable+"}", ""))
+			s.boards(t.Context())
+			got := proofs(s)
+			if len(got) != 2 || got[0] != "shop.json:2: variable job: holds: depot" || tc.want != "fails: " && got[1] != "shop.json:3: variable mine: "+tc.want || !strings.Contains(got[1], tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
+	t.Parallel()
+	s := boardSession(t, boardOf(t, "", `{"type":"timeseries","title":"Core"},
+		{"type":"grafana-worldmap-panel","title":"Map"},
+		{"type":"stat","title":"Shared","libraryPanel":{"uid":"x"}}`))
+	s.boards(t.Context())
+	wantProofs(t, s,
+		`shop.json:4: panel Map: foreign: a panel of the plugin "grafana-worldmap-panel": its queries are asked, what it draws of them is not looked at`,
+		"shop.json:5: panel Shared: foreign: a library panel: its queries are in Grafana and not in the file",
+	)
+}
+
+func TestFillingsAreTheChoicesThatAQueryDependsOn(t *testing.T) {
+	t.Parallel()
+	var many []string
+	for i := range maxChoices + 5 {
+		many = append(many, strconv.Itoa(i))
+	}
+	choices := []choice{
+		{name: "job", values: []string{"a", "b"}}, {name: "route", values: []string{"x", "y"}, all: true},
+		{name: "one", values: []string{"1"}}, {name: "none"}, {name: "many", values: many},
+	}
+	for expr, want := range map[string]int{
+		"up":                       1,
+		"up{job='$job'}":           2,
+		"up{job='$job_other'}":     1,
+		"up{route=~'$route'}":      1, // all of them together
+		"up{one='$one'} + $none":   1,
+		"up{m='$many'}":            maxChoices,
+		"up{m='${many}',j='$job'}": maxChoices + 1,
+	} {
+		if got := fillings(expr, choices); len(got) != want {
+			t.Errorf("%s: got %d, want %d", expr, len(got), want)
+		}
+	}
+	got := fillings("$job", choices)
+	if !slices.Equal(got[0]["job"], []string{"a"}) || !slices.Equal(got[1]["job"], []string{"b"}) || !slices.Equal(got[1]["route"], []string{"x", "y"}) || got[0]["none"] != nil {
+		t.Errorf("got %v", got)
+	}
+	if got, want := chosen("$job $route", got[1], choices), " (with job=b, route=x|y)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestBuiltInVariablesHaveGrafanasValues(t *testing.T) {
+	t.Parallel()
+	s := boardSession(t, dashboardfile.Board{})
+	fill := s.filler(map[string][]string{"job": {"a.b", "c"}, "__from": {"never"}})
+	for name, want := range map[string]string{
+		"__rate_interval": "1m0s", "__interval": "15s", "__auto": "15s", "__interval_ms": "15000", "__range": "600s", "__range_s": "600", "__range_ms": "600000",
+		"__from": "1699999395000", "__to": "1699999995000", "job": `(a\\.b|c)`,
+	} {
+		if got, ok := fill(name, ""); !ok || got != want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, ok, want)
+		}
+	}
+	if _, ok := fill("colour", ""); ok {
+		t.Error("a variable that nothing declares has a value")
+	}
+}

@@ -1,0 +1,156 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/slo"
+)
+
+func TestAServiceWithoutADatabaseHasNoChecks(t *testing.T) {
+	t.Parallel()
+	s := &session{}
+	if err := s.dependency(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s)
+}
+
+func TestReadinessStaysWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
+	const claim = "readiness stays while the database is away: "
+	for status, want := range map[int]string{
+		http.StatusOK:                 "holds: /readyz answers 200",
+		http.StatusServiceUnavailable: "fails: /readyz answers 503: an outage that all replicas share would empty the load balancer instead of being counted",
+	} {
+		service := newService(t, "")
+		service.ready.Store(int64(status))
+		s := &session{child: service.child}
+		s.judgeReadiness(t.Context())
+		wantProofs(t, s, claim+want)
+	}
+	s := &session{child: &child{admin: "http://[::1"}}
+	s.judgeReadiness(t.Context())
+	if got := proofs(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"fails: /readyz answers 0") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func firing(alert string, after time.Duration, pairs ...string) rulesim.Firing {
+	return rulesim.Firing{Alert: alert, Labels: labels.FromStrings(pairs...), FiredAt: scrapedAt().Add(after)}
+}
+
+func checksBoard(t *testing.T, expr string) dashboardfile.Board {
+	t.Helper()
+	return boardOf(t, `{"name":"job","type":"custom","query":"shop"}`, fmt.Sprintf(`{"type":"stat","title":"Other","targets":[{"expr":"jobs_total"}]},
+		{"type":"stat","title":"Failing checks","targets":[{"expr":%q}]}`, expr))
+}
+
+func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
+	t.Parallel()
+	const page, ticket, panel = "an outage of the database pages: ", "a ticket names the database: ", "a panel names the database: "
+	const expr = `runtime_health_check_up{job="$job"} == bool 0`
+	const paged, named, shown = page + "holds: ThingsErrorBudgetBurn fires 5m0s after it went away", ticket + "holds: CheckFails names database", panel + "holds: panel Failing checks shows the check database as failing"
+	const unpaged, unnamed, unshown = page + "fails: no alert on a budget pages within 30m0s of stretched time", ticket + "fails: no alert names the check that fails", panel + "fails: no panel shows a check that fails"
+	burns := firing("ThingsErrorBudgetBurn", 5*time.Minute, slo.LabelLong, "1h")
+	fails := firing("CheckFails", time.Minute, "check", "database")
+	for name, tc := range map[string]struct {
+		fired []rulesim.Firing
+		up    float64
+		expr  string
+		want  []string
+	}{
+		"all of them":           {[]rulesim.Firing{burns, fails}, 0, expr, []string{paged, named, shown}},
+		"none of them":          {nil, 1, expr, []string{unpaged, unnamed, unshown}},
+		"another window":        {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", time.Minute, slo.LabelLong, "3d"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"another alert":         {[]rulesim.Firing{firing("ThingsSlow", time.Minute, slo.LabelLong, "1h"), fails}, 0, expr, []string{unpaged, named, shown}},
+		"alerts of before":      {[]rulesim.Firing{firing("ThingsErrorBudgetBurn", -time.Minute, slo.LabelLong, "1h"), firing("CheckFails", 0, "check", "database")}, 0, expr, []string{unpaged, unnamed, shown}},
+		"a panel without check": {[]rulesim.Firing{burns, fails}, 0, `count(runtime_health_check_up == 0)`, []string{paged, named, unshown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := boardSession(t, checksBoard(t, tc.expr))
+			if err := s.watch.store.Append(parseSeries(t, `runtime_health_check_up{job="shop",check="database"}`), scrapedAt().UnixMilli(), tc.up); err != nil {
+				t.Fatal(err)
+			}
+			s.watch.fired = tc.fired
+			s.judgeTold(t.Context(), scrapedAt())
+			wantProofs(t, s, tc.want...)
+		})
+	}
+}
+
+func TestAPanelWhoseQueryFailsIsReported(t *testing.T) {
+	t.Parallel()
+	s := boardSession(t, checksBoard(t, "sum(runtime_health_check_up"))
+	if _, _, err := s.panelOnChecks(t.Context()); err == nil || !strings.Contains(err.Error(), "parse error") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheStartTimeIsThatOfTheProcess(t *testing.T) {
+	t.Parallel()
+	s := &session{child: &child{admin: "http://service"}, watch: watchOf(t, map[string]float64{`process_start_time_seconds{instance="a"}`: 17})}
+	if got, err := s.startTime(t.Context()); err != nil || got != 17 {
+		t.Errorf("got %g, %v", got, err)
+	}
+	s.watch = watchOf(t, nil)
+	const want = "http://service/metrics has no process_start_time_seconds; a service on runtime.Main exposes it"
+	if _, err := s.startTime(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
+	t.Parallel()
+	s := &session{watch: watchOf(t, map[string]float64{
+		`http_server_requests_total{http_route="/a",outcome="success"}`: 3, `http_server_requests_total{http_route="/b",outcome="success"}`: 4,
+		`http_server_requests_total{outcome="server_error"}`: 2, `http_server_requests_total{outcome="client_error"}`: 9,
+	})}
+	if good, bad := s.lately(t.Context()); good != 7 || bad != 2 {
+		t.Errorf("got %g and %g", good, bad)
+	}
+}
+
+func TestTheServiceRecoversWithoutARestart(t *testing.T) {
+	t.Parallel()
+	const claim = "the service recovers without a restart: "
+	for before, want := range map[float64]string{
+		17: claim + "holds: requests succeed again in the same process",
+		16: claim + "fails: the service was started anew in between",
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			var good atomic.Int64
+			service := newService(t, "")
+			service.responds(func() (int, string) {
+				return http.StatusOK, fmt.Sprintf("process_start_time_seconds 17\nhttp_server_requests_total{outcome=\"success\"} %d\nhttp_server_requests_total{outcome=\"server_error\"} 0\n", good.Add(1))
+			})
+			s := &session{child: service.child, watch: service.running(t, backFor)}
+			if err := s.judgeRecovery(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			wantProofs(t, s, want)
+		})
+	}
+}
+
+func TestAnInterruptedRecoveryIsNotReported(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	s := &session{watch: watchOf(t, nil)}
+	if err := s.judgeRecovery(ctx, 17); err == nil {
+		t.Error("got no error")
+	}
+	wantProofs(t, s)
+}

@@ -1,0 +1,170 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/promsim/alertsim"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/slo"
+)
+
+// proofs are the checks of a session in order, a line each.
+func proofs(s *session) []string {
+	var out []string
+	for _, p := range s.book.Report("shop", 0).Proofs {
+		place := p.File
+		if p.Line > 0 {
+			place += fmt.Sprintf(":%d", p.Line)
+		}
+		out = append(out, strings.TrimPrefix(place+": ", ": ")+p.Claim+": "+string(p.Status)+": "+p.Detail)
+	}
+	return out
+}
+
+// wantProofs compares the checks of a session, a line each.
+func wantProofs(t *testing.T, s *session, want ...string) {
+	t.Helper()
+	if got := proofs(s); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func parseBoard(t *testing.T, name, text string) dashboardfile.Board {
+	t.Helper()
+	b, err := dashboardfile.Parse(name, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func linkedBoards(t *testing.T) []dashboardfile.Board {
+	t.Helper()
+	return []dashboardfile.Board{
+		parseBoard(t, "overview.json", `{"uid":"overview","title":"Overview","schemaVersion":39,"panels":[],
+			"templating":{"list":[{"name":"job","type":"constant","query":"shop"},{"name":"route","type":"constant","query":"/"}]}}`),
+		parseBoard(t, "runtime.json", `{"uid":"runtime","title":"Runtime","schemaVersion":39,"panels":[],
+			"templating":{"list":[{"name":"instance","type":"constant","query":"a"}]}}`),
+	}
+}
+
+func TestLinksOfDashboardsAreResolved(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"/d/runtime":                                        "holds: leads to the board runtime",
+		"/d/runtime/any-slug?var-instance=a":                "holds: leads to the board runtime",
+		"/d/runtime?${__url_time_range}&${__all_variables}": "holds: leads to the board runtime", // job is no variable of its own
+		"/d/runtime?var-job=${job}":                         "holds: leads to the board runtime",
+		"/d/runtime?var-instance=${__data.fields.instance}": "holds: leads to the board runtime",
+		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "holds: leads to the board runtime",
+		"/explore?from=${__from}&to=${__to}":             "holds: leads to /explore?from=0&to=1",
+		"https://example.com/d/":                         "holds: leads to https://example.com/d/",
+		"/d/gone":                                        "fails: /d/gone leads to the board gone, which the service does not have",
+		"/d/runtime?var-colour=red":                      "fails: /d/runtime?var-colour=red sets colour, which the board runtime has no variable for",
+		"/d/runtime?var-job=${colour}&var-route=${size}": "fails: /d/runtime?var-job=${colour}&var-route=${size}: nothing gives ${colour}, ${size} a value",
+		"http://[::1/d/runtime":                          "fails: http://[::1/d/runtime is no address",
+	} {
+		boards := linkedBoards(t)
+		boards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
+		boards[0].Panels = []dashboardfile.Panel{{Title: "Error ratio", Line: 7, Links: []dashboardfile.Link{{Title: "here", URL: address}}}}
+		s := &session{subject: Subject{Boards: boards}}
+		if err := s.links(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantProofs(t, s, "overview.json: link there: "+want, "overview.json:7: link here of panel Error ratio: "+want)
+	}
+}
+
+// compiledAlert is a subject whose specification has the alert.
+func compiledAlert(name string) *alertsim.Drill {
+	return &alertsim.Drill{Rules: slo.Rules{Alerts: []slo.Alert{{Name: name}}}}
+}
+
+func TestLinksOfAlertsAreResolved(t *testing.T) {
+	t.Parallel()
+	books := []Runbook{{File: "observability/runbooks/ShopBurns.md"}}
+	for name, tc := range map[string]struct {
+		annotations []string
+		runbooks    []Runbook
+		alert       string
+		want        []string
+	}{
+		"no annotation": {nil, books, "ShopBurns", nil},
+		"a dashboard and a runbook that exist": {
+			[]string{"dashboard_url", "https://grafana/d/runtime?var-instance={{ $labels.instance }}", "runbook_url", "https://example.com/{{ $labels.x }}/ShopBurns.md"}, books, "ShopBurns",
+			[]string{"dashboard of the alert ShopBurns: holds: the board runtime", "runbook of the alert ShopBurns: holds: ShopBurns.md"},
+		},
+		"a dashboard that does not exist": {
+			[]string{"dashboard_url", "/d/gone"}, books, "ShopBurns",
+			[]string{"dashboard of the alert ShopBurns: fails: /d/gone leads to the board gone, which the service does not have"},
+		},
+		"a runbook that does not exist": {
+			[]string{"runbook_url", "https://example.com/Other.md"}, books, "ShopBurns",
+			[]string{"runbook of the alert ShopBurns: fails: https://example.com/Other.md: there is no runbook Other.md"},
+		},
+		"a generated alert whose runbook is missing": {
+			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: fails: there is no runbook ShopIsDown.md"},
+		},
+		"a service without runbooks":     {nil, nil, "ShopIsDown", nil},
+		"an alert of the user's own":     {nil, books, "MineAlone", nil},
+		"runbooks of other alerts alone": {nil, []Runbook{{File: "MineAlone.md"}}, "ShopIsDown", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drill := compiledAlert("ShopBurns")
+			drill.Rules.Alerts = append(drill.Rules.Alerts, slo.Alert{Name: "ShopIsDown"})
+			s := &session{subject: Subject{Boards: linkedBoards(t), Runbooks: tc.runbooks, Drill: drill, Rules: []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{
+				{Name: "shop:rate5m", Annotations: labels.FromStrings("dashboard_url", "/d/gone")},
+				{Name: tc.alert, IsAlert: true, Annotations: labels.FromStrings(tc.annotations...)},
+			}}}}}
+			if err := s.links(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for i := range tc.want {
+				tc.want[i] = "shop.yaml: " + tc.want[i]
+			}
+			wantProofs(t, s, tc.want...)
+		})
+	}
+}
+
+func TestAlertsWithoutASpecificationNeedNoRunbook(t *testing.T) {
+	t.Parallel()
+	s := &session{subject: Subject{
+		Runbooks: []Runbook{{File: "Other.md"}},
+		Rules:    []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{{Name: "ShopBurns", IsAlert: true}}}},
+	}}
+	if err := s.links(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s)
+}
+
+func TestLinksOfRunbooksAreResolved(t *testing.T) {
+	t.Parallel()
+	const text = "# Burns\n\nSee [the dashboard](https://grafana/d/runtime) and [another](/d/gone).\n" +
+		"[next](../Other.md) [far](https://example.com/Elsewhere.md)\n[missing](Missing.md)\n"
+	s := &session{subject: Subject{Boards: linkedBoards(t), Runbooks: []Runbook{{File: "Burns.md", Data: []byte(text)}, {File: `runbooks\Other.md`}}}}
+	if err := s.links(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s,
+		"Burns.md:3: link the dashboard of the runbook: holds: leads to the board runtime",
+		"Burns.md:3: link another of the runbook: fails: /d/gone leads to the board gone, which the service does not have",
+		"Burns.md:4: link next of the runbook: holds: leads to ../Other.md",
+		"Burns.md:4: link far of the runbook: holds: leads to https://example.com/Elsewhere.md",
+		"Burns.md:5: link missing of the runbook: fails: there is no runbook Missing.md",
+	)
+	for _, p := range s.book.Report("shop", 0).Proofs {
+		if p.Section != sectionLinks || p.Status == report.Foreign {
+			t.Errorf("got %+v", p)
+		}
+	}
+}

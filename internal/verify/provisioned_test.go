@@ -1,0 +1,240 @@
+package verify
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	otlpcommon "go.opentelemetry.io/proto/otlp/common/v1"
+	resource "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+func post(t *testing.T, address, contentType string, body io.Reader) {
+	t.Helper()
+	res, err := http.Post(address, contentType, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", res.StatusCode)
+	}
+}
+
+func stringValue(text string) *otlpcommon.AnyValue {
+	return &otlpcommon.AnyValue{Value: &otlpcommon.AnyValue_StringValue{StringValue: text}}
+}
+
+// export sends a span of the service shop to a receiver.
+func export(t *testing.T, r *servicetest.Receiver, name, trace, span, parent string, attributes map[string]string) {
+	t.Helper()
+	s := &tracepb.Span{Name: name, TraceId: []byte(trace), SpanId: []byte(span), ParentSpanId: []byte(parent)}
+	for key, value := range attributes {
+		s.Attributes = append(s.Attributes, &otlpcommon.KeyValue{Key: key, Value: stringValue(value)})
+	}
+	body, err := proto.Marshal(&collectortrace.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{
+		Resource:   &resource.Resource{Attributes: []*otlpcommon.KeyValue{{Key: "service.name", Value: stringValue("shop")}}},
+		ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{s}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post(t, r.URL+"/v1/traces", "application/x-protobuf", bytes.NewReader(body))
+}
+
+// cpuProfile has one sample of the span.
+func cpuProfile(span string) *profile.Profile {
+	return &profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
+		Sample:     []*profile.Sample{{Value: []int64{1, 10}, Label: map[string][]string{"span_id": {span}}}},
+	}
+}
+
+// upload sends a profile under the name of an application.
+func uploadProfile(t *testing.T, r *servicetest.Receiver, name string, p *profile.Profile) {
+	t.Helper()
+	var data bytes.Buffer
+	if err := p.Write(&data); err != nil {
+		t.Fatal(err)
+	}
+	uploadBytes(t, r, name, data.Bytes())
+}
+
+func uploadBytes(t *testing.T, r *servicetest.Receiver, name string, data []byte) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("profile", "profile.pprof")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = part.Write(data)
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	post(t, r.URL+"/ingest?"+url.Values{"name": {name}}.Encode(), form.FormDataContentType(), &body)
+}
+
+func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
+	t.Parallel()
+	const claim = "observability/prometheus.yaml: the scraper keeps to the declared interval: "
+	const advice = ", the rules were made for 15s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate"
+	for name, tc := range map[string]struct{ config, want string }{
+		"the job's interval is right":   {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "holds: 15s"},
+		"the global interval is right":  {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "holds: 15s"},
+		"another job may have another":  {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "holds: 15s"},
+		"the job's interval is wrong":   {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "fails: job shop is scraped every 1m0s" + advice},
+		"the global interval is wrong":  {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "fails: job shop is scraped every 30s" + advice},
+		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "fails: no job is named shop; there is node, depot"},
+		"an interval is not a duration": {"global: {scrape_interval: soon}\nscrape_configs: []", "fails: not a valid duration string: \"soon\""},
+		"the file is of another kind":   {"apiVersion: v1\nkind: Pod\n", "fails: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
+		"the service has no such file":  {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &session{subject: Subject{ScrapeInterval: 15 * time.Second, Selector: map[string]string{"job": "shop"}}}
+			if tc.config != "" {
+				s.subject.Provisioned.Prometheus = []byte(tc.config)
+			}
+			s.scrapeInterval()
+			got := strings.Join(proofs(s), "\n")
+			if tc.want != "" && got != claim+tc.want || tc.want == "" && got != "" {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+const shopSources = `apiVersion: 1
+datasources:
+  - uid: metrics
+    jsonData:
+      exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: traces}]
+  - uid: traces
+    jsonData:
+      tracesToLogsV2: {datasourceUid: logs, query: '{$${__tags}} | json trace="trace_id" | trace="$${__trace.traceId}"'}
+      tracesToProfiles: {datasourceUid: profiles, profileTypeId: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds'}
+      tracesToMetrics: {datasourceUid: metrics, queries: [{name: Requests, query: 'sum(rate(http_server_requests_total{$$__tags}[$$__rate_interval]))'}]}
+  - uid: logs
+    jsonData:
+      derivedFields: [{matcherRegex: trace, datasourceUid: traces}]
+  - uid: profiles
+`
+
+// linkedSession has seen one request in all signals.
+func linkedSession(t *testing.T, sources string) *session {
+	t.Helper()
+	const duration = `http_server_request_duration_seconds_bucket{http_route="/things",le="1"}`
+	r := servicetest.NewReceiver(t)
+	export(t, r, "work", "0123456789abcdef", "00000000", "", nil)
+	export(t, r, "GET /things", "0123456789abcdef", "01234567", "", map[string]string{"http.route": "/things"})
+	uploadProfile(t, r, "shop", cpuProfile("3031323334353637"))
+	p := proberOf(t, map[string]float64{`http_server_requests_total{http_route="/things"}`: 1, duration: 1})
+	err := p.watch.store.AppendExemplar(parseSeries(t, duration), exemplar.Exemplar{Labels: labels.FromStrings("trace_id", "30"), Ts: scrapedAt().UnixMilli(), HasTs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{
+		subject:  Subject{Service: "shop", ScrapeInterval: 15 * time.Second},
+		receiver: r, watch: p.watch, prober: p, child: &child{lines: []line{{"trace_id": "30"}}},
+	}
+	s.subject.Provisioned.Datasources = []byte(sources)
+	s.subject.Boards = []dashboardfile.Board{{Panels: []dashboardfile.Panel{{Targets: []dashboardfile.Target{
+		{Datasource: dashboardfile.Datasource{Type: "prometheus"}, Expr: `sum(x{span="7"})`},
+		{Datasource: dashboardfile.Datasource{Type: "loki"}, Expr: `{service_name="shop"} | json trace="trace_id"`},
+	}}}}}
+	return s
+}
+
+func TestLinksBetweenSignalsHaveData(t *testing.T) {
+	t.Parallel()
+	s := linkedSession(t, shopSources)
+	s.datasources(t.Context())
+	const file = "observability/grafana/provisioning/datasources/datasources.yaml: "
+	wantProofs(t, s,
+		file+"from an exemplar to its trace: holds: by the label trace_id",
+		file+"from a trace to its log lines: holds: by the field that the query takes out",
+		file+"from a span to its profile: holds: uploads of cpu",
+		file+"from a trace to Requests: holds: gives data",
+		file+"from a log line to its trace: holds: by the label trace",
+	)
+}
+
+func TestLinksBetweenSignalsFailByName(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ old, with, want string }{
+		"exemplars have another label":     {"name: trace_id", "name: traceID", "from an exemplar to its trace: fails: none of 1 exemplars has the label traceID"},
+		"the traces do not exist":          {"trace_id, datasourceUid: traces", "trace_id, datasourceUid: tempo", `from an exemplar to its trace: fails: there is no data source "tempo"`},
+		"the logs do not exist":            {"datasourceUid: logs", "datasourceUid: loki", `from a trace to its log lines: fails: there is no data source "loki"`},
+		"log lines lack the field":         {`json trace="trace_id"`, `json trace="traceID"`, "from a trace to its log lines: fails: no log line has the field traceID"},
+		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: fails: there is no data source "flames"`},
+		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: fails: no upload holds inuse_space in bytes; there is samples, cpu"},
+		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: fails: there is no data source "prom"`},
+		"the query gives nothing":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: fails: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
+		"no log query makes the label":     {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: fails: no query of log lines makes the label span"},
+		"a part of a label is not a label": {"matcherRegex: trace,", "matcherRegex: ace,", "from a log line to its trace: fails: no query of log lines makes the label ace"},
+		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: fails: there is no data source "tempo"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			changed := strings.Replace(shopSources, tc.old, tc.with, 1)
+			if changed == shopSources {
+				t.Fatal("nothing changed")
+			}
+			s := linkedSession(t, changed)
+			s.datasources(t.Context())
+			if got := failures(s.book.Report("shop", 0)); len(got) != 1 || got[0] != datasourcesFile+": "+strings.Replace(tc.want, "fails: ", "", 1) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestDataSourcesThatCannotBeReadFail(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"kind: Pod\n", "datasources: [{uid: [}\n"} {
+		s := &session{}
+		s.subject.Provisioned.Datasources = []byte(text)
+		s.datasources(t.Context())
+		if got := failures(s.book.Report("shop", 0)); len(got) != 1 || !strings.HasPrefix(got[0], datasourcesFile+": data sources: ") {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+	s := &session{}
+	s.datasources(t.Context())
+	wantProofs(t, s)
+}
+
+func TestLinksToMetricsNeedASpanWithARoute(t *testing.T) {
+	t.Parallel()
+	s := &session{receiver: servicetest.NewReceiver(t)}
+	export(t, s.receiver, "work", "0123456789abcdef", "00000000", "", nil)
+	if err := s.routeHas(t.Context(), "up"); err == nil || err.Error() != "no span has a route" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLinksToProfilesNeedAnUpload(t *testing.T) {
+	t.Parallel()
+	s := linkedSession(t, shopSources)
+	s.receiver = servicetest.NewReceiver(t)
+	s.datasources(t.Context())
+	got := strings.Join(failures(s.book.Report("shop", 0)), "\n")
+	if want := datasourcesFile + ": from a span to its profile: the service pushed no profile"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,147 @@
+package verify
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/runtime/declared"
+)
+
+// outcomes are the counters of GET /things.
+func outcomes(success, clientError, serverError, shed float64) map[string]float64 {
+	out := map[string]float64{`http_server_requests_total{http_request_method="GET",http_route="/other",outcome="success"}`: 100}
+	for outcome, n := range map[string]float64{"success": success, "client_error": clientError, "server_error": serverError, "shed": shed} {
+		out[fmt.Sprintf(`http_server_requests_total{http_request_method="GET",http_route="/things",outcome=%q}`, outcome)] = n
+	}
+	return out
+}
+
+func TestARouteIsDrivenInEveryManner(t *testing.T) {
+	t.Parallel()
+	const fails = "GET /things: fails: "
+	missing := outcomes(5, 0, 2, 1)
+	delete(missing, `http_server_requests_total{http_request_method="GET",http_route="/things",outcome="shed"}`)
+	for name, tc := range map[string]struct {
+		series  map[string]float64
+		problem string
+		wrong   bool
+		want    string
+	}{
+		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose"},
+		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: holds: 5 succeeded, 0 were refused as wrong, 2 failed and 1 were shed on purpose"},
+		"no success":                     {outcomes(0, 3, 2, 1), "", true, fails + "no request ended as success; add one that does to verify.http"},
+		"no success, with a last status": {outcomes(0, 3, 2, 1), "answers 404: said", true, fails + "no request ended as success; it answers 404: said; describe what it wants in the OpenAPI document, or add a request that works to verify.http"},
+		"no server error":                {outcomes(5, 3, 0, 1), "", true, fails + "no request ended as server_error, although the fault switch asked for it"},
+		"no client error":                {outcomes(5, 0, 2, 1), "a wrong request is answered 200: said", true, fails + "no request ended as client_error, although a wrong one was sent: a wrong request is answered 200: said"},
+		"a counter without series":       {missing, "", true, fails + "the counter http_server_requests_total has no series for it: a first failure would not be seen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &session{watch: watchOf(t, tc.series), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
+			if tc.problem != "" {
+				s.driver.note("GET /things", tc.problem)
+			}
+			if tc.wrong {
+				s.driver.canBeWrong("GET /things")
+			}
+			s.judgeRoute(t.Context(), "GET /things")
+			wantProofs(t, s, tc.want)
+		})
+	}
+}
+
+func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
+	t.Parallel()
+	const claim = "no alert fires while all is well: "
+	s := &session{watch: &watch{}}
+	s.judgeQuiet()
+	wantProofs(t, s, claim+"holds: 1h15m0s of good and wrong requests, and none fires")
+	f := firing("Busy", time.Minute, "alertname", "Busy")
+	f.Value = 0.5
+	s = &session{watch: &watch{fired: []rulesim.Firing{f}}}
+	s.judgeQuiet()
+	wantProofs(t, s, claim+`fails: {alertname="Busy"} fires with the value 0.5 while nothing is wrong`)
+}
+
+func TestAServiceWithoutRoutesFails(t *testing.T) {
+	t.Parallel()
+	s := &session{}
+	if err := s.traffic(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s, "routes: fails: the service declares no route, so that nothing could be driven")
+}
+
+// drivenSession has a service whose metrics page has every outcome of GET /things.
+func drivenSession(t *testing.T) (*session, *service) {
+	t.Helper()
+	document, err := openapi.Parse([]byte(`{"openapi":"3.1.0","paths":{"/undeclared":{"get":{}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page strings.Builder
+	for series, n := range outcomes(5, 3, 2, 1) {
+		_, _ = fmt.Fprintln(&page, series, n)
+	}
+	service := newService(t, page.String())
+	api := newRecorder(t, responds(http.StatusOK, "{}"))
+	routes := []string{"GET /things"}
+	file := parseRequests(t, "### Mine\nGET {{host}}/mine")
+	return &session{
+		subject: Subject{RequestsFile: RequestFile}, signals: declared.Signals{Routes: routes}, document: document, child: service.child,
+		watch: service.running(t, 2*time.Hour), driver: newDriver(api.URL, document, routes, file, 0),
+	}, service
+}
+
+func TestTrafficIsReported(t *testing.T) {
+	t.Parallel()
+	s, _ := drivenSession(t)
+	if err := s.traffic(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s,
+		"verify.http:2: own request: Mine: holds: answers 200",
+		"GET /undeclared is as documented: fails: status 200 is not documented; add it to responses",
+		"no alert fires while all is well: holds: 1h15m0s of good and wrong requests, and none fires",
+		"GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
+		"GET /undeclared: fails: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
+	)
+}
+
+func TestTrafficEndsWithTheService(t *testing.T) {
+	t.Parallel()
+	s, service := drivenSession(t)
+	close(service.exited)
+	if err := s.traffic(t.Context()); err == nil {
+		t.Error("got no error")
+	}
+}
+
+// The alerts need a fifth of the requests to be slow and as many to fail.
+func TestTheBrokenMixBurnsEveryObjective(t *testing.T) {
+	t.Parallel()
+	counts := map[manner]int{}
+	broken := brokenMix().manners
+	for _, how := range broken {
+		counts[how]++
+	}
+	if fifth := (len(broken) + 4) / 5; counts[slowly] < fifth || counts[failing] < fifth || counts[shedded] == 0 || counts[wrongly] == 0 || counts[well] == 0 {
+		t.Errorf("got %v of %d", counts, len(broken))
+	}
+	for _, m := range []mix{healthyMix(), calmMix()} {
+		for _, how := range m.manners {
+			if how != well && how != wrongly {
+				t.Errorf("a service that is well has %q", how)
+			}
+		}
+	}
+	if max(len(healthyMix().manners), len(broken), len(calmMix().manners)) > maxIdle {
+		t.Error("more callers than connections")
+	}
+}

@@ -1,0 +1,161 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/observability-first/scaffold/internal/source/httpfile"
+	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/runtime/servicetest"
+)
+
+const (
+	trailTrace = "30313233343536373839616263646566" // 0123456789abcdef in hexadecimal digits
+	trailSpan  = "3031323334353637"
+)
+
+// trailParts are what a test changes about a request that all signals have.
+type trailParts struct {
+	exemplar, outcome string // trace id of the exemplar, outcome of its series
+	parent            string
+	line              line
+	profiled          string // span id in the profile
+	attributes        map[string]string
+	service           string
+}
+
+func rightTrail() trailParts {
+	return trailParts{
+		exemplar: trailTrace, outcome: "success", profiled: trailSpan, service: "shop",
+		attributes: map[string]string{"http.route": "/things", profileLink: trailSpan},
+		line: line{
+			"trace_id": trailTrace, "span_id": trailSpan, "http_route": "/things", "http_request_method": "GET", "http_response_status_code": 200.0, "outcome": "success", "sampled": true,
+		},
+	}
+}
+
+func trailSession(t *testing.T, parts trailParts) *session {
+	t.Helper()
+	series := `http_server_request_duration_seconds_bucket{http_request_method="GET",http_route="/things",http_response_status_code="200",le="1",outcome="` + parts.outcome + `"}`
+	p := proberOf(t, map[string]float64{series: 1})
+	if parts.exemplar != "" {
+		e := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", parts.exemplar), Ts: scrapedAt().UnixMilli(), HasTs: true}
+		if err := p.watch.store.AppendExemplar(parseSeries(t, series), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &session{
+		subject: Subject{Service: parts.service}, receiver: servicetest.NewReceiver(t), watch: p.watch, prober: p, child: &child{lines: []line{parts.line}},
+		driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0), options: Options{TrailWithin: time.Millisecond},
+	}
+	export(t, s.receiver, "GET /things", "0123456789abcdef", "01234567", parts.parent, parts.attributes)
+	uploadProfile(t, s.receiver, "shop", cpuProfile(parts.profiled))
+	return s
+}
+
+func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*trailParts)
+		want   string
+	}{
+		"all signals have the request":  {func(*trailParts) {}, ""},
+		"no exemplar":                   {func(p *trailParts) { p.exemplar = "" }, "no bucket of http_server_request_duration_seconds of a request that went well has an exemplar"},
+		"an exemplar of a failure":      {func(p *trailParts) { p.outcome = "server_error" }, "no bucket of http_server_request_duration_seconds of a request that went well has an exemplar"},
+		"an exemplar without its trace": {func(p *trailParts) { p.exemplar = "31" }, "no exemplar's trace was exported"},
+		"a span that has a parent":      {func(p *trailParts) { p.parent = "01234567" }, "no exemplar's trace was exported"},
+		"no line of the trace":          {func(p *trailParts) { p.line["trace_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"a line of another span":        {func(p *trailParts) { p.line["span_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"a line that is no access log":  {func(p *trailParts) { delete(p.line, "http_route") }, "no log line has the trace id " + trailTrace + " of an exported span"},
+		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile holds the span of a request that has an exemplar, a span and a log line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parts := rightTrail()
+			tc.change(&parts)
+			found, err := trailSession(t, parts).follow()
+			if tc.want != "" {
+				if err == nil || err.Error() != tc.want {
+					t.Errorf("got %v, want %q", err, tc.want)
+				}
+				return
+			}
+			if err != nil || found.traceID != trailTrace || found.span.SpanID != trailSpan || found.profile != "cpu" || found.series.Get("http_route") != "/things" {
+				t.Errorf("got %+v, %v", found, err)
+			}
+		})
+	}
+}
+
+func TestSignalsAgreeAboutARequest(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*trailParts)
+		want   string
+	}{
+		"they agree":               {func(*trailParts) {}, ""},
+		"the route of the span":    {func(p *trailParts) { p.attributes["http.route"] = "/" }, "the route of the span is /, and /things on the metric"},
+		"the route of the line":    {func(p *trailParts) { p.line["http_route"] = "/" }, "the route of the log line is /, and /things on the metric"},
+		"the status of the line":   {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, and 200 on the metric"},
+		"the method of the line":   {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, and GET on the metric"},
+		"the outcome of the line":  {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
+		"the line is not sampled":  {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that boards would not link to its trace"},
+		"the span has no profile":  {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
+		"the span of another name": {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the boards to depot"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parts := rightTrail()
+			tc.change(&parts)
+			s := trailSession(t, parts)
+			found, err := s.follow()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.judgeTrail(found)
+			want := "its signals agree about route, method, status and outcome: holds: GET /things"
+			if tc.want != "" {
+				want = "its signals agree about route, method, status and outcome: fails: " + tc.want
+			}
+			wantProofs(t, s, want)
+		})
+	}
+}
+
+func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
+	t.Parallel()
+	s := trailSession(t, rightTrail())
+	found, err := s.follow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found.span.Name = "GET"
+	s.judgeTrail(found)
+	wantProofs(t, s, "its signals agree about route, method, status and outcome: fails: the name of the span is GET, and GET /things on the metric")
+}
+
+func TestTheTrailIsReported(t *testing.T) {
+	t.Parallel()
+	const claim = "a request can be followed from exemplar to span, log line and profile: "
+	s := trailSession(t, rightTrail())
+	if err := s.trail(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantProofs(t, s,
+		claim+`holds: trace `+trailTrace+`: an exemplar of /things, the span "GET /things", its log line, a profile of cpu`,
+		"its signals agree about route, method, status and outcome: holds: GET /things",
+	)
+	missing := rightTrail()
+	missing.profiled = "31"
+	s = trailSession(t, missing)
+	if err := s.trail(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := proofs(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"fails: no profile holds the span") {
+		t.Errorf("got %q", got)
+	}
+}
