@@ -28,6 +28,14 @@ type Read struct {
 // Selector returns the metric and matchers as PromQL, without a bucket.
 func (r Read) Selector() string { return selector{r.Metric, r.Matchers}.String() }
 
+// Series returns the name of the series that are read: the metric, or the buckets of it.
+func (r Read) Series() string {
+	if r.Bound > 0 {
+		return r.Metric + "_bucket"
+	}
+	return r.Metric
+}
+
 // Bucket returns the bucket of the bound as PromQL, with le as OpenMetrics writes it.
 func (r Read) Bucket() string {
 	le := strconv.FormatFloat(r.Bound, 'g', -1, 64)

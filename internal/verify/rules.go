@@ -50,9 +50,9 @@ func (s *session) rules(ctx context.Context) {
 	}
 }
 
-// selections finds counters in ratios that have no series. Such an objective counts nothing, and
-// its alerts never fire: the value of a label is wrong, or the series does not begin at 0.
-func (s *session) selections(ctx context.Context) {
+// objectiveSeries finds counters in ratios that have no series: the value of a label is wrong, or
+// the first failures will not be counted.
+func (s *session) objectiveSeries(ctx context.Context) {
 	if s.subject.Drill == nil {
 		return
 	}
@@ -60,15 +60,12 @@ func (s *session) selections(ctx context.Context) {
 		if !strings.Contains(read.Path, ".ratio.") {
 			continue
 		}
-		selector := &parser.VectorSelector{Name: read.Metric, LabelMatchers: append(slices.Clone(read.Matchers), labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, read.Metric))}
-		missing := s.prober.missing(ctx, selector)
-		if missing == "" {
-			continue
+		name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, read.Series())
+		selector := &parser.VectorSelector{Name: read.Series(), LabelMatchers: append(slices.Clone(read.Matchers), name)}
+		if missing := s.prober.missing(ctx, selector); missing != "" {
+			s.book.Failf(sectionRules, "objectives select series that exist",
+				"%s: %s\ncorrect the selector in scaffold.yaml, or create the series with the value 0 when the service starts", read.Path, missing)
 		}
-		if !strings.HasSuffix(missing, "?") {
-			missing += "; correct it, or begin the series at 0 when the service starts"
-		}
-		s.book.Failf(sectionRules, "objectives select series that exist", "%s: %s", read.Path, missing)
 	}
 }
 

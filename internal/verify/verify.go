@@ -296,7 +296,7 @@ func (s *session) queries(ctx context.Context) error {
 	s.kept()
 	if s.selected(sectionRules) {
 		s.rules(ctx)
-		s.selections(ctx)
+		s.objectiveSeries(ctx)
 		s.scrapeInterval()
 		s.runbooks(ctx)
 	}
