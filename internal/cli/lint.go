@@ -227,7 +227,7 @@ func andWarnings(n int) string {
 func readBaseline(name string) (lint.Baseline, error) {
 	src, err := userfile.Read(name, userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		return lint.Baseline{}, fmt.Errorf("%s does not exist; create it with --update-baseline", name)
+		return lint.Baseline{}, fmt.Errorf("%w; create it with --update-baseline", err)
 	}
 	if err != nil {
 		return lint.Baseline{}, err
@@ -238,11 +238,14 @@ func readBaseline(name string) (lint.Baseline, error) {
 // writeBaseline replaces the baseline. Entries of other files that still exist stay in it.
 func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.Finding, read func(file string) bool) error {
 	b := lint.NewBaseline(found)
-	if old, err := readBaseline(name); err == nil {
+	switch old, err := readBaseline(name); {
+	case err == nil:
 		b.Keep(old, func(file string) bool {
-			_, gone := os.Stat(file)
-			return gone == nil && !read(file)
+			_, err := os.Stat(file)
+			return err == nil && !read(file)
 		})
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	file := name
 	if err := userfile.Regular(name); err == nil {

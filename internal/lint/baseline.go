@@ -35,7 +35,7 @@ type baselineFile struct {
 	Findings []knownTimes `json:"findings"`
 }
 
-const baselineVersion = 1
+const baselineVersion = 2 // 1 had neither severity nor group
 
 // otherLine is the line of another place in a message.
 var otherLine = regexp.MustCompile(`\bline \d+\b`)
@@ -66,10 +66,10 @@ func ParseBaseline(name string, src []byte) (Baseline, error) {
 	d := json.NewDecoder(bytes.NewReader(src))
 	d.DisallowUnknownFields()
 	if d.Decode(&file) != nil { // its error quotes the file, which may be any
-		return Baseline{}, fmt.Errorf("%s: not a baseline; write it again with --update-baseline", name)
+		return Baseline{}, fmt.Errorf("%s: not a baseline; pass another file, or move it away and write it again with --update-baseline", name)
 	}
 	if file.Version != baselineVersion {
-		return Baseline{}, fmt.Errorf("%s: baseline version %d is not known; write it again with --update-baseline", name, file.Version)
+		return Baseline{}, fmt.Errorf("%s: baseline version %d is not known; move it away and write it again with --update-baseline", name, file.Version)
 	}
 	b := Baseline{map[known]int{}}
 	for _, k := range file.Findings {

@@ -117,10 +117,10 @@ func TestABaselineKeepsEntriesOfOtherFiles(t *testing.T) {
 func TestAFileThatIsNotABaselineIsRejected(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
-		"":                 "b.json: not a baseline; write it again with --update-baseline",
-		`{"finding":[]}`:   `b.json: not a baseline; write it again with --update-baseline`,
-		`{"version":2}`:    "b.json: baseline version 2 is not known; write it again with --update-baseline",
-		`{"findings":[3]}`: "b.json: not a baseline; write it again with --update-baseline",
+		"":                 "b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline",
+		`{"finding":[]}`:   `b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline`,
+		`{"version":1}`:    "b.json: baseline version 1 is not known; move it away and write it again with --update-baseline",
+		`{"findings":[3]}`: "b.json: not a baseline; pass another file, or move it away and write it again with --update-baseline",
 	} {
 		if _, err := lint.ParseBaseline("b.json", []byte(src)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", src, err, want)

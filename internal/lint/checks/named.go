@@ -178,6 +178,7 @@ func (o *Observed) excludeFrom(dirs, files []string) error {
 		if err != nil {
 			return err
 		}
+		o.read[filepath.ToSlash(name)] = true
 		o.addExclusions(filepath.ToSlash(name), src)
 	}
 	return nil

@@ -88,3 +88,16 @@ func TestAFileInADirectoryThatCannotBeReadIsAFinding(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// An entry of a baseline for an exclusion is renewed as those for rules are.
+func TestExclusionsAreRead(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups: []\n", ".scaffold-lint.yaml": "exclusions: []\n"})
+	var o checks.Observed
+	if _, err := o.Read(t.Context(), []string{dir}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if file := filepath.Join(dir, ".scaffold-lint.yaml"); !o.HasRead(file) {
+		t.Errorf("%s is not among the files that were read", file)
+	}
+}
