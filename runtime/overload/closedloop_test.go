@@ -201,7 +201,7 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 	}
 }
 
-// A client that resets its requests while they are worked on, and so has waited as long as the
+// A client that resets its requests while they are in flight, and so has waited as long as the
 // others do, begins no overload as long as it has less than half of all requests.
 func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
 	t.Parallel()

@@ -222,9 +222,7 @@ func (p Permit) release(left, late bool) {
 	now := time.Now()
 	l.mu.Lock()
 	l.inFlight--
-	if left {
-		l.leftDuringWork(now, p)
-	}
+	l.ended(now, p, left)
 	if left && now.Sub(p.admitted).Seconds() < tolerance*l.rule.unqueued {
 		l.rule.forgotten(now) // no request is done in so little time: its client is impatient
 	} else {

@@ -42,6 +42,10 @@ const (
 	// clients show that the queue is too long.
 	leftWindow  = time.Second
 	leftSamples = 50
+
+	// endSamples is the number of requests begun from the queue that are judged together by
+	// whether their clients left. Of 200, a client that sends two fifths of them has more than half once in 500 times.
+	endSamples = 200
 )
 
 // waiter is a request in the queue. Its decision is sent once.
@@ -79,9 +83,10 @@ type overloaded struct {
 
 	counted     time.Time     // since when begun and left are counted
 	begun, left int           // requests begun from the queue, and those whose clients left it
-	abandoned   int           // requests begun from the queue whose clients left for the wait
 	longest     time.Duration // maximum time in the queue of those begun
 	before      time.Duration // the same in the window before
+
+	done, abandoned int // requests begun from the queue that ended, and those of which the client had left because of the wait
 }
 
 // maxWait is the maximum time in the queue of a request of that patience.
@@ -170,14 +175,21 @@ func (o *overloaded) leave(now time.Time, waited, burst time.Duration) {
 	}
 }
 
-// abandon notes that a client left while its request was worked on, because of the wait before.
-// One client alone must not begin an overload, so that half of all requests have to be abandoned.
-func (o *overloaded) abandon(now time.Time) {
-	o.count(now)
-	o.abandoned++
-	if o.begun >= leftSamples && 2*o.abandoned > o.begun {
+// end notes the end of a request that was begun from the queue, and whether its client had left
+// because of the wait. It decides once for endSamples requests: one client alone must not begin an
+// overload, so that half of them have to be abandoned.
+func (o *overloaded) end(now time.Time, abandoned bool) {
+	o.done++
+	if abandoned {
+		o.abandoned++
+	}
+	if o.done < endSamples {
+		return
+	}
+	if 2*o.abandoned > o.done {
 		o.begin(now)
 	}
+	o.done, o.abandoned = 0, 0
 }
 
 // count begins a new window once the last one is over. A wait from before the last window
@@ -191,7 +203,7 @@ func (o *overloaded) count(now time.Time) {
 	if passed > 2*leftWindow {
 		o.before = 0
 	}
-	o.counted, o.begun, o.left, o.abandoned = now, 0, 0, 0
+	o.counted, o.begun, o.left = now, 0, 0
 }
 
 func (q *queue) empty() bool { return q.length == 0 }
@@ -322,14 +334,14 @@ func (l *Limiter) left(now time.Time, w *waiter) {
 	}
 }
 
-// leftDuringWork notes that a client left while its request was worked on. If the request waited in
-// the queue for longer than it was worked on, the wait is why. If all clients have the same
-// timeout, this is the only sign of an overload: a request that is begun waited about as long as
-// those of the clients that left the queue, so that impatient ignores all of these.
-func (l *Limiter) leftDuringWork(now time.Time, p Permit) {
-	waited, worked := p.admitted.Sub(p.came), now.Sub(p.admitted)
-	if p.priority != Sheddable && waited > worked && waited+worked >= l.objective {
-		l.queue.overload.abandon(now)
+// ended notes the end of a request. Its client had left because of the wait if the request waited
+// longer in the queue than it was in flight. If all clients have the same timeout, only this shows an
+// overload: a request that is begun waited about as long as those of the clients that left the
+// queue, so that impatient ignores all of these.
+func (l *Limiter) ended(now time.Time, p Permit, left bool) {
+	waited, inFlight := p.admitted.Sub(p.came), now.Sub(p.admitted)
+	if waited > 0 && p.priority != Sheddable {
+		l.queue.overload.end(now, left && waited > inFlight && waited+inFlight >= l.objective)
 	}
 }
 
