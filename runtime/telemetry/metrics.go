@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	prombridge "go.opentelemetry.io/contrib/bridges/prometheus"
@@ -31,13 +32,14 @@ func (t *Telemetry) Handler() http.Handler {
 type scrapeErrors struct{ t *Telemetry }
 
 func (s scrapeErrors) Println(v ...any) {
+	text := fmt.Sprint(v...)
 	for _, part := range v {
 		err, _ := part.(error)
-		if broken, ok := errors.AsType[*net.OpError](err); ok && broken.Op == "write" {
-			return // the scraper closed the connection
+		if _, network := errors.AsType[*net.OpError](err); network && !strings.HasPrefix(text, "error gathering") {
+			return // the scraper closed the connection; a collector may have one, too
 		}
 	}
-	s.t.logger.Error("a metric was left out of the scrape", "error", fmt.Sprint(v...))
+	s.t.logger.Error("a metric was left out of the scrape", "error", text)
 }
 
 // initMetrics pushes the same registry that a scrape shows, so that a service

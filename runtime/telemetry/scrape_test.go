@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
@@ -21,15 +24,36 @@ type brokenWriter struct {
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
+// lostDatabase is a collector whose database goes away.
+type lostDatabase struct {
+	desc *prometheus.Desc
+	lost atomic.Bool
+}
+
+func (c *lostDatabase) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
+
+func (c *lostDatabase) Collect(to chan<- prometheus.Metric) {
+	if c.lost.Load() {
+		to <- prometheus.NewInvalidMetric(c.desc, brokenPipe())
+		return
+	}
+	to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, 1)
+}
+
+func brokenPipe() error {
+	return &net.OpError{Op: "write", Net: "tcp", Err: errors.New("broken pipe")}
+}
+
 func TestAScraperThatLeavesIsNoError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		err    error
+		writes error
+		lost   bool
 		logged bool
 	}{
-		"it closed the connection":        {&net.OpError{Op: "write", Net: "tcp", Err: errors.New("broken pipe")}, false},
-		"a collector reaches no database": {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, true},
-		"anything else":                   {errors.New("a value is not valid"), true},
+		"the scraper closed the connection": {brokenPipe(), false, false},
+		"it accepts nothing":                {errors.New("no space left on device"), false, true},
+		"a collector lost its database":     {nil, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +62,16 @@ func TestAScraperThatLeavesIsNoError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tel.Handler().ServeHTTP(brokenWriter{httptest.NewRecorder(), tc.err}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+			database := &lostDatabase{desc: prometheus.NewDesc("queue_jobs", "Jobs in the queue.", nil, nil)}
+			if err := tel.Metrics().Register(database); err != nil {
+				t.Fatal(err)
+			}
+			database.lost.Store(tc.lost)
+			var w http.ResponseWriter = httptest.NewRecorder()
+			if tc.writes != nil {
+				w = brokenWriter{w, tc.writes}
+			}
+			tel.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 			if logged := strings.Contains(out.String(), "was left out of the scrape"); logged != tc.logged {
 				t.Errorf("the log is %q", out.String())
 			}
