@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -79,7 +80,7 @@ func runGenerate(ctx context.Context, g *globals, o generateOptions) (err error)
 		if plan, err = g.Reprint(ctx, t); err != nil {
 			g.printChanges(t.Plan.Changes)
 			g.printChanges(t.RootChanges())
-			return &UnprintedError{t.Plan.Changes, err}
+			return &UnprintedError{slices.Concat(t.Plan.Changes, t.RootChanges()), err}
 		}
 	}
 	found, err := checks.Spec(ctx, t)

@@ -59,9 +59,10 @@ func TestAMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
 		want  string
 	}{
 		"there":     {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
+		"a go.work": {map[string]string{"go.work": "go 1.26\n"}, ""},
 		"vendored":  {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
-		"not there": {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; write where it is: go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
-		"another":   {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; write where it is: go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"not there": {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold"},
+		"another":   {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -138,13 +138,13 @@ func CheckModule(dir string) error {
 	if err != nil || file == nil {
 		return err
 	}
-	return findReplacement(module, file)
+	return checkReplacement(module, file)
 }
 
-// findReplacement says that go.mod replaces the runtime by a directory that is not there, as
+// checkReplacement says that go.mod replaces the runtime by a directory that is not there, as
 // after the service or the checkout was moved.
-func findReplacement(module string, file *modfile.File) error {
-	if _, err := os.Stat(filepath.Join(module, "vendor", "modules.txt")); err == nil {
+func checkReplacement(module string, file *modfile.File) error {
+	if _, err := os.Stat(filepath.Join(module, "vendor", "modules.txt")); err == nil || inGoWork(module) {
 		return nil // the go tool reads that instead
 	}
 	for _, r := range file.Replace {
@@ -156,11 +156,28 @@ func findReplacement(module string, file *modfile.File) error {
 			target = filepath.Join(module, target)
 		}
 		if !holdsRuntime(target) {
-			return fmt.Errorf("go.mod:%d: the runtime of scaffold is not in %s; write where it is: go mod edit -replace=%s=CHECKOUT/runtime",
+			return fmt.Errorf("go.mod:%d: the runtime of scaffold is not in %s; run go mod edit -replace=%s=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold",
 				r.Syntax.Start.Line, r.New.Path, RuntimeImport())
 		}
 	}
 	return nil
+}
+
+// inGoWork reports whether a go.work may replace modules of the module in dir.
+func inGoWork(dir string) bool {
+	if work := os.Getenv("GOWORK"); work != "" {
+		return work != "off"
+	}
+	at := resolved(dir)
+	for {
+		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
+			return true
+		}
+		if at == filepath.Dir(at) {
+			return false
+		}
+		at = filepath.Dir(at)
+	}
 }
 
 // relative is the way from one folder to another, with forward slashes and as

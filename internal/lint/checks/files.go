@@ -199,7 +199,7 @@ func outlasting(t project.Target, timeout time.Duration) ([]lint.Finding, error)
 		if o.Indicator.Latency == nil || o.Indicator.Custom() || o.Indicator.Latency.Threshold < timeout {
 			continue
 		}
-		f := doc.at(fmt.Sprintf("slos[%d].indicator.latency.threshold", i)).Sayf("a request ends after %s=%s, so that none but a stream takes longer than %s; lower the threshold",
+		f := doc.at(fmt.Sprintf("slos[%d].indicator.latency.threshold", i)).Sayf("no request except a stream takes longer than %s=%s, so that none misses the threshold %s; lower the threshold or raise the timeout",
 			requestTimeout, timeout, o.Indicator.Latency.Threshold)
 		f.Warning = true
 		found = append(found, f)

@@ -90,7 +90,7 @@ func TestALatencyThatNoRequestExceedsIsAWarning(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]string{
 		"1s": "",
-		"1h": "scaffold.yaml:5:64: slos[0].indicator.latency.threshold: a request ends after HTTP_REQUEST_TIMEOUT=30s, so that none but a stream takes longer than 1h0m0s; lower the threshold\n",
+		"1h": "scaffold.yaml:5:64: slos[0].indicator.latency.threshold: no request except a stream takes longer than HTTP_REQUEST_TIMEOUT=30s, so that none misses the threshold 1h0m0s; lower the threshold or raise the timeout\n",
 	} {
 		files := map[string]string{"scaffold.yaml": "apiVersion: scaffold/v1\nservice: shop\nowner: a\nslos:\n- {name: fast, objective: 99, indicator: {latency: {threshold: " + threshold + "}}}\n"}
 		for _, overlay := range []string{"dev", "prod", "staging"} {

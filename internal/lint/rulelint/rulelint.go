@@ -124,6 +124,8 @@ func (l *linter) groups() {
 			switch other, seen := first[g.Name]; {
 			case here[g.Name]:
 				report("group-duplicate", "the group is in this file twice, which Prometheus rejects; rename one")
+			case seen && other == f.Name:
+				report("group-shared-name", "a group of another resource of this file has the same name, so that graphs of the two are one; rename one")
 			case seen:
 				report("group-shared-name", "a group of %s has the same name, so that graphs of the two are one; rename one", other)
 			default:

@@ -113,15 +113,20 @@ func Marks() []string { return []string{"groups:", resourceMark} }
 
 const resourceMark = "kind: PrometheusRule"
 
+// maxCopied bounds the memory of a text with several resources, in bytes.
+const maxCopied = 64 << 20
+
 // Documents are the PrometheusRules of a text with several resources, each behind as many
-// empty lines as it has lines before it, so that places stay what they are. Any other text is
-// one document.
+// empty lines as it has lines before it, so that line numbers stay right. Any other text is
+// one document, and so is one whose documents and empty lines have more than maxCopied bytes.
 func Documents(src []byte) [][]byte {
 	var all [][]byte
-	line, begin := 0, 0
+	line, begin, copied := 0, 0, 0
 	add := func(end, lines int) {
 		if doc := src[begin:end]; userfile.Marked(doc, Marks()...) {
-			all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
+			if copied += line + len(doc); copied <= maxCopied {
+				all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
+			}
 		}
 		begin, line = end, lines
 	}
@@ -134,7 +139,7 @@ func Documents(src []byte) [][]byte {
 	}
 	add(len(src), lines)
 	isOther := func(doc []byte) bool { return !userfile.Marked(doc, resourceMark) }
-	if len(all) == 0 || slices.ContainsFunc(all, isOther) {
+	if len(all) == 0 || copied > maxCopied || slices.ContainsFunc(all, isOther) {
 		return [][]byte{src}
 	}
 	return all

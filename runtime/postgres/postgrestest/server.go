@@ -175,8 +175,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	defer cancel()
 	if err := s.answers(ctx, p); err != nil {
 		log, _ := os.ReadFile(s.logName()) // what there is of it
-		if bytes.Contains(log, []byte("postmaster.pid")) {
-			return fmt.Errorf("another PostgreSQL uses %s, as of the same service; stop that first\n%s", s.Data, bytes.TrimSpace(log))
+		if bytes.Contains(log, []byte(`"postmaster.pid" already exists`)) {
+			return fmt.Errorf("data directory %s is in use by another PostgreSQL, probably another run of this service; stop it first\n%s", s.Data, bytes.TrimSpace(log))
 		}
 		return fmt.Errorf("start PostgreSQL from %s: %w\n%s", s.bin, err, bytes.TrimSpace(log))
 	}

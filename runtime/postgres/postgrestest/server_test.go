@@ -296,7 +296,7 @@ func TestTwoServersOfOneDirectory(t *testing.T) {
 	if err == nil {
 		_ = second.Close()
 	}
-	if err == nil || !strings.Contains(err.Error(), "another PostgreSQL uses "+first.Data+", as of the same service; stop that first") {
+	if err == nil || !strings.Contains(err.Error(), "data directory "+first.Data+" is in use by another PostgreSQL, probably another run of this service; stop it first") {
 		t.Errorf("got %v", err)
 	}
 }
