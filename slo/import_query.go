@@ -87,8 +87,8 @@ type parsed struct {
 	expr parser.Expr
 }
 
-// compareQueries lists where the queries of the current objective are no sums over the
-// same range, as the rules are.
+// compareQueries lists the queries of the current objective that are not sums, or use different
+// ranges.
 func (im *importer) compareQueries() {
 	var first time.Duration
 	for _, q := range im.queries {
@@ -103,7 +103,7 @@ func (im *importer) compareQueries() {
 				}
 			case *parser.Call:
 				if (n.Func.Name == "rate" || n.Func.Name == "increase") && !slices.ContainsFunc(above, isSum) {
-					im.change(q.node, q.path, "is one ratio for each series; the rules have one for the service, from the sum")
+					im.change(q.node, q.path, "has one value for each series; the rules use the sum")
 				}
 			}
 			return nil
@@ -180,7 +180,7 @@ func isZero(expr parser.Expr) bool {
 	return ok && number.Val == 0
 }
 
-// hasZero reports whether an expression is 0 for the time without a series.
+// hasZero reports whether an expression ends in or vector(0).
 func hasZero(expr parser.Expr) bool {
 	binary, ok := bare(expr).(*parser.BinaryExpr)
 	return ok && binary.Op == parser.LOR && isZero(binary.RHS)

@@ -200,7 +200,7 @@ func filter(lines []line, stage string) ([]line, error) {
 }
 
 func unknownStage(stage string) error {
-	return fmt.Errorf("the stage %q of a query of logs is not known here", stage)
+	return fmt.Errorf("verify does not know the stage %q of a query of logs; check it in Grafana", stage)
 }
 
 // containing applies a filter on the text of lines: |= or |~.

@@ -48,7 +48,7 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 		all + ` |= "b & c"`:                "1 log lines",
 		all + ` |~ "reques\\w"`:            "2 log lines",
 		all + " |~ `reques\\w`":            "2 log lines",
-		all + ` |= "request" or "started"`: `error: the stage "= \"request\" or \"started\"" of a query of logs is not known here`,
+		all + ` |= "request" or "started"`: `error: verify does not know the stage "= \"request\" or \"started\"" of a query of logs; check it in Grafana`,
 		all + ` | json route="http_route", code="status" | route="/things" | code="500"`: "1 log lines",
 		all + ` | json code="status" | code!="500"`:                                      "2 log lines",
 		`rate`:                                 `error: rate: a query of logs begins with {label="value"}`,
@@ -58,8 +58,8 @@ func TestLogQueriesRunOnTheLinesOfTheService(t *testing.T) {
 		all + ` |~ "("`:                        "error: filter of log lines: ",
 		all + ` | json route="route"`:          "error: no log line has the field route",
 		all + ` | logfmt route="route"`:        "error: no log line has the field route",
-		all + ` | guess everything`:            `error: the stage "guess everything" of a query of logs is not known here`,
-		all + ` | status > 400`:                `error: the stage "status > 400" of a query of logs is not known here`,
+		all + ` | guess everything`:            `error: verify does not know the stage "guess everything" of a query of logs; check it in Grafana`,
+		all + ` | status > 400`:                `error: verify does not know the stage "status > 400" of a query of logs; check it in Grafana`,
 	} {
 		evidence, found, err := loggingSession(t).askLogs(query)
 		got := evidence
@@ -148,7 +148,7 @@ func TestQueriesOfOtherStoresAreJudged(t *testing.T) {
 		{"loki", `{service_name="shop"}`, "", report.Holds, "3 log lines"},
 		{"loki", `{service_name="shop"} |= "nothing"`, "", report.Fails, "no data: 0 log lines"},
 		{"loki", `{service_name="shop"} |= "nothing"`, "something happens", report.Holds, "empty until something happens"},
-		{"loki", `{service_name="shop"} | a b`, "something happens", report.Fails, `the stage "a b" of a query of logs is not known here`},
+		{"loki", `{service_name="shop"} | a b`, "something happens", report.Fails, `verify does not know the stage "a b" of a query of logs; check it in Grafana`},
 		{"grafana-pyroscope-datasource", `{service_name="shop"}`, "", report.Holds, "uploads of cpu"},
 		{"phlare", `{service_name="shop"}`, "", report.Holds, "uploads of cpu"},
 		{"tempo", `{}`, "", report.Foreign, "a query of tempo, which is not looked at here"},

@@ -1,11 +1,10 @@
-// Package declared is what a service says about itself without running: its routes and its
-// metrics. A service prints it with its telemetry command; scaffold checks rules, dashboards and
-// objectives against it.
+// Package declared has the routes and metrics that a service declares. A service prints them with
+// its telemetry command; scaffold checks rules, dashboards and objectives against them.
 package declared
 
 import "slices"
 
-// Signals is what one service declares: the answer of `orders telemetry`. The form in JSON is public.
+// Signals is what one service declares: the output of `orders telemetry`. The form in JSON is public.
 type Signals struct {
 	Service string   `json:"service"`
 	Routes  []string `json:"routes"`  // as "GET /v1/orders/{id}", sorted

@@ -35,7 +35,7 @@ func (s scrapeErrors) Println(v ...any) {
 	text := fmt.Sprint(v...)
 	for _, part := range v {
 		err, _ := part.(error)
-		if _, network := errors.AsType[*net.OpError](err); network && !strings.HasPrefix(text, "error gathering") {
+		if _, network := errors.AsType[*net.OpError](err); network && !strings.Contains(text, "gathering metrics") {
 			return // the scraper closed the connection; a collector may have one, too
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// kind is a kind of file that Read reads.
+// kind is rule files or dashboards.
 type kind struct {
 	rule           string // of a file that does not parse
 	named, endings []string
@@ -110,7 +110,7 @@ func inDir(dir string, endings []string) []string {
 }
 
 // withoutCopies leaves out each PrometheusRule that has the groups of rule files: it hands the
-// same rules to an operator. One that was named stays, and one without groups.
+// same rules to an operator. It keeps files that were named, and those without groups.
 func withoutCopies(files []rulefile.File, named []string) []rulefile.File {
 	inFiles := map[string]bool{}
 	for _, f := range files {

@@ -17,7 +17,7 @@ func (c *checker) choice(n *parser.AggregateExpr) {
 		return
 	}
 	if k, ok := number(n.Param); ok && k < 1 {
-		c.reportf("always-empty", n, "%s of %v series is empty; write 1 or more", n.Op, k)
+		c.reportf("always-empty", n, "%s(%v, ...) selects no series; write 1 or more", n.Op, k)
 	}
 }
 
@@ -45,8 +45,8 @@ func (c *checker) contradiction(s *parser.VectorSelector) {
 	}
 }
 
-// steps wants two steps of a subquery in its range. Grafana chooses steps of a day and more,
-// as far as this package sees them.
+// steps wants two steps of a subquery in its range. Steps of a day or more stand for variables of
+// Grafana.
 func (c *checker) steps(n *parser.Call) {
 	q, ok := bare(n.Args[0]).(*parser.SubqueryExpr)
 	const longest = 24 * time.Hour

@@ -124,7 +124,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"server-feature", "an aggregation", `limitk(5, up)`, "limitk needs the flag --enable-feature=promql-experimental-functions", `topk(5, up)`},
 		{"server-feature", "a function", `ts_of_last_over_time(jobs_total[5m]) > 5`, "ts_of_last_over_time needs the flag", `timestamp(jobs_total) > 5`},
 		{"server-feature", "a name of Prometheus 2", `holt_winters(queue_length[1h], 0.5, 0.5)`, "write double_exponential_smoothing", `predict_linear(queue_length[1h], 60)`},
-		{"always-empty", "no series", `topk(0, up)`, "topk of 0 series is empty", `topk(1, up)`},
+		{"always-empty", "no series", `topk(0, up)`, "topk(0, ...) selects no series", `topk(1, up)`},
 		{"always-empty", "bounds the wrong way round", `clamp(queue_length, 10, 5)`, "write the lower bound first", `clamp(queue_length, 5, 5)`},
 		{"always-empty", "two values of a label", `up{a="x",a="y"}`, "a series has one value of a", `up{a="x",a!="y",b="y"}`},
 		{"rate-range", "less than a step", `rate(jobs_total[30s:1m])`, "never has two samples, since the steps are 1m apart; use 2m or longer", `rate(jobs_total[2m:1m])`},

@@ -70,7 +70,7 @@ func (l *linter) texts(p place) {
 	if missing := slices.DeleteFunc([]string{"summary", "description"}, func(key string) bool { return !lacks(key) }); len(missing) > 0 {
 		l.add(p.named("alert-annotations", "the alert has no %s; the engineer on call reads it first", strings.Join(missing, " and no ")))
 	}
-	// A finding of its own: that other alerts have runbooks now must not change the first one.
+	// A separate finding, so that the baseline still matches the other one.
 	if l.Runbooks && lacks("runbook_url") {
 		l.add(p.named("alert-annotations", "the alert has no runbook_url, which other alerts have"))
 	}

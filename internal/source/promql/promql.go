@@ -7,6 +7,7 @@ package promql
 import (
 	"fmt"
 	"maps"
+	"sync"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -36,13 +37,13 @@ func Parse(query string) (parser.Expr, error) {
 const HoltWinters = "holt_winters"
 
 // functions are those of Prometheus 3, and what Prometheus 2 calls one of them.
-func functions() map[string]*parser.Function {
+var functions = sync.OnceValue(func() map[string]*parser.Function {
 	all := maps.Clone(parser.Functions)
 	renamed := *all["double_exponential_smoothing"]
 	renamed.Name = HoltWinters
 	all[HoltWinters] = &renamed
 	return all
-}
+})
 
 func bounded(query string) error {
 	if len(query) > maxLength {

@@ -34,7 +34,7 @@ type File struct {
 type Group struct {
 	Name                  string
 	Interval, QueryOffset time.Duration // 0 where the file leaves it to the server
-	Tenants               []string      // whose series the rules read, sorted; empty for those of the file
+	Tenants               []string      // whose series the rules read, sorted; empty if the group sets none
 	Rules                 []Rule
 	Line                  int
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// New returns a directory with these files, which ends with the test. Their names are relative
+// New returns a directory with these files, which is removed after the test. Their names are relative
 // to it, with forward slashes.
 func New(t *testing.T, files map[string]string) string {
 	t.Helper()
