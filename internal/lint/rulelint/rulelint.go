@@ -173,8 +173,10 @@ func (l *linter) duplicates() {
 		here := asker{p, asked(p.Tree)}
 		conditions := key + fmt.Sprint(here.conditions) // sorted by label
 		other, found := same[conditions]
-		if i := slices.IndexFunc(seen[key], here.agrees); !found && i >= 0 {
-			other, found = seen[key][i].place, true
+		if !found {
+			if i := slices.IndexFunc(seen[key], here.agrees); i >= 0 {
+				other, found = seen[key][i].place, true
+			}
 		}
 		if found {
 			l.duplicate(p, other)
