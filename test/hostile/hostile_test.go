@@ -95,9 +95,13 @@ func create(header, body string) string {
 	return "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + header + "\r\n" + body
 }
 
-// withLength is a create request with a key and a complete body.
+// withLength is a create request with a complete body, and with a key unless that is empty.
 func withLength(key, body string) string {
-	return create(fmt.Sprintf("Idempotency-Key: %s\r\nContent-Length: %d\r\n", key, len(body)), body)
+	head := fmt.Sprintf("Content-Length: %d\r\n", len(body))
+	if key != "" {
+		head = "Idempotency-Key: " + key + "\r\n" + head
+	}
+	return create(head, body)
 }
 
 const chunked = "Transfer-Encoding: chunked\r\n"
