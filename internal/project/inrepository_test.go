@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/project/monorepo"
-	"github.com/observability-first/scaffold/templates"
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
@@ -17,20 +16,8 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	dir := filepath.Join(root, "services", "orders")
-	g := Generator{Build: Build{Version: "v0.5.0", Released: true}, Render: templates.Render, RenderRepository: templates.RenderRepository}
-	s, err := spec.New(spec.Choices{Name: "orders", Folder: "services/orders"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := g.OpenWorkspace(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Close() })
-	target, err := g.Plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := released()
+	w, target := planned(t, g, dir, spec.Choices{Name: "orders", Folder: "services/orders"})
 	workflow := filepath.Join(root, ".github", "workflows", "orders.yml")
 	if err := os.MkdirAll(filepath.Dir(workflow), 0o755); err != nil {
 		t.Fatal(err)
@@ -38,7 +25,7 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	if err := os.WriteFile(workflow, []byte("meanwhile\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err = g.Apply(t.Context(), w, target)
+	err := g.Apply(t.Context(), w, target)
 	want := "wrote the files in " + dir + ", but not those at the root of the repository: " +
 		".github/workflows/orders.yml changed while scaffold ran; run it again; fix the error, then run scaffold generate in that directory"
 	if err == nil || err.Error() != want {

@@ -19,10 +19,9 @@ func released() Generator {
 	return Generator{Build: Build{Version: "v0.5.0", Released: true}, Render: templates.Render, RenderRepository: templates.RenderRepository}
 }
 
-// newService writes a service as `scaffold new` does and returns its directory.
-func newService(t *testing.T, g Generator, choices spec.Choices) string {
+// planned plans a service in dir. Its workspace ends with the test.
+func planned(t *testing.T, g Generator, dir string, choices spec.Choices) (*workspace.Workspace, Target) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), choices.Name)
 	s, err := spec.New(choices)
 	if err != nil {
 		t.Fatal(err)
@@ -31,11 +30,20 @@ func newService(t *testing.T, g Generator, choices spec.Choices) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = w.Close() })
 	target, err := g.Plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
-	if err == nil {
-		err = g.Apply(t.Context(), w, target)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := errors.Join(err, w.Close()); err != nil {
+	return w, target
+}
+
+// newService writes a service as `scaffold new` does and returns its directory.
+func newService(t *testing.T, g Generator, choices spec.Choices) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), choices.Name)
+	w, target := planned(t, g, dir, choices)
+	if err := errors.Join(g.Apply(t.Context(), w, target), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -304,22 +312,8 @@ func TestTheModuleOfARemote(t *testing.T) {
 
 func TestFilesOfTheRepositoryAreNamedFromTheService(t *testing.T) {
 	t.Parallel()
-	g := released()
-	root := t.TempDir()
-	dir := filepath.Join(root, "services", "orders")
-	s, err := spec.New(spec.Choices{Name: "orders", Folder: "services/orders"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := g.OpenWorkspace(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Close() })
-	target, err := g.Plan(w, Target{Dir: dir, Service: s}, spec.Defaults{}, s.YAML(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Join(t.TempDir(), "services", "orders")
+	_, target := planned(t, released(), dir, spec.Choices{Name: "orders", Folder: "services/orders"})
 	var paths []string
 	for _, c := range target.RootChanges() {
 		if c.Action != workspace.Create {

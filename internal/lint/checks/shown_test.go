@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
@@ -48,5 +49,19 @@ func TestBoundsAreWrittenInTheUnitOfTheMetric(t *testing.T) {
 		if got := spellBound(metric, 50); got != want {
 			t.Errorf("50 of %s is written %s, want %s", metric, got, want)
 		}
+	}
+}
+
+// Metrics of the process differ between operating systems; what the service lost is gone.
+func TestMetricsOfAnotherOperatingSystemStayKnown(t *testing.T) {
+	t.Parallel()
+	before := declared.Signals{Metrics: []declared.Metric{{Name: "process_network_receive_bytes_total"}, {Name: "jobs_total"}}}
+	now := declared.Signals{Metrics: []declared.Metric{{Name: "jobs_done_total"}}}
+	var names []string
+	for _, m := range withForeign(now, before).Metrics {
+		names = append(names, m.Name)
+	}
+	if want := []string{"jobs_done_total", "process_network_receive_bytes_total"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
 	}
 }
