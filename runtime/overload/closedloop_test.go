@@ -235,6 +235,27 @@ func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
 	}
 }
 
+// Clients that left in an incident begin no overload in a short queue of the next day.
+func TestClientsThatLeftLongAgoCauseNoOverload(t *testing.T) {
+	t.Parallel()
+	for pause, want := range map[time.Duration]bool{time.Second: true, 9 * time.Hour: false} {
+		var o overloaded
+		now := time.Now()
+		for range endSamples/2 + 1 {
+			o.visit(now)
+			o.end(now, true)
+		}
+		now = now.Add(pause)
+		for range endSamples/2 - 1 {
+			o.visit(now)
+			o.end(now, false)
+		}
+		if got := o.active(now); got != want {
+			t.Errorf("overloaded after a pause of %s: %t, want %t", pause, got, want)
+		}
+	}
+}
+
 // A stall in which no request is begun is no overload either: the requests of a client that
 // resets them early are younger than those of the others, which are still waiting.
 func TestClientsThatLeaveEarlyInAStallCauseNoOverload(t *testing.T) {

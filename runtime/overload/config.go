@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Config is what the environment decides. The tags are those of package config;
-// a zero number or duration means the tag's default.
+// Config is what the environment decides. The tags are those of package config. In a Config
+// built in code, a zero count or Mode means the tag's default, and a zero ratio turns its check off.
 type Config struct {
 	Mode Mode `env:"MODE" default:"enforce" oneof:"enforce,observe,off" help:"enforce rejects requests that would miss their deadline; observe admits them and counts them; off does nothing"`
 

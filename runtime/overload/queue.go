@@ -112,9 +112,13 @@ func (o *overloaded) active(now time.Time) bool {
 	return !o.until.IsZero()
 }
 
-// visit notes that a request wants to wait.
+// visit notes that a request wants to wait. After a long time without a queue, earlier
+// requests say nothing about the load.
 func (o *overloaded) visit(now time.Time) {
 	o.active(now)
+	if now.Sub(o.busy) > longestSpell {
+		o.done, o.abandoned = 0, 0
+	}
 	o.busy = now
 }
 
