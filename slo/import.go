@@ -16,7 +16,7 @@ import (
 // ImportOptions add what files of other tools do not contain.
 type ImportOptions struct {
 	// Service is the service to import from a file of several, or the name of the
-	// service of a file that names none.
+	// service of objectives of Pyrra, which name none.
 	Service string
 	// Selector is [Spec.Selector]. Default: the job that all queries name, or else
 	// the name of the service.
@@ -72,7 +72,7 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))
 	im.check()
 	// Keys of a service are read once for each objective, and so are their problems.
-	if err := unique(im.problems).Err(); err != nil {
+	if err := im.problems.Distinct().Err(); err != nil {
 		return Imported{}, err
 	}
 	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), source: im.source}, nil
@@ -95,16 +95,6 @@ type importer struct {
 	problems   diagnostic.List
 	dropped    remarks
 	changed    remarks
-}
-
-func unique(problems diagnostic.List) diagnostic.List {
-	var out diagnostic.List
-	for _, p := range problems {
-		if !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // check reports every problem of the specification. Parts with a reported problem are

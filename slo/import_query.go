@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -87,10 +88,11 @@ type parsed struct {
 	expr parser.Expr
 }
 
-// compareQueries lists the queries of the current objective that are not sums, or use different
-// ranges.
+// compareQueries lists the queries of the current objective that are not sums, or count over
+// other ranges or with another function than the first one.
 func (im *importer) compareQueries() {
 	var first time.Duration
+	var function string
 	for _, q := range im.queries {
 		parser.Inspect(q.expr, func(n parser.Node, above []parser.Node) error {
 			switch n := n.(type) {
@@ -102,7 +104,14 @@ func (im *importer) compareQueries() {
 					im.change(q.node, q.path, fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first)))
 				}
 			case *parser.Call:
-				if (n.Func.Name == "rate" || n.Func.Name == "increase") && !slices.ContainsFunc(above, isSum) {
+				if n.Func.Name != "rate" && n.Func.Name != "increase" {
+					return nil
+				}
+				function = cmp.Or(function, n.Func.Name)
+				if n.Func.Name != function {
+					im.change(q.node, q.path, fmt.Sprintf("has %s, and another query of the objective has %s; the rules count events in both", n.Func.Name, function))
+				}
+				if !slices.ContainsFunc(above, isSum) {
 					im.change(q.node, q.path, "has one value for each series; the rules use the sum")
 				}
 			}

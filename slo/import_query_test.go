@@ -119,6 +119,10 @@ func TestDifferencesFromQueriesAreListed(t *testing.T) {
 		"a sum without no label":             {slothRatio("sum without () (rate(b_total[5m])) / sum(rate(t_total[5m]))"), []string{series}},
 		"a sum by no label":                  {slothRatio("sum by () (rate(b_total[5m])) / sum(rate(t_total[5m]))"), nil},
 		"two ranges":                         {slothRatio("sum(rate(b_total[5m])) / sum(rate(t_total[1h]))"), []string{ranges}},
+		"an increase over a rate": {
+			slothRatio("sum(increase(b_total[5m])) / sum(rate(t_total[5m]))"),
+			[]string{"f:8:26: slos[0].sli.raw.error_ratio_query: has rate, and another query of the objective has increase; the rules count events in both"},
+		},
 		"two ranges in two queries": {
 			slothQueries("events:\n  error_query: sum(rate(b_total[5m]))\n  total_query: sum(rate(t_total[30m]))"),
 			[]string{"f:8:20: slos[0].sli.events.error_query: counts over 5m, and another query of the objective over 30m; the rules count both over the same windows"},
@@ -132,7 +136,7 @@ func TestDifferencesFromQueriesAreListed(t *testing.T) {
 				t.Fatal(err)
 			}
 			listed := slices.DeleteFunc(got.Changed, func(line string) bool {
-				return !strings.Contains(line, "vector(0)") && !strings.Contains(line, "each series") && !strings.Contains(line, "counts over")
+				return !strings.Contains(line, "vector(0)") && !strings.Contains(line, "each series") && !strings.Contains(line, "counts over") && !strings.Contains(line, "count events in both")
 			})
 			if diff := cmp.Diff(test.want, listed, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

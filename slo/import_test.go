@@ -535,6 +535,20 @@ f:30:22: slos[1].sli.events.total_query: irate is not supported, because rules c
 }
 
 // Severities that are alike would wake people up for tickets.
+// A file that is no mapping has a problem for each item: finding the same ones takes no
+// quadratic time, and only the first are reported.
+func TestProblemsOfAnImportAreBounded(t *testing.T) {
+	t.Parallel()
+	_, err := slo.Import("f", []byte("apiVersion: openslo/v1\n---\n"+strings.Repeat("- a\n", 50_000)), slo.ImportOptions{})
+	if err == nil {
+		t.Fatal("the file was accepted")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if last := lines[len(lines)-1]; len(lines) != 101 || !strings.Contains(last, "more problems; fix those above first") {
+		t.Errorf("%d lines, the last one %q", len(lines), last)
+	}
+}
+
 func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
 	t.Parallel()
 	got, err := slo.Import("f", []byte(strings.ReplaceAll(slothFile, "severity: ticket", "severity: page")), slo.ImportOptions{})

@@ -77,7 +77,7 @@ func (im *importer) read(src []byte) error {
 		var doc yaml.Node
 		err := decoder.Decode(&doc)
 		if errors.Is(err, io.EOF) {
-			return im.problems.Err()
+			return im.problems.Distinct().Err()
 		}
 		if err != nil {
 			message, _, _ := strings.Cut(err.Error(), "\n")

@@ -102,6 +102,27 @@ func (l List) Render() string {
 	return strings.Join(parts, "\n")
 }
 
+// maxProblems is how many problems are reported: a file with more of them is not the
+// expected one, or has one mistake that aliases repeat.
+const maxProblems = 100
+
+// Distinct returns each problem once, and counts those beyond the first hundred.
+func (l List) Distinct() List {
+	var once List
+	seen := map[Problem]bool{}
+	for _, p := range l {
+		if !seen[p] {
+			once = append(once, p)
+		}
+		seen[p] = true
+	}
+	if more := len(once) - maxProblems; more > 0 {
+		next := once[maxProblems]
+		once = append(once[:maxProblems:maxProblems], Problem{File: next.File, Line: next.Line, Message: fmt.Sprintf("%d more problems; fix those above first", more)})
+	}
+	return once
+}
+
 // Err returns the list sorted by file and position, or nil when it is empty.
 // Use it instead of returning the list, so that an empty list is no error.
 func (l List) Err() error {

@@ -172,26 +172,8 @@ func (d *Document) nearest(path string) *yaml.Node {
 	return d.root
 }
 
-// maxProblems is how many are reported: a file with more of them is not the
-// expected one, or has one mistake that aliases repeat.
-const maxProblems = 100
-
-// Err returns every problem so far, or nil. A problem that was found twice,
-// through an alias, is reported once, and those beyond the first hundred are counted.
-func (d *Document) Err() error {
-	var once diagnostic.List
-	seen := map[diagnostic.Problem]bool{}
-	for _, p := range d.problems {
-		if !seen[p] {
-			once = append(once, p)
-		}
-		seen[p] = true
-	}
-	if more := len(once) - maxProblems; more > 0 {
-		once = append(once[:maxProblems:maxProblems], diagnostic.Problem{File: d.name, Line: once[maxProblems].Line, Message: fmt.Sprintf("%d more problems; fix those above first", more)})
-	}
-	return once.Err()
-}
+// Err returns every problem so far, or nil, as [diagnostic.List.Distinct].
+func (d *Document) Err() error { return d.problems.Distinct().Err() }
 
 func (d *Document) problem(n *yaml.Node, path, message string) diagnostic.Problem {
 	line, column := d.within(n.Line, n.Column)
