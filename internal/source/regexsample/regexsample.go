@@ -25,7 +25,7 @@ func writeSample(b *strings.Builder, re *syntax.Regexp) {
 		b.WriteString(string(re.Rune))
 	case syntax.OpCharClass:
 		if len(re.Rune) > 0 {
-			b.WriteRune(re.Rune[0])
+			b.WriteRune(ofClass(re.Rune))
 		}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		b.WriteByte('0')
@@ -40,4 +40,22 @@ func writeSample(b *strings.Builder, re *syntax.Regexp) {
 			writeSample(b, re.Sub[0])
 		}
 	}
+}
+
+// ofClass chooses from pairs of first and last characters. Letters and digits are valid in any
+// value; a class such as [^/] begins with characters that few values may hold.
+func ofClass(pairs []rune) rune {
+	for _, r := range "a0A" {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] <= r && r <= pairs[i+1] {
+				return r
+			}
+		}
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] >= ' ' {
+			return max(pairs[i], ' ')
+		}
+	}
+	return pairs[0]
 }

@@ -2,6 +2,7 @@ package regexsample_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/source/regexsample"
@@ -21,7 +22,25 @@ func TestSamplesMatch(t *testing.T) {
 	}
 }
 
+func TestSamplesOfClassesAreReadable(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]string{`^[^/]+$`: "a", `\S`: "a", `\D`: "a", `\W`: " ", "[^a-zA-Z0]": " ", "[5-9]": "5", `[\x00-\x08]`: "\x00"} {
+		if got := regexsample.Of(expr); got != want {
+			t.Errorf("%q gives %q, want %q", expr, got, want)
+		}
+	}
+}
+
+// A sample matches, unless the expression looks around itself.
 func FuzzOf(f *testing.F) {
 	f.Add("[a-z]{2,3}|x(y|z)+")
-	f.Fuzz(func(_ *testing.T, expr string) { regexsample.Of(expr) })
+	f.Fuzz(func(t *testing.T, expr string) {
+		if _, err := regexp.Compile(expr); err != nil || strings.ContainsAny(expr, `^$\`) {
+			return
+		}
+		re, err := regexp.Compile("^(?:" + expr + ")$")
+		if got := regexsample.Of(expr); err != nil || !re.MatchString(got) {
+			t.Errorf("%q gives %q", expr, got)
+		}
+	})
 }
