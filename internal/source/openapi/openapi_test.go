@@ -153,6 +153,8 @@ func TestSamples(t *testing.T) {
 		{"an array holds what it must", `{"type":["array","null"],"minItems":2,"items":{"type":"string","pattern":"[A-Z]{2}[0-9]"}}`, `["AA0","AA0"]`},
 		{"lengths are kept", `{"type":"string","minLength":12}`, `"verify-7xxxx"`},
 		{"a short text stays short", `{"type":"string","maxLength":2}`, `"-7"`},
+		{"a bound that is not included", `{"type":"integer","exclusiveMaximum":1}`, `0`},
+		{"a number between two bounds", `{"type":"number","exclusiveMinimum":0,"exclusiveMaximum":1}`, `0.5`},
 		{"examples come first", `{"type":"string","format":"uuid","examples":["mine"]}`, `"mine"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

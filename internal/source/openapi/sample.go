@@ -204,6 +204,9 @@ func sampleNumber(s map[string]any) any {
 	if most, ok := number(s["maximum"]); ok {
 		value = math.Min(value, most)
 	}
+	if most, ok := number(s["exclusiveMaximum"]); ok && value >= most {
+		value = below(most, s)
+	}
 	if step, ok := number(s["multipleOf"]); ok && step > 0 {
 		value = math.Ceil(value/step) * step
 	}
@@ -211,6 +214,18 @@ func sampleNumber(s map[string]any) any {
 		return int64(math.Ceil(value))
 	}
 	return value
+}
+
+// below is a value under an exclusive maximum: the next integer, or for numbers the middle
+// between both bounds.
+func below(most float64, s map[string]any) float64 {
+	if least, ok := number(s["exclusiveMinimum"]); ok && kind(s) == "number" {
+		return (least + most) / 2
+	}
+	if least, ok := number(s["minimum"]); ok && kind(s) == "number" {
+		return (least + most) / 2
+	}
+	return math.Ceil(most) - 1
 }
 
 func number(v any) (float64, bool) {
