@@ -91,7 +91,7 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	}
 	for _, section := range o.only {
 		if !slices.Contains(verify.Sections(), section) {
-			return usage(cmd, "--only: there is no section %q%s; write one of %s", section, diagnostic.DidYouMean(section, verify.Sections()), strings.Join(verify.Sections(), ", "))
+			return usage(cmd, "--only: there is no section %q; write one of %s%s", section, strings.Join(verify.Sections(), ", "), diagnostic.DidYouMean(section, verify.Sections()))
 		}
 	}
 	limited := cmd.Flags().Changed("max-cost")

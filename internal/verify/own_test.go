@@ -293,8 +293,8 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"requests with mistakes", change{"verify.http", "### Fill a cart", "@a b = 1\n### Fill a cart\n# @expect often\nPUSH {{host}}/carts\nno header\n###"}, []string{
 			"verify.http:1:1: write a variable as @name = value",
 			`verify.http:3:1: @expect "often": write a status, as in 201`,
-			`verify.http:4:1: "PUSH" is no method`,
-			"verify.http:5:1: is no header field",
+			`verify.http:4:1: "PUSH" is not an HTTP method`,
+			"verify.http:5:1: is not a header field",
 		}},
 		{"routes that are none", change{"observability/alertmanager.yaml", "", "route: {receiver: nobody}\nreceivers: [{name: page}]\n"}, []string{`observability/alertmanager.yaml: alertmanager file: route: there is no receiver "nobody"`}},
 	} {

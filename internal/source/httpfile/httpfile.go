@@ -196,16 +196,19 @@ func methods() []string {
 	}
 }
 
+// protocol is the version at the end of a request line, which the client chooses.
+var protocol = regexp.MustCompile(`(?:^|\s)HTTP/[0-9.]+\s*$`)
+
 func (p *parser) requestLine(n int, line string) {
 	p.at = inHeader
 	p.now.Line = n
-	method, rest, ok := strings.Cut(strings.TrimSpace(line), " ")
+	method, rest, ok := strings.Cut(strings.TrimSpace(protocol.ReplaceAllLiteralString(line, "")), " ")
 	if !ok && !slices.Contains(methods(), method) {
 		method, rest = http.MethodGet, method // an address alone is a GET
 	}
-	rest = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "HTTP/1.1"))
+	rest = strings.TrimSpace(rest)
 	if !slices.Contains(methods(), method) {
-		p.problemf(n, line, "%q is no method%s; write a request as GET {{host}}/v1/orders", method, diagnostic.DidYouMean(strings.ToUpper(method), methods()))
+		p.problemf(n, line, "%q is not an HTTP method; write a request as GET {{host}}/v1/orders%s", method, diagnostic.DidYouMean(strings.ToUpper(method), methods()))
 	}
 	if rest == "" {
 		p.problemf(n, line, "the request has no address; write one as in %s {{host}}/v1/orders", method)
@@ -216,7 +219,7 @@ func (p *parser) requestLine(n int, line string) {
 func (p *parser) headerField(n int, line string) {
 	name, value, ok := strings.Cut(line, ":")
 	if !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(name, " \t{}\"") {
-		p.problemf(n, line, "is no header field; write Name: value, and an empty line before the body")
+		p.problemf(n, line, "is not a header field; write Name: value, and an empty line before the body")
 		return
 	}
 	p.now.Header = append(p.now.Header, Field{name, strings.TrimSpace(value)})

@@ -29,7 +29,7 @@ GET {{host}}/v1/orders
     ?limit=5
     &cursor={{created.response.body.id}}
 ###
-{{host}}/v1/orders
+{{host}}/v1/orders HTTP/2
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ POST
 	}
 	want := strings.Join([]string{
 		`verify.http:1:1: write a variable as @name = value`,
-		`verify.http:2:1: "GTE" is no method; did you mean "GET"?; write a request as GET {{host}}/v1/orders`,
-		`verify.http:3:1: is no header field; write Name: value, and an empty line before the body`,
+		`verify.http:2:1: "GTE" is not an HTTP method; write a request as GET {{host}}/v1/orders; did you mean "GET"?`,
+		`verify.http:3:1: is not a header field; write Name: value, and an empty line before the body`,
 		`verify.http:5:1: @expect "soon": write a status, as in 201`,
 		`verify.http:6:1: @name "a-b": write a name of letters, digits and _, as in created`,
 		`verify.http:7:1: the request has no address; write one as in POST {{host}}/v1/orders`,
