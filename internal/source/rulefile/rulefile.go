@@ -132,7 +132,7 @@ func Documents(src []byte) [][]byte {
 	}
 	at, lines := 0, 0
 	for text := range bytes.Lines(src) {
-		if string(bytes.TrimRight(text, " \t\r\n")) == "---" {
+		if mark, rest, _ := bytes.Cut(bytes.TrimRight(text, " \t\r\n"), []byte(" ")); string(mark) == "---" && (len(rest) == 0 || bytes.HasPrefix(bytes.TrimSpace(rest), []byte("#"))) {
 			add(at, lines)
 		}
 		at, lines = at+len(text), lines+1

@@ -80,6 +80,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		problem   string
 	}{
 		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"two with a comment", first + "--- # the second\n" + second, 2, "a.yaml:11:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"one beside another resource", first + service, 1, ""},
 		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"two beside another resource", first + service + "---\n" + first, 2, ""},
