@@ -45,12 +45,16 @@ DISCOVERY := remove_all_sd,enable_kubernetes_sd
 # Tools are pinned here and nowhere else.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+# Directories with gates on allocations, which the race detector would change.
+GATES := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestAllocations' runtime test)))
+
 # Weeks in simulated time and millions of samples run on one goroutine: the race
 # detector would find nothing and cost minutes.
-UNRACED := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/promsim/rulesim
+SIMULATIONS := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/promsim/rulesim
 
-# Run the whole program: it makes, builds and verifies services, and installs a release of itself.
-E2E := ./cmd/scaffold ./internal/testkit/release ./internal/verify/endtoend
+# Tests that create, build and verify services, or install a release, have names that begin
+# with TestEndToEnd. E2E lists the directories that hold some.
+E2E := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestEndToEnd' cmd internal slo templates dashboards runtime test)))
 
 # Packages whose tests compare with golden files.
 GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
@@ -65,7 +69,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy e2e boards-schema pipelines images kubernetes proof-kubernetes collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy e2e boards-schema pipelines images kubernetes proof-kubernetes collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,16 +80,18 @@ demo: ## one command: scaffold a service, build, test, run, break and stop it (K
 install: ## put the scaffold command where the shell finds it
 	$(call timed,install,.ci/install)
 
-test: deps modules ## every test of every module but the end-to-end tests, with the race detector
-	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -timeout 20m $$(go list ./... $(foreach r,$(E2E),| grep -v '/scaffold$(r:.%=%)$$'))); done; \
-		echo "== simulations without the race detector"; go test $(UNRACED); (cd runtime && go test -count=1 ./overload); \
-		echo "== gates on allocations without the race detector"; for m in runtime test/hostile; do (cd $$m && go test -count=1 -run '^TestAllocations' ./...); done)
+test: deps modules ## every test of every module but end-to-end tests, with the race detector; simulations run shortened
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -timeout 20m -skip '^TestEndToEnd' ./...); done; \
+		echo "== gates on allocations without the race detector"; for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
 
 test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
-	$(call timed,e2e,go test -count=1 -timeout 20m $(E2E))
+	$(call timed,e2e,for d in $(E2E); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
+
+simulations: ## weeks of alerts and minutes of overload in simulated time, without the race detector (minutes)
+	$(call timed,simulations,go test -count=1 $(SIMULATIONS); cd runtime && go test -count=1 ./overload)
 
 conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)

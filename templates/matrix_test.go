@@ -181,7 +181,7 @@ func TestAnyTwoOptionsGoTogether(t *testing.T) {
 
 // Every value of every option gives a service that builds, vets and passes its
 // own tests with the embedded requirements and sums alone.
-func TestEachOptionBuildsAndPassesItsTests(t *testing.T) {
+func TestEndToEndEachOptionBuildsAndPassesItsTests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds services")
 	}
@@ -216,7 +216,7 @@ func TestEachOptionBuildsAndPassesItsTests(t *testing.T) {
 // Every value of every option gives a service in which the linters that it is
 // given find nothing but the fault that the test puts into each. One workspace
 // holds all trees, so that what they share is read once.
-func TestEachOptionPassesItsOwnLinters(t *testing.T) {
+func TestEndToEndEachOptionPassesItsOwnLinters(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds golangci-lint")
 	}

@@ -10,7 +10,7 @@ import (
 
 // What make install puts into the directories of the user works from anywhere, and
 // replaces nothing that it did not make.
-func TestMakeInstallReplacesOnlyWhatItMade(t *testing.T) {
+func TestEndToEndMakeInstallReplacesOnlyWhatItMade(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links the program three times")
 	}

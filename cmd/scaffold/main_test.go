@@ -10,7 +10,7 @@ import (
 
 // The program as users build it, with the real templates: no network, the same
 // bytes twice, and nothing to complain about afterwards.
-func TestTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
+func TestEndToEndTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
 	t.Parallel()
 	bin := built(t)
 	runtime, err := filepath.Abs(filepath.Join("..", "..", "runtime"))
@@ -43,7 +43,7 @@ func TestTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
 
 // A Dockerfile sees the service's folder and nothing else: no checkout of
 // scaffold, to which a replace leads, no module cache and no network.
-func TestTheImageBuildsFromTheVendoredTreeAlone(t *testing.T) {
+func TestEndToEndTheImageBuildsFromTheVendoredTreeAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a service")
 	}

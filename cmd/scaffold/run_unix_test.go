@@ -17,7 +17,7 @@ import (
 )
 
 // On a terminal, make run shows lines for people, and Ctrl-C ends it with success.
-func TestMakeRunEndsWithSuccessOnCtrlC(t *testing.T) {
+func TestEndToEndMakeRunEndsWithSuccessOnCtrlC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a service")
 	}

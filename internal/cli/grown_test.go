@@ -88,7 +88,7 @@ func (s shop) read(path string) string {
 
 // A route and a counter that the owner adds reach the declared signals, and a
 // board of the owner's own may draw them.
-func TestAServiceThatGrew(t *testing.T) {
+func TestEndToEndAServiceThatGrew(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.check(cli.ExitDone, "shop: no faults")

@@ -83,8 +83,22 @@ func render(s spec.Service, o templates.RenderOptions) (templates.Tree, error) {
 //	tree dir               list the files below dir on standard output
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	runScripts(t, "testdata/script")
+}
+
+// Scripts in testdata/endtoend run services.
+func TestEndToEndScripts(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds and runs services")
+	}
+	runScripts(t, "testdata/endtoend")
+}
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       golden.Updating(),

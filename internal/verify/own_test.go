@@ -109,7 +109,7 @@ func (c change) apply(t *testing.T) (dir string) {
 // One run of a service that nobody generated shows what holds, and judges rules,
 // boards and links that were changed since: each mistake is named with the
 // nearest that would be right.
-func TestAServiceThatWasNotGenerated(t *testing.T) {
+func TestEndToEndAServiceThatWasNotGenerated(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}
@@ -315,7 +315,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 
 // A generated service without stores holds in everything, also when one of its
 // goroutines looks at what another does.
-func TestAGeneratedServiceHolds(t *testing.T) {
+func TestEndToEndAGeneratedServiceHolds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs a service")
 	}

@@ -138,7 +138,7 @@ var titleCall = regexp.MustCompile(`d\.title\((?:fmt\.Sprintf\()?"([^"]*)"`)
 
 // The quick start works as it is written, in a fresh copy of the tree, and
 // Ctrl-C ends it.
-func TestQuickStart(t *testing.T) {
+func TestEndToEndQuickStart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command and a service")
 	}

@@ -77,7 +77,7 @@ func nextVersion(t *testing.T) string {
 // nothing of the checkout in reach: from an empty GOPATH, out of a module proxy.
 // Modules of others come from the module cache, or from where the environment
 // has them from.
-func TestRehearsal(t *testing.T) {
+func TestEndToEndRehearsal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs a release and builds a service with it")
 	}
@@ -164,7 +164,7 @@ func sums(t *testing.T, dir string) []string {
 
 // A platform team that renames the modules by search and replace, and keeps
 // neither tests nor examples, gets services on a runtime of its own.
-func TestAForkThatRenamesTheModulesStillGenerates(t *testing.T) {
+func TestEndToEndAForkThatRenamesTheModulesStillGenerates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a fork and a service with it")
 	}

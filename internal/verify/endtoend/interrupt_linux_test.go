@@ -23,7 +23,7 @@ const patience = 2 * time.Minute
 // A signal in the middle, from a terminal or a pipeline, ends the program with an
 // error and leaves no process and no file: not of the build, not of the service,
 // not of its database.
-func TestAnInterruptLeavesNothing(t *testing.T) {
+func TestEndToEndAnInterruptLeavesNothing(t *testing.T) {
 	bin := scaffold(t)
 	postgrestest.Start(t) // says where there is none
 	for _, tc := range []struct {

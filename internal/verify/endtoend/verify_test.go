@@ -49,7 +49,7 @@ func run(t *testing.T, command, dir string, more ...string) (stdout, stderr stri
 	return out.String(), errs.String(), err
 }
 
-func TestDocumentedCommandsAreRun(t *testing.T) {
+func TestEndToEndDocumentedCommandsAreRun(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/verify.md")
 	if err != nil {
@@ -73,7 +73,7 @@ func folder(t *testing.T, path string) string {
 
 // Everything that verify proves holds for a generated service with PostgreSQL: the
 // drill at each scrape interval, the outage of the database, every query and link.
-func TestTheWholeProofOfAServiceWithADatabase(t *testing.T) {
+func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")
 	}
@@ -126,7 +126,7 @@ func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 
 // A program that was not generated is proven by its package and its objectives,
 // as the documentation says.
-func TestTheWholeProofOfAServiceThatWasNotGenerated(t *testing.T) {
+func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	out, stderr, err := run(t, foreign, folder(t, "../testdata/fake"))
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
@@ -139,7 +139,7 @@ func TestTheWholeProofOfAServiceThatWasNotGenerated(t *testing.T) {
 }
 
 // Where the service stands, nothing needs to be said.
-func TestTheWholeProofOfAServiceWithoutStores(t *testing.T) {
+func TestEndToEndVerifyOfAServiceWithoutStores(t *testing.T) {
 	out, stderr, err := run(t, plain, folder(t, "../../../examples/minimal"))
 	if err != nil || !strings.Contains(out, "\nminimal: all ") || !strings.Contains(out, "\nfires after ") {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
@@ -147,7 +147,7 @@ func TestTheWholeProofOfAServiceWithoutStores(t *testing.T) {
 }
 
 // A run of a part says what it left out.
-func TestAPartOfTheProof(t *testing.T) {
+func TestEndToEndVerifyOfSelectedSections(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")
 	}
