@@ -31,7 +31,7 @@ func (s *session) dependency(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, calmMix())
+		s.driver.drive(driving, calmMix(s.think()))
 	}()
 	defer func() { stop(); <-done }()
 

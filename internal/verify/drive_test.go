@@ -233,7 +233,7 @@ func TestARoundEndsWithItsContext(t *testing.T) {
 	cancel()
 	c := ordersCaller(t, server.URL)
 	c.round(ctx, well, 0)
-	c.drive(ctx, calmMix())
+	c.drive(ctx, calmMix(minThink))
 	if got := server.requests(); len(got) > 0 {
 		t.Errorf("got %q", got)
 	}

@@ -20,18 +20,28 @@ const (
 	calmFor    = 45 * time.Minute
 )
 
+// Bounds of the pause of a caller between two requests.
+const (
+	minThink = 20 * time.Millisecond
+	maxThink = 60 * time.Millisecond
+)
+
 // The mixes of callers: enough for every route and every quantile, too little to
 // be a load test. While the service is broken, a fifth of the requests or more are
 // slow and as many fail, so that every objective burns.
-func healthyMix() mix {
-	return mix{[]manner{well, well, well, wrongly}, 20 * time.Millisecond}
-}
+func healthyMix(think time.Duration) mix { return mix{[]manner{well, well, well, wrongly}, think} }
 
 func brokenMix() mix {
 	return mix{[]manner{well, wrongly, failing, failing, shedded, slowly, slowly, slowly, slowly}, 60 * time.Millisecond}
 }
 
-func calmMix() mix { return mix{[]manner{well, well, well, well}, 20 * time.Millisecond} }
+func calmMix(think time.Duration) mix { return mix{[]manner{well, well, well, well}, think} }
+
+// think is the pause of a caller between two requests. A caller gets to every route within a
+// second, or as soon as it can.
+func (s *session) think() time.Duration {
+	return max(minThink, min(maxThink, time.Second/time.Duration(max(len(s.signals.Routes), 1))))
+}
 
 // traffic drives every route and proves that each ended in every way.
 func (s *session) traffic(ctx context.Context) error {
@@ -42,14 +52,14 @@ func (s *session) traffic(ctx context.Context) error {
 	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	s.contract(ctx)
 	// Healthy for an hour of stretched time, then everything that may happen.
-	if err := s.driveFor(ctx, healthyFor, healthyMix()); err != nil {
+	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
 		return err
 	}
 	s.judgeQuiet()
 	if err := s.driveFor(ctx, brokenFor, brokenMix()); err != nil {
 		return err
 	}
-	if err := s.driveFor(ctx, calmFor, calmMix()); err != nil {
+	if err := s.driveFor(ctx, calmFor, calmMix(s.think())); err != nil {
 		return err
 	}
 	for _, route := range s.signals.Routes {

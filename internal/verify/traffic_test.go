@@ -134,14 +134,14 @@ func TestTheBrokenMixBurnsEveryObjective(t *testing.T) {
 	if fifth := (len(broken) + 4) / 5; counts[slowly] < fifth || counts[failing] < fifth || counts[shedded] == 0 || counts[wrongly] == 0 || counts[well] == 0 {
 		t.Errorf("got %v of %d", counts, len(broken))
 	}
-	for _, m := range []mix{healthyMix(), calmMix()} {
+	for _, m := range []mix{healthyMix(minThink), calmMix(minThink)} {
 		for _, how := range m.manners {
 			if how != well && how != wrongly {
 				t.Errorf("a service that is well has %q", how)
 			}
 		}
 	}
-	if max(len(healthyMix().manners), len(broken), len(calmMix().manners)) > maxIdle {
+	if max(len(healthyMix(minThink).manners), len(broken), len(calmMix(minThink).manners)) > maxIdle {
 		t.Error("more callers than connections")
 	}
 }

@@ -41,7 +41,7 @@ func (s *session) trail(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, calmMix())
+		s.driver.drive(driving, calmMix(minThink))
 	}()
 	var found trail
 	var why error
