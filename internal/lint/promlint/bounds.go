@@ -51,7 +51,7 @@ func (w World) spanOf(e parser.Expr) span {
 	case *parser.UnaryExpr:
 		inner := w.spanOf(n.Expr)
 		if n.Op == parser.SUB {
-			return span{-inner.hi, -inner.lo}
+			return span{0 - inner.hi, 0 - inner.lo} // not -0
 		}
 		return inner
 	case *parser.VectorSelector:
@@ -197,8 +197,7 @@ func kept(n *parser.BinaryExpr, l, r span) span {
 	}
 	op := n.Op
 	if n.LHS.Type() == parser.ValueTypeScalar {
-		l, r = r, l
-		op = map[parser.ItemType]parser.ItemType{parser.GTR: parser.LSS, parser.GTE: parser.LTE, parser.LSS: parser.GTR, parser.LTE: parser.GTE}[op]
+		l, r, op = r, l, mirrored(op)
 	}
 	switch op {
 	case parser.GTR, parser.GTE:
@@ -209,6 +208,21 @@ func kept(n *parser.BinaryExpr, l, r span) span {
 		return l.within(r)
 	}
 	return l
+}
+
+// mirrored is the comparison with its sides exchanged.
+func mirrored(op parser.ItemType) parser.ItemType {
+	switch op {
+	case parser.GTR:
+		return parser.LSS
+	case parser.GTE:
+		return parser.LTE
+	case parser.LSS:
+		return parser.GTR
+	case parser.LTE:
+		return parser.GTE
+	}
+	return op
 }
 
 func (w World) spanOfCall(n *parser.Call) span {
@@ -269,8 +283,8 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || part.how != whole.how {
-		return false
+	if !okPart || !okWhole || part.how != whole.how || Name(part.of) == "" {
+		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)
 	bucket := Name(part.of) == family(Name(whole.of))+"_bucket" && strings.HasSuffix(Name(whole.of), "_count") && oneBucket(part.of)
@@ -294,7 +308,7 @@ func oneBucket(s *parser.VectorSelector) bool {
 // rated is a sum of a rate of a counter.
 type rated struct {
 	of  *parser.VectorSelector
-	how string // function, range, offset and grouping
+	how string // function, range, time and grouping
 }
 
 func (w World) summedRate(e parser.Expr) (rated, bool) {
@@ -321,7 +335,7 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 			return rated{}, false
 		}
 		grouping := slices.Sorted(slices.Values(n.Grouping))
-		return rated{s, fmt.Sprint(call.Func.Name, m.Range, s.OriginalOffset, s.Timestamp, n.Without, grouping)}, true
+		return rated{s, fmt.Sprint(call.Func.Name, m.ShortString(), s.Anchored, s.Smoothed, n.Without, grouping)}, true
 	}
 	return rated{}, false
 }
