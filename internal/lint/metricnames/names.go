@@ -48,6 +48,8 @@ type Known struct {
 	// lenient has the same names, and any label on the metrics whose labels are not all
 	// known. Nil when all are.
 	lenient *Known
+	// added is lenient with any label on recorded series, too.
+	added *Known
 }
 
 // Catalog lists the rules of this package.
@@ -141,6 +143,12 @@ func (k Known) OtherMetrics() Known {
 func (k Known) OtherLabels() Known {
 	k.otherLabels = true
 	k.lenient = k.withAnyLabel(slices.Collect(maps.Keys(k.metrics)))
+	added := *k.lenient
+	added.anyLabel = maps.Clone(added.anyLabel)
+	for _, r := range k.rules {
+		added.anyLabel[r.Name] = true
+	}
+	k.added = &added
 	return k
 }
 
