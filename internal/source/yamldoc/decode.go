@@ -146,8 +146,7 @@ func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// pairs yields each key once. It records keys that stand twice and keys that
-// are no plain words.
+// pairs yields each key once. It reports duplicate keys and keys that are not plain words.
 func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		seen := map[string]int{}
@@ -162,7 +161,7 @@ func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.N
 				continue
 			}
 			if line, twice := seen[key.Value]; twice {
-				message := fmt.Sprintf("the key stands twice, first on line %d; keep one", line)
+				message := fmt.Sprintf("duplicate key, first on line %d; keep one", line)
 				d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
 				continue
 			}
@@ -223,17 +222,16 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 	if !d.want(n, path, yaml.ScalarNode, "a duration; write one such as 200ms, 15s or 30d") {
 		return
 	}
-	dur, err := model.ParseDuration(n.Value)
+	if negative, err := time.ParseDuration(n.Value); err == nil && strings.HasPrefix(n.Value, "-") {
+		v.SetInt(int64(negative)) // which has a better message than that it is not a duration
+		return
+	}
+	duration, err := model.ParseDuration(n.Value)
 	if err != nil {
-		// Prometheus has no negative durations; Go's message is the clearer one.
-		if neg, negErr := time.ParseDuration(n.Value); negErr == nil {
-			v.SetInt(int64(neg))
-			return
-		}
 		d.rejectf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
 		return
 	}
-	v.SetInt(int64(dur))
+	v.SetInt(int64(duration))
 }
 
 func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) bool {
