@@ -1,10 +1,8 @@
-// Package metricnames compares what rules and boards ask for with what a service
-// declares: every metric and every label of every query.
+// Package metricnames compares the metrics, labels and values in the queries of rules and
+// dashboards with those that are declared.
 //
-// It needs no traffic and no server. A counter that has not been born yet, a
-// board that nobody opened and an alert that never fired are checked all the
-// same, which is the point: a query for a name that no longer exists is silent
-// for ever.
+// It needs no traffic and no server, so that it finds a misspelled name before an alert would
+// have had to fire: a query of a metric that does not exist returns nothing, without an error.
 package metricnames
 
 import (
@@ -106,6 +104,7 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 func fromScraper() []string {
 	return []string{
 		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
+		"scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes", // with extra-scrape-metrics
 	}
 }
 
