@@ -22,7 +22,7 @@ func overTime() []string {
 // bareCounter finds a comparison or a calculation with the total of a counter. Counting its
 // series and multiplying them by zero are allowed.
 func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
-	if !c.IsCounter(s) || slices.ContainsFunc(path, countsSeries) {
+	if !c.IsCounter(s) || slices.ContainsFunc(path, CountsSeries) {
 		return
 	}
 	for _, around := range slices.Backward(path) {
@@ -37,7 +37,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if n.Op.IsSetOperator() {
 				return
 			}
-			if n.Op == parser.MUL && (isZero(n.LHS) || isZero(n.RHS)) {
+			if n.Op == parser.MUL && (IsZero(n.LHS) || IsZero(n.RHS)) {
 				return
 			}
 			other := n.LHS
@@ -53,7 +53,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			// Above zero means that it has ever happened, which may be the question. Two
 			// counters of one process count the same time: allocations minus frees.
 			// What a counter is multiplied with may be a constant that someone measures.
-			guessed := !c.Declared(s) || isZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
+			guessed := !c.Declared(s) || IsZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
 			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
@@ -86,21 +86,21 @@ func (w World) ReadsCounter(e parser.Expr) bool {
 		s, ok := n.(*parser.VectorSelector)
 		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
 			call, ok := n.(*parser.Call)
-			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
+			return ok && slices.Contains(overTime(), call.Func.Name) || CountsSeries(n)
 		})
 		return nil
 	})
 	return found
 }
 
-// countsSeries says whether a node asks how many series there are, whatever their
-// values.
-func countsSeries(n parser.Node) bool {
+// CountsSeries says whether a node depends on which series there are, and not on their values.
+func CountsSeries(n parser.Node) bool {
 	a, ok := n.(*parser.AggregateExpr)
 	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
 }
 
-func isZero(e parser.Expr) bool {
+// IsZero says whether an expression is the number zero.
+func IsZero(e parser.Expr) bool {
 	v, ok := number(e)
 	return ok && v == 0
 }
