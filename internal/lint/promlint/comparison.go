@@ -13,8 +13,8 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
 		return
 	}
-	left, leftConstant := number(n.LHS)
-	right, rightConstant := number(n.RHS)
+	left, leftConstant := literal(n.LHS)
+	right, rightConstant := literal(n.RHS)
 	switch {
 	case math.IsNaN(left) || math.IsNaN(right):
 		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, not even NaN; to find NaN write x != x", n)

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -101,7 +102,7 @@ func CountsSeries(n parser.Node) bool {
 
 // IsZero says whether an expression is the number zero.
 func IsZero(e parser.Expr) bool {
-	v, ok := number(e)
+	v, ok := literal(e)
 	return ok && v == 0
 }
 
@@ -128,7 +129,7 @@ func family(name string) string {
 }
 
 func (c *checker) gauge(n *parser.Call) {
-	if s := sampled(n.Args[0]); s != nil && c.kindOf(s) == Gauge {
+	if s := sampled(n.Args[0]); s != nil && c.typeOf(s) == declared.Gauge {
 		c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
 	}
 }
@@ -226,14 +227,14 @@ func leavesOutFalls(path []parser.Node) bool {
 			if n.Func.Name != "clamp_min" && n.Func.Name != "clamp" {
 				return false
 			}
-			least, ok := number(n.Args[1])
+			least, ok := literal(n.Args[1])
 			return ok && least >= 0
 		case *parser.BinaryExpr:
 			op, other := n.Op, n.RHS
 			if n.LHS.Type() == parser.ValueTypeScalar {
 				op, other = mirrored(n.Op), n.LHS
 			}
-			bound, isNumber := number(other)
+			bound, isNumber := literal(other)
 			switch op {
 			case parser.MUL, parser.DIV:
 				if isNumber && bound > 0 {

@@ -212,6 +212,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a subquery of less than a step", "rate(jobs_total[5m:10m])", guessed, "rate-range", false},
 		{"a subquery of one step, which Prometheus 2 may find twice", "rate(jobs_total[5m:5m])", guessed, "rate-range", true},
 		{"aggregations by different labels", "sum by (pod) (up) / sum(up)", guessed, "label-match", true},
+		{"an absent aggregation", "absent(sum(up))", declared, "absent-aggregate", true},
+		{"a pattern that is none", `up{job=~"a"}`, declared, "regex-equality", true},
 		{"a rate of a sum of a declared counter", "rate(sum(jobs_total)[5m:15s])", declared, "rate-sum", false},
 		{"a rate of a sum of what is named a counter", "rate(sum(ceph_pg_total)[5m:15s])", guessed, "rate-sum", true},
 		{"a rate of a sum without instances, which may have pods", "rate(sum without (instance) (jobs_total)[5m:15s])", declared, "rate-sum", true},

@@ -59,7 +59,7 @@ func (l *linter) waits(p place) {
 	for key, d := range map[string]time.Duration{"for": p.For, "keep_firing_for": p.KeepFiringFor} {
 		if d > 0 && d < p.group.Interval {
 			l.add(p.text("alert-for", key, "%s: %s is shorter than the group's interval of %s and waits as long as one evaluation; write %s or longer",
-				key, short(d), short(p.group.Interval), short(p.group.Interval)))
+				key, model.Duration(d), model.Duration(p.group.Interval), model.Duration(p.group.Interval)))
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (l *linter) dependencies() {
 				}
 				told[other] = true
 				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-					of.Record, of.group.Name, every(of.group.Interval), short(delay)))
+					of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func every(interval time.Duration) string {
 	if interval == 0 {
 		return "at the server's interval (1m unless it is set)"
 	}
-	return "every " + short(interval)
+	return "every " + model.Duration(interval).String()
 }
 
 // cycles finds records that read themselves, through others or directly.

@@ -139,7 +139,7 @@ func (l *linter) groups() {
 			here[g.Name] = true
 			isGappy := func(r rulefile.Rule) bool { return r.Record != "" && !l.readOverRanges(r.Record, g.Interval) }
 			if g.Interval > lookback && slices.ContainsFunc(g.Rules, isGappy) {
-				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
+				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", model.Duration(g.Interval))
 			}
 		}
 	}
@@ -165,8 +165,6 @@ func (l *linter) readOverRanges(record string, interval time.Duration) bool {
 	ranges := l.readers[record]
 	return len(ranges) > 0 && slices.Min(ranges) >= interval
 }
-
-func short(d time.Duration) string { return model.Duration(d).String() }
 
 // duplicates finds rules that give the same series. It is certain of those in one
 // file whose expressions are the same, too.
