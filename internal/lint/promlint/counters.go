@@ -190,7 +190,7 @@ func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 			break
 		}
 		mixes, sure := mixesProcesses(a)
-		sums, guessed, e = sums || mixes, guessed && !(mixes && sure), a.Expr
+		sums, guessed, e = sums || mixes, guessed && (!mixes || !sure), a.Expr
 	}
 	s, ok := bare(e).(*parser.VectorSelector)
 	return ok && sums && c.IsCounter(s), ok && (guessed || !c.Declared(s))

@@ -33,7 +33,7 @@ func check(t *testing.T, src string) []lint.Finding {
 	var recorded []metricnames.Recorded
 	for i, text := range strings.Split(src, "---\n") {
 		name := string(rune('a'+i)) + ".yaml"
-		for _, doc := range strings.Split(text, "--- # the same file\n") {
+		for doc := range strings.SplitSeq(text, "--- # the same file\n") {
 			f, err := rulefile.Parse(name, []byte(doc))
 			if err != nil {
 				return lint.Broken("rule-file", name, err)

@@ -1,6 +1,7 @@
 package yamldoc
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -222,16 +223,39 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 	if !d.want(n, path, yaml.ScalarNode, "a duration; write one such as 200ms, 15s or 30d") {
 		return
 	}
-	if negative, err := time.ParseDuration(n.Value); err == nil && strings.HasPrefix(n.Value, "-") {
-		v.SetInt(int64(negative)) // which has a better message than that it is not a duration
-		return
-	}
 	duration, err := model.ParseDuration(n.Value)
 	if err != nil {
-		d.rejectf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
-		return
+		// Go has fractions, microseconds, and durations below zero, which have a message of their own.
+		goDuration, errGo := time.ParseDuration(n.Value)
+		if errGo != nil {
+			d.rejectf(path, notDuration, kindName(n))
+			return
+		}
+		duration = model.Duration(goDuration)
 	}
 	v.SetInt(int64(duration))
+}
+
+const notDuration = "%s is not a duration; write one such as 200ms, 15s or 30d"
+
+// PrometheusDuration is a duration that Prometheus reads in a file: whole numbers of its units, from
+// zero up. An empty value is zero.
+type PrometheusDuration time.Duration
+
+// UnmarshalYAMLNode implements [Unmarshaler].
+func (d *PrometheusDuration) UnmarshalYAMLNode(n *yaml.Node) error {
+	if n.Tag == tagNull {
+		return nil
+	}
+	duration, err := model.ParseDuration(n.Value)
+	if _, errGo := time.ParseDuration(n.Value); errGo == nil && strings.HasPrefix(n.Value, "-") {
+		return errors.New("a duration below zero; write one such as 5m")
+	}
+	if err != nil {
+		return fmt.Errorf(notDuration, kindName(n))
+	}
+	*d = PrometheusDuration(duration)
+	return nil
 }
 
 func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) bool {
