@@ -175,7 +175,7 @@ func (l *linter) intervals(t dashboardfile.Target, at lint.Finding) {
 		case isBuiltIn(m[2], "rate_interval"), isBuiltIn(m[2], "range"), t.Instant:
 			continue
 		case isBuiltIn(m[2], "interval"):
-			l.reportf("target-rate-interval", at, "%s over %s may read less than two scrapes; write [$__rate_interval]", m[1], m[2])
+			l.reportf("target-rate-interval", at, "%s over %s may cover fewer than two scrapes; write [$__rate_interval]", m[1], m[2])
 		default:
 			l.reportf("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
 		}
