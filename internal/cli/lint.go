@@ -177,7 +177,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		if err != nil {
 			return err
 		}
-		found, report.Baseline, report.Stale = known.Remove(found, in.HasRead)
+		found, report.Baseline, report.Stale = known.Remove(found, in.HasChecked)
 	}
 	if o.severity == severityFault {
 		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Warning })
@@ -198,7 +198,7 @@ func (g *globals) printLinted(r linted) {
 	}
 	g.printFindings(r.Findings)
 	if len(r.TargetLabels) > 0 {
-		g.printf("assumed target labels: %s (set --target-labels to check labels)\n", strings.Join(r.TargetLabels, ", "))
+		g.printf("assumed target labels: %s (set --target-labels to check labels)\n", strings.ReplaceAll(strings.Join(r.TargetLabels, ", "), "\n", `\n`))
 	}
 	if len(r.Skipped) > 0 {
 		g.printf("skipped: %s without a dashboard\n", plural(len(r.Skipped), "JSON file"))

@@ -111,12 +111,12 @@ func (b Baseline) Keep(other Baseline, keep func(file string) bool) {
 }
 
 // Remove returns the findings that the baseline does not have, how many it has, and
-// how many entries of the baseline for files that were read match no finding.
-func (b Baseline) Remove(findings []Finding, read func(file string) bool) (fresh []Finding, matched, stale int) {
+// how many entries of the baseline for files that were checked match no finding.
+func (b Baseline) Remove(findings []Finding, checked func(file string) bool) (fresh []Finding, matched, stale int) {
 	left := map[known]int{}
 	for k, n := range b.counts {
 		left[k] = n
-		if read(k.Path) {
+		if checked(k.Path) {
 			stale += n
 		}
 	}

@@ -126,7 +126,7 @@ func arguments(shape, message string) ([]string, bool) {
 
 // Title is the rule, the number of places and the first message.
 func (g Group) Title() string {
-	return fmt.Sprintf("%s (%d times): %s", g.Findings[0].name(), len(g.Findings), g.Findings[0].Message)
+	return fmt.Sprintf("%s (%d times): %s", g.Findings[0].name(), len(g.Findings), onOneLine(g.Findings[0].Message))
 }
 
 // maxDetail is how many characters of what differs a place shows.
@@ -150,7 +150,7 @@ func (g Group) Places() []string {
 				details = append(details, arg)
 			}
 		}
-		if detail := []rune(strings.Join(details, ", ")); len(detail) > maxDetail {
+		if detail := []rune(onOneLine(strings.Join(details, ", "))); len(detail) > maxDetail {
 			out[i] += " (" + string(detail[:maxDetail-1]) + "…)"
 		} else if len(detail) > 0 {
 			out[i] += " (" + string(detail) + ")"

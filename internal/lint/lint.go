@@ -1,5 +1,5 @@
-// Package lint holds what the lints of rules and boards have in common: what a
-// rule is, what it found and where, and which findings a user excused.
+// Package lint has what the lints of rules and dashboards share: rules, findings with their places,
+// exclusions and baselines.
 package lint
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,15 +82,18 @@ func (f Finding) Place() string {
 	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
 }
 
-// onOneLine keeps names from beginning a line, which a pipeline may take for a command.
-func onOneLine(name string) string { return strings.ReplaceAll(name, "\n", `\n`) }
+// onOneLine keeps text of files from beginning a line, which a pipeline may take for a command.
+func onOneLine(text string) string {
+	return strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(text)
+}
 
-// Text is the message with where inside of the file.
+// Text is the message with where inside of the file, on one line.
 func (f Finding) Text() string {
+	message := onOneLine(f.Message)
 	if at := f.At(); at != "" {
-		return at + ": " + f.Message
+		return at + ": " + message
 	}
-	return f.Message
+	return message
 }
 
 // String is the finding on one line.
@@ -153,8 +157,8 @@ func Sort(findings []Finding) {
 	})
 }
 
-// Exclusion excuses findings of one rule, for a reason. A key that is empty
-// excludes nothing; the others are names, or patterns such as orders-*.
+// Exclusion excuses findings of one rule, for a reason. An empty key matches everything; the
+// others are names, or patterns such as orders-*.
 type Exclusion struct {
 	Rule      string `yaml:"rule"`
 	File      string `yaml:"file"`      // path, or its last part
@@ -170,21 +174,44 @@ type Exclusion struct {
 }
 
 func (e Exclusion) covers(f Finding) bool {
-	return e.Rule == f.Rule && e.reaches(f.File) && (is(e.File, f.File) || is(e.File, path.Base(f.File))) && is(e.Dashboard, f.Dashboard) && is(e.Panel, f.Panel) &&
-		is(e.Group, f.Group) && is(e.Alert, f.Alert) && is(e.Record, f.Record)
+	return e.Rule == f.Rule && (isFile(e.File, f.File) || isFile(e.File, path.Base(f.File))) && is(e.Dashboard, f.Dashboard) && is(e.Panel, f.Panel) &&
+		is(e.Group, f.Group) && is(e.Alert, f.Alert) && is(e.Record, f.Record) && (e.file == "" || IsBelow(path.Dir(e.file), f.File))
 }
 
-func (e Exclusion) reaches(file string) bool {
-	dir := path.Dir(e.file)
-	return e.file == "" || dir == "." || strings.HasPrefix(file, dir+"/")
+// IsBelow says whether a file is in a directory or below. Either may be relative to the working
+// directory.
+func IsBelow(dir, file string) bool {
+	relative, err := filepath.Rel(dir, file)
+	if err != nil { // which depends on the working directory
+		absoluteDir, errDir := filepath.Abs(dir)
+		absoluteFile, errFile := filepath.Abs(file)
+		if errDir != nil || errFile != nil {
+			return false
+		}
+		relative, err = filepath.Rel(absoluteDir, absoluteFile)
+	}
+	return err == nil && filepath.IsLocal(relative)
 }
 
+func isFile(pattern, name string) bool {
+	matched, err := path.Match(pattern, name)
+	return pattern == "" || pattern == name || err == nil && matched
+}
+
+// is says whether a name matches a pattern, in which * stands for any text.
 func is(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	last := parts[len(parts)-1]
 	if pattern == "" || pattern == name {
 		return true
 	}
-	matched, err := path.Match(pattern, name)
-	return err == nil && matched
+	rest, found := strings.CutPrefix(name, parts[0])
+	for _, part := range parts[1:max(1, len(parts)-1)] {
+		if found {
+			_, rest, found = strings.Cut(rest, part)
+		}
+	}
+	return found && len(parts) > 1 && strings.HasSuffix(rest, last)
 }
 
 // Unused is the rule for exclusions that exclude nothing.

@@ -2,6 +2,7 @@ package lint_test
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,9 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 		{"boards by pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
 		{"another board", lint.Exclusion{Rule: "panel-units", Dashboard: "shop-*"}, false},
 		{"the panel, whose title looks like a pattern", lint.Exclusion{Rule: "panel-units", Panel: "Requests [5m]"}, true},
+		{"panels by pattern", lint.Exclusion{Rule: "panel-units", Panel: "Req*[5m]"}, true},
+		{"a pattern that ends too early", lint.Exclusion{Rule: "panel-units", Panel: "*quests"}, false},
+		{"a pattern that begins too late", lint.Exclusion{Rule: "panel-units", Panel: "equests*"}, false},
 		{"another panel of the board", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x", Panel: "Errors"}, false},
 		{"the file by its last part", lint.Exclusion{Rule: "panel-units", File: "a.json"}, true},
 		{"a pattern stays in its folder", lint.Exclusion{Rule: "panel-units", File: "boards/*.json"}, false},
@@ -35,6 +39,51 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 				t.Errorf("excused: %v", got)
 			}
 		})
+	}
+}
+
+// A title has no directories, whatever is in it.
+func TestAPatternMatchesSlashesOfTitles(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]bool{"CPU*": true, "*memory": true, "CPU * memory": true, "C*/*y": true, "*": true, "CPU*CPU": false, "CPU / memory*y": false} {
+		f := []lint.Finding{{Rule: "r", Panel: "CPU / memory"}}
+		if got := len(lint.Exclude(f, []lint.Exclusion{{Rule: "r", Panel: pattern}}, nil)) == 0; got != want {
+			t.Errorf("%s: excused %v", pattern, got)
+		}
+	}
+}
+
+// Exclusions reach files of their directory and below, however the two are named.
+func TestExclusionsStayInTheirDirectory(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		of, file string
+		want     bool
+	}{
+		{".scaffold-lint.yaml", "a/b.yaml", true},
+		{".scaffold-lint.yaml", "../b.yaml", false},
+		{".scaffold-lint.yaml", "/etc/b.yaml", false},
+		{".scaffold-lint.yaml", filepath.ToSlash(here) + "/b.yaml", true},
+		{"../.scaffold-lint.yaml", "../b.yaml", true},
+		{"../.scaffold-lint.yaml", "b.yaml", true},
+		{"../.scaffold-lint.yaml", "../../b.yaml", false},
+		{"a/.scaffold-lint.yaml", "a/..b/c.yaml", true},
+		{"a/.scaffold-lint.yaml", "ab/c.yaml", false},
+		{"/etc/.scaffold-lint.yaml", "/etc/b.yaml", true},
+		{"/.scaffold-lint.yaml", "/etc/b.yaml", true},
+	} {
+		exclusions, err := lint.ParseExclusions(tc.of, []byte("exclusions: [{rule: r, reason: x}]\n"), []string{"r"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := lint.Exclude([]lint.Finding{{Rule: "r", File: tc.file}}, exclusions, func(lint.Exclusion) bool { return false })
+		if (len(got) == 0) != tc.want {
+			t.Errorf("%s excuses %s: %v", tc.of, tc.file, len(got) == 0)
+		}
 	}
 }
 
@@ -71,7 +120,7 @@ func TestExclusionsWantARuleAndAReason(t *testing.T) {
 		{"no reason", "exclusions:\n- rule: rate-range\n", ".lint:2:3: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply"},
 		{"no such rule", "exclusions:\n- {rule: rate-rang, reason: x}\n", `.lint:2:10: exclusions[0].rule: there is no rule "rate-rang"; did you mean "rate-range"?`},
 		{"an unknown key", "exclusions:\n- {rule: rate-range, reason: x, panels: y}\n", `.lint:2:33: exclusions[0].panels: unknown key; did you mean "panel"?`},
-		{"no pattern", "exclusions:\n- {rule: rate-range, reason: x, panel: '[y'}\n", `.lint:2:40: exclusions[0].panel: "[y" is not a pattern: a [ has no ]; write a name, or * for any text`},
+		{"no pattern", "exclusions:\n- {rule: rate-range, reason: x, file: '[y'}\n", `.lint:2:39: exclusions[0].file: "[y" is not a pattern: a [ has no ]; write a path, or * for any text but a slash`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -123,11 +172,22 @@ func TestWhereInsideOfAFile(t *testing.T) {
 }
 
 func FuzzParseExclusions(f *testing.F) {
-	f.Add([]byte("exclusions:\n- {rule: a, panel: '[', reason: x}\n"))
+	f.Add([]byte("exclusions:\n- {rule: a, file: '[', reason: x}\n"))
+	f.Add([]byte("exclusions:\n- {rule: a, file: 'a*', panel: '[*', reason: x}\n- {rule: a, reason: y}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		exclusions, err := lint.ParseExclusions(".lint", src, []string{"a"})
-		if err == nil && len(lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return true })) != len(exclusions) {
+		if err != nil {
+			return
+		}
+		if got := lint.Exclude(nil, exclusions, func(lint.Exclusion) bool { return true }); len(got) != len(exclusions) {
 			t.Errorf("%q: an exclusion of nothing is used", src)
+		}
+		for _, e := range exclusions { // each excuses what has its own names
+			f := lint.Finding{Rule: e.Rule, File: e.File, Dashboard: e.Dashboard, Panel: e.Panel, Group: e.Group, Alert: e.Alert, Record: e.Record}
+			e.File = ""
+			if got := lint.Exclude([]lint.Finding{f}, []lint.Exclusion{e}, func(lint.Exclusion) bool { return false }); filepath.IsLocal(f.File) && len(got) > 0 {
+				t.Errorf("%q: %+v does not excuse %+v", src, e, f)
+			}
 		}
 	})
 }

@@ -129,7 +129,7 @@ func TestAFileThatIsNotABaselineIsRejected(t *testing.T) {
 }
 
 func FuzzParseBaseline(f *testing.F) {
-	f.Add([]byte(`{"version":1,"findings":[{"rule":"r","path":"a","message":"m","count":2}]}`))
+	f.Add(lint.NewBaseline([]lint.Finding{{Rule: "r", File: "a", Message: "m"}, {Rule: "r", File: "a", Message: "m"}, {Check: "c", Group: "g", Alert: "A", Message: "m"}}).JSON())
 	f.Fuzz(func(t *testing.T, src []byte) {
 		b, err := lint.ParseBaseline("b.json", src)
 		if err != nil {
@@ -184,18 +184,26 @@ func TestSARIFNamesRulesLevelsAndPlaces(t *testing.T) {
 func TestGitHubCommandsAreEscaped(t *testing.T) {
 	t.Parallel()
 	got := lint.GitHub([]lint.Finding{
-		{Rule: "r", File: "a,b:c.yaml", Line: 3, Column: 4, Alert: "A", Message: "100%\nof::all"},
+		{Rule: "r", File: "a,b:c.yaml", Line: 3, Column: 4, Alert: "A", Message: "100%\nof\r::all"},
 		{Check: "drift", Message: "d", Warning: true},
 	})
-	if want := "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=r::alert A: 100%25%0Aof::all\n::warning title=drift::d\n"; got != want {
+	if want := "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=r::alert A: 100%25\\nof\\r::all\n::warning title=drift::d\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
 func TestNamesWithLineBreaksStayOnTheirLine(t *testing.T) {
 	t.Parallel()
-	f := lint.Finding{File: "a\n::error::.yaml", Line: 3, Alert: "A\n::error::", Message: "m"}
-	if got := f.String(); got != `a\n::error::.yaml:3: alert A\n::error::: m` {
-		t.Errorf("got %q", got)
+	f := lint.Finding{Rule: "r", File: "a\n::error::.yaml", Line: 3, Alert: "A\r\n::error::"}.Sayf("the data source %s", "x\n::error::hi")
+	if got, want := f.String(), `a\n::error::.yaml:3: alert A\r\n::error::: the data source x\n::error::hi [r]`; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	other := f
+	other.Message = "the data source y\n::error::hi"
+	group := lint.GroupFindings([]lint.Finding{f, other})[0]
+	for _, line := range append(group.Places(), group.Title(), strings.TrimSuffix(lint.GitHub([]lint.Finding{f}), "\n")) {
+		if strings.ContainsAny(line, "\r\n") {
+			t.Errorf("two lines: %q", line)
+		}
 	}
 }

@@ -81,7 +81,7 @@ interval are taken to be evaluated each minute. If a query selects a label value
 
 More than 50 findings begin with a summary by rule, and findings with the same message are grouped from three on.
 ` + "`--severity fault`" + ` leaves out warnings. ` + "`--baseline FILE`" + ` leaves out the findings of a file that ` + "`--update-baseline`" + ` writes: a finding is known by its rule, severity, path, place in the file
-(group, alert, record, panel) and message, and not by its line. Entries of files that a run does not read stay. Paths are relative to the working directory; always run lint from the same one.
+(group, alert, record, panel) and message, and not by its line. Entries of files that a run does not read stay; those of deleted files are counted as no longer found. Paths are relative to the working directory; always run lint from the same one.
 
 ` + "`--output sarif`" + ` writes SARIF 2.1.0 and ` + "`--output github`" + ` workflow commands, which GitHub shows beside the lines of a pull request; ` + "`check`" + ` has both, too.
 
@@ -89,7 +89,7 @@ More than 50 findings begin with a summary by rule, and findings with the same m
 
 A file ` + "`.scaffold-lint.yaml`" + ` excludes findings in its directory and below. Every exclusion has a reason, and one that excludes
 nothing is a fault, unless you named single files, or left out flags that its rule depends on. The other keys narrow it: ` + "`file`, `dashboard` (the uid), `panel` (the title), `group`, `alert`, `record`" + `;
-` + "`*`" + ` stands for any text but a slash.
+` + "`*`" + ` stands for any text, in ` + "`file`" + ` for any text but a slash.
 
 ` + "```yaml" + `
 exclusions:

@@ -29,7 +29,7 @@ type kind struct {
 // It returns the JSON files of directories that are not dashboards. It stops between two files
 // when the context ends.
 func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skipped []string, err error) {
-	var dirs, files []string // that were named
+	var files []string // that were named
 	kinds := []kind{
 		{"rule-file", rules, ruleEndings(), o.addRulesFound},
 		{"dashboard-file", dashboards, boardEndings(), func(name string, src []byte, found bool) {
@@ -38,7 +38,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 			}
 		}},
 	}
-	o.read = map[string]bool{}
+	o.read, o.searched = map[string]bool{}, nil
 	for _, kind := range kinds {
 		for _, name := range kind.named {
 			info, err := os.Stat(name)
@@ -47,7 +47,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 			}
 			read := []string{name}
 			if info.IsDir() {
-				dirs = append(dirs, name)
+				o.searched = append(o.searched, name)
 				read = inDir(name, kind.endings)
 			} else {
 				files = append(files, name)
@@ -69,7 +69,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	}
 	o.someFilesUnread = len(files) > 0
 	for _, kind := range kinds {
-		for _, dir := range dirs {
+		for _, dir := range o.searched {
 			unread := func(file string) bool { return !o.HasRead(filepath.Clean(file)) }
 			o.someFilesUnread = o.someFilesUnread || slices.ContainsFunc(inDir(dir, kind.endings), unread)
 		}
@@ -79,7 +79,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Compact(slices.Sorted(slices.Values(slices.Concat(rules, dashboards)))), ", "))
 	}
 	o.runbooks = o.keepsRunbooks()
-	return skipped, o.excludeFrom(dirs, files)
+	return skipped, o.excludeFrom(o.searched, files)
 }
 
 // readOne reads a file that was named, or was found in a directory that was.
@@ -100,6 +100,15 @@ func (o *Observed) readOne(k kind, file string, found bool) error {
 
 // HasRead says whether Read has read the file.
 func (o *Observed) HasRead(file string) bool { return o.read[filepath.ToSlash(file)] }
+
+// HasChecked says whether Read has read the file, or would have found it if it still existed.
+func (o *Observed) HasChecked(file string) bool {
+	if o.HasRead(file) {
+		return true
+	}
+	_, err := os.Stat(file)
+	return errors.Is(err, fs.ErrNotExist) && slices.ContainsFunc(o.searched, func(dir string) bool { return lint.IsBelow(dir, file) })
+}
 
 func inDir(dir string, endings []string) []string {
 	found := Below(dir, ".", endings...)

@@ -22,6 +22,7 @@ type Observed struct {
 	Dashboards []dashboardfile.Board
 	broken     []lint.Finding // files that do not parse
 	read       map[string]bool
+	searched   []string // directories
 	exclusions []lint.Exclusion
 	// Signals are nil when nothing declares metrics.
 	Signals *exposition.Page

@@ -28,7 +28,7 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 		},
 		"a value that a label never has": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"server-error\"}'}}}\n",
-			"scaffold.yaml:7:88: slos[0].indicator.ratio.bad: outcome of http_server_requests_total is never \"server-error\"; did you mean \"server_error\"?; it is one of success, client_error, server_error, shed [unknown-value]\n",
+			"scaffold.yaml:7:88: slos[0].indicator.ratio.bad: outcome of http_server_requests_total is never \"server-error\"; use one of success, client_error, server_error, shed; did you mean \"server_error\"? [unknown-value]\n",
 		},
 		"a threshold that is not a bound": {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 90s, histogram: http_server_request_duration_seconds}}}\n",

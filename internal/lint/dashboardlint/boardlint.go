@@ -1,8 +1,7 @@
-// Package dashboardlint finds mistakes in Grafana boards that Grafana shows without a
-// word: an address that two boards share, a unit that is not the query's, a panel
-// that one Grafana alone can draw. Its conventions are the seventeen rules of
-// Grafana's dashboard-linter, which it knows better than to ask of recorded
-// series. It is pure: parsed boards in, findings out.
+// Package dashboardlint finds mistakes in dashboards that Grafana loads without an error: a uid
+// that two dashboards have, a unit that is not that of the query, a data source that only one
+// Grafana has. It includes the seventeen rules of Grafana's dashboard-linter, without those about
+// job and instance where a dashboard reads recorded series. It reads parsed files and does no I/O.
 package dashboardlint
 
 import (
@@ -28,7 +27,7 @@ type Input struct {
 	OneGrafana bool
 }
 
-// linter collects findings about one board.
+// linter collects findings about one dashboard.
 type linter struct {
 	Input
 
@@ -99,10 +98,11 @@ func (l *linter) conventions() {
 	if l.board.Editable {
 		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
 	}
-	if len(l.prometheusPanels()) == 0 {
+	if !l.readsPrometheus() {
 		return
 	}
-	if !l.hasVariable("datasource", "prometheus") && l.usesVariable() {
+	choosesPrometheus := func(v dashboardfile.Variable) bool { return v.Type == "datasource" && v.Query == "prometheus" }
+	if !slices.ContainsFunc(l.board.Variables, choosesPrometheus) {
 		l.reportf("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
 	}
 	if !l.readsScraped() {
@@ -134,17 +134,7 @@ func variableAt(v dashboardfile.Variable) lint.Finding {
 	return lint.Finding{Line: v.Line, Column: v.Column}
 }
 
-func (l *linter) hasVariable(kind, query string) bool {
-	for _, v := range l.board.Variables {
-		if v.Type == kind && v.Query == query {
-			return true
-		}
-	}
-	return false
-}
-
-// usesVariable is false for boards without any target that could use one.
-func (l *linter) usesVariable() bool {
+func (l *linter) readsPrometheus() bool {
 	for _, t := range l.board.All() {
 		if t.Datasource.Prometheus() {
 			return true
@@ -153,21 +143,7 @@ func (l *linter) usesVariable() bool {
 	return false
 }
 
-func (l *linter) prometheusPanels() []dashboardfile.Panel {
-	var out []dashboardfile.Panel
-	for _, p := range l.board.Panels {
-		for _, t := range p.Targets {
-			if t.Datasource.Prometheus() {
-				out = append(out, p)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// readsScraped says whether a query reads a series that was scraped, and not one
-// that rules wrote.
+// readsScraped says whether a query reads a scraped series, and not only recorded ones.
 func (l *linter) readsScraped() bool {
 	for _, t := range l.board.All() {
 		tree, err := parse(t)
@@ -183,15 +159,14 @@ func (l *linter) readsScraped() bool {
 	return false
 }
 
-// recorded says whether rules write what a selector finds: they sum job and
-// instance away.
+// recorded says whether a selector selects recorded series, which often have no job and instance.
 func recorded(s *parser.VectorSelector) bool {
 	name := promlint.Name(s)
 	return strings.Contains(name, ":") || name == "ALERTS" || name == "ALERTS_FOR_STATE" || strings.HasSuffix(name, "_slo_info")
 }
 
-// parse reads a target's query. It gives neither a tree nor an error where the
-// query is none of Prometheus.
+// parse reads the query of a target. It returns neither a tree nor an error for queries of
+// other data sources.
 func parse(t dashboardfile.Target) (parser.Expr, error) {
 	if t.Expr == "" || !t.Datasource.Prometheus() {
 		return nil, nil //nolint:nilnil // documented
@@ -267,8 +242,8 @@ func Catalog() []lint.Rule {
 		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
 		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query.", Do: "Correct it."},
 		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, or its stream selector does not parse. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
-		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs.", Do: "Write [$__auto]."},
-		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs.", Do: "Write [$__rate_interval]."},
+		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs. Variables of Grafana such as $__interval and $__range are allowed.", Do: "Write [$__auto]."},
+		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs. Or over [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
 		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, between two counters, and of panels that show one number.", Do: "Use rate or increase."},

@@ -19,7 +19,7 @@ var logRange = regexp.MustCompile(`\[\s*([^\]\s]+)\s*\]`)
 // logQL checks the shape of a query of Loki, whose parser would bring all of Loki
 // along: brackets, quotes and stream selectors.
 func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
-	skeleton, why := withoutTexts(t.Expr)
+	skeleton, why := checkBrackets(t.Expr)
 	if why == "" && !strings.Contains(skeleton, "{") && !isNumber(skeleton) {
 		why = "it has no stream selector, such as {service_name=\"orders\"}"
 	}
@@ -31,18 +31,25 @@ func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 		return
 	}
 	for _, m := range logRange.FindAllStringSubmatch(skeleton, -1) {
-		if m[1] != "$__auto" && m[1] != "${__auto}" && !t.Instant {
+		if !isBuiltIn(m[1], "") && !t.Instant {
 			l.reportf("target-logql-auto", at, "counts over %s, whatever the step of the graph is; write [$__auto]", m[1])
 			return
 		}
 	}
 }
 
-func isNumber(text string) bool { return strings.Trim(text, " 0123456789.()+-*/") == "" && text != "" }
+// isBuiltIn says whether a range is a variable of Grafana whose name begins with $__ and prefix.
+func isBuiltIn(text, prefix string) bool {
+	return strings.HasPrefix(text, "$__"+prefix) || strings.HasPrefix(text, "${__"+prefix)
+}
 
-// withoutTexts replaces what stands in quotes and in variables by blanks, and
-// says which bracket or quote has no other half.
-func withoutTexts(query string) (skeleton, why string) {
+func isNumber(text string) bool {
+	return strings.Trim(text, " 0123456789.()+-*/") == "" && strings.ContainsAny(text, "0123456789")
+}
+
+// checkBrackets returns the query with blanks for quoted texts and comments, or why a bracket or
+// a quote has no counterpart.
+func checkBrackets(query string) (skeleton, why string) {
 	out := []byte(query)
 	var open []byte
 	for i := 0; i < len(out); i++ {
@@ -52,10 +59,13 @@ func withoutTexts(query string) (skeleton, why string) {
 			if end < 0 {
 				return "", "the quote " + string(c) + " is not closed"
 			}
-			for j := i; j <= end; j++ {
-				out[j] = ' '
+			i = blank(out, i, end)
+		case '#':
+			end := len(out) - 1
+			if line := strings.IndexByte(query[i:], '\n'); line >= 0 {
+				end = i + line
 			}
-			i = end
+			i = blank(out, i, end)
 		case '$':
 			if strings.HasPrefix(query[i:], "${") {
 				if end := strings.IndexByte(query[i:], '}'); end > 0 {
@@ -77,9 +87,17 @@ func withoutTexts(query string) (skeleton, why string) {
 	return string(out), ""
 }
 
+// blank overwrites the bytes from one place to another, and returns the last.
+func blank(text []byte, from, to int) int {
+	for i := from; i <= to; i++ {
+		text[i] = ' '
+	}
+	return to
+}
+
 func opposite(c byte) byte { return map[byte]byte{')': '(', ']': '[', '}': '{'}[c] }
 
-// endOfText is where the quote at i is closed, or -1.
+// endOfText is the place of the quote that closes the one at i, or -1.
 func endOfText(query string, i int) int {
 	for j := i + 1; j < len(query); j++ {
 		switch {

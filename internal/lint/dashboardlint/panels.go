@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
-// withoutQuery are kinds of panels that ask nothing.
+// withoutQuery are kinds of panels that have no query.
 func withoutQuery() []string {
 	return []string{"text", "row", "alertlist", "dashlist", "news", "welcome", "gettingstarted", "annolist", "canvas"}
 }
@@ -23,7 +23,7 @@ func withQuery() []string {
 	return []string{"timeseries", "graph", "stat", "singlestat", "gauge", "bargauge", "barchart", "piechart", "heatmap", "histogram", "table", "logs", "state-timeline", "status-history"}
 }
 
-// withoutNumbers are kinds of panels that a unit says nothing about.
+// withoutNumbers are kinds of panels that need no unit.
 func withoutNumbers() []string {
 	return append(withoutQuery(), "logs", "state-timeline", "status-history", "flamegraph", "traces", "nodeGraph", "geomap", "table", "table-old")
 }
@@ -66,6 +66,9 @@ func targetSources(p dashboardfile.Panel) []dashboardfile.Datasource {
 }
 
 func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
+	if strings.TrimSpace(t.Expr) == "" {
+		return
+	}
 	at := lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID}
 	before := len(l.out)
 	defer func() {
@@ -89,7 +92,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	}
 	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
-			continue // target-counter-agg tells; a choice of everything is written as .*
+			continue // target-counter-agg reports it; a choice of everything is written as .*
 		}
 		l.out = append(l.out, f)
 	}
@@ -102,14 +105,14 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 }
 
 // bound wants scraped series to be bound to the variables that the dashboard has, or
-// to a fixed value. A board without the variable is told of that.
+// to a fixed value. template-job and template-instance report a missing variable.
 func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 	for _, label := range []string{"job", "instance"} {
 		if _, found := l.variable(label); !found {
 			continue
 		}
 		for _, s := range promlint.Selectors(tree) {
-			if recorded(s) || label == "instance" && !perInstance(s) {
+			if recorded(s) || label == "instance" && promlint.Name(s) == "" {
 				continue
 			}
 			if !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
@@ -122,10 +125,7 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 	}
 }
 
-// perInstance leaves out resources, which describe a process under another name.
-func perInstance(s *parser.VectorSelector) bool { return promlint.Name(s) != "" }
-
-// counters finds counters that are drawn as they stand. It is certain of graphs over
+// counters finds counters whose total is drawn. It is certain of graphs over
 // time whose metrics are declared; a number may be meant to be the total, and two counters
 // may count what goes in and out.
 func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
@@ -148,19 +148,19 @@ func (l *linter) betweenCounters(path []parser.Node) bool {
 	})
 }
 
-// counted says whether what stands around a counter makes a number of it that can
-// fall, or asks only whether it is there.
+// counted says whether the nodes around a counter turn it into a number that can fall, or only
+// ask whether it exists.
 func counted(path []parser.Node) bool {
 	for _, n := range path {
 		switch n := n.(type) {
 		case *parser.Call:
 			return true
 		case *parser.AggregateExpr:
-			if n.Op == parser.COUNT || n.Op == parser.GROUP || n.Op == parser.COUNT_VALUES {
+			if promlint.CountsSeries(n) {
 				return true
 			}
 		case *parser.BinaryExpr:
-			if n.Op.IsSetOperator() || zero(n.LHS) || zero(n.RHS) {
+			if n.Op.IsSetOperator() || promlint.IsZero(n.LHS) || promlint.IsZero(n.RHS) {
 				return true
 			}
 		}
@@ -168,17 +168,17 @@ func counted(path []parser.Node) bool {
 	return false
 }
 
-func zero(e parser.Expr) bool {
-	n, ok := e.(*parser.NumberLiteral)
-	return ok && n.Val == 0
-}
-
-// intervals wants the range of a rate to follow the step of the graph.
+// intervals wants the range of a rate to follow the step of the graph, with two scrapes or more.
 func (l *linter) intervals(t dashboardfile.Target, at lint.Finding) {
 	for _, m := range rates.FindAllStringSubmatch(dashboardfile.WithoutTexts(t.Expr), -1) {
-		if m[2] != "$__rate_interval" && m[2] != "${__rate_interval}" && !strings.HasPrefix(m[2], "$__range") && !strings.HasPrefix(m[2], "${__range") && !t.Instant {
+		switch {
+		case isBuiltIn(m[2], "rate_interval"), isBuiltIn(m[2], "range"), t.Instant:
+			continue
+		case isBuiltIn(m[2], "interval"):
+			l.reportf("target-rate-interval", at, "%s over %s may cover fewer than two scrapes; write [$__rate_interval]", m[1], m[2])
+		default:
 			l.reportf("target-rate-interval", at, "%s over %s does not follow the step of the graph; write [$__rate_interval]", m[1], m[2])
-			return
 		}
+		return
 	}
 }

@@ -182,6 +182,13 @@ func (k Known) LabelsOf(expr parser.Expr) (names []string, closed bool) {
 	return set.names, !set.anyLabel
 }
 
+// LabelsMayBeAdded says whether the result of an expression may have labels that a server adds
+// to recorded series, as Thanos and Mimir add external labels. It is false where the labels of
+// targets are known.
+func (k Known) LabelsMayBeAdded(expr parser.Expr) bool {
+	return k.added != nil && k.added.infer(expr).anyLabel
+}
+
 // record works out the labels of every recorded series. Rules read each other
 // in any order across groups: what reads a series is read again when that has more labels.
 func (k Known) record(rules []Recorded) {

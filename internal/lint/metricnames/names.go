@@ -1,10 +1,8 @@
-// Package metricnames compares what rules and boards ask for with what a service
-// declares: every metric and every label of every query.
+// Package metricnames compares the metrics, labels and values in the queries of rules and
+// dashboards with those that are declared.
 //
-// It needs no traffic and no server. A counter that has not been born yet, a
-// board that nobody opened and an alert that never fired are checked all the
-// same, which is the point: a query for a name that no longer exists is silent
-// for ever.
+// It needs no traffic and no server, so that it finds a misspelled name before an alert would
+// have had to fire: a query of a metric that does not exist returns nothing, without an error.
 package metricnames
 
 import (
@@ -48,6 +46,8 @@ type Known struct {
 	// lenient has the same names, and any label on the metrics whose labels are not all
 	// known. Nil when all are.
 	lenient *Known
+	// added is lenient with any label on recorded series, too.
+	added *Known
 }
 
 // Catalog lists the rules of this package.
@@ -104,6 +104,7 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 func fromScraper() []string {
 	return []string{
 		semconv.Up, "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "scrape_samples_post_metric_relabeling",
+		"scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes", // with extra-scrape-metrics
 	}
 }
 
@@ -141,6 +142,12 @@ func (k Known) OtherMetrics() Known {
 func (k Known) OtherLabels() Known {
 	k.otherLabels = true
 	k.lenient = k.withAnyLabel(slices.Collect(maps.Keys(k.metrics)))
+	added := *k.lenient
+	added.anyLabel = maps.Clone(added.anyLabel)
+	for _, r := range k.rules {
+		added.anyLabel[r.Name] = true
+	}
+	k.added = &added
 	return k
 }
 

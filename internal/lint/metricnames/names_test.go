@@ -64,6 +64,7 @@ func TestNamesInQueries(t *testing.T) {
 		"a value beside a variable":      {`sum by (queue, $by) (orders_placed_total)`, []string{`"orders_placed_total" has no label queue`}},
 		"a variable in a message":        {`sum by (queue) (orders_placed_total{channel="$c"})`, []string{`"orders_placed_total{channel=\"$c\"}" has no label queue`}},
 		"labels of an info metric":       {`sum by (version) (info(orders_placed_total))`, nil},
+		"sizes that the scraper writes":  {`scrape_samples_scraped / scrape_sample_limit + scrape_timeout_seconds + scrape_body_size_bytes`, nil},
 		"alerts":                         {`ALERTS{alertname=~"Orders.*", slo="x"}`, nil},
 		"a metric nobody declares":       {`rate(orders_place_total[5m])`, []string{`metric orders_place_total is not declared; did you mean "orders_placed_total"?`}},
 		"a label it does not have":       {`orders_placed_total{chanel="web"}`, []string{`metric orders_placed_total has no label chanel; did you mean "channel"?`}},
@@ -117,11 +118,13 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
 		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x"}`},
 		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
-		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
-		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""}`},
-		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; it is one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
-		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "it is one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
+		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
+		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""} + http_server_requests_total{outcome=~"|success"}`},
+		{"unknown-value", "a pattern that matches none", `http_server_requests_total{outcome=~"5.."}`, `never matches "5.."; use one of success, client_error, server_error, shed`, `http_server_requests_total{outcome=~".*_error",method="5.."}`},
+		{"unknown-value", "a state that is none", `db_client_connection_count{db_client_connection_state="busy"}`, "use one of idle, used", `db_client_connection_count{db_client_connection_state=~"$state"}`},
 		{"unknown-value", "a bound that the histogram has not", `wait_seconds_bucket{le="0.3"}`, `wait_seconds_bucket has no bucket le="0.3"; its bounds are 0.25, 1`, `wait_seconds_bucket{le=~"0.25|1|1.0|[+]Inf"}`},
+		{"unknown-value", "a bound with another number of digits", `wait_seconds_bucket{le="1.00"}`, `wait_seconds_bucket has no bucket le="1.00"; write le="1.0"`, `wait_seconds_bucket{le="+Inf"} + wait_seconds_bucket{le="0.25"}`},
+		{"unknown-value", "a bound with an exponent", `wait_seconds_bucket{le=~"1|1e0"}`, `wait_seconds_bucket has no bucket le="1e0"; write le="1.0"`, `wait_seconds_bucket{le=~"0.25|1|1.0"}`},
 		{"unknown-value", "a spelling that Prometheus 3 does not use", `wait_seconds_bucket{le="1"}`, `match both spellings with le=~"1|1\\.0"`, `wait_seconds_bucket{le="1.0"} + wait_seconds_bucket{le="+Inf"}`},
 		{"record-unknown", "a record that nobody records", "sum(job:request:rate5m)", `no rule records job:request:rate5m; did you mean "job:requests:rate5m"?`, "sum(job:requests:rate5m)"},
 	} {
@@ -331,7 +334,14 @@ func TestReadBoards(t *testing.T) {
 func FuzzCheck(f *testing.F) {
 	f.Add(`sum by (a) (rate(b{c=~"$d"}[$__rate_interval]))`)
 	k := known()
-	f.Fuzz(func(_ *testing.T, expr string) { k.Check([]metricnames.Query{{Expr: expr}}) })
+	f.Add(`wait_seconds_bucket{le="0.3"} + nothing{a="b"}`)
+	f.Fuzz(func(t *testing.T, expr string) {
+		for _, p := range k.Check([]metricnames.Query{{At: lint.Finding{File: "a.yaml", Line: 3}, Expr: expr}}) {
+			if p.Rule == "" || p.Message == "" || p.Place() != "a.yaml:3" {
+				t.Errorf("%q: %+v", expr, p)
+			}
+		}
+	})
 }
 
 func TestQueriesOfAnnotationsAreChecked(t *testing.T) {

@@ -54,13 +54,13 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 		return
 	}
 	for _, value := range compared(m) {
-		if !slices.Contains(known, value) {
-			complain("unknown-value", k.otherMetrics, "%s of %s is never %q%s; it is one of %s", m.Name, metric, value, diagnostic.DidYouMean(value, known), strings.Join(known, ", "))
+		if value != "" && !slices.Contains(known, value) {
+			complain("unknown-value", k.otherMetrics, "%s of %s is never %q; use one of %s%s", m.Name, metric, value, strings.Join(known, ", "), diagnostic.DidYouMean(value, known))
 			return
 		}
 	}
 	if m.Type == labels.MatchRegexp && !slices.ContainsFunc(known, m.Matches) {
-		complain("unknown-value", k.otherMetrics, "%s of %s never matches %q; it is one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
+		complain("unknown-value", k.otherMetrics, "%s of %s never matches %q; use one of %s", m.Name, metric, m.Value, strings.Join(known, ", "))
 	}
 }
 
@@ -111,7 +111,7 @@ func compared(m *labels.Matcher) []string {
 	return m.SetMatches()
 }
 
-// checkBound wants a bucket that the histogram has, as Prometheus 3 spells it.
+// checkBound wants a bucket that the histogram has, in one of its spellings.
 func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) {
 	bounds := k.bounds[metric]
 	if len(bounds) == 0 {
@@ -119,15 +119,26 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 	}
 	for _, value := range compared(m) {
 		bound, err := strconv.ParseFloat(value, 64)
-		if value == "+Inf" || err == nil && slices.Contains(bounds, bound) {
-			continue
+		switch {
+		case value == "+Inf":
+		case err != nil || !slices.Contains(bounds, bound):
+			complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
+			return
+		case !isSpelling(value, bound):
+			complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; write le=%q", metric, value, labels.FormatOpenMetricsFloat(bound))
+			return
 		}
-		complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
-		return
 	}
 	if m.Type == labels.MatchEqual && m.Value != "+Inf" && !strings.ContainsAny(m.Value, ".e") {
 		complain("unknown-value", k.otherMetrics, "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s\\\\.0\"", metric, m.Value, m.Value, m.Value)
 	}
+}
+
+// isSpelling says whether Prometheus writes a bound like this: as Go does, with .0 behind a whole
+// number since version 3, or without an exponent from OTLP.
+func isSpelling(value string, bound float64) bool {
+	whole := strings.TrimSuffix(value, ".0")
+	return whole == strconv.FormatFloat(bound, 'g', -1, 64) || whole == strconv.FormatFloat(bound, 'f', -1, 64)
 }
 
 func listed(bounds []float64) string {

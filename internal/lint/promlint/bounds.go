@@ -10,22 +10,23 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// span is between which values a result lies, NaN aside.
+// span has the lowest and the highest value that a result can have, except for NaN.
 type span struct{ lo, hi float64 }
 
 func anything() span         { return span{math.Inf(-1), math.Inf(1)} }
 func fromZero() span         { return span{0, math.Inf(1)} }
-func share() span            { return span{0, 1} }
+func unitInterval() span     { return span{0, 1} }
 func exactly(v float64) span { return span{v, v} }
 
 func (s span) union(o span) span { return span{min(s.lo, o.lo), max(s.hi, o.hi)} }
 func (s span) within(o span) span {
 	out := span{max(s.lo, o.lo), min(s.hi, o.hi)}
 	if out.lo > out.hi {
-		return s // never both; the comparison that says so is reported
+		return s // a comparison that is never true, which is reported
 	}
 	return out
 }
@@ -45,13 +46,13 @@ func (s span) String() string {
 func (w World) spanOf(e parser.Expr) span {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
-		if v, ok := number(n); ok {
+		if v, ok := literal(n); ok {
 			return exactly(v)
 		}
 	case *parser.UnaryExpr:
 		inner := w.spanOf(n.Expr)
 		if n.Op == parser.SUB {
-			return span{-inner.hi, -inner.lo}
+			return span{0 - inner.hi, 0 - inner.lo} // not -0
 		}
 		return inner
 	case *parser.VectorSelector:
@@ -72,7 +73,7 @@ func (w World) spanOf(e parser.Expr) span {
 
 func (w World) spanOfSelector(s *parser.VectorSelector) span {
 	if Name(s) == semconv.Up || w.Metrics[Name(s)].Flag {
-		return share()
+		return unitInterval()
 	}
 	if w.IsCounter(s) && w.Declared(s) && !strings.HasSuffix(Name(s), "_sum") {
 		return fromZero()
@@ -108,7 +109,7 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 	case parser.AVG, parser.MIN, parser.MAX, parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO:
 		return inner
 	case parser.QUANTILE:
-		if q, ok := number(n.Param); ok && q >= 0 && q <= 1 {
+		if q, ok := literal(n.Param); ok && q >= 0 && q <= 1 {
 			return inner
 		}
 	case parser.COUNT, parser.COUNT_VALUES:
@@ -179,7 +180,7 @@ func times(a, b float64) float64 {
 
 func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
 	if w.isShare(n) {
-		return share()
+		return unitInterval()
 	}
 	switch {
 	case r.lo == r.hi && r.lo != 0:
@@ -193,12 +194,11 @@ func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
 // kept is what a comparison lets through: the values of its vector side.
 func kept(n *parser.BinaryExpr, l, r span) span {
 	if n.ReturnBool {
-		return share()
+		return unitInterval()
 	}
 	op := n.Op
 	if n.LHS.Type() == parser.ValueTypeScalar {
-		l, r = r, l
-		op = map[parser.ItemType]parser.ItemType{parser.GTR: parser.LSS, parser.GTE: parser.LTE, parser.LSS: parser.GTR, parser.LTE: parser.GTE}[op]
+		l, r, op = r, l, mirrored(op)
 	}
 	switch op {
 	case parser.GTR, parser.GTE:
@@ -211,11 +211,26 @@ func kept(n *parser.BinaryExpr, l, r span) span {
 	return l
 }
 
+// mirrored is the comparison with its sides exchanged.
+func mirrored(op parser.ItemType) parser.ItemType {
+	switch op {
+	case parser.GTR:
+		return parser.LSS
+	case parser.GTE:
+		return parser.LTE
+	case parser.LSS:
+		return parser.GTR
+	case parser.LTE:
+		return parser.GTE
+	}
+	return op
+}
+
 func (w World) spanOfCall(n *parser.Call) span {
 	arg := func(i int) span { return w.spanOf(n.Args[i]) }
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
-		if s := sampled(n.Args[0]); s != nil && w.kindOf(s) == Counter && !strings.HasSuffix(Name(s), "_sum") {
+		if s := sampled(n.Args[0]); s != nil && w.typeOf(s) == declared.Counter && !strings.HasSuffix(Name(s), "_sum") {
 			return fromZero()
 		}
 	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
@@ -225,7 +240,7 @@ func (w World) spanOfCall(n *parser.Call) span {
 	case "absent", "absent_over_time", "present_over_time":
 		return exactly(1)
 	case "histogram_fraction":
-		return share()
+		return unitInterval()
 	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
 		"label_replace", "label_join", "sort", "sort_desc", "scalar", "vector":
 		return arg(0)
@@ -246,7 +261,7 @@ func (w World) spanOfCall(n *parser.Call) span {
 func (w World) spanOfClamp(n *parser.Call, s span) span {
 	var bounds []float64
 	for _, arg := range n.Args[1:] {
-		v, ok := number(arg)
+		v, ok := literal(arg)
 		if !ok {
 			return anything()
 		}
@@ -269,8 +284,8 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || part.how != whole.how {
-		return false
+	if !okPart || !okWhole || part.how != whole.how || Name(part.of) == "" {
+		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)
 	bucket := Name(part.of) == family(Name(whole.of))+"_bucket" && strings.HasSuffix(Name(whole.of), "_count") && oneBucket(part.of)
@@ -294,7 +309,7 @@ func oneBucket(s *parser.VectorSelector) bool {
 // rated is a sum of a rate of a counter.
 type rated struct {
 	of  *parser.VectorSelector
-	how string // function, range, offset and grouping
+	how string // function, range, time and grouping
 }
 
 func (w World) summedRate(e parser.Expr) (rated, bool) {
@@ -321,7 +336,7 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 			return rated{}, false
 		}
 		grouping := slices.Sorted(slices.Values(n.Grouping))
-		return rated{s, fmt.Sprint(call.Func.Name, m.Range, s.OriginalOffset, s.Timestamp, n.Without, grouping)}, true
+		return rated{s, fmt.Sprint(call.Func.Name, m.ShortString(), s.Anchored, s.Smoothed, n.Without, grouping)}, true
 	}
 	return rated{}, false
 }
@@ -329,6 +344,6 @@ func (w World) summedRate(e parser.Expr) (rated, bool) {
 // mayCount is true for counters, and for what nobody declared: taking the rate of
 // it says that it counts.
 func (w World) mayCount(s *parser.VectorSelector) bool {
-	kind := w.kindOf(s)
-	return (kind == Counter || kind == Unknown) && !strings.HasSuffix(Name(s), "_sum") && !strings.Contains(Name(s), ":")
+	is := w.typeOf(s)
+	return (is == declared.Counter || is == unknown) && !strings.HasSuffix(Name(s), "_sum") && !strings.Contains(Name(s), ":")
 }

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -16,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// checker collects what the rules say about one expression.
+// checker collects the findings about one expression.
 type checker struct {
 	World
 
@@ -39,11 +38,11 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 			c.call(n, path)
 		case *parser.AggregateExpr:
 			if n.Op.IsExperimentalAggregator() {
-				c.reportGuessf("server-feature", n, true, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Op)
+				c.reportf("server-feature", n, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Op)
 			}
 			c.choice(n)
 			if n.Op == parser.QUANTILE {
-				c.share(n, n.Param)
+				c.quantileRange(n, n.Param)
 			}
 		case *parser.BinaryExpr:
 			c.comparison(n)
@@ -58,10 +57,10 @@ func (c *checker) reportf(rule string, at parser.Node, format string, args ...an
 	c.reportGuessf(rule, at, false, format, args...)
 }
 
-// reportGuessf reports a finding, which is a warning if it is a guess.
+// reportGuessf reports a finding, which is a warning if it is a guess or its rule has no faults.
 func (c *checker) reportGuessf(rule string, at parser.Node, guessed bool, format string, args ...any) {
 	f := c.at(start(at)).Sayf(format, args...)
-	f.Rule, f.Warning = rule, guessed
+	f.Rule, f.Warning = rule, guessed || slices.ContainsFunc(Catalog(), func(r lint.Rule) bool { return r.Name == rule && r.Warning })
 	if !slices.Contains(c.found, f) {
 		c.found = append(c.found, f)
 	}
@@ -90,9 +89,9 @@ func (c *checker) matchers(s *parser.VectorSelector) {
 func (c *checker) feature(n *parser.Call) {
 	switch {
 	case n.Func.Name == promql.HoltWinters:
-		c.reportGuessf("server-feature", n, true, "Prometheus 3 has no holt_winters; write double_exponential_smoothing, which needs the flag --enable-feature=promql-experimental-functions of the server")
+		c.reportf("server-feature", n, "Prometheus 3 has no holt_winters; write double_exponential_smoothing, which needs the flag --enable-feature=promql-experimental-functions of the server")
 	case n.Func.Experimental:
-		c.reportGuessf("server-feature", n, true, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Func.Name)
+		c.reportf("server-feature", n, "%s needs the flag --enable-feature=promql-experimental-functions of the server", n.Func.Name)
 	}
 }
 
@@ -112,7 +111,7 @@ func (c *checker) call(n *parser.Call, path []parser.Node) {
 	case "clamp":
 		c.clamp(n)
 	case "quantile_over_time":
-		c.share(n, n.Args[0])
+		c.quantileRange(n, n.Args[0])
 	case "label_replace":
 		c.replace(n)
 	case "absent":
@@ -142,11 +141,9 @@ func (c *checker) rangeOf(n *parser.Call) {
 	switch {
 	case m.Range <= apart:
 		c.reportGuessf("rate-range", n, guessed, "%s over %s never has two samples, since %s %s apart; use %s or longer",
-			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
+			n.Func.Name, model.Duration(m.Range), what, model.Duration(apart), model.Duration(4*apart))
 	case m.Range < 2*apart:
 		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since %s %s apart; use %s or longer",
-			n.Func.Name, short(m.Range), what, short(apart), short(4*apart))
+			n.Func.Name, model.Duration(m.Range), what, model.Duration(apart), model.Duration(4*apart))
 	}
 }
-
-func short(d time.Duration) string { return model.Duration(d).String() }

@@ -13,11 +13,11 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	if !n.Op.IsComparisonOperator() || dashboardfile.Varies(n.String()) {
 		return
 	}
-	left, leftConstant := number(n.LHS)
-	right, rightConstant := number(n.RHS)
+	left, leftConstant := literal(n.LHS)
+	right, rightConstant := literal(n.RHS)
 	switch {
 	case math.IsNaN(left) || math.IsNaN(right):
-		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, itself neither; to find NaN write x != x", n)
+		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, not even NaN; to find NaN write x != x", n)
 		return
 	case leftConstant && rightConstant:
 		c.reportf("impossible-comparison", n, "%s compares two constants; it is the same at all times", n)
@@ -29,11 +29,24 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
 		return
 	}
-	if r.lo == r.hi || l == anything() {
+	switch {
+	case l == anything():
+		c.reportf("impossible-comparison", n, "%s never holds: %s", n, beyond(r.lo))
+	case r == anything():
+		c.reportf("impossible-comparison", n, "%s never holds: %s", n, beyond(l.lo))
+	case r.lo == r.hi:
 		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
-		return
+	default:
+		c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
 	}
-	c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+}
+
+// beyond says that no value is on the far side of an infinity.
+func beyond(infinity float64) string {
+	if infinity > 0 {
+		return "no value is above +Inf"
+	}
+	return "no value is below -Inf"
 }
 
 // mayBeNaN says whether a value may be NaN, which a span leaves aside and which differs

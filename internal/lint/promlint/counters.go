@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/runtime/declared"
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // overTime are functions that make a counter comparable, or only ask whether it
@@ -18,10 +20,10 @@ func overTime() []string {
 	}
 }
 
-// bareCounter finds a counter that is compared or calculated with as it stands.
-// What only counts series, or multiplies them with zero, is no such use.
+// bareCounter finds a comparison or a calculation with the total of a counter. Counting its
+// series and multiplying them by zero are allowed.
 func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
-	if !c.IsCounter(s) || slices.ContainsFunc(path, countsSeries) {
+	if !c.IsCounter(s) || slices.ContainsFunc(path, CountsSeries) {
 		return
 	}
 	for _, around := range slices.Backward(path) {
@@ -36,7 +38,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if n.Op.IsSetOperator() {
 				return
 			}
-			if n.Op == parser.MUL && (isZero(n.LHS) || isZero(n.RHS)) {
+			if n.Op == parser.MUL && (IsZero(n.LHS) || IsZero(n.RHS)) {
 				return
 			}
 			other := n.LHS
@@ -52,7 +54,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			// Above zero means that it has ever happened, which may be the question. Two
 			// counters of one process count the same time: allocations minus frees.
 			// What a counter is multiplied with may be a constant that someone measures.
-			guessed := !c.Declared(s) || isZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
+			guessed := !c.Declared(s) || IsZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
 			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
@@ -85,22 +87,22 @@ func (w World) ReadsCounter(e parser.Expr) bool {
 		s, ok := n.(*parser.VectorSelector)
 		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
 			call, ok := n.(*parser.Call)
-			return ok && slices.Contains(overTime(), call.Func.Name) || countsSeries(n)
+			return ok && slices.Contains(overTime(), call.Func.Name) || CountsSeries(n)
 		})
 		return nil
 	})
 	return found
 }
 
-// countsSeries says whether a node asks how many series there are, whatever their
-// values.
-func countsSeries(n parser.Node) bool {
+// CountsSeries says whether a node depends on which series there are, and not on their values.
+func CountsSeries(n parser.Node) bool {
 	a, ok := n.(*parser.AggregateExpr)
 	return ok && (a.Op == parser.COUNT || a.Op == parser.GROUP || a.Op == parser.COUNT_VALUES)
 }
 
-func isZero(e parser.Expr) bool {
-	v, ok := number(e)
+// IsZero says whether an expression is the number zero.
+func IsZero(e parser.Expr) bool {
+	v, ok := literal(e)
 	return ok && v == 0
 }
 
@@ -127,7 +129,7 @@ func family(name string) string {
 }
 
 func (c *checker) gauge(n *parser.Call) {
-	if s := sampled(n.Args[0]); s != nil && c.kindOf(s) == Gauge {
+	if s := sampled(n.Args[0]); s != nil && c.typeOf(s) == declared.Gauge {
 		c.reportf("rate-gauge", n, "%s of %s, which is a gauge: each fall counts as a restart; use delta or deriv", n.Func.Name, Name(s))
 	}
 }
@@ -159,8 +161,8 @@ func sampled(e parser.Expr) *parser.VectorSelector {
 func (c *checker) sumFirst(n *parser.Call) {
 	switch arg := bare(n.Args[0]).(type) {
 	case *parser.SubqueryExpr:
-		if c.sumOfCounter(arg.Expr) {
-			c.reportf("rate-sum", n, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
+		if across, guessed := c.sumsInstances(arg.Expr); across {
+			c.reportGuessf("rate-sum", n, guessed, "%s of a sum: one restart looks like a restart of all; take the rate first, then the sum", n.Func.Name)
 		}
 	case *parser.MatrixSelector:
 		s, ok := bare(arg.VectorSelector).(*parser.VectorSelector)
@@ -168,45 +170,83 @@ func (c *checker) sumFirst(n *parser.Call) {
 			return
 		}
 		for _, r := range c.recordsOf(s) {
-			if r.Tree != nil && c.sumOfCounter(r.Tree) {
-				c.reportf("rate-sum", n, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
+			if r.Tree == nil {
+				continue
+			}
+			if across, guessed := c.sumsInstances(r.Tree); across {
+				c.reportGuessf("rate-sum", n, guessed, "%s of %s, which records a sum of counters: one restart looks like a restart of all; record the rate", n.Func.Name, r.Name)
 			}
 		}
 	}
 }
 
-// sumOfCounter says whether an expression is an aggregation of counters at face
-// value.
-func (c *checker) sumOfCounter(e parser.Expr) bool {
-	a, ok := bare(e).(*parser.AggregateExpr)
-	if !ok || a.Op != parser.SUM && a.Op != parser.AVG {
-		return false
-	}
-	switch inner := bare(a.Expr).(type) {
-	case *parser.VectorSelector:
-		return c.IsCounter(inner)
-	case *parser.AggregateExpr:
-		return c.sumOfCounter(inner)
-	}
-	return false
-}
-
-// falling finds a delta of a counter. Where its result counts only from zero up,
-// a restart is left out, which is what its author means.
-func (c *checker) falling(n *parser.Call, path []parser.Node) {
-	for _, around := range slices.Backward(path) {
-		if b, ok := around.(*parser.BinaryExpr); ok {
-			bound, isNumber := number(b.RHS)
-			upwards := isNumber && bound >= 0 || dashboardfile.Varies(b.RHS.String())
-			if upwards && (b.Op == parser.GTE || b.Op == parser.GTR) && !b.ReturnBool {
-				return
-			}
-		}
-		if _, ok := around.(*parser.ParenExpr); !ok {
+// sumsInstances says whether an expression adds counters of several processes as they are. It
+// is a guess where the counter is known by its name, or another label may tell the processes apart.
+func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
+	guessed = true
+	for {
+		a, ok := bare(e).(*parser.AggregateExpr)
+		if !ok || a.Op != parser.SUM && a.Op != parser.AVG {
 			break
 		}
+		mixes, sure := mixesProcesses(a)
+		sums, guessed, e = sums || mixes, guessed && (!mixes || !sure), a.Expr
 	}
-	if s := sampled(n.Args[0]); s != nil && c.IsCounter(s) {
-		c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+	s, ok := bare(e).(*parser.VectorSelector)
+	return ok && sums && c.IsCounter(s), ok && (guessed || !c.Declared(s))
+}
+
+// mixesProcesses says whether an aggregation adds series of several processes, and whether no
+// label that it keeps may tell them apart.
+func mixesProcesses(a *parser.AggregateExpr) (mixes, sure bool) {
+	if a.Without {
+		return slices.Contains(a.Grouping, semconv.LabelInstance), slices.Contains(a.Grouping, "pod")
 	}
+	ofProcess := []string{semconv.LabelInstance, "pod", "container", "node", "host", "hostname", "server"}
+	mixes = !slices.ContainsFunc(a.Grouping, func(label string) bool { return slices.Contains(ofProcess, label) || dashboardfile.Varies(label) })
+	return mixes, mixes
+}
+
+// falling finds a delta of a counter. Where only results from zero up count, a restart is left
+// out, which is what the author means.
+func (c *checker) falling(n *parser.Call, path []parser.Node) {
+	s := sampled(n.Args[0])
+	if s == nil || !c.IsCounter(s) || leavesOutFalls(path) {
+		return
+	}
+	c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
+}
+
+// leavesOutFalls says whether values below zero make no difference to what is around them.
+func leavesOutFalls(path []parser.Node) bool {
+	for _, around := range slices.Backward(path) {
+		switch n := around.(type) {
+		case *parser.ParenExpr:
+			continue
+		case *parser.Call:
+			if n.Func.Name != "clamp_min" && n.Func.Name != "clamp" {
+				return false
+			}
+			least, ok := literal(n.Args[1])
+			return ok && least >= 0
+		case *parser.BinaryExpr:
+			op, other := n.Op, n.RHS
+			if n.LHS.Type() == parser.ValueTypeScalar {
+				op, other = mirrored(n.Op), n.LHS
+			}
+			bound, isNumber := literal(other)
+			switch op {
+			case parser.MUL, parser.DIV:
+				if isNumber && bound > 0 {
+					continue
+				}
+			case parser.GTR, parser.GTE, parser.EQLC:
+				return isNumber && bound >= 0 || dashboardfile.Varies(other.String())
+			case parser.NEQ:
+				return isNumber && bound == 0
+			}
+		}
+		return false
+	}
+	return false
 }

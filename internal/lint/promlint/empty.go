@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -16,15 +17,15 @@ func (c *checker) choice(n *parser.AggregateExpr) {
 	if !slices.Contains([]parser.ItemType{parser.TOPK, parser.BOTTOMK, parser.LIMITK}, n.Op) {
 		return
 	}
-	if k, ok := number(n.Param); ok && k < 1 {
+	if k, ok := literal(n.Param); ok && k < 1 {
 		c.reportf("always-empty", n, "%s(%v, ...) selects no series; write 1 or more", n.Op, k)
 	}
 }
 
 // clamp finds bounds that are the wrong way round.
 func (c *checker) clamp(n *parser.Call) {
-	low, okLow := number(n.Args[1])
-	high, okHigh := number(n.Args[2])
+	low, okLow := literal(n.Args[1])
+	high, okHigh := literal(n.Args[2])
 	if okLow && okHigh && low > high {
 		c.reportf("always-empty", n, "clamp between %v and %v is empty; write the lower bound first", low, high)
 	}
@@ -55,9 +56,9 @@ func (c *checker) steps(n *parser.Call) {
 	}
 	switch {
 	case q.Range < q.Step:
-		c.reportf("rate-range", n, "%s over %s never has two samples, since the steps are %s apart; use %s or longer", n.Func.Name, short(q.Range), short(q.Step), short(2*q.Step))
+		c.reportf("rate-range", n, "%s over %s never has two samples, since the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
 	case q.Range < 2*q.Step:
-		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since the steps are %s apart; use %s or longer", n.Func.Name, short(q.Range), short(q.Step), short(2*q.Step))
+		c.reportGuessf("rate-range", n, true, "%s over %s has two samples only part of the time, since the steps are %s apart; use %s or longer", n.Func.Name, model.Duration(q.Range), model.Duration(q.Step), model.Duration(2*q.Step))
 	}
 }
 
@@ -75,7 +76,7 @@ func (c *checker) sides(n *parser.BinaryExpr) {
 	by, okLeft := groupedBy(left)
 	other, okRight := groupedBy(right)
 	if okLeft && okRight && !slices.Equal(by, other) {
-		c.reportGuessf("label-match", n, true, "the sides are grouped by different labels, %q and %q, so that their series do not match; group both alike, or write on (...) with group_left", by, other)
+		c.reportf("label-match", n, "the sides are grouped by different labels, %q and %q, so that their series do not match; group both alike, or write on (...) with group_left", by, other)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 func (c *checker) quantile(n *parser.Call) {
-	c.share(n, n.Args[0])
+	c.quantileRange(n, n.Args[0])
 	a := aggregated(n.Args[1])
 	if a == nil || !c.buckets(a) || !a.Without && slices.ContainsFunc(a.Grouping, dashboardfile.Varies) {
 		return
@@ -30,9 +30,9 @@ func (c *checker) quantile(n *parser.Call) {
 	}
 }
 
-// share wants a quantile between 0 and 1: the result is infinite otherwise.
-func (c *checker) share(n parser.Node, quantile parser.Expr) {
-	if q, ok := number(quantile); ok && (q < 0 || q > 1) {
+// quantileRange wants a quantile between 0 and 1: the result is infinite otherwise.
+func (c *checker) quantileRange(n parser.Node, quantile parser.Expr) {
+	if q, ok := literal(quantile); ok && (q < 0 || q > 1) {
 		c.reportf("quantile-le", n, "the share %v is outside of 0 to 1; the 99th percentile is 0.99", q)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -22,7 +23,7 @@ type Unit struct {
 	Guessed bool
 }
 
-func number1() Unit        { return Unit{Scale: 1, Number: true} }
+func countUnit() Unit      { return Unit{Scale: 1, Number: true} }
 func ratio() Unit          { return Unit{Scale: 1} }
 func (u Unit) plain() bool { return u.Bytes == 0 && u.Seconds == 0 }
 func (u Unit) same(o Unit) bool {
@@ -92,8 +93,8 @@ func (w World) unitOf(e parser.Expr) (Unit, bool) {
 
 func (w World) unitOfSelector(s *parser.VectorSelector) (Unit, bool) {
 	name := Name(s)
-	if m, declared := w.Metrics[name]; declared {
-		if m.Kind == Histogram {
+	if m, found := w.Metrics[name]; found {
+		if m.Type == declared.Histogram {
 			return Unit{}, false // a native histogram has no one value
 		}
 		return w.unitOfName(name, m)
@@ -133,13 +134,13 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	if m.Flag {
 		return ratio(), true
 	}
-	part := strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_count") && m.Kind == Counter
+	part := strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_count") && m.Type == declared.Counter
 	if part {
-		return number1(), true
+		return countUnit(), true
 	}
 	base := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_sum")
 	switch {
-	case strings.HasSuffix(base, "_timestamp_seconds"), strings.HasSuffix(base, "_time_seconds") && m.Kind != Counter && !strings.HasSuffix(name, "_total"):
+	case strings.HasSuffix(base, "_timestamp_seconds"), strings.HasSuffix(base, "_time_seconds") && m.Type != declared.Counter && !strings.HasSuffix(name, "_total"):
 		return Unit{}, false // a date, or a length of time: the name does not say
 	case strings.HasSuffix(base, "_seconds"), m.Unit == "seconds":
 		return Unit{Seconds: 1, Scale: 1}, true
@@ -154,7 +155,7 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	case m.Unit != "", amount(base), unitInside(base) && w.OtherMetrics:
 		return Unit{}, false
 	case strings.HasSuffix(name, "_total"):
-		u := number1()
+		u := countUnit()
 		u.Guessed = w.OtherMetrics
 		return u, true
 	}
@@ -180,7 +181,7 @@ func amount(name string) bool {
 func (w World) unitOfAggregate(n *parser.AggregateExpr) (Unit, bool) {
 	switch n.Op {
 	case parser.COUNT, parser.GROUP, parser.COUNT_VALUES:
-		return number1(), true
+		return countUnit(), true
 	case parser.STDVAR:
 		return Unit{}, false
 	case parser.SUM:
@@ -200,10 +201,10 @@ func (w World) unitOfBinary(n *parser.BinaryExpr) (Unit, bool) {
 	case n.Op == parser.LAND || n.Op == parser.LUNLESS:
 		return w.unitOf(n.LHS)
 	}
-	if factor, ok := number(n.RHS); ok {
+	if factor, ok := literal(n.RHS); ok {
 		return w.scaled(n, n.LHS, factor)
 	}
-	if factor, ok := number(n.LHS); ok && n.Op != parser.DIV {
+	if factor, ok := literal(n.LHS); ok && n.Op != parser.DIV {
 		return w.scaled(n, n.RHS, factor)
 	}
 	l, okL := w.unitOf(n.LHS)
@@ -261,7 +262,7 @@ func (w World) unitOfCall(n *parser.Call) (Unit, bool) {
 	case "histogram_fraction":
 		return ratio(), true
 	case "count_over_time", "resets", "changes":
-		return number1(), true
+		return countUnit(), true
 	case "increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max", "sort", "sort_desc",
 		"avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time", "label_replace", "label_join", "scalar", "vector":
 		return w.unitOf(n.Args[0])
@@ -279,7 +280,7 @@ func (w World) unitOfBuckets(e parser.Expr) (Unit, bool) {
 	}
 	name := strings.TrimSuffix(Name(all[0]), "_bucket")
 	m := w.Metrics[name]
-	m.Kind = Unknown
+	m.Type = unknown
 	if name == semconv.Up || strings.Contains(name, ":") {
 		return Unit{}, false
 	}

@@ -1,9 +1,8 @@
-// Package promlint finds mistakes in one PromQL expression that parses and yet
-// cannot say what its author meant: a rate that never has two samples, a
-// comparison that never holds, a quantile without its buckets.
+// Package promlint finds mistakes in a PromQL expression that parses: a rate that never has two
+// samples, a comparison that is never true, a quantile without its buckets.
 //
-// It knows what is declared and what rules record, and nothing of a server. What
-// rests on a guess is a warning; where there is no ground for one it is silent.
+// It uses the declared metrics and the recording rules, and no server. A finding that depends on
+// a guess is a warning.
 package promlint
 
 import (
@@ -21,17 +20,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Kind is what a metric is.
-type Kind string
-
-// The kinds of metrics. Unknown is none of them for sure.
-const (
-	Unknown   Kind = ""
-	Counter   Kind = "counter"
-	Gauge     Kind = "gauge"
-	Histogram Kind = "histogram"
-	Summary   Kind = "summary"
-)
+// unknown is the type of a metric that is neither declared nor clear from its name.
+const unknown declared.Type = ""
 
 // World is what an expression may use. It remembers what records mean and is not
 // safe for concurrent use.
@@ -77,7 +67,7 @@ const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
-	Kind Kind
+	Type declared.Type
 	Unit string // seconds, bytes, or empty
 	Flag bool   // is 0 or 1 by its meaning
 }
@@ -97,45 +87,45 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	if metrics == nil {
 		return w
 	}
-	w.Metrics = map[string]Metric{semconv.Up: {Kind: Gauge, Flag: true}}
+	w.Metrics = map[string]Metric{semconv.Up: {Type: declared.Gauge, Flag: true}}
 	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
-		w.Metrics[d.Name] = Metric{Kind: Kind(d.Type), Unit: d.Unit, Flag: flag}
+		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag}
 		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
 		for _, suffix := range []string{"_bucket", "_count"} {
-			w.Metrics[d.Name+suffix] = Metric{Kind: Counter}
+			w.Metrics[d.Name+suffix] = Metric{Type: declared.Counter}
 		}
-		w.Metrics[d.Name+"_sum"] = Metric{Kind: Counter, Unit: d.Unit}
+		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit}
 	}
 	return w
 }
 
-// kindOf is what a selector finds: as declared, else as the name says.
-func (w World) kindOf(s *parser.VectorSelector) Kind {
+// typeOf is the type of what a selector selects: as declared, else as the name says.
+func (w World) typeOf(s *parser.VectorSelector) declared.Type {
 	name := Name(s)
 	if m, ok := w.Metrics[name]; ok {
-		return m.Kind
+		return m.Type
 	}
 	if w.Metrics != nil && !w.OtherMetrics || strings.Contains(name, ":") {
-		return Unknown
+		return unknown
 	}
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_bucket") {
-		return Counter
+		return declared.Counter
 	}
-	return Unknown
+	return unknown
 }
 
-// Declared says whether the kind of what a selector finds is declared, and not known
+// Declared says whether the type of what a selector finds is declared, and not known
 // by its name only.
 func (w World) Declared(s *parser.VectorSelector) bool {
-	_, declared := w.Metrics[Name(s)]
-	return declared
+	_, found := w.Metrics[Name(s)]
+	return found
 }
 
 // IsCounter says whether a query's selector finds a counter.
-func (w World) IsCounter(s *parser.VectorSelector) bool { return w.kindOf(s) == Counter }
+func (w World) IsCounter(s *parser.VectorSelector) bool { return w.typeOf(s) == declared.Counter }
 
 // Record adds a recorded series.
 func (w World) Record(r Record) { w.records[r.Name] = append(w.records[r.Name], &recorded{Record: r}) }
@@ -209,13 +199,13 @@ func bare(e parser.Expr) parser.Expr {
 
 func start(n parser.Node) int { return int(n.PositionRange().Start) }
 
-// number is the value of a literal, unless a variable of a dashboard chooses it.
-func number(e parser.Expr) (float64, bool) {
+// literal is the value of a number, unless a variable of a dashboard chooses it.
+func literal(e parser.Expr) (float64, bool) {
 	switch n := bare(e).(type) {
 	case *parser.NumberLiteral:
 		return n.Val, !dashboardfile.Varies(strconv.FormatFloat(n.Val, 'f', -1, 64))
 	case *parser.UnaryExpr:
-		v, ok := number(n.Expr)
+		v, ok := literal(n.Expr)
 		if n.Op == parser.SUB {
 			v = -v
 		}
@@ -229,14 +219,14 @@ func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
-		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
+		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept may tell the processes apart. Sums of each instance or pod are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
 		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, between two counters, and for a product with a gauge. Multiplying by a constant or joining labels is allowed.", Do: "Use rate or increase."},
-		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter.", Do: "Use increase or rate."},
+		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter. Allowed where values below zero make no difference, as in delta(x[5m]) > 0 and clamp_min.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
 		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
 		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
-		{Name: "label-replace", Means: "label_replace with a regular expression that is none, or with a group that the expression has not.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or a capture group that it does not have.", Do: "Correct the expression; $1 is its first group."},
 		{Name: "server-feature", Warning: true, Means: "A function or aggregation that needs a feature flag, or has another name in Prometheus 2.", Do: "Set the flag, or write an exclusion that says that it is set."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/template"
 
-	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
@@ -60,7 +59,7 @@ func (l *linter) waits(p place) {
 	for key, d := range map[string]time.Duration{"for": p.For, "keep_firing_for": p.KeepFiringFor} {
 		if d > 0 && d < p.group.Interval {
 			l.add(p.text("alert-for", key, "%s: %s is shorter than the group's interval of %s and waits as long as one evaluation; write %s or longer",
-				key, short(d), short(p.group.Interval), short(p.group.Interval)))
+				key, model.Duration(d), model.Duration(p.group.Interval), model.Duration(p.group.Interval)))
 		}
 	}
 }
@@ -76,7 +75,7 @@ func (l *linter) texts(p place) {
 	}
 }
 
-// definitions stand before every text of an alert.
+// definitions are what Prometheus puts before every text of an alert.
 const definitions = `{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}`
 
 // template checks one text with Prometheus's own parser, then its meaning.
@@ -107,28 +106,28 @@ func (l *linter) template(p place, key, text string) {
 // that are given text.
 func (l *linter) readLabels(p place, key string, root parse.Node) {
 	told := map[string]bool{}
-	tell := func(f lint.Finding) {
-		if !told[f.Message] {
+	warn := func(warning bool, format string, args ...any) {
+		f := p.text("alert-template", key, format, args...)
+		if f.Warning = warning; !told[f.Message] {
 			l.add(f)
 		}
 		told[f.Message] = true
 	}
-	walk(root, func(n parse.Node) {
-		if label := labelRead(n); label != "" && l.Known != nil {
+	walk(root, true, func(n parse.Node, dotIsAlert bool) {
+		if label := labelRead(n, dotIsAlert); label != "" && l.Known != nil {
 			if names, closed := l.Known.LabelsOf(p.Tree); closed && !slices.Contains(names, label) {
-				tell(p.text("alert-template", key, "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names)))
+				warn(l.Known.LabelsMayBeAdded(p.Tree), "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names))
 			}
 		}
 		pipe, ok := n.(*parse.PipeNode)
 		if !ok || len(pipe.Cmds) < 2 || len(pipe.Cmds[0].Args) != 1 {
 			return
 		}
-		label := labelRead(pipe.Cmds[0].Args[0])
+		label := labelRead(pipe.Cmds[0].Args[0], dotIsAlert)
 		function := pipe.Cmds[1].Args[0].String()
 		if label != "" && label != semconv.LabelLessOrEqual && label != semconv.LabelQuantile && strings.HasPrefix(function, "humanize") {
-			f := p.text("alert-template", key, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function)
-			f.Warning = true // a label may hold a number
-			tell(f)
+			// It is a guess, since a label may hold a number.
+			warn(true, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function)
 		}
 	})
 }
@@ -143,49 +142,59 @@ func listed(names []string) string {
 	return "; it has " + strings.Join(names, ", ")
 }
 
-// labelRead is the label that $labels.x or .Labels.x reads at the top of a text.
-func labelRead(n parse.Node) string {
-	v, ok := n.(*parse.VariableNode)
-	if ok && len(v.Ident) == 2 && v.Ident[0] == "$labels" {
-		return v.Ident[1]
+// labelRead is the label that $labels.x, $.Labels.x or, where the dot is the alert, .Labels.x reads.
+func labelRead(n parse.Node, dotIsAlert bool) string {
+	var path []string
+	switch n := n.(type) {
+	case *parse.VariableNode:
+		if path = n.Ident; path[0] == "$" {
+			path = path[1:]
+		}
+	case *parse.FieldNode:
+		if dotIsAlert {
+			path = n.Ident
+		}
+	}
+	if len(path) == 2 && (path[0] == "$labels" || path[0] == "Labels") {
+		return path[1]
 	}
 	return ""
 }
 
-// walk visits every node of a template.
-func walk(n parse.Node, visit func(parse.Node)) {
-	branch := func(b *parse.BranchNode) {
-		walk(b.Pipe, visit)
-		walk(b.List, visit)
+// walk visits every node of a template. The dot is something else inside of range and with.
+func walk(n parse.Node, dotIsAlert bool, visit func(n parse.Node, dotIsAlert bool)) {
+	branch := func(b *parse.BranchNode, dotInside bool) {
+		walk(b.Pipe, dotIsAlert, visit)
+		walk(b.List, dotInside, visit)
 		if b.ElseList != nil {
-			walk(b.ElseList, visit)
+			walk(b.ElseList, dotIsAlert, visit)
 		}
 	}
-	visit(n)
+	visit(n, dotIsAlert)
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, child := range n.Nodes {
-			walk(child, visit)
+			walk(child, dotIsAlert, visit)
 		}
 	case *parse.ActionNode:
-		walk(n.Pipe, visit)
+		walk(n.Pipe, dotIsAlert, visit)
 	case *parse.TemplateNode:
 		if n.Pipe != nil {
-			walk(n.Pipe, visit)
+			walk(n.Pipe, dotIsAlert, visit)
 		}
 	case *parse.IfNode:
-		branch(&n.BranchNode)
+		branch(&n.BranchNode, dotIsAlert)
 	case *parse.RangeNode:
-		branch(&n.BranchNode)
+		branch(&n.BranchNode, false)
 	case *parse.WithNode:
-		branch(&n.BranchNode)
+		branch(&n.BranchNode, false)
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
-			walk(c, visit)
+			walk(c, dotIsAlert, visit)
 		}
 	case *parse.CommandNode:
 		for _, a := range n.Args {
-			walk(a, visit)
+			walk(a, dotIsAlert, visit)
 		}
 	}
 }

@@ -1,30 +1,66 @@
 package rulelint
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 )
 
-// reads lists the records that a selector may find, as places in all.
+// labelSet is the labels of a result. It is open where others are possible.
+type labelSet struct {
+	names []string
+	open  bool
+}
+
+// labelsOf are the labels of what a rule records.
+func (l *linter) labelsOf(at int) labelSet {
+	if l.Known == nil || l.all[at].Tree == nil {
+		return labelSet{open: true}
+	}
+	if l.labels == nil {
+		l.labels = make([]labelSet, len(l.all))
+	}
+	set := &l.labels[at]
+	if set.names == nil && !set.open {
+		names, closed := l.Known.LabelsOf(l.all[at].Tree)
+		*set = labelSet{slices.Concat(names, slices.Collect(maps.Keys(l.all[at].Labels)), []string{model.MetricNameLabel}), !closed}
+	}
+	return *set
+}
+
+// reads lists the records that a selector may select, as places in all.
 func (l *linter) reads(s *parser.VectorSelector) []int {
 	var out []int
 	for _, i := range l.records[promlint.Name(s)] {
-		if promlint.Admits(s, l.all[i].Labels) {
+		if promlint.Admits(s, l.all[i].Labels) && l.mayHave(i, s.LabelMatchers) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
+// mayHave is false where a matcher selects series with a label that the result cannot have.
+func (l *linter) mayHave(at int, matchers []*labels.Matcher) bool {
+	return !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
+		if m.Matches("") || m.Name == model.MetricNameLabel {
+			return false
+		}
+		set := l.labelsOf(at)
+		return !set.open && !slices.Contains(set.names, m.Name)
+	})
+}
+
 // sameGroup says whether two rules are evaluated together.
-func sameGroup(a, b place) bool { return a.file == b.file && a.group.Name == b.group.Name }
+func sameGroup(a, b place) bool { return a.document == b.document && a.group.Name == b.group.Name }
 
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
@@ -40,13 +76,13 @@ func (l *linter) dependencies() {
 			}
 			for _, i := range found {
 				of := l.all[i]
-				other, delay := of.file+"\x00"+of.group.Name, delayOf(p, of)
+				other, delay := fmt.Sprint(of.document, of.group.Name), delayOf(p, of)
 				if told[other] || s.OriginalOffset >= delay {
 					continue // told, or it reads the past, where everything has been recorded
 				}
 				told[other] = true
 				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-					of.Record, of.group.Name, every(of.group.Interval), short(delay)))
+					of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
 			}
 		}
 	}
@@ -70,10 +106,10 @@ func every(interval time.Duration) string {
 	if interval == 0 {
 		return "at the server's interval (1m unless it is set)"
 	}
-	return "every " + short(interval)
+	return "every " + model.Duration(interval).String()
 }
 
-// cycles finds records that are made from themselves.
+// cycles finds records that read themselves, through others or directly.
 func (l *linter) cycles() {
 	edges := make([][]int, len(l.all))
 	for i, p := range l.all {
@@ -100,22 +136,39 @@ func (l *linter) circle(of []int) {
 	begins := l.beginsAgain(of)
 	report := func(format string, args ...any) {
 		f := p.named("rule-cycle", format, args...)
-		f.Warning = begins
+		f.Warning = begins || !l.readsForCertain(of)
 		l.add(f)
 	}
 	switch {
 	case len(of) == 1 && begins:
-		report("the rule reads its own last sample, and forgets it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
+		report("the rule reads its own last sample, and loses it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
 		return
 	case len(of) == 1:
-		report("the rule reads its own last sample; a gap of 5m ends it for good; read it over a range: last_over_time(%s[1h])", p.Record)
+		report("the rule reads its own last sample; one gap of 5m ends the series permanently; read it over a range: last_over_time(%s[1h])", p.Record)
 		return
 	}
 	names := make([]string, len(of))
 	for i, at := range of {
 		names[i] = l.all[at].Record
 	}
-	report("the rules read each other in a circle: %s -> %s", strings.Join(names, " -> "), p.Record)
+	report("the rules read each other in a cycle: %s -> %s", strings.Join(names, " -> "), p.Record)
+}
+
+// readsForCertain says whether the matchers between the rules of a circle are all on labels that
+// the rules set: a rule may have other series than those that a matcher selects.
+func (l *linter) readsForCertain(circle []int) bool {
+	for i, at := range circle {
+		next := circle[(i+1)%len(circle)]
+		if !slices.ContainsFunc(promlint.Selectors(l.all[at].Tree), func(s *parser.VectorSelector) bool {
+			return slices.Contains(l.reads(s), next) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+				value, set := l.all[next].Labels[m.Name]
+				return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
+			})
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // beginsAgain says whether a rule of a circle has a result without the next one: it reads
@@ -263,26 +316,24 @@ func circleFrom(edges [][]int, from int) []int {
 // word is what a metric's name can be in a text.
 var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
 
-// unused finds series that are recorded for nobody.
+func addWords(to map[string]bool, text string) {
+	for _, name := range word.FindAllString(text, -1) {
+		to[name] = true
+	}
+}
+
+// unused finds recorded series that nothing reads.
 func (l *linter) unused() {
 	if l.Elsewhere == nil {
 		return
 	}
-	used := map[string]bool{}
-	mark := func(text string) {
-		for _, name := range word.FindAllString(text, -1) {
-			used[name] = true
-		}
-	}
-	for _, text := range l.Elsewhere {
-		mark(text)
-	}
+	used := maps.Clone(l.named)
 	for _, p := range l.all {
 		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
-			mark(text)
+			addWords(used, text)
 		}
 		if p.Tree == nil {
-			mark(p.Expr)
+			addWords(used, p.Expr)
 			continue
 		}
 		for _, s := range promlint.Selectors(p.Tree) {

@@ -1,6 +1,5 @@
-// Package rulelint finds mistakes in rule files that Prometheus loads without a
-// word: rules that never fire, wait for each other, or say something else than
-// their author meant. It is pure: parsed files in, findings out.
+// Package rulelint finds mistakes in rules that Prometheus loads without an error: alerts that
+// never fire, records that depend on each other, duplicates. It reads parsed files and does no I/O.
 package rulelint
 
 import (
@@ -22,21 +21,22 @@ import (
 type Input struct {
 	Files []rulefile.File
 	World promlint.World
-	// Known tells the labels of results. Nil when nothing is declared.
+	// Known has the labels of results. Nil when nothing is declared.
 	Known *metricnames.Known
-	// Elsewhere are queries and texts of boards, which use what rules record. Nil
-	// when there are no boards, and then nobody is told that a record is unused.
+	// Elsewhere are queries of dashboards, which read what rules record. Nil without
+	// dashboards: record-unused is not checked then.
 	Elsewhere []string
 	// Runbooks says that alerts have runbooks, so that each must name its own.
 	Runbooks bool
 }
 
-// place is one rule with where it stands.
+// place is one rule with its file and group.
 type place struct {
 	rulefile.Rule
 
-	file  string
-	group rulefile.Group
+	file     string
+	document int // of the input; resources of one file are several
+	group    rulefile.Group
 }
 
 // at is the place of an offset into the expression.
@@ -71,20 +71,25 @@ type linter struct {
 
 	all     []place
 	records map[string][]int           // places in all by the name that they record
+	labels  []labelSet                 // of the results of all; nil until one is needed
 	readers map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
+	named   map[string]bool            // words of Elsewhere
 	out     []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in, records: map[string][]int{}}
-	for _, f := range in.Files {
+	l := &linter{Input: in, records: map[string][]int{}, named: map[string]bool{}}
+	for _, text := range in.Elsewhere {
+		addWords(l.named, text)
+	}
+	for i, f := range in.Files {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {
 				if r.Record != "" {
 					l.records[r.Record] = append(l.records[r.Record], len(l.all))
 				}
-				l.all = append(l.all, place{r, f.Name, g})
+				l.all = append(l.all, place{r, f.Name, i, g})
 			}
 		}
 	}
@@ -134,7 +139,7 @@ func (l *linter) groups() {
 			here[g.Name] = true
 			isGappy := func(r rulefile.Rule) bool { return r.Record != "" && !l.readOverRanges(r.Record, g.Interval) }
 			if g.Interval > lookback && slices.ContainsFunc(g.Rules, isGappy) {
-				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", short(g.Interval))
+				report("group-interval", "evaluated every %s; after 5m a sample is no longer seen, so that records come and go; write 5m or less", model.Duration(g.Interval))
 			}
 		}
 	}
@@ -143,7 +148,7 @@ func (l *linter) groups() {
 // readOverRanges says whether rules read a record, and all over a range that has a sample
 // of it at all times.
 func (l *linter) readOverRanges(record string, interval time.Duration) bool {
-	if slices.ContainsFunc(l.Elsewhere, func(text string) bool { return strings.Contains(text, record) }) {
+	if l.named[record] {
 		return false
 	}
 	if l.readers == nil {
@@ -161,30 +166,28 @@ func (l *linter) readOverRanges(record string, interval time.Duration) bool {
 	return len(ranges) > 0 && slices.Min(ranges) >= interval
 }
 
-func short(d time.Duration) string { return model.Duration(d).String() }
-
 // duplicates finds rules that give the same series. It is certain of those in one
 // file whose expressions are the same, too.
 func (l *linter) duplicates() {
-	seen := map[string][]asker{} // by name and labels, each with other conditions
-	same := map[string]place{}   // by name, labels and conditions
+	seen := map[string][]ruleMatchers{} // by name and labels, each with other matchers
+	same := map[string]place{}          // by name, labels and matchers
 	for _, p := range l.all {
 		key := fmt.Sprint(p.Name(), labelText(p.Labels), p.group.Tenants)
-		here := asker{p, asked(p.Tree)}
-		conditions := key + fmt.Sprint(here.conditions) // sorted by label
-		other, found := same[conditions]
+		here := ruleMatchers{p, matchersByLabel(p.Tree)}
+		full := key + fmt.Sprint(here.byLabel) // sorted by label
+		other, found := same[full]
 		if !found {
-			if i := slices.IndexFunc(seen[key], here.agrees); i >= 0 {
+			if i := slices.IndexFunc(seen[key], here.mayOverlap); i >= 0 {
 				other, found = seen[key][i].place, true
 			}
 		}
 		if found {
 			l.duplicate(p, other)
 		}
-		if _, known := same[conditions]; known {
+		if _, known := same[full]; known {
 			continue
 		}
-		same[conditions] = p
+		same[full] = p
 		if len(seen[key]) < maxCompared {
 			seen[key] = append(seen[key], here)
 		}
@@ -198,10 +201,10 @@ const maxCompared = 200
 func (l *linter) duplicate(p, other place) {
 	rule, means := "record-duplicate", "the samples of one are dropped"
 	if p.Alert != "" {
-		rule, means = "alert-duplicate", "Alertmanager takes the two for one"
+		rule, means = "alert-duplicate", "Alertmanager treats the two as one"
 	}
 	f := p.named(rule, "line %d of %s has the same name and labels; where both have a result with the same labels, %s; rename one or give it a label", other.Line, other.file, means)
-	f.Warning = p.file != other.file || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
+	f.Warning = p.document != other.document || p.Tree == nil || other.Tree == nil || p.Tree.String() != other.Tree.String()
 	l.add(f)
 }
 
@@ -214,25 +217,25 @@ func labelText(of map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// asker is a rule with the conditions of its selectors by label, sorted.
-type asker struct {
+// ruleMatchers is a rule with the matchers of its selectors by label, sorted.
+type ruleMatchers struct {
 	place
 
-	conditions map[string][]string
+	byLabel map[string][]string
 }
 
-// agrees is false for rules that may well give other series, because they ask for different
-// values of one label.
-func (a asker) agrees(b asker) bool {
-	for label, values := range a.conditions {
-		if others, both := b.conditions[label]; both && !slices.Equal(values, others) {
+// mayOverlap is false for rules that probably return different series, since they select
+// different values of one label.
+func (a ruleMatchers) mayOverlap(b ruleMatchers) bool {
+	for label, matchers := range a.byLabel {
+		if others, both := b.byLabel[label]; both && !slices.Equal(matchers, others) {
 			return false
 		}
 	}
 	return true
 }
 
-func asked(e parser.Expr) map[string][]string {
+func matchersByLabel(e parser.Expr) map[string][]string {
 	if e == nil {
 		return nil
 	}
@@ -255,16 +258,16 @@ func asked(e parser.Expr) map[string][]string {
 func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
-		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus refuses.", Do: "Rename one."},
+		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus rejects.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
 		{Name: "group-interval", Warning: true, Means: "The group records and is evaluated less often than every 5 minutes, after which a server with the default --query.lookback-delta no longer sees its samples. Allowed for records that are read only over ranges at least as long.", Do: "Write an interval of 5m or less."},
-		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files, since their results may differ, too.", Do: "Rename one or give it a label."},
-		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager takes them for one. A warning where their expressions differ or they are in two files.", Do: "Rename one or give it a label."},
-		{Name: "rule-cycle", Means: "Recording rules read each other in a circle, or a rule reads its own last sample: one gap and it is gone for good. A warning where it can restart: through or, unless or absent.", Do: "Cut the circle; a rule that remembers reads itself over a range."},
+		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files or resources, since their results may differ, too.", Do: "Rename one or give it a label."},
+		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager treats them as one. A warning where their expressions differ or they are in two files or resources.", Do: "Rename one or give it a label."},
+		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample: one gap ends the series permanently. A warning where the series can restart, through or, unless or absent, and where a selector may select other series only.", Do: "Break the cycle, or read the last value with last_over_time."},
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
 		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},
-		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number.", Do: "Correct the text; keep the label in by (...) of the expression."},
+		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number, and where a ruler may have added the label to a recorded series.", Do: "Correct the text; keep the label in by (...) of the expression."},
 		{Name: "alert-annotations", Warning: true, Means: "The alert says neither what is wrong nor what to do: summary, description, and runbook_url where runbooks are kept.", Do: "Write what users feel, what it may be, and where the runbook is."},
 		{Name: "alert-for", Warning: true, Means: "for or keep_firing_for is shorter than the group's interval and waits as long as one evaluation.", Do: "Write the interval or longer, or leave it out."},
 	}

@@ -44,14 +44,14 @@ type Variable struct {
 // Panel is one panel.
 type Panel struct {
 	ID                             int
-	Type, Title, Description, Unit string // Unit as Grafana names it, of the defaults
+	Type, Title, Description, Unit string // Unit as Grafana names it
 	Datasource                     Datasource
 	Targets                        []Target
 	Links                          []Link // the panel's and the data links of its fields, overrides included
 	Row                            string // title of the row that it stands in
 	Library                        bool   // its queries are in Grafana and not in the file
 	Transformed                    bool   // transformations stand between queries and picture
-	Units                          bool   // an override gives some of the fields another unit
+	Units                          bool   // some of the fields have another unit, from an override or a second axis
 	Line, Column                   int    // where the panel begins
 }
 
@@ -188,7 +188,7 @@ func panels(row string, list node) []Panel {
 func panel(row string, n node) Panel {
 	p := Panel{
 		ID: n.get("id").number(), Type: n.get("type").text(), Title: n.get("title").text(), Description: n.get("description").text(),
-		Unit: n.get("fieldConfig", "defaults", "unit").text(), Datasource: datasource(n.get("datasource")),
+		Unit: unit(n), Datasource: datasource(n.get("datasource")),
 		Links: links(n.get("links")), Row: row, Library: n.has("libraryPanel"), Transformed: len(n.get("transformations").items) > 0, Line: n.line, Column: n.column,
 	}
 	p.Links = append(p.Links, links(n.get("fieldConfig", "defaults", "links"))...)
@@ -202,12 +202,37 @@ func panel(row string, n node) Panel {
 			}
 		}
 	}
+	for _, o := range n.get("seriesOverrides").items { // Grafana 7 and older
+		p.Units = p.Units || o.get("yaxis").number() == 2
+	}
 	for _, t := range n.get("targets").items {
 		if t.fields != nil {
 			p.Targets = append(p.Targets, target(t, p.Datasource))
 		}
 	}
 	return p
+}
+
+// unit is the unit of a panel, from where its kind and its version of Grafana have it. A graph with
+// two axes has that of the left one.
+func unit(n node) string {
+	places := []node{n.get("fieldConfig", "defaults", "unit"), n.get("options", "fieldOptions", "defaults", "unit")}
+	switch n.get("type").text() {
+	case "graph":
+		if axes := n.get("yaxes").items; len(axes) > 0 {
+			places = append(places, axes[0].get("format"))
+		}
+	case "singlestat":
+		places = append(places, n.get("format"))
+	case "heatmap":
+		places = append(places, n.get("options", "yAxis", "unit"), n.get("yAxis", "format"))
+	}
+	for _, at := range places {
+		if at.text() != "" {
+			return at.text()
+		}
+	}
+	return ""
 }
 
 func target(n node, inherited Datasource) Target {

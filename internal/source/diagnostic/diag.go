@@ -1,5 +1,5 @@
-// Package diagnostic describes what is wrong with a file so that its author can mend
-// it without asking: where, what, and what to write instead.
+// Package diagnostic describes what is wrong with a file so that its author can fix it: where, what,
+// and what to write instead.
 //
 // A [Problem] is one mistake. A [List] is every mistake of one run, sorted by
 // position, and is itself an error: nobody should fix ten mistakes in ten runs.

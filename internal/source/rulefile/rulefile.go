@@ -70,35 +70,34 @@ func (r Rule) TextPlace(key string) (line, column int) {
 	return r.doc.Place(r.path+"."+key, 0)
 }
 
-// source is the shape of a file. Keys that only other servers know are read and
-// left alone.
+// source is the shape of a file. Keys that only other servers know are read and ignored.
 type source struct {
 	Groups    []groupSource `yaml:"groups"`
 	Namespace string        `yaml:"namespace"` // Mimir
 }
 
 type groupSource struct {
-	Name        string            `yaml:"name"`
-	Interval    time.Duration     `yaml:"interval"`
-	QueryOffset time.Duration     `yaml:"query_offset"`
-	Limit       int               `yaml:"limit"`
-	Labels      map[string]string `yaml:"labels"`
-	Rules       []ruleSource      `yaml:"rules"`
+	Name        string                     `yaml:"name"`
+	Interval    yamldoc.PrometheusDuration `yaml:"interval"`
+	QueryOffset yamldoc.PrometheusDuration `yaml:"query_offset"`
+	Limit       *int                       `yaml:"limit"`
+	Labels      map[string]string          `yaml:"labels"`
+	Rules       []ruleSource               `yaml:"rules"`
 
-	SourceTenants   []string      `yaml:"source_tenants"`   // Mimir
-	EvaluationDelay time.Duration `yaml:"evaluation_delay"` // Mimir
-	Align           bool          `yaml:"align_evaluation_time_on_interval"`
-	PartialResponse string        `yaml:"partial_response_strategy"` // Thanos
+	SourceTenants   []string                   `yaml:"source_tenants"`   // Mimir
+	EvaluationDelay yamldoc.PrometheusDuration `yaml:"evaluation_delay"` // Mimir
+	Align           bool                       `yaml:"align_evaluation_time_on_interval"`
+	PartialResponse string                     `yaml:"partial_response_strategy"` // Thanos
 }
 
 type ruleSource struct {
-	Record        string            `yaml:"record"`
-	Alert         string            `yaml:"alert"`
-	Expr          string            `yaml:"expr"`
-	For           time.Duration     `yaml:"for"`
-	KeepFiringFor time.Duration     `yaml:"keep_firing_for"`
-	Labels        map[string]string `yaml:"labels"`
-	Annotations   map[string]string `yaml:"annotations"`
+	Record        string                     `yaml:"record"`
+	Alert         string                     `yaml:"alert"`
+	Expr          string                     `yaml:"expr"`
+	For           yamldoc.PrometheusDuration `yaml:"for"`
+	KeepFiringFor yamldoc.PrometheusDuration `yaml:"keep_firing_for"`
+	Labels        map[string]string          `yaml:"labels"`
+	Annotations   map[string]string          `yaml:"annotations"`
 }
 
 // IsTest reports whether a file with this name tests rules instead of holding any.
@@ -182,7 +181,7 @@ func isResource(doc *yamldoc.Document) bool {
 
 func group(doc *yamldoc.Document, path string, s groupSource) Group {
 	line, _ := doc.Place(path, 0)
-	g := Group{Name: s.Name, Interval: s.Interval, QueryOffset: max(s.QueryOffset, s.EvaluationDelay), Tenants: slices.Sorted(slices.Values(s.SourceTenants)), Line: line}
+	g := Group{Name: s.Name, Interval: time.Duration(s.Interval), QueryOffset: time.Duration(max(s.QueryOffset, s.EvaluationDelay)), Tenants: slices.Sorted(slices.Values(s.SourceTenants)), Line: line}
 	if s.Name == "" {
 		doc.Problemf(path, "the group has no name; give it one")
 	}
@@ -205,7 +204,7 @@ func group(doc *yamldoc.Document, path string, s groupSource) Group {
 // read checks one rule. What is neither record nor alert is left out.
 func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	r := Rule{
-		Record: s.Record, Alert: s.Alert, Expr: s.Expr, For: s.For, KeepFiringFor: s.KeepFiringFor, Annotations: s.Annotations, doc: doc, path: path,
+		Record: s.Record, Alert: s.Alert, Expr: s.Expr, For: time.Duration(s.For), KeepFiringFor: time.Duration(s.KeepFiringFor), Annotations: s.Annotations, doc: doc, path: path,
 	}
 	switch {
 	case s.Record == "" && s.Alert == "":
@@ -221,12 +220,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 		r.Line, _ = doc.Place(path+".alert", 0)
 	}
 	checkLabels(doc, path+".labels", s.Labels)
-	checkLabels(doc, path+".annotations", s.Annotations)
-	for key, d := range map[string]time.Duration{"for": s.For, "keep_firing_for": s.KeepFiringFor} {
-		if d < 0 {
-			doc.Problemf(path+"."+key, "a duration below zero; write one such as 5m")
-		}
-	}
+	checkNames(doc, path+".annotations", s.Annotations, "")
 	if strings.TrimSpace(s.Expr) == "" {
 		doc.Problemf(path, "the rule has no expr; write what it is to evaluate")
 		return r, true
@@ -243,7 +237,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
 	// Prometheus 3 takes any name but one that looks like an expression.
 	if !model.UTF8Validation.IsValidMetricName(s.Record) || strings.ContainsAny(s.Record, "{}") {
-		doc.Problemf(path+".record", "%q is no name of a metric; use letters, digits, underscores and colons", s.Record)
+		doc.Problemf(path+".record", "%q is not a metric name; use letters, digits, underscores and colons", s.Record)
 	}
 	if s.For != 0 || s.KeepFiringFor != 0 || len(s.Annotations) > 0 {
 		doc.Problemf(path, "for, keep_firing_for and annotations belong to alerts; a recorded series has none")
@@ -251,9 +245,14 @@ func checkRecord(doc *yamldoc.Document, path string, s ruleSource) {
 }
 
 func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if !model.UTF8Validation.IsValidLabelName(name) || name == model.MetricNameLabel {
-			doc.Problemf(path+"."+name, "%q is no name of a label; use letters, digits and underscores", name)
+	checkNames(doc, path, labels, model.MetricNameLabel)
+}
+
+// checkNames wants the names of labels, or of annotations, which are the same but for the reserved one.
+func checkNames(doc *yamldoc.Document, path string, all map[string]string, reserved string) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !model.UTF8Validation.IsValidLabelName(name) || name == reserved {
+			doc.Problemf(path+"."+name, "%q is not a label name; use letters, digits and underscores", name)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package yamldoc
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -146,8 +147,7 @@ func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// pairs yields each key once. It records keys that stand twice and keys that
-// are no plain words.
+// pairs yields each key once. It reports duplicate keys and keys that are not plain words.
 func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		seen := map[string]int{}
@@ -162,7 +162,7 @@ func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.N
 				continue
 			}
 			if line, twice := seen[key.Value]; twice {
-				message := fmt.Sprintf("the key stands twice, first on line %d; keep one", line)
+				message := fmt.Sprintf("duplicate key, first on line %d; keep one", line)
 				d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
 				continue
 			}
@@ -223,17 +223,39 @@ func (d *Document) decodeDuration(n *yaml.Node, path string, v reflect.Value) {
 	if !d.want(n, path, yaml.ScalarNode, "a duration; write one such as 200ms, 15s or 30d") {
 		return
 	}
-	dur, err := model.ParseDuration(n.Value)
+	duration, err := model.ParseDuration(n.Value)
 	if err != nil {
-		// Prometheus has no negative durations; Go's message is the clearer one.
-		if neg, negErr := time.ParseDuration(n.Value); negErr == nil {
-			v.SetInt(int64(neg))
+		// Go has fractions, microseconds, and durations below zero, which have a message of their own.
+		goDuration, errGo := time.ParseDuration(n.Value)
+		if errGo != nil {
+			d.rejectf(path, notDuration, kindName(n))
 			return
 		}
-		d.rejectf(path, "%s is not a duration; write one such as 200ms, 15s or 30d", kindName(n))
-		return
+		duration = model.Duration(goDuration)
 	}
-	v.SetInt(int64(dur))
+	v.SetInt(int64(duration))
+}
+
+const notDuration = "%s is not a duration; write one such as 200ms, 15s or 30d"
+
+// PrometheusDuration is a duration that Prometheus reads in a file: whole numbers of its units, from
+// zero up. An empty value is zero.
+type PrometheusDuration time.Duration
+
+// UnmarshalYAMLNode implements [Unmarshaler].
+func (d *PrometheusDuration) UnmarshalYAMLNode(n *yaml.Node) error {
+	if n.Tag == tagNull {
+		return nil
+	}
+	duration, err := model.ParseDuration(n.Value)
+	if _, errGo := time.ParseDuration(n.Value); errGo == nil && strings.HasPrefix(n.Value, "-") {
+		return errors.New("a duration below zero; write one such as 5m")
+	}
+	if err != nil {
+		return fmt.Errorf(notDuration, kindName(n))
+	}
+	*d = PrometheusDuration(duration)
+	return nil
 }
 
 func (d *Document) want(n *yaml.Node, path string, kind yaml.Kind, what string) bool {
