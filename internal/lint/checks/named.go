@@ -154,17 +154,8 @@ func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 	if found && !userfile.Marked(src, rulefile.Marks()...) {
 		return
 	}
-	before := len(o.broken)
 	o.addRules(name, src)
-	for i := before; i < len(o.broken); i++ {
-		if f := &o.broken[i]; strings.Contains(f.Message, logQLPipe) {
-			f.Message, f.Warning = f.Message+", as in LogQL; rules of Loki are not checked", true
-		}
-	}
 }
-
-// logQLPipe is what the parser of PromQL says of a pipe. LogQL has them, PromQL has none.
-const logQLPipe = "unexpected character: '|'"
 
 // excludeFrom reads the exclusions of directories and below, and those beside files.
 func (o *Observed) excludeFrom(dirs, files []string) error {

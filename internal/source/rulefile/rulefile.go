@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,25 @@ func (r Rule) ExprPlace(offset int) (line, column int) {
 // TextPlace is where the value of a key stands, as in annotations.summary.
 func (r Rule) TextPlace(key string) (line, column int) {
 	return r.doc.Place(r.path+"."+key, 0)
+}
+
+// logQL is what only LogQL has: a filter or parser behind a stream selector, and functions of
+// the bytes of log lines.
+var logQL = regexp.MustCompile("\\}\\s*(?:\\|[=~>]?|!=|!~)\\s*[\"`a-z_]|\\bbytes_(?:rate|over_time)\\s*\\(")
+
+// quoted is a text in an expression.
+var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+
+// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki.
+func (f File) LogQL() (first Rule, found bool) {
+	for _, g := range f.Groups {
+		for _, r := range g.Rules {
+			if r.Tree == nil && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
+				return r, true
+			}
+		}
+	}
+	return Rule{}, false
 }
 
 // source is the shape of a file. Keys that only other servers know are read and ignored.

@@ -147,10 +147,12 @@ func (d *Document) decodeMap(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// pairs yields each key once. It reports duplicate keys and keys that are not plain words.
+// pairs yields each key once, with the keys that a merge key (<<) adds. It reports duplicate keys
+// and keys that are not plain words.
 func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		seen := map[string]int{}
+		var merged []*yaml.Node
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if key.Kind != yaml.ScalarNode {
@@ -158,7 +160,7 @@ func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.N
 				continue
 			}
 			if key.Tag == tagMerge {
-				d.problems = append(d.problems, d.problem(key, path, "merge keys (<<) are not read; write the keys out"))
+				merged = append(merged, d.mappings(n.Content[i+1], path)...)
 				continue
 			}
 			if line, twice := seen[key.Value]; twice {
@@ -171,7 +173,42 @@ func (d *Document) pairs(n *yaml.Node, path string) func(yield func(k, v *yaml.N
 				return
 			}
 		}
+		for _, m := range merged {
+			for key, value := range d.pairs(m, path) {
+				if _, own := seen[key.Value]; own {
+					continue
+				}
+				seen[key.Value] = key.Line
+				if !yield(key, value) {
+					return
+				}
+			}
+		}
 	}
+}
+
+// mappings are those that the value of a merge key names: one, or a list.
+func (d *Document) mappings(value *yaml.Node, path string) []*yaml.Node {
+	value = target(value)
+	if value.Kind != yaml.SequenceNode {
+		value = &yaml.Node{Content: []*yaml.Node{value}}
+	}
+	var out []*yaml.Node
+	for _, item := range value.Content {
+		if item = target(item); item.Kind != yaml.MappingNode {
+			d.problems = append(d.problems, d.problem(item, path, kindName(item)+" has no keys to merge; << takes a mapping or a list of mappings"))
+			continue
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }
 
 var durationType = reflect.TypeFor[time.Duration]()
