@@ -144,6 +144,20 @@ type linted struct {
 	Findings     []lint.Finding `json:"findings"`
 }
 
+// untilDone returns what a computation gives, or the cause of ctx as soon as it is done. The
+// computation then goes on until the process exits.
+func untilDone[T any](ctx context.Context, compute func() T) (T, error) {
+	computed := make(chan T, 1)
+	go func() { computed <- compute() }()
+	select {
+	case result := <-computed:
+		return result, nil
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
 func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, targetKnown bool) error {
 	in := checks.Observed{
 		TargetLabels: o.target, TargetGuessed: !targetKnown, Scrape: o.scrapeInterval, ScrapeGuessed: !scrapeKnown, LabelsOfPages: len(o.metrics) > 0,
@@ -165,9 +179,9 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	report.RuleFiles, report.Dashboards = len(names), len(in.Dashboards)
 	in.AllRules = report.RuleFiles > 0
 	report.TargetLabels = in.GuessTarget()
-	found := in.Findings()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	found, err := untilDone(ctx, in.Findings)
+	if err != nil {
+		return err
 	}
 	if o.updateBaseline {
 		return g.writeBaseline(ctx, o.baseline, found, in.HasRead)

@@ -48,6 +48,23 @@ func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
 
 // A running Prometheus has the names of all exporters, recorded series among them,
 // and the types of its metadata.
+func TestAnInterruptEndsAComputation(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	begun, never := make(chan struct{}), make(chan int)
+	go func() {
+		<-begun
+		cancel(errors.New("interrupted"))
+	}()
+	_, err := untilDone(ctx, func() int {
+		close(begun)
+		return <-never
+	})
+	if err == nil || err.Error() != "interrupted" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -195,9 +195,18 @@ func (k Known) record(rules []Recorded) {
 	trees := make([]parser.Expr, len(rules))
 	readers := map[string][]int{} // rules by the names that they read
 	var queue []int
+	queued := make([]bool, len(rules))
+	enqueue := func(i int) {
+		if !queued[i] {
+			queue, queued[i] = append(queue, i), true
+		}
+	}
 	for i, r := range rules {
-		k.metrics[r.Name] = append(k.metrics[r.Name], r.Labels...)
-		queue = append(queue, i)
+		if _, known := k.metrics[r.Name]; !known {
+			k.metrics[r.Name] = nil // known, even without labels
+		}
+		k.add(r.Name, labelSet{names: r.Labels})
+		enqueue(i)
 		tree, err := promql.Parse(r.Expr)
 		if err != nil {
 			continue // told where the query is checked
@@ -209,9 +218,12 @@ func (k Known) record(rules []Recorded) {
 	}
 	for len(queue) > 0 {
 		i := queue[0]
-		queue = queue[1:]
-		if trees[i] != nil && k.add(rules[i].Name, k.infer(trees[i])) {
-			queue = append(queue, readers[rules[i].Name]...)
+		queue, queued[i] = queue[1:], false
+		if trees[i] == nil || !k.add(rules[i].Name, k.infer(trees[i])) {
+			continue
+		}
+		for _, reader := range readers[rules[i].Name] {
+			enqueue(reader)
 		}
 	}
 }

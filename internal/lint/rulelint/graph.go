@@ -37,14 +37,27 @@ func (l *linter) labelsOf(at int) labelSet {
 	return *set
 }
 
-// reads lists the records that a selector may select, as places in all.
+// reads lists the records that a selector may select, as places in all. Many rules may have the
+// same selector, and many records one name.
 func (l *linter) reads(s *parser.VectorSelector) []int {
-	var out []int
-	for _, i := range l.records[promlint.Name(s)] {
+	name := promlint.Name(s)
+	if len(l.records[name]) == 0 {
+		return nil
+	}
+	key := s.String()
+	out, known := l.selected[key]
+	if known {
+		return out
+	}
+	for _, i := range l.records[name] {
 		if promlint.Admits(s, l.all[i].Labels) && l.mayHave(i, s.LabelMatchers) {
 			out = append(out, i)
 		}
 	}
+	if l.selected == nil {
+		l.selected = map[string][]int{}
+	}
+	l.selected[key] = out
 	return out
 }
 
@@ -112,13 +125,14 @@ func every(interval time.Duration) string {
 // cycles finds records that read themselves, through others or directly.
 func (l *linter) cycles() {
 	edges := make([][]int, len(l.all))
+	mayBeIn := l.readingRecords()
 	for i, p := range l.all {
-		if p.Record == "" || p.Tree == nil {
+		if !mayBeIn[i] {
 			continue
 		}
 		for _, s := range promlint.Selectors(p.Tree) {
 			for _, j := range l.reads(s) {
-				if i != j || !remembers(p.Tree, s) {
+				if mayBeIn[j] && (i != j || !remembers(p.Tree, s)) {
 					edges[i] = append(edges[i], j)
 				}
 			}
@@ -129,6 +143,15 @@ func (l *linter) cycles() {
 	for _, circle := range circles(edges) {
 		l.circle(circle)
 	}
+}
+
+// readingRecords marks the records that read records. No others are in a cycle.
+func (l *linter) readingRecords() []bool {
+	out := make([]bool, len(l.all))
+	for i, p := range l.all {
+		out[i] = p.Record != "" && p.Tree != nil && slices.ContainsFunc(promlint.Selectors(p.Tree), func(s *parser.VectorSelector) bool { return len(l.reads(s)) > 0 })
+	}
+	return out
 }
 
 func (l *linter) circle(of []int) {

@@ -69,12 +69,13 @@ func (p place) text(rule, key, format string, args ...any) lint.Finding {
 type linter struct {
 	Input
 
-	all     []place
-	records map[string][]int           // places in all by the name that they record
-	labels  []labelSet                 // of the results of all; nil until one is needed
-	readers map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
-	named   map[string]bool            // words of Elsewhere
-	out     []lint.Finding
+	all      []place
+	records  map[string][]int           // places in all by the name that they record
+	selected map[string][]int           // places in all by the selector that may select them
+	labels   []labelSet                 // of the results of all; nil until one is needed
+	readers  map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
+	named    map[string]bool            // words of Elsewhere
+	out      []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.

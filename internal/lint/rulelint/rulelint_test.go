@@ -3,6 +3,7 @@ package rulelint_test
 import (
 	"fmt"
 	"maps"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -287,27 +288,39 @@ func TestAGuessIsAWarning(t *testing.T) {
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
 	for name, rule := range map[string]func(i int) string{
-		"alerts of one name":             func(i int) string { return alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), "") },
+		"alerts of one name": func(i int) string { return alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), "") },
+		"records of one name, and as many readers": func(i int) string {
+			if i%2 == 0 {
+				return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: up}", i)
+			}
+			return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i)
+		},
 		"records that read the next one": func(i int) string { return fmt.Sprintf("{record: 'a:b:r%d', expr: 'a:b:r%d'}", i, i+1) },
 	} {
-		took := func(n int) time.Duration {
+		took := func(n int) (best time.Duration, allocated uint64) {
 			var rules []string
 			for i := range n {
 				rules = append(rules, rule(i))
 			}
 			src := group("g", "", rules...)
-			best := time.Hour
+			best = time.Hour
 			for range 3 {
+				var before, after goruntime.MemStats
+				goruntime.ReadMemStats(&before)
 				begin := time.Now()
 				if got := check(t, src); len(got) > 0 {
 					t.Errorf("%s: got %d findings, such as %s", name, len(got), got[0])
 				}
 				best = min(best, time.Since(begin))
+				goruntime.ReadMemStats(&after)
+				allocated = after.TotalAlloc - before.TotalAlloc
 			}
-			return best
+			return best, allocated
 		}
-		if one, many := took(few), took(times*few); many > 3*times*one {
-			t.Errorf("%s: %d take %s, and %d take %s", name, few, one, times*few, many)
+		one, bytesOne := took(few)
+		many, bytesMany := took(times * few)
+		if many > 5*times*one || bytesMany > 2*times*bytesOne {
+			t.Errorf("%s: %d take %s and %d bytes, and %d take %s and %d bytes", name, few, one, bytesOne, times*few, many, bytesMany)
 		}
 	}
 }
