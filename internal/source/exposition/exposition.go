@@ -34,6 +34,8 @@ type Metric struct {
 	// NoSeries is true for a metric that a page declares and has no series of: its labels
 	// and bounds are not known.
 	NoSeries bool
+	// Form is empty for a histogram that may have both forms, and for other metrics.
+	Form Form
 }
 
 // Declared returns what a service declares, in place of a page.
@@ -262,6 +264,9 @@ func (p page) result() Page {
 	var s Page
 	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
 		m := *p.metrics[name]
+		if m.Type == declared.Histogram && len(m.Bounds) > 0 { // in text, a native one has the bucket of +Inf only
+			m.Form = Classic
+		}
 		slices.Sort(m.Labels)
 		slices.Sort(m.Bounds)
 		m.Bounds = slices.Compact(m.Bounds) // of two spellings
@@ -294,6 +299,7 @@ func Merge(all ...Page) Page {
 				old.Unit = ""
 			}
 			old.NoSeries = old.NoSeries && m.NoSeries
+			old.Form = cmp.Or(old.Form, m.Form)
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
 			old.Values = valuesOfBoth(old, m)
