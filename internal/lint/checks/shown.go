@@ -42,7 +42,7 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 		if !ok {
 			hint := diagnostic.NearestMetric(r.Metric, s.names(r.Bound > 0))
 			if hint == "" {
-				hint = "; write the name of one that it has"
+				hint = "; series appear with the first event: send a request first, or correct the name"
 			}
 			add(r.Path, "%s has no metric %s%s", s.Source, r.Metric, hint)
 			continue
