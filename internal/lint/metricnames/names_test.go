@@ -391,7 +391,7 @@ func TestUnseenAlternativesAndStatuses(t *testing.T) {
 	}{
 		{outcomes, regexp, "server_eror|shed", `x="server_eror"; did you mean "server_error"?`},
 		{outcomes, regexp, "server_eror|server_error", ""},
-		{outcomes, regexp, "|sucess", ""},
+		{outcomes, regexp, "|server_eror", ""},
 		{outcomes, labels.MatchNotRegexp, "server_eror|shed", ""},
 		{outcomes, regexp, "timeout|shed", ""},
 		{statuses, regexp, "5*", `x=~"5*"; did you mean "5.."?`},
