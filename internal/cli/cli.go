@@ -20,6 +20,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +30,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -133,10 +135,33 @@ func newRootCommand(g *globals) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.output, "output", "text", "text or json; check and lint also have sarif and github")
 	flags.BoolVar(&g.noColor, "no-color", false, "write no colours; NO_COLOR does the same")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w%s", err, meantFlag(cmd, err)) })
 	offer(root, "output", formats())
 	root.AddCommand(newNewCommand(g), newGenerateCommand(g), newCheckCommand(g), newLintCommand(g), newVerifyCommand(g), newImageCommand(g), newSBOMCommand(g), newSLOCommand(g), newBoardsCommand(g), newSpecCommand(g), newSchemaCommand(g), newVersionCommand(g), newCopyProgramCommand())
 	return root
+}
+
+// meantFlag is a hint to the flag that an unknown one is similar to. Many tools call
+// --output --format.
+func meantFlag(cmd *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return ""
+	}
+	name := unknown.GetSpecifiedName()
+	if name == "format" {
+		name = "output"
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if meant := diagnostic.Suggest(name, known); meant != "" {
+		return fmt.Sprintf("; did you mean %q?", "--"+meant)
+	}
+	return ""
 }
 
 func unknownCommand(cmd *cobra.Command, args []string) error {

@@ -14,7 +14,10 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/promql"
+	"github.com/observability-first/scaffold/runtime/declared"
+	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
 // steps is how many points of a panel are looked at.
@@ -98,6 +101,9 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 	byName := p.series(ctx, s.LabelMatchers[name])
 	if len(byName) == 0 {
 		metric := s.LabelMatchers[name].Value
+		if form := p.otherForm(ctx, metric); form != "" {
+			return form
+		}
 		if slices.Contains(p.known, metric) {
 			return fmt.Sprintf("metric %s is declared and has no series yet", metric)
 		}
@@ -116,6 +122,27 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 		}
 	}
 	return fmt.Sprintf("no series of %s has all of %s together", s.LabelMatchers[name].Value, s)
+}
+
+// otherForm says what to write if the name is that of a histogram that is scraped in its
+// other form only, classic or native.
+func (p *prober) otherForm(ctx context.Context, name string) string {
+	exists := func(series string) bool { // and is not a quantile of a summary
+		equal := labels.MatchEqual
+		return len(p.series(ctx, labels.MustNewMatcher(equal, model.MetricNameLabel, series), labels.MustNewMatcher(equal, semconv.LabelQuantile, ""))) > 0
+	}
+	h := exposition.Metric{Metric: declared.Metric{Name: name}, Form: exposition.Classic}
+	if exists(name + "_bucket") {
+		return h.AbsentSeries()[name]
+	}
+	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+		base, found := strings.CutSuffix(name, suffix)
+		h.Name, h.Form = base, exposition.Native
+		if found && slices.Contains(p.known, name) && exists(base) {
+			return h.AbsentSeries()[name]
+		}
+	}
+	return ""
 }
 
 // readable lists a few values.
@@ -180,7 +207,7 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		return err.Error()
 	}
 	for _, s := range selectors(tree) {
-		if missing := p.missing(ctx, s); strings.Contains(missing, " does not exist") || strings.Contains(missing, " has no label ") {
+		if missing := p.missing(ctx, s); isLasting(missing) {
 			return missing
 		}
 		if strings.HasPrefix(s.Name, "ALERTS") {
@@ -193,6 +220,11 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 		}
 	}
 	return ""
+}
+
+// isLasting says whether time does not bring what is missing.
+func isLasting(missing string) bool {
+	return slices.ContainsFunc([]string{" does not exist", " has no label ", " is a classic histogram", " is a native histogram"}, func(why string) bool { return strings.Contains(missing, why) })
 }
 
 // unknownValue says that no series of any metric has the value that is asked for.

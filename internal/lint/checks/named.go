@@ -14,6 +14,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/exposition"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
@@ -151,8 +152,14 @@ func content(g rulefile.Group) string {
 // addRulesFound leaves out what is in a directory of rules and is something else,
 // such as the configuration of Alertmanager.
 func (o *Observed) addRulesFound(name string, src []byte, found bool) {
-	if found && !userfile.Marked(src, rulefile.Marks()...) {
-		return
+	if !userfile.Marked(src, rulefile.Marks()...) {
+		if found {
+			return
+		}
+		if _, err := exposition.Parse(name, src); err == nil {
+			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "a page of metrics, not a rule file; pass it with --metrics"})
+			return
+		}
 	}
 	o.addRules(name, src)
 }

@@ -96,7 +96,7 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 	} else {
 		o.stale = t.Ask != nil // what a service that does not build will declare is not known
 	}
-	known := exposition.Declared(signals)
+	known := exposition.DeclaredAs(signals, t.Service.Telemetry.Histograms)
 	o.Signals = &known
 	return o, err
 }

@@ -42,7 +42,7 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 		if !ok {
 			hint := diagnostic.NearestMetric(r.Metric, s.names(r.Bound > 0))
 			if hint == "" {
-				hint = "; write the name of one that it has"
+				hint = "; series appear with the first event: send a request first, or correct the name"
 			}
 			add(r.Path, "%s has no metric %s%s", s.Source, r.Metric, hint)
 			continue
@@ -50,12 +50,16 @@ func (s Shown) Check(spec slo.Spec, problem func(path, message string) diagnosti
 		if m.NoSeries && (r.Bound == 0 || notHistogram(m) == "") {
 			continue // the labels and bounds are not known yet
 		}
-		s.checkLabels(r, m, add)
-		s.checkValues(r, m, func(path, message string) {
+		warn := func(path, message string) {
 			if text := problem(path, message).Error(); !slices.Contains(warnings, text) {
 				warnings = append(warnings, text)
 			}
-		})
+		}
+		s.checkLabels(r, m, add)
+		s.checkValues(r, m, warn)
+		if absent := m.AbsentSeries()[r.Metric]; absent != "" && r.Bound == 0 {
+			warn(r.Path, absent)
+		}
 		if r.Bound > 0 {
 			checkBound(r, m, add)
 		}

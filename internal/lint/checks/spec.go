@@ -93,6 +93,10 @@ func (d specDocument) notHistograms(reads []slo.Read, signals exposition.Page) [
 func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, known metricnames.Known) []lint.Finding {
 	for _, r := range reads {
 		queries := []metricnames.Query{{At: d.at(r.Path), Expr: r.Selector()}}
+		known := known
+		if r.Bound > 0 { // the selector has the name of the histogram
+			known = known.AnyForm()
+		}
 		// The runtime creates buckets for the thresholds of its own latency.
 		if r.Bound > 0 && o.Indicator.Custom() {
 			queries = append(queries, metricnames.Query{At: d.at(r.BoundPath), Expr: r.Bucket()})
@@ -106,7 +110,7 @@ func (d specDocument) objective(path string, o slo.Objective, reads []slo.Read, 
 	var found []lint.Finding
 	for i, label := range o.GroupBy {
 		by := metricnames.Query{At: d.at(fmt.Sprintf("%s.groupBy[%d]", path, i)), Expr: reads[0].Metric, Label: label}
-		found = append(found, known.Check([]metricnames.Query{by})...)
+		found = append(found, known.AnyForm().Check([]metricnames.Query{by})...)
 	}
 	return found
 }
@@ -159,7 +163,7 @@ func Spec(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // check reports it
 	}
-	found, err := inSpec(t, exposition.Declared(signals))
+	found, err := inSpec(t, exposition.DeclaredAs(signals, t.Service.Telemetry.Histograms))
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,13 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",
 			"scaffold.yaml:7:105: slos[0].indicator.ratio.good: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are",
 		},
+		"a classic histogram in a ratio": {
+			"slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {ratio: {total: http_server_request_duration_seconds, bad: 'http_server_request_duration_seconds_count{outcome=\"shed\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
+			"scaffold.yaml:7:78: slos[0].indicator.ratio.total: http_server_request_duration_seconds is a classic histogram; write http_server_request_duration_seconds_bucket, ",
+		},
+		"a latency grouped by a label": {
+			"slos:\n- {name: a, objective: 99, groupBy: [http_route], indicator: {latency: {threshold: 1s, histogram: http_server_request_duration_seconds}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n", "",
+		},
 		"a threshold below a millisecond": {
 			"slos:\n- {name: a, objective: 99, indicator: {latency: {threshold: 20us, histogram: http_server_request_duration_seconds}}}\n",
 			"scaffold.yaml:7:61: slos[0].indicator.latency.threshold: http_server_request_duration_seconds_bucket has no bucket le=\"2e-05\"; its bounds are",
@@ -86,5 +93,39 @@ func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
 	}
 	if strings.Contains(got, "shop.page.rules.yaml") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// A query of series that a histogram does not have is always empty, also in the user's own files.
+func TestHistogramsAreReadAsTheSpecExposesThem(t *testing.T) {
+	t.Parallel()
+	const (
+		rules = "groups: [{name: own, rules: [{alert: A, expr: %q, annotations: {summary: s, description: d}}]}]\n"
+		board = `{"uid":"own","title":"Own","panels":[{"type":"timeseries","title":"Slow","targets":[{"expr":%q}]}]}`
+		name  = "http_server_request_duration_seconds"
+		says  = name + " is a %s histogram"
+	)
+	for _, tc := range []struct{ service, series, says string }{
+		{"a database", name, "classic"},
+		{"a database", name + "_count", ""},
+		{"both kinds of histograms", name, ""},
+		{"native histograms", name, ""},
+		{"native histograms", name + "_bucket", "native"},
+	} {
+		t.Run(tc.service+": "+tc.series, func(t *testing.T) {
+			t.Parallel()
+			target := serviceOf(t, services()[tc.service])
+			expr := fmt.Sprintf("sum(rate(%s[5m]))", tc.series)
+			put(t, target, "observability/rules/own/mine.yaml", fmt.Sprintf(rules, expr+" > 1"))
+			put(t, target, "observability/boards/own/mine.json", fmt.Sprintf(board, expr))
+			got := findings(t, target)
+			want := 2
+			if tc.says == "" {
+				want = 0
+			}
+			if n := strings.Count(got, fmt.Sprintf(says, tc.says)); n != want {
+				t.Errorf("found %d times, want %d, in\n%s", n, want, got)
+			}
+		})
 	}
 }

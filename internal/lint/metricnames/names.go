@@ -35,6 +35,7 @@ type Known struct {
 	bounds   map[string][]float64           // of the buckets of classic histograms
 	values   map[string]map[string][]string // of labels of metrics on a scraped page
 	anyLabel map[string]bool                // metrics that may have other labels, too
+	absent   map[string]string              // series that histograms do not have in their form, to what to write
 	records  bool                           // all rules are known: a recorded name that none of them records is wrong
 	signals  bool                           // the declared signals are known
 
@@ -54,7 +55,7 @@ type Known struct {
 func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it.", Do: "Correct it; variables of Grafana are read as values."},
-		{Name: "unknown-metric", Means: "A query names a metric that nobody declares: it is always empty. A warning where other exporters may have it.", Do: "Correct the name, or declare the metric."},
+		{Name: "unknown-metric", Means: "A query names a metric that nobody declares, or a series that a histogram does not have in its form, classic or native: it is always empty. A warning where other exporters may have it, and where the form comes from a scraped page.", Do: "Correct the name, or declare the metric."},
 		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, and where the labels come from a scraped page.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
 		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
 		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
@@ -85,6 +86,7 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
 		}
 	}
+	k.absent = absentSeries(signals)
 	for _, m := range signals.Metrics {
 		for _, name := range []string{m.Name, m.Name + "_bucket", m.Name + "_sum", m.Name + "_count"} {
 			if _, known := k.metrics[name]; known && m.NoSeries {
@@ -97,6 +99,26 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 	}
 	k.rules = recorded
 	k.record(recorded)
+	return k
+}
+
+// absentSeries are the series that the histograms of a page do not have in their form.
+func absentSeries(signals exposition.Page) map[string]string {
+	out := map[string]string{}
+	for _, m := range signals.Metrics {
+		maps.Copy(out, m.AbsentSeries())
+	}
+	for _, m := range signals.Metrics {
+		if m.Form != exposition.Classic { // another metric may have the name
+			delete(out, m.Name)
+		}
+	}
+	return out
+}
+
+// AnyForm lets queries name the series that a histogram would have in its other form.
+func (k Known) AnyForm() Known {
+	k.absent = nil
 	return k
 }
 
@@ -175,6 +197,7 @@ func (k Known) withAnyLabel(names []string) *Known {
 // WithNames adds metrics, or recorded series, of which nothing but the name is known.
 func (k Known) WithNames(of []string) Known {
 	for _, name := range of {
+		delete(k.absent, name)
 		if _, known := k.metrics[name]; !known {
 			k.metrics[name], k.anyLabel[name] = nil, true
 		}
@@ -252,6 +275,10 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 		return
 	case !known:
 		complain("unknown-metric", k.otherMetrics, "metric %s is not declared%s", name, diagnostic.DidYouMean(name, k.names))
+		return
+	}
+	if message := k.absent[name]; message != "" {
+		complain("unknown-metric", k.otherMetrics, "%s", message)
 		return
 	}
 	for _, m := range s.LabelMatchers {

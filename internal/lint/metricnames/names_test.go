@@ -376,3 +376,36 @@ func TestUnseenValues(t *testing.T) {
 		}
 	}
 }
+
+// An alternative that is misspelled is found beside one that is right, unless it is another
+// spelling of a value that is selected, too.
+func TestUnseenAlternativesAndStatuses(t *testing.T) {
+	t.Parallel()
+	outcomes, statuses := []string{"server_error", "shed", "success"}, []string{"200", "500"}
+	regexp, equal := labels.MatchRegexp, labels.MatchEqual
+	for _, tc := range []struct {
+		known []string
+		kind  labels.MatchType
+		value string
+		want  string
+	}{
+		{outcomes, regexp, "server_eror|shed", `x="server_eror"; did you mean "server_error"?`},
+		{outcomes, regexp, "server_eror|server_error", ""},
+		{outcomes, regexp, "|server_eror", ""},
+		{outcomes, labels.MatchNotRegexp, "server_eror|shed", ""},
+		{outcomes, regexp, "timeout|shed", ""},
+		{statuses, regexp, "5*", `x=~"5*"; did you mean "5.."?`},
+		{statuses, regexp, "4*", `x=~"4*"; did you mean "4.."?`},
+		{statuses, regexp, "5.*|4..", ""},
+		{statuses, labels.MatchNotRegexp, "5*", ""},
+		{statuses, equal, "50", `x="50"; its values have three digits`},
+		{statuses, equal, "503", ""},
+		{[]string{"200", "50"}, equal, "5", ""},
+		{outcomes, regexp, "5*", ""},
+		{nil, equal, "50", ""},
+	} {
+		if got := metricnames.Unseen(tc.known, labels.MustNewMatcher(tc.kind, "x", tc.value)); got != tc.want {
+			t.Errorf("%s of %q: got %q, want %q", tc.value, tc.known, got, tc.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package metricnames
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,16 +65,42 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 	}
 }
 
-// Unseen describes a matcher that selects no series of a page and is probably misspelled, with
-// the similar value. It is empty otherwise: a value may appear with the first failure.
+// Unseen describes a matcher of which a value is on no series of a page and is probably
+// misspelled, with the similar value. It is empty otherwise: a value may appear with the first failure.
 func Unseen(values []string, m *labels.Matcher) string {
-	if m.Matches("") || slices.ContainsFunc(values, m.Matches) {
+	if status := wrongStatus(values, m); status != "" {
+		return status
+	}
+	if m.Matches("") {
 		return ""
 	}
+	// A value that is selected, too, has several spellings.
+	unselected := slices.DeleteFunc(slices.Clone(values), m.Matches)
 	for _, value := range compared(m) {
-		if hint := similar(value, values); hint != "" {
-			return fmt.Sprintf("%s%s", m, hint)
+		if hint := similar(value, unselected); hint != "" && !slices.Contains(values, value) {
+			return fmt.Sprintf("%s=%q%s", m.Name, value, hint)
 		}
+	}
+	return ""
+}
+
+var (
+	status       = regexp.MustCompile(`^[1-5]\d\d$`)
+	shellPattern = regexp.MustCompile(`^[1-5]\*$`) // as a regular expression, 5* is 5 or 55
+	number       = regexp.MustCompile(`^\d+$`)
+)
+
+// wrongStatus finds numbers and patterns that are never the status of a response, if that is
+// what the label has.
+func wrongStatus(values []string, m *labels.Matcher) string {
+	isOther := func(value string) bool { return !status.MatchString(value) }
+	switch {
+	case len(values) == 0, slices.ContainsFunc(values, isOther):
+		return ""
+	case m.Type == labels.MatchRegexp && shellPattern.MatchString(m.Value):
+		return fmt.Sprintf("%s; did you mean %q?", m, m.Value[:1]+"..")
+	case m.Type == labels.MatchEqual && number.MatchString(m.Value) && isOther(m.Value):
+		return fmt.Sprintf("%s; its values have three digits", m)
 	}
 	return ""
 }

@@ -34,6 +34,8 @@ type Metric struct {
 	// NoSeries is true for a metric that a page declares and has no series of: its labels
 	// and bounds are not known.
 	NoSeries bool
+	// Form is empty for a histogram that may have both forms, and for other metrics.
+	Form Form
 }
 
 // Declared returns what a service declares, in place of a page.
@@ -92,13 +94,40 @@ func Parse(name string, src []byte) (Page, error) {
 		out.counterSuffix = "_total"
 	}
 	if entries, err := out.read(p); err != nil { // it quotes the page, which may be any file
-		return Page{}, fmt.Errorf("%s:%d: not a page of metrics; use the address that Prometheus scrapes", name, lineOf(src, entries))
+		reason := "not a page of metrics; use the address that Prometheus scrapes"
+		if len(out.metrics)+len(out.types) > 0 {
+			reason = reasonOf(err)
+		}
+		return Page{}, fmt.Errorf("%s:%d: %s", name, lineOf(src, entries), reason)
 	}
 	if len(out.metrics) == 0 {
 		return Page{}, fmt.Errorf("%s: the page shows no metric; use the address that Prometheus scrapes", name)
 	}
 	out.addUnsampled()
 	return out.result(), nil
+}
+
+// reasonOf says what the parser found wrong with a line, without the text that it quotes.
+func reasonOf(err error) string {
+	for _, known := range [][2]string{
+		{"strconv.", "the value or the timestamp is not a number"},
+		{"expected value", "the metric has no value"},
+		{"expected label name", "the labels are not separated by commas, or not closed with }"},
+		{"expected comma", "the labels are not separated by commas, or not closed with }"},
+		{"expected label value", "a label value does not have double quotes on both sides"},
+		{"expected equal", "a label has no = after its name"},
+		{"invalid UTF-8", "a label value is not UTF-8"},
+		{"expected timestamp", "the text after the value is not a timestamp"},
+		{"expected next entry", "there is text after the timestamp"},
+	} {
+		if strings.HasPrefix(err.Error(), known[0]) {
+			return known[1] + "; correct the line"
+		}
+	}
+	if strings.HasPrefix(err.Error(), "invalid metric type") {
+		return "the type is unknown; write counter, gauge, histogram, summary or untyped"
+	}
+	return "not in the text format of Prometheus; correct the line"
 }
 
 // maxLine bounds a line of a page, in bytes. The labels of Prometheus panic above 16 MiB.
@@ -262,6 +291,9 @@ func (p page) result() Page {
 	var s Page
 	for _, name := range slices.Sorted(maps.Keys(p.metrics)) {
 		m := *p.metrics[name]
+		if m.Type == declared.Histogram && len(m.Bounds) > 0 { // in text, a native one has the bucket of +Inf only
+			m.Form = Classic
+		}
 		slices.Sort(m.Labels)
 		slices.Sort(m.Bounds)
 		m.Bounds = slices.Compact(m.Bounds) // of two spellings
@@ -294,6 +326,7 @@ func Merge(all ...Page) Page {
 				old.Unit = ""
 			}
 			old.NoSeries = old.NoSeries && m.NoSeries
+			old.Form = cmp.Or(old.Form, m.Form)
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
 			old.Values = valuesOfBoth(old, m)

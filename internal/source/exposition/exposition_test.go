@@ -80,13 +80,25 @@ func TestWhatIsNoPageOfMetricsIsRefused(t *testing.T) {
 		{"a login page", "\n<!doctype html><html>", "page: an HTML page, not metrics; use the address that Prometheus scrapes, which usually ends in /metrics"},
 		{"nothing", "", "page: the page shows no metric; use the address that Prometheus scrapes"},
 		{"prose", "Not Found\n", "page:1: not a page of metrics; use the address that Prometheus scrapes"},
-		{"a page with a mistake", "# TYPE a gauge\na 1\n\na x\n", "page:4: not a page of metrics; use the address that Prometheus scrapes"},
+		{"prose after a comment", "# Not Found\nNot Found\n", "page:2: not a page of metrics; use the address that Prometheus scrapes"},
+		{"a page with a mistake", "# TYPE a gauge\na 1\n\na secret\n", "page:4: the value or the timestamp is not a number; correct the line"},
+		{"the first sample is a mistake", "# TYPE a gauge\na{b=\"secret\"} x\n", "page:2: the value or the timestamp is not a number; correct the line"},
+		{"labels that are not closed", "a 1\nb{c=\"secret\" 5\n", "page:2: the labels are not separated by commas, or not closed with }; correct the line"},
+		{"labels that are not closed in OpenMetrics", "a 1\nb{c=\"secret\" 5\n# EOF\n", "page:2: the labels are not separated by commas, or not closed with }; correct the line"},
+		{"a quote that is not closed", "a 1\nb{c=\"secret} 5\n", "page:2: a label value does not have double quotes on both sides; correct the line"},
+		{"no quotes", "a 1\nb{c=secret} 5\n", "page:2: a label value does not have double quotes on both sides; correct the line"},
+		{"no equals sign", "a 1\nb{secret} 5\n", "page:2: a label has no = after its name; correct the line"},
+		{"no value", "a 1\nsecret\n", "page:2: the metric has no value; correct the line"},
+		{"no timestamp", "a 1\nb 1 secret\n", "page:2: the text after the value is not a timestamp; correct the line"},
+		{"text after the timestamp", "a 1\nb 1 1 secret\n", "page:2: there is text after the timestamp; correct the line"},
+		{"an unknown type", "a 1\n# TYPE b secret\n", "page:2: the type is unknown; write counter, gauge, histogram, summary or untyped"},
+		{"no name", "a 1\n{} 5\n", "page:2: not in the text format of Prometheus; correct the line"},
 		{"a long line", "a 1\nb{c=\"" + strings.Repeat("x", 17<<20) + "\"} 1\n", "page:2: the line is longer than 1024 KiB; use the address that Prometheus scrapes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := exposition.Parse("page", []byte(tc.src))
-			if err == nil || err.Error() != tc.want {
+			if err == nil || err.Error() != tc.want || strings.Contains(err.Error(), "secret") {
 				t.Errorf("got  %v\nwant %s", err, tc.want)
 			}
 		})
@@ -130,7 +142,7 @@ func TestPagesAreMerged(t *testing.T) {
 }
 
 // withoutValues compares what TestValuesOfLabels leaves out.
-var withoutValues = cmpopts.IgnoreFields(exposition.Metric{}, "Values")
+var withoutValues = cmpopts.IgnoreFields(exposition.Metric{}, "Values", "Form")
 
 func TestValuesOfLabels(t *testing.T) {
 	t.Parallel()
