@@ -93,7 +93,9 @@ func Parse(name string, src []byte) (Page, error) {
 	if kind != "text/plain" {
 		out.counterSuffix = "_total"
 	}
-	if entries, err := out.read(p); err != nil { // it quotes the page, which may be any file
+	if entries, err := out.read(p); errors.Is(err, errManyMetrics) {
+		return Page{}, fmt.Errorf("%s:%d: %w", name, lineOf(src, entries), err)
+	} else if err != nil { // it quotes the page, which may be any file
 		reason := "not a page of metrics; use the address that Prometheus scrapes"
 		if len(out.metrics)+len(out.types) > 0 {
 			reason = reasonOf(err)
@@ -186,8 +188,16 @@ func (p page) read(from textparse.Parser) (entries int, err error) {
 			from.Labels(&l)
 			p.series(l)
 		}
+		if len(p.metrics) > maxMetrics || len(p.types) > maxMetrics {
+			return entries, errManyMetrics
+		}
 	}
 }
+
+// maxMetrics bounds the memory of a page, of which a name takes some kilobytes.
+const maxMetrics = 50_000
+
+var errManyMetrics = fmt.Errorf("more than %d metrics; pass the page of one service", maxMetrics)
 
 // series adds one series to its metric.
 func (p page) series(l labels.Labels) {

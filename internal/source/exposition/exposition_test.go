@@ -200,3 +200,17 @@ func TestADeclaredMetricExistsWithoutSeries(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageOfManyMetricsIsRejected(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{"series": "m%d 1\n", "types": "# TYPE m%d counter\n"} {
+		var page strings.Builder
+		for i := range 60_000 {
+			fmt.Fprintf(&page, line, i)
+		}
+		_, err := exposition.Parse("page.txt", []byte(page.String()))
+		if want := "page.txt:50001: more than 50000 metrics; pass the page of one service"; err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}
