@@ -197,6 +197,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			}),
 		},
 		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
+		{
+			"impossible-comparison", "one range beside two",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 never holds",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__rate_interval])) / sum(rate(jobs_total{job="a",instance="b"}[$__range])) > 2 or sum(increase(jobs_total{job="a",instance="b"}[$__range])) / sum(increase(jobs_total{job="a",instance="b"}[$__rate_interval])) > 1`, "percentunit")),
+		},
+		{
+			"impossible-comparison", "beside a number that Grafana gives",
+			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "never holds",
+			list(query(`(count(queue_length{job="a",instance="b"}) > $__range_s) and on () vector($__interval_ms) > 99999999999`, "short")),
+		},
 		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
 	} {
 		covered[tc.rule] = true
