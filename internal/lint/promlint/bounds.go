@@ -233,14 +233,20 @@ func (w World) spanOfCall(n *parser.Call) span {
 		if s := sampled(n.Args[0]); s != nil && w.typeOf(s) == declared.Counter && !strings.HasSuffix(Name(s), "_sum") {
 			return fromZero()
 		}
-	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
+	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp":
 		return fromZero()
+	case "histogram_count":
+		if w.rises(n.Args[0]) {
+			return fromZero()
+		}
 	case "count_over_time":
 		return span{1, math.Inf(1)}
 	case "absent", "absent_over_time", "present_over_time":
 		return exactly(1)
 	case "histogram_fraction":
-		return unitInterval()
+		if w.rises(n.Args[2]) {
+			return unitInterval()
+		}
 	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
 		"label_replace", "label_join", "sort", "sort_desc", "scalar", "vector":
 		return arg(0)
@@ -256,6 +262,22 @@ func (w World) spanOfCall(n *parser.Call) span {
 		return span{0, 6}
 	}
 	return anything()
+}
+
+// rises says whether an expression is of rates of histograms, which have no negative buckets,
+// as the difference of two histograms may have.
+func (w World) rises(e parser.Expr) bool {
+	switch n := bare(e).(type) {
+	case *parser.AggregateExpr:
+		return (n.Op == parser.SUM || n.Op == parser.AVG) && w.rises(n.Expr)
+	case *parser.Call:
+		if !slices.Contains([]string{"rate", "irate", "increase"}, n.Func.Name) {
+			return false
+		}
+		s := sampled(n.Args[0])
+		return s != nil && w.typeOf(s) != declared.Gauge && !strings.Contains(Name(s), ":")
+	}
+	return false
 }
 
 func (w World) spanOfClamp(n *parser.Call, s span) span {

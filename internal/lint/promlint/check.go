@@ -128,7 +128,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 		return
 	}
 	s, ok := bare(m.VectorSelector).(*parser.VectorSelector)
-	if !ok {
+	if !ok || s.Anchored || s.Smoothed { // which take samples from outside of the range
 		return
 	}
 	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed

@@ -16,6 +16,9 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	left, leftConstant := literal(n.LHS)
 	right, rightConstant := literal(n.RHS)
 	switch {
+	case n.Op == parser.NEQ && (math.IsNaN(left) || math.IsNaN(right)):
+		c.reportGuessf("impossible-comparison", n, true, "%s always holds, since NaN equals nothing, not even NaN; to leave NaN out write x == x", n)
+		return
 	case math.IsNaN(left) || math.IsNaN(right):
 		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, not even NaN; to find NaN write x != x", n)
 		return
