@@ -10,6 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
@@ -84,7 +85,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	tree, err := parse(t)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		l.reportGuessf("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
+		l.reportGuessf("target-promql", at, promql.IsLimit(err) || t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
 		return
 	}
 	if tree == nil {

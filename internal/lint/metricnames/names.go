@@ -18,6 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -53,7 +54,7 @@ type Known struct {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it.", Do: "Correct it; variables of Grafana are read as values."},
+		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it, and where it is too long or too deep to be checked.", Do: "Correct it; variables of Grafana are read as values."},
 		{Name: "unknown-metric", Means: "A query names a metric that nobody declares: it is always empty. A warning where other exporters may have it.", Do: "Correct the name, or declare the metric."},
 		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, and where the labels come from a scraped page.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
 		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
@@ -206,7 +207,7 @@ func (k Known) check(q Query) []lint.Finding {
 	if err != nil {
 		message, _ := rulefile.Explain(err)
 		f := q.At.Sayf("%s", dashboardfile.WithVariables(message, q.Expr))
-		f.Rule, f.Warning = "query-syntax", dashboardfile.Free(q.Expr)
+		f.Rule, f.Warning = "query-syntax", promql.IsLimit(err) || dashboardfile.Free(q.Expr)
 		return []lint.Finding{f}
 	}
 	var found []lint.Finding

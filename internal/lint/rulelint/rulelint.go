@@ -99,16 +99,30 @@ func Check(in Input) []lint.Finding {
 	l.cycles()
 	l.unused()
 	for _, p := range l.all {
-		if p.Tree == nil {
-			continue
-		}
-		l.out = append(l.out, in.World.Check(p.Tree, p.at)...)
-		if p.Alert != "" {
-			l.alert(p)
-		}
+		l.rule(p)
 	}
 	lint.Sort(l.out)
 	return l.out
+}
+
+// rule runs the rules that are for the expression of one rule, or its alert.
+func (l *linter) rule(p place) {
+	switch {
+	case p.Unread != "":
+		f := p.finding("rule-file", 0, "%s", p.Unread)
+		f.Warning = true // Prometheus reads it
+		l.add(f)
+		return
+	case p.Tree == nil:
+		return
+	case p.Tree.Type() != parser.ValueTypeVector && p.Tree.Type() != parser.ValueTypeScalar:
+		l.add(p.finding("rule-result", 0, "Prometheus rejects the result of the rule, a %s, at each evaluation; write an expression whose result is an instant vector or a scalar", parser.DocumentedType(p.Tree.Type())))
+		return
+	}
+	l.out = append(l.out, l.World.Check(p.Tree, p.at)...)
+	if p.Alert != "" {
+		l.alert(p)
+	}
 }
 
 func (l *linter) add(f lint.Finding) { l.out = append(l.out, f) }
@@ -257,7 +271,8 @@ func matchersByLabel(e parser.Expr) map[string][]string {
 // Catalog lists the rules of this package, without promlint's.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
+		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist. A warning for a query that is too long or too deep to be checked.", Do: "Correct it at the line and column that are given."},
+		{Name: "rule-result", Means: "The expression of a rule has a range of samples or a string as its result, so that each evaluation fails.", Do: "Write an expression of an instant vector or a scalar."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus rejects.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
 		{Name: "group-interval", Warning: true, Means: "The group records and is evaluated less often than every 5 minutes, after which a server with the default --query.lookback-delta no longer sees its samples. Allowed for records that are read only over ranges at least as long.", Do: "Write an interval of 5m or less."},

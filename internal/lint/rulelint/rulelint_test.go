@@ -72,6 +72,18 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "Prometheus rejects the result of the rule, a range vector",
+			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
+		},
+		{
+			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result of the rule, a string",
+			group("g", "", "{record: a:b:c, expr: time()}"),
+		},
+		{
+			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "query has 20009 bytes, which is too long to check",
+			group("g", "", "{record: a:b:c, expr: up}"),
+		},
+		{
 			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "the group is in this file twice",
 			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
 		},
@@ -265,6 +277,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
 		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
 		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
+		{"a query that is too deep to check", group("g", "", "{record: a:b:c, expr: '"+strings.Repeat("(", 200)+"up"+strings.Repeat(")", 200)+"'}"), "rule-file", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

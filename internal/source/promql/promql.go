@@ -5,6 +5,7 @@
 package promql
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -23,6 +24,12 @@ const (
 type LimitError string
 
 func (e LimitError) Error() string { return string(e) }
+
+// IsLimit reports whether an error is a [LimitError]: a server may read the query.
+func IsLimit(err error) bool {
+	_, is := errors.AsType[LimitError](err)
+	return is
+}
 
 // Parse parses an expression, which may have functions that a server has with a flag only,
 // or that only Prometheus 2 has. The error is a [LimitError] or that of the parser.
@@ -47,7 +54,7 @@ var functions = sync.OnceValue(func() map[string]*parser.Function {
 
 func bounded(query string) error {
 	if len(query) > maxLength {
-		return LimitError(fmt.Sprintf("query has %d bytes; split it into recording rules of at most %d bytes", len(query), maxLength))
+		return LimitError(fmt.Sprintf("query has %d bytes, which is too long to check; split it into recording rules of at most %d bytes", len(query), maxLength))
 	}
 	open, signs := 0, 0
 	lexer := parser.Lex(query)
@@ -69,7 +76,7 @@ func bounded(query string) error {
 			signs = 0
 		}
 		if open+signs > maxNesting {
-			return LimitError(fmt.Sprintf("query nests more than %d levels deep; split it into recording rules", maxNesting))
+			return LimitError(fmt.Sprintf("query nests more than %d levels deep, which is too deep to check; split it into recording rules", maxNesting))
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestQueriesAreBounded(t *testing.T) {
 	t.Parallel()
-	const long, deep = "query has ", "query nests more than 100 levels deep; split it into recording rules"
+	const long, deep = "query has ", "query nests more than 100 levels deep, which is too deep to check; split it into recording rules"
 	nested := func(opening, closing string, n int) string {
 		return strings.Repeat(opening, n) + "up" + strings.Repeat(closing, n)
 	}
