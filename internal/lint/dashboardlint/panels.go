@@ -91,6 +91,7 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	if tree == nil {
 		return
 	}
+	l.out = append(l.out, promlint.Unquoted(dashboardfile.PromQL(t.Expr), l.placed(at))...)
 	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
 			continue // target-counter-agg reports it; a choice of everything is written as .*

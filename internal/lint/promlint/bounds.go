@@ -122,6 +122,21 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 	return anything()
 }
 
+// spansOfSides are the spans of both sides of an operator, with the values of missing series.
+func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
+	l, r = w.spanOf(n.LHS), w.spanOf(n.RHS)
+	if !fills(n) {
+		return l, r
+	}
+	if v := n.VectorMatching.FillValues.LHS; v != nil {
+		l = l.union(exactly(*v))
+	}
+	if v := n.VectorMatching.FillValues.RHS; v != nil {
+		r = r.union(exactly(*v))
+	}
+	return l, r
+}
+
 // summed is the span of a sum of one or more values.
 func summed(s span) span {
 	if s.lo < 0 {
@@ -134,7 +149,7 @@ func summed(s span) span {
 }
 
 func (w World) spanOfBinary(n *parser.BinaryExpr) span {
-	l, r := w.spanOf(n.LHS), w.spanOf(n.RHS)
+	l, r := w.spansOfSides(n)
 	switch n.Op {
 	case parser.LAND, parser.LUNLESS:
 		return l
@@ -306,7 +321,7 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || part.how != whole.how || Name(part.of) == "" {
+	if !okPart || !okWhole || fills(n) || part.how != whole.how || Name(part.of) == "" {
 		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)

@@ -28,7 +28,7 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	case n.ReturnBool:
 		return
 	}
-	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
+	l, r := c.spansOfSides(n)
 	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
 		return
 	}

@@ -119,6 +119,7 @@ func (l *linter) rule(p place) {
 		l.add(p.finding("rule-result", 0, "Prometheus rejects the result of the rule, a %s, at each evaluation; write an expression whose result is an instant vector or a scalar", parser.DocumentedType(p.Tree.Type())))
 		return
 	}
+	l.out = append(l.out, promlint.Unquoted(p.Expr, p.at(0))...)
 	l.out = append(l.out, l.World.Check(p.Tree, p.at)...)
 	if p.Alert != "" {
 		l.alert(p)

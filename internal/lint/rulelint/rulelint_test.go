@@ -277,6 +277,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
 		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
 		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
+		{"a name with dots", group("g", "", "{record: a:b:c, expr: 'http.server.requests > 5'}"), "server-feature", "warning"},
+		{"a name with dots in quotes", group("g", "", "{record: a:b:c, expr: '{\"http.server.requests\"} > 5.5'}"), "server-feature", ""},
+		{"a record that only a query reads which is too deep to check", "boards: none\n" + group("g", "", "{record: a:b:c, expr: up}", alert("A", strings.Repeat("(", 200)+"a:b:c > 1"+strings.Repeat(")", 200), "")), "record-unused", ""},
 		{"a query that is too deep to check", group("g", "", "{record: a:b:c, expr: '"+strings.Repeat("(", 200)+"up"+strings.Repeat(")", 200)+"'}"), "rule-file", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
 	} {

@@ -34,3 +34,24 @@ func TestQueriesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A server takes such names with a flag only.
+func TestNamesWithoutQuotes(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct{ parses, unquoted bool }{
+		`http.server.requests > 5`:       {true, true},
+		`sum by (http.route) (größe)`:    {true, true},
+		`a + fill(0) b.c`:                {true, true},
+		`{"http.server.requests"} > 5.5`: {true, false},
+		`up{job="größe"} > 0.5`:          {true, false},
+		`a + fill(0) b`:                  {true, false},
+		`http.server.requests{`:          {false, false},
+		`up.`:                            {true, true},
+		strings.Repeat("(", 101) + "a.b" + strings.Repeat(")", 101): {false, false},
+		"a.b + " + strings.Repeat("(", 8000):                        {false, false},
+	} {
+		if _, err := promql.Parse(query); (err == nil) != want.parses || promql.IsUnquoted(query) != want.unquoted {
+			t.Errorf("%.40s: %v, unquoted %v", query, err, promql.IsUnquoted(query))
+		}
+	}
+}
