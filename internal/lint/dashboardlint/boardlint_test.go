@@ -258,6 +258,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
 		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
+		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
+		{"a declared counter over the time since the start", query("jobs_total / (time() - process_start_time_seconds)", "short"), "target-counter-agg", ""},
 		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
 		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
 		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},

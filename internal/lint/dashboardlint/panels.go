@@ -137,7 +137,7 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path) || slices.ContainsFunc(path, promlint.ComparesWithNumber), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }
@@ -162,7 +162,7 @@ func counted(path []parser.Node) bool {
 				return true
 			}
 		case *parser.BinaryExpr:
-			if n.Op.IsSetOperator() || promlint.IsZero(n.LHS) || promlint.IsZero(n.RHS) {
+			if n.Op.IsSetOperator() || promlint.IsZero(n.LHS) || promlint.IsZero(n.RHS) || promlint.SinceStart(n) {
 				return true
 			}
 		}

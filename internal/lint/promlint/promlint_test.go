@@ -76,6 +76,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"rate-sum", "of sums by instance", `rate(sum(sum by (instance) (jobs_total))[5m:15s])`, "rate of a sum", `rate(sum by (instance) (sum without (cpu) (jobs_total))[5m:15s])`},
 		{"rate-sum", "through a record, beside a record of each instance", `rate(job:jobs:sum[5m])`, "records a sum of counters", `rate(instance:jobs:sum[5m])`},
 		{"counter-rate", "compared as it stands", `sum(jobs_total) > 100`, "jobs_total is a counter; compare or calculate with rate(jobs_total[...])", `sum(rate(jobs_total[5m])) > 100`},
+		{"counter-rate", "over a gauge, beside the time since the start", `job_cpu_seconds_total / queue_length > 0.9`, "job_cpu_seconds_total is a counter", `job_cpu_seconds_total / (time() - process_start_time_seconds) > 0.9`},
 		{"counter-rate", "added to a gauge", `queue_length + on() jobs_total`, "jobs_total is a counter", `queue_length + on() 0 * jobs_total`},
 		{"counter-rate", "over another counter", `jobs_total / on() job_cpu_seconds_total`, "is a counter", `jobs_total{code="5"} / ignoring(code) jobs_total`},
 		{"counter-rate", "counted only", `jobs_total == 0`, "jobs_total is a counter", `count(jobs_total * on() queue_length) == 3 or absent(jobs_total) == 1`},
@@ -192,9 +193,12 @@ func TestAGuessIsAWarning(t *testing.T) {
 		rule       string
 		warning    bool
 	}{
-		{"a declared counter", "jobs_total > 100", declared, "counter-rate", false},
+		{"a declared counter above a number", "sum(jobs_total) > 100", declared, "counter-rate", true},
+		{"a declared counter above a gauge", "jobs_total > on() queue_length", declared, "counter-rate", false},
 		{"a name that ends in total", "ceph_pg_total > 100", guessed, "counter-rate", true},
 		{"whether it ever happened", "jobs_total > 0", declared, "counter-rate", true},
+		{"whether it ever happened, in other words", "jobs_total >= 1", declared, "counter-rate", true},
+		{"how often it happened as a scalar", "jobs_total > scalar(queue_length)", declared, "counter-rate", true},
 		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 0", declared, "delta-counter", false},
 		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
 		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
@@ -204,7 +208,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a difference of two counters", "sum(jobs_total) - sum(wait_seconds_count)", declared, "counter-rate", true},
 		{"a quotient of two counters", "jobs_total / on() wait_seconds_count", declared, "counter-rate", true},
 		{"a counter times a gauge", "jobs_total * on() queue_length", declared, "counter-rate", true},
-		{"a multiple of a counter above a bound", "jobs_total * 8 > 100", declared, "counter-rate", false},
+		{"a multiple of a counter above a bound", "jobs_total * 8 > 100", declared, "counter-rate", true},
 		{"a counter minus a gauge", "jobs_total - on() queue_length", declared, "counter-rate", false},
 		{"a counter minus the rate of another", "jobs_total - on() rate(wait_seconds_count[5m])", declared, "counter-rate", false},
 		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
