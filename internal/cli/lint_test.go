@@ -78,7 +78,7 @@ func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
   - record: a:b:c
     expr: rate(queue_length{any="label"}[5m])
   - record: a:b:d
-    expr: jobs_total > 5
+    expr: jobs_total > on () queue_length
   - record: a:b:e
     expr: rate(odd[5m]) + node:cpu:sum + sum by (le) (rate(wait_seconds_bucket[5m]))
   - record: a:b:f
