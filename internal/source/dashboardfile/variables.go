@@ -119,9 +119,17 @@ func WithVariables(message, query string) string {
 	variables := grafanaVariable.FindAllString(query, -1)
 	var replaced []string // the value of a built-in variable begins with Chosen, so it is first
 	for _, v := range variables {
-		if name := variableName(v); builtIn(v) {
-			replaced = append(replaced, model.Duration(builtInInterval(name)).String(), v, builtInValue(name), v)
+		if !builtIn(v) {
+			continue
 		}
+		name := variableName(v)
+		replaced = append(replaced, model.Duration(builtInInterval(name)).String(), v)
+		for _, unit := range []string{"s", "ms"} { // as in [${__range_s}s], which the parser writes in days
+			if d, err := time.ParseDuration(builtInValue(name) + unit); err == nil {
+				replaced = append(replaced, model.Duration(d).String(), "${"+name+"}"+unit)
+			}
+		}
+		replaced = append(replaced, builtInValue(name), v)
 	}
 	variables = slices.DeleteFunc(variables, builtIn)
 	slices.Sort(variables)

@@ -37,7 +37,7 @@ func TestBuiltInVariablesHaveDifferentValues(t *testing.T) {
 		}
 		seen[value] = v
 	}
-	const query = "rate(x[$__rate_interval]) / rate(x[$__range]) * $__range_s * $a"
+	const query = "rate(x[$__rate_interval]) / rate(x[$__range]) * $__range_s * $a + rate(x[${__range_s}s]) + rate(x[${__interval_ms}ms])"
 	tree, err := dashboardfile.ParsePromQL(query)
 	if err != nil {
 		t.Fatal(err)
