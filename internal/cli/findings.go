@@ -1,9 +1,11 @@
 package cli
 
 import (
-	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -27,7 +29,9 @@ func (g *globals) emitFindings(found []lint.Finding) bool {
 	case outputSARIF:
 		g.printJSON(lint.SARIF(found, checks.Rules(), g.Build.Version))
 	case outputGitHub:
-		_, _ = fmt.Fprint(g.Streams.Out, lint.GitHub(found))
+		// Names of files and rules have no colours that are to stay.
+		text := strings.ReplaceAll(lint.GitHub(found), "\x1b", string(unicode.ReplacementChar))
+		_, _ = io.WriteString(g.Streams.Out, printable(text))
 	default:
 		return false
 	}

@@ -30,6 +30,15 @@ func lintOf(t *testing.T, rules string, flags ...string) (status int, out, errs 
 	return status, strings.ReplaceAll(stdout.String(), filepath.ToSlash(file), "rules.yaml"), stderr.String()
 }
 
+// Names of files may have escape sequences, which a log view may act on.
+func TestLintWritesNoControlCharactersForGitHub(t *testing.T) {
+	t.Parallel()
+	status, out, errs := lintOf(t, "groups:\n- name: \"g\\e[2J\"\n  rules:\n  - {alert: \"A\\e[31m\\u202e\", expr: \"up[5m]\"}\n", "--output", "github")
+	if status != ExitDrift || strings.ContainsAny(out, "\x1b\u202e") || !strings.Contains(out, "::alert A\ufffd[31m\ufffd: ") {
+		t.Errorf("exit code %d\nstdout: %q\nstderr: %s", status, out, errs)
+	}
+}
+
 func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "rules.yaml")
@@ -86,7 +95,7 @@ func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
   - record: a:b:c
     expr: rate(queue_length{any="label"}[5m])
   - record: a:b:d
-    expr: jobs_total > 5
+    expr: jobs_total > on () queue_length
   - record: a:b:e
     expr: rate(odd[5m]) + node:cpu:sum + sum by (le) (rate(wait_seconds_bucket[5m]))
   - record: a:b:f

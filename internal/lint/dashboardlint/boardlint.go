@@ -16,6 +16,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
@@ -187,7 +188,7 @@ func (l *linter) variables() {
 		}
 		if _, err := dashboardfile.ParsePromQL(expr); err != nil {
 			message, _ := rulefile.Explain(err)
-			l.reportGuessf("template-label-promql", variableAt(v), v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, dashboardfile.WithVariables(message, expr))
+			l.reportGuessf("template-label-promql", variableAt(v), promql.IsLimit(err) || v.Datasource.Type == "" || dashboardfile.Free(expr), "variable %s: %s", v.Name, dashboardfile.WithVariables(message, expr))
 		}
 	}
 }
@@ -240,13 +241,13 @@ func Catalog() []lint.Rule {
 		{Name: "panel-title-description", Warning: true, Means: "A panel has no title or no description: nobody knows what a bad value means.", Do: "Write both."},
 		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},
 		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
-		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query.", Do: "Correct it."},
+		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query, and for one that is too long or too deep to be checked.", Do: "Correct it."},
 		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, or its stream selector does not parse. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
 		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs. Variables of Grafana such as $__interval and $__range are allowed.", Do: "Write [$__auto]."},
 		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs. Or over [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
-		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, between two counters, and of panels that show one number.", Do: "Use rate or increase."},
+		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, between two counters, where it is compared with a number, and of panels that show one number. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
 		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
 	}
 }

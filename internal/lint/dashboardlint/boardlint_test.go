@@ -173,6 +173,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "the bracket { is not closed", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
 		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
+		{"target-logql", "a metric", list(logs(`vector(up)`)), "it has no stream selector", list(logs(`vector(1) + 2`))},
 		{"target-logql", "no selector", list(logs(`rate(up)`)), "it has no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
 		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "the bracket ) closes nothing", list(logs(`({job="a"})`))},
 		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "counts over 5m", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
@@ -197,6 +198,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			}),
 		},
 		{"rate-range", "one short range beside a variable", list(query(`sum(rate(jobs_total{M}[10s])) / sum(rate(jobs_total{M}[$__rate_interval]))`, "percentunit")), "rate over 10s", list(query(`sum(rate(jobs_total{M}[$__rate_interval])) / sum(rate(jobs_total{M}[$__range]))`, "percentunit"))},
+		{
+			"impossible-comparison", "one range beside two",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__range])) / sum(rate(jobs_total{job="a",instance="b"}[${__range}])) > 1`, "percentunit")), "[$__range])) > 1 never holds",
+			list(query(`sum(rate(jobs_total{job="a",instance="b"}[$__rate_interval])) / sum(rate(jobs_total{job="a",instance="b"}[$__range])) > 2 or sum(increase(jobs_total{job="a",instance="b"}[$__range])) / sum(increase(jobs_total{job="a",instance="b"}[$__rate_interval])) > 1`, "percentunit")),
+		},
+		{
+			"impossible-comparison", "beside a number that Grafana gives",
+			list(query(`count(queue_length{job="a",instance="b"}) < 0`, "short")), "never holds",
+			list(query(`(count(queue_length{job="a",instance="b"}) > $__range_s) and on () vector($__interval_ms) > 99999999999`, "short")),
+		},
 		{"rate-gauge", "rules of promlint run, too", list(query(`sum(rate(queue_length{M}[$__rate_interval]))`, "short")), "queue_length, which is a gauge", list(query(`sum(delta(queue_length{M}[5m]))`, "short"))},
 	} {
 		covered[tc.rule] = true
@@ -248,6 +259,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a ratio that may be a percentage", query("buffer_hit_ratio", "percent"), "panel-unit-mismatch", "warning"},
 		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
+		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
+		{"a declared counter over the time since the start", query("jobs_total / (time() - process_start_time_seconds)", "short"), "target-counter-agg", ""},
 		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
 		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
 		{"a declared counter over a range in seconds", query("sum(increase(jobs_total[${__range_s}s]))", "short"), "rate-range", ""},

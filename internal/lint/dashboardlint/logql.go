@@ -43,7 +43,9 @@ func isBuiltIn(text, prefix string) bool {
 	return strings.HasPrefix(text, "$__"+prefix) || strings.HasPrefix(text, "${__"+prefix)
 }
 
+// isNumber says whether a query is of numbers only, as vector(1) + 2.
 func isNumber(text string) bool {
+	text = strings.ReplaceAll(text, "vector(", "(")
 	return strings.Trim(text, " 0123456789.()+-*/") == "" && strings.ContainsAny(text, "0123456789")
 }
 

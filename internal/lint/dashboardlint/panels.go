@@ -10,6 +10,7 @@ import (
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 )
 
@@ -84,12 +85,13 @@ func (l *linter) target(p dashboardfile.Panel, t dashboardfile.Target) {
 	tree, err := parse(t)
 	if err != nil {
 		message, _ := rulefile.Explain(err)
-		l.reportGuessf("target-promql", at, t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
+		l.reportGuessf("target-promql", at, promql.IsLimit(err) || t.Datasource.Type == "" || dashboardfile.Free(t.Expr), "%s", message)
 		return
 	}
 	if tree == nil {
 		return
 	}
+	l.out = append(l.out, promlint.Unquoted(dashboardfile.PromQL(t.Expr), l.placed(at))...)
 	for _, f := range l.World.Check(tree, func(int) lint.Finding { return l.placed(at) }) {
 		if f.Rule == "counter-rate" || f.Rule == "regex-equality" && strings.Contains(f.Message, ".*") {
 			continue // target-counter-agg reports it; a choice of everything is written as .*
@@ -135,7 +137,7 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path) || slices.ContainsFunc(path, promlint.ComparesWithNumber), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
 	})
 }
@@ -160,7 +162,7 @@ func counted(path []parser.Node) bool {
 				return true
 			}
 		case *parser.BinaryExpr:
-			if n.Op.IsSetOperator() || promlint.IsZero(n.LHS) || promlint.IsZero(n.RHS) {
+			if n.Op.IsSetOperator() || promlint.IsZero(n.LHS) || promlint.IsZero(n.RHS) || promlint.SinceStart(n) {
 				return true
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/exposition"
+	"github.com/observability-first/scaffold/internal/source/promql"
 	"github.com/observability-first/scaffold/internal/source/rulefile"
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
@@ -54,9 +55,9 @@ type Known struct {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it.", Do: "Correct it; variables of Grafana are read as values."},
+		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it, and where it is too long or too deep to be checked.", Do: "Correct it; variables of Grafana are read as values."},
 		{Name: "unknown-metric", Means: "A query names a metric that nobody declares, or a series that a histogram does not have in its form, classic or native: it is always empty. A warning where other exporters may have it, and where the form comes from a scraped page.", Do: "Correct the name, or declare the metric."},
-		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, and where the labels come from a scraped page.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
+		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, where the labels come from a scraped page, and where series without the label match, as with !=.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
 		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
 		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
 	}
@@ -229,7 +230,7 @@ func (k Known) check(q Query) []lint.Finding {
 	if err != nil {
 		message, _ := rulefile.Explain(err)
 		f := q.At.Sayf("%s", dashboardfile.WithVariables(message, q.Expr))
-		f.Rule, f.Warning = "query-syntax", dashboardfile.Free(q.Expr)
+		f.Rule, f.Warning = "query-syntax", promql.IsLimit(err) || dashboardfile.Free(q.Expr)
 		return []lint.Finding{f}
 	}
 	var found []lint.Finding
@@ -283,7 +284,10 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	}
 	for _, m := range s.LabelMatchers {
 		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.anyLabel[name] && !dashboardfile.Varies(m.Name) {
-			complain("unknown-label", k.otherLabels || k.lenient != nil && k.lenient.anyLabel[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
+			if wantsNone(m) {
+				continue
+			}
+			complain("unknown-label", m.Matches("") || k.otherLabels || k.lenient != nil && k.lenient.anyLabel[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))
 			continue
 		}
 		k.checkValue(name, m, complain)

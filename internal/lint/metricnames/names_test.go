@@ -116,7 +116,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	for _, tc := range []struct{ rule, name, bad, says, near string }{
 		{"query-syntax", "half a query", "sum(", "not PromQL", "sum(up)"},
 		{"unknown-metric", "a misspelled metric", "sum(wait_second_count)", "metric wait_second_count is not declared", "sum(wait_seconds_count)"},
-		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x"}`},
+		{"unknown-label", "a misspelled label", `wait_seconds_count{outcom="x"}`, `metric wait_seconds_count has no label outcom; did you mean "outcome"?`, `wait_seconds_count{outcome="x",pod=""}`},
 		{"unknown-label", "a label that a rule sums away", `job:requests:rate5m{method="x"}`, "metric job:requests:rate5m has no label method", `job:foreign:rate5m{anything="x"}`},
 		{"unknown-value", "an outcome that is none", `http_server_requests_total{outcome="server-error"}`, `outcome of http_server_requests_total is never "server-error"; use one of success, client_error, server_error, shed; did you mean "server_error"?`, `http_server_requests_total{outcome=~"server_error|shed"}`},
 		{"unknown-value", "one of several", `http_server_requests_total{outcome!~"shed|failed"}`, `is never "failed"`, `http_server_requests_total{outcome!=""} + http_server_requests_total{outcome=~"|success"}`},
@@ -160,6 +160,9 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
 		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
 		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
+		{"another value of a label that does not exist", known(), `orders_placed_total{pod!="a"}`, true},
+		{"no value or another of a label that does not exist", known(), `orders_placed_total{pod=~"|a"}`, true},
+		{"any value of a label that does not exist", known(), `orders_placed_total{pod!=""}`, false},
 		{"a label without them", known().OtherLabels(), `orders_placed_total{pod="a"}`, true},
 		{"a label that a page does not show", known().LabelsOfPages(), `orders_placed_total{error_type="500"}`, true},
 		{"a grouping that a page does not show", known().LabelsOfPages(), `sum by (error_type) (rate(orders_placed_total[5m]))`, true},

@@ -38,6 +38,9 @@ func withOutcomes() []string {
 	}
 }
 
+// wantsNone says whether a matcher is for series without a label.
+func wantsNone(m *labels.Matcher) bool { return m.Type == labels.MatchEqual && m.Value == "" }
+
 // checkValue wants a label to be compared with what it can be.
 func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) {
 	if dashboardfile.Varies(m.Value) || m.Value == "" {

@@ -122,6 +122,21 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 	return anything()
 }
 
+// spansOfSides are the spans of both sides of an operator, with the values of missing series.
+func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
+	l, r = w.spanOf(n.LHS), w.spanOf(n.RHS)
+	if !fills(n) {
+		return l, r
+	}
+	if v := n.VectorMatching.FillValues.LHS; v != nil {
+		l = l.union(exactly(*v))
+	}
+	if v := n.VectorMatching.FillValues.RHS; v != nil {
+		r = r.union(exactly(*v))
+	}
+	return l, r
+}
+
 // summed is the span of a sum of one or more values.
 func summed(s span) span {
 	if s.lo < 0 {
@@ -134,7 +149,7 @@ func summed(s span) span {
 }
 
 func (w World) spanOfBinary(n *parser.BinaryExpr) span {
-	l, r := w.spanOf(n.LHS), w.spanOf(n.RHS)
+	l, r := w.spansOfSides(n)
 	switch n.Op {
 	case parser.LAND, parser.LUNLESS:
 		return l
@@ -233,14 +248,20 @@ func (w World) spanOfCall(n *parser.Call) span {
 		if s := sampled(n.Args[0]); s != nil && w.typeOf(s) == declared.Counter && !strings.HasSuffix(Name(s), "_sum") {
 			return fromZero()
 		}
-	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp", "histogram_count":
+	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp":
 		return fromZero()
+	case "histogram_count":
+		if w.rises(n.Args[0]) {
+			return fromZero()
+		}
 	case "count_over_time":
 		return span{1, math.Inf(1)}
 	case "absent", "absent_over_time", "present_over_time":
 		return exactly(1)
 	case "histogram_fraction":
-		return unitInterval()
+		if w.rises(n.Args[2]) {
+			return unitInterval()
+		}
 	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
 		"label_replace", "label_join", "sort", "sort_desc", "scalar", "vector":
 		return arg(0)
@@ -256,6 +277,22 @@ func (w World) spanOfCall(n *parser.Call) span {
 		return span{0, 6}
 	}
 	return anything()
+}
+
+// rises says whether an expression is of rates of histograms, which have no negative buckets,
+// as the difference of two histograms may have.
+func (w World) rises(e parser.Expr) bool {
+	switch n := bare(e).(type) {
+	case *parser.AggregateExpr:
+		return (n.Op == parser.SUM || n.Op == parser.AVG) && w.rises(n.Expr)
+	case *parser.Call:
+		if !slices.Contains([]string{"rate", "irate", "increase"}, n.Func.Name) {
+			return false
+		}
+		s := sampled(n.Args[0])
+		return s != nil && w.typeOf(s) != declared.Gauge && !strings.Contains(Name(s), ":")
+	}
+	return false
 }
 
 func (w World) spanOfClamp(n *parser.Call, s span) span {
@@ -284,7 +321,7 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || part.how != whole.how || Name(part.of) == "" {
+	if !okPart || !okWhole || fills(n) || part.how != whole.how || Name(part.of) == "" {
 		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)

@@ -45,6 +45,7 @@ func (w World) Check(tree parser.Expr, at func(offset int) lint.Finding) []lint.
 				c.quantileRange(n, n.Param)
 			}
 		case *parser.BinaryExpr:
+			c.fill(n)
 			c.comparison(n)
 			c.sides(n)
 		}
@@ -95,6 +96,28 @@ func (c *checker) feature(n *parser.Call) {
 	}
 }
 
+// fill finds values for missing series, which depend on a flag of the server.
+func (c *checker) fill(n *parser.BinaryExpr) {
+	if fills(n) {
+		c.reportf("server-feature", n, "fill needs the flag --enable-feature=promql-binop-fill-modifiers of the server")
+	}
+}
+
+// fills says whether an operator has a value for missing series of a side.
+func fills(n *parser.BinaryExpr) bool {
+	return n.VectorMatching != nil && (n.VectorMatching.FillValues.LHS != nil || n.VectorMatching.FillValues.RHS != nil)
+}
+
+// Unquoted finds names without quotes that depend on a flag of the server.
+func Unquoted(query string, at lint.Finding) []lint.Finding {
+	if !promql.IsUnquoted(query) {
+		return nil
+	}
+	f := at.Sayf("names with dots or letters beyond ASCII need the flag --enable-feature=promql-unquoted-utf8-names of the server; write {\"...\"}")
+	f.Rule, f.Warning = "server-feature", true
+	return []lint.Finding{f}
+}
+
 func (c *checker) call(n *parser.Call, path []parser.Node) {
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
@@ -128,7 +151,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 		return
 	}
 	s, ok := bare(m.VectorSelector).(*parser.VectorSelector)
-	if !ok {
+	if !ok || s.Anchored || s.Smoothed { // which take samples from outside of the range
 		return
 	}
 	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed

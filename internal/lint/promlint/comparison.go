@@ -16,6 +16,9 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	left, leftConstant := literal(n.LHS)
 	right, rightConstant := literal(n.RHS)
 	switch {
+	case n.Op == parser.NEQ && (math.IsNaN(left) || math.IsNaN(right)):
+		c.reportGuessf("impossible-comparison", n, true, "%s always holds, since NaN equals nothing, not even NaN; to leave NaN out write x == x", n)
+		return
 	case math.IsNaN(left) || math.IsNaN(right):
 		c.reportf("impossible-comparison", n, "%s compares with NaN, which equals nothing, not even NaN; to find NaN write x != x", n)
 		return
@@ -25,7 +28,7 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	case n.ReturnBool:
 		return
 	}
-	l, r := c.spanOf(n.LHS), c.spanOf(n.RHS)
+	l, r := c.spansOfSides(n)
 	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
 		return
 	}

@@ -51,10 +51,13 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if multiple(n, other) {
 				continue // a counter still
 			}
-			// Above zero means that it has ever happened, which may be the question. Two
-			// counters of one process count the same time: allocations minus frees.
-			// What a counter is multiplied with may be a constant that someone measures.
-			guessed := !c.Declared(s) || IsZero(other) || c.ReadsCounter(other) || n.Op == parser.MUL
+			if other == n.RHS && SinceStart(n) {
+				return // the mean since the process started
+			}
+			// How often it has ever happened may be the question. Two counters of one process
+			// count the same time: allocations minus frees. What a counter is multiplied with
+			// may be a constant that someone measures.
+			guessed := !c.Declared(s) || ComparesWithNumber(n) || c.ReadsCounter(other) || n.Op == parser.MUL
 			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
@@ -72,6 +75,25 @@ func multiple(n *parser.BinaryExpr, other parser.Expr) bool {
 		return factor || n.VectorMatching != nil && len(n.VectorMatching.Include) > 0 || information(other)
 	}
 	return false
+}
+
+// readsStart says whether an expression reads when something started, or how long ago.
+func readsStart(e parser.Expr) bool {
+	return slices.ContainsFunc(Selectors(e), func(s *parser.VectorSelector) bool {
+		return strings.HasSuffix(Name(s), "_created") || slices.ContainsFunc([]string{"start_time", "boot_time", "uptime"}, func(word string) bool { return strings.Contains(Name(s), word) })
+	})
+}
+
+// SinceStart says whether a node divides what counts by the time since something started.
+func SinceStart(n parser.Node) bool {
+	b, ok := n.(*parser.BinaryExpr)
+	return ok && b.Op == parser.DIV && readsStart(b.RHS)
+}
+
+// ComparesWithNumber says whether a node compares an expression with a number or a scalar.
+func ComparesWithNumber(n parser.Node) bool {
+	b, ok := n.(*parser.BinaryExpr)
+	return ok && b.Op.IsComparisonOperator() && (b.LHS.Type() == parser.ValueTypeScalar || b.RHS.Type() == parser.ValueTypeScalar)
 }
 
 // information says whether an expression is of series whose value is 1, for their labels.

@@ -113,10 +113,11 @@ func (l *linter) readLabels(p place, key string, root parse.Node) {
 		}
 		told[f.Message] = true
 	}
+	tested := testedLabels(root)
 	walk(root, true, func(n parse.Node, dotIsAlert bool) {
 		if label := labelRead(n, dotIsAlert); label != "" && l.Known != nil {
 			if names, closed := l.Known.LabelsOf(p.Tree); closed && !slices.Contains(names, label) {
-				warn(l.Known.LabelsMayBeAdded(p.Tree), "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names))
+				warn(tested[label] || l.Known.LabelsMayBeAdded(p.Tree), "%s reads $labels.%s, which the result of the expression does not have%s", key, label, listed(names))
 			}
 		}
 		pipe, ok := n.(*parse.PipeNode)
@@ -130,6 +131,32 @@ func (l *linter) readLabels(p place, key string, root parse.Node) {
 			warn(true, "%s gives $labels.%s to %s, which is for numbers; use $value", key, label, function)
 		}
 	})
+}
+
+// testedLabels are the labels that a template tests, as in {{ if $labels.x }}: it has another text
+// for alerts without them.
+func testedLabels(root parse.Node) map[string]bool {
+	tested := map[string]bool{}
+	collect := func(n parse.Node, dotIsAlert bool) {
+		walk(n, dotIsAlert, func(n parse.Node, dotIsAlert bool) {
+			if label := labelRead(n, dotIsAlert); label != "" {
+				tested[label] = true
+			}
+		})
+	}
+	walk(root, true, func(n parse.Node, dotIsAlert bool) {
+		switch n := n.(type) {
+		case *parse.IfNode:
+			collect(n.Pipe, dotIsAlert)
+		case *parse.WithNode:
+			collect(n.Pipe, dotIsAlert)
+		case *parse.CommandNode:
+			if name := n.Args[0].String(); name == "or" || name == "and" {
+				collect(n, dotIsAlert)
+			}
+		}
+	})
+	return tested
 }
 
 func listed(names []string) string {

@@ -100,16 +100,31 @@ func Check(in Input) []lint.Finding {
 	l.cycles()
 	l.unused()
 	for _, p := range l.all {
-		if p.Tree == nil {
-			continue
-		}
-		l.out = append(l.out, in.World.Check(p.Tree, p.at)...)
-		if p.Alert != "" {
-			l.alert(p)
-		}
+		l.rule(p)
 	}
 	lint.Sort(l.out)
 	return l.out
+}
+
+// rule runs the rules that are for the expression of one rule, or its alert.
+func (l *linter) rule(p place) {
+	switch {
+	case p.Unread != "":
+		f := p.finding("rule-file", 0, "%s", p.Unread)
+		f.Warning = true // Prometheus reads it
+		l.add(f)
+		return
+	case p.Tree == nil:
+		return
+	case p.Tree.Type() != parser.ValueTypeVector && p.Tree.Type() != parser.ValueTypeScalar:
+		l.add(p.finding("rule-result", 0, "Prometheus rejects the result of the rule, a %s, at each evaluation; write an expression whose result is an instant vector or a scalar", parser.DocumentedType(p.Tree.Type())))
+		return
+	}
+	l.out = append(l.out, promlint.Unquoted(p.Expr, p.at(0))...)
+	l.out = append(l.out, l.World.Check(p.Tree, p.at)...)
+	if p.Alert != "" {
+		l.alert(p)
+	}
 }
 
 func (l *linter) add(f lint.Finding) { l.out = append(l.out, f) }
@@ -258,7 +273,8 @@ func matchersByLabel(e parser.Expr) map[string][]string {
 // Catalog lists the rules of this package, without promlint's.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist.", Do: "Correct it at the line and column that are given."},
+		{Name: "rule-file", Means: "The file does not parse: YAML, an unknown key, a duration, a query, a function that does not exist. A warning for a query that is too long or too deep to be checked.", Do: "Correct it at the line and column that are given."},
+		{Name: "rule-result", Means: "The expression of a rule has a range of samples or a string as its result, so that each evaluation fails.", Do: "Write an expression of an instant vector or a scalar."},
 		{Name: "group-duplicate", Means: "Two groups of one file have the same name, which Prometheus rejects.", Do: "Rename one."},
 		{Name: "group-shared-name", Warning: true, Means: "Groups of two files have the same name, so that their own metrics are told apart by file only.", Do: "Rename one."},
 		{Name: "group-interval", Warning: true, Means: "The group records and is evaluated less often than every 5 minutes, after which a server with the default --query.lookback-delta no longer sees its samples. Allowed for records that are read only over ranges at least as long.", Do: "Write an interval of 5m or less."},
@@ -268,7 +284,7 @@ func Catalog() []lint.Rule {
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
 		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},
-		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number, and where a ruler may have added the label to a recorded series.", Do: "Correct the text; keep the label in by (...) of the expression."},
+		{Name: "alert-template", Means: "A label or annotation is not a template, calls a function that does not exist, or reads a label that the result of the expression cannot have. A warning where a label is used as a number, where the template tests the label, as with if, and where a ruler may have added the label to a recorded series.", Do: "Correct the text; keep the label in by (...) of the expression."},
 		{Name: "alert-annotations", Warning: true, Means: "The alert says neither what is wrong nor what to do: summary, description, and runbook_url where runbooks are kept.", Do: "Write what users feel, what it may be, and where the runbook is."},
 		{Name: "alert-for", Warning: true, Means: "for or keep_firing_for is shorter than the group's interval and waits as long as one evaluation.", Do: "Write the interval or longer, or leave it out."},
 	}

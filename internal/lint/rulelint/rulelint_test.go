@@ -73,6 +73,18 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "Prometheus rejects the result of the rule, a range vector",
+			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
+		},
+		{
+			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result of the rule, a string",
+			group("g", "", "{record: a:b:c, expr: time()}"),
+		},
+		{
+			"rule-file", "a query that is too long to check", group("g", "", "{record: a:b:c, expr: 'up{a=~\""+strings.Repeat("x|", 10_000)+"\"}'}"), "a.yaml:4:27", "query has 20009 bytes, which is too long to check",
+			group("g", "", "{record: a:b:c, expr: up}"),
+		},
+		{
 			"group-duplicate", "twice in a file", group("g", "", rate+"}") + "- name: g\n  rules: []\n", "a.yaml:5", "the group is in this file twice",
 			group("g", "", rate+"}") + "- name: h\n  rules: []\n",
 		},
@@ -253,6 +265,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a label that a ruler may add to a record", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'kind:jobs:rate5m > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}") + guessed, "alert-template", "warning"},
 		{"a label that is summed away of a record", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'sum by (kind) (kind:jobs:rate5m) > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}") + guessed, "alert-template", "fault"},
 		{"a label that a record does not have, with known labels of the scrape", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'}", "{alert: A, expr: 'kind:jobs:rate5m > 1', annotations: {summary: '{{ $labels.cluster }}', description: d}}"), "alert-template", "fault"},
+		{"a label that the template tests", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ if $labels.namespace }}in {{ $labels.namespace }}{{ end }}', description: '{{ or .Labels.pod `all` }}'}}"), "alert-template", "warning"},
+		{"a label beside one that the template tests", group("g", "", "{alert: A, expr: 'sum by (kind) (rate(jobs_total[5m])) > 1', annotations: {summary: '{{ if $labels.kind }}in {{ $labels.namespace }}{{ end }}', description: d}}"), "alert-template", "fault"},
 		{"a label that absent cannot know", group("g", "", "{alert: A, expr: 'absent(up{job=~\"x.*\"})', annotations: {summary: '{{ $labels.job }}', description: d}}"), "alert-template", "fault"},
 		{"a record that reads its own last sample", group("g", "", "{record: a:b:c, expr: up * a:b:c}"), "rule-cycle", "fault"},
 		{"a record of what it may have recorded", group("g", "", "{record: a:b:c, expr: 'rate(up[5m]) + a:b:c{job=\"x\"}'}"), "rule-cycle", "warning"},
@@ -266,6 +280,10 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
 		{"two records that end", group("g", "", "{record: a:b:c, expr: up * d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "fault"},
 		{"two records that begin again", group("g", "", "{record: a:b:c, expr: up or d:e:f}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
+		{"a name with dots", group("g", "", "{record: a:b:c, expr: 'http.server.requests > 5'}"), "server-feature", "warning"},
+		{"a name with dots in quotes", group("g", "", "{record: a:b:c, expr: '{\"http.server.requests\"} > 5.5'}"), "server-feature", ""},
+		{"a record that only a query reads which is too deep to check", "boards: none\n" + group("g", "", "{record: a:b:c, expr: up}", alert("A", strings.Repeat("(", 200)+"a:b:c > 1"+strings.Repeat(")", 200), "")), "record-unused", ""},
+		{"a query that is too deep to check", group("g", "", "{record: a:b:c, expr: '"+strings.Repeat("(", 200)+"up"+strings.Repeat(")", 200)+"'}"), "rule-file", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,10 +1,15 @@
 package dashboardfile
 
 import (
+	"fmt"
+	"hash/fnv"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/promql"
@@ -18,7 +23,7 @@ var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}
 const Chosen = "1737291"
 
 // PromQL puts a value for each variable of Grafana, so that the query parses:
-// for the built-in ones a time range of a day, else [Chosen].
+// for the built-in ones a time range of a day or more, else [Chosen].
 func PromQL(query string) string { return fillIn(query, Chosen) }
 
 func fillIn(query, chosen string) string {
@@ -30,21 +35,33 @@ func fillIn(query, chosen string) string {
 	})
 }
 
-// builtInValue is an interval, longer than any between two samples, since Grafana derives it from
-// the scrape interval of the data source, or a number where the variable has a unit: $__range_s is in
-// seconds, the ends of the time range in milliseconds.
+// builtInValue is an interval, or a number that varies where the variable has a unit: $__range_s is
+// in seconds, the ends of the time range in milliseconds. Variables have different values, since
+// Grafana gives them different ones.
 func builtInValue(name string) string {
 	switch {
-	case strings.HasSuffix(name, "_s"):
-		return "86400"
-	case strings.HasSuffix(name, "_ms"):
-		return "86400000"
 	case name == "__from":
-		return "1700000000000"
+		return Chosen + "000000"
 	case name == "__to":
-		return "1700086400000"
+		return Chosen + "086400"
+	case strings.HasSuffix(name, "_s"), strings.HasSuffix(name, "_ms"):
+		const digits = 100
+		return fmt.Sprintf("%s%02d", Chosen, hash(name)%digits)
 	}
-	return "1d"
+	return strconv.FormatInt(builtInInterval(name).Milliseconds(), 10) + "ms"
+}
+
+// builtInInterval is longer than any between two samples, since Grafana derives it from the scrape
+// interval of the data source.
+func builtInInterval(name string) time.Duration {
+	const day, hour = 24 * time.Hour, 3_600_000
+	return day + time.Duration(hash(name)%hour)*time.Millisecond
+}
+
+func hash(name string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return h.Sum32()
 }
 
 func variableName(v string) string {
@@ -97,15 +114,30 @@ func ParsePromQL(query string) (parser.Expr, error) {
 const chosenName = "v" + Chosen
 
 // WithVariables replaces what [ParsePromQL] put into a query in a message about it:
-// by the variable if the query has one, else by three dots.
+// built-in variables by themselves, others by the variable if the query has one, else by three dots.
 func WithVariables(message, query string) string {
-	variables := slices.DeleteFunc(grafanaVariable.FindAllString(query, -1), builtIn)
+	variables := grafanaVariable.FindAllString(query, -1)
+	var replaced []string // the value of a built-in variable begins with Chosen, so it is first
+	for _, v := range variables {
+		if !builtIn(v) {
+			continue
+		}
+		name := variableName(v)
+		replaced = append(replaced, model.Duration(builtInInterval(name)).String(), v)
+		for _, unit := range []string{"s", "ms"} { // as in [${__range_s}s], which the parser writes in days
+			if d, err := time.ParseDuration(builtInValue(name) + unit); err == nil {
+				replaced = append(replaced, model.Duration(d).String(), "${"+name+"}"+unit)
+			}
+		}
+		replaced = append(replaced, builtInValue(name), v)
+	}
+	variables = slices.DeleteFunc(variables, builtIn)
 	slices.Sort(variables)
 	shown := "…"
 	if variables = slices.Compact(variables); len(variables) == 1 {
 		shown = variables[0]
 	}
-	return strings.NewReplacer(chosenName, shown, Chosen, shown).Replace(message)
+	return strings.NewReplacer(append(replaced, chosenName, shown, Chosen, shown)...).Replace(message)
 }
 
 // Varies says whether a part of a query that [PromQL] gave has a choice in it.

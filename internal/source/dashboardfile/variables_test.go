@@ -9,10 +9,10 @@ import (
 func TestVariablesGetAValue(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, query, want string }{
-		{"an interval", "rate(x[$__rate_interval])", "rate(x[1d])"},
-		{"a length of time in seconds", "increase(x[${__range_s}s])", "increase(x[86400s])"},
-		{"a length of time in milliseconds", "increase(x[${__interval_ms}ms]) / $__range_ms", "increase(x[86400000ms]) / 86400000"},
-		{"the ends of the time range", "($__to - ${__from}) / 1000", "(1700086400000 - 1700000000000) / 1000"},
+		{"an interval", "rate(x[$__rate_interval])", "rate(x[89662855ms])"},
+		{"a length of time in seconds", "increase(x[${__range_s}s])", "increase(x[173729146s])"},
+		{"a length of time in milliseconds", "increase(x[${__interval_ms}ms]) / $__range_ms", "increase(x[173729135ms]) / 173729121"},
+		{"the ends of the time range", "($__to - ${__from}) / 1000", "(1737291086400 - 1737291000000) / 1000"},
 		{"a choice in a text", `x{a=~"$a",b="${b:regex}",c="[[c]]"}`, `x{a=~"1737291",b="1737291",c="1737291"}`},
 		{"a number", "topk($n, x)", "topk(1737291, x)"},
 		{"none", `x{a=~"b$"}`, `x{a=~"b$"}`},
@@ -23,6 +23,27 @@ func TestVariablesGetAValue(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// Grafana gives each variable a value of its own, and messages name the variable.
+func TestBuiltInVariablesHaveDifferentValues(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, v := range []string{"$__interval", "$__rate_interval", "$__range", "$__auto", "$__interval_ms", "$__rate_interval_ms", "$__range_ms", "$__range_s"} {
+		value := dashboardfile.PromQL(v)
+		if seen[value] != "" || value != dashboardfile.PromQL("${"+v[1:]+":raw}") {
+			t.Errorf("%s is %s, as is %q", v, value, seen[value])
+		}
+		seen[value] = v
+	}
+	const query = "rate(x[$__rate_interval]) / rate(x[$__range]) * $__range_s * $a + rate(x[${__range_s}s]) + rate(x[${__interval_ms}ms])"
+	tree, err := dashboardfile.ParsePromQL(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := dashboardfile.WithVariables(tree.String(), query); got != query {
+		t.Errorf("got %s", got)
 	}
 }
 

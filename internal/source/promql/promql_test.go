@@ -9,7 +9,7 @@ import (
 
 func TestQueriesAreBounded(t *testing.T) {
 	t.Parallel()
-	const long, deep = "query has ", "query nests more than 100 levels deep; split it into recording rules"
+	const long, deep = "query has ", "query nests more than 100 levels deep, which is too deep to check; split it into recording rules"
 	nested := func(opening, closing string, n int) string {
 		return strings.Repeat(opening, n) + "up" + strings.Repeat(closing, n)
 	}
@@ -31,6 +31,27 @@ func TestQueriesAreBounded(t *testing.T) {
 		_, err := promql.Parse(c.query)
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// A server takes such names with a flag only.
+func TestNamesWithoutQuotes(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct{ parses, unquoted bool }{
+		`http.server.requests > 5`:       {true, true},
+		`sum by (http.route) (größe)`:    {true, true},
+		`a + fill(0) b.c`:                {true, true},
+		`{"http.server.requests"} > 5.5`: {true, false},
+		`up{job="größe"} > 0.5`:          {true, false},
+		`a + fill(0) b`:                  {true, false},
+		`http.server.requests{`:          {false, false},
+		`up.`:                            {true, true},
+		strings.Repeat("(", 101) + "a.b" + strings.Repeat(")", 101): {false, false},
+		"a.b + " + strings.Repeat("(", 8000):                        {false, false},
+	} {
+		if _, err := promql.Parse(query); (err == nil) != want.parses || promql.IsUnquoted(query) != want.unquoted {
+			t.Errorf("%.40s: %v, unquoted %v", query, err, promql.IsUnquoted(query))
 		}
 	}
 }

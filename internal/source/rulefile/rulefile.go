@@ -44,7 +44,8 @@ type Group struct {
 type Rule struct {
 	Record, Alert       string // one of them
 	Expr                string
-	Tree                parser.Expr       // nil when Expr does not parse
+	Tree                parser.Expr       // nil when Expr does not parse or is not read
+	Unread              string            // why Expr is not read though Prometheus may read it, or empty
 	For, KeepFiringFor  time.Duration     // 0 where the file does not say
 	Labels, Annotations map[string]string // labels of the group included
 	Line                int               // of the name
@@ -246,6 +247,10 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 		return r, true
 	}
 	tree, err := promql.Parse(s.Expr)
+	if promql.IsLimit(err) {
+		r.Unread = err.Error()
+		return r, true
+	}
 	if err != nil {
 		problem(doc, path+".expr", err)
 		return r, true
@@ -286,7 +291,7 @@ func problem(doc *yamldoc.Document, path string, err error) {
 // Explain says what is wrong with a query, and at which byte.
 func Explain(err error) (message string, offset int) {
 	message = err.Error()
-	if _, tooLarge := errors.AsType[promql.LimitError](err); tooLarge {
+	if promql.IsLimit(err) {
 		return message, 0
 	}
 	first := (*parser.ParseErr)(nil)
