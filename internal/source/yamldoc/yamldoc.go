@@ -204,19 +204,11 @@ func (d *Document) line(n int) string {
 	return d.lines[n-1]
 }
 
-// yamlLine finds the line that the YAML library puts into its message.
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-
 func (d *Document) syntax(err error) error {
 	if errors.Is(err, io.EOF) {
 		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "the file is empty")
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	m := yamlLine.FindStringSubmatch(strings.TrimSpace(first))
-	line, _ := strconv.Atoi(m[1])
-	line, _ = d.within(line, 1)
-	// The library knows the line only, so there is no caret.
-	return diagnostic.List{{File: d.name, Line: line, Message: "not valid YAML: " + m[2], Source: d.line(line)}}.Err()
+	return diagnostic.List{syntax(d.name, d.lines, err)}.Err()
 }
 
 func (d *Document) notUTF8(src string) error {
