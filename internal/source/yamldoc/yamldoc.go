@@ -8,7 +8,8 @@
 // Fields are named by the `yaml:"name"` tag. Supported are strings, booleans,
 // integers, floats, time.Duration (Prometheus notation, such as 30d),
 // pointers, slices, maps with string keys, nested and inlined (embedded)
-// (`yaml:",inline"`) structs, and types that implement [Unmarshaler].
+// (`yaml:",inline"`) structs, and types that implement [Unmarshaler]. The tag `synonym:"other"` is a
+// word that authors write instead of the key; it is suggested, and not read.
 package yamldoc
 
 import (
@@ -37,6 +38,7 @@ type Document struct {
 	empty    map[string]bool       // paths of structs with nothing behind the key
 	rejected map[string]int        // paths of values that were not decoded, with the index of the problem
 	problems diagnostic.List
+	schema   schema // what is decoded into
 }
 
 // Parse reads src. Text that is not UTF-8, a syntax error, an empty document, a
