@@ -214,8 +214,8 @@ func TestWhereTheRuntimeIs(t *testing.T) {
 	}
 	for checkout, want := range map[string]string{
 		at("checkout"): "",
-		at("empty"):    "which is no longer a checkout of scaffold: set --runtime to the directory runtime of a checkout",
-		at("gone"):     "which no longer exists: set --runtime to the directory runtime of a checkout",
+		at("empty"):    "which is no longer a checkout of scaffold: set --runtime to a checkout",
+		at("gone"):     "which no longer exists: set --runtime to a checkout",
 		"":             "this scaffold is not a release, and was built without the path of its checkout",
 	} {
 		way, err := Generator{Build: Build{Checkout: checkout}}.builtRuntime(at("new"))
