@@ -211,11 +211,11 @@ func TestImport(t *testing.T) {
 				Alerting: slo.Alerting{Severities: slo.Severities{Page: "page", Ticket: "warning"}},
 				SLOs: []slo.Objective{
 					{
-						Name: "shop-errors", Description: "Customers can buy.", Target: "99.5", Window: "14d", MinBadEvents: new(5), GroupBy: []string{"handler"},
+						Name: "errors", Description: "Customers can buy.", Target: "99.5", Window: "14d", MinBadEvents: new(5), GroupBy: []string{"handler"},
 						Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `requests_total{job="shop"}`, Bad: `failures_total{job="shop"}`}},
 					},
 					{
-						Name: "shop-latency", Target: "90", Window: "28d", MinBadEvents: new(5),
+						Name: "latency", Target: "90", Window: "28d", MinBadEvents: new(5),
 						Indicator: slo.Indicator{Latency: &slo.Latency{Histogram: `request_seconds{job="shop"}`, Threshold: time.Second}},
 					},
 				},
@@ -224,8 +224,10 @@ func TestImport(t *testing.T) {
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
+				`f:4:9: metadata.name: "shop-errors" is written as "errors", because names of alerts begin with the service`,
 				"f:16:17: spec.indicator.ratio.grouping: grouped objectives do not page; their alerts are tickets",
 				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
+				`f:24:9: metadata.name: "shop-latency" is written as "latency", because names of alerts begin with the service`,
 			},
 			[]string{
 				"f:5:3: metadata.namespace",
@@ -293,6 +295,45 @@ func TestImport(t *testing.T) {
 				t.Fatalf("the import does not compile: %v", err)
 			}
 			load(t, rules.RuleFile())
+		})
+	}
+}
+
+// Names of alerts begin with the service: ShopShopErrorsErrorBudgetBurn would have it twice.
+func TestNamesLoseTheNameOfTheService(t *testing.T) {
+	t.Parallel()
+	const change = "is written as"
+	for name, test := range map[string]struct {
+		names, want []string
+		changed     int
+	}{
+		"the service and a dash":   {[]string{"shop-availability", "shop-slo"}, []string{"availability", "slo"}, 2},
+		"twice":                    {[]string{"shop-shop-errors"}, []string{"shop-errors"}, 1},
+		"another word":             {[]string{"shopping", "shop", "eshop-errors"}, []string{"shopping", "shop", "eshop-errors"}, 0},
+		"one name for two":         {[]string{"shop-errors", "errors", "shop-latency"}, []string{"shop-errors", "errors", "latency"}, 1},
+		"a rest that is no name":   {[]string{"shop-99", "Shop-Slow"}, []string{"shop-99", "slow"}, 2}, // and the spelling
+		"one name for two renamed": {[]string{"shop-shop-a", "shop-a"}, []string{"shop-shop-a", "a"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src := "version: prometheus/v1\nservice: shop\nslos:\n"
+			for _, name := range test.names {
+				src += "- {name: " + name + ", objective: 99, sli: {events: {error_query: 'sum(rate(a_total{b=\"c\"}[{{.window}}]))', total_query: 'sum(rate(a_total[{{.window}}]))'}}}\n"
+			}
+			got, err := slo.Import("f", []byte(src), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, o := range got.Spec.SLOs {
+				names = append(names, o.Name)
+			}
+			if diff := cmp.Diff(test.want, names); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if changed := strings.Count(strings.Join(got.Changed, "\n"), change); changed != test.changed {
+				t.Errorf("%d names are listed as changed, want %d: %q", changed, test.changed, got.Changed)
+			}
 		})
 	}
 }
