@@ -316,11 +316,12 @@ func TestNamesLoseTheNameOfTheService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src := "version: prometheus/v1\nservice: shop\nslos:\n"
+			var src strings.Builder
+			src.WriteString("version: prometheus/v1\nservice: shop\nslos:\n")
 			for _, name := range test.names {
-				src += "- {name: " + name + ", objective: 99, sli: {events: {error_query: 'sum(rate(a_total{b=\"c\"}[{{.window}}]))', total_query: 'sum(rate(a_total[{{.window}}]))'}}}\n"
+				fmt.Fprintf(&src, "- {name: %s, objective: 99, sli: {events: {error_query: 'sum(rate(a_total{b=\"c\"}[5m]))', total_query: 'sum(rate(a_total[5m]))'}}}\n", name)
 			}
-			got, err := slo.Import("f", []byte(src), slo.ImportOptions{})
+			got, err := slo.Import("f", []byte(src.String()), slo.ImportOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,12 +72,13 @@ func (s *schema) elsewhere(path, key string) string {
 
 // collectPlaces adds the paths below a type at which each key is known, with [] for any index.
 func collectPlaces(places map[string][]string, of reflect.Type, path string, within []reflect.Type) {
-	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+	lists := 0
+	for ; of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice; of = of.Elem() {
 		if of.Kind() == reflect.Slice {
-			path += "[]"
+			lists++
 		}
-		of = of.Elem()
 	}
+	path += strings.Repeat("[]", lists)
 	if of.Kind() != reflect.Struct || slices.Contains(within, of) || reflect.PointerTo(of).Implements(reflect.TypeFor[Unmarshaler]()) {
 		return
 	}
@@ -91,8 +92,8 @@ func collectPlaces(places map[string][]string, of reflect.Type, path string, wit
 
 // synonym is the key of the struct that an author means by another word, or empty.
 func synonym(of reflect.Type, word string) string {
-	for i := range of.NumField() {
-		if f := of.Field(i); f.Tag.Get("synonym") == word && word != "" {
+	for f := range of.Fields() {
+		if f.Tag.Get("synonym") == word && word != "" {
 			name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 			return name
 		}
