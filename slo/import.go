@@ -67,6 +67,7 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 		im.nothing()
 	}
 	im.setService()
+	im.shortenNames()
 	im.setAlerting()
 	im.setSelector()
 	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))

@@ -55,6 +55,30 @@ func (im *importer) setService() {
 	}
 }
 
+// shortenNames drops the name of the service from the beginning of objectives' names, since names of
+// alerts begin with it: no OrdersOrdersAvailabilityErrorBudgetBurn. Two objectives never get one name.
+func (im *importer) shortenNames() {
+	rest := func(name string) string { return strings.TrimPrefix(name, im.spec.Service+"-") }
+	uses := map[string]int{}
+	for _, o := range im.spec.SLOs {
+		uses[o.Name]++
+		if short := rest(o.Name); short != o.Name {
+			uses[short]++
+		}
+	}
+	for i := range im.spec.SLOs {
+		name := &im.spec.SLOs[i].Name
+		short := rest(*name)
+		if short == *name || uses[short] > 1 || !nameSyntax.MatchString(short) {
+			continue
+		}
+		if p, ok := im.places[fmt.Sprintf("slos[%d].name", i)]; ok {
+			im.change(p.node, p.path, fmt.Sprintf("%q is written as %q, because names of alerts begin with the service", *name, short))
+		}
+		*name = short
+	}
+}
+
 // label writes a name as a DNS label.
 func label(name string) string {
 	return strings.Trim(strings.Map(func(r rune) rune {

@@ -211,11 +211,11 @@ func TestImport(t *testing.T) {
 				Alerting: slo.Alerting{Severities: slo.Severities{Page: "page", Ticket: "warning"}},
 				SLOs: []slo.Objective{
 					{
-						Name: "shop-errors", Description: "Customers can buy.", Target: "99.5", Window: "14d", MinBadEvents: new(5), GroupBy: []string{"handler"},
+						Name: "errors", Description: "Customers can buy.", Target: "99.5", Window: "14d", MinBadEvents: new(5), GroupBy: []string{"handler"},
 						Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `requests_total{job="shop"}`, Bad: `failures_total{job="shop"}`}},
 					},
 					{
-						Name: "shop-latency", Target: "90", Window: "28d", MinBadEvents: new(5),
+						Name: "latency", Target: "90", Window: "28d", MinBadEvents: new(5),
 						Indicator: slo.Indicator{Latency: &slo.Latency{Histogram: `request_seconds{job="shop"}`, Threshold: time.Second}},
 					},
 				},
@@ -224,8 +224,10 @@ func TestImport(t *testing.T) {
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
+				`f:4:9: metadata.name: "shop-errors" is written as "errors", because names of alerts begin with the service`,
 				"f:16:17: spec.indicator.ratio.grouping: grouped objectives do not page; their alerts are tickets",
 				"f:18:13: spec.alerting.absent: the rules still have these alerts; route them to a receiver that drops them",
+				`f:24:9: metadata.name: "shop-latency" is written as "latency", because names of alerts begin with the service`,
 			},
 			[]string{
 				"f:5:3: metadata.namespace",
@@ -293,6 +295,46 @@ func TestImport(t *testing.T) {
 				t.Fatalf("the import does not compile: %v", err)
 			}
 			load(t, rules.RuleFile())
+		})
+	}
+}
+
+// Names of alerts begin with the service: ShopShopErrorsErrorBudgetBurn would have it twice.
+func TestNamesLoseTheNameOfTheService(t *testing.T) {
+	t.Parallel()
+	const change = "is written as"
+	for name, test := range map[string]struct {
+		names, want []string
+		changed     int
+	}{
+		"the service and a dash":   {[]string{"shop-availability", "shop-slo"}, []string{"availability", "slo"}, 2},
+		"twice":                    {[]string{"shop-shop-errors"}, []string{"shop-errors"}, 1},
+		"another word":             {[]string{"shopping", "shop", "eshop-errors"}, []string{"shopping", "shop", "eshop-errors"}, 0},
+		"one name for two":         {[]string{"shop-errors", "errors", "shop-latency"}, []string{"shop-errors", "errors", "latency"}, 1},
+		"a rest that is no name":   {[]string{"shop-99", "Shop-Slow"}, []string{"shop-99", "slow"}, 2}, // and the spelling
+		"one name for two renamed": {[]string{"shop-shop-a", "shop-a"}, []string{"shop-shop-a", "a"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var src strings.Builder
+			src.WriteString("version: prometheus/v1\nservice: shop\nslos:\n")
+			for _, name := range test.names {
+				fmt.Fprintf(&src, "- {name: %s, objective: 99, sli: {events: {error_query: 'sum(rate(a_total{b=\"c\"}[5m]))', total_query: 'sum(rate(a_total[5m]))'}}}\n", name)
+			}
+			got, err := slo.Import("f", []byte(src.String()), slo.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, o := range got.Spec.SLOs {
+				names = append(names, o.Name)
+			}
+			if diff := cmp.Diff(test.want, names); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if changed := strings.Count(strings.Join(got.Changed, "\n"), change); changed != test.changed {
+				t.Errorf("%d names are listed as changed, want %d: %q", changed, test.changed, got.Changed)
+			}
 		})
 	}
 }
@@ -397,9 +439,9 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 	for name, test := range map[string]struct{ src, old, replacement, want string }{
 		"an empty file":                            {slothFile, slothFile, "", "f:1:1: the file is empty"},
 		"a comment":                                {slothFile, slothFile, "# a\n", "f:1:1: no objectives; "},
-		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:2: not valid YAML: "},
-		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:9: not valid YAML: found a tab character that violates indentation"},
-		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:13: not valid YAML: did not find expected ',' or '}'"},
+		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:3:1: not valid YAML: "},
+		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:9:1: not valid YAML: found a tab character that violates indentation"},
+		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:14:38: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'"},
 		"sloth without a version":                  {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
 		"two tools in one document":                {slothFile + pyrraFile, "a", "a", `f:5:1: slos: is not a key of kind "ServiceLevelObjective" of apiVersion "pyrra.dev/v1alpha1"; write --- between documents`},
 		"sloth within OpenSLO":                     {slothFile + referring, "a", "a", `f:5:1: slos: is not a key of kind "SLO" of apiVersion "openslo/v1"; write --- between documents`},

@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -49,9 +48,6 @@ func slothWithoutVersion(root *yaml.Node) bool {
 		slices.ContainsFunc(slos.Content, func(n *yaml.Node) bool { return child(target(n), "sli") != nil })
 }
 
-// yamlLine finds the line that the YAML library puts into its message.
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
-
 // importMark is a version of a format that [Import] reads, or of one like it.
 var importMark = regexp.MustCompile(`[vV]ersion["']?\s*:\s*["']?(?:openslo|prometheus/|sloth|pyrra|scaffold)`)
 
@@ -80,10 +76,7 @@ func (im *importer) read(src []byte) error {
 			return im.problems.Distinct().Err()
 		}
 		if err != nil {
-			message, _, _ := strings.Cut(err.Error(), "\n")
-			at := yamlLine.FindStringSubmatch(message)
-			line, _ := strconv.Atoi(at[1])
-			return diagnostic.List{im.ofNode(&yaml.Node{Line: max(line, 1)}, "", "not valid YAML: "+strings.TrimPrefix(message, at[0]))}.Err()
+			return diagnostic.List{yamldoc.Syntax(im.file, src, err)}.Err()
 		}
 		root := doc.Content[0]
 		if im.wellFormed(root, "", maxImportDepth) {

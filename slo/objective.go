@@ -85,7 +85,7 @@ type Latency struct {
 	// Histogram selects a classic histogram, in seconds unless its name says
 	// otherwise and without _bucket or _count. Empty means the successful
 	// requests of the runtime's own.
-	Histogram string `yaml:"histogram"`
+	Histogram string `yaml:"histogram" synonym:"metric"`
 }
 
 // Ratio counts events with two selectors of counters: Total, and one of the others.

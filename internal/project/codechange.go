@@ -29,8 +29,7 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	}
 	doc.Decode(new(spec.Service)) // finds the places of the keys
 	has := func(file string) bool {
-		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file)))
-		return err == nil
+		return fileExists(filepath.Join(dir, filepath.FromSlash(file)))
 	}
 	// Without any of them: they would all be new.
 	without := func(files ...string) bool {
@@ -57,13 +56,42 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	}
 	switch {
 	case s.HasPostgres() && !w.Recorded(migrationsFile) && !has(migrationsFile):
-		doc.Problemf("components.postgres", "the service has no %s, and scaffold generate does not change your store; remove the component, or first copy internal/store and migrations from a service made by scaffold new %s --dir OTHER --with postgres", migrationsFile, s.Name)
+		doc.Problemf("components.postgres", "the service has no %s, and scaffold generate does not change your code; remove the component, or first %s", migrationsFile, storeSteps(dir, s))
 	case !s.HasPostgres() && w.Recorded(migrationsFile) && has(migrationsFile):
-		doc.Problemf("components", "the service has %s, and scaffold generate does not change your store; write components: {postgres: {}} again, or first remove migrations and copy internal/store from a service made by scaffold new %s --dir OTHER", migrationsFile, s.Name)
+		doc.Problemf("components", "the service has %s, and scaffold generate does not change your code; write components: {postgres: {}} again, or first %s", migrationsFile, storeSteps(dir, s))
 	}
 	var list diagnostic.List
 	if err := doc.Err(); err != nil && !errors.As(err, &list) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return list, nil
+}
+
+// storeSteps lists what the owner of a service does to change its store, on one line as
+// every problem.
+func storeSteps(dir string, s spec.Service) string {
+	command, other := elsewhere(dir, s)
+	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New and store.New(db)"
+	if s.HasPostgres() {
+		migrations, change = "copy "+other+"/migrations", "the configuration, postgres.New, and store.New(db) instead of store.NewMemory()"
+	}
+	return fmt.Sprintf("(1) make the same service elsewhere: %[1]s; (2) %[2]s; (3) remove internal/store and copy %[3]s/internal/store; "+
+		"(4) copy %[3]s/cmd/%[4]s/main_test.go; (5) copy %[3]s/cmd/%[4]s/main.go, or if you edited yours, change its imports and write %[5]s; (6) run scaffold generate again",
+		command, migrations, other, s.Binary(), change)
+}
+
+// elsewhere is the command that generates the service in dir again, in another directory
+// than its repository, and where the service is then.
+func elsewhere(dir string, s spec.Service) (command, other string) {
+	other = path.Join("OTHER", s.Deploy.Folder)
+	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", Quote(other), Quote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
+	if defaults := filepath.Join(dir, filepath.FromSlash(defaultsPath)); fileExists(defaults) {
+		command += " --defaults " + Quote(filepath.ToSlash(defaults))
+	}
+	return command, other
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

@@ -53,28 +53,39 @@ func TestOtherConfigurationsOfRenovateAreFound(t *testing.T) {
 
 func TestAMissingRuntimeIsReportedBeforeTheGoToolRuns(t *testing.T) {
 	t.Parallel()
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	const mod = "module example.com/shop\n\nreplace github.com/observability-first/scaffold/runtime => ../runtime\n"
 	for name, tc := range map[string]struct {
 		files map[string]string
 		want  string
 	}{
-		"there":     {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
-		"a go.work": {map[string]string{"go.work": "go 1.26\n"}, ""},
-		"vendored":  {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
-		"not there": {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold"},
-		"another":   {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold"},
+		"there":        {map[string]string{"runtime/go.mod": "module github.com/observability-first/scaffold/runtime\n"}, ""},
+		"a go.work":    {map[string]string{"go.work": "go 1.26\n"}, ""},
+		"vendored":     {map[string]string{"shop/vendor/modules.txt": "# x\n"}, ""},
+		"not there":    {nil, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"another":      {map[string]string{"runtime/go.mod": "module example.com/runtime\n"}, "go.mod:3: the runtime of scaffold is not in ../runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime"},
+		"of a service": {map[string]string{"shop/scaffold.yaml": ""}, "go.mod:3: the runtime of scaffold is not in ../runtime; run scaffold generate --runtime CHECKOUT DIR"},
+		"of a module above": {
+			map[string]string{"shop/go.mod": "", "go.mod": strings.Replace(mod, "..", ".", 1), "shop/scaffold.yaml": ""},
+			"go.mod:3: the runtime of scaffold is not in ./runtime; run go mod edit -replace=github.com/observability-first/scaffold/runtime=CHECKOUT/runtime",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			files := map[string]string{"shop/go.mod": mod}
 			maps.Copy(files, tc.files)
+			maps.DeleteFunc(files, func(file, text string) bool { return file == "shop/go.mod" && text == "" })
 			dir := testdir.New(t, files)
 			got := ""
 			if err := CheckModule(filepath.Join(dir, "shop")); err != nil {
 				got = err.Error()
 			}
-			if got != tc.want {
-				t.Errorf("got  %q\nwant %q", got, tc.want)
+			want := strings.NewReplacer("CHECKOUT", filepath.ToSlash(checkout), "DIR", filepath.ToSlash(filepath.Join(dir, "shop"))).Replace(tc.want)
+			if got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
 			}
 		})
 	}

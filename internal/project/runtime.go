@@ -13,6 +13,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/templates"
+	"github.com/observability-first/scaffold/templates/spec"
 )
 
 // renderOptions says where a service in dir finds the runtime. A released
@@ -63,7 +64,7 @@ func (g Generator) runtimeFolder(dir, flag string) (string, error) {
 
 // builtRuntime is the runtime of the checkout that scaffold was built in.
 func (g Generator) builtRuntime(dir string) (string, error) {
-	const advice = "set --runtime to the directory runtime of a checkout"
+	const advice = "set --runtime to a checkout"
 	if g.Build.Checkout == "" {
 		return "", errors.New("this scaffold is not a release, and was built without the path of its checkout (-trimpath): " + advice + ", or run make install in a checkout")
 	}
@@ -138,12 +139,29 @@ func CheckModule(dir string) error {
 	if err != nil || file == nil {
 		return err
 	}
-	return checkReplacement(module, file)
+	return checkReplacement(dir, module, file)
+}
+
+// MovedRuntime is what to run in order to replace the runtime by a checkout, for the program in dir.
+// The go.mod of a module above is not generated.
+func MovedRuntime(dir string) string {
+	checkout, where := CurrentBuild().Checkout, ""
+	if checkout == "" || !holdsRuntime(filepath.Join(checkout, "runtime")) {
+		checkout, where = "DIR", ", where DIR is a checkout of scaffold"
+	}
+	if !fileExists(filepath.Join(dir, spec.FileName)) || !fileExists(filepath.Join(dir, "go.mod")) {
+		return fmt.Sprintf("run go mod edit -replace=%s=%s%s", RuntimeImport(), Quote(filepath.ToSlash(filepath.Join(checkout, "runtime"))), where)
+	}
+	command := "scaffold generate --runtime " + Quote(filepath.ToSlash(checkout))
+	if dir = filepath.ToSlash(dir); dir != "." {
+		command += " " + Quote(dir)
+	}
+	return "run " + command + where
 }
 
 // checkReplacement says that go.mod replaces the runtime by a directory that is not there, as
 // after the service or the checkout was moved.
-func checkReplacement(module string, file *modfile.File) error {
+func checkReplacement(dir, module string, file *modfile.File) error {
 	if _, err := os.Stat(filepath.Join(module, "vendor", "modules.txt")); err == nil || inGoWork(module) {
 		return nil // the go tool reads that instead
 	}
@@ -156,8 +174,7 @@ func checkReplacement(module string, file *modfile.File) error {
 			target = filepath.Join(module, target)
 		}
 		if !holdsRuntime(target) {
-			return fmt.Errorf("go.mod:%d: the runtime of scaffold is not in %s; run go mod edit -replace=%s=CHECKOUT/runtime, where CHECKOUT is a checkout of scaffold",
-				r.Syntax.Start.Line, r.New.Path, RuntimeImport())
+			return fmt.Errorf("go.mod:%d: the runtime of scaffold is not in %s; %s", r.Syntax.Start.Line, r.New.Path, MovedRuntime(dir))
 		}
 	}
 	return nil

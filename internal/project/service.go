@@ -135,7 +135,7 @@ func (g Generator) target(w *workspace.Workspace, dir string, flags Options) (Ta
 	}
 	first := !wroteBefore(dir, s)
 	if !first {
-		if err := stateExists(w, dir, flags); err != nil {
+		if err := stateExists(w, dir, s, flags); err != nil {
 			return Target{}, err
 		}
 	}
@@ -163,11 +163,13 @@ func wroteBefore(dir string, s spec.Service) bool {
 }
 
 // stateExists wants the record of what scaffold wrote, and the defaults that it names.
-func stateExists(w *workspace.Workspace, dir string, flags Options) error {
+func stateExists(w *workspace.Workspace, dir string, s spec.Service, flags Options) error {
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
 	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
 	if !w.HasRecord() {
-		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s", state, restore)
+		command, other := elsewhere(dir, s)
+		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, make the same service elsewhere and copy %s/%s: %s",
+			state, restore, other, workspace.DefaultState, command)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {

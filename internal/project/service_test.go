@@ -87,8 +87,8 @@ func TestChangesThatTheCodeDoesNotFollow(t *testing.T) {
 		"the owner":             {spec.Choices{Name: "orders"}, "scaffold.yaml", "owner: team-orders", "owner: team-a", ""},
 		"the name":              {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: sales\nresource: order", "there is no cmd/sales, and scaffold generate does not rename your code"},
 		"the resource":          {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\nresource: sale", "there is no internal/sale, and scaffold generate does not rename your code; write the resource that the service had"},
-		"PostgreSQL is new":     {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your store; remove the component"},
-		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your store"},
+		"PostgreSQL is new":     {spec.Choices{Name: "orders"}, "scaffold.yaml", "service: orders", "service: orders\ncomponents: {postgres: {}}", "the service has no migrations/migrations.go, and scaffold generate does not change your code; remove the component"},
+		"PostgreSQL is removed": {spec.Choices{Name: "orders", Components: []string{"postgres"}}, "scaffold.yaml", "components:\n  postgres:\n    connections: 97\n", "", "the service has migrations/migrations.go, and scaffold generate does not change your code"},
 		"the module":            {spec.Choices{Name: "orders", Module: "example.com/orders"}, "go.mod", "module example.com/orders", "module example.com/sales", "go.mod says example.com/sales, and scaffold generate does not change your imports"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 		want string
 	}{
 		"no spec":         {"scaffold.yaml", "", "no scaffold.yaml in DIR; pass the directory of a service"},
-		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold"},
+		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, make the same service elsewhere and copy OTHER/.scaffold: mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER"},
 		"another go.mod":  {"", "go.mod", "DIR/go.mod: unexpected format: no line begins with \"module\""},
 		"another spec":    {"", "scaffold.yaml", "DIR/scaffold.yaml: unexpected format"},
 		"broken defaults": {"", ".scaffold/defaults.yaml", "DIR/.scaffold/defaults.yaml: unexpected format"},
@@ -214,8 +214,8 @@ func TestWhereTheRuntimeIs(t *testing.T) {
 	}
 	for checkout, want := range map[string]string{
 		at("checkout"): "",
-		at("empty"):    "which is no longer a checkout of scaffold: set --runtime to the directory runtime of a checkout",
-		at("gone"):     "which no longer exists: set --runtime to the directory runtime of a checkout",
+		at("empty"):    "which is no longer a checkout of scaffold: set --runtime to a checkout",
+		at("gone"):     "which no longer exists: set --runtime to a checkout",
 		"":             "this scaffold is not a release, and was built without the path of its checkout",
 	} {
 		way, err := Generator{Build: Build{Checkout: checkout}}.builtRuntime(at("new"))

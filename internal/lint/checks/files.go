@@ -110,9 +110,16 @@ func (replaceCheck) Run(_ context.Context, t project.Target) ([]lint.Finding, er
 			target = filepath.Join(dir, filepath.FromSlash(target))
 		}
 		if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+			advice := fmt.Sprintf("write where it is: go mod edit -replace=%s=DIR", r.Old.Path)
+			if r.Old.Path == project.RuntimeImport() {
+				if t.Ask != nil && project.CheckModule(t.Dir) != nil {
+					continue // reported by what builds the service
+				}
+				advice = project.MovedRuntime(t.Dir)
+			}
 			findings = append(findings, lint.Finding{
 				File: "go.mod", Line: r.Syntax.Start.Line, Warning: true,
-				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or write where it is: go mod edit -replace=%s=DIR", r.Old.Path, r.New.Path, r.Old.Path),
+				Message: fmt.Sprintf("%s is replaced by %s, which does not exist here; build from make vendor, or %s", r.Old.Path, r.New.Path, advice),
 			})
 			continue
 		}

@@ -71,6 +71,23 @@ func TestReplacedModulesAreInTheRepository(t *testing.T) {
 	}
 }
 
+// What builds the service reports that the runtime is missing, unless it is vendored.
+func TestAMissingRuntimeIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"go.mod":        "module example.com/shop\ngo 1.26.0\nreplace " + project.RuntimeImport() + " => ./gone\n",
+		"scaffold.yaml": "apiVersion: scaffold/v1\n",
+	}
+	if got := found(t, replaceCheck{}, files, nil); got != "" {
+		t.Errorf("got %s, want nothing", got)
+	}
+	files["vendor/modules.txt"] = "# x\n"
+	want := "which does not exist here; build from make vendor, or run scaffold generate --runtime "
+	if got := found(t, replaceCheck{}, files, nil); !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestFilesSetVariablesThatTheServiceReads(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"Dockerfile": "ENV HTTP_PROT=8080\n", "Makefile": "run:\n\tCGO_ENABLED=0 HTTP_PORT=1 go run .\n"}

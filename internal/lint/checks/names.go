@@ -38,7 +38,20 @@ func (namesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, er
 		return nil, nil // the check for drift reports it
 	}
 	inSpec, err := inSpec(t, *o.Signals)
-	return append(inSpec, o.withoutCaused(o.unknownNames(), t, inSpec)...), err
+	return append(inSpec, howToDeclare(o.withoutCaused(o.unknownNames(), t, inSpec))...), err
+}
+
+// howToDeclare adds to metrics that are not declared, and that no declared one resembles, how a service
+// declares its own: those of another registry are neither scraped nor recorded.
+func howToDeclare(found []lint.Finding) []lint.Finding {
+	const end, advice = " is not declared", "; declare it with svc.Metrics(), see README.md, section Add a metric"
+	for i, f := range found {
+		if f.Rule == "unknown-metric" && strings.HasSuffix(f.Message, end) {
+			found[i].Message += advice
+			found[i].Shape += advice
+		}
+	}
+	return found
 }
 
 // lintCheck looks for rules and boards that cannot mean what they say.

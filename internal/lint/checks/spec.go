@@ -71,7 +71,7 @@ func inSpec(t project.Target, signals exposition.Page) ([]lint.Finding, error) {
 		}
 		found = append(found, doc.objective(path, o, own, known)...)
 	}
-	return append(found, doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
+	return append(howToDeclare(found), doc.unusualLabels(t.Service.Telemetry.GroupBy)...), nil
 }
 
 // notHistograms finds metrics of another type whose buckets an objective reads.

@@ -24,7 +24,7 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 		},
 		"a metric that is not declared": {
 			"slos:\n- {name: a, objective: 99, groupBy: [kind], indicator: {ratio: {total: order_placed_total, bad: 'order_placed_total{x=\"y\"}'}}}\n- {name: b, objective: 99, indicator: {availability: {}}}\n",
-			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared [unknown-metric]\n",
+			"scaffold.yaml:7:72: slos[0].indicator.ratio.total: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
 		},
 		"a value that a label never has": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, bad: 'http_server_requests_total{outcome=\"server-error\"}'}}}\n",
@@ -43,7 +43,7 @@ func TestFaultsOfTheSpecAreReportedAtItsKeys(t *testing.T) {
 		},
 		"good events that are not declared": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_requests_total, good: order_placed_total}}}\n",
-			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared [unknown-metric]\n",
+			"scaffold.yaml:7:89: slos[0].indicator.ratio.good: metric order_placed_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]\n",
 		},
 		"a bucket of good events that is not a bound": {
 			"slos:\n- {name: a, objective: 99, indicator: {ratio: {total: http_server_request_duration_seconds_count, good: 'http_server_request_duration_seconds_bucket{le=\"0.3\"}'}}}\n",

@@ -12,8 +12,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
 // Unmarshaler is a type that reads itself from a node, for values that have
@@ -25,6 +23,7 @@ type Unmarshaler interface {
 // Decode fills v, a pointer to a struct, from the whole document and records
 // what does not fit. Fields that the document does not hold keep their value.
 func (d *Document) Decode(v any) {
+	d.schema = schema{of: reflect.TypeOf(v).Elem()}
 	d.decode(d.root, "", reflect.ValueOf(v).Elem())
 }
 
@@ -32,6 +31,7 @@ func (d *Document) Decode(v any) {
 func (d *Document) DecodeKey(key string, v any) {
 	for i := 0; i+1 < len(d.root.Content); i += 2 {
 		if d.root.Content[i].Value == key {
+			d.schema = schema{path: key, of: reflect.TypeOf(v).Elem()}
 			d.decode(d.root.Content[i+1], key, reflect.ValueOf(v).Elem())
 			return
 		}
@@ -84,33 +84,19 @@ func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 		d.empty[path] = true
 		return
 	}
-	if !d.want(n, path, yaml.MappingNode, "keys and values") {
+	fields := fieldsOf(v)
+	if !d.want(n, path, yaml.MappingNode, "keys and values"+mappingOf(n, path, fields)) {
 		return
 	}
-	fields := fieldsOf(v)
 	for key, value := range d.pairs(n, path) {
 		field, ok := fields[key.Value]
 		if !ok {
-			known := make([]string, 0, len(fields))
-			for name := range fields {
-				known = append(known, name)
-			}
-			slices.Sort(known)
-			d.problems = append(d.problems, d.problem(key, join(path, key.Value), unknownKey(key.Value, known)))
+			message := d.unknownKey(path, key.Value, v.Type(), slices.Sorted(maps.Keys(fields)))
+			d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
 			continue
 		}
 		d.decode(value, join(path, key.Value), field)
 	}
-}
-
-func unknownKey(key string, known []string) string {
-	if hint := diagnostic.DidYouMean(key, known); hint != "" {
-		return "unknown key" + hint
-	}
-	if len(known) == 0 {
-		return "unknown key; no keys are known here"
-	}
-	return "unknown key; known here: " + strings.Join(known, ", ")
 }
 
 func (d *Document) decodeSlice(n *yaml.Node, path string, v reflect.Value) {

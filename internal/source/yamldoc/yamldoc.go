@@ -8,7 +8,8 @@
 // Fields are named by the `yaml:"name"` tag. Supported are strings, booleans,
 // integers, floats, time.Duration (Prometheus notation, such as 30d),
 // pointers, slices, maps with string keys, nested and inlined (embedded)
-// (`yaml:",inline"`) structs, and types that implement [Unmarshaler].
+// (`yaml:",inline"`) structs, and types that implement [Unmarshaler]. The tag `synonym:"other"` is a
+// word that authors write instead of the key; it is suggested, and not read.
 package yamldoc
 
 import (
@@ -37,6 +38,7 @@ type Document struct {
 	empty    map[string]bool       // paths of structs with nothing behind the key
 	rejected map[string]int        // paths of values that were not decoded, with the index of the problem
 	problems diagnostic.List
+	schema   schema // what is decoded into
 }
 
 // Parse reads src. Text that is not UTF-8, a syntax error, an empty document, a
@@ -204,19 +206,11 @@ func (d *Document) line(n int) string {
 	return d.lines[n-1]
 }
 
-// yamlLine finds the line that the YAML library puts into its message.
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-
 func (d *Document) syntax(err error) error {
 	if errors.Is(err, io.EOF) {
 		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "the file is empty")
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	m := yamlLine.FindStringSubmatch(strings.TrimSpace(first))
-	line, _ := strconv.Atoi(m[1])
-	line, _ = d.within(line, 1)
-	// The library knows the line only, so there is no caret.
-	return diagnostic.List{{File: d.name, Line: line, Message: "not valid YAML: " + m[2], Source: d.line(line)}}.Err()
+	return diagnostic.List{syntax(d.name, d.lines, err)}.Err()
 }
 
 func (d *Document) notUTF8(src string) error {

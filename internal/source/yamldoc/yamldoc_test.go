@@ -19,6 +19,25 @@ type inner struct {
 	Text string `yaml:"text"`
 }
 
+type item struct {
+	Text   string `yaml:"text"`
+	Window string `yaml:"window"`
+	Both   string `yaml:"both"`
+	Part   part   `yaml:"part"`
+}
+
+type part struct {
+	Share int `yaml:"share" synonym:"portion"`
+}
+
+type nested struct {
+	Only  string  `yaml:"only"`
+	Both  string  `yaml:"both"`
+	Deep  *inner  `yaml:"deep"`
+	Other inner   `yaml:"other"`
+	Again *nested `yaml:"again"`
+}
+
 type doc struct {
 	Text     string            `yaml:"text"`
 	Bool     bool              `yaml:"bool"`
@@ -28,7 +47,8 @@ type doc struct {
 	Inner    inner             `yaml:"inner"`
 	Pointer  *inner            `yaml:"pointer"`
 	Number   *int              `yaml:"number"`
-	List     []inner           `yaml:"list"`
+	List     []item            `yaml:"list"`
+	Nested   nested            `yaml:"nested"`
 	Map      map[string]string `yaml:"map"`
 	Either   either            `yaml:"either"`
 	Untagged string
@@ -87,13 +107,13 @@ func TestDecodeFillsEachKind(t *testing.T) {
 		{"a pointer to a struct with nothing behind the key has its defaults", "pointer:", doc{Pointer: &inner{}}},
 		{"a pointer to a number with nothing behind the key is absent", "number:", doc{}},
 		{"a pointer to a number", "number: 5", doc{Number: &five}},
-		{"a list", "list: [{text: x}, {text: y}]", doc{List: []inner{{"x"}, {"y"}}}},
-		{"an empty list", "list: []", doc{List: []inner{}}},
+		{"a list", "list: [{text: x}, {text: y}]", doc{List: []item{{Text: "x"}, {Text: "y"}}}},
+		{"an empty list", "list: []", doc{List: []item{}}},
 		{"a map", "map: {a: b, c: 1}", doc{Map: map[string]string{"a": "b", "c": "1"}}},
 		{"a map key with nothing behind it is absent", "map: {a: , b: c}", doc{Map: map[string]string{"b": "c"}}},
 		{"an alias", "inner: &x {text: t}\npointer: *x", doc{Inner: inner{"t"}, Pointer: &inner{"t"}}},
 		{"a merge key, whose keys yield to its own", "inner: &x {text: t}\npointer: {<<: *x}\nlist:\n- {<<: *x, text: own}\n- {text: own, <<: [{text: first}, *x]}\n- {<<: [{text: first}, *x]}",
-			doc{Inner: inner{"t"}, Pointer: &inner{"t"}, List: []inner{{"own"}, {"own"}, {"first"}}}},
+			doc{Inner: inner{"t"}, Pointer: &inner{"t"}, List: []item{{Text: "own"}, {Text: "own"}, {Text: "first"}}}},
 		{"a type of its own", "either: x", doc{Either: either{"x"}}},
 		{"an inlined struct", "inlined: x", doc{inlined: inlined{"x"}}},
 		{"keys with nothing behind them", "text:\ninner:\nlist:\nmap:\n", doc{}},
@@ -117,8 +137,21 @@ func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
 	for _, tt := range []struct{ name, src, want string }{
 		{"unknown key with a neighbour", "txt: x", `a.yaml:1:1: txt: unknown key; did you mean "text"?`},
 		{"unknown key without one", "inner: {zebra: 1}", "a.yaml:1:9: inner.zebra: unknown key; known here: text"},
+		{"a key of the level above", "list: [{text: a, part: {window: 1d}}]", "a.yaml:1:25: list[0].part.window: unknown key; write window beside part"},
+		{"a key of the document", "list: [{part: {map: {}}}]", "a.yaml:1:16: list[0].part.map: unknown key; write map beside list"},
+		{"a key of a level below", "only: x", "a.yaml:1:1: only: unknown key; write nested.only"},
+		{"a key of another level", "inner: {only: x}", "a.yaml:1:9: inner.only: unknown key; write nested.only"},
+		{"a key of a list's items", "part: {}", "a.yaml:1:1: part: unknown key; write part in an entry of list"},
+		{"a key below a list's items", "share: 1", "a.yaml:1:1: share: unknown key; write part.share in an entry of list"},
+		{"a key that two other levels have", "both: x", "a.yaml:1:1: both: unknown key; known here: bool, duration, either, float, inlined, inner, int, list, map, nested, number, pointer, text"},
+		{"another word for a key", "list: [{part: {portion: 1}}]", `a.yaml:1:16: list[0].part.portion: unknown key; did you mean "share"?`},
+		{"a list of keys", "nested: [deep, other]", "a.yaml:1:9: nested: a list is not keys and values; write nested: {deep: {}, other: {}}"},
+		{"a key alone", "nested: deep", `a.yaml:1:9: nested: "deep" is not keys and values; write nested: {deep: {}}`},
+		{"a key alone in a list", "list: [{part: 1}, part]", `a.yaml:1:15: list[0].part: the number 1 is not keys and values
+a.yaml:1:19: list[1]: "part" is not keys and values; write {part: {}}`},
+		{"a list of keys that have values", "nested: [only]", "a.yaml:1:9: nested: a list is not keys and values"},
 		{"a field without a key", "Untagged: x",
-			"a.yaml:1:1: Untagged: unknown key; known here: bool, duration, either, float, inlined, inner, int, list, map, number, pointer, text"},
+			"a.yaml:1:1: Untagged: unknown key; known here: bool, duration, either, float, inlined, inner, int, list, map, nested, number, pointer, text"},
 		{"a key twice", "text: a\ntext: b", "a.yaml:2:1: text: duplicate key, first on line 1; keep one"},
 		{"a map key twice", "map:\n  a: b\n  a: c", "a.yaml:3:3: map.a: duplicate key, first on line 2; keep one"},
 		{"a list as a key", "? [a]\n: b", "a.yaml:1:3: a key is a list; write a plain word"},
@@ -142,19 +175,30 @@ func TestEachMistakeIsNamedAtItsPlace(t *testing.T) {
 		{"a list for a duration", "duration: [1s]", "a.yaml:1:11: duration: a list is not a duration; write one such as 200ms, 15s or 30d"},
 		{"what a type of its own says", "either: [x]", "a.yaml:1:9: either: write a single word"},
 		{"a mistake in a list", "list: [{text: a}, {text: [b]}]", "a.yaml:1:26: list[1].text: a list is not text"},
-		{"no YAML", "text: [", "a.yaml:1: not valid YAML: did not find expected node content"},
-		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2: not valid YAML: found character that cannot start any token"},
+		{"no YAML", "text: [", "a.yaml:1:1: not valid YAML: did not find expected node content"},
+		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2:1: not valid YAML: found character that cannot start any token"},
+		{"a flow list that is left open", "int: 1\nlist: [\n\n", "a.yaml:2:1: not valid YAML: did not find expected node content"},
+		{"a missing comma", "int: 1\ninner: {text: 'a' b: c}", "a.yaml:2:1: not valid YAML: did not find expected ',' or '}'"},
+		{
+			"braces in braces", "int: 1\nlist:\n  - {text: /v1/orders/{id}/ship}\n",
+			"a.yaml:3:23: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'",
+		},
+		{
+			"braces in braces on the first line", "inner: {text: '/a/{id}', b: /v1/orders/{id}/ship}\n",
+			"a.yaml:1:40: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'",
+		},
+		{"braces in brackets", "text: a\nlist: [/a/{id}]", "a.yaml:2:11: not valid YAML: did not find expected ',' or ']'; quote a value that contains { or }, as in '/v1/orders/{id}'"},
 		{"nothing", "", "a.yaml:1:1: the file is empty"},
 		{"a comment", "# later", "a.yaml:1:1: the file is empty"},
 		{"an empty document", "---\n", "a.yaml:1:1: the file is empty"},
 		{"a list as the document", "- a", "a.yaml:1:1: the document is a list; write keys and values"},
 		{"two documents", "text: a\n---\ntext: b", "a.yaml:2:1: a second document; put each document into a file of its own"},
-		{"a broken second document", "text: a\n---\n[", "a.yaml:3: not valid YAML: did not find expected node content"},
+		{"a broken second document", "text: a\n---\n[", "a.yaml:3:1: not valid YAML: did not find expected node content"},
 		{"not UTF-8", "text: a\nmap: {a: \xff}", "a.yaml:2:10: the byte 0xff is not UTF-8; save the file as UTF-8"},
 		{"a mistake found twice through an alias", "inner: &a {zebra: 1}\npointer: {text: x}\nlist: [*a, *a]",
 			"a.yaml:1:12: inner.zebra: unknown key; known here: text\n" +
-				"a.yaml:1:12: list[0].zebra: unknown key; known here: text\n" +
-				"a.yaml:1:12: list[1].zebra: unknown key; known here: text"},
+				"a.yaml:1:12: list[0].zebra: unknown key; known here: both, part, text, window\n" +
+				"a.yaml:1:12: list[1].zebra: unknown key; known here: both, part, text, window"},
 		{"all at once, in the order of the file", "bool: x\ntext: [a]\nint: y",
 			"a.yaml:1:7: bool: \"x\" is not true or false\na.yaml:2:7: text: a list is not text\na.yaml:3:6: int: \"y\" is not a whole number"},
 	} {
@@ -324,9 +368,9 @@ func TestDecodeIntoWhatHoldsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := doc{Int: 7, List: []inner{{"a"}, {"b"}}, Map: map[string]string{"a": "kept"}, Pointer: &inner{"kept"}}
+	v := doc{Int: 7, List: []item{{Text: "a"}, {Text: "b"}}, Map: map[string]string{"a": "kept"}, Pointer: &inner{"kept"}}
 	d.Decode(&v)
-	want := doc{Int: 7, List: []inner{{"x"}}, Map: map[string]string{"a": "kept", "b": "y"}, Pointer: &inner{"kept"}}
+	want := doc{Int: 7, List: []item{{Text: "x"}}, Map: map[string]string{"a": "kept", "b": "y"}, Pointer: &inner{"kept"}}
 	if diff := cmp.Diff(want, v, cmp.AllowUnexported(doc{}, inlined{})); diff != "" || d.Err() != nil {
 		t.Errorf("(-want +got):\n%s%v", diff, d.Err())
 	}

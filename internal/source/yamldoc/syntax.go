@@ -1,0 +1,74 @@
+package yamldoc
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/observability-first/scaffold/internal/source/diagnostic"
+)
+
+// yamlLine finds the line that the YAML library puts into its message.
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+
+// unclosed are the messages about a flow collection, which end before a brace in a plain value.
+var unclosed = []string{"did not find expected ',' or ']'", "did not find expected ',' or '}'"}
+
+// parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
+// its scanner count from 1.
+var parserMessages = append([]string{
+	"did not find expected <stream-start>",
+	"did not find expected <document start>",
+	"did not find expected node content",
+	"did not find expected '-' indicator",
+	"did not find expected key",
+	"found undefined tag handle",
+	"found duplicate %YAML directive",
+	"found incompatible YAML document",
+	"found duplicate %TAG directive",
+}, unclosed...)
+
+// Syntax is the problem that the YAML library found in a file.
+func Syntax(name string, src []byte, err error) diagnostic.Problem {
+	return syntax(name, splitLines(string(src)), err)
+}
+
+func syntax(name string, lines []string, err error) diagnostic.Problem {
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	m := yamlLine.FindStringSubmatch(strings.TrimSpace(first))
+	message := m[2]
+	line, _ := strconv.Atoi(m[1])
+	if line > 0 && slices.Contains(parserMessages, message) {
+		line++
+	}
+	line = min(max(line, 1), len(lines))
+	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end of the file
+		line--
+	}
+	p := diagnostic.Problem{File: name, Line: line, Column: 1, Message: "not valid YAML: " + message, Source: lines[line-1]}
+	if column := braceInValue(p.Source); column > 0 && slices.Contains(unclosed, message) {
+		p.Column = column
+		p.Message += "; quote a value that contains { or }, as in '/v1/orders/{id}'"
+	}
+	return p
+}
+
+// quotedValue is a value that may contain braces.
+var quotedValue = regexp.MustCompile(`'[^']*'|"(?:\\.|[^"\\])*"`)
+
+// plainBrace is a brace that follows a character of the same plain value.
+var plainBrace = regexp.MustCompile(`[^\s,:{}\[\]]\{`)
+
+// braceInValue is the column of the first { within a plain value; 0 when the line has none.
+func braceInValue(line string) int {
+	masked := quotedValue.ReplaceAllStringFunc(line, func(quoted string) string {
+		return strings.Repeat(" ", len(quoted))
+	})
+	at := plainBrace.FindStringIndex(masked)
+	if at == nil {
+		return 0
+	}
+	return utf8.RuneCountInString(line[:at[1]-1]) + 1
+}
