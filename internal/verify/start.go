@@ -63,7 +63,7 @@ func (s *session) start(ctx context.Context) error {
 	s.receiver, s.stopReceiver = receiver, stop
 	env = append(env,
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "PYROSCOPE_SERVER_ADDRESS="+receiver.URL,
-		"PYROSCOPE_UPLOAD_INTERVAL=1s", "OTEL_BSP_SCHEDULE_DELAY=200",
+		"PYROSCOPE_UPLOAD_INTERVAL=3s", "OTEL_BSP_SCHEDULE_DELAY=500",
 	)
 	s.options.Progress("starting the service")
 	c, err := launch(ctx, s.binary, s.subject.Dir, append(env, s.options.Env...), cmp.Or(s.options.StartWithin, startWithin))

@@ -23,7 +23,7 @@ const (
 // Bounds of the pause of a caller between two requests.
 const (
 	minThink = 20 * time.Millisecond
-	maxThink = 60 * time.Millisecond
+	maxThink = 100 * time.Millisecond
 )
 
 // The mixes of callers: enough for every route and every quantile, too little to

@@ -61,7 +61,10 @@ type Scraper struct {
 }
 
 // labelled is a series as a page exposes it, and as it is stored.
-type labelled struct{ exposed, stored labels.Labels }
+type labelled struct {
+	exposed, stored labels.Labels
+	hash            uint64 // of stored
+}
 
 // NewScraper prepares scrapes of a target. Nothing is read before Scrape.
 func NewScraper(s *Store, t Target) *Scraper {
@@ -109,10 +112,11 @@ func (sc *Scraper) label(samples []scraped) {
 		hash := s.labels.Hash()
 		l, ok := before[hash]
 		if !ok || !labels.Equal(l.exposed, s.labels) {
-			l = labelled{s.labels, sc.target.label(s.labels)}
+			stored := sc.target.label(s.labels)
+			l = labelled{s.labels, stored, stored.Hash()}
 		}
 		sc.labelled[hash] = l
-		samples[i].labels = l.stored
+		samples[i].labels, samples[i].hash = l.stored, l.hash
 	}
 }
 
@@ -128,7 +132,7 @@ func (sc *Scraper) write(at int64, page page, out *Scrape, up bool) error {
 		problems = append(problems, sc.store.Append(r.labels, at, r.value))
 	}
 	for _, s := range page.samples {
-		hash := s.labels.Hash()
+		hash := s.hash
 		if _, twice := seen[hash]; twice {
 			continue // the first of a page counts, as in Prometheus
 		}
