@@ -74,7 +74,7 @@ func (r Rule) TextPlace(key string) (line, column int) {
 
 // logQL is what only LogQL has: a filter or parser behind a stream selector, and functions of
 // the bytes of log lines.
-var logQL = regexp.MustCompile("\\}\\s*(?:\\|[=~>]?|!=|!~)\\s*[\"`a-z_]|\\bbytes_(?:rate|over_time)\\s*\\(")
+var logQL = regexp.MustCompile("\\}\\s*(?:\\|[=~>]?\\s*[\"a-z_]|(?:!=|!~)\\s*(?:\"|ip\\())|\\bbytes_(?:rate|over_time)\\s*\\(")
 
 // quoted is a text in an expression.
 var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
@@ -83,7 +83,7 @@ var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|
 func (f File) LogQL() (first Rule, found bool) {
 	for _, g := range f.Groups {
 		for _, r := range g.Rules {
-			if r.Tree == nil && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
+			if r.Tree == nil && r.Unread == "" && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
 				return r, true
 			}
 		}
@@ -101,7 +101,7 @@ type groupSource struct {
 	Name        string                     `yaml:"name"`
 	Interval    yamldoc.PrometheusDuration `yaml:"interval"`
 	QueryOffset yamldoc.PrometheusDuration `yaml:"query_offset"`
-	Limit       *int                       `yaml:"limit"`
+	Limit       *int                       `yaml:"limit"` // not used; the file may leave it empty
 	Labels      map[string]string          `yaml:"labels"`
 	Rules       []ruleSource               `yaml:"rules"`
 
@@ -273,7 +273,7 @@ func checkLabels(doc *yamldoc.Document, path string, labels map[string]string) {
 	checkNames(doc, path, labels, model.MetricNameLabel)
 }
 
-// checkNames wants the names of labels, or of annotations, which are the same but for the reserved one.
+// checkNames reports invalid names of labels or annotations, and the reserved name.
 func checkNames(doc *yamldoc.Document, path string, all map[string]string, reserved string) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !model.UTF8Validation.IsValidLabelName(name) || name == reserved {

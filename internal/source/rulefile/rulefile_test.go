@@ -214,14 +214,16 @@ func FuzzParse(f *testing.F) {
 func TestRulesOfLokiAreRecognised(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]bool{
-		`sum(count_over_time({app="x"} |= "a" [5m]))`:     true,
-		`sum(count_over_time({app="x"} != "a" [5m]))`:     true,
-		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:   true,
-		"sum(rate({app=`x`} | json [5m]))":                true,
-		`sum by (app) (bytes_rate({app="x"}[1m]))`:        true,
-		`sum(rate({app="x"}[5m]))`:                        false, // PromQL has it too
-		`http_requests_total{code!="500"} != bool 3`:      false,
-		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`: false,
+		`sum(count_over_time({app="x"} |= "a" [5m]))`:              true,
+		`sum(count_over_time({app="x"} != "a" [5m]))`:              true,
+		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:            true,
+		"sum(rate({app=`x`} | json [5m]))":                         true,
+		`sum by (app) (bytes_rate({app="x"}[1m]))`:                 true,
+		`sum(rate({app="x"}[5m]))`:                                 false, // PromQL has it too
+		`sum(count_over_time({app="x"} != ip("10.0.0.0/8") [5m]))`: true,
+		`http_requests_total{code!="500"} != bool 3)`:              false,
+		`kube_a{job="x"} != kube_b{job="x"})`:                      false,
+		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:          false,
 	} {
 		src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      " + expr + "\n"
 		file, _ := rulefile.Parse("a.yaml", []byte(src))
