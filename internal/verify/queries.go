@@ -127,18 +127,17 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 // otherForm says what to write if the name is that of a histogram that is scraped in its
 // other form only, classic or native.
 func (p *prober) otherForm(ctx context.Context, name string) string {
-	exists := func(series string) bool { // and is not a quantile of a summary
-		equal := labels.MatchEqual
-		return len(p.series(ctx, labels.MustNewMatcher(equal, model.MetricNameLabel, series), labels.MustNewMatcher(equal, semconv.LabelQuantile, ""))) > 0
+	exists := func(series string, more *labels.Matcher) bool {
+		return len(p.series(ctx, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, series), more)) > 0
 	}
 	h := exposition.Metric{Metric: declared.Metric{Name: name}, Form: exposition.Classic}
-	if exists(name + "_bucket") {
+	if exists(name+"_bucket", labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelLessOrEqual, "")) {
 		return h.AbsentSeries()[name]
 	}
 	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
 		base, found := strings.CutSuffix(name, suffix)
 		h.Name, h.Form = base, exposition.Native
-		if found && slices.Contains(p.known, name) && exists(base) {
+		if found && slices.Contains(p.known, base+"_bucket") && exists(base, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelQuantile, "")) {
 			return h.AbsentSeries()[name]
 		}
 	}
@@ -222,7 +221,7 @@ func (p *prober) unknown(ctx context.Context, expr string) string {
 	return ""
 }
 
-// isLasting says whether time does not bring what is missing.
+// isLasting reports whether the series will not appear later either.
 func isLasting(missing string) bool {
 	return slices.ContainsFunc([]string{" does not exist", " has no label ", " is a classic histogram", " is a native histogram"}, func(why string) bool { return strings.Contains(missing, why) })
 }

@@ -329,6 +329,7 @@ func Merge(all ...Page) Page {
 				metrics[m.Name] = m
 				continue
 			}
+			old.Form = formOfBoth(old, m)
 			if old.Type != m.Type {
 				old.Type = ""
 			}
@@ -336,7 +337,6 @@ func Merge(all ...Page) Page {
 				old.Unit = ""
 			}
 			old.NoSeries = old.NoSeries && m.NoSeries
-			old.Form = cmp.Or(old.Form, m.Form)
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
 			old.Values = valuesOfBoth(old, m)
@@ -348,6 +348,20 @@ func Merge(all ...Page) Page {
 		out.Metrics = append(out.Metrics, metrics[name])
 	}
 	return out
+}
+
+// formOfBoth is the form that a histogram has on two pages; empty where they differ. A declared
+// metric, or one without series, does not decide.
+func formOfBoth(a, b Metric) Form {
+	switch {
+	case a.Type != b.Type:
+		return ""
+	case a.NoSeries || a.Values == nil:
+		return b.Form
+	case b.NoSeries || b.Values == nil || a.Form == b.Form:
+		return a.Form
+	}
+	return ""
 }
 
 // valuesOfBoth merges the label values of two pages, without labels that have too many. A

@@ -214,3 +214,37 @@ func TestAPageOfManyMetricsIsRejected(t *testing.T) {
 		}
 	}
 }
+
+func TestAFormIsThatOfAllPages(t *testing.T) {
+	t.Parallel()
+	const (
+		classic = "# TYPE w_seconds histogram\nw_seconds_bucket{le=\"1\"} 1\nw_seconds_bucket{le=\"+Inf\"} 1\nw_seconds_sum 1\nw_seconds_count 1\n"
+		native  = "# TYPE w_seconds histogram\nw_seconds_bucket{le=\"+Inf\"} 1\nw_seconds_sum 1\nw_seconds_count 1\n"
+		gauge   = "# TYPE w_seconds gauge\nw_seconds 1\n"
+		unseen  = "# TYPE w_seconds histogram\n# TYPE up gauge\nup 1\n"
+	)
+	for name, test := range map[string]struct {
+		pages []string
+		want  exposition.Form
+	}{
+		"classic":                {[]string{classic, classic}, exposition.Classic},
+		"classic and native":     {[]string{classic, native}, ""},
+		"native and classic":     {[]string{native, classic}, ""},
+		"classic and unseen":     {[]string{classic, unseen}, exposition.Classic},
+		"unseen and classic":     {[]string{unseen, classic}, exposition.Classic},
+		"classic beside a gauge": {[]string{classic, gauge}, ""},
+	} {
+		var pages []exposition.Page
+		for _, src := range test.pages {
+			page, err := exposition.Parse("page", []byte(src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, page)
+		}
+		m, found := exposition.Merge(pages...).Find("w_seconds")
+		if !found || m.Form != test.want {
+			t.Errorf("%s: the form is %q, want %q", name, m.Form, test.want)
+		}
+	}
+}
