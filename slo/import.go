@@ -73,7 +73,7 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))
 	im.check()
 	// Keys of a service are read once for each objective, and so are their problems.
-	if err := im.problems.Distinct().Err(); err != nil {
+	if err := im.problems.Bounded().Err(); err != nil {
 		return Imported{}, err
 	}
 	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), source: im.source}, nil

@@ -109,7 +109,7 @@ func (im *importer) compareQueries() {
 				}
 				function = cmp.Or(function, n.Func.Name)
 				if n.Func.Name != function {
-					im.change(q.node, q.path, fmt.Sprintf("has %s, and another query of the objective has %s; the rules count events in both", n.Func.Name, function))
+					im.change(q.node, q.path, fmt.Sprintf("uses %s, and another query of the objective uses %s; the rules count events for both", n.Func.Name, function))
 				}
 				if !slices.ContainsFunc(above, isSum) {
 					im.change(q.node, q.path, "has one value for each series; the rules use the sum")

@@ -121,7 +121,7 @@ func TestDifferencesFromQueriesAreListed(t *testing.T) {
 		"two ranges":                         {slothRatio("sum(rate(b_total[5m])) / sum(rate(t_total[1h]))"), []string{ranges}},
 		"an increase over a rate": {
 			slothRatio("sum(increase(b_total[5m])) / sum(rate(t_total[5m]))"),
-			[]string{"f:8:26: slos[0].sli.raw.error_ratio_query: has rate, and another query of the objective has increase; the rules count events in both"},
+			[]string{"f:8:26: slos[0].sli.raw.error_ratio_query: uses rate, and another query of the objective uses increase; the rules count events for both"},
 		},
 		"two ranges in two queries": {
 			slothQueries("events:\n  error_query: sum(rate(b_total[5m]))\n  total_query: sum(rate(t_total[30m]))"),
@@ -136,7 +136,7 @@ func TestDifferencesFromQueriesAreListed(t *testing.T) {
 				t.Fatal(err)
 			}
 			listed := slices.DeleteFunc(got.Changed, func(line string) bool {
-				return !strings.Contains(line, "vector(0)") && !strings.Contains(line, "each series") && !strings.Contains(line, "counts over") && !strings.Contains(line, "count events in both")
+				return !strings.Contains(line, "vector(0)") && !strings.Contains(line, "each series") && !strings.Contains(line, "counts over") && !strings.Contains(line, "count events for both")
 			})
 			if diff := cmp.Diff(test.want, listed, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

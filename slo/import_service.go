@@ -56,7 +56,7 @@ func (im *importer) setService() {
 }
 
 // shortenNames drops the name of the service from the beginning of objectives' names, since names of
-// alerts begin with it: no OrdersOrdersAvailabilityErrorBudgetBurn. Two objectives never get one name.
+// alerts begin with it: no OrdersOrdersAvailabilityErrorBudgetBurn. Two objectives never get the same name.
 func (im *importer) shortenNames() {
 	rest := func(name string) string { return strings.TrimPrefix(name, im.spec.Service+"-") }
 	uses := map[string]int{}

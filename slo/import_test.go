@@ -576,9 +576,7 @@ f:30:22: slos[1].sli.events.total_query: irate is not supported, because rules c
 	}
 }
 
-// Severities that are alike would wake people up for tickets.
-// A file that is no mapping has a problem for each item: finding the same ones takes no
-// quadratic time, and only the first are reported.
+// A file that is no mapping has a problem for each item. Only the first are reported.
 func TestProblemsOfAnImportAreBounded(t *testing.T) {
 	t.Parallel()
 	_, err := slo.Import("f", []byte("apiVersion: openslo/v1\n---\n"+strings.Repeat("- a\n", 50_000)), slo.ImportOptions{})
@@ -591,6 +589,7 @@ func TestProblemsOfAnImportAreBounded(t *testing.T) {
 	}
 }
 
+// Severities that are alike would wake people up for tickets.
 func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
 	t.Parallel()
 	got, err := slo.Import("f", []byte(strings.ReplaceAll(slothFile, "severity: ticket", "severity: page")), slo.ImportOptions{})

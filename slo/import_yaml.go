@@ -73,7 +73,7 @@ func (im *importer) read(src []byte) error {
 		var doc yaml.Node
 		err := decoder.Decode(&doc)
 		if errors.Is(err, io.EOF) {
-			return im.problems.Distinct().Err()
+			return im.problems.Bounded().Err()
 		}
 		if err != nil {
 			return diagnostic.List{yamldoc.Syntax(im.file, src, err)}.Err()

@@ -24,7 +24,7 @@ func TestEndToEndTheStoreOfAServiceChanges(t *testing.T) {
 	s.passes()
 }
 
-// follow does literally what generate says about the store. The other directory has a name of its own.
+// follow runs the steps of the message, with a temporary directory for OTHER.
 func (s shop) follow(wantStep string) {
 	s.t.Helper()
 	status, _, errs := s.scaffold("generate", s.dir)

@@ -55,8 +55,6 @@ func TestLintStopsBetweenFilesOnAnInterrupt(t *testing.T) {
 	}
 }
 
-// A running Prometheus has the names of all exporters, recorded series among them,
-// and the types of its metadata.
 func TestAnInterruptEndsAComputation(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -74,6 +72,8 @@ func TestAnInterruptEndsAComputation(t *testing.T) {
 	}
 }
 
+// A running Prometheus has the names of all exporters, recorded series among them,
+// and the types of its metadata.
 func TestNamesAndTypesComeFromAPrometheus(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -70,19 +70,19 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 // storeSteps lists what the owner of a service does to change its store, on one line as
 // every problem.
 func storeSteps(dir string, s spec.Service) string {
-	command, other := elsewhere(dir, s)
+	command, other := regenerateCommand(dir, s)
 	migrations, change := "remove migrations", "store.NewMemory() instead of postgres.New and store.New(db)"
 	if s.HasPostgres() {
 		migrations, change = "copy "+other+"/migrations", "the configuration, postgres.New, and store.New(db) instead of store.NewMemory()"
 	}
-	return fmt.Sprintf("(1) make the same service elsewhere: %[1]s; (2) %[2]s; (3) remove internal/store and copy %[3]s/internal/store; "+
+	return fmt.Sprintf("(1) generate the service in another directory: %[1]s; (2) %[2]s; (3) remove internal/store and copy %[3]s/internal/store; "+
 		"(4) copy %[3]s/cmd/%[4]s/main_test.go; (5) copy %[3]s/cmd/%[4]s/main.go, or if you edited yours, change its imports and write %[5]s; (6) run scaffold generate again",
 		command, migrations, other, s.Binary(), change)
 }
 
-// elsewhere is the command that generates the service in dir again, in another directory
+// regenerateCommand is the command that generates the service in dir again, in another directory
 // than its repository, and where the service is then.
-func elsewhere(dir string, s spec.Service) (command, other string) {
+func regenerateCommand(dir string, s spec.Service) (command, other string) {
 	other = path.Join("OTHER", s.Deploy.Folder)
 	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", Quote(other), Quote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
 	if defaults := filepath.Join(dir, filepath.FromSlash(defaultsPath)); fileExists(defaults) {

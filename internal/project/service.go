@@ -167,9 +167,9 @@ func stateExists(w *workspace.Workspace, dir string, s spec.Service, flags Optio
 	state := filepath.ToSlash(filepath.Join(dir, workspace.DefaultState))
 	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
 	if !w.HasRecord() {
-		command, other := elsewhere(dir, s)
-		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, make the same service elsewhere and copy %s/%s: %s",
-			state, restore, other, workspace.DefaultState, command)
+		command, other := regenerateCommand(dir, s)
+		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, generate the service in another directory (%s) and copy %s/%s from there",
+			state, restore, command, other, workspace.DefaultState)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {

@@ -27,7 +27,7 @@ type page struct {
 // scraped is one sample of a page: a native histogram, or a value.
 type scraped struct {
 	labels    labels.Labels
-	hash      uint64 // of labels, once they are those that are stored
+	hash      uint64 // of the stored labels; set by Scraper.label
 	value     float64
 	histogram *histogram.FloatHistogram
 	exemplars []exemplar.Exemplar

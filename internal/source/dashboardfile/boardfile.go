@@ -213,8 +213,8 @@ func panel(row string, n node) Panel {
 	return p
 }
 
-// unit is the unit of a panel, from where its kind and its version of Grafana have it. A graph with
-// two axes has that of the left one.
+// unit returns the unit of a panel. Its key depends on the panel type and the version of Grafana. Of a
+// graph with two axes it is the unit of the left one.
 func unit(n node) string {
 	places := []node{n.get("fieldConfig", "defaults", "unit"), n.get("options", "fieldOptions", "defaults", "unit")}
 	switch n.get("type").text() {

@@ -106,8 +106,8 @@ func (l List) Render() string {
 // expected one, or has one mistake that aliases repeat.
 const maxProblems = 100
 
-// Distinct returns each problem once, and counts those beyond the first hundred.
-func (l List) Distinct() List {
+// Bounded returns each problem once, and counts those beyond the first hundred.
+func (l List) Bounded() List {
 	var once List
 	seen := map[Problem]bool{}
 	for _, p := range l {

@@ -208,12 +208,24 @@ func sampleNumber(s map[string]any) any {
 		value = below(most, s)
 	}
 	if step, ok := number(s["multipleOf"]); ok && step > 0 {
-		value = math.Ceil(value/step) * step
+		value = multiple(value, step, s)
 	}
 	if kind(s) == "integer" {
 		return int64(math.Ceil(value))
 	}
 	return value
+}
+
+// multiple is a multiple of a step: the next one from value up, or the one below if that is
+// beyond the maximum.
+func multiple(value, step float64, s map[string]any) float64 {
+	next := math.Ceil(value/step) * step
+	most, bounded := number(s["maximum"])
+	under, exclusive := number(s["exclusiveMaximum"])
+	if bounded && next > most || exclusive && next >= under {
+		return math.Floor(value/step) * step
+	}
+	return next
 }
 
 // below is a value under an exclusive maximum: the next integer, or for numbers the middle

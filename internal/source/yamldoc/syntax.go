@@ -13,8 +13,14 @@ import (
 // yamlLine finds the line that the YAML library puts into its message.
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
-// unclosed are the messages about a flow collection, which end before a brace in a plain value.
+// unclosed are the messages for a flow collection that a { in a plain value ends too early.
 var unclosed = []string{"did not find expected ',' or ']'", "did not find expected ',' or '}'"}
+
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
+// ofCollection are the messages for a block mapping or list, whose line is the one on which that
+// begins.
+var ofCollection = []string{"did not find expected key", "did not find expected '-' indicator"}
 
 // parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
 // its scanner count from 1.
@@ -22,13 +28,11 @@ var parserMessages = append([]string{
 	"did not find expected <stream-start>",
 	"did not find expected <document start>",
 	"did not find expected node content",
-	"did not find expected '-' indicator",
-	"did not find expected key",
 	"found undefined tag handle",
 	"found duplicate %YAML directive",
 	"found incompatible YAML document",
 	"found duplicate %TAG directive",
-}, unclosed...)
+}, slices.Concat(unclosed, ofCollection)...)
 
 // Syntax is the problem that the YAML library found in a file.
 func Syntax(name string, src []byte, err error) diagnostic.Problem {
@@ -43,11 +47,17 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	if line > 0 && slices.Contains(parserMessages, message) {
 		line++
 	}
+	if anchor := unknownAnchor.FindStringSubmatch(message); anchor != nil { // which has no line
+		line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+anchor[1]) })
+	}
 	line = min(max(line, 1), len(lines))
 	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end of the file
 		line--
 	}
 	p := diagnostic.Problem{File: name, Line: line, Column: 1, Message: "not valid YAML: " + message, Source: lines[line-1]}
+	if slices.Contains(ofCollection, message) {
+		p.Message += "; correct the mapping or list that begins on this line"
+	}
 	if column := braceInValue(p.Source); column > 0 && slices.Contains(unclosed, message) {
 		p.Column = column
 		p.Message += "; quote a value that contains { or }, as in '/v1/orders/{id}'"

@@ -21,7 +21,7 @@ type schema struct {
 
 // unknownKey says what to write instead of a key that the struct at a path does not have.
 func (d *Document) unknownKey(path, key string, of reflect.Type, known []string) string {
-	if instead := d.schema.elsewhere(path, key); instead != "" {
+	if instead := d.schema.otherLevel(path, key); instead != "" {
 		return "unknown key; " + instead
 	}
 	if meant := synonym(of, key); meant != "" {
@@ -39,9 +39,9 @@ func (d *Document) unknownKey(path, key string, of reflect.Type, known []string)
 // listIndex is the part of a path that the same key of another entry does not share.
 var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-// elsewhere says where to write a key that is known at another level: the nearest one above, or the
+// otherLevel says where to write a key that is known at another level: the nearest one above, or the
 // only one below or anywhere. Empty if there is none.
-func (s *schema) elsewhere(path, key string) string {
+func (s *schema) otherLevel(path, key string) string {
 	level := listIndex.ReplaceAllString(path, "[]")
 	if s.places == nil {
 		s.places = map[string][]string{}

@@ -174,8 +174,8 @@ func (d *Document) nearest(path string) *yaml.Node {
 	return d.root
 }
 
-// Err returns every problem so far, or nil, as [diagnostic.List.Distinct].
-func (d *Document) Err() error { return d.problems.Distinct().Err() }
+// Err returns every problem so far, or nil, as [diagnostic.List.Bounded].
+func (d *Document) Err() error { return d.problems.Bounded().Err() }
 
 func (d *Document) problem(n *yaml.Node, path, message string) diagnostic.Problem {
 	line, column := d.within(n.Line, n.Column)
