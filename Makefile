@@ -53,7 +53,8 @@ GATES := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestAllocati
 SIMULATIONS := ./internal/promsim/alertsim ./internal/promsim/metricstore ./internal/promsim/rulesim
 
 # Tests that create, build and verify services, or install a release, have names that begin
-# with TestEndToEnd. E2E lists the directories that hold some.
+# with TestEndToEnd. E2E lists the directories that hold some. Those of internal/verify, whose
+# parts run in parallel, have the race detector.
 E2E := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestEndToEnd' cmd internal slo templates dashboards runtime test)))
 
 # Packages whose tests compare with golden files.
@@ -80,15 +81,16 @@ demo: ## one command: scaffold a service, build, test, run, break and stop it (K
 install: ## put the scaffold command where the shell finds it
 	$(call timed,install,.ci/install)
 
-test: deps modules ## every test of every module but end-to-end tests, with the race detector; simulations run shortened
-	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -timeout 20m -skip '^TestEndToEnd' ./...); done; \
+# Linters vet, in a target of their own.
+test: deps modules ## every test but end-to-end tests and simulations, with the race detector
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done; \
 		echo "== gates on allocations without the race detector"; for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
 
 test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
-	$(call timed,e2e,for d in $(E2E); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
+	$(call timed,e2e,for d in $(E2E); do (cd $$d && go test $$([ $$d != internal/verify/ ] || echo -race) -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
 simulations: ## weeks of alerts and minutes of overload in simulated time, without the race detector (minutes)
 	$(call timed,simulations,go test -count=1 $(SIMULATIONS); cd runtime && go test -count=1 ./overload)

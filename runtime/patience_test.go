@@ -42,7 +42,7 @@ type sender struct {
 // The slowest request in a hundred is no slower with a backend that is broken
 // than with one that is well, asked in the same moments: a collector over either
 // protocol, and a profile server alone.
-func TestNoRequestIsSlowerForABrokenBackend(t *testing.T) {
+func TestEndToEndNoRequestIsSlowerForABrokenBackend(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{Timeout: hurtRequest, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

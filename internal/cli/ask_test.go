@@ -109,7 +109,7 @@ func TestAServiceIsBuiltOnce(t *testing.T) {
 	}
 }
 
-func TestEndToEndServicesAreCheckedInParallelAndReportedInOrder(t *testing.T) {
+func TestServicesAreCheckedInParallelAndReportedInOrder(t *testing.T) {
 	t.Parallel()
 	const limit = 4
 	root := newServices(t, limit+2)

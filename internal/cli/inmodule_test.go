@@ -14,7 +14,7 @@ import (
 
 // A service that is a part of a module builds, passes its tests and has no faults
 // once the printed commands are typed as they stand.
-func TestAServiceInAModule(t *testing.T) {
+func TestEndToEndAServiceInAModule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a service")

@@ -86,7 +86,7 @@ func TestScripts(t *testing.T) {
 	runScripts(t, "testdata/script")
 }
 
-// Scripts in testdata/endtoend run services.
+// Scripts in testdata/endtoend run services, or read files as large as the limits.
 func TestEndToEndScripts(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

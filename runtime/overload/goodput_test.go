@@ -216,8 +216,8 @@ func (s *simulation) summary() result {
 	return r
 }
 
-// seeds are five; the worst of them counts. `make test` runs them without the race
-// detector, which gets one.
+// seeds are five; the worst of them counts. `make simulations` runs them. With the race detector
+// there is one.
 func seeds() []uint64 {
 	if testing.Short() || raceEnabled {
 		return []uint64{7}
@@ -233,6 +233,9 @@ func eachSeed(t *testing.T, sc scenario, check func(t *testing.T, r result)) {
 
 func runSeeds(t *testing.T, seeds []uint64, sc scenario, check func(t *testing.T, r result)) {
 	t.Helper()
+	if raceEnabled && sc.warm+sc.span > 12*time.Second {
+		t.Skip("long scenarios take minutes with the race detector; make simulations runs them")
+	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprintf("%s/seed=%d", sc.name, seed), func(t *testing.T) {
 			t.Parallel()

@@ -138,7 +138,7 @@ func call(client *http.Client, method, url, body string) (backend, answer string
 
 // Five rolling restarts of three processes fail no request, and the streams of
 // each process go on elsewhere.
-func TestRollingRestartsLoseNothing(t *testing.T) {
+func TestEndToEndRollingRestartsLoseNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes the better part of a minute")
 	}
