@@ -90,7 +90,9 @@ test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
 
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
-	$(call timed,e2e,for d in $(E2E); do (cd $$d && go test $$([ $$d != internal/verify/ ] || echo -race) -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
+	$(call timed,e2e,go test -count=1 -timeout 30m -run '^TestEndToEnd' $(addprefix ./,$(filter-out runtime/% test/% internal/verify/,$(E2E))); \
+		go test -race -count=1 -timeout 20m -run '^TestEndToEnd' ./internal/verify; \
+		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
 simulations: ## weeks of alerts and minutes of overload in simulated time, without the race detector (minutes)
 	$(call timed,simulations,go test -count=1 $(SIMULATIONS); cd runtime && go test -count=1 ./overload)
