@@ -6,6 +6,7 @@
 package promlint
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,9 +68,10 @@ const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
-	Type declared.Type
-	Unit string // seconds, bytes, or empty
-	Flag bool   // is 0 or 1 by its meaning
+	Type   declared.Type
+	Unit   string   // seconds, bytes, or empty
+	Flag   bool     // is 0 or 1 by its meaning
+	Labels []string // without those of the scrape
 }
 
 // Record is one recording rule.
@@ -90,14 +92,13 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w.Metrics = map[string]Metric{semconv.Up: {Type: declared.Gauge, Flag: true}}
 	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
-		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag}
+		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag, Labels: d.Labels}
 		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
-		for _, suffix := range []string{"_bucket", "_count"} {
-			w.Metrics[d.Name+suffix] = Metric{Type: declared.Counter}
-		}
-		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit}
+		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter, Labels: append(slices.Clone(d.Labels), semconv.LabelLessOrEqual)}
+		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter, Labels: d.Labels}
+		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit, Labels: d.Labels}
 	}
 	return w
 }
