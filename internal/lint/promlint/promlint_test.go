@@ -299,7 +299,7 @@ func TestUnitsOfResults(t *testing.T) {
 		{"apples and pears", "heap_bytes + wait_seconds_count", ""},
 		{"bytes in sevenths", "heap_bytes / 7", ""},
 		{"a time whose unit nobody says", "rate(busy_time_total[5m])", ""},
-		{"a circle", "job:loop:a", ""},
+		{"a cycle", "job:loop:a", ""},
 		{"a constant", "vector(1)", ""},
 		{"a foreign metric", "nobody_declares_seconds", ""},
 	} {

@@ -53,7 +53,7 @@ type recorded struct {
 }
 
 // progress says how far a record's meaning is known. Records that lead to each
-// other in a circle meet one under way, of which nothing is known.
+// other in a cycle meet one under way, of which nothing is known.
 type progress int
 
 const (

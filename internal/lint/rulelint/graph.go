@@ -140,8 +140,8 @@ func (l *linter) cycles() {
 		slices.Sort(edges[i])
 		edges[i] = slices.Compact(edges[i])
 	}
-	for _, circle := range circles(edges) {
-		l.circle(circle)
+	for _, cycle := range cyclesIn(edges) {
+		l.reportCycle(cycle)
 	}
 }
 
@@ -154,7 +154,7 @@ func (l *linter) readingRecords() []bool {
 	return out
 }
 
-func (l *linter) circle(of []int) {
+func (l *linter) reportCycle(of []int) {
 	p := l.all[of[0]]
 	begins := l.beginsAgain(of)
 	report := func(format string, args ...any) {
@@ -177,13 +177,14 @@ func (l *linter) circle(of []int) {
 	report("the rules read each other in a cycle: %s -> %s", strings.Join(names, " -> "), p.Record)
 }
 
-// readsForCertain says whether the matchers between the rules of a circle are all on labels that
-// the rules set: a rule may have other series than those that a matcher selects.
-func (l *linter) readsForCertain(circle []int) bool {
-	for i, at := range circle {
-		next := circle[(i+1)%len(circle)]
-		if !slices.ContainsFunc(promlint.Selectors(l.all[at].Tree), func(s *parser.VectorSelector) bool {
-			return slices.Contains(l.reads(s), next) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+// readsForCertain reports whether each rule of a cycle reads the last sample of the next one with
+// matchers on labels that the next one sets. Other matchers may select other series only.
+func (l *linter) readsForCertain(cycle []int) bool {
+	for i, at := range cycle {
+		next := cycle[(i+1)%len(cycle)]
+		tree := l.all[at].Tree
+		if !slices.ContainsFunc(promlint.Selectors(tree), func(s *parser.VectorSelector) bool {
+			return slices.Contains(l.reads(s), next) && !remembers(tree, s) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
 				value, set := l.all[next].Labels[m.Name]
 				return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
 			})
@@ -194,11 +195,11 @@ func (l *linter) readsForCertain(circle []int) bool {
 	return true
 }
 
-// beginsAgain says whether a rule of a circle has a result without the next one: it reads
+// beginsAgain says whether a rule of a cycle has a result without the next one: it reads
 // that on one side of an or only, behind unless, or in absent.
-func (l *linter) beginsAgain(circle []int) bool {
-	for i, at := range circle {
-		tree, next := l.all[at].Tree, circle[(i+1)%len(circle)]
+func (l *linter) beginsAgain(cycle []int) bool {
+	for i, at := range cycle {
+		tree, next := l.all[at].Tree, cycle[(i+1)%len(cycle)]
 		reads := func(s *parser.VectorSelector) bool { return slices.Contains(l.reads(s), next) && !remembers(tree, s) }
 		without := true
 		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -250,18 +251,18 @@ func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 	return longest
 }
 
-// circles returns one circle through each set of numbers that reach each other.
-func circles(edges [][]int) [][]int {
-	edges = withinCircles(edges)
+// cyclesIn returns one cycle through each set of numbers that reach each other.
+func cyclesIn(edges [][]int) [][]int {
+	edges = withinCycles(edges)
 	var out [][]int
 	done := make([]bool, len(edges))
 	for from := range edges {
 		if done[from] || len(edges[from]) == 0 {
 			continue
 		}
-		if circle := circleFrom(edges, from); circle != nil {
-			out = append(out, circle)
-			for _, i := range circle {
+		if cycle := cycleFrom(edges, from); cycle != nil {
+			out = append(out, cycle)
+			for _, i := range cycle {
 				done[i] = true
 			}
 		}
@@ -269,9 +270,9 @@ func circles(edges [][]int) [][]int {
 	return out
 }
 
-// withinCircles leaves out the edges that are in no circle, after Tarjan: numbers reach each
+// withinCycles leaves out the edges that are in no cycle, after Tarjan: numbers reach each
 // other if they reach the same lowest one of those that are being visited.
-func withinCircles(edges [][]int) [][]int {
+func withinCycles(edges [][]int) [][]int {
 	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
 	var open []int
 	visited := 0
@@ -310,8 +311,8 @@ func withinCircles(edges [][]int) [][]int {
 	return out
 }
 
-// circleFrom is the shortest way from a number back to it.
-func circleFrom(edges [][]int, from int) []int {
+// cycleFrom is the shortest way from a number back to it.
+func cycleFrom(edges [][]int, from int) []int {
 	before := map[int]int{}
 	queue := []int{from}
 	for len(queue) > 0 {
@@ -319,13 +320,13 @@ func circleFrom(edges [][]int, from int) []int {
 		queue = queue[1:]
 		for _, next := range edges[at] {
 			if next == from {
-				circle := []int{}
+				cycle := []int{}
 				for i := at; i != from; i = before[i] {
-					circle = append(circle, i)
+					cycle = append(cycle, i)
 				}
-				circle = append(circle, from)
-				slices.Reverse(circle)
-				return circle
+				cycle = append(cycle, from)
+				slices.Reverse(cycle)
+				return cycle
 			}
 			if _, seen := before[next]; !seen {
 				before[next] = at

@@ -275,6 +275,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a count that begins again", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or vector(0)}"), "rule-cycle", "warning"},
 		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "fault"},
 		{"a record that remembers and reads itself", group("g", "", "{record: a:b:c, expr: 'last_over_time(a:b:c[1h]) or a:b:c'}"), "rule-cycle", "warning"},
+		{"a record that remembers and selects other series of itself", group("g", "", "{record: a:b:c, expr: 'up + a:b:c{job=\"x\"} * 2 + last_over_time(a:b:c[1h])'}"), "rule-cycle", "warning"},
+		{"two records, one of which remembers and selects other series", group("g", "", "{record: a:b:c, expr: 'up + d:e:f{job=\"x\"} * 2 + last_over_time(d:e:f[1h])'}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
 		{"a record of what is not recorded", group("g", "", "{record: a:first, expr: timestamp(up) unless a:first}"), "rule-cycle", "warning"},
 		{"a record that ends with what it is taken from", group("g", "", "{record: a:first, expr: a:first unless up}"), "rule-cycle", "fault"},
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
