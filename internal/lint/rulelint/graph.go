@@ -1,7 +1,6 @@
 package rulelint
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -37,28 +36,48 @@ func (l *linter) labelsOf(at int) labelSet {
 	return *set
 }
 
-// reads lists the records that a selector may select, as places in all. Many rules may have the
-// same selector, and many records one name.
-func (l *linter) reads(s *parser.VectorSelector) []int {
-	name := promlint.Name(s)
-	if len(l.records[name]) == 0 {
-		return nil
+// selection is the records that a selector may select. Many rules may have the same selector, and
+// many records one name.
+type selection struct {
+	places []int // in all, ascending
+	groups []int // the first place of each group
+}
+
+// reads returns the records that a selector may select.
+func (l *linter) reads(s *parser.VectorSelector) *selection {
+	if len(l.records[promlint.Name(s)]) == 0 {
+		return &selection{}
 	}
 	key := s.String()
 	out, known := l.selected[key]
-	if known {
-		return out
+	if !known {
+		out = l.selection(s)
+		l.selected[key] = out
 	}
-	for _, i := range l.records[name] {
-		if promlint.Admits(s, l.all[i].Labels) && l.mayHave(i, s.LabelMatchers) {
-			out = append(out, i)
+	return out
+}
+
+func (l *linter) selection(s *parser.VectorSelector) *selection {
+	var out selection
+	add := func(mayHave func(at int) bool) {
+		for _, i := range l.records[promlint.Name(s)] {
+			if promlint.Admits(s, l.all[i].Labels) && mayHave(i) {
+				out.places = append(out.places, i)
+			}
 		}
 	}
-	if l.selected == nil {
-		l.selected = map[string][]int{}
+	add(func(at int) bool { return l.mayHave(at, s.LabelMatchers) })
+	if len(out.places) == 0 && l.Known != nil && l.Known.LabelsMayBeAdded(s) {
+		add(func(int) bool { return true }) // a ruler may add the labels that no rule has
 	}
-	l.selected[key] = out
-	return out
+	seen := map[groupKey]bool{}
+	for _, i := range out.places {
+		if key := l.groupOf(i); !seen[key] {
+			seen[key] = true
+			out.groups = append(out.groups, i)
+		}
+	}
+	return &out
 }
 
 // mayHave is false where a matcher selects series with a label that the result cannot have.
@@ -72,33 +91,47 @@ func (l *linter) mayHave(at int, matchers []*labels.Matcher) bool {
 	})
 }
 
-// sameGroup says whether two rules are evaluated together.
-func sameGroup(a, b place) bool { return a.document == b.document && a.group.Name == b.group.Name }
+// groupKey identifies the rules that are evaluated together.
+type groupKey struct {
+	document int
+	name     string
+}
+
+func (l *linter) groupOf(at int) groupKey {
+	return groupKey{l.all[at].document, l.all[at].group.Name}
+}
 
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
-	for _, p := range l.all {
+	for at, p := range l.all {
 		if p.Tree == nil {
 			continue
 		}
-		told := map[string]bool{}
+		told := map[groupKey]bool{}
 		for _, s := range promlint.Selectors(p.Tree) {
-			found := l.reads(s)
-			if slices.ContainsFunc(found, func(i int) bool { return sameGroup(l.all[i], p) }) {
+			groups := l.reads(s).groups
+			if slices.ContainsFunc(groups, func(i int) bool { return l.groupOf(i) == l.groupOf(at) }) {
 				continue // its own group records it, too
 			}
-			for _, i := range found {
-				of := l.all[i]
-				other, delay := fmt.Sprint(of.document, of.group.Name), delayOf(p, of)
-				if told[other] || s.OriginalOffset >= delay {
-					continue // told, or it reads the past, where everything has been recorded
+			for _, i := range groups {
+				if key := l.groupOf(i); !told[key] {
+					told[key] = l.dependency(p, l.all[i], s)
 				}
-				told[other] = true
-				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-					of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
 			}
 		}
 	}
+}
+
+// dependency reports that a rule reads a record of another group, unless it reads the past, where
+// everything has been recorded.
+func (l *linter) dependency(p, of place, s *parser.VectorSelector) (reported bool) {
+	delay := delayOf(p, of)
+	if s.OriginalOffset >= delay {
+		return false
+	}
+	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
+		of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
+	return true
 }
 
 // defaultInterval is Prometheus's evaluation interval where nobody sets one.
@@ -124,32 +157,49 @@ func every(interval time.Duration) string {
 
 // cycles finds records that read themselves, through others or directly.
 func (l *linter) cycles() {
+	for _, cycle := range cyclesIn(l.edges(), len(l.all)) {
+		l.reportCycle(cycle)
+	}
+}
+
+// edges lists what each record that may be in a cycle reads. Nodes above those of the rules are
+// selections, since thousands of rules may read the same thousands of records.
+func (l *linter) edges() [][]int {
 	edges := make([][]int, len(l.all))
 	mayBeIn := l.readingRecords()
+	nodes := map[*selection]int{}
 	for i, p := range l.all {
 		if !mayBeIn[i] {
 			continue
 		}
 		for _, s := range promlint.Selectors(p.Tree) {
-			for _, j := range l.reads(s) {
-				if mayBeIn[j] && (i != j || !remembers(p.Tree, s)) {
-					edges[i] = append(edges[i], j)
-				}
+			found := l.reads(s)
+			if len(found.places) == 0 {
+				continue
 			}
+			if _, itself := slices.BinarySearch(found.places, i); itself && remembers(p.Tree, s) {
+				others := slices.DeleteFunc(slices.Clone(found.places), func(j int) bool { return i == j || !mayBeIn[j] })
+				edges[i] = append(edges[i], others...)
+				continue
+			}
+			node, known := nodes[found]
+			if !known {
+				node, nodes[found] = len(edges), len(edges)
+				edges = append(edges, slices.DeleteFunc(slices.Clone(found.places), func(j int) bool { return !mayBeIn[j] }))
+			}
+			edges[i] = append(edges[i], node)
 		}
 		slices.Sort(edges[i])
 		edges[i] = slices.Compact(edges[i])
 	}
-	for _, cycle := range cyclesIn(edges) {
-		l.reportCycle(cycle)
-	}
+	return edges
 }
 
 // readingRecords marks the records that read records. No others are in a cycle.
 func (l *linter) readingRecords() []bool {
 	out := make([]bool, len(l.all))
 	for i, p := range l.all {
-		out[i] = p.Record != "" && p.Tree != nil && slices.ContainsFunc(promlint.Selectors(p.Tree), func(s *parser.VectorSelector) bool { return len(l.reads(s)) > 0 })
+		out[i] = p.Record != "" && p.Tree != nil && slices.ContainsFunc(promlint.Selectors(p.Tree), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 0 })
 	}
 	return out
 }
@@ -184,7 +234,7 @@ func (l *linter) readsForCertain(cycle []int) bool {
 		next := cycle[(i+1)%len(cycle)]
 		tree := l.all[at].Tree
 		if !slices.ContainsFunc(promlint.Selectors(tree), func(s *parser.VectorSelector) bool {
-			return slices.Contains(l.reads(s), next) && !remembers(tree, s) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
+			return slices.Contains(l.reads(s).places, next) && !remembers(tree, s) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
 				value, set := l.all[next].Labels[m.Name]
 				return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
 			})
@@ -200,7 +250,9 @@ func (l *linter) readsForCertain(cycle []int) bool {
 func (l *linter) beginsAgain(cycle []int) bool {
 	for i, at := range cycle {
 		tree, next := l.all[at].Tree, cycle[(i+1)%len(cycle)]
-		reads := func(s *parser.VectorSelector) bool { return slices.Contains(l.reads(s), next) && !remembers(tree, s) }
+		reads := func(s *parser.VectorSelector) bool {
+			return slices.Contains(l.reads(s).places, next) && !remembers(tree, s)
+		}
 		without := true
 		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
 			s, ok := n.(*parser.VectorSelector)
@@ -251,16 +303,18 @@ func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 	return longest
 }
 
-// cyclesIn returns one cycle through each set of numbers that reach each other.
-func cyclesIn(edges [][]int) [][]int {
+// cyclesIn returns one cycle through each set of rules that reach each other. Numbers from rules up
+// are not rules, and are left out of the cycles.
+func cyclesIn(edges [][]int, rules int) [][]int {
 	edges = withinCycles(edges)
 	var out [][]int
-	done := make([]bool, len(edges))
-	for from := range edges {
+	done := make([]bool, rules)
+	for from := range rules {
 		if done[from] || len(edges[from]) == 0 {
 			continue
 		}
 		if cycle := cycleFrom(edges, from); cycle != nil {
+			cycle = slices.DeleteFunc(cycle, func(i int) bool { return i >= rules })
 			out = append(out, cycle)
 			for _, i := range cycle {
 				done[i] = true

@@ -71,7 +71,7 @@ type linter struct {
 
 	all      []place
 	records  map[string][]int           // places in all by the name that they record
-	selected map[string][]int           // places in all by the selector that may select them
+	selected map[string]*selection      // by selector
 	labels   []labelSet                 // of the results of all; nil until one is needed
 	readers  map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
 	named    map[string]bool            // words of Elsewhere
@@ -80,7 +80,7 @@ type linter struct {
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in, records: map[string][]int{}, named: map[string]bool{}}
+	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: map[string]bool{}}
 	for _, text := range in.Elsewhere {
 		addWords(l.named, text)
 	}
