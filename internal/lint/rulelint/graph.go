@@ -391,13 +391,28 @@ func cycleFrom(edges [][]int, from int) []int {
 	return nil
 }
 
-// word is what a metric's name can be in a text.
+// word is what a metric's name can be in a text, without quotes.
 var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
 
-func addWords(to map[string]bool, text string) {
+// texts finds names in texts.
+type texts struct {
+	words map[string]bool
+	all   []string
+}
+
+func (t *texts) add(text string) {
 	for _, name := range word.FindAllString(text, -1) {
-		to[name] = true
+		t.words[name] = true
 	}
+	t.all = append(t.all, text)
+}
+
+// mention reports whether a name is in one of the texts. Names such as job.x:sum are not one word.
+func (t *texts) mention(name string) bool {
+	if word.FindString(name) == name {
+		return t.words[name]
+	}
+	return slices.ContainsFunc(t.all, func(text string) bool { return strings.Contains(text, name) })
 }
 
 // unused finds recorded series that nothing reads.
@@ -405,13 +420,14 @@ func (l *linter) unused() {
 	if l.Elsewhere == nil {
 		return
 	}
-	used := maps.Clone(l.named)
+	used := map[string]bool{}
+	named := texts{words: maps.Clone(l.named.words), all: slices.Clone(l.named.all)}
 	for _, p := range l.all {
 		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
-			addWords(used, text)
+			named.add(text)
 		}
 		if p.Tree == nil {
-			addWords(used, p.Expr)
+			named.add(p.Expr)
 			continue
 		}
 		for _, s := range promlint.Selectors(p.Tree) {
@@ -422,7 +438,7 @@ func (l *linter) unused() {
 	}
 	told := map[string]bool{}
 	for _, p := range l.all {
-		if p.Record == "" || p.Tree == nil || used[p.Record] || told[p.Record] {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || named.mention(p.Record) || told[p.Record] {
 			continue
 		}
 		told[p.Record] = true
