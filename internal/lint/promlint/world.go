@@ -227,7 +227,7 @@ func Catalog() []lint.Rule {
 		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
 		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
-		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or a capture group that it does not have.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or with a capture group that the expression does not have.", Do: "Correct the expression; $1 is its first group."},
 		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag, or a function that has another name in Prometheus 2.", Do: "Set the flag, or write an exclusion that says that it is set."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},

@@ -73,11 +73,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
-			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "Prometheus rejects the result of the rule, a range vector",
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so that each evaluation fails; write an expression that returns an instant vector or a scalar",
 			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
 		},
 		{
-			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result of the rule, a string",
+			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result is a string",
 			group("g", "", "{record: a:b:c, expr: time()}"),
 		},
 		{
