@@ -161,11 +161,11 @@ func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
 		"1.00E7": `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
 		"1.0E8":  `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
 	} {
-		var got string
+		var got []string
 		for _, f := range metricnames.NewKnown(exposition.Merge(page, page), nil, nil).Check([]metricnames.Query{{Expr: fmt.Sprintf("size_bytes_bucket{le=%q}", value)}}) {
-			got += f.Message
+			got = append(got, f.Message)
 		}
-		if got != want {
+		if strings.Join(got, ", ") != want {
 			t.Errorf("%s: got %q, want %q", value, got, want)
 		}
 	}
