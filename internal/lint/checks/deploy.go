@@ -140,7 +140,7 @@ func (o overlay) replicas() []lint.Finding {
 	var found []lint.Finding
 	if c, ok := o.last("Deployment", deploymentReplicas); ok && c.Value != "" {
 		found = append(found, lint.Finding{File: c.File, Line: c.Line,
-			Message: "spec.replicas resets the autoscaler at each rollout; remove it and set the bounds of the autoscaler"})
+			Message: "a fixed number of replicas resets the autoscaler at each rollout; remove it and set the bounds of the autoscaler"})
 	}
 	kind, least, most := "HorizontalPodAutoscaler", "minReplicas", "maxReplicas"
 	if o.deploy.Autoscale.Source == spec.SourceKEDA {

@@ -41,8 +41,8 @@ func (namesCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, er
 	return append(inSpec, howToDeclare(o.withoutCaused(o.unknownNames(), t, inSpec))...), err
 }
 
-// howToDeclare adds to metrics that are not declared, and that no declared one resembles, how a service
-// declares its own: those of another registry are neither scraped nor recorded.
+// howToDeclare adds advice to findings about undeclared metrics without a similar name. Metrics of
+// another registry are not scraped.
 func howToDeclare(found []lint.Finding) []lint.Finding {
 	const end, advice = " is not declared", "; declare it with svc.Metrics(), see README.md, section Add a metric"
 	for i, f := range found {

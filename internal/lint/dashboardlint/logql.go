@@ -46,7 +46,7 @@ func isBuiltIn(text, prefix string) bool {
 // isNumber says whether a query is of numbers only, as vector(1) + 2.
 func isNumber(text string) bool {
 	text = strings.ReplaceAll(text, "vector(", "(")
-	return strings.Trim(text, " 0123456789.()+-*/") == "" && strings.ContainsAny(text, "0123456789")
+	return strings.Trim(text, " \t\r\n0123456789.()+-*/") == "" && strings.ContainsAny(text, "0123456789")
 }
 
 // checkBrackets returns the query with blanks for quoted texts and comments, or why a bracket or

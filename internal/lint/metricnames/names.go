@@ -34,6 +34,7 @@ type Query struct {
 type Known struct {
 	metrics  map[string][]string            // name, as it is scraped, to its labels
 	bounds   map[string][]float64           // of the buckets of classic histograms
+	spelled  map[string][]string            // those bounds on a scraped page
 	values   map[string]map[string][]string // of labels of metrics on a scraped page
 	anyLabel map[string]bool                // metrics that may have other labels, too
 	absent   map[string]string              // series that histograms do not have in their form, to what to write
@@ -66,7 +67,7 @@ func Catalog() []lint.Rule {
 // NewKnown collects the names of a service: what it declares, what rules record,
 // and the labels that the scrape adds to every declared series.
 func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Known {
-	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, values: map[string]map[string][]string{}, anyLabel: map[string]bool{}, records: true, signals: true}
+	k := Known{metrics: map[string][]string{}, bounds: map[string][]float64{}, spelled: map[string][]string{}, values: map[string]map[string][]string{}, anyLabel: map[string]bool{}, records: true, signals: true}
 	target = append([]string{semconv.LabelJob, semconv.LabelInstance}, target...)
 	target = append(exported(target), model.MetricNameLabel)
 	for _, m := range signals.Metrics {
@@ -80,7 +81,7 @@ func NewKnown(signals exposition.Page, recorded []Recorded, target []string) Kno
 		case "histogram":
 			k.metrics[m.Name+"_bucket"] = append(slices.Clone(own), semconv.LabelLessOrEqual)
 			k.metrics[m.Name+"_sum"], k.metrics[m.Name+"_count"] = own, own
-			k.bounds[m.Name+"_bucket"] = m.Bounds
+			k.bounds[m.Name+"_bucket"], k.spelled[m.Name+"_bucket"] = m.Bounds, m.Spellings
 			k.values[m.Name+"_bucket"], k.values[m.Name+"_sum"], k.values[m.Name+"_count"] = values, values, values
 		case "summary":
 			k.metrics[m.Name] = append(slices.Clone(own), semconv.LabelQuantile)
@@ -284,7 +285,7 @@ func (k Known) checkSelector(s *parser.VectorSelector, complain complaint) {
 	}
 	for _, m := range s.LabelMatchers {
 		if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) && !k.anyLabel[name] && !dashboardfile.Varies(m.Name) {
-			if wantsNone(m) {
+			if selectsMissingLabel(m) {
 				continue
 			}
 			complain("unknown-label", m.Matches("") || k.otherLabels || k.lenient != nil && k.lenient.anyLabel[name], "metric %s has no label %s%s", name, m.Name, diagnostic.DidYouMean(m.Name, own))

@@ -1,6 +1,7 @@
 package metricnames_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,6 +144,29 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	for _, rule := range metricnames.Catalog() {
 		if !covered[rule.Name] {
 			t.Errorf("no case has the rule %s", rule.Name)
+		}
+	}
+}
+
+// Prometheus 2 stores a bound as the page spells it.
+func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
+	t.Parallel()
+	const text = "# TYPE size_bytes histogram\nsize_bytes_bucket{a=\"le\",le=\"1.0E7\"} 1\nsize_bytes_bucket{le=\"+Inf\",a=\"le\"} 1\nsize_bytes_sum 1\nsize_bytes_count 1\n"
+	page, err := exposition.Parse("page", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]string{
+		"1.0E7": "", "1e+07": "", "10000000.0": "",
+		"1.00E7": `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
+		"1.0E8":  `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
+	} {
+		var got []string
+		for _, f := range metricnames.NewKnown(exposition.Merge(page, page), nil, nil).Check([]metricnames.Query{{Expr: fmt.Sprintf("size_bytes_bucket{le=%q}", value)}}) {
+			got = append(got, f.Message)
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: got %q, want %q", value, got, want)
 		}
 	}
 }
@@ -391,24 +415,29 @@ func TestUnseenAlternativesAndStatuses(t *testing.T) {
 		kind  labels.MatchType
 		value string
 		want  string
+		label string // x unless it is set
 	}{
-		{outcomes, regexp, "server_eror|shed", `x="server_eror"; did you mean "server_error"?`},
-		{outcomes, regexp, "server_eror|server_error", ""},
-		{outcomes, regexp, "|server_eror", ""},
-		{outcomes, labels.MatchNotRegexp, "server_eror|shed", ""},
-		{outcomes, regexp, "timeout|shed", ""},
-		{statuses, regexp, "5*", `x=~"5*"; did you mean "5.."?`},
-		{statuses, regexp, "4*", `x=~"4*"; did you mean "4.."?`},
-		{statuses, regexp, "5.*|4..", ""},
-		{statuses, labels.MatchNotRegexp, "5*", ""},
-		{statuses, equal, "50", `x="50"; its values have three digits`},
-		{statuses, equal, "503", ""},
-		{[]string{"200", "50"}, equal, "5", ""},
-		{outcomes, regexp, "5*", ""},
-		{nil, equal, "50", ""},
+		{outcomes, regexp, "server_eror|shed", `x="server_eror"; did you mean "server_error"?`, ""},
+		{outcomes, regexp, "server_eror|server_error", "", ""},
+		{outcomes, regexp, "|server_eror", "", ""},
+		{outcomes, labels.MatchNotRegexp, "server_eror|shed", "", ""},
+		{outcomes, regexp, "timeout|shed", "", ""},
+		{statuses, regexp, "5*", `code=~"5*"; did you mean "5.."?`, "code"},
+		{statuses, regexp, "4*", `http_status=~"4*"; did you mean "4.."?`, "http_status"},
+		{statuses, regexp, "5.*|4..", "", "code"},
+		{statuses, labels.MatchNotRegexp, "5*", "", "code"},
+		{statuses, equal, "50", `responseCode="50"; its values have three digits`, "responseCode"},
+		{statuses, equal, "503", "", "code"},
+		{statuses, equal, "0", "", "response_code"},
+		{[]string{"0", "200"}, equal, "50", `response_code="50"; its values have three digits`, "response_code"},
+		{statuses, equal, "50", "", "size"},
+		{statuses, regexp, "5*", "", "size"},
+		{[]string{"200", "50"}, equal, "5", "", "code"},
+		{outcomes, regexp, "5*", "", "code"},
+		{nil, equal, "50", "", "code"},
 	} {
-		if got := metricnames.Unseen(tc.known, labels.MustNewMatcher(tc.kind, "x", tc.value)); got != tc.want {
-			t.Errorf("%s of %q: got %q, want %q", tc.value, tc.known, got, tc.want)
+		if got := metricnames.Unseen(tc.known, labels.MustNewMatcher(tc.kind, cmp.Or(tc.label, "x"), tc.value)); got != tc.want {
+			t.Errorf("%s %s of %q: got %q, want %q", tc.label, tc.value, tc.known, got, tc.want)
 		}
 	}
 }

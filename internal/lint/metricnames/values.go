@@ -38,8 +38,8 @@ func withOutcomes() []string {
 	}
 }
 
-// wantsNone says whether a matcher is for series without a label.
-func wantsNone(m *labels.Matcher) bool { return m.Type == labels.MatchEqual && m.Value == "" }
+// selectsMissingLabel reports whether a matcher selects the series without a label.
+func selectsMissingLabel(m *labels.Matcher) bool { return m.Type == labels.MatchEqual && m.Value == "" }
 
 // checkValue wants a label to be compared with what it can be.
 func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) {
@@ -71,8 +71,8 @@ func (k Known) checkValue(metric string, m *labels.Matcher, complain complaint) 
 // Unseen describes a matcher of which a value is on no series of a page and is probably
 // misspelled, with the similar value. It is empty otherwise: a value may appear with the first failure.
 func Unseen(values []string, m *labels.Matcher) string {
-	if status := wrongStatus(values, m); status != "" {
-		return status
+	if message := wrongStatus(values, m); message != "" {
+		return message
 	}
 	if m.Matches("") {
 		return ""
@@ -88,17 +88,18 @@ func Unseen(values []string, m *labels.Matcher) string {
 }
 
 var (
-	status       = regexp.MustCompile(`^[1-5]\d\d$`)
-	shellPattern = regexp.MustCompile(`^[1-5]\*$`) // as a regular expression, 5* is 5 or 55
-	number       = regexp.MustCompile(`^\d+$`)
+	statusLabel   = regexp.MustCompile(`(?i)code|status`)
+	statusPattern = regexp.MustCompile(`^(0|[1-5]\d\d)$`) // Istio writes 0 where there was no response
+	shellPattern  = regexp.MustCompile(`^[1-5]\*$`)       // as a regular expression, 5* is 5 or 55
+	number        = regexp.MustCompile(`^\d+$`)
 )
 
-// wrongStatus finds numbers and patterns that are never the status of a response, if that is
-// what the label has.
+// wrongStatus finds numbers and patterns that are never the status of a response, if the name and
+// the values of the label say that it is one.
 func wrongStatus(values []string, m *labels.Matcher) string {
-	isOther := func(value string) bool { return !status.MatchString(value) }
+	isOther := func(value string) bool { return !statusPattern.MatchString(value) }
 	switch {
-	case len(values) == 0, slices.ContainsFunc(values, isOther):
+	case len(values) == 0, !statusLabel.MatchString(m.Name), slices.ContainsFunc(values, isOther):
 		return ""
 	case m.Type == labels.MatchRegexp && shellPattern.MatchString(m.Value):
 		return fmt.Sprintf("%s; did you mean %q?", m, m.Value[:1]+"..")
@@ -154,7 +155,7 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 		case err != nil || !slices.Contains(bounds, bound):
 			complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; its bounds are %s", metric, value, listed(bounds))
 			return
-		case !isSpelling(value, bound):
+		case !isSpelling(value, bound) && !slices.Contains(k.spelled[metric], value):
 			complain("unknown-value", k.otherMetrics, "%s has no bucket le=%q; write le=%q", metric, value, labels.FormatOpenMetricsFloat(bound))
 			return
 		}

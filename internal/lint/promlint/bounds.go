@@ -251,7 +251,7 @@ func (w World) spanOfCall(n *parser.Call) span {
 	case "resets", "changes", "abs", "sqrt", "exp", "stddev_over_time", "stdvar_over_time", "time", "timestamp":
 		return fromZero()
 	case "histogram_count":
-		if w.rises(n.Args[0]) {
+		if s := sampled(n.Args[0]); w.isHistogramRate(n.Args[0]) || s != nil && w.typeOf(s) == declared.Histogram {
 			return fromZero()
 		}
 	case "count_over_time":
@@ -259,7 +259,7 @@ func (w World) spanOfCall(n *parser.Call) span {
 	case "absent", "absent_over_time", "present_over_time":
 		return exactly(1)
 	case "histogram_fraction":
-		if w.rises(n.Args[2]) {
+		if w.isHistogramRate(n.Args[2]) {
 			return unitInterval()
 		}
 	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
@@ -279,12 +279,12 @@ func (w World) spanOfCall(n *parser.Call) span {
 	return anything()
 }
 
-// rises says whether an expression is of rates of histograms, which have no negative buckets,
-// as the difference of two histograms may have.
-func (w World) rises(e parser.Expr) bool {
+// isHistogramRate reports whether an expression is a rate of a histogram, or a sum of such rates.
+// Unlike a difference, it has no negative buckets.
+func (w World) isHistogramRate(e parser.Expr) bool {
 	switch n := bare(e).(type) {
 	case *parser.AggregateExpr:
-		return (n.Op == parser.SUM || n.Op == parser.AVG) && w.rises(n.Expr)
+		return (n.Op == parser.SUM || n.Op == parser.AVG) && w.isHistogramRate(n.Expr)
 	case *parser.Call:
 		if !slices.Contains([]string{"rate", "irate", "increase"}, n.Func.Name) {
 			return false

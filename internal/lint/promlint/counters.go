@@ -205,42 +205,62 @@ func (c *checker) sumFirst(n *parser.Call) {
 // sumsInstances says whether an expression adds counters of several processes as they are. It
 // is a guess where the counter is known by its name, or another label may tell the processes apart.
 func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
-	guessed = true
+	var aggregates []*parser.AggregateExpr
 	for {
 		a, ok := bare(e).(*parser.AggregateExpr)
 		if !ok || a.Op != parser.SUM && a.Op != parser.AVG {
 			break
 		}
-		mixes, sure := mixesProcesses(a)
-		sums, guessed, e = sums || mixes, guessed && (!mixes || !sure), a.Expr
+		aggregates, e = append(aggregates, a), a.Expr
 	}
 	s, ok := bare(e).(*parser.VectorSelector)
-	return ok && sums && c.IsCounter(s), ok && (guessed || !c.Declared(s))
+	if !ok || !c.IsCounter(s) {
+		return false, false
+	}
+	guessed = true
+	for _, a := range aggregates {
+		mixes, sure := mixesProcesses(a, c.Metrics[Name(s)].Labels)
+		sums, guessed = sums || mixes, guessed && (!mixes || !sure)
+	}
+	return sums, guessed || !c.Declared(s)
 }
 
-// mixesProcesses says whether an aggregation adds series of several processes, and whether no
-// label that it keeps may tell them apart.
-func mixesProcesses(a *parser.AggregateExpr) (mixes, sure bool) {
+// mixesProcesses reports whether an aggregation of a counter with these labels may add series of
+// several processes, and whether no label that it keeps may tell them apart.
+func mixesProcesses(a *parser.AggregateExpr, own []string) (mixes, sure bool) {
 	if a.Without {
 		return slices.Contains(a.Grouping, semconv.LabelInstance), slices.Contains(a.Grouping, "pod")
 	}
-	ofProcess := []string{semconv.LabelInstance, "pod", "container", "node", "host", "hostname", "server"}
-	mixes = !slices.ContainsFunc(a.Grouping, func(label string) bool { return slices.Contains(ofProcess, label) || dashboardfile.Varies(label) })
-	return mixes, mixes
+	for _, label := range a.Grouping {
+		if label == semconv.LabelInstance || label == "pod" || dashboardfile.Varies(label) {
+			return false, false
+		}
+	}
+	isShared := func(label string) bool { return slices.Contains(own, label) || slices.Contains(sharedLabels(), label) }
+	return true, !slices.ContainsFunc(a.Grouping, func(label string) bool { return !isShared(label) })
+}
+
+// sharedLabels are labels of the scrape that all instances of a service have in common. Others,
+// such as task or kubernetes_pod_name, may have one value for each instance.
+func sharedLabels() []string {
+	return []string{
+		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment,
+		"service", "service_namespace", "app", "namespace", "cluster", "environment", "env", "stage", "region",
+	}
 }
 
 // falling finds a delta of a counter. Where only results from zero up count, a restart is left
 // out, which is what the author means.
 func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	s := sampled(n.Args[0])
-	if s == nil || !c.IsCounter(s) || leavesOutFalls(path) {
+	if s == nil || !c.IsCounter(s) || ignoresNegative(path) {
 		return
 	}
 	c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 }
 
-// leavesOutFalls says whether values below zero make no difference to what is around them.
-func leavesOutFalls(path []parser.Node) bool {
+// ignoresNegative reports whether the enclosing expression ignores values below zero.
+func ignoresNegative(path []parser.Node) bool {
 	for _, around := range slices.Backward(path) {
 		switch n := around.(type) {
 		case *parser.ParenExpr:

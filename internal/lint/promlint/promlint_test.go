@@ -30,13 +30,13 @@ func offset(at int) lint.Finding { return lint.Finding{Column: at} }
 func world(tb testing.TB) promlint.World {
 	tb.Helper()
 	w := promlint.NewWorld([]declared.Metric{
-		{Name: "jobs_total", Type: "counter"},
+		{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}},
 		{Name: "job_cpu_seconds_total", Type: "counter", Unit: "seconds"},
 		{Name: "queue_length", Type: "gauge"},
 		{Name: "heap_bytes", Type: "gauge"},
 		{Name: "busy_time_total", Type: "counter"},
 		{Name: "process_start_time_seconds", Type: "gauge"},
-		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
+		{Name: "wait_seconds", Type: "histogram", Unit: "seconds", Labels: []string{"queue"}},
 		{Name: "body_bytes", Type: "histogram"},
 		{Name: "runtime_ready", Type: "gauge"},
 	}, 15*time.Second)
@@ -71,7 +71,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"rate-gauge", "a gauge", `increase(queue_length[5m])`, "increase of queue_length, which is a gauge", `delta(queue_length[5m])`},
 		{"rate-sum", "in a subquery", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `max_over_time(sum(rate(jobs_total[5m]))[1h:1m])`},
 		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, which records a sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
-		{"rate-sum", "of all instances, beside one of each instance", `rate(sum by (job) (jobs_total)[5m:15s])`, "rate of a sum", `rate(sum by (instance) (jobs_total)[5m:15s])`},
+		{"rate-sum", "of all instances, beside one of each instance", `rate(sum by (job) (jobs_total)[5m:15s])`, "rate of a sum", `rate(sum by (instance) (jobs_total)[5m:15s]) + on () group_left () rate(sum by (pod, container) (jobs_total)[5m:15s])`},
 		{"rate-sum", "of all pods, beside one of each pod", `rate(sum without (instance, pod) (jobs_total)[5m:15s])`, "rate of a sum", `rate(avg without (cpu) (job_cpu_seconds_total)[5m:15s])`},
 		{"rate-sum", "of sums by instance", `rate(sum(sum by (instance) (jobs_total))[5m:15s])`, "rate of a sum", `rate(sum by (instance) (sum without (cpu) (jobs_total))[5m:15s])`},
 		{"rate-sum", "through a record, beside a record of each instance", `rate(job:jobs:sum[5m])`, "records a sum of counters", `rate(instance:jobs:sum[5m])`},
@@ -106,6 +106,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"impossible-comparison", "with NaN", `queue_length == NaN`, "to find NaN write x != x", `queue_length != queue_length`},
 		{"impossible-comparison", "anything but NaN", `queue_length != NaN`, "always holds, since NaN equals nothing, not even NaN; to leave NaN out write x == x", `queue_length == queue_length`},
 		{"impossible-comparison", "a negative number of observations, beside a difference", `histogram_count(sum(rate(wait_seconds[5m]))) < 0`, "never below 0", `histogram_count(rate(wait_seconds[5m]) - rate(wait_seconds[5m] offset 1d)) < 0 or histogram_count(delta(wait_seconds[5m])) < -5`},
+		{"impossible-comparison", "a negative number of observations since the start", `histogram_count(wait_seconds{queue="a"}) < 0`, "never below 0", `histogram_count(body_size) < 0 or histogram_count(queue_length) < 0`},
 		{"impossible-comparison", "a fraction above one, beside one of a difference", `histogram_fraction(0, 1, rate(wait_seconds[5m])) > 1`, "between 0 and 1", `histogram_fraction(0, 1, sum(rate(wait_seconds[5m])) - sum(rate(wait_seconds[1h]))) > 1 or histogram_count(rate(job:loop:c[5m])) < 0`},
 		{"impossible-comparison", "a part of a whole, beside ranges and offsets that are expressions", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[step() * 2])) > 1`, "never holds", `sum(rate(jobs_total[step() * 2])) / sum(rate(jobs_total[range()])) > 1 or sum(rate(jobs_total[5m] offset (step() * 2))) / sum(rate(jobs_total[5m] offset step())) > 1`},
 		{"impossible-comparison", "of constants", `queue_length > 2 * (1 > bool 2)`, "compares two constants", `queue_length > 0 and on() vector(1)`},
@@ -231,6 +232,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a rate of a sum of a declared counter", "rate(sum(jobs_total)[5m:15s])", declared, "rate-sum", false},
 		{"a rate of a sum of what is named a counter", "rate(sum(ceph_pg_total)[5m:15s])", guessed, "rate-sum", true},
 		{"a rate of a sum without instances, which may have pods", "rate(sum without (instance) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums by labels of the counter and the scrape", "rate(sum by (kind, namespace, deployment_environment_name) (jobs_total)[5m:15s])", declared, "rate-sum", false},
+		{"a rate of sums of buckets by their labels", "rate(sum by (le, queue) (wait_seconds_bucket)[5m:15s])", declared, "rate-sum", false},
+		{"a rate of sums by container, which replicas share", "rate(sum by (container) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums by node, which may have several replicas", "rate(sum by (job, node) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums by a label that may name the pod", "rate(sum by (kubernetes_pod_name) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums by a label that may name the task", "rate(sum by (task) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of a sum of sums by container", "rate(sum(sum by (container) (jobs_total))[5m:15s])", declared, "rate-sum", false},
 		{"buckets without le", "histogram_quantile(0.9, sum by (job) (rate(run_seconds_bucket[5m]))) > 1", guessed, "quantile-le", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -292,7 +300,7 @@ func TestUnitsOfResults(t *testing.T) {
 		{"apples and pears", "heap_bytes + wait_seconds_count", ""},
 		{"bytes in sevenths", "heap_bytes / 7", ""},
 		{"a time whose unit nobody says", "rate(busy_time_total[5m])", ""},
-		{"a circle", "job:loop:a", ""},
+		{"a cycle", "job:loop:a", ""},
 		{"a constant", "vector(1)", ""},
 		{"a foreign metric", "nobody_declares_seconds", ""},
 	} {

@@ -6,6 +6,7 @@
 package promlint
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ type recorded struct {
 }
 
 // progress says how far a record's meaning is known. Records that lead to each
-// other in a circle meet one under way, of which nothing is known.
+// other in a cycle meet one under way, of which nothing is known.
 type progress int
 
 const (
@@ -67,9 +68,10 @@ const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
-	Type declared.Type
-	Unit string // seconds, bytes, or empty
-	Flag bool   // is 0 or 1 by its meaning
+	Type   declared.Type
+	Unit   string   // seconds, bytes, or empty
+	Flag   bool     // is 0 or 1 by its meaning
+	Labels []string // without those of the scrape
 }
 
 // Record is one recording rule.
@@ -90,14 +92,13 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w.Metrics = map[string]Metric{semconv.Up: {Type: declared.Gauge, Flag: true}}
 	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
-		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag}
+		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag, Labels: d.Labels}
 		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
-		for _, suffix := range []string{"_bucket", "_count"} {
-			w.Metrics[d.Name+suffix] = Metric{Type: declared.Counter}
-		}
-		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit}
+		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter, Labels: append(slices.Clone(d.Labels), semconv.LabelLessOrEqual)}
+		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter, Labels: d.Labels}
+		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit, Labels: d.Labels}
 	}
 	return w
 }
@@ -226,7 +227,7 @@ func Catalog() []lint.Rule {
 		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
 		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},
-		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or a capture group that it does not have.", Do: "Correct the expression; $1 is its first group."},
+		{Name: "label-replace", Means: "label_replace with an invalid regular expression, or with a capture group that the expression does not have.", Do: "Correct the expression; $1 is its first group."},
 		{Name: "server-feature", Warning: true, Means: "A function, aggregation or syntax that needs a feature flag, or a function that has another name in Prometheus 2.", Do: "Set the flag, or write an exclusion that says that it is set."},
 		{Name: "absent-aggregate", Warning: true, Means: "absent of an aggregation: it holds only when every group is gone, and its result has no labels.", Do: "Write absent(x{...}) for each value that must be there."},
 		{Name: "regex-equality", Warning: true, Means: "A regular expression where a plain comparison says the same, or that matches anything.", Do: "Write = for =~, != for !~; leave out what matches anything."},

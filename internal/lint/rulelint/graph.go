@@ -1,7 +1,6 @@
 package rulelint
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -37,28 +36,48 @@ func (l *linter) labelsOf(at int) labelSet {
 	return *set
 }
 
-// reads lists the records that a selector may select, as places in all. Many rules may have the
-// same selector, and many records one name.
-func (l *linter) reads(s *parser.VectorSelector) []int {
-	name := promlint.Name(s)
-	if len(l.records[name]) == 0 {
-		return nil
+// selection is the records that a selector may select. Many rules may have the same selector, and
+// many records one name.
+type selection struct {
+	places []int // in all, ascending
+	groups []int // the first place of each group
+}
+
+// reads returns the records that a selector may select.
+func (l *linter) reads(s *parser.VectorSelector) *selection {
+	if len(l.records[promlint.Name(s)]) == 0 {
+		return &selection{}
 	}
 	key := s.String()
 	out, known := l.selected[key]
-	if known {
-		return out
+	if !known {
+		out = l.selection(s)
+		l.selected[key] = out
 	}
-	for _, i := range l.records[name] {
-		if promlint.Admits(s, l.all[i].Labels) && l.mayHave(i, s.LabelMatchers) {
-			out = append(out, i)
+	return out
+}
+
+func (l *linter) selection(s *parser.VectorSelector) *selection {
+	var out selection
+	add := func(mayHave func(at int) bool) {
+		for _, i := range l.records[promlint.Name(s)] {
+			if promlint.Admits(s, l.all[i].Labels) && mayHave(i) {
+				out.places = append(out.places, i)
+			}
 		}
 	}
-	if l.selected == nil {
-		l.selected = map[string][]int{}
+	add(func(at int) bool { return l.mayHave(at, s.LabelMatchers) })
+	if len(out.places) == 0 && l.Known != nil && l.Known.LabelsMayBeAdded(s) {
+		add(func(int) bool { return true }) // a ruler may add the labels that no rule has
 	}
-	l.selected[key] = out
-	return out
+	seen := map[groupKey]bool{}
+	for _, i := range out.places {
+		if key := l.groupOf(i); !seen[key] {
+			seen[key] = true
+			out.groups = append(out.groups, i)
+		}
+	}
+	return &out
 }
 
 // mayHave is false where a matcher selects series with a label that the result cannot have.
@@ -72,33 +91,47 @@ func (l *linter) mayHave(at int, matchers []*labels.Matcher) bool {
 	})
 }
 
-// sameGroup says whether two rules are evaluated together.
-func sameGroup(a, b place) bool { return a.document == b.document && a.group.Name == b.group.Name }
+// groupKey identifies the rules that are evaluated together.
+type groupKey struct {
+	document int
+	name     string
+}
+
+func (l *linter) groupOf(at int) groupKey {
+	return groupKey{l.all[at].document, l.all[at].group.Name}
+}
 
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
-	for _, p := range l.all {
+	for at, p := range l.all {
 		if p.Tree == nil {
 			continue
 		}
-		told := map[string]bool{}
+		told := map[groupKey]bool{}
 		for _, s := range promlint.Selectors(p.Tree) {
-			found := l.reads(s)
-			if slices.ContainsFunc(found, func(i int) bool { return sameGroup(l.all[i], p) }) {
+			groups := l.reads(s).groups
+			if slices.ContainsFunc(groups, func(i int) bool { return l.groupOf(i) == l.groupOf(at) }) {
 				continue // its own group records it, too
 			}
-			for _, i := range found {
-				of := l.all[i]
-				other, delay := fmt.Sprint(of.document, of.group.Name), delayOf(p, of)
-				if told[other] || s.OriginalOffset >= delay {
-					continue // told, or it reads the past, where everything has been recorded
+			for _, i := range groups {
+				if key := l.groupOf(i); !told[key] {
+					told[key] = l.dependency(p, l.all[i], s)
 				}
-				told[other] = true
-				l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-					of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
 			}
 		}
 	}
+}
+
+// dependency reports that a rule reads a record of another group, unless it reads the past, where
+// everything has been recorded.
+func (l *linter) dependency(p, of place, s *parser.VectorSelector) (reported bool) {
+	delay := delayOf(p, of)
+	if s.OriginalOffset >= delay {
+		return false
+	}
+	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
+		of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
+	return true
 }
 
 // defaultInterval is Prometheus's evaluation interval where nobody sets one.
@@ -122,227 +155,28 @@ func every(interval time.Duration) string {
 	return "every " + model.Duration(interval).String()
 }
 
-// cycles finds records that read themselves, through others or directly.
-func (l *linter) cycles() {
-	edges := make([][]int, len(l.all))
-	mayBeIn := l.readingRecords()
-	for i, p := range l.all {
-		if !mayBeIn[i] {
-			continue
-		}
-		for _, s := range promlint.Selectors(p.Tree) {
-			for _, j := range l.reads(s) {
-				if mayBeIn[j] && (i != j || !remembers(p.Tree, s)) {
-					edges[i] = append(edges[i], j)
-				}
-			}
-		}
-		slices.Sort(edges[i])
-		edges[i] = slices.Compact(edges[i])
-	}
-	for _, circle := range circles(edges) {
-		l.circle(circle)
-	}
-}
-
-// readingRecords marks the records that read records. No others are in a cycle.
-func (l *linter) readingRecords() []bool {
-	out := make([]bool, len(l.all))
-	for i, p := range l.all {
-		out[i] = p.Record != "" && p.Tree != nil && slices.ContainsFunc(promlint.Selectors(p.Tree), func(s *parser.VectorSelector) bool { return len(l.reads(s)) > 0 })
-	}
-	return out
-}
-
-func (l *linter) circle(of []int) {
-	p := l.all[of[0]]
-	begins := l.beginsAgain(of)
-	report := func(format string, args ...any) {
-		f := p.named("rule-cycle", format, args...)
-		f.Warning = begins || !l.readsForCertain(of)
-		l.add(f)
-	}
-	switch {
-	case len(of) == 1 && begins:
-		report("the rule reads its own last sample, and loses it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
-		return
-	case len(of) == 1:
-		report("the rule reads its own last sample; one gap of 5m ends the series permanently; read it over a range: last_over_time(%s[1h])", p.Record)
-		return
-	}
-	names := make([]string, len(of))
-	for i, at := range of {
-		names[i] = l.all[at].Record
-	}
-	report("the rules read each other in a cycle: %s -> %s", strings.Join(names, " -> "), p.Record)
-}
-
-// readsForCertain says whether the matchers between the rules of a circle are all on labels that
-// the rules set: a rule may have other series than those that a matcher selects.
-func (l *linter) readsForCertain(circle []int) bool {
-	for i, at := range circle {
-		next := circle[(i+1)%len(circle)]
-		if !slices.ContainsFunc(promlint.Selectors(l.all[at].Tree), func(s *parser.VectorSelector) bool {
-			return slices.Contains(l.reads(s), next) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
-				value, set := l.all[next].Labels[m.Name]
-				return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
-			})
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
-// beginsAgain says whether a rule of a circle has a result without the next one: it reads
-// that on one side of an or only, behind unless, or in absent.
-func (l *linter) beginsAgain(circle []int) bool {
-	for i, at := range circle {
-		tree, next := l.all[at].Tree, circle[(i+1)%len(circle)]
-		reads := func(s *parser.VectorSelector) bool { return slices.Contains(l.reads(s), next) && !remembers(tree, s) }
-		without := true
-		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
-			s, ok := n.(*parser.VectorSelector)
-			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
-				switch n := around.(type) {
-				case *parser.Call:
-					return n.Func.Name == "absent" || n.Func.Name == "absent_over_time"
-				case *parser.BinaryExpr:
-					return n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
-						n.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(n.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(n.RHS), reads))
-				}
-				return false
-			}))
-			return nil
-		})
-		if without {
-			return true
-		}
-	}
-	return false
-}
-
-// remembers says whether a selector reads a range or the past, which a rule does
-// that means to remember.
-func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
-	if s.OriginalOffset > 0 {
-		return true
-	}
-	return rangeOf(tree, s) > 0
-}
-
-// rangeOf is the range that a selector is read over, 0 where its last sample is read.
-func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
-	var longest time.Duration
-	parser.Inspect(tree, func(n parser.Node, _ []parser.Node) error {
-		switch m := n.(type) {
-		case *parser.MatrixSelector:
-			if m.VectorSelector == parser.Expr(s) {
-				longest = max(longest, m.Range)
-			}
-		case *parser.SubqueryExpr:
-			if slices.Contains(promlint.Selectors(m), s) {
-				longest = max(longest, m.Range)
-			}
-		}
-		return nil
-	})
-	return longest
-}
-
-// circles returns one circle through each set of numbers that reach each other.
-func circles(edges [][]int) [][]int {
-	edges = withinCircles(edges)
-	var out [][]int
-	done := make([]bool, len(edges))
-	for from := range edges {
-		if done[from] || len(edges[from]) == 0 {
-			continue
-		}
-		if circle := circleFrom(edges, from); circle != nil {
-			out = append(out, circle)
-			for _, i := range circle {
-				done[i] = true
-			}
-		}
-	}
-	return out
-}
-
-// withinCircles leaves out the edges that are in no circle, after Tarjan: numbers reach each
-// other if they reach the same lowest one of those that are being visited.
-func withinCircles(edges [][]int) [][]int {
-	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
-	var open []int
-	visited := 0
-	var visit func(at int)
-	visit = func(at int) {
-		visited++
-		order[at], lowest[at] = visited, visited
-		open = append(open, at)
-		for _, next := range edges[at] {
-			if order[next] == 0 {
-				visit(next)
-				lowest[at] = min(lowest[at], lowest[next])
-			} else if set[next] == 0 {
-				lowest[at] = min(lowest[at], order[next])
-			}
-		}
-		for lowest[at] == order[at] && set[at] == 0 {
-			last := open[len(open)-1]
-			open = open[:len(open)-1]
-			set[last] = order[at]
-		}
-	}
-	out := make([][]int, len(edges))
-	for at := range edges {
-		if order[at] == 0 {
-			visit(at)
-		}
-	}
-	for at, all := range edges {
-		for _, next := range all {
-			if set[at] == set[next] {
-				out[at] = append(out[at], next)
-			}
-		}
-	}
-	return out
-}
-
-// circleFrom is the shortest way from a number back to it.
-func circleFrom(edges [][]int, from int) []int {
-	before := map[int]int{}
-	queue := []int{from}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		for _, next := range edges[at] {
-			if next == from {
-				circle := []int{}
-				for i := at; i != from; i = before[i] {
-					circle = append(circle, i)
-				}
-				circle = append(circle, from)
-				slices.Reverse(circle)
-				return circle
-			}
-			if _, seen := before[next]; !seen {
-				before[next] = at
-				queue = append(queue, next)
-			}
-		}
-	}
-	return nil
-}
-
-// word is what a metric's name can be in a text.
+// word is what a metric's name can be in a text, without quotes.
 var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
 
-func addWords(to map[string]bool, text string) {
+// texts finds names in texts.
+type texts struct {
+	words map[string]bool
+	all   []string
+}
+
+func (t *texts) add(text string) {
 	for _, name := range word.FindAllString(text, -1) {
-		to[name] = true
+		t.words[name] = true
 	}
+	t.all = append(t.all, text)
+}
+
+// mention reports whether a name is in one of the texts. Names such as job.x:sum are not one word.
+func (t *texts) mention(name string) bool {
+	if word.FindString(name) == name {
+		return t.words[name]
+	}
+	return slices.ContainsFunc(t.all, func(text string) bool { return strings.Contains(text, name) })
 }
 
 // unused finds recorded series that nothing reads.
@@ -350,13 +184,14 @@ func (l *linter) unused() {
 	if l.Elsewhere == nil {
 		return
 	}
-	used := maps.Clone(l.named)
+	used := map[string]bool{}
+	named := texts{words: maps.Clone(l.named.words), all: slices.Clone(l.named.all)}
 	for _, p := range l.all {
 		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
-			addWords(used, text)
+			named.add(text)
 		}
 		if p.Tree == nil {
-			addWords(used, p.Expr)
+			named.add(p.Expr)
 			continue
 		}
 		for _, s := range promlint.Selectors(p.Tree) {
@@ -367,7 +202,7 @@ func (l *linter) unused() {
 	}
 	told := map[string]bool{}
 	for _, p := range l.all {
-		if p.Record == "" || p.Tree == nil || used[p.Record] || told[p.Record] {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || named.mention(p.Record) || told[p.Record] {
 			continue
 		}
 		told[p.Record] = true

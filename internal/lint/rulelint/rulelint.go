@@ -71,18 +71,18 @@ type linter struct {
 
 	all      []place
 	records  map[string][]int           // places in all by the name that they record
-	selected map[string][]int           // places in all by the selector that may select them
+	selected map[string]*selection      // by selector
 	labels   []labelSet                 // of the results of all; nil until one is needed
 	readers  map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
-	named    map[string]bool            // words of Elsewhere
+	named    texts                      // of Elsewhere
 	out      []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in, records: map[string][]int{}, named: map[string]bool{}}
+	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: texts{words: map[string]bool{}}}
 	for _, text := range in.Elsewhere {
-		addWords(l.named, text)
+		l.named.add(text)
 	}
 	for i, f := range in.Files {
 		for _, g := range f.Groups {
@@ -117,7 +117,7 @@ func (l *linter) rule(p place) {
 	case p.Tree == nil:
 		return
 	case p.Tree.Type() != parser.ValueTypeVector && p.Tree.Type() != parser.ValueTypeScalar:
-		l.add(p.finding("rule-result", 0, "Prometheus rejects the result of the rule, a %s, at each evaluation; write an expression whose result is an instant vector or a scalar", parser.DocumentedType(p.Tree.Type())))
+		l.add(p.finding("rule-result", 0, "the result is a %s, so that each evaluation fails; write an expression that returns an instant vector or a scalar", parser.DocumentedType(p.Tree.Type())))
 		return
 	}
 	l.out = append(l.out, promlint.Unquoted(p.Expr, p.at(0))...)
@@ -164,7 +164,7 @@ func (l *linter) groups() {
 // readOverRanges says whether rules read a record, and all over a range that has a sample
 // of it at all times.
 func (l *linter) readOverRanges(record string, interval time.Duration) bool {
-	if l.named[record] {
+	if l.named.mention(record) {
 		return false
 	}
 	if l.readers == nil {
@@ -280,7 +280,7 @@ func Catalog() []lint.Rule {
 		{Name: "group-interval", Warning: true, Means: "The group records and is evaluated less often than every 5 minutes, after which a server with the default --query.lookback-delta no longer sees its samples. Allowed for records that are read only over ranges at least as long.", Do: "Write an interval of 5m or less."},
 		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files or resources, since their results may differ, too.", Do: "Rename one or give it a label."},
 		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager treats them as one. A warning where their expressions differ or they are in two files or resources.", Do: "Rename one or give it a label."},
-		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample: one gap ends the series permanently. A warning where the series can restart, through or, unless or absent, and where a selector may select other series only.", Do: "Break the cycle, or read the last value with last_over_time."},
+		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample: one gap ends the series permanently. A warning where the series can restart, through or, unless or absent, and where the selector may match only other series.", Do: "Break the cycle, or read the last value with last_over_time."},
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
 		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},

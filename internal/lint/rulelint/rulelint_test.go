@@ -73,11 +73,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a, expr: abs(up)}"),
 		},
 		{
-			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "Prometheus rejects the result of the rule, a range vector",
+			"rule-result", "a range of samples", group("g", "", alert("A", "up[5m]", "")), "a.yaml:4:22", "the result is a range vector, so that each evaluation fails; write an expression that returns an instant vector or a scalar",
 			group("g", "", "{record: a:b:d, expr: 'max_over_time(up[5m])'}"),
 		},
 		{
-			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result of the rule, a string",
+			"rule-result", "a string", group("g", "", "{record: a:b:c, expr: '\"foo\"'}"), "a.yaml:4:27", "the result is a string",
 			group("g", "", "{record: a:b:c, expr: time()}"),
 		},
 		{
@@ -241,6 +241,7 @@ func lineOf(f lint.Finding) string { return fmt.Sprintf("%d:%d:", f.Line, f.Colu
 // Rules that only look alike are warnings, and so are labels that may hold a number.
 func TestAGuessIsAWarning(t *testing.T) {
 	t.Parallel()
+	const kind = "{record: 'kind:jobs:rate5m', expr: 'sum by (kind) (rate(jobs_total[5m]))'"
 	twice := func(a, b string) string { return group("g", "", alert("A", a, ""), alert("A", b, "")) }
 	for _, tc := range []struct{ name, src, rule, want string }{
 		{"one alert with two conditions", twice("time() - up > 10800", "up == 0"), "alert-duplicate", "warning"},
@@ -258,6 +259,10 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"records that are made rarely and read as they are", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > a:b:c", "")), "group-interval", "warning"},
 		{"records that are made rarely and shown", "boards: a:b:c\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", "warning"},
 		{"records that are made rarely beside a shown one with a longer name", "boards: sum(a:b:c:max)\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", ""},
+		{"records with dots in their names that are made rarely and shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "  interval: 10m\n", "{record: job.x:sum, expr: up}", alert("A", "last_over_time({\"job.x:sum\"}[1h]) > 1", "")), "group-interval", "warning"},
+		{"a record with dots in its name that is shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
+		{"a record with dots in its name in the text of an alert", "boards: none\n" + group("g", "", "{record: job.x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query `{\"job.x:sum\"}` | len }}'}}"), "record-unused", ""},
+		{"a record with dots in its name that nothing reads", "boards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
 		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "fault"},
 		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
@@ -275,6 +280,14 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a count that begins again", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or vector(0)}"), "rule-cycle", "warning"},
 		{"both sides of or end", group("g", "", "{record: a:b:c, expr: (a:b:c + 1) or a:b:c}"), "rule-cycle", "fault"},
 		{"a record that remembers and reads itself", group("g", "", "{record: a:b:c, expr: 'last_over_time(a:b:c[1h]) or a:b:c'}"), "rule-cycle", "warning"},
+		{"a record that remembers and selects other series of itself", group("g", "", "{record: a:b:c, expr: 'up + a:b:c{job=\"x\"} * 2 + last_over_time(a:b:c[1h])'}"), "rule-cycle", "warning"},
+		{"two records, one of which remembers and selects other series", group("g", "", "{record: a:b:c, expr: 'up + d:e:f{job=\"x\"} * 2 + last_over_time(d:e:f[1h])'}", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", "warning"},
+		{"a record of what it may have recorded with a label of the ruler", group("g", "", "{record: a:b:c, expr: 'a:b:c{job=\"x\"} * 2 + last_over_time(a:b:c[1h])'}") + guessed, "rule-cycle", "warning"},
+		{"a record that is read with a label that a ruler may add", group("g", "", kind+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: 'kind:jobs:rate5m{cluster=\"x\"}'}") + guessed, "rule-dependency", "warning"},
+		{"a record that is read with a label that it does not have", group("g", "", kind+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: 'kind:jobs:rate5m{cluster=\"x\"}'}"), "rule-dependency", ""},
+		{"a record that is read with a label that only another of the name has", group("g", "", kind+", labels: {level: kind}}", "{record: 'kind:jobs:rate5m', expr: 'rate(jobs_total[5m])'}") + "---\n" +
+			group("h", "", "{record: 'kind:jobs:rate5m', labels: {level: all}, expr: 'sum(kind:jobs:rate5m{instance!=\"\"})'}") + guessed, "rule-dependency", "warning"},
+		{"a record of a name whose other records have the label that it selects", group("g", "", "{record: 'kind:jobs:rate5m', expr: 'rate(jobs_total[5m])'}", "{record: 'kind:jobs:rate5m', labels: {level: all}, expr: 'sum(kind:jobs:rate5m{instance!=\"\"})'}") + guessed, "rule-cycle", ""},
 		{"a record of what is not recorded", group("g", "", "{record: a:first, expr: timestamp(up) unless a:first}"), "rule-cycle", "warning"},
 		{"a record that ends with what it is taken from", group("g", "", "{record: a:first, expr: a:first unless up}"), "rule-cycle", "fault"},
 		{"a record of its absence", group("g", "", "{record: a:abs, expr: absent(a:abs)}"), "rule-cycle", "warning"},
@@ -305,29 +318,42 @@ func TestAGuessIsAWarning(t *testing.T) {
 // Generated files have thousands of rules; time that grows with their square took minutes.
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
-	for name, rule := range map[string]func(i int) string{
-		"alerts of one name": func(i int) string { return alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), "") },
-		"records of one name, and as many readers": func(i int) string {
+	readers := func(i int) string { return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i) }
+	for name, rules := range map[string][]func(i int) string{ // by turns, of a group each
+		"alerts of one name":             {func(i int) string { return alert("A", fmt.Sprintf(`up{pod="p%d"} == 0`, i), "") }},
+		"records that read the next one": {func(i int) string { return fmt.Sprintf("{record: 'a:b:r%d', expr: 'a:b:r%d'}", i, i+1) }},
+		"records of one name, and as many readers in their group": {func(i int) string {
 			if i%2 == 0 {
 				return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: up}", i)
 			}
-			return fmt.Sprintf("{record: 'd:e:f%d', expr: 'a:b:c / a:b:c'}", i)
+			return readers(i)
+		}},
+		"records of one name, and as many readers": {func(i int) string { return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: up}", i) }, readers},
+		"records of one name that read a record, and as many readers": {
+			func(i int) string {
+				return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: 'a:b:r{l=\"%d\"}'}", i, i)
+			}, readers,
+			func(i int) string { return fmt.Sprintf("{record: 'a:b:r', labels: {l: '%d'}, expr: up}", i-2) },
 		},
-		"records that read the next one": func(i int) string { return fmt.Sprintf("{record: 'a:b:r%d', expr: 'a:b:r%d'}", i, i+1) },
 	} {
 		took := func(n int) (best time.Duration, allocated uint64) {
-			var rules []string
-			for i := range n {
-				rules = append(rules, rule(i))
+			src := []string{"groups:\n"}
+			for turn, rule := range rules {
+				var all []string
+				for i := turn; i < n; i += len(rules) {
+					all = append(all, rule(i))
+				}
+				src = append(src, strings.TrimPrefix(group(fmt.Sprint("g", turn), "", all...), "groups:\n"))
 			}
-			src := group("g", "", rules...)
 			best = time.Hour
 			for range 3 {
 				var before, after goruntime.MemStats
 				goruntime.ReadMemStats(&before)
 				begin := time.Now()
-				if got := check(t, src); len(got) > 0 {
-					t.Errorf("%s: got %d findings, such as %s", name, len(got), got[0])
+				for _, f := range check(t, strings.Join(src, "")) {
+					if f.Rule != "rule-dependency" {
+						t.Errorf("%s: got %s", name, f)
+					}
 				}
 				best = min(best, time.Since(begin))
 				goruntime.ReadMemStats(&after)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ type Metric struct {
 	// NoSeries is true for a metric that a page declares and has no series of: its labels
 	// and bounds are not known.
 	NoSeries bool
+	// Spellings are those of Bounds on the page, which Prometheus 2 stores as they are.
+	Spellings []string
 	// Form is empty for a histogram that may have both forms, and for other metrics.
 	Form Form
 }
@@ -186,7 +189,8 @@ func (p page) read(from textparse.Parser) (entries int, err error) {
 		case textparse.EntrySeries:
 			var l labels.Labels
 			from.Labels(&l)
-			p.series(l)
+			text, _, _ := from.Series()
+			p.series(l, text)
 		}
 		if len(p.metrics) > maxMetrics || len(p.types) > maxMetrics {
 			return entries, errManyMetrics
@@ -199,8 +203,9 @@ const maxMetrics = 50_000
 
 var errManyMetrics = fmt.Errorf("more than %d metrics; pass the page of one service", maxMetrics)
 
-// series adds one series to its metric.
-func (p page) series(l labels.Labels) {
+// series adds one series to its metric. The labels have bounds as Prometheus 3 spells them, the
+// text has those of the page.
+func (p page) series(l labels.Labels, text []byte) {
 	name := l.Get(model.MetricNameLabel)
 	family, kind := p.family(name)
 	p.sampled[family] = true
@@ -223,6 +228,7 @@ func (p page) series(l labels.Labels) {
 			bound, err := strconv.ParseFloat(label.Value, 64)
 			if err == nil && label.Value != "+Inf" && p.first(metric, label.Name, label.Value) {
 				m.Bounds = append(m.Bounds, bound)
+				m.Spellings = append(m.Spellings, spelling(text))
 			}
 		case label.Name == semconv.LabelQuantile && m.Type == "summary":
 		default:
@@ -232,6 +238,17 @@ func (p page) series(l labels.Labels) {
 			addValue(m.Values, label)
 		}
 	})
+}
+
+var boundLabel = regexp.MustCompile(`[{,]\s*le\s*=\s*"([^"]*)"`)
+
+// spelling is the bound in the text of a series.
+func spelling(text []byte) string {
+	m := boundLabel.FindSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return string(m[1])
 }
 
 func (p page) declaration(name, family string, kind model.MetricType) declared.Metric {
@@ -339,6 +356,7 @@ func Merge(all ...Page) Page {
 			old.NoSeries = old.NoSeries && m.NoSeries
 			old.Labels = union(old.Labels, m.Labels)
 			old.Bounds = union(old.Bounds, m.Bounds)
+			old.Spellings = union(old.Spellings, m.Spellings)
 			old.Values = valuesOfBoth(old, m)
 			metrics[m.Name] = old
 		}
