@@ -368,20 +368,6 @@ func Merge(all ...Page) Page {
 	return out
 }
 
-// formOfBoth is the form that a histogram has on two pages; empty where they differ. A declared
-// metric, or one without series, does not decide.
-func formOfBoth(a, b Metric) Form {
-	switch {
-	case a.Type != b.Type:
-		return ""
-	case a.NoSeries || a.Values == nil:
-		return b.Form
-	case b.NoSeries || b.Values == nil || a.Form == b.Form:
-		return a.Form
-	}
-	return ""
-}
-
 // valuesOfBoth merges the label values of two pages, without labels that have too many. A
 // declared metric has no values.
 func valuesOfBoth(a, b Metric) map[string][]string {

@@ -49,3 +49,17 @@ func (m Metric) AbsentSeries() map[string]string {
 	}
 	return nil
 }
+
+// formOfBoth is the form that a histogram has on two pages; empty where they differ. A declared
+// metric, or one without series, does not decide.
+func formOfBoth(a, b Metric) Form {
+	switch {
+	case a.Type != b.Type:
+		return ""
+	case a.NoSeries || a.Values == nil:
+		return b.Form
+	case b.NoSeries || b.Values == nil || a.Form == b.Form:
+		return a.Form
+	}
+	return ""
+}
