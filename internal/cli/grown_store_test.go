@@ -37,7 +37,7 @@ func (s shop) follow(wantStep string) {
 	for _, step := range regexp.MustCompile(`\(\d\) ([^;\n]*)`).FindAllStringSubmatch(errs, -1) {
 		done++
 		instruction, _, _ := strings.Cut(step[1], ", or ")
-		if _, command, found := strings.Cut(instruction, "elsewhere: "); found {
+		if _, command, found := strings.Cut(instruction, "in another directory: "); found {
 			s.elsewhere(command, other)
 			continue
 		}

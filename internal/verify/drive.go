@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/observability-first/scaffold/internal/source/httpfile"
@@ -43,6 +44,7 @@ const faultHeader = "Scaffold-Fault"
 
 // driver sends requests to the service.
 type driver struct {
+	waited *stopwatch
 	base   string
 	doc    openapi.Document
 	routes []string      // that the service declares, as "GET /v1/orders"
@@ -57,10 +59,11 @@ type driver struct {
 }
 
 func newDriver(base string, doc openapi.Document, routes []string, file httpfile.File, slow time.Duration) *driver {
+	waited := &stopwatch{next: &http.Transport{MaxIdleConnsPerHost: maxIdle}}
 	return &driver{
-		base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
+		waited: waited, base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
 		client: &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: maxIdle},
+			Transport:     waited,
 			Timeout:       answerWithin,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -362,3 +365,15 @@ func pause(ctx context.Context, d time.Duration) {
 
 // errNoRoutes is a service that serves nothing.
 var errNoRoutes = errors.New("the service declares no route, so that nothing could be driven")
+
+// stopwatch adds up how long clients wait for responses.
+type stopwatch struct {
+	next  http.RoundTripper
+	total atomic.Int64 // nanoseconds
+}
+
+func (w *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
+	began := time.Now()
+	defer func() { w.total.Add(int64(time.Since(began))) }()
+	return w.next.RoundTrip(r)
+}

@@ -65,6 +65,7 @@ func (s *session) traffic(ctx context.Context) error {
 	for _, route := range s.signals.Routes {
 		s.judgeRoute(ctx, route)
 	}
+	s.judgeDurations(ctx)
 	for _, op := range s.document.Operations {
 		if !slices.Contains(s.signals.Routes, op.Key()) {
 			s.book.Failf(sectionTraffic, op.Key(), "the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes")
@@ -95,6 +96,18 @@ func (s *session) driveFor(ctx context.Context, d time.Duration, m mix) error {
 	stop()
 	<-done
 	return err
+}
+
+// judgeDurations compares the durations on the metric with the time that clients waited, which is
+// longer. A second more is for what the service writes after the header of a response.
+func (s *session) judgeDurations(ctx context.Context) {
+	const total = semconv.HTTPServerRequestDuration
+	v, err := s.watch.query(ctx, fmt.Sprintf("sum(%[1]s_sum) or sum(histogram_sum(%[1]s))", total))
+	waited := time.Duration(s.driver.waited.total.Load()).Seconds()
+	if err == nil && len(v) == 1 && v[0].F > 2*waited+1 {
+		err = fmt.Errorf("%s has %.3g s of requests, and clients waited for %.3g s; observe seconds", total, v[0].F, waited)
+	}
+	s.book.Judge(sectionTraffic, "durations are in seconds", "no longer than clients waited", err)
 }
 
 // judgeRoute proves from the service's own counters that a route was driven in

@@ -56,6 +56,20 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 	}
 }
 
+func TestDurationsAreNoLongerThanClientsWait(t *testing.T) {
+	t.Parallel()
+	const claim = "durations are in seconds: "
+	for total, want := range map[float64]string{
+		4.9: "holds: no longer than clients waited",
+		5.1: "fails: http_server_request_duration_seconds has 5.1 s of requests, and clients waited for 2 s; observe seconds",
+	} {
+		s := &session{watch: watchOf(t, map[string]float64{"http_server_request_duration_seconds_sum": total}), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
+		s.driver.waited.total.Store(int64(2 * time.Second))
+		s.judgeDurations(t.Context())
+		wantProofs(t, s, claim+want)
+	}
+}
+
 func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
 	t.Parallel()
 	const claim = "no alert fires while all is well: "
@@ -110,6 +124,7 @@ func TestTrafficIsReported(t *testing.T) {
 		"GET /undeclared is as documented: fails: status 200 is not documented; add it to responses",
 		"no alert fires while all is well: holds: 1h15m0s of good and wrong requests, and none fires",
 		"GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
+		"durations are in seconds: holds: no longer than clients waited",
 		"GET /undeclared: fails: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
 	)
 }

@@ -21,6 +21,9 @@ import (
 // most requests are in none.
 const trailWithin = 20 * time.Second
 
+// apart is how long a process may be without a CPU between the ends of a measurement and of its span.
+const apart = 50 * time.Millisecond
+
 // profileLink is the attribute by which a span finds its profile in Grafana.
 const profileLink = "pyroscope.profile.id"
 
@@ -28,6 +31,7 @@ const profileLink = "pyroscope.profile.id"
 type trail struct {
 	traceID string
 	series  labels.Labels // of the exemplar
+	seconds float64       // value of the exemplar
 	span    servicetest.Span
 	line    line
 	profile string // kind of the profile that holds its span
@@ -68,13 +72,17 @@ func (s *session) trail(ctx context.Context) error {
 // follow looks for a request that all signals tell of. The error says how far the
 // best one got.
 func (s *session) follow() (trail, error) {
-	exemplars := map[string]labels.Labels{}
+	type measured struct {
+		series  labels.Labels
+		seconds float64
+	}
+	exemplars := map[string]measured{}
 	for _, r := range s.exemplars() {
 		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
 			continue // failures are traced and logged in any case
 		}
 		for _, e := range r.Exemplars {
-			exemplars[traceOf(e)] = r.SeriesLabels
+			exemplars[traceOf(e)] = measured{r.SeriesLabels, e.Value}
 		}
 	}
 	if len(exemplars) == 0 {
@@ -83,7 +91,7 @@ func (s *session) follow() (trail, error) {
 	profiled := s.profiledSpans()
 	best := errors.New("no exemplar's trace was exported")
 	for _, span := range s.receiver.Spans() {
-		series, ok := exemplars[span.TraceID]
+		e, ok := exemplars[span.TraceID]
 		if !ok || span.ParentID != "" {
 			continue
 		}
@@ -97,7 +105,7 @@ func (s *session) follow() (trail, error) {
 			best = errors.New("no profile holds the span of a request that has an exemplar, a span and a log line")
 			continue
 		}
-		return trail{span.TraceID, series, span, l, kind}, nil
+		return trail{span.TraceID, e.series, e.seconds, span, l, kind}, nil
 	}
 	return trail{}, best
 }
@@ -146,6 +154,9 @@ func (s *session) judgeTrail(t trail) {
 	want("the status of the log line", t.line[semconv.LabelStatus], t.series.Get(semconv.LabelStatus))
 	want("the method of the log line", t.line[semconv.LabelMethod], t.series.Get(semconv.LabelMethod))
 	want("the outcome of the log line", t.line[semconv.LabelOutcome], t.series.Get(semconv.LabelOutcome))
+	if took := t.span.End.Sub(t.span.Start).Seconds(); math.Abs(t.seconds-took) > max(took/2, apart.Seconds()) {
+		problems = append(problems, fmt.Errorf("the metric has a duration of %g s, and the span took %g s; observe seconds", t.seconds, took))
+	}
 	if t.line["sampled"] != true {
 		problems = append(problems, errors.New("the log line does not say sampled: true, so that boards would not link to its trace"))
 	}
@@ -155,5 +166,5 @@ func (s *session) judgeTrail(t trail) {
 	if name := t.span.Resource["service.name"]; name != s.subject.Service {
 		problems = append(problems, fmt.Errorf("the span belongs to %v, the boards to %s", name, s.subject.Service))
 	}
-	s.book.Judge(sectionTrail, "its signals agree about route, method, status and outcome", t.span.Name, errors.Join(problems...))
+	s.book.Judge(sectionTrail, "its signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
 }

@@ -117,9 +117,9 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.judgeTrail(found)
-			want := "its signals agree about route, method, status and outcome: holds: GET /things"
+			want := "its signals agree about route, method, status, outcome and duration: holds: GET /things"
 			if tc.want != "" {
-				want = "its signals agree about route, method, status and outcome: fails: " + tc.want
+				want = "its signals agree about route, method, status, outcome and duration: fails: " + tc.want
 			}
 			wantProofs(t, s, want)
 		})
@@ -135,7 +135,7 @@ func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
 	}
 	found.span.Name = "GET"
 	s.judgeTrail(found)
-	wantProofs(t, s, "its signals agree about route, method, status and outcome: fails: the name of the span is GET, and GET /things on the metric")
+	wantProofs(t, s, "its signals agree about route, method, status, outcome and duration: fails: the name of the span is GET, and GET /things on the metric")
 }
 
 func TestTheTrailIsReported(t *testing.T) {
@@ -147,7 +147,7 @@ func TestTheTrailIsReported(t *testing.T) {
 	}
 	wantProofs(t, s,
 		claim+`holds: trace `+trailTrace+`: an exemplar of /things, the span "GET /things", its log line, a profile of cpu`,
-		"its signals agree about route, method, status and outcome: holds: GET /things",
+		"its signals agree about route, method, status, outcome and duration: holds: GET /things",
 	)
 	missing := rightTrail()
 	missing.profiled = "31"
