@@ -20,7 +20,8 @@ const (
 
 // trailParts are what a test changes about a request that all signals have.
 type trailParts struct {
-	exemplar, outcome string // trace id of the exemplar, outcome of its series
+	exemplar, outcome string  // trace id of the exemplar, outcome of its series
+	seconds           float64 // value of the exemplar
 	parent            string
 	line              line
 	profiled          string // span id in the profile
@@ -43,7 +44,7 @@ func trailSession(t *testing.T, parts trailParts) *session {
 	series := `http_server_request_duration_seconds_bucket{http_request_method="GET",http_route="/things",http_response_status_code="200",le="1",outcome="` + parts.outcome + `"}`
 	p := proberOf(t, map[string]float64{series: 1})
 	if parts.exemplar != "" {
-		e := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", parts.exemplar), Ts: scrapedAt().UnixMilli(), HasTs: true}
+		e := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", parts.exemplar), Value: parts.seconds, Ts: scrapedAt().UnixMilli(), HasTs: true}
 		if err := p.watch.store.AppendExemplar(parseSeries(t, series), e); err != nil {
 			t.Fatal(err)
 		}
@@ -97,15 +98,16 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 		change func(*trailParts)
 		want   string
 	}{
-		"they agree":               {func(*trailParts) {}, ""},
-		"the route of the span":    {func(p *trailParts) { p.attributes["http.route"] = "/" }, "the route of the span is /, and /things on the metric"},
-		"the route of the line":    {func(p *trailParts) { p.line["http_route"] = "/" }, "the route of the log line is /, and /things on the metric"},
-		"the status of the line":   {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, and 200 on the metric"},
-		"the method of the line":   {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, and GET on the metric"},
-		"the outcome of the line":  {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
-		"the line is not sampled":  {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that boards would not link to its trace"},
-		"the span has no profile":  {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
-		"the span of another name": {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the boards to depot"},
+		"they agree":                 {func(*trailParts) {}, ""},
+		"the route of the span":      {func(p *trailParts) { p.attributes["http.route"] = "/" }, "the route of the span is /, and /things on the metric"},
+		"the route of the line":      {func(p *trailParts) { p.line["http_route"] = "/" }, "the route of the log line is /, and /things on the metric"},
+		"the status of the line":     {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, and 200 on the metric"},
+		"the method of the line":     {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, and GET on the metric"},
+		"the outcome of the line":    {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
+		"the duration of the metric": {func(p *trailParts) { p.seconds = 5 }, "the metric has a duration of 5 s, and the span took 0 s; observe seconds"},
+		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that boards would not link to its trace"},
+		"the span has no profile":    {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
+		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the boards to depot"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -227,12 +227,13 @@ func TestAFormIsThatOfAllPages(t *testing.T) {
 		pages []string
 		want  exposition.Form
 	}{
-		"classic":                {[]string{classic, classic}, exposition.Classic},
-		"classic and native":     {[]string{classic, native}, ""},
-		"native and classic":     {[]string{native, classic}, ""},
-		"classic and unseen":     {[]string{classic, unseen}, exposition.Classic},
-		"unseen and classic":     {[]string{unseen, classic}, exposition.Classic},
-		"classic beside a gauge": {[]string{classic, gauge}, ""},
+		"classic":                               {[]string{classic, classic}, exposition.Classic},
+		"classic and native":                    {[]string{classic, native}, ""},
+		"native and classic":                    {[]string{native, classic}, ""},
+		"classic and unseen":                    {[]string{classic, unseen}, exposition.Classic},
+		"unseen and classic":                    {[]string{unseen, classic}, exposition.Classic},
+		"classic beside a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
+		"classic beside a gauge":                {[]string{classic, gauge}, ""},
 	} {
 		var pages []exposition.Page
 		for _, src := range test.pages {
