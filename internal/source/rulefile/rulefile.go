@@ -83,7 +83,7 @@ var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|
 func (f File) LogQL() (first Rule, found bool) {
 	for _, g := range f.Groups {
 		for _, r := range g.Rules {
-			if r.Tree == nil && r.Unread == "" && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
+			if r.Tree == nil && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
 				return r, true
 			}
 		}
