@@ -37,7 +37,14 @@ const (
 	failing manner = "error" // with a server error, by the fault switch
 	shedded manner = "shed"  // refused, by the fault switch
 	slowly  manner = "delay" // well, and too late for the latency objective
+	busily  manner = "cpu"   // well, with enough CPU time to be in a CPU profile
 )
+
+// succeeds says whether the request should end well.
+func (m manner) succeeds() bool { return m == well || m == slowly || m == busily }
+
+// busyFor is three samples of a CPU profile, which takes 100 a second.
+const busyFor = 30 * time.Millisecond
 
 // faultHeader is what the server of a build with the fault switch obeys.
 const faultHeader = "Scaffold-Fault"
@@ -158,7 +165,7 @@ func (c *caller) round(ctx context.Context, how manner, think time.Duration) {
 			return
 		}
 		c.call(ctx, op, how)
-		if how != well && how != slowly && (how == wrongly || op.Method == http.MethodPost || op.Method == http.MethodDelete) {
+		if !how.succeeds() && (how == wrongly || op.Method == http.MethodPost || op.Method == http.MethodDelete) {
 			c.call(ctx, op, well)
 		}
 		pause(ctx, think)
@@ -178,9 +185,9 @@ func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 		c.note(op.Key(), err.Error())
 	case how == wrongly && (status < 400 || status >= 500):
 		c.note(op.Key(), fmt.Sprintf("a wrong request is answered %d: %s", status, firstLine(body)))
-	case (how == well || how == slowly) && status >= 300:
+	case how.succeeds() && status >= 300:
 		c.note(op.Key(), fmt.Sprintf("answers %d: %s", status, firstLine(body)))
-	case how == well || how == slowly:
+	case how.succeeds():
 		c.remember(op, header, body)
 	}
 }
@@ -235,6 +242,8 @@ func (d *driver) ask(req *http.Request, how manner) {
 		req.Header.Set(faultHeader, string(how))
 	case slowly:
 		req.Header.Set(faultHeader, "delay="+d.slow.String())
+	case busily:
+		req.Header.Set(faultHeader, "cpu="+busyFor.String())
 	}
 }
 

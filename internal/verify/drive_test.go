@@ -94,6 +94,7 @@ func TestRequestsFollowTheDocument(t *testing.T) {
 		"an injected error":              {"DELETE", "/orders/{order_id}", failing, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=error"}},
 		"an injected rejection":          {"DELETE", "/orders/{order_id}", shedded, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=shed"}},
 		"an injected delay":              {"DELETE", "/orders/{order_id}", slowly, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=delay=300ms"}},
+		"an injected load":               {"DELETE", "/orders/{order_id}", busily, map[string]member{"/orders": {"7", ""}}, []string{"DELETE /orders/7", "Scaffold-Fault=cpu=30ms"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +144,7 @@ func TestUnexpectedResponsesAreNoted(t *testing.T) {
 		want   string
 	}{
 		{well, 200, ""}, {slowly, 200, ""}, {wrongly, 422, ""}, {failing, 500, ""}, {failing, 200, ""}, {shedded, 503, ""},
-		{well, 404, "answers 404: said"}, {slowly, 302, "answers 302: said"},
+		{well, 404, "answers 404: said"}, {slowly, 302, "answers 302: said"}, {busily, 302, "answers 302: said"},
 		{wrongly, 200, "a wrong request is answered 200: said"}, {wrongly, 500, "a wrong request is answered 500: said"},
 	} {
 		server := newRecorder(t, responds(tc.status, "said\nmore"))

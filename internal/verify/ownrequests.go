@@ -83,7 +83,7 @@ func (c *caller) fileAgain(ctx context.Context, how manner, think time.Duration)
 		if ctx.Err() != nil {
 			return
 		}
-		if how == failing || how == shedded || how == slowly {
+		if how != well && how != wrongly {
 			_, _, _ = chat.send(context.WithoutCancel(ctx), r, how) // counted by the service
 		}
 		_, _, _ = chat.send(context.WithoutCancel(ctx), r, well) // judged when it was sent first

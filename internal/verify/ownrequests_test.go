@@ -197,7 +197,7 @@ func TestTheFileIsNeededForRoutesThatAreNotDescribed(t *testing.T) {
 func TestTheFileIsSentInEachManner(t *testing.T) {
 	t.Parallel()
 	for how, want := range map[manner]string{
-		well: "GET /a", wrongly: "GET /a", failing: "GET /a error\nGET /a", shedded: "GET /a shed\nGET /a", slowly: "GET /a delay=300ms\nGET /a",
+		well: "GET /a", wrongly: "GET /a", failing: "GET /a error\nGET /a", shedded: "GET /a shed\nGET /a", slowly: "GET /a delay=300ms\nGET /a", busily: "GET /a cpu=30ms\nGET /a",
 	} {
 		server := newRecorder(t, responds(http.StatusOK, ""))
 		d := newDriver(server.URL, openapi.Document{}, nil, parseRequests(t, "GET {{host}}/a"), 300*time.Millisecond)

@@ -16,10 +16,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// How long the run looks for a request that every signal tells of, while it
-// drives more of them. A processor profile samples a hundred times a second, so
-// most requests are in none.
-const trailWithin = 20 * time.Second
+const (
+	// trailWithin is how long the run looks for a request that every signal tells of, while it
+	// drives more of them.
+	trailWithin = 20 * time.Second
+	// trailThink is longer than the time between two exemplars of a series, so that each
+	// of these requests has one.
+	trailThink = 200 * time.Millisecond
+)
 
 // apart is how long a process may be without a CPU between the ends of a measurement and of its span.
 const apart = 50 * time.Millisecond
@@ -45,7 +49,7 @@ func (s *session) trail(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.driver.drive(driving, calmMix(minThink))
+		s.driver.drive(driving, mix{[]manner{busily}, trailThink})
 	}()
 	var found trail
 	var why error
@@ -69,45 +73,54 @@ func (s *session) trail(ctx context.Context) error {
 	return nil
 }
 
+// measured is what an exemplar says of its request.
+type measured struct {
+	series  labels.Labels
+	seconds float64
+}
+
 // follow looks for a request that all signals tell of. The error says how far the
 // best one got.
 func (s *session) follow() (trail, error) {
-	type measured struct {
-		series  labels.Labels
-		seconds float64
-	}
-	exemplars := map[string]measured{}
-	for _, r := range s.exemplars() {
-		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
-			continue // failures are traced and logged in any case
-		}
-		for _, e := range r.Exemplars {
-			exemplars[traceOf(e)] = measured{r.SeriesLabels, e.Value}
-		}
-	}
-	if len(exemplars) == 0 {
+	s.collectExemplars()
+	if len(s.measured) == 0 {
 		return trail{}, fmt.Errorf("no bucket of %s of a request that went well has an exemplar", semconv.HTTPServerRequestDuration)
 	}
 	profiled := s.profiledSpans()
 	best := errors.New("no exemplar's trace was exported")
 	for _, span := range s.receiver.Spans() {
-		e, ok := exemplars[span.TraceID]
+		e, ok := s.measured[span.TraceID]
 		if !ok || span.ParentID != "" {
-			continue
-		}
-		l, ok := s.lineOf(span)
-		if !ok {
-			best = fmt.Errorf("no log line has the trace id %s of an exported span", span.TraceID)
 			continue
 		}
 		kind, ok := profiled[span.SpanID]
 		if !ok {
-			best = errors.New("no profile holds the span of a request that has an exemplar, a span and a log line")
+			best = errors.New("no profile holds the span of a request that has an exemplar and a span")
 			continue
+		}
+		l, ok := s.lineOf(span)
+		if !ok {
+			return trail{}, fmt.Errorf("no log line has the trace id %s of an exported span", span.TraceID)
 		}
 		return trail{span.TraceID, e.series, e.seconds, span, l, kind}, nil
 	}
 	return trail{}, best
+}
+
+// collectExemplars keeps the exemplars of requests that went well. A series has only its newest
+// ones, and the profile of a request comes seconds later.
+func (s *session) collectExemplars() {
+	if s.measured == nil {
+		s.measured = map[string]measured{}
+	}
+	for _, r := range s.exemplars() {
+		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
+			continue // failures are traced and logged in any case
+		}
+		for _, e := range r.Exemplars {
+			s.measured[traceOf(e)] = measured{r.SeriesLabels, e.Value}
+		}
+	}
 }
 
 // exemplars are those of the duration of requests.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
 		"no line of the trace":          {func(p *trailParts) { p.line["trace_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
 		"a line of another span":        {func(p *trailParts) { p.line["span_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
 		"a line that is no access log":  {func(p *trailParts) { delete(p.line, "http_route") }, "no log line has the trace id " + trailTrace + " of an exported span"},
-		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile holds the span of a request that has an exemplar, a span and a log line"},
+		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile holds the span of a request that has an exemplar and a span"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,6 +90,28 @@ func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
 				t.Errorf("got %+v, %v", found, err)
 			}
 		})
+	}
+}
+
+// A series has only its newest exemplars, and the profile of a request comes seconds later.
+func TestARequestIsFollowedWhoseProfileComesAfterManyOthers(t *testing.T) {
+	t.Parallel()
+	parts := rightTrail()
+	parts.profiled = "31"
+	s := trailSession(t, parts)
+	if _, err := s.follow(); err == nil {
+		t.Fatal("a request without a profile was followed")
+	}
+	series := s.exemplars()[0].SeriesLabels
+	for i := range 100 {
+		newer := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", fmt.Sprintf("%032x", i)), Ts: scrapedAt().UnixMilli() + int64(i) + 1, HasTs: true}
+		if err := s.watch.store.AppendExemplar(series, newer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uploadProfile(t, s.receiver, "shop", cpuProfile(trailSpan))
+	if found, err := s.follow(); err != nil || found.traceID != trailTrace {
+		t.Errorf("got %+v, %v", found, err)
 	}
 }
 

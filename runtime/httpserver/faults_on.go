@@ -15,7 +15,7 @@ import (
 // FaultsCompiledIn says whether callers can make the server fail on purpose.
 const FaultsCompiledIn = true
 
-// faultHeader asks for a fault, as in "error", "shed", "panic" or "delay=300ms".
+// faultHeader asks for a fault, as in "error", "shed", "panic", "delay=300ms" or "cpu=30ms".
 const faultHeader = "Scaffold-Fault"
 
 // maxFaultDelay bounds what a caller can ask for.
@@ -34,6 +34,9 @@ func withFaults(next http.Handler) http.Handler {
 		case "delay":
 			delay(r.Context(), value)
 			next.ServeHTTP(w, r)
+		case "cpu":
+			compute(r.Context(), value)
+			next.ServeHTTP(w, r)
 		case "error":
 			next.ServeHTTP(discard{}, r)
 			WriteProblem(w, r, apierror.New(apierror.CodeInternal, "this request fails on purpose").WithCause(errOnPurpose))
@@ -45,7 +48,7 @@ func withFaults(next http.Handler) http.Handler {
 			next.ServeHTTP(discard{}, r)
 			panic(errOnPurpose)
 		default:
-			WriteProblem(w, r, apierror.New(apierror.CodeInvalid, "Scaffold-Fault is error, shed, panic or delay=300ms"))
+			WriteProblem(w, r, apierror.New(apierror.CodeInvalid, "Scaffold-Fault is error, shed, panic, delay=300ms or cpu=30ms"))
 		}
 	})
 }
@@ -60,6 +63,16 @@ func delay(ctx context.Context, text string) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	}
+}
+
+// compute keeps a CPU busy.
+func compute(ctx context.Context, text string) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return
+	}
+	for began := time.Now(); time.Since(began) < min(d, maxFaultDelay) && ctx.Err() == nil; {
 	}
 }
 

@@ -29,6 +29,7 @@ func TestCallersDecideHowARequestEnds(t *testing.T) {
 		{"shed", http.StatusServiceUnavailable, semconv.OutcomeShed, false},
 		{"panic", http.StatusInternalServerError, semconv.OutcomeServerError, false},
 		{"delay=50ms", http.StatusNoContent, semconv.OutcomeSuccess, true},
+		{"cpu=50ms", http.StatusNoContent, semconv.OutcomeSuccess, true},
 		{"nonsense", http.StatusUnprocessableEntity, semconv.OutcomeClientError, false},
 	} {
 		labels := map[string]string{semconv.LabelOutcome: tc.outcome}
