@@ -263,6 +263,7 @@ func literals(fields, value int) string {
 // each of them.
 func holders(t *testing.T, addr string, connections int, send string) {
 	t.Helper()
+	request := []byte(send) // one copy: io.WriteString would make one for each connection
 	var all sync.WaitGroup
 	for range connections {
 		all.Go(func() {
@@ -272,7 +273,7 @@ func holders(t *testing.T, addr string, connections int, send string) {
 				return
 			}
 			defer conn.Close()
-			_, _ = io.WriteString(conn, send)
+			_, _ = conn.Write(request)
 			_, _ = io.Copy(io.Discard, conn)
 		})
 	}
