@@ -92,6 +92,7 @@ test-quick: modules ## what needs only Go; lists by name what it did not run
 e2e: deps modules ## end-to-end tests: create, run and verify services, build without network, install a release (minutes)
 	$(call timed,e2e,go test -count=1 -timeout 30m -run '^TestEndToEnd' $(addprefix ./,$(filter-out runtime/% test/% internal/verify/,$(E2E))); \
 		go test -race -count=1 -timeout 20m -run '^TestEndToEnd' ./internal/verify; \
+		(cd runtime && go test -count=1 -tags scaffold_faults -run '^TestFaults' ./httpserver); \
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
 simulations: ## weeks of alerts and minutes of overload in simulated time, without the race detector (minutes)

@@ -51,13 +51,13 @@ const faultHeader = "Scaffold-Fault"
 
 // driver sends requests to the service.
 type driver struct {
-	waited *stopwatch
 	base   string
 	doc    openapi.Document
 	routes []string      // that the service declares, as "GET /v1/orders"
 	file   httpfile.File // the user's own requests
 	slow   time.Duration
 	client *http.Client
+	waited atomic.Int64 // nanoseconds from a request to the end of its response, of all requests
 
 	mu       sync.Mutex
 	sent     int
@@ -66,11 +66,10 @@ type driver struct {
 }
 
 func newDriver(base string, doc openapi.Document, routes []string, file httpfile.File, slow time.Duration) *driver {
-	waited := &stopwatch{next: &http.Transport{MaxIdleConnsPerHost: maxIdle}}
 	return &driver{
-		waited: waited, base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
+		base: base, doc: doc, routes: routes, file: file, slow: slow, problems: map[string]string{}, wrong: map[string]bool{},
 		client: &http.Client{
-			Transport:     waited,
+			Transport:     &http.Transport{MaxIdleConnsPerHost: maxIdle},
 			Timeout:       answerWithin,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -193,6 +192,8 @@ func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 }
 
 func (d *driver) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
+	began := time.Now()
+	defer func() { d.waited.Add(int64(time.Since(began))) }()
 	res, err := d.client.Do(req)
 	if err != nil {
 		return 0, nil, nil, err
@@ -374,15 +375,3 @@ func pause(ctx context.Context, d time.Duration) {
 
 // errNoRoutes is a service that serves nothing.
 var errNoRoutes = errors.New("the service declares no route, so that nothing could be driven")
-
-// stopwatch adds up how long clients wait for responses.
-type stopwatch struct {
-	next  http.RoundTripper
-	total atomic.Int64 // nanoseconds
-}
-
-func (w *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
-	began := time.Now()
-	defer func() { w.total.Add(int64(time.Since(began))) }()
-	return w.next.RoundTrip(r)
-}

@@ -156,6 +156,22 @@ func TestUnexpectedResponsesAreNoted(t *testing.T) {
 	}
 }
 
+// A service measures until its handler returns, and so must its clients.
+func TestClientsWaitForTheEndOfAResponse(t *testing.T) {
+	t.Parallel()
+	server := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		pause(r.Context(), 20*time.Millisecond)
+		_, _ = io.WriteString(w, "the end")
+	})
+	c := ordersCaller(t, server.URL)
+	c.call(t.Context(), c.find(t, "GET", "/orders"), well)
+	if waited := time.Duration(c.waited.Load()); waited < 20*time.Millisecond {
+		t.Errorf("waited %s", waited)
+	}
+}
+
 func TestAServiceThatDoesNotRespondIsNoted(t *testing.T) {
 	t.Parallel()
 	server := newRecorder(t, responds(http.StatusOK, ""))

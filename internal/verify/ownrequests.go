@@ -75,8 +75,8 @@ func matchesPattern(pattern, address string) bool {
 	return len(want) == len(got)
 }
 
-// fileAgain goes through the file once more. Requests that should not end well
-// are made well, too, because others read their answers.
+// fileAgain goes through the file once more. Requests with a fault are also sent
+// without it, because others read their responses.
 func (c *caller) fileAgain(ctx context.Context, how manner, think time.Duration) {
 	chat := c.newChat()
 	for _, r := range c.file.Requests {

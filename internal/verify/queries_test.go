@@ -128,15 +128,16 @@ func TestBucketBoundsAreNotUnknown(t *testing.T) {
 
 func TestHistogramsWithoutTheSeriesSayWhatToWrite(t *testing.T) {
 	t.Parallel()
-	p := proberOf(t, map[string]float64{`jobs_seconds_bucket{le="0.1"}`: 1, `jobs_seconds_count`: 1, `sizes{quantile="0.5"}`: 1})
+	p := proberOf(t, map[string]float64{`jobs_seconds_bucket{le="0.1"}`: 1, `jobs_seconds_count`: 1, `sizes{quantile="0.5"}`: 1, `filled_bucket`: 1})
 	native := &histogram.FloatHistogram{Count: 1, Sum: 1}
 	if err := p.watch.store.AppendHistogram(parseSeries(t, `mails_seconds`), scrapedAt().UnixMilli(), native); err != nil {
 		t.Fatal(err)
 	}
-	p.known = append(p.known, "jobs_seconds", "mails_seconds_bucket", "mails_seconds_count", "early_seconds", "sizes_bucket")
+	p.known = append(p.known, "jobs_seconds", "mails_seconds_bucket", "mails_seconds_count", "early_seconds", "sizes_bucket", "filled")
 	for expr, want := range map[string]string{
 		`jobs_seconds{job="shop"} > 1`:       "jobs_seconds is a classic histogram; write jobs_seconds_bucket, jobs_seconds_count or jobs_seconds_sum",
 		`rate(mails_seconds_bucket[5m])`:     "mails_seconds is a native histogram and has no mails_seconds_bucket; write histogram_quantile(0.99, rate(mails_seconds[5m]))",
+		`filled`:                             "metric filled is declared and has no series yet",
 		`sizes_bucket`:                       "metric sizes_bucket is declared and has no series yet",
 		`early_seconds + jobs_seconds_count`: "metric early_seconds is declared and has no series yet",
 	} {

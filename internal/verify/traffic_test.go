@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/histogram"
+
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 	"github.com/observability-first/scaffold/internal/source/openapi"
@@ -60,14 +62,28 @@ func TestDurationsAreNoLongerThanClientsWait(t *testing.T) {
 	t.Parallel()
 	const claim = "durations are in seconds: "
 	for total, want := range map[float64]string{
-		4.9: "holds: no longer than clients waited",
-		5.1: "fails: http_server_request_duration_seconds has 5.1 s of requests, and clients waited for 2 s; observe seconds",
+		20.9: "holds: not ten times as long as clients waited",
+		21.1: "fails: http_server_request_duration_seconds has 21.1 s of requests, and clients waited for 2 s; observe seconds",
 	} {
 		s := &session{watch: watchOf(t, map[string]float64{"http_server_request_duration_seconds_sum": total}), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
-		s.driver.waited.total.Store(int64(2 * time.Second))
+		s.driver.waited.Store(int64(2 * time.Second))
 		s.judgeDurations(t.Context())
 		wantProofs(t, s, claim+want)
 	}
+}
+
+func TestDurationsOfANativeHistogramAreCompared(t *testing.T) {
+	t.Parallel()
+	s := &session{watch: watchOf(t, nil), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
+	native := &histogram.FloatHistogram{Count: 3, Sum: 3}
+	if err := s.watch.store.AppendHistogram(parseSeries(t, "http_server_request_duration_seconds"), scrapedAt().UnixMilli(), native); err != nil {
+		t.Fatal(err)
+	}
+	s.judgeDurations(t.Context())
+	empty := &session{watch: watchOf(t, nil), driver: s.driver}
+	empty.judgeDurations(t.Context())
+	wantProofs(t, empty, "durations are in seconds: fails: http_server_request_duration_seconds has no sum")
+	wantProofs(t, s, "durations are in seconds: fails: http_server_request_duration_seconds has 3 s of requests, and clients waited for 0 s; observe seconds")
 }
 
 func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
@@ -103,6 +119,7 @@ func drivenSession(t *testing.T) (*session, *service) {
 	for series, n := range outcomes(5, 3, 2, 1) {
 		_, _ = fmt.Fprintln(&page, series, n)
 	}
+	_, _ = fmt.Fprintln(&page, "http_server_request_duration_seconds_sum 0.5")
 	service := newService(t, page.String())
 	api := newRecorder(t, responds(http.StatusOK, "{}"))
 	routes := []string{"GET /things"}
@@ -124,7 +141,7 @@ func TestTrafficIsReported(t *testing.T) {
 		"GET /undeclared is as documented: fails: status 200 is not documented; add it to responses",
 		"no alert fires while all is well: holds: 1h15m0s of good and wrong requests, and none fires",
 		"GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
-		"durations are in seconds: holds: no longer than clients waited",
+		"durations are in seconds: holds: not ten times as long as clients waited",
 		"GET /undeclared: fails: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
 	)
 }

@@ -17,16 +17,17 @@ import (
 )
 
 const (
-	// trailWithin is how long the run looks for a request that every signal tells of, while it
-	// drives more of them.
+	// trailWithin is how long the run looks for a request that is in all signals, while it sends
+	// more of them.
 	trailWithin = 20 * time.Second
-	// trailThink is longer than the time between two exemplars of a series, so that each
-	// of these requests has one.
+	// trailThink is longer than the 100 ms between two exemplars of a series, so that each
+	// request of one caller has an exemplar.
 	trailThink = 200 * time.Millisecond
 )
 
-// apart is how long a process may be without a CPU between the ends of a measurement and of its span.
-const apart = 50 * time.Millisecond
+// maxDurationGap is how long a process may be without a CPU between the ends of a measurement and
+// of its span: ten periods of a throttled container.
+const maxDurationGap = time.Second
 
 // profileLink is the attribute by which a span finds its profile in Grafana.
 const profileLink = "pyroscope.profile.id"
@@ -73,52 +74,58 @@ func (s *session) trail(ctx context.Context) error {
 	return nil
 }
 
-// measured is what an exemplar says of its request.
-type measured struct {
+// observation is the series and the value of an exemplar.
+type observation struct {
 	series  labels.Labels
 	seconds float64
 }
 
-// follow looks for a request that all signals tell of. The error says how far the
+// follow looks for a request that is in all signals. The error says how far the
 // best one got.
 func (s *session) follow() (trail, error) {
 	s.collectExemplars()
-	if len(s.measured) == 0 {
+	if len(s.exemplarOf) == 0 {
 		return trail{}, fmt.Errorf("no bucket of %s of a request that went well has an exemplar", semconv.HTTPServerRequestDuration)
 	}
 	profiled := s.profiledSpans()
-	best := errors.New("no exemplar's trace was exported")
+	var exported bool
+	var unlogged string // trace id
 	for _, span := range s.receiver.Spans() {
-		e, ok := s.measured[span.TraceID]
+		e, ok := s.exemplarOf[span.TraceID]
 		if !ok || span.ParentID != "" {
 			continue
 		}
+		exported = true
 		kind, ok := profiled[span.SpanID]
 		if !ok {
-			best = errors.New("no profile holds the span of a request that has an exemplar and a span")
 			continue
 		}
-		l, ok := s.lineOf(span)
-		if !ok {
-			return trail{}, fmt.Errorf("no log line has the trace id %s of an exported span", span.TraceID)
+		if l, ok := s.lineOf(span); ok {
+			return trail{span.TraceID, e.series, e.seconds, span, l, kind}, nil
 		}
-		return trail{span.TraceID, e.series, e.seconds, span, l, kind}, nil
+		unlogged = span.TraceID
 	}
-	return trail{}, best
+	switch {
+	case unlogged != "":
+		return trail{}, fmt.Errorf("no log line has the trace id %s of an exported span", unlogged)
+	case exported:
+		return trail{}, errors.New("no profile holds the span of a request that has an exemplar and a span")
+	}
+	return trail{}, errors.New("no exemplar's trace was exported")
 }
 
 // collectExemplars keeps the exemplars of requests that went well. A series has only its newest
 // ones, and the profile of a request comes seconds later.
 func (s *session) collectExemplars() {
-	if s.measured == nil {
-		s.measured = map[string]measured{}
+	if s.exemplarOf == nil {
+		s.exemplarOf = map[string]observation{}
 	}
 	for _, r := range s.exemplars() {
 		if r.SeriesLabels.Get(semconv.LabelOutcome) != semconv.OutcomeSuccess {
 			continue // failures are traced and logged in any case
 		}
 		for _, e := range r.Exemplars {
-			s.measured[traceOf(e)] = measured{r.SeriesLabels, e.Value}
+			s.exemplarOf[traceOf(e)] = observation{r.SeriesLabels, e.Value}
 		}
 	}
 }
@@ -167,7 +174,7 @@ func (s *session) judgeTrail(t trail) {
 	want("the status of the log line", t.line[semconv.LabelStatus], t.series.Get(semconv.LabelStatus))
 	want("the method of the log line", t.line[semconv.LabelMethod], t.series.Get(semconv.LabelMethod))
 	want("the outcome of the log line", t.line[semconv.LabelOutcome], t.series.Get(semconv.LabelOutcome))
-	if took := t.span.End.Sub(t.span.Start).Seconds(); math.Abs(t.seconds-took) > max(took/2, apart.Seconds()) {
+	if took := t.span.End.Sub(t.span.Start).Seconds(); math.Abs(t.seconds-took) > max(took/2, maxDurationGap.Seconds()) {
 		problems = append(problems, fmt.Errorf("the metric has a duration of %g s, and the span took %g s; observe seconds", t.seconds, took))
 	}
 	if t.line["sampled"] != true {

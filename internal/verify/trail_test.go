@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"encoding/hex"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +129,8 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 		"the status of the line":     {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, and 200 on the metric"},
 		"the method of the line":     {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, and GET on the metric"},
 		"the outcome of the line":    {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
-		"the duration of the metric": {func(p *trailParts) { p.seconds = 5 }, "the metric has a duration of 5 s, and the span took 0 s; observe seconds"},
+		"a little less time":         {func(p *trailParts) { p.seconds = 0.9 }, ""},
+		"the duration of the metric": {func(p *trailParts) { p.seconds = 1.1 }, "the metric has a duration of 1.1 s, and the span took 0 s; observe seconds"},
 		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that boards would not link to its trace"},
 		"the span has no profile":    {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
 		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the boards to depot"},
@@ -177,10 +180,37 @@ func TestTheTrailIsReported(t *testing.T) {
 	missing := rightTrail()
 	missing.profiled = "31"
 	s = trailSession(t, missing)
+	server := newRecorder(t, responds(http.StatusOK, ""))
+	s.driver = newDriver(server.URL, openapi.Document{}, []string{"GET /things"}, httpfile.File{}, 0)
 	if err := s.trail(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := proofs(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"fails: no profile holds the span") {
 		t.Errorf("got %q", got)
+	}
+	if got := server.requests(); len(got) == 0 || got[0] != "GET /things cpu=30ms" {
+		t.Errorf("requests %q; send requests that a CPU profile has", got)
+	}
+}
+
+// One request without a log line does not hide others.
+func TestARequestIsFollowedBesideOneWithoutALogLine(t *testing.T) {
+	t.Parallel()
+	const silentTrace, silentSpan = "fedcba9876543210", "76543210"
+	s := trailSession(t, rightTrail())
+	e := exemplar.Exemplar{Labels: labels.FromStrings("trace_id", hex.EncodeToString([]byte(silentTrace))), Ts: scrapedAt().UnixMilli() + 1, HasTs: true}
+	if err := s.watch.store.AppendExemplar(s.exemplars()[0].SeriesLabels, e); err != nil {
+		t.Fatal(err)
+	}
+	s.receiver = servicetest.NewReceiver(t)
+	export(t, s.receiver, "GET /things", silentTrace, silentSpan, "", nil)
+	export(t, s.receiver, "GET /things", "0123456789abcdef", "01234567", "", nil)
+	uploadProfile(t, s.receiver, "shop", cpuProfile(hex.EncodeToString([]byte(silentSpan))))
+	if _, err := s.follow(); err == nil || !strings.HasPrefix(err.Error(), "no log line") {
+		t.Fatalf("got %v", err)
+	}
+	uploadProfile(t, s.receiver, "shop", cpuProfile(trailSpan))
+	if found, err := s.follow(); err != nil || found.traceID != trailTrace {
+		t.Errorf("got %+v, %v", found, err)
 	}
 }

@@ -173,10 +173,10 @@ type session struct {
 	mu       sync.Mutex
 	finished []string // sections whose checks have all run
 
-	seen     *metricstore.Store  // holds the exemplars; nil for that of the watch
-	measured map[string]measured // requests that had an exemplar, by trace id
-	parsed   int                 // uploads that were read
-	uploads  []upload
+	seen       *metricstore.Store     // holds the exemplars; nil for that of the watch
+	exemplarOf map[string]observation // each request that had one, by trace id
+	parsed     int                    // uploads that were read
+	uploads    []upload
 }
 
 // live starts the service and makes every proof that needs one. It stops at the

@@ -18,33 +18,35 @@ const FaultsCompiledIn = true
 // faultHeader asks for a fault, as in "error", "shed", "panic", "delay=300ms" or "cpu=30ms".
 const faultHeader = "Scaffold-Fault"
 
-// maxFaultDelay bounds what a caller can ask for.
-const maxFaultDelay = 10 * time.Second
+// maxFault bounds what a caller can ask for.
+const maxFault = 10 * time.Second
 
 var errOnPurpose = errors.New("a fault that the caller asked for")
 
-// withFaults lets a caller decide how a request ends. The handler runs all the
-// same, with an answer that nobody sees, so that the router has chosen the route.
+// withFaults lets a caller decide how a request ends. The handler runs in any case, with a
+// response that is discarded if another one is sent, so that the router has chosen the route.
 func withFaults(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, value, _ := strings.Cut(r.Header.Get(faultHeader), "=")
-		switch kind {
-		case "":
+		d, err := time.ParseDuration(value)
+		d = min(d, maxFault)
+		switch {
+		case kind == "":
 			next.ServeHTTP(w, r)
-		case "delay":
-			delay(r.Context(), value)
+		case kind == "delay" && err == nil:
+			wait(r.Context(), d)
 			next.ServeHTTP(w, r)
-		case "cpu":
-			compute(r.Context(), value)
+		case kind == "cpu" && err == nil:
+			useCPU(r.Context(), d)
 			next.ServeHTTP(w, r)
-		case "error":
+		case kind == "error":
 			next.ServeHTTP(discard{}, r)
 			WriteProblem(w, r, apierror.New(apierror.CodeInternal, "this request fails on purpose").WithCause(errOnPurpose))
-		case "shed":
+		case kind == "shed":
 			next.ServeHTTP(discard{}, r)
 			MarkShed(r.Context())
 			WriteProblem(w, r, apierror.New(apierror.CodeUnavailable, "this request is shed on purpose"))
-		case "panic":
+		case kind == "panic":
 			next.ServeHTTP(discard{}, r)
 			panic(errOnPurpose)
 		default:
@@ -53,12 +55,9 @@ func withFaults(next http.Handler) http.Handler {
 	})
 }
 
-func delay(ctx context.Context, text string) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return
-	}
-	timer := time.NewTimer(min(d, maxFaultDelay))
+// wait returns after d, or when the request is canceled.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -66,17 +65,13 @@ func delay(ctx context.Context, text string) {
 	}
 }
 
-// compute keeps a CPU busy.
-func compute(ctx context.Context, text string) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return
-	}
-	for began := time.Now(); time.Since(began) < min(d, maxFaultDelay) && ctx.Err() == nil; {
+// useCPU runs on a CPU until d has passed, or the request is canceled.
+func useCPU(ctx context.Context, d time.Duration) {
+	for began := time.Now(); time.Since(began) < d && ctx.Err() == nil; {
 	}
 }
 
-// discard is an answer that nobody sees.
+// discard is a response that is not sent.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }

@@ -3,6 +3,7 @@
 package httpserver_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -12,9 +13,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Run with -tags scaffold_faults. What a caller asks for happens, and is counted
-// on the route that it asked for.
-func TestCallersDecideHowARequestEnds(t *testing.T) {
+// What a caller asks for happens, and is counted on the route that it asked for.
+func TestFaultsHappenOnRequest(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/orders/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -30,10 +30,12 @@ func TestCallersDecideHowARequestEnds(t *testing.T) {
 		{"panic", http.StatusInternalServerError, semconv.OutcomeServerError, false},
 		{"delay=50ms", http.StatusNoContent, semconv.OutcomeSuccess, true},
 		{"cpu=50ms", http.StatusNoContent, semconv.OutcomeSuccess, true},
+		{"delay=soon", http.StatusUnprocessableEntity, semconv.OutcomeClientError, false},
+		{"cpu", http.StatusUnprocessableEntity, semconv.OutcomeClientError, false},
 		{"nonsense", http.StatusUnprocessableEntity, semconv.OutcomeClientError, false},
 	} {
 		labels := map[string]string{semconv.LabelOutcome: tc.outcome}
-		if tc.ask != "nonsense" {
+		if tc.status != http.StatusUnprocessableEntity {
 			labels[semconv.LabelRoute] = "/orders/{id}"
 		}
 		before, _ := svc.Metric(semconv.HTTPServerRequests, labels)
@@ -50,4 +52,30 @@ func TestCallersDecideHowARequestEnds(t *testing.T) {
 	svc.WaitLog(func(l servicetest.Line) bool {
 		return l["msg"] == "this build fails on request, it is not for production"
 	})
+}
+
+// What a caller asks for ends with the request.
+func TestFaultsEndWithTheirRequest(t *testing.T) {
+	t.Parallel()
+	router := httpserver.NewRouter()
+	router.Get("/orders/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	svc := serve(t, router, nil)
+	for i, ask := range []string{"delay=9s", "cpu=9s"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, svc.URL+"/orders/1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Scaffold-Fault", ask)
+		began := time.Now()
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			t.Errorf("%s: status %d before the caller left", ask, res.StatusCode)
+		}
+		cancel()
+		svc.WaitMetric(semconv.HTTPServerRequests, map[string]string{semconv.LabelOutcome: semconv.OutcomeSuccess}, float64(i+1))
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("%s ended after %s", ask, took)
+		}
+	}
 }
