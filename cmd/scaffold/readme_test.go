@@ -35,7 +35,7 @@ func TestEndToEndChangesOfTheReadme(t *testing.T) {
 		if err := os.WriteFile(patch, []byte(change[1]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		run(t, orders, "git", "apply", "--unidiff-zero", patch)
+		run(t, orders, "git", "apply", patch)
 		run(t, orders, bin, "generate")
 		if out := run(t, orders, bin, "check"); !strings.HasSuffix(out, "orders: no faults\n") {
 			t.Errorf("after this change there are faults:\n%s\n%s", change[1], out)
