@@ -17,25 +17,48 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
+// scrapeConfig is what the service's own Prometheus scrapes.
+type scrapeConfig struct {
+	Global struct {
+		ScrapeInterval model.Duration `yaml:"scrape_interval"`
+	} `yaml:"global"`
+	Scrapes []struct {
+		JobName        string         `yaml:"job_name"`
+		ScrapeInterval model.Duration `yaml:"scrape_interval"`
+		Native         bool           `yaml:"scrape_native_histograms"`
+		Classic        bool           `yaml:"always_scrape_classic_histograms"`
+	} `yaml:"scrape_configs"`
+}
+
+func (s *session) scrapeConfig() (scrapeConfig, error) {
+	var config scrapeConfig
+	if err := yamldoc.Expect(s.subject.Provisioned.Prometheus, "scrape_configs:", "global:"); err != nil {
+		return scrapeConfig{}, err
+	}
+	return config, yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
+}
+
+// nativeOnly reports whether the service's own Prometheus drops the classic form of native histograms.
+func (s *session) nativeOnly() bool {
+	config, err := s.scrapeConfig()
+	if err != nil {
+		return false // scrapeInterval reports it
+	}
+	for _, job := range config.Scrapes {
+		if job.JobName == s.subject.Selector[semconv.LabelJob] {
+			return job.Native && !job.Classic
+		}
+	}
+	return false
+}
+
 // scrapeInterval proves that the service's own Prometheus scrapes as declared:
 // every increase and every window of the rules depends on it.
 func (s *session) scrapeInterval() {
 	if s.subject.Provisioned.Prometheus == nil {
 		return
 	}
-	var config struct {
-		Global struct {
-			ScrapeInterval model.Duration `yaml:"scrape_interval"`
-		} `yaml:"global"`
-		Scrapes []struct {
-			JobName        string         `yaml:"job_name"`
-			ScrapeInterval model.Duration `yaml:"scrape_interval"`
-		} `yaml:"scrape_configs"`
-	}
-	err := yamldoc.Expect(s.subject.Provisioned.Prometheus, "scrape_configs:", "global:")
-	if err == nil {
-		err = yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
-	}
+	config, err := s.scrapeConfig()
 	var jobs []string
 	for _, job := range config.Scrapes {
 		jobs = append(jobs, job.JobName)

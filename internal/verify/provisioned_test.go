@@ -119,6 +119,24 @@ func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 	}
 }
 
+func TestThePrometheusOfAServiceSaysWhichHistogramsItKeeps(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]bool{
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true}]":                                          true,
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: false}]": true,
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: true}]":  false,
+		"scrape_configs: [{job_name: shop}]":                                  false,
+		"scrape_configs: [{job_name: depot, scrape_native_histograms: true}]": false,
+		"": false,
+	} {
+		s := &session{subject: Subject{Selector: map[string]string{"job": "shop"}}}
+		s.subject.Provisioned.Prometheus = []byte(config)
+		if got := s.nativeOnly(); got != want {
+			t.Errorf("%s: got %v", config, got)
+		}
+	}
+}
+
 const shopSources = `apiVersion: 1
 datasources:
   - uid: metrics

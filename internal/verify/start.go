@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/servicetest"
@@ -80,7 +81,10 @@ func (s *session) start(ctx context.Context) error {
 
 // prepare sets up what looks at the running service.
 func (s *session) prepare(c *child) error {
-	target := targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://"))
+	target := metricstore.Target{
+		Labels:     targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://")),
+		NativeOnly: s.nativeOnly(),
+	}
 	var err error
 	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules, s.options.QueryWithin); err != nil {
 		return err

@@ -48,17 +48,16 @@ type watch struct {
 }
 
 // newWatch prepares to watch a child. The clock begins with the child's.
-func newWatch(c *child, interval time.Duration, target labels.Labels, groups []rulesim.Group, within time.Duration) (*watch, error) {
+func newWatch(c *child, interval time.Duration, target metricstore.Target, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
+	target.URL, target.MaxBytes, target.Timeout = c.admin+"/metrics", maxPage, scrapeTimeout
 	lab, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
 	return &watch{
 		child: c, interval: interval, store: store, lab: lab, now: time.Now().Truncate(interval),
-		scraper: metricstore.NewScraper(store, metricstore.Target{
-			URL: c.admin + "/metrics", Labels: target, MaxBytes: maxPage, Timeout: scrapeTimeout,
-		}),
+		scraper: metricstore.NewScraper(store, target),
 	}, nil
 }
 

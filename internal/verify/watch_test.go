@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 )
 
@@ -61,7 +62,7 @@ func (s *service) watch(t *testing.T, interval time.Duration, rules string) *wat
 			t.Fatal(err)
 		}
 	}
-	w, err := newWatch(s.child, interval, labels.FromStrings("job", "shop"), groups, 0)
+	w, err := newWatch(s.child, interval, metricstore.Target{Labels: labels.FromStrings("job", "shop")}, groups, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
