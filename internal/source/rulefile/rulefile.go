@@ -72,23 +72,66 @@ func (r Rule) TextPlace(key string) (line, column int) {
 	return r.doc.Place(r.path+"."+key, 0)
 }
 
-// logQL is what only LogQL has: a filter or parser behind a stream selector, and functions of
-// the bytes of log lines.
-var logQL = regexp.MustCompile("\\}\\s*(?:\\|[=~>]?\\s*[\"a-z_]|(?:!=|!~)\\s*(?:\"|ip\\())|\\bbytes_(?:rate|over_time)\\s*\\(")
+// Parts of LogQL, without the contents of quoted texts and without comments.
+var (
+	// stream is a selector of log lines, which has no name before the brace.
+	stream = regexp.MustCompile(`(?:^|[(,])\s*\{[^{}]*\}`)
+	// namedSelector is one of PromQL.
+	namedSelector = regexp.MustCompile(`[\w:.]\s*\{`)
+	// pipeline is a filter or a stage behind a selector and its range.
+	pipeline = regexp.MustCompile(stream.String() + `[\s)]*(?:\[[^\[\]]*\]\s*(?:offset\s+-?\w+)?[\s)]*)?(?:\|[=~>]?\s*["A-Za-z_]|!>|(?:!=|!~)\s*(?:"|ip\s*\())`)
+	// function is one that PromQL does not have.
+	function = regexp.MustCompile(`\b(?:approx_topk|bytes_over_time|bytes_rate|rate_counter)\s*\(`)
 
-// quoted is a text in an expression.
-var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+	quotedOrComment = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|#[^\n]*")
+)
 
-// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki.
+// skeleton is an expression without the contents of quoted texts and without comments.
+func skeleton(expr string) string {
+	return quotedOrComment.ReplaceAllStringFunc(expr, func(part string) string {
+		if part[0] == '#' {
+			return " "
+		}
+		return `""`
+	})
+}
+
+// isLogQL says whether only Loki can evaluate the rule.
+func (r Rule) isLogQL() bool {
+	text := skeleton(r.Expr)
+	return r.Tree == nil && !namedSelector.MatchString(text) && (pipeline.MatchString(text) || stream.MatchString(text) && function.MatchString(text))
+}
+
+// namesMetric says whether Loki rejects the rule, since a query of logs has no metric.
+func (r Rule) namesMetric() bool {
+	if r.Tree == nil {
+		text := skeleton(r.Expr)
+		return strings.TrimSpace(text) != "" && (!strings.Contains(text, "{") || namedSelector.MatchString(text))
+	}
+	named := false
+	parser.Inspect(r.Tree, func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok && v.Name != "" {
+			named = true
+		}
+		return nil
+	})
+	return named
+}
+
+// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki,
+// unless a rule names a metric: no server reads such a file.
 func (f File) LogQL() (first Rule, found bool) {
 	for _, g := range f.Groups {
 		for _, r := range g.Rules {
-			if r.Tree == nil && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
-				return r, true
+			switch {
+			case r.namesMetric():
+				return Rule{}, false
+			case !found && r.isLogQL():
+				first, found = r, true
 			}
 		}
 	}
-	return Rule{}, false
+	return first, found
 }
 
 // source is the shape of a file. Keys that only other servers know are read and ignored.

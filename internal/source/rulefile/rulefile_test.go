@@ -214,21 +214,57 @@ func FuzzParse(f *testing.F) {
 func TestRulesOfLokiAreRecognised(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]bool{
-		`sum(count_over_time({app="x"} |= "a" [5m]))`:              true,
-		`sum(count_over_time({app="x"} != "a" [5m]))`:              true,
-		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:            true,
-		"sum(rate({app=`x`} | json [5m]))":                         true,
-		`sum by (app) (bytes_rate({app="x"}[1m]))`:                 true,
-		`sum(rate({app="x"}[5m]))`:                                 false, // PromQL has it too
-		`sum(count_over_time({app="x"} != ip("10.0.0.0/8") [5m]))`: true,
-		`http_requests_total{code!="500"} != bool 3)`:              false,
-		`kube_a{job="x"} != kube_b{job="x"})`:                      false,
-		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:          false,
+		`sum(count_over_time({app="x"} |= "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} |~ "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} |> "<_> a" [5m]))`:                                      true,
+		`sum(count_over_time({app="x"} |= ip("10.0.0.1") [5m]))`:                               true,
+		`sum(count_over_time({app="x"} != "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:                                        true,
+		`sum(rate({app="x"} !> "<_> foo" [5m])) > 1`:                                           true,
+		`sum(count_over_time({app="x"}[5m] |= "err")) > 1`:                                     true,
+		`sum(count_over_time({app="x"}[5m] offset 1h | json)) > 1`:                             true,
+		`sum(count_over_time({app="x"}[5m] | json)) > 1`:                                       true,
+		`sum(count_over_time((({app="x"}) |= "a")[5m])) > 1`:                                   true,
+		`sum(count_over_time({app="x"} | Status >= 500 [5m])) > 1`:                             true,
+		`quantile_over_time(0.9, {app="x"} | json | unwrap ms [5m]) by (app) > 1`:              true,
+		`approx_topk(10, sum by (a) (count_over_time({app="x"}[5m]))) > 1`:                     true,
+		"sum(count_over_time({app=\"x\"}\n      # without {a} |= \"b\"\n      |= \"a\" [5m]))": true,
+		"sum(rate({app=`x`} | json [5m]))":                                                     true,
+		`sum by (app) (bytes_rate({app="x"}[1m]))`:                                             true,
+		`sum(rate({app="x"}[5m]))`:                                                             false, // PromQL has it too
+		`sum(count_over_time({app="x"} != ip("10.0.0.0/8") [5m]))`:                             true,
+		`http_requests_total{code!="500"} != bool 3)`:                                          false,
+		`kube_a{job="x"} != kube_b{job="x"})`:                                                  false,
+		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:                                      false,
+		`up{job="x"} != "b"`:                                                                   false,
+		`up{job="x"} !~ "a"`:                                                                   false,
+		`up {job="x"} |= "a"`:                                                                  false,
+		`up{job="a"} | up{job="b"}`:                                                            false,
+		`sum(bytes_rate(x[5m]))`:                                                               false,
+		`{job="a"} - {job="b"} | json`:                                                         false,
 	} {
 		src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      " + expr + "\n"
 		file, _ := rulefile.Parse("a.yaml", []byte(src))
 		if _, got := file.LogQL(); got != want {
 			t.Errorf("%s: LogQL %t, want %t", expr, got, want)
+		}
+	}
+}
+
+// A rule that names a metric is for Prometheus, so that the syntax of logs is a mistake beside it.
+func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
+	t.Parallel()
+	const logs = `sum(count_over_time({app="x"} |= "a" [5m])) > 1`
+	for expr, want := range map[string]bool{
+		`up == 0`: false, `sum(rats(x[5m]))`: false, `up{job="x"} != "b"`: false, `sum(up{job="x"}`: false,
+		`sum(rate({app="x"}[5m])) > 1`: true, `vector(1)`: true, `sum(rate({app="x"}[5m]`: true, `''`: true,
+	} {
+		for _, exprs := range [][2]string{{expr, logs}, {logs, expr}} {
+			src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: " + exprs[0] + "\n  - alert: B\n    expr: " + exprs[1] + "\n"
+			file, _ := rulefile.Parse("a.yaml", []byte(src))
+			if _, got := file.LogQL(); got != want {
+				t.Errorf("%q: LogQL %t, want %t", exprs, got, want)
+			}
 		}
 	}
 }
