@@ -176,20 +176,25 @@ func Marks() []string { return []string{"groups:", resourceMark} }
 
 const resourceMark = "kind: PrometheusRule"
 
-// maxCopied bounds the memory of a text with several resources, in bytes.
-const maxCopied = 64 << 20
+// Document is a part of a file.
+type Document struct {
+	Src    []byte
+	Before int // lines of the file before it
+}
 
-// Documents are the PrometheusRules of a text with several resources, each behind as many
-// empty lines as it has lines before it, so that line numbers stay right. Any other text is
-// one document, and so is one whose documents and empty lines have more than maxCopied bytes.
-func Documents(src []byte) [][]byte {
-	var all [][]byte
-	line, begin, copied := 0, 0, 0
+// Documents are the PrometheusRules of a text with several resources. Any other text is one document,
+// and so is one with too many values.
+func Documents(src []byte) []Document {
+	if yamldoc.Bounded(src) != nil {
+		return []Document{{Src: src}}
+	}
+	var all []Document
+	onlyResources := true
+	line, begin := 0, 0
 	add := func(end, lines int) {
 		if doc := src[begin:end]; userfile.Marked(doc, Marks()...) {
-			if copied += line + len(doc); copied <= maxCopied {
-				all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
-			}
+			all = append(all, Document{doc, line})
+			onlyResources = onlyResources && userfile.Marked(doc, resourceMark)
 		}
 		begin, line = end, lines
 	}
@@ -201,18 +206,20 @@ func Documents(src []byte) [][]byte {
 		at, lines = at+len(text), lines+1
 	}
 	add(len(src), lines)
-	isOther := func(doc []byte) bool { return !userfile.Marked(doc, resourceMark) }
-	if len(all) == 0 || copied > maxCopied || slices.ContainsFunc(all, isOther) {
-		return [][]byte{src}
+	if len(all) == 0 || !onlyResources {
+		return []Document{{Src: src}}
 	}
 	return all
 }
 
 // Parse reads a file. What could be read is returned even beside an error, which
 // is a diagnostic.List, so that one mistake does not hide others.
-func Parse(name string, src []byte) (File, error) {
+func Parse(name string, src []byte) (File, error) { return ParsePart(name, Document{Src: src}) }
+
+// ParsePart is Parse for a part of a file.
+func ParsePart(name string, part Document) (File, error) {
 	file := File{Name: name}
-	doc, err := yamldoc.Parse(name, src, Marks()...)
+	doc, err := yamldoc.ParsePart(name, part.Before, part.Src, Marks()...)
 	if err != nil {
 		if strings.Contains(err.Error(), "the file is empty") {
 			return file, nil // no rules are rules, too

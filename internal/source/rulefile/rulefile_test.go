@@ -1,10 +1,12 @@
 package rulefile_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,14 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		problem   string
 	}{
 		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"a syntax error in the second", first + "---\n" + strings.ReplaceAll(first, "}", ""), 2, "a.yaml:11:1: not valid YAML: did not find expected ',' or '}'"},
+		{"a byte that is not UTF-8 in the second", first + "---\n" + strings.ReplaceAll(first, "record", "\xff"), 2, "a.yaml:11:14: the byte 0xff is not UTF-8; save the file as UTF-8"},
+		{"a duplicate key in the second", first + "---\n" + strings.ReplaceAll(first, "expr", "record: b, expr"), 2, "a.yaml:11:25: spec.groups[0].rules[0].record: duplicate key, first on line 11; keep one"},
+		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: a second document; put each document into a file of its own"},
+		{"a second that is a list", first + "---\n- \"\n" + first + "  \"", 2, "a.yaml:7:1: the document is a list; write keys and values"},
+		{"a value that is missing at the end of the second", first + "---\nkind: PrometheusRule\nspec:", 2, ""},
+		{"a text of several lines", first + "---\n" + strings.ReplaceAll(first, "[{record: a, expr: up}]", "\n    - record: a\n      expr: |\n        up +\n        rats(x)"), 2,
+			`a.yaml:15:9: spec.groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
 		{"two with a comment", first + "--- # the second\n" + second, 2, "a.yaml:11:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"one beside another resource", first + service, 1, ""},
 		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
@@ -95,7 +105,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 			docs := rulefile.Documents([]byte(tc.src))
 			got := ""
 			for _, doc := range docs {
-				if _, err := rulefile.Parse("a.yaml", doc); err != nil {
+				if _, err := rulefile.ParsePart("a.yaml", doc); err != nil {
 					got = err.Error()
 				}
 			}
@@ -266,5 +276,31 @@ func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
 				t.Errorf("%q: LogQL %t, want %t", exprs, got, want)
 			}
 		}
+	}
+}
+
+// A file that an operator exports has thousands of resources.
+func TestManyResourcesTakeLinearMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
+	allocated := func(n int) uint64 {
+		resource := "---\nkind: PrometheusRule\nspec:\n  groups:\n  - name: g\n    rules:\n    - record: a\n      expr: rats(x)\n" + strings.Repeat("\n", 90)
+		src := []byte(strings.Repeat(resource, n))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		last := error(nil)
+		for _, part := range rulefile.Documents(src) {
+			_, last = rulefile.ParsePart("a.yaml", part)
+		}
+		runtime.ReadMemStats(&after)
+		if want := fmt.Sprintf("a.yaml:%d:13: ", (n-1)*98+8); last == nil || !strings.HasPrefix(last.Error(), want) {
+			t.Errorf("got %v, want %s", last, want)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if few, many := allocated(200), allocated(2000); many > 20*few {
+		t.Errorf("200 resources take %d bytes, and 2000 take %d", few, many)
+	}
+	src := []byte(strings.Repeat("---\nkind: PrometheusRule\n", 600_000))
+	if _, err := rulefile.ParsePart("a.yaml", rulefile.Documents(src)[0]); err == nil || !strings.Contains(err.Error(), "more than 1048576 values; split the file") {
+		t.Errorf("got %v", err)
 	}
 }
