@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/promql"
@@ -144,7 +145,7 @@ type groupSource struct {
 	Name        string                     `yaml:"name"`
 	Interval    yamldoc.PrometheusDuration `yaml:"interval"`
 	QueryOffset yamldoc.PrometheusDuration `yaml:"query_offset"`
-	Limit       *int                       `yaml:"limit"` // not used; the file may leave it empty
+	Limit       limit                      `yaml:"limit"` // not used
 	Labels      map[string]string          `yaml:"labels"`
 	Rules       []ruleSource               `yaml:"rules"`
 
@@ -152,6 +153,18 @@ type groupSource struct {
 	EvaluationDelay yamldoc.PrometheusDuration `yaml:"evaluation_delay"` // Mimir
 	Align           bool                       `yaml:"align_evaluation_time_on_interval"`
 	PartialResponse string                     `yaml:"partial_response_strategy"` // Thanos
+}
+
+type limit struct{}
+
+// UnmarshalYAMLNode implements [yamldoc.Unmarshaler]. It reads what Prometheus does: a number with a
+// fraction or an exponent, too.
+func (limit) UnmarshalYAMLNode(n *yaml.Node) error {
+	var number int
+	if n.Decode(&number) != nil {
+		return errors.New("not a number, or too large; write one such as 100")
+	}
+	return nil
 }
 
 type ruleSource struct {

@@ -304,3 +304,26 @@ func TestManyResourcesTakeLinearMemory(t *testing.T) { //nolint:paralleltest // 
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestLimitsAreThoseOfPrometheus(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[string]bool{
+		"": true, "1": true, "0x1F": true, "1_000": true, "1e3": true, "1.5": true, "-1": true, "!!int 1": true,
+		"'1'": false, "a": false, "[1]": false, "1e30": false, "true": false,
+	} {
+		src := []byte("groups:\n- name: g\n  limit: " + limit + "\n  rules: []\n")
+		_, err := rulefile.Parse("a.yaml", src)
+		_, errs := rulefmt.Parse(src, true, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		if (err == nil) != want || (len(errs) == 0) != want {
+			t.Errorf("%s: got %v, and Prometheus %v", limit, err, errs)
+		}
+		if !want && err != nil && err.Error() != "a.yaml:3:10: groups[0].limit: not a number, or too large; write one such as 100" {
+			t.Errorf("%s: got %v", limit, err)
+		}
+	}
+	for _, src := range []string{"groups :\n- {name: g, rules: []}\n", "? groups\n: [{name: g, rules: []}]\n"} {
+		if file, err := rulefile.Parse("a.yaml", []byte(src)); err != nil || len(file.Groups) != 1 {
+			t.Errorf("%q: got %+v, %v", src, file, err)
+		}
+	}
+}
