@@ -161,8 +161,8 @@ func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
 		"1.0E7":      `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"1\\.0E7|1e\\+07"`,
 		"10000000.0": `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"10000000\\.0|1e\\+07"`,
 		"10000000":   `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"10000000|1e\\+07"`,
-		"1.00E7": `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
-		"1.0E8":  `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
+		"1.00E7":     `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
+		"1.0E8":      `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
 	} {
 		var got []string
 		for _, f := range metricnames.NewKnown(exposition.Merge(page, page), nil, nil).Check([]metricnames.Query{{Expr: fmt.Sprintf("size_bytes_bucket{le=%q}", value)}}) {

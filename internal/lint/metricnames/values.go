@@ -90,7 +90,7 @@ func Unseen(values []string, m *labels.Matcher) string {
 var (
 	statusLabel   = regexp.MustCompile(`(?i)^(http_?)?(response_?)?(code|status(_?code)?)$`)
 	statusPattern = regexp.MustCompile(`^[1-5]\d\d$`)
-	shellPattern  = regexp.MustCompile(`^[1-5]\*$`)       // as a regular expression, 5* is 5 or 55
+	shellPattern  = regexp.MustCompile(`^[1-5]\*$`) // as a regular expression, 5* is 5 or 55
 	number        = regexp.MustCompile(`^\d+$`)
 )
 
