@@ -2,7 +2,9 @@ package dashboardlint_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -364,4 +366,36 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A generated dashboard has thousands of variables; time that grows with their square took minutes.
+func TestManyUnknownVariablesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
+	const few, times = 4000, 12
+	took := func(n int) (best time.Duration, allocated uint64) {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf("$other%d", i))
+		}
+		boards := []dashboardfile.Board{parsed(t, "a.json", query(strings.Join(names, " + "), "short"))}
+		best = time.Hour
+		for range 3 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begin := time.Now()
+			found := dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Boards: boards})
+			best = min(best, time.Since(begin))
+			runtime.ReadMemStats(&after)
+			allocated = after.TotalAlloc - before.TotalAlloc
+			unknown := slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Rule != "unknown-variable" })
+			if len(unknown) != n {
+				t.Errorf("%d variables are unknown, want %d", len(unknown), n)
+			}
+		}
+		return best, allocated
+	}
+	one, bytesOne := took(few)
+	many, bytesMany := took(times * few)
+	if many > 2*times*one || bytesMany > 2*times*bytesOne {
+		t.Errorf("%d take %s and %d bytes, and %d take %s and %d bytes", few, one, bytesOne, times*few, many, bytesMany)
+	}
 }
