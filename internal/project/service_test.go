@@ -182,6 +182,13 @@ func TestWhatAServicePrintsIsWritten(t *testing.T) {
 	if _, err := g.Reprint(t.Context(), target); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupt signal received"))
+	const wantStopped = "stopped before " + TelemetryPath + ": interrupt signal received; the other files are complete; run scaffold generate again"
+	if _, err := g.Reprint(ctx, target); err == nil || err.Error() != wantStopped {
+		t.Errorf("got  %v\nwant %s", err, wantStopped)
+	}
 }
 
 func TestWhereTheRuntimeIs(t *testing.T) {
