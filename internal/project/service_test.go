@@ -121,7 +121,7 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 		want string
 	}{
 		"no spec":         {"scaffold.yaml", "", "no scaffold.yaml in DIR; pass the directory of a service"},
-		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory (mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER) and copy OTHER/.scaffold from there"},
+		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory and copy OTHER/.scaffold from there: mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER"},
 		"another go.mod":  {"", "go.mod", "DIR/go.mod: unexpected format: no line begins with \"module\""},
 		"another spec":    {"", "scaffold.yaml", "DIR/scaffold.yaml: unexpected format"},
 		"broken defaults": {"", ".scaffold/defaults.yaml", "DIR/.scaffold/defaults.yaml: unexpected format"},
