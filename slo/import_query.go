@@ -53,18 +53,12 @@ func (im *importer) growth(n *yaml.Node, path string, expr parser.Expr) (selecto
 	return sel, err == nil
 }
 
-// The template of a range is read as a range that no file has.
-const (
-	templateRange = 5*time.Minute + 7*time.Millisecond
-	templateText  = "{{.window}}"
-)
+// templateRange is what the template of a range is read as, and a range that no file has.
+const templateRange = 5*time.Minute + 7*time.Millisecond
 
-// rangeText is a range as the file has it.
-func rangeText(d time.Duration) string {
-	if d == templateRange {
-		return templateText
-	}
-	return window(d)
+// withTemplate is a text with the template in place of templateRange.
+func withTemplate(text string) string {
+	return strings.ReplaceAll(text, window(templateRange), "{{.window}}")
 }
 
 // expr parses a query, with templateRange for the template of a range.
@@ -115,7 +109,7 @@ func (im *importer) compareQueries() {
 					first = n.Range
 				}
 				if n.Range != first {
-					im.change(q.node, q.path, fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", rangeText(n.Range), rangeText(first)))
+					im.change(q.node, q.path, withTemplate(fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first))))
 				}
 			case *parser.Call:
 				if n.Func.Name != "rate" && n.Func.Name != "increase" {
@@ -190,7 +184,7 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 }
 
 func notCounter(expr parser.Expr) error {
-	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(strings.ReplaceAll(expr.String(), window(templateRange), templateText), 60))
+	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(withTemplate(expr.String()), 60))
 }
 
 // isZero recognises vector(0), which queries add for the time without a series.
