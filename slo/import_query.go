@@ -53,9 +53,17 @@ func (im *importer) growth(n *yaml.Node, path string, expr parser.Expr) (selecto
 	return sel, err == nil
 }
 
-// expr parses a query, with any window for the template of it.
+// templateRange is what the template of a range is read as, and a range that no file has.
+const templateRange = 5*time.Minute + 7*time.Millisecond
+
+// withTemplate is a text with the template in place of templateRange.
+func withTemplate(text string) string {
+	return strings.ReplaceAll(text, window(templateRange), "{{.window}}")
+}
+
+// expr parses a query, with templateRange for the template of a range.
 func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
-	query := rangeTemplate.ReplaceAllString(valueOf(n), "[5m")
+	query := rangeTemplate.ReplaceAllString(valueOf(n), "["+window(templateRange))
 	switch {
 	case strings.TrimSpace(query) == "":
 		im.at(n, path, "is empty; write a query")
@@ -101,7 +109,7 @@ func (im *importer) compareQueries() {
 					first = n.Range
 				}
 				if n.Range != first {
-					im.change(q.node, q.path, fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first)))
+					im.change(q.node, q.path, withTemplate(fmt.Sprintf("counts over %s, and another query of the objective over %s; the rules count both over the same windows", window(n.Range), window(first))))
 				}
 			case *parser.Call:
 				if n.Func.Name != "rate" && n.Func.Name != "increase" {
@@ -176,7 +184,7 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 }
 
 func notCounter(expr parser.Expr) error {
-	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(expr.String(), 60))
+	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(withTemplate(expr.String()), 60))
 }
 
 // isZero recognises vector(0), which queries add for the time without a series.

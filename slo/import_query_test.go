@@ -123,11 +123,18 @@ func TestDifferencesFromQueriesAreListed(t *testing.T) {
 			slothRatio("sum(increase(b_total[5m])) / sum(rate(t_total[5m]))"),
 			[]string{"f:8:26: slos[0].sli.raw.error_ratio_query: uses rate, and another query of the objective uses increase; the rules count events for both"},
 		},
+		"a range beside the template of one":   {slothRatio("sum(rate(b_total[1m])) / sum(rate(t_total[{{.window}}]))"), []string{strings.NewReplacer("1h", "{{.window}}", "5m", "1m").Replace(ranges)}},
+		"5m beside the template of a range":    {slothRatio("sum(rate(b_total[{{ .Window }}])) / sum(rate(t_total[5m]))"), []string{strings.NewReplacer("1h", "5m", "5m", "{{.window}}").Replace(ranges)}},
+		"the template of a range in each rate": {slothRatio("sum(rate(b_total[{{ .window }}])) / sum(rate(t_total[{{.window}}]))"), nil},
+		"5m in one of two queries": {
+			slothQueries("events:\n  error_query: sum(rate(b_total[5m]))\n  total_query: sum(rate(t_total[{{.window}}]))"),
+			[]string{"f:8:20: slos[0].sli.events.error_query: counts over 5m, and another query of the objective over {{.window}}; the rules count both over the same windows"},
+		},
 		"two ranges in two queries": {
 			slothQueries("events:\n  error_query: sum(rate(b_total[5m]))\n  total_query: sum(rate(t_total[30m]))"),
 			[]string{"f:8:20: slos[0].sli.events.error_query: counts over 5m, and another query of the objective over 30m; the rules count both over the same windows"},
 		},
-		"ranges of two objectives": {strings.Replace(slothFile, `"}[{{ .window }}]))`, `"}[5m]))`, 1), nil},
+		"ranges of two objectives": {strings.NewReplacer(`"}[{{ .window }}]))`, `"}[5m]))`, "[{{.window}}])) or", "[5m])) or").Replace(slothFile), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -200,17 +200,29 @@ func TestOutputThatIsNotWrittenIsAnError(t *testing.T) {
 	}
 }
 
-// Files and servers may hold what a terminal acts on.
+// Files and servers may hold what a terminal or a pipeline acts on.
 func TestControlCharactersAreReplaced(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "a.slo.yaml")
-	if err := os.WriteFile(file, []byte("apiVersion: scaffold.slo/v1\nslos: []\n\"\\e]0;x\\a\\u009b\\u202e\": 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	f := cli.System(templates.Render)
-	f.Streams = cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: &stderr}
-	if status := cli.Main(t.Context(), []string{"slo", file}, f); status != cli.ExitError || strings.ContainsAny(stderr.String(), "\x1b\a\u009b\u202e") || !strings.Contains(stderr.String(), "\ufffd]0;x\ufffd\ufffd\ufffd") {
-		t.Errorf("status %d, %q", status, &stderr)
+	const (
+		key   = `"\e]0;x\a\u009b\u202e\e[31m\n::error::y": 1`
+		shown = "\ufffd]0;x\ufffd\ufffd\ufffd\ufffd[31m\\n::error::y"
+		sloth = "version: prometheus/v1\nservice: s\nslos:\n- name: a\n  objective: 99\n  sli:\n    events:\n      error_query: sum(rate(x_total{code=\"5\"}[{{.window}}]))\n      total_query: sum(rate(x_total[{{.window}}]))\n"
+	)
+	for src, want := range map[string]int{
+		"apiVersion: scaffold.slo/v1\nslos: []\n" + key + "\n": cli.ExitError,
+		sloth + key + "\n":                cli.ExitDone,
+		sloth + "labels: {" + key + "}\n": cli.ExitError,
+	} {
+		file := filepath.Join(t.TempDir(), "a.slo.yaml")
+		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		f := cli.System(templates.Render)
+		f.Streams = cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: &stderr}
+		status := cli.Main(t.Context(), []string{"slo", file}, f)
+		if out := stderr.String(); status != want || strings.ContainsAny(out, "\x1b\a\u009b\u202e") || strings.Contains(out, "\n::error") || !strings.Contains(out, shown) {
+			t.Errorf("%s: status %d, %q", src, status, out)
+		}
 	}
 }

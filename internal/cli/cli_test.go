@@ -231,6 +231,8 @@ func TestFurtherChecksReportLikeDrift(t *testing.T) {
 		{"a warning is no fault", alarm{found: []lint.Finding{{File: "go.mod", Line: 7, Message: "leads out", Warning: true}}}, ExitDone,
 			"\x1b[33mwarning\x1b[0m go.mod:7: leads out\norders: no faults\n", ""},
 		{"a fault", alarm{found: []lint.Finding{{Message: "odd"}}}, ExitDrift, "\x1b[31mfault\x1b[0m   odd\norders: 1 fault found\n", ""},
+		{"names with line breaks, colours and other bytes", alarm{found: []lint.Finding{{File: "a\xff\x1b[0m\n.yaml", Message: "\x1b[31mred"}}}, ExitDrift,
+			"\x1b[31mfault\x1b[0m   a\ufffd\ufffd[0m\\n.yaml: \ufffd[31mred\norders: 1 fault found\n", ""},
 		{"no way to look", alarm{err: io.ErrUnexpectedEOF}, ExitError, "", "scaffold: check alarm: unexpected EOF\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/observability-first/scaffold/internal/lint"
 	"github.com/observability-first/scaffold/internal/lint/checks"
@@ -29,9 +27,7 @@ func (g *globals) emitFindings(found []lint.Finding) bool {
 	case outputSARIF:
 		g.printJSON(lint.SARIF(found, checks.Rules(), g.Build.Version))
 	case outputGitHub:
-		// Names of files and rules have no colours that are to stay.
-		text := strings.ReplaceAll(lint.GitHub(found), "\x1b", string(unicode.ReplacementChar))
-		_, _ = io.WriteString(g.Streams.Out, printable(text))
+		_, _ = io.WriteString(g.Streams.Out, printable(lint.GitHub(found)))
 	default:
 		return false
 	}
@@ -109,7 +105,7 @@ func (g *globals) printGroup(group lint.Group) {
 	}
 }
 
-func (g *globals) severity(warning bool) string {
+func (g *globals) severity(warning bool) painted {
 	if warning {
 		return g.paint(yellow, "warning")
 	}

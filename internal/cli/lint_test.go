@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,6 +37,15 @@ func TestLintWritesNoControlCharactersForGitHub(t *testing.T) {
 	status, out, errs := lintOf(t, "groups:\n- name: \"g\\e[2J\"\n  rules:\n  - {alert: \"A\\e[31m\\u202e\", expr: \"up[5m]\"}\n", "--output", "github")
 	if status != ExitDrift || strings.ContainsAny(out, "\x1b\u202e") || !strings.Contains(out, "::alert A\ufffd[31m\ufffd: ") {
 		t.Errorf("exit code %d\nstdout: %q\nstderr: %s", status, out, errs)
+	}
+	file := filepath.Join(t.TempDir(), "a\xff\x1b[0m.yaml")
+	if err := os.WriteFile(file, []byte("groups: 1\n"), 0o600); err != nil {
+		t.Skip("the file system has no such names")
+	}
+	var stdout bytes.Buffer
+	f := Factory{Streams: Streams{In: strings.NewReader(""), Out: &stdout, Err: io.Discard}, Getenv: func(string) string { return "" }}
+	if status := Main(t.Context(), []string{"lint", "--rules", file, "--output", "github"}, f); status != ExitDrift || !strings.Contains(stdout.String(), "/a\ufffd\ufffd[0m.yaml,") {
+		t.Errorf("exit code %d\nstdout: %q", status, &stdout)
 	}
 }
 

@@ -29,26 +29,40 @@ func (r *recorder) Write(p []byte) (int, error) {
 // printf writes for people, unless the output is for programs. Main reports errors of writing.
 func (g *globals) printf(format string, args ...any) {
 	if g.output == "text" {
-		_, _ = io.WriteString(g.Streams.Out, printable(fmt.Sprintf(format, args...)))
+		markPrintable(args)
+		_, _ = fmt.Fprintf(g.Streams.Out, format, args...)
 	}
 }
 
 func (g *globals) warnf(format string, args ...any) {
-	_, _ = io.WriteString(g.Streams.Err, printable(fmt.Sprintf(format, args...)))
+	markPrintable(args)
+	_, _ = fmt.Fprintf(g.Streams.Err, format, args...)
 }
 
-// control matches what a terminal acts on: colours of paint, control characters, and changes of
-// direction.
-var control = regexp.MustCompile(`\x1b\[(?:0|3[1-3])m|[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
-
-// printable replaces what files and servers may send to a terminal. Colours stay.
-func printable(text string) string {
-	return control.ReplaceAllStringFunc(text, func(found string) string {
-		if strings.HasSuffix(found, "m") {
-			return found
+// markPrintable changes arguments, so that formatting replaces what files and servers may send to
+// a terminal. Our colours stay.
+func markPrintable(args []any) {
+	for i, arg := range args {
+		if _, ours := arg.(painted); !ours {
+			args[i] = untrusted{arg}
 		}
-		return string(unicode.ReplacementChar)
-	})
+	}
+}
+
+type untrusted struct{ value any }
+
+// Format implements [fmt.Formatter].
+func (u untrusted) Format(state fmt.State, verb rune) {
+	_, _ = io.WriteString(state, printable(fmt.Sprintf(fmt.FormatString(state, verb), u.value)))
+}
+
+// control matches what a terminal acts on: control characters, and changes of direction.
+var control = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
+
+// printable replaces control characters and bytes that are not UTF-8.
+func printable(text string) string {
+	const replacement = string(unicode.ReplacementChar)
+	return control.ReplaceAllLiteralString(strings.ToValidUTF8(text, replacement), replacement)
 }
 
 // printJSON writes the one document of a command. Main reports errors of writing.
@@ -79,12 +93,15 @@ const (
 	yellow colour = 33
 )
 
+// painted is text of ours that may have colours.
+type painted string
+
 // paint colours text for a terminal.
-func (g *globals) paint(c colour, text string) string {
+func (g *globals) paint(c colour, text string) painted {
 	if g.noColor || !g.Streams.Terminal {
-		return text
+		return painted(text)
 	}
-	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, text)
+	return painted(fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, text))
 }
 
 // actionColour is green for what is new, yellow for what changes, red for what goes.

@@ -188,7 +188,7 @@ func (d compiledRules) summarize(w io.Writer) error {
 	for _, dropped := range d.Dropped {
 		fmt.Fprintf(&b, "dropped: %s\n", dropped)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 

@@ -265,11 +265,11 @@ func declaredRoutes(dir string) []string {
 func (g *globals) paintStatus(s report.Status, text string) string {
 	switch s {
 	case report.Holds:
-		return g.paint(green, text)
+		return string(g.paint(green, text))
 	case report.Foreign, report.Skipped:
-		return g.paint(yellow, text)
+		return string(g.paint(yellow, text))
 	}
-	return g.paint(red, text)
+	return string(g.paint(red, text))
 }
 
 // progress is what a run is about: one line of a terminal that is written over, or

@@ -43,7 +43,10 @@ func replaceSignals(tree templates.Tree, data []byte) (templates.Tree, error) {
 func (g Generator) print(ctx context.Context, w *workspace.Workspace, t Target) (workspace.Plan, error) {
 	printed, err := g.Ask(ctx, t.Dir, t.Service.Binary(), []string{TelemetryVerb}) // with the files brought up to date
 	now := printed[TelemetryVerb]
-	if err = errors.Join(err, now.Err); err != nil {
+	switch err = errors.Join(err, now.Err); {
+	case err != nil && ctx.Err() != nil: // the service is not the cause
+		return workspace.Plan{}, fmt.Errorf("stopped before %s: %w; the other files are complete; run scaffold generate again", TelemetryPath, context.Cause(ctx))
+	case err != nil:
 		return workspace.Plan{}, fmt.Errorf("%s was not updated: %w\nfix the service and run scaffold generate again", TelemetryPath, err)
 	}
 	tree, err := replaceSignals(t.Tree, now.Out)

@@ -168,8 +168,8 @@ func stateExists(w *workspace.Workspace, dir string, s spec.Service, flags Optio
 	restore := "restore it from version control: git checkout HEAD -- " + Quote(state)
 	if !w.HasRecord() {
 		command, other := regenerateCommand(dir, s)
-		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, generate the service in another directory (%s) and copy %s/%s from there",
-			state, restore, command, other, workspace.DefaultState)
+		return fmt.Errorf("%s/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; %s; if it was never committed, generate the service in another directory and copy %s/%s from there: %s",
+			state, restore, other, workspace.DefaultState, command)
 	}
 	file := filepath.Join(dir, filepath.FromSlash(defaultsPath))
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && w.Recorded(defaultsPath) && flags.Defaults == "" {

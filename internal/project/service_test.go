@@ -121,7 +121,7 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 		want string
 	}{
 		"no spec":         {"scaffold.yaml", "", "no scaffold.yaml in DIR; pass the directory of a service"},
-		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory (mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER) and copy OTHER/.scaffold from there"},
+		"no record":       {".scaffold/manifest.json", "", "DIR/.scaffold/manifest.json is missing: scaffold needs it to distinguish your edits from generated content; restore it from version control: git checkout HEAD -- DIR/.scaffold; if it was never committed, generate the service in another directory and copy OTHER/.scaffold from there: mkdir -p OTHER && cp DIR/scaffold.yaml OTHER && scaffold generate OTHER"},
 		"another go.mod":  {"", "go.mod", "DIR/go.mod: unexpected format: no line begins with \"module\""},
 		"another spec":    {"", "scaffold.yaml", "DIR/scaffold.yaml: unexpected format"},
 		"broken defaults": {"", ".scaffold/defaults.yaml", "DIR/.scaffold/defaults.yaml: unexpected format"},
@@ -181,6 +181,13 @@ func TestWhatAServicePrintsIsWritten(t *testing.T) {
 	const want = TelemetryPath + " was not updated: it does not build\nfix the service and run scaffold generate again"
 	if _, err := g.Reprint(t.Context(), target); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupt signal received"))
+	const wantStopped = "stopped before " + TelemetryPath + ": interrupt signal received; the other files are complete; run scaffold generate again"
+	if _, err := g.Reprint(ctx, target); err == nil || err.Error() != wantStopped {
+		t.Errorf("got  %v\nwant %s", err, wantStopped)
 	}
 }
 

@@ -60,7 +60,7 @@ func ruleNames(of []lint.Rule) []string {
 // addRules reads one file of rules.
 func (o *Observed) addRules(name string, src []byte) {
 	for _, doc := range rulefile.Documents(src) {
-		file, err := rulefile.Parse(name, doc)
+		file, err := rulefile.ParsePart(name, doc)
 		if rule, found := file.LogQL(); found {
 			line, column := rule.ExprPlace(0)
 			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Line: line, Column: column, Warning: true, Message: "the rule is LogQL; rules of Loki are not checked"})

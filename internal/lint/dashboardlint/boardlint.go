@@ -193,6 +193,12 @@ func (l *linter) variables() {
 	}
 }
 
+// maxSuggestions is the number of unknown variables that get a suggestion: to compute one is slow.
+const maxSuggestions = 1000
+
+// groupName is the name of a group of a regular expression.
+var groupName = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_]*)>`)
+
 // unknownVariables finds variables that the dashboard does not have, each once. Grafana leaves
 // them in the query as they are, as label_replace wants the names of groups.
 func (l *linter) unknownVariables() {
@@ -200,17 +206,27 @@ func (l *linter) unknownVariables() {
 	for _, v := range l.board.Variables {
 		known = append(known, v.Name)
 	}
-	told := []string{"timeFilter"}
+	settled := map[string]bool{"timeFilter": true} // known, or reported
+	for _, name := range known {
+		settled[name] = true
+	}
+	suggested := 0
 	report := func(expr string, at lint.Finding) {
+		groups := map[string]bool{}
+		for _, m := range groupName.FindAllStringSubmatch(expr, -1) {
+			groups[m[1]] = true
+		}
 		_, unknown := dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
 			name, _, _ = strings.Cut(name, ".")
-			return "", slices.Contains(known, name) || strings.HasPrefix(name, "__") || strings.Contains(expr, "<"+name+">")
+			return "", settled[name] || groups[name] || strings.HasPrefix(name, "__")
 		})
 		for _, name := range unknown {
-			if !slices.Contains(told, name) {
-				told = append(told, name)
-				l.reportGuessf("unknown-variable", at, true, "the dashboard has no variable %s%s", name, diagnostic.DidYouMean(name, known))
+			settled[name] = true
+			suggestion := ""
+			if suggested++; suggested <= maxSuggestions {
+				suggestion = diagnostic.DidYouMean(name, known)
 			}
+			l.reportGuessf("unknown-variable", at, true, "the dashboard has no variable %s%s", name, suggestion)
 		}
 	}
 	for _, v := range l.board.Variables {

@@ -2,7 +2,9 @@ package dashboardlint_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +176,9 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
 		{"target-logql", "a metric", list(logs(`vector(up)`)), "it has no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
+		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "it has no stream selector", list(logs("vector(1e3)"))},
+		{"target-logql", "a name", list(logs(`e`)), "it has no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
+		{"target-logql", "brackets", list(logs(`()`)), "it has no stream selector", list(logs("-1.5e3 >= bool 2 ^ 2"))},
 		{"target-logql", "no selector", list(logs(`rate(up)`)), "it has no stream selector", list(logs(`sum by (x) (rate({job="${job}"}[$__auto])) / 60`))},
 		{"target-logql", "a bracket too many", list(logs(`{job="a"})`)), "the bracket ) closes nothing", list(logs(`({job="a"})`))},
 		{"target-logql-auto", "a fixed time", list(logs(`sum(count_over_time({job="a"}[5m]))`)), "counts over 5m", list(logs(`sum(count_over_time({job="a"} |= "[5m]" [$__auto]))`))},
@@ -361,4 +366,36 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A generated dashboard has thousands of variables; time that grows with their square took minutes.
+func TestManyUnknownVariablesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
+	const few, times = 4000, 12
+	took := func(n int) (best time.Duration, allocated uint64) {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf("$other%d", i))
+		}
+		boards := []dashboardfile.Board{parsed(t, "a.json", query(strings.Join(names, " + "), "short"))}
+		best = time.Hour
+		for range 3 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begin := time.Now()
+			found := dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Boards: boards})
+			best = min(best, time.Since(begin))
+			runtime.ReadMemStats(&after)
+			allocated = after.TotalAlloc - before.TotalAlloc
+			unknown := slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Rule != "unknown-variable" })
+			if len(unknown) != n {
+				t.Errorf("%d variables are unknown, want %d", len(unknown), n)
+			}
+		}
+		return best, allocated
+	}
+	one, bytesOne := took(few)
+	many, bytesMany := took(times * few)
+	if many > 2*times*one || bytesMany > 2*times*bytesOne {
+		t.Errorf("%d take %s and %d bytes, and %d take %s and %d bytes", few, one, bytesOne, times*few, many, bytesMany)
+	}
 }

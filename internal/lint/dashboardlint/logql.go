@@ -20,7 +20,7 @@ var logRange = regexp.MustCompile(`\[\s*([^\]\s]+)\s*\]`)
 // along: brackets, quotes and stream selectors.
 func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 	skeleton, why := checkBrackets(t.Expr)
-	if why == "" && !strings.Contains(skeleton, "{") && !isNumber(skeleton) {
+	if why == "" && !strings.Contains(skeleton, "{") && !withoutLogs.MatchString(skeleton) {
 		why = "it has no stream selector, such as {service_name=\"orders\"}"
 	}
 	if why == "" {
@@ -43,11 +43,8 @@ func isBuiltIn(text, prefix string) bool {
 	return strings.HasPrefix(text, "$__"+prefix) || strings.HasPrefix(text, "${__"+prefix)
 }
 
-// isNumber says whether a query is of numbers only, as vector(1) + 2.
-func isNumber(text string) bool {
-	text = strings.ReplaceAll(text, "vector(", "(")
-	return strings.Trim(text, " \t\r\n0123456789.()+-*/") == "" && strings.ContainsAny(text, "0123456789")
-}
+// withoutLogs is a query of numbers only, as vector(1) + 2. What is done with a vector is not checked.
+var withoutLogs = regexp.MustCompile(`\bvector\s*\(\s*[-+.\d]|^[\s().+*/%^-]*\d(?:bool|[\s\deE().+*/%^<>=!-])*$`)
 
 // checkBrackets returns the query with blanks for quoted texts and comments, or why a bracket or
 // a quote has no counterpart.

@@ -59,7 +59,7 @@ func Catalog() []lint.Rule {
 		{Name: "query-syntax", Means: "A query does not parse as PromQL. A warning where a variable may stand for any part of it, and where it is too long or too deep to be checked.", Do: "Correct it; variables of Grafana are read as values."},
 		{Name: "unknown-metric", Means: "A query names a metric that nobody declares, or a series that a histogram does not have in its form, classic or native: it is always empty. A warning where other exporters may have it, and where the form comes from a scraped page.", Do: "Correct the name, or declare the metric."},
 		{Name: "unknown-label", Means: "A query names a label that the metric, or the result of an expression, does not have. A warning where the scrape may add it, where the labels come from a scraped page, and where series without the label match, as with !=.", Do: "Correct the name; keep the label in by (...) of what the query reads."},
-		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page.", Do: "Write one of the values that are listed."},
+		{Name: "unknown-value", Means: "A query compares a label with a value that it cannot have: an outcome or a state that does not exist, a bound that the histogram does not have. A warning where the values come from a scraped page, and where Prometheus may spell a bound in another way.", Do: "Write one of the values that are listed."},
 		{Name: "record-unknown", Means: "A query reads a recorded series, as its colons say, that no rule records. A warning where rules may be elsewhere.", Do: "Correct the name, or add the rule."},
 	}
 }

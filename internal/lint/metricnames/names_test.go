@@ -22,7 +22,7 @@ import (
 func known() metricnames.Known {
 	return metricnames.NewKnown(exposition.Declared(declared.Signals{Metrics: []declared.Metric{
 		{Name: "orders_placed_total", Type: "counter", Labels: []string{"channel"}},
-		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}},
+		{Name: "wait_seconds", Type: "histogram", Labels: []string{"queue"}, Bounds: []float64{0.5, 1, 2}},
 	}}), []metricnames.Recorded{
 		{Name: "slo:sli_bad:increase1h", Expr: `sum_over_time(slo:sli_bad:increase30s[1h])`},
 		{Name: "slo:sli_bad:increase30s", Expr: `sum by (environment) (increase(orders_placed_total[45s]))`, Labels: []string{"slo"}},
@@ -157,9 +157,12 @@ func TestBoundsHaveTheSpellingsOfThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for value, want := range map[string]string{
-		"1.0E7": "", "1e+07": "", "10000000.0": "",
-		"1.00E7": `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
-		"1.0E8":  `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
+		"1e+07":      "",
+		"1.0E7":      `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"1\\.0E7|1e\\+07"`,
+		"10000000.0": `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"10000000\\.0|1e\\+07"`,
+		"10000000":   `size_bytes_bucket: Prometheus 3 spells a scraped bound le="1e+07"; match both spellings with le=~"10000000|1e\\+07"`,
+		"1.00E7":     `size_bytes_bucket has no bucket le="1.00E7"; write le="1e+07"`,
+		"1.0E8":      `size_bytes_bucket has no bucket le="1.0E8"; its bounds are 1e+07`,
 	} {
 		var got []string
 		for _, f := range metricnames.NewKnown(exposition.Merge(page, page), nil, nil).Check([]metricnames.Query{{Expr: fmt.Sprintf("size_bytes_bucket{le=%q}", value)}}) {
@@ -181,6 +184,8 @@ func TestWhatMayBeElsewhereIsAWarning(t *testing.T) {
 		warning bool
 	}{
 		{"a metric beside a declaration", known(), "windows_up", false},
+		{"a bound that a scrape spells in another way", known(), `wait_seconds_bucket{le="1"}`, true},
+		{"a bound that does not exist", known(), `wait_seconds_bucket{le="3"}`, false},
 		{"a metric beside a page", known().OtherMetrics(), "windows_up", true},
 		{"a record beside a page", known().OtherMetrics(), "node:windows_cpu:sum", true},
 		{"a label with the labels of the scrape", known().OtherMetrics(), `orders_placed_total{pod="a"}`, false},
@@ -429,6 +434,12 @@ func TestUnseenAlternativesAndStatuses(t *testing.T) {
 		{statuses, equal, "50", `responseCode="50"; its values have three digits`, "responseCode"},
 		{statuses, equal, "503", "", "code"},
 		{statuses, equal, "0", "", "response_code"},
+		{statuses, equal, "50", `statusCode="50"; its values have three digits`, "statusCode"},
+		{statuses, equal, "50", `http_response_status_code="50"; its values have three digits`, "http_response_status_code"},
+		{statuses, equal, "14", "", "grpc_response_status"},
+		{[]string{"0"}, equal, "14", "", "status_code"},
+		{[]string{"0", "137"}, equal, "1", "", "exit_code"},
+		{[]string{"200"}, equal, "1", "", "statuses"},
 		{[]string{"0", "200"}, equal, "50", `response_code="50"; its values have three digits`, "response_code"},
 		{statuses, equal, "50", "", "size"},
 		{statuses, regexp, "5*", "", "size"},

@@ -88,18 +88,19 @@ func Unseen(values []string, m *labels.Matcher) string {
 }
 
 var (
-	statusLabel   = regexp.MustCompile(`(?i)code|status`)
-	statusPattern = regexp.MustCompile(`^(0|[1-5]\d\d)$`) // Istio writes 0 where there was no response
-	shellPattern  = regexp.MustCompile(`^[1-5]\*$`)       // as a regular expression, 5* is 5 or 55
+	statusLabel   = regexp.MustCompile(`(?i)^(http_?)?(response_?)?(code|status(_?code)?)$`)
+	statusPattern = regexp.MustCompile(`^[1-5]\d\d$`)
+	shellPattern  = regexp.MustCompile(`^[1-5]\*$`) // as a regular expression, 5* is 5 or 55
 	number        = regexp.MustCompile(`^\d+$`)
 )
 
 // wrongStatus finds numbers and patterns that are never the status of a response, if the name and
 // the values of the label say that it is one.
 func wrongStatus(values []string, m *labels.Matcher) string {
-	isOther := func(value string) bool { return !statusPattern.MatchString(value) }
+	// Istio writes 0 where there was no response.
+	isOther := func(value string) bool { return value != "0" && !statusPattern.MatchString(value) }
 	switch {
-	case len(values) == 0, !statusLabel.MatchString(m.Name), slices.ContainsFunc(values, isOther):
+	case !statusLabel.MatchString(m.Name), !slices.ContainsFunc(values, statusPattern.MatchString), slices.ContainsFunc(values, isOther):
 		return ""
 	case m.Type == labels.MatchRegexp && shellPattern.MatchString(m.Value):
 		return fmt.Sprintf("%s; did you mean %q?", m, m.Value[:1]+"..")
@@ -160,8 +161,10 @@ func (k Known) checkBound(metric string, m *labels.Matcher, complain complaint) 
 			return
 		}
 	}
-	if m.Type == labels.MatchEqual && m.Value != "+Inf" && !strings.ContainsAny(m.Value, ".e") {
-		complain("unknown-value", k.otherMetrics, "%s: Prometheus 3 spells the bound le=\"%s.0\"; match both spellings with le=~\"%s|%s\\\\.0\"", metric, m.Value, m.Value, m.Value)
+	bound, _ := strconv.ParseFloat(m.Value, 64)
+	if scraped := labels.FormatOpenMetricsFloat(bound); m.Type == labels.MatchEqual && m.Value != scraped {
+		// A bound that is pushed has no .0.
+		complain("unknown-value", true, "%s: Prometheus 3 spells a scraped bound le=%q; match both spellings with le=~%q", metric, scraped, regexp.QuoteMeta(m.Value)+"|"+regexp.QuoteMeta(scraped))
 	}
 }
 

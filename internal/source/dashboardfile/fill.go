@@ -2,7 +2,6 @@ package dashboardfile
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -10,10 +9,12 @@ import (
 // what $name, ${name}, ${name:format} or [[name]] stands for. Fill returns the
 // names that value does not know.
 func Fill(text string, value func(name, format string) (string, bool)) (filled string, unknown []string) {
+	listed := map[string]bool{}
 	filled = grafanaVariable.ReplaceAllStringFunc(text, func(v string) string {
 		name, format, _ := strings.Cut(strings.Trim(v, "${}[]"), ":")
 		with, ok := value(name, format)
-		if !ok && !slices.Contains(unknown, name) {
+		if !ok && !listed[name] {
+			listed[name] = true
 			unknown = append(unknown, name)
 		}
 		return with

@@ -27,6 +27,8 @@ type Problem struct {
 //
 //	scaffold.yaml:12:9: slos[0].objective: 0.999 looks like a ratio; write 99.9
 func (p Problem) Error() string {
+	// A name or a key must not begin a line, which a pipeline may take for a command.
+	lineBreaks := strings.NewReplacer("\r", `\r`, "\n", `\n`)
 	var b strings.Builder
 	if p.File != "" {
 		b.WriteString(p.File)
@@ -43,7 +45,7 @@ func (p Problem) Error() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(p.Message)
-	return b.String()
+	return lineBreaks.Replace(b.String())
 }
 
 // maxSource is the longest line that is shown, in bytes.

@@ -26,6 +26,7 @@ func TestProblemReadsLikeACompilersMessage(t *testing.T) {
 		{"a line without a column", diagnostic.Problem{File: "a.yaml", Line: 3, Message: "not valid YAML"}, "a.yaml:3: not valid YAML"},
 		{"a column without a line says nothing", diagnostic.Problem{File: "a.yaml", Column: 3, Message: "empty"}, "a.yaml: empty"},
 		{"a value that stands in no file", diagnostic.Problem{Line: 4, Column: 2, Path: "module", Message: "empty"}, "module: empty"},
+		{"names with line breaks", diagnostic.Problem{File: "a\n.yaml", Line: 1, Path: "labels.a\r\n::error::b", Message: "c\nd"}, `a\n.yaml:1: labels.a\r\n::error::b: c\nd`},
 		{"only a message", diagnostic.Problem{Message: "empty"}, "empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -122,7 +122,7 @@ func TestPagesAreMerged(t *testing.T) {
 	var pages []exposition.Page
 	for _, src := range []string{
 		"# TYPE a_total counter\na_total{x=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"1\"} 1\nw_sum 1\nw_count 1\n# TYPE odd gauge\nodd 1\n",
-		"# TYPE a_total counter\na_total{y=\"1\"} 1\n# TYPE w histogram\nw_bucket{le=\"2\"} 1\nw_sum 1\nw_count 1\n# TYPE odd counter\nodd 1\n# TYPE only gauge\nonly 1\n",
+		"# TYPE a_total counter\na_total{y=\"1\"} 1\n# TYPE w histogram\nw_bucket{role=\"x\",le=\"2.0E0\"} 1\nw_sum 1\nw_count 1\n# TYPE odd counter\nodd 1\n# TYPE only gauge\nonly 1\n",
 	} {
 		page, err := exposition.Parse("page", []byte(src))
 		if err != nil {
@@ -134,10 +134,15 @@ func TestPagesAreMerged(t *testing.T) {
 		{Name: "a_total", Type: "counter", Labels: []string{"x", "y"}},
 		{Name: "odd", Labels: []string{}},
 		{Name: "only", Type: "gauge", Labels: []string{}},
-		{Name: "w", Type: "histogram", Labels: []string{}, Bounds: []float64{1, 2}},
+		{Name: "w", Type: "histogram", Labels: []string{"role"}, Bounds: []float64{1, 2}},
 	}})
-	if diff := cmp.Diff(want, exposition.Merge(pages...), cmpopts.EquateEmpty(), withoutValues); diff != "" {
+	merged := exposition.Merge(pages...)
+	if diff := cmp.Diff(want, merged, cmpopts.EquateEmpty(), withoutValues); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	histogram, _ := merged.Find("w")
+	if diff := cmp.Diff([]string{"1", "2.0E0"}, histogram.Spellings); diff != "" {
+		t.Errorf("spellings (-want +got):\n%s", diff)
 	}
 }
 
@@ -221,6 +226,7 @@ func TestAFormIsThatOfAllPages(t *testing.T) {
 		classic = "# TYPE w_seconds histogram\nw_seconds_bucket{le=\"1\"} 1\nw_seconds_bucket{le=\"+Inf\"} 1\nw_seconds_sum 1\nw_seconds_count 1\n"
 		native  = "# TYPE w_seconds histogram\nw_seconds_bucket{le=\"+Inf\"} 1\nw_seconds_sum 1\nw_seconds_count 1\n"
 		gauge   = "# TYPE w_seconds gauge\nw_seconds 1\n"
+		declare = "declared" // and not a page
 		unseen  = "# TYPE w_seconds histogram\n# TYPE up gauge\nup 1\n"
 	)
 	for name, test := range map[string]struct {
@@ -233,10 +239,16 @@ func TestAFormIsThatOfAllPages(t *testing.T) {
 		"classic and unseen":                    {[]string{classic, unseen}, exposition.Classic},
 		"unseen and classic":                    {[]string{unseen, classic}, exposition.Classic},
 		"classic beside a gauge without series": {[]string{classic, "# TYPE w_seconds gauge\n# TYPE up gauge\nup 1\n"}, ""},
+		"classic beside a declaration":          {[]string{classic, declare}, exposition.Classic},
+		"a declaration beside classic":          {[]string{declare, classic}, exposition.Classic},
 		"classic beside a gauge":                {[]string{classic, gauge}, ""},
 	} {
 		var pages []exposition.Page
 		for _, src := range test.pages {
+			if src == declare {
+				pages = append(pages, exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "w_seconds", Type: declared.Histogram}}}))
+				continue
+			}
 			page, err := exposition.Parse("page", []byte(src))
 			if err != nil {
 				t.Fatal(err)

@@ -155,6 +155,8 @@ func TestSamples(t *testing.T) {
 		{"a short text stays short", `{"type":"string","maxLength":2}`, `"-7"`},
 		{"a bound that is not included", `{"type":"integer","exclusiveMaximum":1}`, `0`},
 		{"a number between two bounds", `{"type":"number","exclusiveMinimum":0,"exclusiveMaximum":1}`, `0.5`},
+		{"a multiple up to a bound", `{"type":"integer","multipleOf":5,"maximum":5}`, `5`},
+		{"a multiple below a maximum", `{"type":"integer","multipleOf":5,"maximum":4}`, `0`},
 		{"a multiple below a bound", `{"type":"integer","minimum":0,"multipleOf":5,"exclusiveMaximum":5}`, `0`},
 		{"examples come first", `{"type":"string","format":"uuid","examples":["mine"]}`, `"mine"`},
 	} {

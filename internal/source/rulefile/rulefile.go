@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/promql"
@@ -72,23 +73,66 @@ func (r Rule) TextPlace(key string) (line, column int) {
 	return r.doc.Place(r.path+"."+key, 0)
 }
 
-// logQL is what only LogQL has: a filter or parser behind a stream selector, and functions of
-// the bytes of log lines.
-var logQL = regexp.MustCompile("\\}\\s*(?:\\|[=~>]?\\s*[\"a-z_]|(?:!=|!~)\\s*(?:\"|ip\\())|\\bbytes_(?:rate|over_time)\\s*\\(")
+// Parts of LogQL, without the contents of quoted texts and without comments.
+var (
+	// stream is a selector of log lines, which has no name before the brace.
+	stream = regexp.MustCompile(`(?:^|[(,])\s*\{[^{}]*\}`)
+	// namedSelector is one of PromQL.
+	namedSelector = regexp.MustCompile(`[\w:.]\s*\{`)
+	// pipeline is a filter or a stage behind a selector and its range.
+	pipeline = regexp.MustCompile(stream.String() + `[\s)]*(?:\[[^\[\]]*\]\s*(?:offset\s+-?\w+)?[\s)]*)?(?:\|[=~>]?\s*["A-Za-z_]|!>|(?:!=|!~)\s*(?:"|ip\s*\())`)
+	// function is one that PromQL does not have.
+	function = regexp.MustCompile(`\b(?:approx_topk|bytes_over_time|bytes_rate|rate_counter)\s*\(`)
 
-// quoted is a text in an expression.
-var quoted = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+	quotedOrComment = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|#[^\n]*")
+)
 
-// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki.
+// skeleton is an expression without the contents of quoted texts and without comments.
+func skeleton(expr string) string {
+	return quotedOrComment.ReplaceAllStringFunc(expr, func(part string) string {
+		if part[0] == '#' {
+			return " "
+		}
+		return `""`
+	})
+}
+
+// isLogQL says whether only Loki can evaluate the rule.
+func (r Rule) isLogQL() bool {
+	text := skeleton(r.Expr)
+	return r.Tree == nil && !namedSelector.MatchString(text) && (pipeline.MatchString(text) || stream.MatchString(text) && function.MatchString(text))
+}
+
+// namesMetric says whether Loki rejects the rule, since a query of logs has no metric.
+func (r Rule) namesMetric() bool {
+	if r.Tree == nil {
+		text := skeleton(r.Expr)
+		return strings.TrimSpace(text) != "" && (!strings.Contains(text, "{") || namedSelector.MatchString(text))
+	}
+	named := false
+	parser.Inspect(r.Tree, func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok && v.Name != "" {
+			named = true
+		}
+		return nil
+	})
+	return named
+}
+
+// LogQL returns the first rule that only Loki can evaluate. A file that has one is a file of Loki,
+// unless a rule names a metric: no server reads such a file.
 func (f File) LogQL() (first Rule, found bool) {
 	for _, g := range f.Groups {
 		for _, r := range g.Rules {
-			if r.Tree == nil && logQL.MatchString(quoted.ReplaceAllLiteralString(r.Expr, `""`)) {
-				return r, true
+			switch {
+			case r.namesMetric():
+				return Rule{}, false
+			case !found && r.isLogQL():
+				first, found = r, true
 			}
 		}
 	}
-	return Rule{}, false
+	return first, found
 }
 
 // source is the shape of a file. Keys that only other servers know are read and ignored.
@@ -101,7 +145,7 @@ type groupSource struct {
 	Name        string                     `yaml:"name"`
 	Interval    yamldoc.PrometheusDuration `yaml:"interval"`
 	QueryOffset yamldoc.PrometheusDuration `yaml:"query_offset"`
-	Limit       *int                       `yaml:"limit"` // not used; the file may leave it empty
+	Limit       limit                      `yaml:"limit"` // not used
 	Labels      map[string]string          `yaml:"labels"`
 	Rules       []ruleSource               `yaml:"rules"`
 
@@ -109,6 +153,18 @@ type groupSource struct {
 	EvaluationDelay yamldoc.PrometheusDuration `yaml:"evaluation_delay"` // Mimir
 	Align           bool                       `yaml:"align_evaluation_time_on_interval"`
 	PartialResponse string                     `yaml:"partial_response_strategy"` // Thanos
+}
+
+type limit struct{}
+
+// UnmarshalYAMLNode implements [yamldoc.Unmarshaler]. It reads what Prometheus does: a number with a
+// fraction or an exponent, too.
+func (limit) UnmarshalYAMLNode(n *yaml.Node) error {
+	var number int
+	if n.Decode(&number) != nil {
+		return errors.New("not a number, or too large; write one such as 100")
+	}
+	return nil
 }
 
 type ruleSource struct {
@@ -133,20 +189,25 @@ func Marks() []string { return []string{"groups:", resourceMark} }
 
 const resourceMark = "kind: PrometheusRule"
 
-// maxCopied bounds the memory of a text with several resources, in bytes.
-const maxCopied = 64 << 20
+// Document is a part of a file.
+type Document struct {
+	Src    []byte
+	Before int // lines of the file before it
+}
 
-// Documents are the PrometheusRules of a text with several resources, each behind as many
-// empty lines as it has lines before it, so that line numbers stay right. Any other text is
-// one document, and so is one whose documents and empty lines have more than maxCopied bytes.
-func Documents(src []byte) [][]byte {
-	var all [][]byte
-	line, begin, copied := 0, 0, 0
+// Documents are the PrometheusRules of a text with several resources. Any other text is one document,
+// and so is one with too many values.
+func Documents(src []byte) []Document {
+	if yamldoc.Bounded(src) != nil {
+		return []Document{{Src: src}}
+	}
+	var all []Document
+	onlyResources := true
+	line, begin := 0, 0
 	add := func(end, lines int) {
 		if doc := src[begin:end]; userfile.Marked(doc, Marks()...) {
-			if copied += line + len(doc); copied <= maxCopied {
-				all = append(all, append(bytes.Repeat([]byte("\n"), line), doc...))
-			}
+			all = append(all, Document{doc, line})
+			onlyResources = onlyResources && userfile.Marked(doc, resourceMark)
 		}
 		begin, line = end, lines
 	}
@@ -158,18 +219,20 @@ func Documents(src []byte) [][]byte {
 		at, lines = at+len(text), lines+1
 	}
 	add(len(src), lines)
-	isOther := func(doc []byte) bool { return !userfile.Marked(doc, resourceMark) }
-	if len(all) == 0 || copied > maxCopied || slices.ContainsFunc(all, isOther) {
-		return [][]byte{src}
+	if len(all) == 0 || !onlyResources {
+		return []Document{{Src: src}}
 	}
 	return all
 }
 
 // Parse reads a file. What could be read is returned even beside an error, which
 // is a diagnostic.List, so that one mistake does not hide others.
-func Parse(name string, src []byte) (File, error) {
+func Parse(name string, src []byte) (File, error) { return ParsePart(name, Document{Src: src}) }
+
+// ParsePart is Parse for a part of a file.
+func ParsePart(name string, part Document) (File, error) {
 	file := File{Name: name}
-	doc, err := yamldoc.Parse(name, src, Marks()...)
+	doc, err := yamldoc.ParsePart(name, part.Before, part.Src, Marks()...)
 	if err != nil {
 		if strings.Contains(err.Error(), "the file is empty") {
 			return file, nil // no rules are rules, too

@@ -1,10 +1,12 @@
 package rulefile_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,14 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		problem   string
 	}{
 		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
+		{"a syntax error in the second", first + "---\n" + strings.ReplaceAll(first, "}", ""), 2, "a.yaml:11:1: not valid YAML: did not find expected ',' or '}'"},
+		{"a byte that is not UTF-8 in the second", first + "---\n" + strings.ReplaceAll(first, "record", "\xff"), 2, "a.yaml:11:14: the byte 0xff is not UTF-8; save the file as UTF-8"},
+		{"a duplicate key in the second", first + "---\n" + strings.ReplaceAll(first, "expr", "record: b, expr"), 2, "a.yaml:11:25: spec.groups[0].rules[0].record: duplicate key, first on line 11; keep one"},
+		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: a second document; put each document into a file of its own"},
+		{"a second that is a list", first + "---\n- \"\n" + first + "  \"", 2, "a.yaml:7:1: the document is a list; write keys and values"},
+		{"a value that is missing at the end of the second", first + "---\nkind: PrometheusRule\nspec:", 2, ""},
+		{"a text of several lines", first + "---\n" + strings.ReplaceAll(first, "[{record: a, expr: up}]", "\n    - record: a\n      expr: |\n        up +\n        rats(x)"), 2,
+			`a.yaml:15:9: spec.groups[0].rules[0].expr: not PromQL: unknown function rats; did you mean "rate"?`},
 		{"two with a comment", first + "--- # the second\n" + second, 2, "a.yaml:11:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"one beside another resource", first + service, 1, ""},
 		{"one behind another resource", service + "---\n" + second, 1, "a.yaml:9:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
@@ -95,7 +105,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 			docs := rulefile.Documents([]byte(tc.src))
 			got := ""
 			for _, doc := range docs {
-				if _, err := rulefile.Parse("a.yaml", doc); err != nil {
+				if _, err := rulefile.ParsePart("a.yaml", doc); err != nil {
 					got = err.Error()
 				}
 			}
@@ -214,21 +224,106 @@ func FuzzParse(f *testing.F) {
 func TestRulesOfLokiAreRecognised(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]bool{
-		`sum(count_over_time({app="x"} |= "a" [5m]))`:              true,
-		`sum(count_over_time({app="x"} != "a" [5m]))`:              true,
-		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:            true,
-		"sum(rate({app=`x`} | json [5m]))":                         true,
-		`sum by (app) (bytes_rate({app="x"}[1m]))`:                 true,
-		`sum(rate({app="x"}[5m]))`:                                 false, // PromQL has it too
-		`sum(count_over_time({app="x"} != ip("10.0.0.0/8") [5m]))`: true,
-		`http_requests_total{code!="500"} != bool 3)`:              false,
-		`kube_a{job="x"} != kube_b{job="x"})`:                      false,
-		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:          false,
+		`sum(count_over_time({app="x"} |= "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} |~ "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} |> "<_> a" [5m]))`:                                      true,
+		`sum(count_over_time({app="x"} |= ip("10.0.0.1") [5m]))`:                               true,
+		`sum(count_over_time({app="x"} != "a" [5m]))`:                                          true,
+		`sum(count_over_time({app="x"} !~ "a|b" [5m]))`:                                        true,
+		`sum(rate({app="x"} !> "<_> foo" [5m])) > 1`:                                           true,
+		`sum(count_over_time({app="x"}[5m] |= "err")) > 1`:                                     true,
+		`sum(count_over_time({app="x"}[5m] offset 1h | json)) > 1`:                             true,
+		`sum(count_over_time({app="x"}[5m] | json)) > 1`:                                       true,
+		`sum(count_over_time((({app="x"}) |= "a")[5m])) > 1`:                                   true,
+		`sum(count_over_time({app="x"} | Status >= 500 [5m])) > 1`:                             true,
+		`quantile_over_time(0.9, {app="x"} | json | unwrap ms [5m]) by (app) > 1`:              true,
+		`approx_topk(10, sum by (a) (count_over_time({app="x"}[5m]))) > 1`:                     true,
+		"sum(count_over_time({app=\"x\"}\n      # without {a} |= \"b\"\n      |= \"a\" [5m]))": true,
+		"sum(rate({app=`x`} | json [5m]))":                                                     true,
+		`sum by (app) (bytes_rate({app="x"}[1m]))`:                                             true,
+		`sum(rate({app="x"}[5m]))`:                                                             false, // PromQL has it too
+		`sum(count_over_time({app="x"} != ip("10.0.0.0/8") [5m]))`:                             true,
+		`http_requests_total{code!="500"} != bool 3)`:                                          false,
+		`kube_a{job="x"} != kube_b{job="x"})`:                                                  false,
+		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:                                      false,
+		`up{job="x"} != "b"`:                                                                   false,
+		`up{job="x"} !~ "a"`:                                                                   false,
+		`up {job="x"} |= "a"`:                                                                  false,
+		`up{job="a"} | up{job="b"}`:                                                            false,
+		`sum(bytes_rate(x[5m]))`:                                                               false,
+		`{job="a"} - {job="b"} | json`:                                                         false,
 	} {
 		src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      " + expr + "\n"
 		file, _ := rulefile.Parse("a.yaml", []byte(src))
 		if _, got := file.LogQL(); got != want {
 			t.Errorf("%s: LogQL %t, want %t", expr, got, want)
+		}
+	}
+}
+
+// A rule that names a metric is for Prometheus, so that the syntax of logs is a mistake beside it.
+func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
+	t.Parallel()
+	const logs = `sum(count_over_time({app="x"} |= "a" [5m])) > 1`
+	for expr, want := range map[string]bool{
+		`up == 0`: false, `sum(rats(x[5m]))`: false, `up{job="x"} != "b"`: false, `sum(up{job="x"}`: false,
+		`sum(rate({app="x"}[5m])) > 1`: true, `vector(1)`: true, `sum(rate({app="x"}[5m]`: true, `''`: true,
+	} {
+		for _, exprs := range [][2]string{{expr, logs}, {logs, expr}} {
+			src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: " + exprs[0] + "\n  - alert: B\n    expr: " + exprs[1] + "\n"
+			file, _ := rulefile.Parse("a.yaml", []byte(src))
+			if _, got := file.LogQL(); got != want {
+				t.Errorf("%q: LogQL %t, want %t", exprs, got, want)
+			}
+		}
+	}
+}
+
+// A file that an operator exports has thousands of resources.
+func TestManyResourcesTakeLinearMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
+	allocated := func(n int) uint64 {
+		resource := "---\nkind: PrometheusRule\nspec:\n  groups:\n  - name: g\n    rules:\n    - record: a\n      expr: rats(x)\n" + strings.Repeat("\n", 90)
+		src := []byte(strings.Repeat(resource, n))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		last := error(nil)
+		for _, part := range rulefile.Documents(src) {
+			_, last = rulefile.ParsePart("a.yaml", part)
+		}
+		runtime.ReadMemStats(&after)
+		if want := fmt.Sprintf("a.yaml:%d:13: ", (n-1)*98+8); last == nil || !strings.HasPrefix(last.Error(), want) {
+			t.Errorf("got %v, want %s", last, want)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if few, many := allocated(200), allocated(2000); many > 20*few {
+		t.Errorf("200 resources take %d bytes, and 2000 take %d", few, many)
+	}
+	src := []byte(strings.Repeat("---\nkind: PrometheusRule\n", 600_000))
+	if _, err := rulefile.ParsePart("a.yaml", rulefile.Documents(src)[0]); err == nil || !strings.Contains(err.Error(), "more than 1048576 values; split the file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLimitsAreThoseOfPrometheus(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[string]bool{
+		"": true, "1": true, "0x1F": true, "1_000": true, "1e3": true, "1.5": true, "-1": true, "!!int 1": true,
+		"'1'": false, "a": false, "[1]": false, "1e30": false, "true": false,
+	} {
+		src := []byte("groups:\n- name: g\n  limit: " + limit + "\n  rules: []\n")
+		_, err := rulefile.Parse("a.yaml", src)
+		_, errs := rulefmt.Parse(src, true, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		if (err == nil) != want || (len(errs) == 0) != want {
+			t.Errorf("%s: got %v, and Prometheus %v", limit, err, errs)
+		}
+		if !want && err != nil && err.Error() != "a.yaml:3:10: groups[0].limit: not a number, or too large; write one such as 100" {
+			t.Errorf("%s: got %v", limit, err)
+		}
+	}
+	for _, src := range []string{"groups :\n- {name: g, rules: []}\n", "? groups\n: [{name: g, rules: []}]\n"} {
+		if file, err := rulefile.Parse("a.yaml", []byte(src)); err != nil || len(file.Groups) != 1 {
+			t.Errorf("%q: got %+v, %v", src, file, err)
 		}
 	}
 }

@@ -155,7 +155,10 @@ func Marked(src []byte, marks ...string) bool {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
 			continue
 		}
-		line = strings.Join(strings.Fields(line), " ")
+		line = strings.Replace(strings.Join(strings.Fields(line), " "), " :", ":", 1)
+		if key, explicit := strings.CutPrefix(line, "? "); explicit { // its value is on another line
+			line = key + ":"
+		}
 		if slices.ContainsFunc(marks, func(mark string) bool { return strings.HasPrefix(line, mark) }) {
 			return true
 		}

@@ -70,6 +70,10 @@ func TestMarksAreFoundAtTheBeginningOfALine(t *testing.T) {
 		{"Windows line ends and a byte order mark", "\ufeffa: b\r\ngroups: []\r\n", true},
 		{"compact JSON", `{"a":{"b":1},"groups":[]}`, true},
 		{"indented JSON", "{\n  \"groups\": []\n}", true},
+		{"a space before the colon", "groups : []", true},
+		{"a space before the colon of JSON", "{\n  \"groups\" : []\n}", true},
+		{"an explicit key", "? groups\n: []", true},
+		{"an explicit key of another name", "? groupsies\n: []", false},
 		{"a key further in", "a:\n  groups: []\n", false},
 		{"a value", "a: groups:", false},
 		{"another key", "groupsies: []", false},
@@ -79,7 +83,7 @@ func TestMarksAreFoundAtTheBeginningOfALine(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", tt.name, got, tt.want)
 		}
 	}
-	if !userfile.Marked([]byte("apiVersion:   'scaffold/v1'"), "apiVersion: scaffold") {
+	if !userfile.Marked([]byte("apiVersion :   'scaffold/v1'"), "apiVersion: scaffold") {
 		t.Error("spaces and quotes of a value matter")
 	}
 }

@@ -18,8 +18,8 @@ var unclosed = []string{"did not find expected ',' or ']'", "did not find expect
 
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 
-// ofCollection are the messages for a block mapping or list, whose line is the one on which that
-// begins.
+// ofCollection are the messages for a block mapping or list. Their line is the one on which that
+// begins, or that of the mistake if it begins on the first line.
 var ofCollection = []string{"did not find expected key", "did not find expected '-' indicator"}
 
 // parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
@@ -48,7 +48,9 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 		line++
 	}
 	if anchor := unknownAnchor.FindStringSubmatch(message); anchor != nil { // which has no line
-		line = 1 + slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "*"+anchor[1]) })
+		if line = lineOfAlias(lines, anchor[1]); line == 0 {
+			return diagnostic.Problem{File: name, Message: "not valid YAML: " + message}
+		}
 	}
 	line = min(max(line, 1), len(lines))
 	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end of the file
@@ -56,7 +58,7 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	}
 	p := diagnostic.Problem{File: name, Line: line, Column: 1, Message: "not valid YAML: " + message, Source: lines[line-1]}
 	if slices.Contains(ofCollection, message) {
-		p.Message += "; correct the mapping or list that begins on this line"
+		p.Message += "; correct the mapping or list that contains this line"
 	}
 	if column := braceInValue(p.Source); column > 0 && slices.Contains(unclosed, message) {
 		p.Column = column
@@ -64,6 +66,25 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	}
 	return p
 }
+
+// lineOfAlias is the only line with the alias, outside of comments and quotes. It is 0 if several have it.
+func lineOfAlias(lines []string, name string) int {
+	alias := regexp.MustCompile(`(?:^|[\s\[{,:])\*` + regexp.QuoteMeta(name) + `(?:[\s,\]}:]|$)`)
+	found := 0
+	for i, line := range lines {
+		line = comment.ReplaceAllString(quotedValue.ReplaceAllString(line, `""`), "")
+		if !alias.MatchString(line) {
+			continue
+		}
+		if found > 0 {
+			return 0
+		}
+		found = i + 1
+	}
+	return found
+}
+
+var comment = regexp.MustCompile(`(?:^|\s)#.*`)
 
 // quotedValue is a value that may contain braces.
 var quotedValue = regexp.MustCompile(`'[^']*'|"(?:\\.|[^"\\])*"`)

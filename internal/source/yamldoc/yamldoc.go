@@ -32,6 +32,7 @@ import (
 // concurrent use.
 type Document struct {
 	name     string
+	before   int // lines of the file before those of the document
 	lines    []string
 	root     *yaml.Node
 	nodes    map[string]*yaml.Node // by path, as in slos[0].objective
@@ -50,7 +51,12 @@ type Document struct {
 // A document without any of them is an error that quotes nothing of it: the file
 // may be any, such as one with passwords. Without marks every document is read.
 func Parse(name string, src []byte, marks ...string) (*Document, error) {
-	d := &Document{name: name, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, rejected: map[string]int{}}
+	return ParsePart(name, 0, src, marks...)
+}
+
+// ParsePart is [Parse] for a part of a file, which has that many lines before it.
+func ParsePart(name string, before int, src []byte, marks ...string) (*Document, error) {
+	d := &Document{name: name, before: before, nodes: map[string]*yaml.Node{}, empty: map[string]bool{}, rejected: map[string]int{}}
 	if err := Expect(src, marks...); err != nil {
 		return nil, diagnostic.List{{File: name, Message: err.Error()}}.Err()
 	}
@@ -65,11 +71,13 @@ func Parse(name string, src []byte, marks ...string) (*Document, error) {
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
+		second.Line += before
 		return nil, d.problemAt(&second, "a second document; put each document into a file of its own")
 	case !errors.Is(err, io.EOF):
 		return nil, d.syntax(err)
 	}
 	d.root = doc.Content[0]
+	moveDown(d.root, before)
 	if d.root.Kind == yaml.ScalarNode && d.root.Tag == tagNull {
 		return nil, d.syntax(io.EOF)
 	}
@@ -80,6 +88,14 @@ func Parse(name string, src []byte, marks ...string) (*Document, error) {
 		return nil, d.problemAt(d.root, err.Error())
 	}
 	return d, nil
+}
+
+// moveDown adds to the line numbers of a node and those below it.
+func moveDown(n *yaml.Node, lines int) {
+	n.Line += lines
+	for _, child := range n.Content {
+		moveDown(child, lines)
+	}
 }
 
 // blank says whether a text has nothing but comments and document markers.
@@ -192,14 +208,15 @@ func (d *Document) problemAt(n *yaml.Node, message string) error {
 // within moves a position to the nearest one that the file has: the library
 // places an empty value behind the last line.
 func (d *Document) within(line, column int) (int, int) {
-	if line > len(d.lines) {
-		line, column = len(d.lines), math.MaxInt
+	if last := d.before + len(d.lines); line > last {
+		line, column = last, math.MaxInt
 	}
-	line = max(line, 1)
-	return line, min(max(column, 1), utf8.RuneCountInString(d.lines[line-1])+1)
+	line = max(line, d.before+1)
+	return line, min(max(column, 1), utf8.RuneCountInString(d.line(line))+1)
 }
 
 func (d *Document) line(n int) string {
+	n -= d.before
 	if n < 1 || n > len(d.lines) {
 		return ""
 	}
@@ -208,9 +225,13 @@ func (d *Document) line(n int) string {
 
 func (d *Document) syntax(err error) error {
 	if errors.Is(err, io.EOF) {
-		return d.problemAt(&yaml.Node{Line: 1, Column: 1}, "the file is empty")
+		return d.problemAt(&yaml.Node{Line: d.before + 1, Column: 1}, "the file is empty")
 	}
-	return diagnostic.List{syntax(d.name, d.lines, err)}.Err()
+	p := syntax(d.name, d.lines, err)
+	if p.Line > 0 {
+		p.Line += d.before
+	}
+	return diagnostic.List{p}.Err()
 }
 
 func (d *Document) notUTF8(src string) error {
@@ -225,7 +246,7 @@ func (d *Document) notUTF8(src string) error {
 	before := splitLines(src[:valid])
 	last := before[len(before)-1]
 	return diagnostic.List{{
-		File: d.name, Line: len(before), Column: utf8.RuneCountInString(last) + 1,
+		File: d.name, Line: d.before + len(before), Column: utf8.RuneCountInString(last) + 1,
 		Message: fmt.Sprintf("the byte 0x%02x is not UTF-8; save the file as UTF-8", src[valid]),
 	}}.Err()
 }
