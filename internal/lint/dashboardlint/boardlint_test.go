@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +62,7 @@ func logs(expr string) func(object) {
 }
 
 // parsed is a good dashboard with a change.
-func parsed(t *testing.T, name string, change func(object)) dashboardfile.Board {
+func parsed(t testing.TB, name string, change func(object)) dashboardfile.Board {
 	t.Helper()
 	b := good()
 	change(b)
@@ -368,34 +368,20 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// A generated dashboard has thousands of variables; time that grows with their square took minutes.
-func TestManyUnknownVariablesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
-	const few, times = 4000, 12
-	took := func(n int) (best time.Duration, allocated uint64) {
-		var names []string
-		for i := range n {
-			names = append(names, fmt.Sprintf("$other%d", i))
-		}
-		boards := []dashboardfile.Board{parsed(t, "a.json", query(strings.Join(names, " + "), "short"))}
-		best = time.Hour
-		for range 3 {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			begin := time.Now()
-			found := dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Boards: boards})
-			best = min(best, time.Since(begin))
-			runtime.ReadMemStats(&after)
-			allocated = after.TotalAlloc - before.TotalAlloc
-			unknown := slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Rule != "unknown-variable" })
-			if len(unknown) != n {
-				t.Errorf("%d variables are unknown, want %d", len(unknown), n)
+// The time for a variable does not grow with their number.
+func BenchmarkUnknownVariables(b *testing.B) {
+	for _, n := range []int{4_000, 48_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var names []string
+			for i := range n {
+				names = append(names, fmt.Sprintf("$other%d", i))
 			}
-		}
-		return best, allocated
-	}
-	one, bytesOne := took(few)
-	many, bytesMany := took(times * few)
-	if many > 2*times*one || bytesMany > 2*times*bytesOne {
-		t.Errorf("%d take %s and %d bytes, and %d take %s and %d bytes", few, one, bytesOne, times*few, many, bytesMany)
+			boards := []dashboardfile.Board{parsed(b, "a.json", query(strings.Join(names, " + "), "short"))}
+			b.ReportAllocs()
+			for b.Loop() {
+				dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Boards: boards})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/variable")
+		})
 	}
 }
