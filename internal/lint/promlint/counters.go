@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
@@ -203,7 +205,7 @@ func (c *checker) sumFirst(n *parser.Call) {
 }
 
 // sumsInstances says whether an expression adds counters of several processes as they are. It
-// is a guess where the counter is known by its name, or another label may tell the processes apart.
+// is a guess where the counter is known by its name, or a label may tell the processes apart.
 func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	var aggregates []*parser.AggregateExpr
 	for {
@@ -217,34 +219,49 @@ func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	if !ok || !c.IsCounter(s) {
 		return false, false
 	}
+	selected := selectedLabels(s)
 	guessed = true
 	for _, a := range aggregates {
-		mixes, sure := mixesProcesses(a, c.Metrics[Name(s)].Labels)
+		mixes, sure := mixesProcesses(a, selected)
 		sums, guessed = sums || mixes, guessed && (!mixes || !sure)
 	}
 	return sums, guessed || !c.Declared(s)
 }
 
-// mixesProcesses reports whether an aggregation of a counter with these labels may add series of
-// several processes, and whether no label that it keeps may tell them apart.
-func mixesProcesses(a *parser.AggregateExpr, own []string) (mixes, sure bool) {
-	if a.Without {
-		return slices.Contains(a.Grouping, semconv.LabelInstance), slices.Contains(a.Grouping, "pod")
+// selectedLabels are the labels of which a selector selects one value.
+func selectedLabels(s *parser.VectorSelector) []string {
+	var out []string
+	for _, m := range s.LabelMatchers {
+		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != model.MetricNameLabel {
+			out = append(out, m.Name)
+		}
 	}
-	for _, label := range a.Grouping {
+	return out
+}
+
+// mixesProcesses reports whether an aggregation of series with one value of the selected labels may
+// add series of several processes, and whether no label may tell them apart.
+func mixesProcesses(a *parser.AggregateExpr, selected []string) (mixes, sure bool) {
+	kept := selected
+	if !a.Without {
+		kept = slices.Concat(selected, a.Grouping)
+	}
+	for _, label := range kept {
 		if label == semconv.LabelInstance || label == "pod" || dashboardfile.Varies(label) {
 			return false, false
 		}
 	}
-	isShared := func(label string) bool { return slices.Contains(own, label) || slices.Contains(sharedLabels(), label) }
-	return true, !slices.ContainsFunc(a.Grouping, func(label string) bool { return !isShared(label) })
+	if a.Without {
+		return slices.Contains(a.Grouping, semconv.LabelInstance), false
+	}
+	return true, !slices.ContainsFunc(kept, func(label string) bool { return !slices.Contains(sharedLabels(), label) })
 }
 
-// sharedLabels are labels of the scrape that all instances of a service have in common. Others,
-// such as task or kubernetes_pod_name, may have one value for each instance.
+// sharedLabels are labels that all instances of a service have in common. Others, such as task, may
+// have one value for each instance, even labels of the metric such as worker_id.
 func sharedLabels() []string {
 	return []string{
-		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment,
+		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment, semconv.LabelLessOrEqual,
 		"service", "service_namespace", "app", "namespace", "cluster", "environment", "env", "stage", "region",
 	}
 }

@@ -6,7 +6,6 @@
 package promlint
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,10 +67,9 @@ const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
-	Type   declared.Type
-	Unit   string   // seconds, bytes, or empty
-	Flag   bool     // is 0 or 1 by its meaning
-	Labels []string // without those of the scrape
+	Type declared.Type
+	Unit string // seconds, bytes, or empty
+	Flag bool   // is 0 or 1 by its meaning
 }
 
 // Record is one recording rule.
@@ -92,13 +90,13 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w.Metrics = map[string]Metric{semconv.Up: {Type: declared.Gauge, Flag: true}}
 	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
-		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag, Labels: d.Labels}
+		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag}
 		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
-		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter, Labels: append(slices.Clone(d.Labels), semconv.LabelLessOrEqual)}
-		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter, Labels: d.Labels}
-		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit, Labels: d.Labels}
+		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter}
+		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter}
+		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit}
 	}
 	return w
 }
@@ -220,7 +218,7 @@ func Catalog() []lint.Rule {
 	return []lint.Rule{
 		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
-		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept may tell the processes apart. Sums of each instance or pod are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
+		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept or selected may tell the processes apart. Sums of each instance or pod, and of one, are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
 		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, between two counters, for a product with a gauge, and for a comparison with a number, since the total may be the question. Multiplying by a constant, joining labels, and dividing by the time since the start are allowed.", Do: "Use rate or increase."},
 		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter. Allowed where values below zero make no difference, as in delta(x[5m]) > 0 and clamp_min.", Do: "Use increase or rate."},
 		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
