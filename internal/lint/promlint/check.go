@@ -157,7 +157,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed
 	if records := c.recordsOf(s); len(records) > 0 {
 		shortest := slices.MinFunc(records, func(a, b *recorded) int { return cmp.Compare(a.Interval, b.Interval) })
-		apart, what, guessed = shortest.Interval, "records are", false
+		apart, what, guessed = shortest.Interval, "records are", c.OtherRecords
 	} else if strings.Contains(Name(s), ":") {
 		return // recorded by someone else, at an interval of theirs
 	}

@@ -188,8 +188,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 	declared := world(t)
 	guessed := promlint.NewWorld(nil, 15*time.Second)
 	guessed.ScrapeGuessed, guessed.OtherMetrics = true, true
-	page := declared
-	page.OtherMetrics = true
+	page, some := declared, declared
+	page.OtherMetrics, some.OtherRecords = true, true
 	for _, tc := range []struct {
 		name, expr string
 		in         promlint.World
@@ -218,6 +218,11 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
 		{"a comparison that NaN never fails", "up != NaN", declared, "impossible-comparison", true},
 		{"a comparison that NaN always fails", "up == bool NaN", declared, "impossible-comparison", false},
+		{"a comparison with a record, with all rules", "job:errors:ratio5m > 1.44", declared, "impossible-comparison", false},
+		{"a comparison with a record that other rules may record, too", "job:errors:ratio5m > 1.44", some, "impossible-comparison", true},
+		{"a comparison that never holds, whatever rules record", "count(job:errors:ratio5m) < 1", some, "impossible-comparison", false},
+		{"a range of a record, with all rules", "rate(job:wait:mean_seconds[30s])", declared, "rate-range", false},
+		{"a range of a record that other rules may record, too", "rate(job:wait:mean_seconds[30s])", some, "rate-range", true},
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
 		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
 		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
