@@ -125,7 +125,7 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 // spansOfSides are the spans of both sides of an operator, with the values of missing series.
 func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
 	l, r = w.spanOf(n.LHS), w.spanOf(n.RHS)
-	if !fills(n) {
+	if !Fills(n) {
 		return l, r
 	}
 	if v := n.VectorMatching.FillValues.LHS; v != nil {
@@ -321,7 +321,7 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || fills(n) || part.how != whole.how || Name(part.of) == "" {
+	if !okPart || !okWhole || Fills(n) || part.how != whole.how || Name(part.of) == "" {
 		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)

@@ -98,13 +98,13 @@ func (c *checker) feature(n *parser.Call) {
 
 // fill finds values for missing series, which depend on a flag of the server.
 func (c *checker) fill(n *parser.BinaryExpr) {
-	if fills(n) {
+	if Fills(n) {
 		c.reportf("server-feature", n, "fill needs the flag --enable-feature=promql-binop-fill-modifiers of the server")
 	}
 }
 
-// fills says whether an operator has a value for missing series of a side.
-func fills(n *parser.BinaryExpr) bool {
+// Fills says whether an operator has a value for missing series of a side.
+func Fills(n *parser.BinaryExpr) bool {
 	return n.VectorMatching != nil && (n.VectorMatching.FillValues.LHS != nil || n.VectorMatching.FillValues.RHS != nil)
 }
 

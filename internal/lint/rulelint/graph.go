@@ -104,7 +104,7 @@ func (l *linter) groupOf(at int) groupKey {
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
 	for at, p := range l.all {
-		if p.Tree == nil {
+		if p.Tree == nil || len(p.group.Tenants) > 0 { // it reads the series of other tenants
 			continue
 		}
 		told := map[groupKey]bool{}
