@@ -74,13 +74,13 @@ type linter struct {
 	selected map[string]*selection      // by selector
 	labels   []labelSet                 // of the results of all; nil until one is needed
 	readers  map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
-	named    texts                      // of Elsewhere
+	named    texts                      // in Elsewhere
 	out      []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: texts{words: map[string]bool{}}}
+	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: texts{}}
 	for _, text := range in.Elsewhere {
 		l.named.add(text)
 	}
@@ -164,7 +164,7 @@ func (l *linter) groups() {
 // readOverRanges says whether rules read a record, and all over a range that has a sample
 // of it at all times.
 func (l *linter) readOverRanges(record string, interval time.Duration) bool {
-	if l.named.mention(record) {
+	if l.named[record] {
 		return false
 	}
 	if l.readers == nil {

@@ -145,6 +145,16 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 1m)}"),
 		},
 		{
+			"rule-dependency", "the past of another group, and its last sample", group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: 'job:jobs:rate5m offset 5m - job:jobs:rate5m'}"),
+			"b.yaml:4:56", "reads job:jobs:rate5m of group g, evaluated",
+			group("g", "", rate+"}") + "---\n" + group("h", "", "{record: x:y:z, expr: 'job:jobs:rate5m offset 5m - job:jobs:rate5m offset 1h'}"),
+		},
+		{
+			"rule-dependency", "several groups", group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m)}"),
+			"c.yaml:4:31", "reads job:jobs:rate5m of 2 groups, such as h; a change shows up to 2m later; put all into one group",
+			group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 2m)}"),
+		},
+		{
 			"record-unused", "nobody", "boards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
 			"boards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
 		},
@@ -271,6 +281,10 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"records with dots in their names that are made rarely and shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "  interval: 10m\n", "{record: job.x:sum, expr: up}", alert("A", "last_over_time({\"job.x:sum\"}[1h]) > 1", "")), "group-interval", "warning"},
 		{"a record with dots in its name that is shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name in the text of an alert", "boards: none\n" + group("g", "", "{record: job.x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query `{\"job.x:sum\"}` | len }}'}}"), "record-unused", ""},
+		{"a record with dots in its name that is shown unquoted, at the end of a sentence", "boards: see job.x:sum.\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
+		{"a record with dots in its name beside a shown one with a longer name", "boards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
+		{"a record with a dash in its name that is shown", "boards: sum({\"job-x:sum\"})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
+		{"a record that is shown at the end of a sentence", "boards: see job:x:sum.\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name that nothing reads", "boards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
 		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "fault"},
@@ -339,6 +353,19 @@ func TestAGuessIsAWarning(t *testing.T) {
 	}
 }
 
+// A rule has one finding for each group that it reads.
+func TestDependenciesAreReportedOnce(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]int{
+		"a:b:c / a:b:c": 1, "a:b:c / d:e:f": 1, "a:b:c offset 5m / a:b:c": 1, "a:b:c / a:b:c offset 5m": 1, "a:b:c offset 5m": 0, "a:b:c / g:h:i": 2,
+	} {
+		src := group("g", "", "{record: a:b:c, expr: up}", "{record: d:e:f, expr: up}") + "---\n" + group("h", "", "{record: g:h:i, expr: up}") + "---\n" + group("i", "", "{record: x:y:z, expr: '"+expr+"'}")
+		if got := check(t, src); len(got) != want || slices.ContainsFunc(got, func(f lint.Finding) bool { return f.Rule != "rule-dependency" }) {
+			t.Errorf("%s: got %v, want %d findings", expr, got, want)
+		}
+	}
+}
+
 // Generated files have thousands of rules; time that grows with their square took minutes.
 func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it compares times
 	const few, times = 500, 8
@@ -358,6 +385,9 @@ func TestManyRulesTakeLinearTime(t *testing.T) { //nolint:paralleltest // it com
 			return readers(i, n)
 		}},
 		"records of one name, and as many readers": {labelled, readers},
+		"records of one name in a group each, and as many readers": {func(i, n int) string {
+			return fmt.Sprintf("%s\n- name: group%d\n  rules:\n  - {record: 'x:y:z%d', expr: up}", labelled(i, n), i, i)
+		}, readers},
 		"records of one name that read a record, and as many readers": {
 			func(i, _ int) string {
 				return fmt.Sprintf("{record: 'a:b:c', labels: {l: '%d'}, expr: 'a:b:r{l=\"%d\"}'}", i, i)
