@@ -32,6 +32,7 @@ func (s span) within(o span) span {
 }
 
 func (s span) String() string {
+	s = span{s.lo + 0, s.hi + 0} // not -0
 	switch {
 	case s.lo == s.hi:
 		return fmt.Sprintf("is always %v", s.lo)
@@ -198,9 +199,10 @@ func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
 		return unitInterval()
 	}
 	switch {
-	case r.lo == r.hi && r.lo != 0:
+	case r == exactly(0): // which may be -0
+	case r.lo == r.hi:
 		return arithmetic(l, r, func(a, b float64) float64 { return a / b })
-	case l.lo >= 0 && r.lo >= 0:
+	case l.lo >= 0 && !math.Signbit(r.lo):
 		return fromZero()
 	}
 	return anything()
