@@ -24,6 +24,7 @@ func (l *linter) cycles() {
 func (l *linter) edges() [][]int {
 	edges := make([][]int, len(l.all))
 	nodes := map[*selection]int{}
+	var selections [][]int
 	for i, p := range l.all {
 		if p.Record == "" || p.Tree == nil || len(p.group.Tenants) > 0 { // it reads the series of other tenants
 			continue
@@ -32,14 +33,14 @@ func (l *linter) edges() [][]int {
 			found := l.reads(s)
 			node, known := nodes[found]
 			if !known {
-				node = len(edges)
+				node = len(edges) + len(selections)
 				nodes[found] = node
-				edges = append(edges, found.places)
+				selections = append(selections, found.places)
 			}
 			edges[i] = append(edges[i], node)
 		}
 	}
-	return edges
+	return slices.Concat(edges, selections)
 }
 
 // lastSamples are the selectors that select the last sample of series. Others read a range or the
@@ -48,7 +49,7 @@ func lastSamples(tree parser.Expr) []*parser.VectorSelector {
 	var out []*parser.VectorSelector
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
 		s, ok := n.(*parser.VectorSelector)
-		if ok && s.OriginalOffset <= 0 && s.OriginalOffsetExpr == nil && s.Timestamp == nil && s.StartOrEnd == 0 && !slices.ContainsFunc(path, isRange) {
+		if ok && s.OriginalOffset <= 0 && s.OriginalOffsetExpr == nil && s.Timestamp == nil && !slices.ContainsFunc(path, isRange) {
 			out = append(out, s)
 		}
 		return nil

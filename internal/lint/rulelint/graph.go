@@ -172,10 +172,9 @@ func every(interval time.Duration) string {
 	return "every " + model.Duration(interval).String()
 }
 
-// What a metric's name can be in a text: a word, one with dots, or anything in quotes.
+// What a metric's name can be in a text: a word, which may have dots, or anything in quotes.
 var (
-	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
-	dotted = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
+	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
 	quoted = regexp.MustCompile(`"[^"]*"`)
 )
 
@@ -183,7 +182,7 @@ var (
 type texts map[string]bool
 
 func (t texts) add(text string) {
-	for _, name := range slices.Concat(word.FindAllString(text, -1), dotted.FindAllString(text, -1), quoted.FindAllString(text, -1)) {
+	for _, name := range slices.Concat(word.FindAllString(text, -1), quoted.FindAllString(text, -1)) {
 		t[strings.Trim(name, `".`)] = true
 	}
 }

@@ -330,6 +330,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record that reads itself over a range that is an expression", group("g", "", "{record: a:b:c, expr: 'up or last_over_time(a:b:c[step() * 5])'}"), "rule-cycle", ""},
 		{"a record that reads itself before a time that is an expression", group("g", "", "{record: a:b:c, expr: 'up + a:b:c offset (step() * 5)'}"), "rule-cycle", ""},
 		{"a record that reads itself at a fixed time", group("g", "", "{record: a:b:c, expr: 'up + a:b:c @ 1700000000'}"), "rule-cycle", ""},
+		{"a record that reads itself at the time of the evaluation", group("g", "", "{record: a:b:c, expr: 'up + a:b:c @ end()'}"), "rule-cycle", "fault"},
 		{"a record that reads the series of other tenants", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(a:b:c)}"), "rule-cycle", ""},
 		{"a record of other tenants' series of a record", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(d:e:f)}") + "---\n" + group("h", "", "{record: d:e:f, expr: a:b:c}"), "rule-cycle", ""},
 		{"a group of other tenants' series that another group records", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(d:e:f)}") + "---\n" + group("h", "", "{record: d:e:f, expr: up}"), "rule-dependency", ""},
