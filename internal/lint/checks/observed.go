@@ -128,6 +128,7 @@ func (o *Observed) unknownNames() []lint.Finding {
 func (o *Observed) lints() []lint.Finding {
 	world := promlint.NewWorld(o.declared(), o.Scrape)
 	world.ScrapeGuessed, world.OtherMetrics = o.ScrapeGuessed, !o.OnlyDeclaredMetrics
+	world.OtherRecords = !o.AllRules || !o.OnlyDeclaredMetrics
 	for _, f := range o.Rules {
 		for _, g := range f.Groups {
 			for _, r := range g.Rules {

@@ -263,7 +263,7 @@ func Catalog() []lint.Rule {
 		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs. Or over [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
 		{Name: "target-instance", Warning: true, Means: "A query of scraped series is not bound to the variable instance.", Do: "Add instance=~\"$instance\" to each selector."},
-		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, between two counters, where it is compared with a number, and of panels that show one number. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
+		{Name: "target-counter-agg", Means: "A panel draws a counter as it stands, which only ever rises. A warning where only the name says that it is a counter, where it is compared or calculated with anything but a rate, and of panels that show one number or have transformations. Dividing by the time since the start is allowed.", Do: "Use rate or increase."},
 		{Name: "uneditable-dashboard", Warning: true, Means: "The dashboard can be edited in Grafana, where the next deployment would lose it.", Do: "Write \"editable\": false."},
 	}
 }

@@ -265,6 +265,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a difference of two counters", query("mallocs_total - frees_total", "short"), "target-counter-agg", "warning"},
 		{"a difference of two declared counters", query("jobs_total - on () jobs_done_total", "short"), "target-counter-agg", "warning"},
 		{"a declared counter above a number", query("jobs_total > 600e12", "short"), "target-counter-agg", "warning"},
+		{"a declared counter as a part of a quota", query("jobs_total / on (device) endurance_jobs", "short"), "target-counter-agg", "warning"},
+		{"a declared counter beside a rate", query("jobs_total + on () rate(jobs_done_total[5m])", "short"), "target-counter-agg", "fault"},
+		{"a declared counter with the labels of an info metric", query("jobs_total * on (pod) group_left (node) kube_pod_info", "short"), "target-counter-agg", "fault"},
+		{"a declared counter that a transformation may subtract", func(b object) {
+			query("jobs_total", "short")(b)
+			panel(b)["transformations"] = []any{object{"id": "calculateField"}}
+		}, "target-counter-agg", "warning"},
 		{"a declared counter over the time since the start", query("jobs_total / (time() - process_start_time_seconds)", "short"), "target-counter-agg", ""},
 		{"a declared counter in thousands", query("jobs_total / 1000", "short"), "target-counter-agg", "fault"},
 		{"a declared counter over a range that Grafana chooses, with rare scrapes", query("sum(rate(jobs_total[$__rate_interval]))", "ops"), "rate-range", ""},
@@ -284,8 +291,12 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"le left out beside a variable", query(`histogram_quantile(0.9, sum without (le,$by) (rate(x_seconds_bucket[$__rate_interval])))`, "s"), "quantile-le", "fault"},
 		{"a grouping and a range that variables name", query(`sum by ($by) (rate(x_total[$interval]))`, "ops"), "target-promql", ""},
 		{"a declared counter that rose by more than a variable names", query(`delta(jobs_total[$__range]) > $n`, "short"), "delta-counter", ""},
-		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", "fault"},
+		{"a declared counter that fell by less than a variable names", query(`delta(jobs_total[$__range]) < $n`, "short"), "delta-counter", ""},
+		{"a declared counter whose sum is grouped by what a variable names", query(`rate(sum by (${by}) (jobs_total)[5m:15s])`, "ops"), "rate-sum", ""},
+		{"a declared counter whose sum is of one instance that a variable names", query(`rate(sum(jobs_total{instance="$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
+		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "fault"},
 		{"a step that a variable names", query(`rate(jobs_total[1h:$step])`, "ops"), "rate-range", ""},
+		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "fault"},
 		{"a step in milliseconds that a variable names", query(`rate(jobs_total[10m:${step}ms])`, "ops"), "rate-range", ""},
 		{"a step that Grafana chooses", query(`rate(jobs_total[1h:$__interval])`, "ops"), "rate-range", ""},
 		{"a number of series that a variable names", query(`topk($n, up)`, "short"), "always-empty", ""},

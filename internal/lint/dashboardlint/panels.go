@@ -127,9 +127,8 @@ func (l *linter) bound(tree parser.Expr, at lint.Finding) {
 	}
 }
 
-// counters finds counters whose total is drawn. It is certain of graphs over
-// time whose metrics are declared; a number may be meant to be the total, and two counters
-// may count what goes in and out.
+// counters finds counters whose total is drawn. It is certain of graphs over time whose metrics
+// are declared. A number may be meant to be the total, and a transformation may subtract totals.
 func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) {
 	drawn := slices.Contains([]string{"timeseries", "graph"}, p.Type)
 	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
@@ -137,16 +136,9 @@ func (l *linter) counters(p dashboardfile.Panel, tree parser.Expr, at lint.Findi
 		if !ok || !l.World.IsCounter(s) || counted(path) {
 			return nil
 		}
-		l.reportGuessf("target-counter-agg", at, !drawn || !l.World.Declared(s) || l.betweenCounters(path) || slices.ContainsFunc(path, promlint.ComparesWithNumber), "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
+		meant := slices.ContainsFunc(path, func(around parser.Node) bool { return promlint.MayMeanTotal(around, s) })
+		l.reportGuessf("target-counter-agg", at, !drawn || p.Transformed || !l.World.Declared(s) || meant, "%s is a counter, which only rises; draw rate(%s[$__rate_interval])", promlint.Name(s), promlint.Name(s))
 		return nil
-	})
-}
-
-// betweenCounters says whether an operator on the path has counters on both sides.
-func (l *linter) betweenCounters(path []parser.Node) bool {
-	return slices.ContainsFunc(path, func(n parser.Node) bool {
-		b, ok := n.(*parser.BinaryExpr)
-		return ok && l.World.ReadsCounter(b.LHS) && l.World.ReadsCounter(b.RHS)
 	})
 }
 

@@ -105,6 +105,8 @@ func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
 	switch {
 	case m == nil: // at least one scalar
 		return left.union(right)
+	case promlint.Fills(n): // series of one side have their own labels
+		return labelSet{anyLabel: true}
 	case n.Op == parser.LOR:
 		return left.union(right)
 	case n.Op.IsSetOperator():

@@ -32,6 +32,7 @@ func (s span) within(o span) span {
 }
 
 func (s span) String() string {
+	s = span{s.lo + 0, s.hi + 0} // not -0
 	switch {
 	case s.lo == s.hi:
 		return fmt.Sprintf("is always %v", s.lo)
@@ -125,7 +126,7 @@ func (w World) spanOfAggregate(n *parser.AggregateExpr) span {
 // spansOfSides are the spans of both sides of an operator, with the values of missing series.
 func (w World) spansOfSides(n *parser.BinaryExpr) (l, r span) {
 	l, r = w.spanOf(n.LHS), w.spanOf(n.RHS)
-	if !fills(n) {
+	if !Fills(n) {
 		return l, r
 	}
 	if v := n.VectorMatching.FillValues.LHS; v != nil {
@@ -198,9 +199,10 @@ func (w World) spanOfDivision(n *parser.BinaryExpr, l, r span) span {
 		return unitInterval()
 	}
 	switch {
-	case r.lo == r.hi && r.lo != 0:
+	case r == exactly(0): // which may be -0
+	case r.lo == r.hi:
 		return arithmetic(l, r, func(a, b float64) float64 { return a / b })
-	case l.lo >= 0 && r.lo >= 0:
+	case l.lo >= 0 && !math.Signbit(r.lo):
 		return fromZero()
 	}
 	return anything()
@@ -321,7 +323,7 @@ func (w World) spanOfClamp(n *parser.Call, s span) span {
 func (w World) isShare(n *parser.BinaryExpr) bool {
 	part, okPart := w.summedRate(n.LHS)
 	whole, okWhole := w.summedRate(n.RHS)
-	if !okPart || !okWhole || fills(n) || part.how != whole.how || Name(part.of) == "" {
+	if !okPart || !okWhole || Fills(n) || part.how != whole.how || Name(part.of) == "" {
 		return false // a pattern of names selects other series on each side
 	}
 	sameMetric := Name(part.of) == Name(whole.of)

@@ -98,13 +98,13 @@ func (c *checker) feature(n *parser.Call) {
 
 // fill finds values for missing series, which depend on a flag of the server.
 func (c *checker) fill(n *parser.BinaryExpr) {
-	if fills(n) {
+	if Fills(n) {
 		c.reportf("server-feature", n, "fill needs the flag --enable-feature=promql-binop-fill-modifiers of the server")
 	}
 }
 
-// fills says whether an operator has a value for missing series of a side.
-func fills(n *parser.BinaryExpr) bool {
+// Fills says whether an operator has a value for missing series of a side.
+func Fills(n *parser.BinaryExpr) bool {
 	return n.VectorMatching != nil && (n.VectorMatching.FillValues.LHS != nil || n.VectorMatching.FillValues.RHS != nil)
 }
 
@@ -157,7 +157,7 @@ func (c *checker) rangeOf(n *parser.Call) {
 	apart, what, guessed := c.Scrape, "scrapes are", c.ScrapeGuessed
 	if records := c.recordsOf(s); len(records) > 0 {
 		shortest := slices.MinFunc(records, func(a, b *recorded) int { return cmp.Compare(a.Interval, b.Interval) })
-		apart, what, guessed = shortest.Interval, "records are", false
+		apart, what, guessed = shortest.Interval, "records are", c.OtherRecords
 	} else if strings.Contains(Name(s), ":") {
 		return // recorded by someone else, at an interval of theirs
 	}

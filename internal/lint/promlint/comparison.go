@@ -32,16 +32,24 @@ func (c *checker) comparison(n *parser.BinaryExpr) {
 	if !never(n.Op, l, r) || n.Op == parser.NEQ && (mayBeNaN(n.LHS) || mayBeNaN(n.RHS)) {
 		return
 	}
+	guessed := c.OtherRecords && !c.neverWithoutRecords(n)
 	switch {
 	case l == anything():
-		c.reportf("impossible-comparison", n, "%s never holds: %s", n, beyond(r.lo))
+		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: %s", n, beyond(r.lo))
 	case r == anything():
-		c.reportf("impossible-comparison", n, "%s never holds: %s", n, beyond(l.lo))
+		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: %s", n, beyond(l.lo))
 	case r.lo == r.hi:
-		c.reportf("impossible-comparison", n, "%s never holds: the left side %s", n, l)
+		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: the left side %s", n, l)
 	default:
-		c.reportf("impossible-comparison", n, "%s never holds: the left side %s, the right side %s", n, l, r)
+		c.reportGuessf("impossible-comparison", n, guessed, "%s never holds: the left side %s, the right side %s", n, l, r)
 	}
+}
+
+// neverWithoutRecords says whether a comparison never holds, whatever rules record.
+func (w World) neverWithoutRecords(n *parser.BinaryExpr) bool {
+	w.records = nil
+	l, r := w.spansOfSides(n)
+	return never(n.Op, l, r)
 }
 
 // beyond says that no value is on the far side of an infinity.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
@@ -41,10 +43,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if n.Op == parser.MUL && (IsZero(n.LHS) || IsZero(n.RHS)) {
 				return
 			}
-			other := n.LHS
-			if inside(n.LHS, s) {
-				other = n.RHS
-			}
+			other := otherSide(n, s)
 			if sameCounter(other, s) {
 				return // a share of one counter in another, or a difference in time
 			}
@@ -54,11 +53,7 @@ func (c *checker) bareCounter(s *parser.VectorSelector, path []parser.Node) {
 			if other == n.RHS && SinceStart(n) {
 				return // the mean since the process started
 			}
-			// How often it has ever happened may be the question. Two counters of one process
-			// count the same time: allocations minus frees. What a counter is multiplied with
-			// may be a constant that someone measures.
-			guessed := !c.Declared(s) || ComparesWithNumber(n) || c.ReadsCounter(other) || n.Op == parser.MUL
-			c.reportGuessf("counter-rate", s, guessed, "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
+			c.reportGuessf("counter-rate", s, !c.Declared(s) || MayMeanTotal(n, s), "%s is a counter; compare or calculate with rate(%s[...]) or increase(...)", Name(s), Name(s))
 			return
 		}
 	}
@@ -90,30 +85,41 @@ func SinceStart(n parser.Node) bool {
 	return ok && b.Op == parser.DIV && readsStart(b.RHS)
 }
 
-// ComparesWithNumber says whether a node compares an expression with a number or a scalar.
-func ComparesWithNumber(n parser.Node) bool {
-	b, ok := n.(*parser.BinaryExpr)
-	return ok && b.Op.IsComparisonOperator() && (b.LHS.Type() == parser.ValueTypeScalar || b.RHS.Type() == parser.ValueTypeScalar)
+// MayMeanTotal says whether a node around a counter is an operator that may be for its total. How
+// often it has ever happened may be the question, or the share of a quota. Two counters of one
+// process count the same time: allocations minus frees. What a counter is multiplied with may be a
+// constant that someone measures. A rate is compared with rates.
+func MayMeanTotal(around parser.Node, s *parser.VectorSelector) bool {
+	n, ok := around.(*parser.BinaryExpr)
+	if !ok {
+		return false
+	}
+	other := otherSide(n, s)
+	return !multiple(n, other) && (n.Op == parser.MUL || !takesRate(other))
+}
+
+func otherSide(n *parser.BinaryExpr, s *parser.VectorSelector) parser.Expr {
+	if slices.Contains(Selectors(n.LHS), s) {
+		return n.RHS
+	}
+	return n.LHS
+}
+
+// takesRate says whether a part of an expression is a change over time.
+func takesRate(e parser.Expr) bool {
+	found := false
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		call, ok := n.(*parser.Call)
+		found = found || ok && slices.Contains([]string{"rate", "irate", "increase", "delta", "idelta", "deriv"}, call.Func.Name)
+		return nil
+	})
+	return found
 }
 
 // information says whether an expression is of series whose value is 1, for their labels.
 func information(e parser.Expr) bool {
 	all := Selectors(e)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(s *parser.VectorSelector) bool { return !strings.HasSuffix(Name(s), "_info") })
-}
-
-// ReadsCounter says whether an expression reads a counter without taking its rate.
-func (w World) ReadsCounter(e parser.Expr) bool {
-	found := false
-	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
-		s, ok := n.(*parser.VectorSelector)
-		found = found || ok && w.IsCounter(s) && !slices.ContainsFunc(path, func(n parser.Node) bool {
-			call, ok := n.(*parser.Call)
-			return ok && slices.Contains(overTime(), call.Func.Name) || CountsSeries(n)
-		})
-		return nil
-	})
-	return found
 }
 
 // CountsSeries says whether a node depends on which series there are, and not on their values.
@@ -126,10 +132,6 @@ func CountsSeries(n parser.Node) bool {
 func IsZero(e parser.Expr) bool {
 	v, ok := literal(e)
 	return ok && v == 0
-}
-
-func inside(tree parser.Expr, s *parser.VectorSelector) bool {
-	return slices.Contains(Selectors(tree), s)
 }
 
 // sameCounter says whether the expression reads a metric of the same family at
@@ -203,7 +205,7 @@ func (c *checker) sumFirst(n *parser.Call) {
 }
 
 // sumsInstances says whether an expression adds counters of several processes as they are. It
-// is a guess where the counter is known by its name, or another label may tell the processes apart.
+// is a guess where the counter is known by its name, or a label may tell the processes apart.
 func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	var aggregates []*parser.AggregateExpr
 	for {
@@ -217,50 +219,66 @@ func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	if !ok || !c.IsCounter(s) {
 		return false, false
 	}
+	selected := selectedLabels(s)
 	guessed = true
 	for _, a := range aggregates {
-		mixes, sure := mixesProcesses(a, c.Metrics[Name(s)].Labels)
+		mixes, sure := mixesProcesses(a, selected)
 		sums, guessed = sums || mixes, guessed && (!mixes || !sure)
 	}
 	return sums, guessed || !c.Declared(s)
 }
 
-// mixesProcesses reports whether an aggregation of a counter with these labels may add series of
-// several processes, and whether no label that it keeps may tell them apart.
-func mixesProcesses(a *parser.AggregateExpr, own []string) (mixes, sure bool) {
-	if a.Without {
-		return slices.Contains(a.Grouping, semconv.LabelInstance), slices.Contains(a.Grouping, "pod")
+// selectedLabels are the labels of which a selector selects one value.
+func selectedLabels(s *parser.VectorSelector) []string {
+	var out []string
+	for _, m := range s.LabelMatchers {
+		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != model.MetricNameLabel {
+			out = append(out, m.Name)
+		}
 	}
-	for _, label := range a.Grouping {
+	return out
+}
+
+// mixesProcesses reports whether an aggregation of series with one value of the selected labels may
+// add series of several processes, and whether no label may tell them apart.
+func mixesProcesses(a *parser.AggregateExpr, selected []string) (mixes, sure bool) {
+	kept := selected
+	if !a.Without {
+		kept = slices.Concat(selected, a.Grouping)
+	}
+	for _, label := range kept {
 		if label == semconv.LabelInstance || label == "pod" || dashboardfile.Varies(label) {
 			return false, false
 		}
 	}
-	isShared := func(label string) bool { return slices.Contains(own, label) || slices.Contains(sharedLabels(), label) }
-	return true, !slices.ContainsFunc(a.Grouping, func(label string) bool { return !isShared(label) })
+	if a.Without {
+		return slices.Contains(a.Grouping, semconv.LabelInstance), false
+	}
+	return true, !slices.ContainsFunc(kept, func(label string) bool { return !slices.Contains(sharedLabels(), label) })
 }
 
-// sharedLabels are labels of the scrape that all instances of a service have in common. Others,
-// such as task or kubernetes_pod_name, may have one value for each instance.
+// sharedLabels are labels that all instances of a service have in common. Others, such as task, may
+// have one value for each instance, even labels of the metric such as worker_id.
 func sharedLabels() []string {
 	return []string{
-		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment,
+		semconv.LabelJob, semconv.LabelServiceName, semconv.LabelEnvironment, semconv.LabelLessOrEqual,
 		"service", "service_namespace", "app", "namespace", "cluster", "environment", "env", "stage", "region",
 	}
 }
 
-// falling finds a delta of a counter. Where only results from zero up count, a restart is left
-// out, which is what the author means.
+// falling finds a delta of a counter. Where only results from zero up count, or only those below,
+// the author has thought of restarts.
 func (c *checker) falling(n *parser.Call, path []parser.Node) {
 	s := sampled(n.Args[0])
-	if s == nil || !c.IsCounter(s) || ignoresNegative(path) {
+	if s == nil || !c.IsCounter(s) || separatesRestarts(path) {
 		return
 	}
 	c.reportGuessf("delta-counter", n, !c.Declared(s), "%s of %s, which is a counter: it goes below zero at a restart; use increase or rate", n.Func.Name, Name(s))
 }
 
-// ignoresNegative reports whether the enclosing expression ignores values below zero.
-func ignoresNegative(path []parser.Node) bool {
+// separatesRestarts reports whether the enclosing expression has a result only for values from zero
+// up, or only for those below, which are restarts.
+func separatesRestarts(path []parser.Node) bool {
 	for _, around := range slices.Backward(path) {
 		switch n := around.(type) {
 		case *parser.ParenExpr:
@@ -277,15 +295,23 @@ func ignoresNegative(path []parser.Node) bool {
 				op, other = mirrored(n.Op), n.LHS
 			}
 			bound, isNumber := literal(other)
+			switch {
+			case op.IsComparisonOperator() && dashboardfile.Varies(other.String()):
+				return true
+			case !isNumber:
+				return false
+			case (op == parser.MUL || op == parser.DIV) && bound > 0:
+				continue
+			}
 			switch op {
-			case parser.MUL, parser.DIV:
-				if isNumber && bound > 0 {
-					continue
-				}
 			case parser.GTR, parser.GTE, parser.EQLC:
-				return isNumber && bound >= 0 || dashboardfile.Varies(other.String())
+				return bound >= 0
+			case parser.LSS:
+				return bound <= 0
+			case parser.LTE:
+				return bound < 0
 			case parser.NEQ:
-				return isNumber && bound == 0
+				return bound == 0
 			}
 		}
 		return false

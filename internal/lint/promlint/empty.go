@@ -66,7 +66,7 @@ func (c *checker) steps(n *parser.Call) {
 // none of the labels.
 func (c *checker) sides(n *parser.BinaryExpr) {
 	m := n.VectorMatching
-	if m == nil || m.On || len(m.MatchingLabels) > 0 || n.Op == parser.LOR || n.ReturnBool || fills(n) {
+	if m == nil || m.On || len(m.MatchingLabels) > 0 || n.Op == parser.LOR || n.ReturnBool || Fills(n) {
 		return
 	}
 	left, right := aggregated(n.LHS), aggregated(n.RHS)

@@ -30,13 +30,13 @@ func offset(at int) lint.Finding { return lint.Finding{Column: at} }
 func world(tb testing.TB) promlint.World {
 	tb.Helper()
 	w := promlint.NewWorld([]declared.Metric{
-		{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}},
+		{Name: "jobs_total", Type: "counter"},
 		{Name: "job_cpu_seconds_total", Type: "counter", Unit: "seconds"},
 		{Name: "queue_length", Type: "gauge"},
 		{Name: "heap_bytes", Type: "gauge"},
 		{Name: "busy_time_total", Type: "counter"},
 		{Name: "process_start_time_seconds", Type: "gauge"},
-		{Name: "wait_seconds", Type: "histogram", Unit: "seconds", Labels: []string{"queue"}},
+		{Name: "wait_seconds", Type: "histogram", Unit: "seconds"},
 		{Name: "body_bytes", Type: "histogram"},
 		{Name: "runtime_ready", Type: "gauge"},
 	}, 15*time.Second)
@@ -72,6 +72,8 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"rate-sum", "in a subquery", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `max_over_time(sum(rate(jobs_total[5m]))[1h:1m])`},
 		{"rate-sum", "through a record", `rate(job:jobs:sum[5m])`, "rate of job:jobs:sum, which records a sum of counters", `avg_over_time(job:jobs:rate5m[5m])`},
 		{"rate-sum", "of all instances, beside one of each instance", `rate(sum by (job) (jobs_total)[5m:15s])`, "rate of a sum", `rate(sum by (instance) (jobs_total)[5m:15s]) + on () group_left () rate(sum by (pod, container) (jobs_total)[5m:15s])`},
+		{"rate-sum", "of all instances, beside one instance", `rate(sum(jobs_total{instance=~"a.+"})[5m:15s])`, "rate of a sum", `rate(sum(jobs_total{instance="a:1"})[5m:15s]) + rate(sum without (instance) (jobs_total{pod="a"})[5m:15s])`},
+		{"rate-sum", "of a counter, beside a gauge", `rate(sum(jobs_total)[5m:15s])`, "rate of a sum", `rate(sum(queue_length)[5m:15s])`},
 		{"rate-sum", "of all pods, beside one of each pod", `rate(sum without (instance, pod) (jobs_total)[5m:15s])`, "rate of a sum", `rate(avg without (cpu) (job_cpu_seconds_total)[5m:15s])`},
 		{"rate-sum", "of sums by instance", `rate(sum(sum by (instance) (jobs_total))[5m:15s])`, "rate of a sum", `rate(sum by (instance) (sum without (cpu) (jobs_total))[5m:15s])`},
 		{"rate-sum", "through a record, beside a record of each instance", `rate(job:jobs:sum[5m])`, "records a sum of counters", `rate(instance:jobs:sum[5m])`},
@@ -87,10 +89,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"counter-rate", "joined and compared", `jobs_total * on (pod) group_left (node) kube_pod_info > 5`, "jobs_total is a counter", `jobs_total * on (pod) group_left (node) kube_pod_info`},
 		{"counter-rate", "multiplied with a gauge", `jobs_total * on () queue_length`, "jobs_total is a counter", `jobs_total * on () group_left () (target_info == 1)`},
 		{"delta-counter", "below zero at a restart", `delta(jobs_total[5m])`, "delta of jobs_total, which is a counter", `(delta(jobs_total[5m]) >= 0) or increase(jobs_total[5m])`},
-		{"delta-counter", "a slope", `deriv(jobs_total[5m]) < 0`, "deriv of jobs_total", `deriv(queue_length[5m]) < 0`},
+		{"delta-counter", "a slope, beside a fall, which is a restart", `deriv(jobs_total[5m]) < 1`, "deriv of jobs_total", `deriv(queue_length[5m]) < 0 or 60 * deriv(jobs_total[5m]) < 0`},
 		{"delta-counter", "below a bound, beside no change", `delta(jobs_total[10m]) < 1`, "delta of jobs_total", `delta(jobs_total[10m]) == 0`},
 		{"delta-counter", "another than a value, beside any change", `delta(jobs_total[10m]) != 5`, "delta of jobs_total", `delta(jobs_total[10m]) != 0`},
-		{"delta-counter", "below the left side, beside above it", `0 > delta(jobs_total[5m])`, "delta of jobs_total", `0 < delta(jobs_total[5m])`},
+		{"delta-counter", "below the left side, beside above it", `5 > delta(jobs_total[5m])`, "delta of jobs_total", `0 < delta(jobs_total[5m])`},
+		{"delta-counter", "no rise, beside a fall", `delta(jobs_total[5m]) <= 0`, "delta of jobs_total", `0 > delta(jobs_total[5m]) or delta(jobs_total[5m]) <= -1 or delta(jobs_total[5m]) < 0`},
 		{"delta-counter", "kept from rising, beside kept from falling", `clamp_max(delta(jobs_total[5m]), 0)`, "delta of jobs_total", `clamp_min(delta(jobs_total[5m]), 0) + clamp(delta(jobs_total[5m]), 0, 5)`},
 		{"delta-counter", "a negative factor, beside a positive one", `-2 * delta(jobs_total[5m]) > 0`, "delta of jobs_total", `(60 * delta(jobs_total[5m]) / 300) > bool 0`},
 		{"delta-counter", "in a subquery, beside a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(rate(jobs_total[5m])[1h:1m]) < 0`},
@@ -124,6 +127,8 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"impossible-comparison", "an empty count", `count(up) == 0`, "the left side is never below 1", `count(up) == 1 or absent(up)`},
 		{"impossible-comparison", "up has two values", `up > 1`, "lies between 0 and 1", `sum(up) > 1`},
 		{"impossible-comparison", "a negative rate", `rate(jobs_total[5m]) < 0`, "the left side is never below 0", `delta(queue_length[5m]) < 0`},
+		{"impossible-comparison", "a negative quotient, beside one by a negative zero", `jobs_total / rate(jobs_total[5m]) < 0`, "the left side is never below 0", `rate(jobs_total[5m]) / -0 < 0 or rate(jobs_total[5m]) / on () vector(-1 * 0) < 0 or rate(jobs_total[5m]) / (rate(jobs_total[5m]) or vector(-0)) < 0 or rate(jobs_total[5m]) / (0 * delta(queue_length[5m])) < 0 or count(jobs_total) / (-1 * 0) < 0`},
+		{"impossible-comparison", "a positive quotient by a negative number", `rate(jobs_total[5m]) / -2 > 0`, "never above 0", `rate(jobs_total[5m]) / -2 < 0`},
 		{"impossible-comparison", "the other way round", `0 > rate(jobs_total[5m])`, "never holds", `0 < rate(jobs_total[5m])`},
 		{"impossible-comparison", "clamped away", `clamp_max(queue_length, 5) > 5`, "is never above 5", `clamp_max(queue_length, 5) >= 5`},
 		{"impossible-comparison", "refined twice", `(queue_length > 10) < 5`, "never holds", `(queue_length > 5) < 10`},
@@ -186,8 +191,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 	declared := world(t)
 	guessed := promlint.NewWorld(nil, 15*time.Second)
 	guessed.ScrapeGuessed, guessed.OtherMetrics = true, true
-	page := declared
-	page.OtherMetrics = true
+	page, some := declared, declared
+	page.OtherMetrics, some.OtherRecords = true, true
 	for _, tc := range []struct {
 		name, expr string
 		in         promlint.World
@@ -195,12 +200,12 @@ func TestAGuessIsAWarning(t *testing.T) {
 		warning    bool
 	}{
 		{"a declared counter above a number", "sum(jobs_total) > 100", declared, "counter-rate", true},
-		{"a declared counter above a gauge", "jobs_total > on() queue_length", declared, "counter-rate", false},
+		{"a declared counter above a gauge, which may be a quota", "jobs_total > on() queue_length", declared, "counter-rate", true},
 		{"a name that ends in total", "ceph_pg_total > 100", guessed, "counter-rate", true},
 		{"whether it ever happened", "jobs_total > 0", declared, "counter-rate", true},
 		{"whether it ever happened, in other words", "jobs_total >= 1", declared, "counter-rate", true},
 		{"how often it happened as a scalar", "jobs_total > scalar(queue_length)", declared, "counter-rate", true},
-		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 0", declared, "delta-counter", false},
+		{"a slope of a declared counter", "deriv(jobs_total[5m]) < 1", declared, "delta-counter", false},
 		{"a slope of a name", "idelta(jobs_total[5m])", guessed, "delta-counter", true},
 		{"a metric beside those of a page", "ceph_pg_total > 100", page, "counter-rate", true},
 		{"a total below zero may be a balance", "accounts_total < 0", guessed, "counter-rate", true},
@@ -210,12 +215,22 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a quotient of two counters", "jobs_total / on() wait_seconds_count", declared, "counter-rate", true},
 		{"a counter times a gauge", "jobs_total * on() queue_length", declared, "counter-rate", true},
 		{"a multiple of a counter above a bound", "jobs_total * 8 > 100", declared, "counter-rate", true},
-		{"a counter minus a gauge", "jobs_total - on() queue_length", declared, "counter-rate", false},
+		{"a part of a quota", "jobs_total / on() queue_length > 0.9", declared, "counter-rate", true},
+		{"what is left of a quota", "queue_length - on() jobs_total", declared, "counter-rate", true},
+		{"what is left of a number", "1e6 - jobs_total < 5", declared, "counter-rate", true},
 		{"a counter minus the rate of another", "jobs_total - on() rate(wait_seconds_count[5m])", declared, "counter-rate", false},
+		{"a counter times whether there is a rate", "jobs_total * on () (rate(wait_seconds_count[5m]) > bool 0)", declared, "counter-rate", true},
+		{"a counter for each series", "jobs_total / on() count(queue_length)", declared, "counter-rate", true},
+		{"a counter over the change of a gauge", "jobs_total / on() sum(delta(queue_length[5m]))", declared, "counter-rate", false},
 		{"a scrape interval that nobody stated", "rate(jobs_total[15s])", guessed, "rate-range", true},
 		{"a label name that Prometheus 2 rejects", `label_replace(up, "a-b", "x", "b", ".*")`, declared, "label-replace", true},
 		{"a comparison that NaN never fails", "up != NaN", declared, "impossible-comparison", true},
 		{"a comparison that NaN always fails", "up == bool NaN", declared, "impossible-comparison", false},
+		{"a comparison with a record, with all rules", "job:errors:ratio5m > 1.44", declared, "impossible-comparison", false},
+		{"a comparison with a record that other rules may record, too", "job:errors:ratio5m > 1.44", some, "impossible-comparison", true},
+		{"a comparison that never holds, whatever rules record", "count(job:errors:ratio5m) < 1", some, "impossible-comparison", false},
+		{"a range of a record, with all rules", "rate(job:wait:mean_seconds[30s])", declared, "rate-range", false},
+		{"a range of a record that other rules may record, too", "rate(job:wait:mean_seconds[30s])", some, "rate-range", true},
 		{"an empty count", "count by (job) (backend_up) == 0", guessed, "impossible-comparison", false},
 		{"a sum of zeros", "sum by (job) (reload_successful == 0) > 0", guessed, "impossible-comparison", false},
 		{"a rate below zero", "sum(rate(jobs_total[5m])) < 0", guessed, "impossible-comparison", false},
@@ -232,8 +247,13 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a rate of a sum of a declared counter", "rate(sum(jobs_total)[5m:15s])", declared, "rate-sum", false},
 		{"a rate of a sum of what is named a counter", "rate(sum(ceph_pg_total)[5m:15s])", guessed, "rate-sum", true},
 		{"a rate of a sum without instances, which may have pods", "rate(sum without (instance) (jobs_total)[5m:15s])", declared, "rate-sum", true},
-		{"a rate of sums by labels of the counter and the scrape", "rate(sum by (kind, namespace, deployment_environment_name) (jobs_total)[5m:15s])", declared, "rate-sum", false},
-		{"a rate of sums of buckets by their labels", "rate(sum by (le, queue) (wait_seconds_bucket)[5m:15s])", declared, "rate-sum", false},
+		{"a rate of sums by all labels that instances share", "rate(sum by (job, service_name, deployment_environment_name, service, service_namespace, app, namespace, cluster, environment, env, stage, region) (jobs_total)[5m:15s])", declared, "rate-sum", false},
+		{"a rate of sums of one service and environment", `rate(sum(jobs_total{job="a", service="b", namespace="c", instance!="a:1", pod=""})[5m:15s])`, declared, "rate-sum", false},
+		{"a rate of sums of buckets", "rate(sum by (le) (wait_seconds_bucket)[5m:15s])", declared, "rate-sum", false},
+		{"a rate of sums by a label of the counter, which may name the worker", "rate(sum by (kind) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums of one value of a label, which may name the host", `rate(sum(jobs_total{host="a"})[5m:15s])`, declared, "rate-sum", true},
+		{"a rate of sums by host, which may have one process each", "rate(sum by (host) (jobs_total)[5m:15s])", declared, "rate-sum", true},
+		{"a rate of sums without instances and pods, which may have hosts", "rate(sum without (instance, pod) (jobs_total)[5m:15s])", declared, "rate-sum", true},
 		{"a rate of sums by container, which replicas share", "rate(sum by (container) (jobs_total)[5m:15s])", declared, "rate-sum", true},
 		{"a rate of sums by node, which may have several replicas", "rate(sum by (job, node) (jobs_total)[5m:15s])", declared, "rate-sum", true},
 		{"a rate of sums by a label that may name the pod", "rate(sum by (kubernetes_pod_name) (jobs_total)[5m:15s])", declared, "rate-sum", true},

@@ -6,7 +6,6 @@
 package promlint
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +36,8 @@ type World struct {
 	// OtherMetrics says that there are metrics beside the declared ones, and that one without a
 	// unit may have one all the same.
 	OtherMetrics bool
+	// OtherRecords says that rules beside the known ones may record the same names.
+	OtherRecords bool
 
 	records map[string][]*recorded // by name
 }
@@ -68,10 +69,9 @@ const maxMatching = 200
 
 // Metric is one declared metric, or one part of a histogram.
 type Metric struct {
-	Type   declared.Type
-	Unit   string   // seconds, bytes, or empty
-	Flag   bool     // is 0 or 1 by its meaning
-	Labels []string // without those of the scrape
+	Type declared.Type
+	Unit string // seconds, bytes, or empty
+	Flag bool   // is 0 or 1 by its meaning
 }
 
 // Record is one recording rule.
@@ -92,13 +92,13 @@ func NewWorld(metrics []declared.Metric, scrape time.Duration) World {
 	w.Metrics = map[string]Metric{semconv.Up: {Type: declared.Gauge, Flag: true}}
 	for _, d := range metrics {
 		flag := d.Name == semconv.RuntimeReady || d.Name == semconv.RuntimeHealthCheckUp
-		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag, Labels: d.Labels}
+		w.Metrics[d.Name] = Metric{Type: d.Type, Unit: d.Unit, Flag: flag}
 		if d.Type != declared.Histogram && d.Type != declared.Summary {
 			continue
 		}
-		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter, Labels: append(slices.Clone(d.Labels), semconv.LabelLessOrEqual)}
-		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter, Labels: d.Labels}
-		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit, Labels: d.Labels}
+		w.Metrics[d.Name+"_bucket"] = Metric{Type: declared.Counter}
+		w.Metrics[d.Name+"_count"] = Metric{Type: declared.Counter}
+		w.Metrics[d.Name+"_sum"] = Metric{Type: declared.Counter, Unit: d.Unit}
 	}
 	return w
 }
@@ -218,12 +218,12 @@ func literal(e parser.Expr) (float64, bool) {
 // Catalog lists the rules of this package.
 func Catalog() []lint.Rule {
 	return []lint.Rule{
-		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, and where the scrape interval is a guess.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
+		{Name: "rate-range", Means: "A rate, increase or delta reads a range in which there are never two samples, or two steps of a subquery, so that it has no value, ever. A warning where there are two part of the time, where the scrape interval is a guess, and where other rules may record the series, too.", Do: "Make the range two scrapes or longer; four bear a lost scrape."},
 		{Name: "rate-gauge", Means: "rate, irate or increase of a gauge: each fall of the gauge counts as a restart.", Do: "Use delta or deriv, or a counter."},
-		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept may tell the processes apart. Sums of each instance or pod are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
-		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, between two counters, for a product with a gauge, and for a comparison with a number, since the total may be the question. Multiplying by a constant, joining labels, and dividing by the time since the start are allowed.", Do: "Use rate or increase."},
-		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter. Allowed where values below zero make no difference, as in delta(x[5m]) > 0 and clamp_min.", Do: "Use increase or rate."},
-		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach.", Do: "Correct the bound; remove a rule that cannot hold."},
+		{Name: "rate-sum", Means: "A rate of a sum of counters: one restarted process makes the sum fall, which counts as a restart of all of them. A warning where only the name says that it is a counter, and where a label that is kept or selected may tell the processes apart. Sums of each instance or pod, and of one, are allowed.", Do: "Take the rate first and sum it then: sum(rate(x[5m]))."},
+		{Name: "counter-rate", Means: "A comparison or a calculation with a counter as it stands: it depends on how long ago the process started. A warning where only the name says that it is a counter, and beside anything but a rate, since the total may be the question, as with a quota. Multiplying by a constant, joining labels, and dividing by the time since the start are allowed.", Do: "Use rate or increase."},
+		{Name: "delta-counter", Means: "delta, idelta or deriv of a counter goes below zero when the process restarts. A warning where only the name says that it is a counter. Allowed where values below zero make no difference, as in delta(x[5m]) > 0 and clamp_min, and where they are the question, as in delta(x[5m]) < 0.", Do: "Use increase or rate."},
+		{Name: "impossible-comparison", Means: "A comparison that never holds, whatever is measured: with NaN, of constants, or with what the other side cannot reach. A warning where that depends on a record, and other rules may record the series, too.", Do: "Correct the bound; remove a rule that cannot hold."},
 		{Name: "always-empty", Means: "A part of a query that never has a result: topk of no series, clamp with the bounds the wrong way round, or a selector with two values of one label.", Do: "Correct it; write =~ for one of several values."},
 		{Name: "label-match", Warning: true, Means: "An operator between aggregations by different labels: only series without these labels match.", Do: "Group both sides by the same labels, or write on (...) with group_left."},
 		{Name: "quantile-le", Means: "histogram_quantile of buckets from which le was summed away, or a quantile with a share outside of 0 to 1.", Do: "Keep le: sum by (le, ...)."},

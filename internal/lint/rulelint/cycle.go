@@ -19,128 +19,155 @@ func (l *linter) cycles() {
 	}
 }
 
-// edges lists what each record that may be in a cycle reads. Nodes above those of the rules are
-// selections, since thousands of rules may read the same thousands of records.
+// edges lists what each record reads. Numbers from that of the rules up are selections, since
+// thousands of rules may read the same thousands of records.
 func (l *linter) edges() [][]int {
 	edges := make([][]int, len(l.all))
-	mayBeIn := l.readingRecords()
 	nodes := map[*selection]int{}
-	var selections [][]int // edges of the nodes above those of the rules
+	var selections [][]int
 	for i, p := range l.all {
-		if !mayBeIn[i] {
+		if p.Record == "" || p.Tree == nil || len(p.group.Tenants) > 0 { // it reads the series of other tenants
 			continue
 		}
-		for _, s := range promlint.Selectors(p.Tree) {
+		for _, s := range lastSamples(p.Tree) {
 			found := l.reads(s)
-			if len(found.places) == 0 {
-				continue
-			}
-			if _, itself := slices.BinarySearch(found.places, i); itself && remembers(p.Tree, s) {
-				others := slices.DeleteFunc(slices.Clone(found.places), func(j int) bool { return i == j || !mayBeIn[j] })
-				edges[i] = append(edges[i], others...)
-				continue
-			}
 			node, known := nodes[found]
 			if !known {
-				node = len(l.all) + len(selections)
+				node = len(edges) + len(selections)
 				nodes[found] = node
-				selections = append(selections, slices.DeleteFunc(slices.Clone(found.places), func(j int) bool { return !mayBeIn[j] }))
+				selections = append(selections, found.places)
 			}
 			edges[i] = append(edges[i], node)
 		}
-		slices.Sort(edges[i])
-		edges[i] = slices.Compact(edges[i])
 	}
 	return slices.Concat(edges, selections)
 }
 
-// readingRecords marks the records that read records. No others are in a cycle.
-func (l *linter) readingRecords() []bool {
-	out := make([]bool, len(l.all))
-	for i, p := range l.all {
-		out[i] = p.Record != "" && p.Tree != nil && slices.ContainsFunc(promlint.Selectors(p.Tree), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 0 })
-	}
+// lastSamples are the selectors that select the last sample of series. Others read a range or the
+// past, which a gap does not end.
+func lastSamples(tree parser.Expr) []*parser.VectorSelector {
+	var out []*parser.VectorSelector
+	parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		if ok && s.OriginalOffset <= 0 && s.OriginalOffsetExpr == nil && s.Timestamp == nil && !slices.ContainsFunc(path, isRange) {
+			out = append(out, s)
+		}
+		return nil
+	})
 	return out
+}
+
+func isRange(n parser.Node) bool {
+	switch n.(type) {
+	case *parser.MatrixSelector, *parser.SubqueryExpr:
+		return true
+	}
+	return false
 }
 
 func (l *linter) reportCycle(of []int) {
 	p := l.all[of[0]]
-	begins := l.beginsAgain(of)
+	begins, supplied := l.beginsAgain(of), l.isSupplied(of)
 	report := func(format string, args ...any) {
 		f := p.named("rule-cycle", format, args...)
-		f.Warning = begins || !l.readsForCertain(of)
+		f.Warning = begins || supplied || !l.readsForCertain(of)
 		l.add(f)
 	}
 	switch {
-	case len(of) == 1 && begins:
+	case len(of) > maxNamed:
+		report("%d rules read each other in a cycle: %s -> ... -> %s", len(of), l.way(of[:3]), p.Record)
+	case len(of) > 1:
+		report("the rules read each other in a cycle: %s -> %s", l.way(of), p.Record)
+	case supplied:
+		report("the rule reads its own last sample beside any other series of %s; record another name", p.Record)
+	case begins:
 		report("the rule reads its own last sample, and loses it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
-		return
-	case len(of) == 1:
+	default:
 		report("the rule reads its own last sample; one gap of 5m ends the series permanently; read it over a range: last_over_time(%s[1h])", p.Record)
-		return
 	}
+}
+
+// maxNamed is how many records of a cycle a message names.
+const maxNamed = 5
+
+func (l *linter) way(of []int) string {
 	names := make([]string, len(of))
 	for i, at := range of {
 		names[i] = l.all[at].Record
 	}
-	report("the rules read each other in a cycle: %s -> %s", strings.Join(names, " -> "), p.Record)
+	return strings.Join(names, " -> ")
 }
 
-// readsForCertain reports whether each rule of a cycle reads the last sample of the next one with
-// matchers on labels that the next one sets. Other matchers may select other series only.
-func (l *linter) readsForCertain(cycle []int) bool {
-	for i, at := range cycle {
-		next := cycle[(i+1)%len(cycle)]
-		tree := l.all[at].Tree
-		if !slices.ContainsFunc(promlint.Selectors(tree), func(s *parser.VectorSelector) bool {
-			return slices.Contains(l.reads(s).places, next) && !remembers(tree, s) && !slices.ContainsFunc(s.LabelMatchers, func(m *labels.Matcher) bool {
-				value, set := l.all[next].Labels[m.Name]
-				return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
-			})
-		}) {
-			return false
-		}
-	}
-	return true
+// reading returns the selectors through which a rule reads the last sample of a record.
+func (l *linter) reading(at, record int) []*parser.VectorSelector {
+	return slices.DeleteFunc(lastSamples(l.all[at].Tree), func(s *parser.VectorSelector) bool {
+		_, found := slices.BinarySearch(l.reads(s).places, record)
+		return !found
+	})
 }
 
-// beginsAgain says whether a rule of a cycle has a result without the next one: it reads
-// that on one side of an or only, behind unless, or in absent.
-func (l *linter) beginsAgain(cycle []int) bool {
+// anyStep reports whether something is true of a rule of a cycle and the next one.
+func anyStep(cycle []int, is func(at, next int) bool) bool {
 	for i, at := range cycle {
-		tree, next := l.all[at].Tree, cycle[(i+1)%len(cycle)]
-		reads := func(s *parser.VectorSelector) bool {
-			return slices.Contains(l.reads(s).places, next) && !remembers(tree, s)
-		}
-		without := true
-		parser.Inspect(tree, func(n parser.Node, path []parser.Node) error {
-			s, ok := n.(*parser.VectorSelector)
-			without = without && (!ok || !reads(s) || slices.ContainsFunc(path, func(around parser.Node) bool {
-				switch n := around.(type) {
-				case *parser.Call:
-					return n.Func.Name == "absent" || n.Func.Name == "absent_over_time"
-				case *parser.BinaryExpr:
-					return n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
-						n.Op == parser.LOR && (!slices.ContainsFunc(promlint.Selectors(n.LHS), reads) || !slices.ContainsFunc(promlint.Selectors(n.RHS), reads))
-				}
-				return false
-			}))
-			return nil
-		})
-		if without {
+		if is(at, cycle[(i+1)%len(cycle)]) {
 			return true
 		}
 	}
 	return false
 }
 
-// remembers says whether a selector reads a range or the past, which a rule does
-// that means to remember.
-func remembers(tree parser.Expr, s *parser.VectorSelector) bool {
-	if s.OriginalOffset > 0 {
-		return true
+// readsForCertain reports whether each rule of a cycle reads the last sample of the next one with
+// matchers on labels that the next one sets. Other matchers may select other series only.
+func (l *linter) readsForCertain(cycle []int) bool {
+	return !anyStep(cycle, func(at, next int) bool {
+		isOpen := func(m *labels.Matcher) bool {
+			value, set := l.all[next].Labels[m.Name]
+			return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
+		}
+		return !slices.ContainsFunc(l.reading(at, next), func(s *parser.VectorSelector) bool { return !slices.ContainsFunc(s.LabelMatchers, isOpen) })
+	})
+}
+
+// isSupplied reports whether series of a record in a cycle may come from elsewhere: from a target,
+// as those without a colon in their name, or from another rule.
+func (l *linter) isSupplied(cycle []int) bool {
+	return anyStep(cycle, func(at, next int) bool {
+		name := l.all[next].Record
+		_, isDeclared := l.World.Metrics[name]
+		return isDeclared || !strings.Contains(name, ":") ||
+			slices.ContainsFunc(l.reading(at, next), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 1 })
+	})
+}
+
+// beginsAgain says whether a rule of a cycle has a result without the next one.
+func (l *linter) beginsAgain(cycle []int) bool {
+	return anyStep(cycle, func(at, next int) bool {
+		reading := l.reading(at, next)
+		needed := false
+		parser.Inspect(l.all[at].Tree, func(n parser.Node, path []parser.Node) error {
+			s, ok := n.(*parser.VectorSelector)
+			needed = needed || ok && slices.Contains(reading, s) && !slices.ContainsFunc(path, func(around parser.Node) bool { return resultWithout(around, s, reading) })
+			return nil
+		})
+		return !needed
+	})
+}
+
+// resultWithout reports whether a node around a selector has a result without the series of the
+// selector, and of the others that read the same record.
+func resultWithout(around parser.Node, s *parser.VectorSelector, others []*parser.VectorSelector) bool {
+	reads := func(e parser.Expr) bool {
+		return slices.ContainsFunc(promlint.Selectors(e), func(s *parser.VectorSelector) bool { return slices.Contains(others, s) })
 	}
-	return rangeOf(tree, s) > 0
+	switch n := around.(type) {
+	case *parser.Call:
+		return n.Func.Name == "absent" || n.Func.Name == "scalar"
+	case *parser.BinaryExpr:
+		return promlint.Fills(n) ||
+			n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
+			n.Op == parser.LOR && (!reads(n.LHS) || !reads(n.RHS))
+	}
+	return false
 }
 
 // rangeOf is the range that a selector is read over, 0 where its last sample is read.
@@ -165,27 +192,24 @@ func rangeOf(tree parser.Expr, s *parser.VectorSelector) time.Duration {
 // cyclesIn returns one cycle through each set of rules that reach each other. Numbers from rules up
 // are not rules, and are left out of the cycles.
 func cyclesIn(edges [][]int, rules int) [][]int {
-	edges = withinCycles(edges)
+	set := components(edges)
+	done := map[int]bool{}
 	var out [][]int
-	done := make([]bool, rules)
 	for from := range rules {
-		if done[from] || len(edges[from]) == 0 {
+		if done[set[from]] {
 			continue
 		}
-		if cycle := cycleFrom(edges, from); cycle != nil {
-			cycle = slices.DeleteFunc(cycle, func(i int) bool { return i >= rules })
-			out = append(out, cycle)
-			for _, i := range cycle {
-				done[i] = true
-			}
+		if cycle := cycleFrom(edges, set, from); cycle != nil {
+			done[set[from]] = true
+			out = append(out, slices.DeleteFunc(cycle, func(i int) bool { return i >= rules }))
 		}
 	}
 	return out
 }
 
-// withinCycles leaves out the edges that are in no cycle, after Tarjan: numbers reach each
-// other if they reach the same lowest one of those that are being visited.
-func withinCycles(edges [][]int) [][]int {
+// components gives numbers that reach each other the same mark, after Tarjan: they reach the same
+// lowest one of those that are being visited.
+func components(edges [][]int) []int {
 	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
 	var open []int
 	visited := 0
@@ -208,24 +232,16 @@ func withinCycles(edges [][]int) [][]int {
 			set[last] = order[at]
 		}
 	}
-	out := make([][]int, len(edges))
 	for at := range edges {
 		if order[at] == 0 {
 			visit(at)
 		}
 	}
-	for at, all := range edges {
-		for _, next := range all {
-			if set[at] == set[next] {
-				out[at] = append(out[at], next)
-			}
-		}
-	}
-	return out
+	return set
 }
 
-// cycleFrom is the shortest way from a number back to it.
-func cycleFrom(edges [][]int, from int) []int {
+// cycleFrom is the shortest way from a number back to it, which does not leave its set.
+func cycleFrom(edges [][]int, set []int, from int) []int {
 	before := map[int]int{}
 	queue := []int{from}
 	for len(queue) > 0 {
@@ -241,7 +257,7 @@ func cycleFrom(edges [][]int, from int) []int {
 				slices.Reverse(cycle)
 				return cycle
 			}
-			if _, seen := before[next]; !seen {
+			if _, seen := before[next]; !seen && set[next] == set[from] {
 				before[next] = at
 				queue = append(queue, next)
 			}

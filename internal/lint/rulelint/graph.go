@@ -1,6 +1,7 @@
 package rulelint
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -39,8 +40,8 @@ func (l *linter) labelsOf(at int) labelSet {
 // selection is the records that a selector may select. Many rules may have the same selector, and
 // many records one name.
 type selection struct {
-	places []int // in all, ascending
-	groups []int // the first place of each group
+	places       []int // in all, ascending
+	firstOfGroup []int // the first place of each group
 }
 
 // reads returns the records that a selector may select.
@@ -74,7 +75,7 @@ func (l *linter) selection(s *parser.VectorSelector) *selection {
 	for _, i := range out.places {
 		if key := l.groupOf(i); !seen[key] {
 			seen[key] = true
-			out.groups = append(out.groups, i)
+			out.firstOfGroup = append(out.firstOfGroup, i)
 		}
 	}
 	return &out
@@ -104,34 +105,50 @@ func (l *linter) groupOf(at int) groupKey {
 // dependencies finds rules that wait for another group.
 func (l *linter) dependencies() {
 	for at, p := range l.all {
-		if p.Tree == nil {
+		if p.Tree == nil || len(p.group.Tenants) > 0 { // it reads the series of other tenants
 			continue
 		}
 		told := map[groupKey]bool{}
 		for _, s := range promlint.Selectors(p.Tree) {
-			groups := l.reads(s).groups
-			if slices.ContainsFunc(groups, func(i int) bool { return l.groupOf(i) == l.groupOf(at) }) {
-				continue // its own group records it, too
+			slowest, groups := l.waitsFor(at, s)
+			if groups == 0 || told[l.groupOf(slowest)] {
+				continue
 			}
-			for _, i := range groups {
-				if key := l.groupOf(i); !told[key] {
-					told[key] = l.dependency(p, l.all[i], s)
-				}
-			}
+			told[l.groupOf(slowest)] = true
+			l.dependency(p, l.all[slowest], groups, s)
 		}
 	}
 }
 
-// dependency reports that a rule reads a record of another group, unless it reads the past, where
-// everything has been recorded.
-func (l *linter) dependency(p, of place, s *parser.VectorSelector) (reported bool) {
-	delay := delayOf(p, of)
-	if s.OriginalOffset >= delay {
-		return false
+// waitsFor counts the other groups that a rule waits for if it reads a selector, and returns a place
+// of the slowest. None are waited for if its own group records the series, too, or it reads the past,
+// where everything has been recorded.
+func (l *linter) waitsFor(at int, s *parser.VectorSelector) (slowest, groups int) {
+	var longest time.Duration
+	for _, i := range l.reads(s).firstOfGroup {
+		if l.groupOf(i) == l.groupOf(at) {
+			return 0, 0
+		}
+		delay := delayOf(l.all[at], l.all[i])
+		if delay > s.OriginalOffset {
+			groups++
+		}
+		if delay > longest {
+			slowest, longest = i, delay
+		}
 	}
-	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of group %s, evaluated %s; a change shows up to %s later; put both into one group",
-		of.Record, of.group.Name, every(of.group.Interval), model.Duration(delay)))
-	return true
+	return slowest, groups
+}
+
+// dependency reports that a rule reads a record of other groups.
+func (l *linter) dependency(p, of place, groups int, s *parser.VectorSelector) {
+	from := fmt.Sprintf("group %s, evaluated %s", of.group.Name, every(of.group.Interval))
+	which := "both"
+	if groups > 1 {
+		from, which = fmt.Sprintf("%d groups, such as %s", groups, of.group.Name), "all"
+	}
+	l.add(p.finding("rule-dependency", int(s.PosRange.Start), "reads %s of %s; a change shows up to %s later; put %s into one group",
+		of.Record, from, model.Duration(delayOf(p, of)), which))
 }
 
 // defaultInterval is Prometheus's evaluation interval where nobody sets one.
@@ -155,28 +172,19 @@ func every(interval time.Duration) string {
 	return "every " + model.Duration(interval).String()
 }
 
-// word is what a metric's name can be in a text, without quotes.
-var word = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
+// What a metric's name can be in a text: a word, which may have dots, or anything in quotes.
+var (
+	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
+	quoted = regexp.MustCompile(`"[^"]*"`)
+)
 
-// texts finds names in texts.
-type texts struct {
-	words map[string]bool
-	all   []string
-}
+// texts are the names in texts.
+type texts map[string]bool
 
-func (t *texts) add(text string) {
-	for _, name := range word.FindAllString(text, -1) {
-		t.words[name] = true
+func (t texts) add(text string) {
+	for _, name := range slices.Concat(word.FindAllString(text, -1), quoted.FindAllString(text, -1)) {
+		t[strings.Trim(name, `".`)] = true
 	}
-	t.all = append(t.all, text)
-}
-
-// mention reports whether a name is in one of the texts. Names such as job.x:sum are not one word.
-func (t *texts) mention(name string) bool {
-	if word.FindString(name) == name {
-		return t.words[name]
-	}
-	return slices.ContainsFunc(t.all, func(text string) bool { return strings.Contains(text, name) })
 }
 
 // unused finds recorded series that nothing reads.
@@ -185,7 +193,7 @@ func (l *linter) unused() {
 		return
 	}
 	used := map[string]bool{}
-	named := texts{words: maps.Clone(l.named.words), all: slices.Clone(l.named.all)}
+	named := texts{}
 	for _, p := range l.all {
 		for _, text := range slices.Concat(slices.Collect(maps.Values(p.Annotations)), slices.Collect(maps.Values(p.Labels))) {
 			named.add(text)
@@ -202,7 +210,7 @@ func (l *linter) unused() {
 	}
 	told := map[string]bool{}
 	for _, p := range l.all {
-		if p.Record == "" || p.Tree == nil || used[p.Record] || named.mention(p.Record) || told[p.Record] {
+		if p.Record == "" || p.Tree == nil || used[p.Record] || named[p.Record] || l.named[p.Record] || told[p.Record] {
 			continue
 		}
 		told[p.Record] = true

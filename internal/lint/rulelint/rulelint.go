@@ -74,13 +74,13 @@ type linter struct {
 	selected map[string]*selection      // by selector
 	labels   []labelSet                 // of the results of all; nil until one is needed
 	readers  map[string][]time.Duration // by the name that they read, over which range; nil until one is needed
-	named    texts                      // of Elsewhere
+	named    texts                      // in Elsewhere
 	out      []lint.Finding
 }
 
 // Check runs every rule of this package and of promlint on the files.
 func Check(in Input) []lint.Finding {
-	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: texts{words: map[string]bool{}}}
+	l := &linter{Input: in, records: map[string][]int{}, selected: map[string]*selection{}, named: texts{}}
 	for _, text := range in.Elsewhere {
 		l.named.add(text)
 	}
@@ -164,7 +164,7 @@ func (l *linter) groups() {
 // readOverRanges says whether rules read a record, and all over a range that has a sample
 // of it at all times.
 func (l *linter) readOverRanges(record string, interval time.Duration) bool {
-	if l.named.mention(record) {
+	if l.named[record] {
 		return false
 	}
 	if l.readers == nil {
@@ -280,7 +280,7 @@ func Catalog() []lint.Rule {
 		{Name: "group-interval", Warning: true, Means: "The group records and is evaluated less often than every 5 minutes, after which a server with the default --query.lookback-delta no longer sees its samples. Allowed for records that are read only over ranges at least as long.", Do: "Write an interval of 5m or less."},
 		{Name: "record-duplicate", Means: "Two rules record the same series. A warning where their expressions differ or they are in two files or resources, since their results may differ, too.", Do: "Rename one or give it a label."},
 		{Name: "alert-duplicate", Means: "Two alerts have the same name and labels, so that Alertmanager treats them as one. A warning where their expressions differ or they are in two files or resources.", Do: "Rename one or give it a label."},
-		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample: one gap ends the series permanently. A warning where the series can restart, through or, unless or absent, and where the selector may match only other series.", Do: "Break the cycle, or read the last value with last_over_time."},
+		{Name: "rule-cycle", Means: "Recording rules read each other in a cycle, or a rule reads its own last sample: one gap ends the series permanently. A warning where the series can restart, through or, unless, absent or scalar, where the selector may match only other series, and where targets or other rules may have series of the name. Not checked in groups with source_tenants.", Do: "Break the cycle, or read the last value with last_over_time."},
 		{Name: "rule-dependency", Warning: true, Means: "A rule reads what another group records, so that it sees a change later than its own interval says.", Do: "Move both into one group, or write an exclusion that says why the delay is fine."},
 		{Name: "record-unused", Warning: true, Means: "A series is recorded and no rule, alert text or dashboard reads it.", Do: "Remove the rule, or write an exclusion that says who reads it."},
 		{Name: "alert-comparison", Warning: true, Means: "The alert has no condition: it fires as long as its series exist.", Do: "Compare with a bound; vector(1) alone is read as an alert that is to fire always."},
