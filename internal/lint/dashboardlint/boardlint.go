@@ -230,7 +230,7 @@ func Catalog() []lint.Rule {
 		{Name: "dashboard-file", Means: "The file is not a classic Grafana dashboard.", Do: "Export it as classic JSON."},
 		{Name: "dashboard-uid", Means: "The dashboard has no uid, or one that Grafana rejects. A warning without any: its address differs with each Grafana.", Do: "Give it a uid of up to 40 letters, digits, - and _."},
 		{Name: "dashboard-uid-duplicate", Means: "Two dashboards have the same uid: Grafana shows one of them, and not always the same. A warning where they are in two directories, which may be for two Grafanas.", Do: "Give one another uid."},
-		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives. A warning where a unit is a guess: of metrics whose names say none, and of panels with a plain number.", Do: "Set the unit that is named, or change the query."},
+		{Name: "panel-unit-mismatch", Means: "The unit of a panel is not that of what its query gives. A warning where a unit is a guess: of metrics whose names say none, of panels with a plain number, and of a rate beside a gauge whose name alone says bytes.", Do: "Set the unit that is named, or change the query."},
 		{Name: "template-datasource", Warning: true, Means: "No variable chooses the data source, so that the dashboard is bound to one Grafana.", Do: "Add a variable of type datasource."},
 		{Name: "template-job", Warning: true, Means: "No query variable job, or one that takes a single value.", Do: "Add it with label_values(up, job); dashboards of recorded series need none."},
 		{Name: "template-instance", Warning: true, Means: "No query variable instance, or one that takes a single value.", Do: "Add it with label_values(up, instance); dashboards of recorded series need none."},

@@ -250,7 +250,15 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
 		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
 		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
-		{"bytes as bytes per second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "fault"},
+		{"bytes that may be those of each second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "warning"},
+		{"bytes per second of what may be bytes per second", query("rate(net_receive_bytes_total[$__rate_interval]) / link_bytes", "percentunit"), "panel-unit-mismatch", "warning"},
+		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "fault"},
+		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "fault"},
+		{"the speed of a link", query(`node_network_speed_bytes{instance=~"$instance"}`, "Bps"), "panel-unit-mismatch", ""},
+		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
+		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
+		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
+		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
 		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
 		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
 		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
@@ -301,6 +309,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 			world := promlint.NewWorld(nil, 15*time.Second)
 			if strings.Contains(tc.name, "declared counter") {
 				world = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+			}
+			if strings.Contains(tc.name, "a declared gauge") {
+				world = promlint.NewWorld([]declared.Metric{{Name: "page_bytes", Type: "gauge", Unit: "bytes"}}, 15*time.Second)
 			}
 			if strings.Contains(tc.name, "rare scrapes") {
 				world.Scrape = 5 * time.Minute
