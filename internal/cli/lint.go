@@ -133,7 +133,8 @@ type linted struct {
 	RuleFiles  int `json:"ruleFiles"`
 	Dashboards int `json:"dashboards"`
 	// Skipped are JSON files of a directory that are not dashboards.
-	Skipped []string `json:"skipped,omitempty"`
+	Skipped       []string `json:"skipped,omitempty"`
+	HelmTemplates []string `json:"helmTemplates,omitempty"`
 	// TargetLabels are labels that no metric has and that are taken for labels of
 	// the scrape, since --target-labels does not list those.
 	TargetLabels []string       `json:"targetLabels,omitempty"`
@@ -176,6 +177,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	for _, f := range in.Rules {
 		names[f.Name] = true
 	}
+	report.HelmTemplates = in.HelmTemplates
 	report.RuleFiles, report.Dashboards = len(names), len(in.Dashboards)
 	in.AllRules = report.RuleFiles > 0
 	report.TargetLabels = in.GuessTarget()
@@ -216,6 +218,9 @@ func (g *globals) printLinted(r linted) {
 	}
 	if len(r.Skipped) > 0 {
 		g.printf("skipped: %s without a dashboard\n", plural(len(r.Skipped), "JSON file"))
+	}
+	if len(r.HelmTemplates) > 0 {
+		g.printf("skipped: %s; %s\n", plural(len(r.HelmTemplates), "Helm template"), checks.RenderHelm)
 	}
 	if r.Baseline > 0 {
 		g.printf("in the baseline: %s\n", plural(r.Baseline, "finding"))

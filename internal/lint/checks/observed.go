@@ -20,10 +20,12 @@ import (
 type Observed struct {
 	Rules      []rulefile.File
 	Dashboards []dashboardfile.Board
-	broken     []lint.Finding // files that do not parse
-	read       map[string]bool
-	searched   []string // directories
-	exclusions []lint.Exclusion
+	// HelmTemplates are files of directories that Helm has to render first.
+	HelmTemplates []string
+	broken        []lint.Finding // files that do not parse
+	read          map[string]bool
+	searched      []string // directories
+	exclusions    []lint.Exclusion
 	// Signals are nil when nothing declares metrics.
 	Signals *exposition.Page
 	stale   bool // the generated files were made from other signals
