@@ -190,10 +190,12 @@ const RenderHelm = "run helm template, and pass its output"
 func (o *Observed) excludeFrom(dirs, files []string) error {
 	var names []string
 	for _, dir := range dirs {
-		names = append(names, inDir(dir, []string{lint.FileName})...)
+		names = append(names, inDir(dir, lint.FileNames())...)
 	}
 	for _, file := range files {
-		names = append(names, filepath.Join(filepath.Dir(file), lint.FileName))
+		for _, name := range lint.FileNames() {
+			names = append(names, filepath.Join(filepath.Dir(file), name))
+		}
 	}
 	for i, name := range names {
 		names[i] = filepath.Clean(name)

@@ -154,3 +154,17 @@ func TestADirectoryOfHelmTemplatesAloneIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAFileOfExclusionsWithAnotherEndingIsAWarning(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups: []\n", ".scaffold-lint.yml": "exclusions: []\n"})
+	for _, path := range []string{dir, filepath.Join(dir, "a.yaml")} {
+		var o checks.Observed
+		if _, err := o.Read(t.Context(), []string{path}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if found := o.Findings(); len(found) != 1 || !found[0].Warning || found[0].Message != "the file is not read; rename it to .scaffold-lint.yaml" {
+			t.Errorf("%s: found %v", path, found)
+		}
+	}
+}

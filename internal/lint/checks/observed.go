@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -76,6 +77,10 @@ func (o *Observed) addRules(name string, src []byte) {
 }
 
 func (o *Observed) addExclusions(name string, src []byte) {
+	if path.Base(name) != lint.FileName {
+		o.broken = append(o.broken, lint.Finding{Rule: "exclusion-file", File: name, Warning: true, Message: "the file is not read; rename it to " + lint.FileName})
+		return
+	}
 	exclusions, err := lint.ParseExclusions(name, src, ruleNames(Rules()))
 	if err != nil {
 		o.broken = append(o.broken, lint.Broken("exclusion-file", name, err)...)
