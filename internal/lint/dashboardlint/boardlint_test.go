@@ -258,6 +258,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
 		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
 		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
+		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "fault"},
 		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
 		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
 		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
