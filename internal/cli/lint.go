@@ -177,6 +177,7 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	for _, f := range in.Rules {
 		names[f.Name] = true
 	}
+	report.Skipped = slices.DeleteFunc(report.Skipped, func(file string) bool { return isFile(file, o.baseline) || isFile(file, o.signals) })
 	report.HelmTemplates = in.HelmTemplates
 	report.RuleFiles, report.Dashboards = len(names), len(in.Dashboards)
 	in.AllRules = report.RuleFiles > 0
@@ -206,6 +207,13 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 		return &FaultsError{report.Faults}
 	}
 	return nil
+}
+
+// isFile says whether two names are of one file.
+func isFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 func (g *globals) printLinted(r linted) {

@@ -146,6 +146,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			list(func(b object) {
 				panel(b)["datasource"] = object{"uid": "-- Mixed --"}
 				target(b)["datasource"] = "$datasource"
+				panel(b)["targets"] = append(panel(b)["targets"].([]any), object{"datasource": object{"type": "__expr__", "uid": "__expr__"}, "expression": "$A * 2"})
 			}),
 		},
 		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a description", list(unchanged)},
@@ -299,6 +300,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
 		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
 		{"a data source of an unknown type", untyped("abc", `{a="b"} |= "c"`), "target-promql", "warning"},
+		{"LogQL with matchers that a variable names", logs(`{job="a",${adhoc}}`), "target-logql", ""},
+		{"matchers that a variable names", query("up{${adhoc}}", "short"), "target-promql", ""},
 		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
 		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
 		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
@@ -338,6 +341,7 @@ func TestMessagesNameVariables(t *testing.T) {
 		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
 		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
 		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`up{$a $a}`:                               "not PromQL: unexpected character inside braces: '$a'",
 		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
 	} {
 		got := check(t, query(expr, "short"))

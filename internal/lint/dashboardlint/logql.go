@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -119,12 +120,11 @@ func (l *linter) streams(query, skeleton string) string {
 		if skeleton[i] != '{' || i > 0 && skeleton[i-1] == '$' {
 			continue
 		}
-		end := strings.IndexByte(skeleton[i:], '}')
+		end := endOfStream(skeleton[i:])
 		if end < 0 {
 			return ""
 		}
-		selector := dashboardfile.PromQL(query[i : i+end+1])
-		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+		matchers, err := parseStream(query[i : i+end+1])
 		if err != nil {
 			return "the stream selector " + query[i:i+end+1] + " does not parse: " + lastPart(err.Error())
 		}
@@ -134,6 +134,35 @@ func (l *linter) streams(query, skeleton string) string {
 		i += end
 	}
 	return ""
+}
+
+// endOfStream is the place of the bracket that closes a selector, or -1. A variable such as ${name}
+// has one of its own.
+func endOfStream(skeleton string) int {
+	inVariable := false
+	for i := range len(skeleton) {
+		switch {
+		case strings.HasPrefix(skeleton[i:], "${"):
+			inVariable = true
+		case skeleton[i] == '}' && !inVariable:
+			return i
+		case skeleton[i] == '}':
+			inVariable = false
+		}
+	}
+	return -1
+}
+
+func parseStream(selector string) ([]*labels.Matcher, error) {
+	p := parser.NewParser(parser.Options{})
+	matchers, err := p.ParseMetricSelector(dashboardfile.PromQL(selector))
+	if err == nil {
+		return matchers, nil
+	}
+	if matchers, errMatchers := p.ParseMetricSelector(dashboardfile.WithMatchers(selector)); errMatchers == nil {
+		return matchers, nil
+	}
+	return nil, err
 }
 
 // lastPart is a message of the parser without its position, which counts from the
