@@ -242,7 +242,7 @@ func Catalog() []lint.Rule {
 		{Name: "panel-units", Warning: true, Means: "A panel of numbers has no unit.", Do: "Set one; short is a unit, too."},
 		{Name: "panel-no-targets", Means: "A panel has no query. A warning for panels of plugins.", Do: "Give it one, or remove it."},
 		{Name: "target-promql", Means: "A query does not parse as PromQL. A warning where the data source has no type, or a variable may stand for any part of the query, and for one that is too long or too deep to be checked.", Do: "Correct it."},
-		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, or its stream selector does not parse. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
+		{Name: "target-logql", Means: "A query does not parse as LogQL: its brackets or quotes do not match, its stream selector does not parse or selects everything, or a call has no range. A warning where a variable may stand for any part of it.", Do: "Correct it; each stream selector needs a matcher that is not empty."},
 		{Name: "target-logql-auto", Warning: true, Means: "A LogQL query counts over a fixed time, which leaves gaps or overlaps when the step of the graph differs. Variables of Grafana such as $__interval and $__range are allowed.", Do: "Write [$__auto]."},
 		{Name: "target-rate-interval", Warning: true, Means: "A rate over a fixed time: zoomed out it skips samples, zoomed in it draws stairs. Or over [$__interval], which may be shorter than two scrapes.", Do: "Write [$__rate_interval]."},
 		{Name: "target-job", Warning: true, Means: "A query of scraped series is not bound to the variable job.", Do: "Add job=~\"$job\" to each selector."},
