@@ -133,7 +133,8 @@ type linted struct {
 	RuleFiles  int `json:"ruleFiles"`
 	Dashboards int `json:"dashboards"`
 	// Skipped are JSON files of a directory that are not dashboards.
-	Skipped []string `json:"skipped,omitempty"`
+	Skipped       []string `json:"skipped,omitempty"`
+	HelmTemplates []string `json:"helmTemplates,omitempty"`
 	// TargetLabels are labels that no metric has and that are taken for labels of
 	// the scrape, since --target-labels does not list those.
 	TargetLabels []string       `json:"targetLabels,omitempty"`
@@ -176,6 +177,8 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	for _, f := range in.Rules {
 		names[f.Name] = true
 	}
+	report.Skipped = slices.DeleteFunc(report.Skipped, func(file string) bool { return isFile(file, o.baseline) || isFile(file, o.signals) })
+	report.HelmTemplates = in.HelmTemplates
 	report.RuleFiles, report.Dashboards = len(names), len(in.Dashboards)
 	in.AllRules = report.RuleFiles > 0
 	report.TargetLabels = in.GuessTarget()
@@ -206,6 +209,13 @@ func runLint(ctx context.Context, g *globals, o lintOptions, scrapeKnown, target
 	return nil
 }
 
+// isFile says whether two names are of one file.
+func isFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
 func (g *globals) printLinted(r linted) {
 	if g.emit(r) || g.emitFindings(r.Findings) {
 		return
@@ -216,6 +226,9 @@ func (g *globals) printLinted(r linted) {
 	}
 	if len(r.Skipped) > 0 {
 		g.printf("skipped: %s without a dashboard\n", plural(len(r.Skipped), "JSON file"))
+	}
+	if len(r.HelmTemplates) > 0 {
+		g.printf("skipped: %s; %s\n", plural(len(r.HelmTemplates), "Helm template"), checks.RenderHelm)
 	}
 	if r.Baseline > 0 {
 		g.printf("in the baseline: %s\n", plural(r.Baseline, "finding"))

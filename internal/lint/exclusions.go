@@ -13,6 +13,9 @@ import (
 // FileName is the name of a file of exclusions.
 const FileName = ".scaffold-lint.yaml"
 
+// FileNames are the name of a file of exclusions, and one that is mistaken for it.
+func FileNames() []string { return []string{FileName, ".scaffold-lint.yml"} }
+
 // ParseExclusions reads a file of exclusions. Known are the rules that there are.
 func ParseExclusions(name string, src []byte, known []string) ([]Exclusion, error) {
 	doc, err := yamldoc.Parse(name, src, "exclusions:")

@@ -55,7 +55,10 @@ func GroupFindings(findings []Finding) []Group {
 	at := map[key]int{}
 	var out []Group
 	for _, f := range findings {
-		k := key{f.Warning, f.name(), cmp.Or(f.Shape, f.Message)}
+		k := key{f.Warning, f.name(), f.Shape}
+		if strings.Trim(verb.ReplaceAllString(f.Shape, ""), " :") == "" { // which says nothing by itself
+			k.shape = f.Message
+		}
 		i, seen := at[k]
 		if !seen {
 			i, at[k] = len(out), len(out)
@@ -124,13 +127,25 @@ func arguments(shape, message string) ([]string, bool) {
 	return args, true
 }
 
-// Title is the rule, the number of places and the first message.
+// Title is the rule, the number of places and what all messages have in common.
 func (g Group) Title() string {
-	return fmt.Sprintf("%s (%d times): %s", g.Findings[0].name(), len(g.Findings), onOneLine(g.Findings[0].Message))
+	first := g.Findings[0]
+	message := first.Message
+	if slices.Contains(g.differ, true) {
+		i := -1
+		message = strings.ReplaceAll(verb.ReplaceAllStringFunc(first.Shape, func(string) string {
+			i++
+			if g.differ[i] {
+				return "…"
+			}
+			return g.args[0][i]
+		}), "%%", "%")
+	}
+	return fmt.Sprintf("%s (%d times): %s", first.name(), len(g.Findings), onOneLine(message))
 }
 
 // maxDetail is how many characters of what differs a place shows.
-const maxDetail = 40
+const maxDetail = 80
 
 // Places are the places of the findings, each with what its message has that differs
 // from others.
@@ -146,7 +161,7 @@ func (g Group) Places() []string {
 		}
 		var details []string
 		for j, arg := range g.args[i] {
-			if arg = strings.Trim(arg, " ;"); g.differ[j] && arg != "" && !slices.Contains(details, arg) && !strings.Contains(out[i], arg) {
+			if arg = strings.Trim(arg, " ;"); g.differ[j] && arg != "" && !slices.Contains(details, arg) && !slices.Contains([]string{f.Alert, f.Record, f.Panel}, arg) {
 				details = append(details, arg)
 			}
 		}

@@ -220,7 +220,7 @@ const Unused = "exclusion-unused"
 // Catalog lists the rules of this package.
 func Catalog() []Rule {
 	return []Rule{{
-		Name: "exclusion-file", Means: "A file of exclusions does not parse, names a rule that does not exist, or gives no reason.", Do: "Correct it; a reason is one sentence.",
+		Name: "exclusion-file", Means: "A file of exclusions does not parse, names a rule that does not exist, or gives no reason. A warning for a file .scaffold-lint.yml, which is not read.", Do: "Correct it; a reason is one sentence.",
 	}, {
 		Name: Unused, Means: "An exclusion excludes nothing: what it excused is gone, and it would hide the next one.", Do: "Remove the exclusion.",
 	}}

@@ -18,6 +18,7 @@ func found(rule, file string, line int, alert string) lint.Finding {
 func TestFindingsOfOneShapeAreGrouped(t *testing.T) {
 	t.Parallel()
 	const unknown = "metric %s is not declared%s"
+	const unit = "the unit is %s; set %s"
 	warning := found("w", "a.yaml", 1, "A").Sayf("odd")
 	warning.Warning = true
 	all := []lint.Finding{
@@ -26,7 +27,9 @@ func TestFindingsOfOneShapeAreGrouped(t *testing.T) {
 		found("unknown", "a.yaml", 2, "B").Sayf(unknown, "a_total", ""),
 		found("unknown", "b.yaml", 3, "C").Sayf(unknown, "b_total", `; did you mean "a_total"?`),
 		found("unknown", "c.yaml", 4, "b_total").Sayf(unknown, "b_total", ""),
-		found("unknown", "c.yaml", 5, "D").Sayf(unknown, strings.Repeat("ä", 60), ""),
+		found("unknown", "c.yaml", 5, "D").Sayf(unknown, strings.Repeat("ä", 90), ""),
+		found("unit", "a.json", 1, "A alert").Sayf(unit, "percent", "percentunit"), found("unit", "a.json", 2, "A alert").Sayf(unit, "ms", "s"),
+		found("free", "a.json", 1, "").Sayf("%s", "odd"), found("free", "a.json", 2, "").Sayf("%s", "even"), found("free", "a.json", 3, "").Sayf("%s", "even"),
 	}
 	groups := lint.GroupFindings(all)
 	var got []string
@@ -35,18 +38,22 @@ func TestFindingsOfOneShapeAreGrouped(t *testing.T) {
 		got = append(got, g.Places()...)
 	}
 	want := []string{
-		"unknown (4 times): metric a_total is not declared",
+		"unknown (4 times): metric … is not declared…",
 		"a.yaml:2:7: alert B (a_total)",
 		`b.yaml:3:7: alert C (b_total, did you mean "a_total"?)`,
 		"c.yaml:4:7: alert b_total",
-		"c.yaml:5:7: alert D (" + strings.Repeat("ä", 39) + "…)",
+		"c.yaml:5:7: alert D (" + strings.Repeat("ä", 79) + "…)",
+		"unit (2 times): the unit is …; set …",
+		"a.json:1:7: alert A alert (percent, percentunit)", "a.json:2:7: alert A alert (ms, s)",
+		"free (2 times): even", "a.json:2:7", "a.json:3:7",
 		"x (1 times): 100% of 5", "a.yaml:1:7: alert A",
+		"free (1 times): odd", "a.json:1:7",
 		"w (1 times): odd", "a.yaml:1:7: alert A",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got, want := lint.Summary(all, false), []lint.RuleCount{{"unknown", 4}, {"x", 1}}; !slices.Equal(got, want) {
+	if got, want := lint.Summary(all, false), []lint.RuleCount{{"unknown", 4}, {"free", 3}, {"unit", 2}, {"x", 1}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

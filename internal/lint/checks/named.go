@@ -68,7 +68,7 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 			}
 		}
 	}
-	o.someFilesUnread = len(files) > 0
+	o.someFilesUnread = len(files)+len(o.HelmTemplates) > 0
 	for _, kind := range kinds {
 		for _, dir := range o.searched {
 			unread := func(file string) bool { return !o.HasRead(filepath.Clean(file)) }
@@ -77,10 +77,19 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	}
 	o.Rules = withoutCopies(o.Rules, files)
 	if len(o.Rules)+len(o.Dashboards)+len(o.broken) == 0 {
-		return nil, fmt.Errorf("no rule files and no dashboards in %s", strings.Join(slices.Compact(slices.Sorted(slices.Values(slices.Concat(rules, dashboards)))), ", "))
+		return nil, o.nothingIn(slices.Concat(rules, dashboards))
 	}
 	o.runbooks = o.keepsRunbooks()
 	return skipped, o.excludeFrom(o.searched, files)
+}
+
+func (o *Observed) nothingIn(paths []string) error {
+	slices.Sort(paths)
+	except := ""
+	if len(o.HelmTemplates) > 0 {
+		except = " except Helm templates; " + RenderHelm
+	}
+	return fmt.Errorf("no rule files and no dashboards in %s%s", strings.Join(slices.Compact(paths), ", "), except)
 }
 
 // readOne reads a file that was named, or was found in a directory that was.
@@ -161,17 +170,32 @@ func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 			return
 		}
 	}
+	before := *o
 	o.addRules(name, src)
+	if len(o.broken) == len(before.broken) || !isHelmTemplate(name, src) {
+		return
+	}
+	o.Rules, o.broken = before.Rules, before.broken
+	if found {
+		o.HelmTemplates = append(o.HelmTemplates, name)
+		return
+	}
+	o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Message: "a Helm template, not a rule file; " + RenderHelm})
 }
+
+// RenderHelm is what to do about a template of Helm.
+const RenderHelm = "run helm template, and pass its output"
 
 // excludeFrom reads the exclusions of directories and below, and those beside files.
 func (o *Observed) excludeFrom(dirs, files []string) error {
 	var names []string
 	for _, dir := range dirs {
-		names = append(names, inDir(dir, []string{lint.FileName})...)
+		names = append(names, inDir(dir, lint.FileNames())...)
 	}
 	for _, file := range files {
-		names = append(names, filepath.Join(filepath.Dir(file), lint.FileName))
+		for _, name := range lint.FileNames() {
+			names = append(names, filepath.Join(filepath.Dir(file), name))
+		}
 	}
 	for i, name := range names {
 		names[i] = filepath.Clean(name)

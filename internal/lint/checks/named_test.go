@@ -98,3 +98,73 @@ func TestExclusionsAreRead(t *testing.T) {
 		t.Errorf("%s is not among the files that were read", file)
 	}
 }
+
+func TestHelmTemplatesAreSkipped(t *testing.T) {
+	t.Parallel()
+	const rules = "groups:\n- {name: a, rules: [{record: 'a:b', expr: sum(up)}]}\n"
+	const open = "groups:\n- name: a\n  rules:\n  - {record: 'a:b', expr: sum(up)\n"
+	for name, tc := range map[string]struct {
+		file, text string
+		chart      bool
+		skipped    bool
+	}{
+		"a condition":                                  {file: "a.yaml", text: "{{- if .Values.rules }}\n" + rules + "{{- end }}\n", skipped: true},
+		"a name of the chart":                          {file: "a.yaml", text: `metadata: {name: {{ include "x.fullname" . }}}` + "\n" + rules, skipped: true},
+		"a value of the chart":                         {file: "a.yaml", text: "groups:\n- name: {{ .Values.name }}\n  rules: []\n", skipped: true},
+		"a value of the chart in a query":              {file: "a.yaml", text: "groups:\n- name: a\n  rules:\n  - {record: 'a:b', expr: up > {{ .Values.x | default 5 }} }\n", skipped: true},
+		"any action in a chart":                        {file: "templates/sub/a.yaml", chart: true, text: "groups:\n- name: {{ $name }}\n  rules: []\n", skipped: true},
+		"any action without a chart":                   {file: "templates/sub/a.yaml", text: "groups:\n- name: {{ $name }}\n  rules: []\n"},
+		"a template that is YAML":                      {file: "templates/a.yaml", chart: true, text: rules + "# {{ .Values.x }}\n"},
+		"a syntax error in a chart":                    {file: "templates/a.yaml", chart: true, text: open},
+		"a syntax error beside the chart's templates":  {file: "rules/a.yaml", chart: true, text: open + "# {{ .Values.x }}\n"},
+		"a syntax error beside a quoted action":        {file: "a.yaml", text: open + "  labels: {a: '{{ .Values.x }}'}\n"},
+		"a syntax error beside a template of an alert": {file: "a.yaml", text: open + "  annotations:\n    a: |\n      {{- range query \"up\" }}{{ .Labels.job }} {{ .Value }}{{ end }}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"other.yaml": "groups: []\n", tc.file: tc.text}
+			if tc.chart {
+				files["Chart.yaml"] = "name: a\n"
+			}
+			dir := testdir.New(t, files)
+			var o checks.Observed
+			if _, err := o.Read(t.Context(), []string{dir}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if found := o.Findings(); (len(o.HelmTemplates) > 0) != tc.skipped || tc.skipped && len(found) > 0 {
+				t.Errorf("skipped %v, found %v", o.HelmTemplates, found)
+			}
+			var named checks.Observed
+			if _, err := named.Read(t.Context(), []string{filepath.Join(dir, filepath.FromSlash(tc.file))}, nil); err != nil {
+				t.Fatal(err)
+			}
+			found := named.Findings()
+			if isFault := len(found) == 1 && !found[0].Warning && strings.HasPrefix(found[0].Message, "a Helm template, not a rule file"); isFault != tc.skipped {
+				t.Errorf("named: found %v", found)
+			}
+		})
+	}
+}
+
+func TestADirectoryOfHelmTemplatesAloneIsAnError(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups:\n- name: {{ .Values.name }}\n"})
+	var o checks.Observed
+	if _, err := o.Read(t.Context(), []string{dir}, nil); err == nil || !strings.HasSuffix(err.Error(), " except Helm templates; run helm template, and pass its output") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFileOfExclusionsWithAnotherEndingIsAWarning(t *testing.T) {
+	t.Parallel()
+	dir := testdir.New(t, map[string]string{"a.yaml": "groups: []\n", ".scaffold-lint.yml": "exclusions: []\n"})
+	for _, path := range []string{dir, filepath.Join(dir, "a.yaml")} {
+		var o checks.Observed
+		if _, err := o.Read(t.Context(), []string{path}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if found := o.Findings(); len(found) != 1 || !found[0].Warning || found[0].Message != "the file is not read; rename it to .scaffold-lint.yaml" {
+			t.Errorf("%s: found %v", path, found)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 	}
 	read("observability/rules", ruleEndings(), o.addRules)
 	read("observability/boards", boardEndings(), func(name string, src []byte) { o.addBoard(name, src, false) })
-	read("observability", []string{lint.FileName}, o.addExclusions)
+	read("observability", lint.FileNames(), o.addExclusions)
 	// Of two boards with one uid, the user's own is the one to change.
 	slices.SortStableFunc(o.Dashboards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
 	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
@@ -178,7 +178,7 @@ func Below(dir, folder string, endings ...string) []string {
 // ends says whether a file has one of the endings, or one of them for its name. A
 // file of exclusions is found by its name only.
 func ends(name string, endings []string) bool {
-	return slices.Contains(endings, name) || name != lint.FileName && slices.Contains(endings, filepath.Ext(name))
+	return slices.Contains(endings, name) || !slices.Contains(lint.FileNames(), name) && slices.Contains(endings, filepath.Ext(name))
 }
 
 // generatedExclusions excuse what scaffold itself generates, each for a reason

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -20,10 +21,12 @@ import (
 type Observed struct {
 	Rules      []rulefile.File
 	Dashboards []dashboardfile.Board
-	broken     []lint.Finding // files that do not parse
-	read       map[string]bool
-	searched   []string // directories
-	exclusions []lint.Exclusion
+	// HelmTemplates are files of directories that Helm has to render first.
+	HelmTemplates []string
+	broken        []lint.Finding // files that do not parse
+	read          map[string]bool
+	searched      []string // directories
+	exclusions    []lint.Exclusion
 	// Signals are nil when nothing declares metrics.
 	Signals *exposition.Page
 	stale   bool // the generated files were made from other signals
@@ -74,6 +77,10 @@ func (o *Observed) addRules(name string, src []byte) {
 }
 
 func (o *Observed) addExclusions(name string, src []byte) {
+	if path.Base(name) != lint.FileName {
+		o.broken = append(o.broken, lint.Finding{Rule: "exclusion-file", File: name, Warning: true, Message: "the file is not read; rename it to " + lint.FileName})
+		return
+	}
 	exclusions, err := lint.ParseExclusions(name, src, ruleNames(Rules()))
 	if err != nil {
 		o.broken = append(o.broken, lint.Broken("exclusion-file", name, err)...)

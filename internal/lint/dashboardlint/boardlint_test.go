@@ -148,6 +148,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			list(func(b object) {
 				panel(b)["datasource"] = object{"uid": "-- Mixed --"}
 				target(b)["datasource"] = "$datasource"
+				panel(b)["targets"] = append(panel(b)["targets"].([]any), object{"datasource": object{"type": "__expr__", "uid": "__expr__"}, "expression": "$A * 2"})
 			}),
 		},
 		{"panel-title-description", "no description", list(func(b object) { panel(b)["description"] = " " }), "needs a description", list(unchanged)},
@@ -175,6 +176,11 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "the bracket { is not closed", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
 		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
+		{"target-logql", "a matcher that matches nothing, too", list(logs(`{app=~".*"} |= "x"`)), `the stream selector {app=~".*"} matches streams without these labels; Loki needs one matcher that does not, such as app=~".+"`, list(logs(`{app=~".*",job!=""} |= "x"`))},
+		{"target-logql", "only an exclusion", list(logs(`sum(rate({app!="a"}[$__auto]))`)), `the stream selector {app!="a"} matches streams without`, list(logs(`sum(rate({app=~"$job",b!~"$instance"}[$__auto]))`))},
+		{"target-logql", "an exclusion of what is chosen", list(logs(`{app!="a",b=""}`)), "matches streams without", list(logs(`{app!="$job"}`))},
+		{"target-logql", "no range", list(logs(`sum(rate({app="a"}))`)), "rate has no range; write [$__auto] before the closing bracket", list(logs(`sum(rate({app="a"} [$__auto] | json)) + max(last_over_time ({app="a"} | (b="(" or c="d") | unwrap x [$__auto]) ) by (rate) # rate({})`))},
+		{"target-logql", "one range of two", list(logs(`sum(bytes_rate({app="a"}[$__auto])) / sum (quantile_over_time (0.9, {app="a"} | unwrap x))`)), "quantile_over_time has no range", list(logs(`{app="a"} |= "rate(x)" | line_format "rate({{.a}})"`))},
 		{"target-logql", "a metric", list(logs(`vector(up)`)), "it has no stream selector", list(logs("vector(1)\n+\t2\r\n"))},
 		{"target-logql", "a metric beside a number", list(logs(`2 * up`)), "it has no stream selector", list(logs("vector(1e3)"))},
 		{"target-logql", "a name", list(logs(`e`)), "it has no stream selector", list(logs(`label_replace(vector(0), "a", "b", "", "")`))},
@@ -255,7 +261,16 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"seconds as operations", query(p99, "ops"), "panel-unit-mismatch", "fault"},
 		{"milliseconds as seconds", query("1e3 * "+p99, "s"), "panel-unit-mismatch", "fault"},
 		{"bytes per second as bytes", query("rate(net_receive_bytes_total[$__rate_interval])", "bytes"), "panel-unit-mismatch", "fault"},
-		{"bytes as bytes per second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "fault"},
+		{"bytes that may be those of each second", query("heap_inuse_bytes", "binBps"), "panel-unit-mismatch", "warning"},
+		{"bytes per second of what may be bytes per second", query("rate(net_receive_bytes_total[$__rate_interval]) / link_bytes", "percentunit"), "panel-unit-mismatch", "warning"},
+		{"a declared counter of bytes as bytes per second", query("increase(sent_bytes_total[$__range])", "Bps"), "panel-unit-mismatch", "fault"},
+		{"a declared gauge of bytes as bytes per second", query("page_bytes", "Bps"), "panel-unit-mismatch", "fault"},
+		{"the speed of a link", query(`node_network_speed_bytes{instance=~"$instance"}`, "Bps"), "panel-unit-mismatch", ""},
+		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
+		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
+		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
+		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "fault"},
+		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
 		{"a fraction of CPU time as percent", query("rate(process_cpu_seconds_total[$__rate_interval])", "percent"), "panel-unit-mismatch", "fault"},
 		{"seconds as a plain number", query(p99, "short"), "panel-unit-mismatch", "warning"},
 		{"seconds in each second", query("rate(io_time_seconds_total[$__rate_interval])", "s"), "panel-unit-mismatch", "warning"},
@@ -306,6 +321,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"an operator that a variable names", query(`up $operator on (job) down`, "short"), "target-promql", "warning"},
 		{"a data source whose variable is for logs", untyped("${logs}", `{a="b"} |= "c"`), "target-promql", ""},
 		{"a data source of an unknown type", untyped("abc", `{a="b"} |= "c"`), "target-promql", "warning"},
+		{"LogQL with matchers that a variable names", logs(`{job="a",${adhoc}}`), "target-logql", ""},
+		{"matchers that a variable names", query("up{${adhoc}}", "short"), "target-promql", ""},
+		{"LogQL with a range that a variable may have", logs(`sum(rate({a="b"} $filter))`), "target-logql", "warning"},
 		{"LogQL of a variable", logs("$query"), "target-logql", "warning"},
 		{"a plugin without a query", func(b object) { panel(b)["targets"], panel(b)["type"] = []any{}, "acme-clock-panel" }, "panel-no-targets", "warning"},
 		{"a graph without a query", func(b object) { panel(b)["targets"] = []any{} }, "panel-no-targets", "fault"},
@@ -317,6 +335,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 			world := promlint.NewWorld(nil, 15*time.Second)
 			if strings.Contains(tc.name, "declared counter") {
 				world = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
+			}
+			if strings.Contains(tc.name, "a declared gauge") {
+				world = promlint.NewWorld([]declared.Metric{{Name: "page_bytes", Type: "gauge", Unit: "bytes"}}, 15*time.Second)
 			}
 			if strings.Contains(tc.name, "rare scrapes") {
 				world.Scrape = 5 * time.Minute
@@ -342,6 +363,7 @@ func TestMessagesNameVariables(t *testing.T) {
 		`absent(sum by ($by) (up))`:               "absent(sum by ($by) (up)) holds only",
 		`absent(sum by (a) (up{a="${a}"}))`:       `absent(sum by (a) (up{a="${a}"})) holds only`,
 		`absent(sum by ($by) (up{a="$a"}))`:       `absent(sum by (…) (up{a="…"})) holds only`,
+		`up{$a $a}`:                               "not PromQL: unexpected character inside braces: '$a'",
 		`absent(sum by ($by) (up)) + $__range_ms`: "absent(sum by ($by) (up)) holds only",
 	} {
 		got := check(t, query(expr, "short"))

@@ -2,8 +2,10 @@ package dashboardlint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -25,6 +27,9 @@ func (l *linter) logQL(t dashboardfile.Target, at lint.Finding) {
 	}
 	if why == "" {
 		why = l.streams(t.Expr, skeleton)
+	}
+	if why == "" {
+		why = withoutRange(skeleton)
 	}
 	if why != "" {
 		l.reportGuessf("target-logql", at, dashboardfile.Free(t.Expr), "not LogQL: %s", why)
@@ -116,21 +121,89 @@ func (l *linter) streams(query, skeleton string) string {
 		if skeleton[i] != '{' || i > 0 && skeleton[i-1] == '$' {
 			continue
 		}
-		end := strings.IndexByte(skeleton[i:], '}')
+		end := endOfStream(skeleton[i:])
 		if end < 0 {
 			return ""
 		}
-		selector := dashboardfile.PromQL(query[i : i+end+1])
-		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+		matchers, err := parseStream(query[i : i+end+1])
 		if err != nil {
 			return "the stream selector " + query[i:i+end+1] + " does not parse: " + lastPart(err.Error())
 		}
 		if len(matchers) == 0 {
 			return "the stream selector is empty; it needs one matcher or more"
 		}
+		if !slices.ContainsFunc(matchers, selects) {
+			return "the stream selector " + query[i:i+end+1] + ` matches streams without these labels; Loki needs one matcher that does not, such as app=~".+"`
+		}
 		i += end
 	}
 	return ""
+}
+
+// selects says whether a matcher may be the one that Loki needs.
+func selects(m *labels.Matcher) bool { return !m.Matches("") || dashboardfile.Varies(m.Value) }
+
+// overRange are the calls that read a range.
+var overRange = regexp.MustCompile(`\b(rate|rate_counter|bytes_rate|[a-z]+_over_time)\s*\(`)
+
+// withoutRange says which call has no range. The brackets match.
+func withoutRange(skeleton string) string {
+	names := map[int]string{} // by the place of the opening bracket
+	for _, m := range overRange.FindAllStringSubmatchIndex(skeleton, -1) {
+		names[m[1]-1] = skeleton[m[2]:m[3]]
+	}
+	type call struct {
+		name   string
+		ranges int // before it
+	}
+	var open []call
+	ranges := 0
+	for i := range len(skeleton) {
+		switch skeleton[i] {
+		case '[':
+			ranges++
+		case '(':
+			open = append(open, call{names[i], ranges})
+		case ')':
+			if len(open) == 0 {
+				return "" // a bracket of a variable such as ${a:(}
+			}
+			last := open[len(open)-1]
+			if open = open[:len(open)-1]; last.name != "" && last.ranges == ranges {
+				return last.name + " has no range; write [$__auto] before the closing bracket"
+			}
+		}
+	}
+	return ""
+}
+
+// endOfStream is the place of the bracket that closes a selector, or -1. A variable such as ${name}
+// has one of its own.
+func endOfStream(skeleton string) int {
+	inVariable := false
+	for i := range len(skeleton) {
+		switch {
+		case strings.HasPrefix(skeleton[i:], "${"):
+			inVariable = true
+		case skeleton[i] == '}' && !inVariable:
+			return i
+		case skeleton[i] == '}':
+			inVariable = false
+		}
+	}
+	return -1
+}
+
+func parseStream(selector string) ([]*labels.Matcher, error) {
+	p := parser.NewParser(parser.Options{})
+	matchers, err := p.ParseMetricSelector(dashboardfile.PromQL(selector))
+	if err == nil {
+		return matchers, nil
+	}
+	if matchers, errMatchers := p.ParseMetricSelector(dashboardfile.WithMatchers(selector)); errMatchers == nil {
+		return matchers, nil
+	}
+	return nil, err
 }
 
 // lastPart is a message of the parser without its position, which counts from the

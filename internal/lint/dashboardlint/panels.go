@@ -51,7 +51,7 @@ func (l *linter) panel(p dashboardfile.Panel) {
 
 func (l *linter) datasource(p dashboardfile.Panel, at lint.Finding) {
 	for _, d := range append([]dashboardfile.Datasource{p.Datasource}, targetSources(p)...) {
-		if d.UID != "" && !strings.Contains(d.UID, "$") && !strings.HasPrefix(d.UID, "-- ") && d.UID != "grafana" {
+		if d.UID != "" && !strings.Contains(d.UID, "$") && !d.BuiltIn() {
 			l.reportf("panel-datasource", at, "the data source %s has that id in one Grafana only; use a variable, such as ${datasource}", d.UID)
 			return
 		}

@@ -49,7 +49,7 @@ func (l *linter) unit(p dashboardfile.Panel, tree parser.Expr, at lint.Finding) 
 	case !known || fits(got, want):
 	default:
 		// Seconds in each second are a share, and seconds to many readers.
-		guessed := got.Guessed || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
+		guessed := got.Guessed || got.MayBeRate && got.Bytes == want.Bytes && got.Seconds != want.Seconds || l.World.OtherMetrics && got.Bytes == 0 && got.Seconds == 0 && want.Seconds == 1
 		l.reportGuessf("panel-unit-mismatch", at, guessed, "the unit is %s, which is for %s; the query gives %s; set %s", p.Unit, want, got, fitting(got))
 	}
 }

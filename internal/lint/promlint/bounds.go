@@ -1,6 +1,7 @@
 package promlint
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -244,7 +245,7 @@ func mirrored(op parser.ItemType) parser.ItemType {
 }
 
 func (w World) spanOfCall(n *parser.Call) span {
-	arg := func(i int) span { return w.spanOf(n.Args[i]) }
+	first := func() span { return w.spanOf(n.Args[0]) }
 	switch n.Func.Name {
 	case "rate", "irate", "increase":
 		if s := sampled(n.Args[0]); s != nil && w.typeOf(s) == declared.Counter && !strings.HasSuffix(Name(s), "_sum") {
@@ -266,17 +267,28 @@ func (w World) spanOfCall(n *parser.Call) span {
 		}
 	case "avg_over_time", "min_over_time", "max_over_time", "last_over_time", "first_over_time",
 		"label_replace", "label_join", "sort", "sort_desc", "scalar", "vector":
-		return arg(0)
+		return first()
 	case "sum_over_time":
-		return summed(arg(0))
+		return summed(first())
 	case "clamp_min", "clamp_max", "clamp":
-		return w.spanOfClamp(n, arg(0))
+		return w.spanOfClamp(n, first())
 	case "hour":
 		return span{0, 23}
 	case "minute":
 		return span{0, 59}
 	case "day_of_week":
 		return span{0, 6}
+	case "day_of_month":
+		return span{1, 31}
+	case "day_of_year":
+		return span{1, 366}
+	case "days_in_month":
+		return span{28, 31}
+	case "month":
+		return span{1, 12}
+	case "sgn":
+		s := first()
+		return span{float64(cmp.Compare(s.lo, 0)), float64(cmp.Compare(s.hi, 0))}
 	}
 	return anything()
 }

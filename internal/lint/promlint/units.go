@@ -21,6 +21,8 @@ type Unit struct {
 	// Guessed says that the name of a part may not mean what it says: one without a
 	// unit was taken for a number of things.
 	Guessed bool
+	// MayBeRate says that only the name of a gauge says bytes, which may be those of each second.
+	MayBeRate bool
 }
 
 func countUnit() Unit      { return Unit{Scale: 1, Number: true} }
@@ -44,6 +46,8 @@ func (u Unit) String() string {
 		return "milliseconds"
 	case u.Seconds == -1 && u.Bytes == 1 && u.Scale == 8:
 		return "bits per second"
+	case u.Seconds == 0 && u.Bytes == 1 && u.Scale == 8:
+		return "bits"
 	}
 	return name
 }
@@ -146,8 +150,10 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return Unit{Seconds: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_milliseconds"), strings.HasSuffix(base, "_ms"):
 		return Unit{Seconds: 1, Scale: 1000}, true
-	case strings.HasSuffix(base, "_bytes"), m.Unit == "bytes":
+	case m.Unit == "bytes":
 		return Unit{Bytes: 1, Scale: 1}, true
+	case strings.HasSuffix(base, "_bytes"):
+		return Unit{Bytes: 1, Scale: 1, MayBeRate: base == name && m.Type != declared.Counter}, !isSpeed(base)
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		u := ratio()
 		u.Guessed = w.OtherMetrics && m.Unit == "" // some exporters write percents
@@ -160,6 +166,13 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return u, true
 	}
 	return Unit{}, false
+}
+
+// isSpeed says whether a name is of a rate, such as node_network_speed_bytes.
+func isSpeed(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
+		return slices.Contains([]string{"speed", "rate", "bandwidth", "throughput"}, word)
+	})
 }
 
 // unitInside says whether a word of a name before the last is a unit.
@@ -215,10 +228,10 @@ func (w World) unitOfBinary(n *parser.BinaryExpr) (Unit, bool) {
 	switch n.Op {
 	case parser.ADD, parser.SUB, parser.LOR:
 		l.Number = l.Number && r.Number
-		l.Guessed = l.Guessed || r.Guessed
+		l.Guessed, l.MayBeRate = l.Guessed || r.Guessed, l.MayBeRate || r.MayBeRate
 		return l, l.same(r)
 	case parser.DIV:
-		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale, Guessed: l.Guessed || r.Guessed}
+		out := Unit{Bytes: l.Bytes - r.Bytes, Seconds: l.Seconds - r.Seconds, Scale: l.Scale / r.Scale, Guessed: l.Guessed || r.Guessed, MayBeRate: l.MayBeRate != r.MayBeRate}
 		// So many things to each of another kind may be a number; seconds in
 		// seconds and things in things are a share.
 		return out, !out.plain() || l.same(r) && l.Number == r.Number
@@ -256,6 +269,7 @@ func (w World) unitOfCall(n *parser.Call) (Unit, bool) {
 		u, ok := w.unitOf(n.Args[0])
 		u.Seconds--
 		u.Number = false
+		u.MayBeRate = u.MayBeRate && n.Func.Name == "deriv" // only what counts has a rate
 		return u, ok
 	case "histogram_quantile":
 		return w.unitOfBuckets(n.Args[1])

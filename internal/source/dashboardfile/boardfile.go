@@ -162,12 +162,14 @@ func notClassic(n node) (why string, dashboard bool) {
 	case n.has("elements") && n.has("layout"):
 		return "a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON", true
 	case n.get("dashboard").fields != nil && !n.has("panels"):
-		return "a response of Grafana's API, not a dashboard; write what is under dashboard into the file", n.get("dashboard").has("panels")
-	case !n.has("panels") && !n.has("rows") && !n.has("schemaVersion"):
+		return "a response of Grafana's API, not a dashboard; write what is under dashboard into the file", hasClassicKey(n.get("dashboard"))
+	case !hasClassicKey(n):
 		return "not a Grafana dashboard: it has neither panels nor schemaVersion", false
 	}
 	return "", true
 }
+
+func hasClassicKey(n node) bool { return n.has("panels") || n.has("rows") || n.has("schemaVersion") }
 
 // panels reads a list of panels. An open row holds those that follow it, a
 // collapsed one has them inside.
@@ -319,7 +321,12 @@ func (b Board) All() iter.Seq2[Panel, Target] {
 // Prometheus says whether the data source is one that PromQL is for. Without a
 // type it may be any; Grafana's default usually is.
 func (d Datasource) Prometheus() bool {
-	return d.Type == "prometheus" || d.Type == "" && !strings.HasPrefix(d.UID, "-- ")
+	return d.Type == "prometheus" || d.Type == "" && !d.BuiltIn()
+}
+
+// BuiltIn says whether every Grafana has the data source, under the same id.
+func (d Datasource) BuiltIn() bool {
+	return strings.HasPrefix(d.UID, "-- ") || d.UID == "grafana" || d.UID == "__expr__"
 }
 
 // emptySentence is "Empty until X." A full stop inside of X has no space behind it.

@@ -157,7 +157,7 @@ func TestWhichDataSourcesSpeakPromQL(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[dashboardfile.Datasource]bool{
 		{Type: "prometheus", UID: "x"}: true, {}: true, {UID: "Prometheus"}: true,
-		{Type: "loki"}: false, {UID: "-- Grafana --"}: false, {Type: "datasource", UID: "-- Mixed --"}: false,
+		{Type: "loki"}: false, {UID: "-- Grafana --"}: false, {UID: "__expr__"}: false, {UID: "grafana"}: false, {Type: "datasource", UID: "-- Mixed --"}: false,
 	} {
 		if d.Prometheus() != want {
 			t.Errorf("%+v: %v", d, !want)
@@ -266,7 +266,7 @@ func TestOtherJSONIsToldFromDashboards(t *testing.T) {
 	for src, other := range map[string]bool{
 		`{"name":"x"}`: true, `[1]`: true, `"x"`: true, `{"apiVersion":"v1","kind":"List","spec":{}}`: true, `{"dashboard":{"a":1}}`: true,
 		`{"apiVersion":"dashboard.grafana.app/v1","kind":"Dashboard","spec":{}}`: false, `{"elements":{},"layout":{}}`: false,
-		`[{"panels":[]}]`: false, `{"dashboard":{"panels":[]}}`: false, `{`: false,
+		`[{"panels":[]}]`: false, `{"dashboard":{"panels":[]}}`: false, `{"dashboard":{"rows":[]}}`: false, `{`: false,
 	} {
 		_, err := dashboardfile.Parse("b.json", []byte(src))
 		if _, isOther := errors.AsType[*dashboardfile.OtherJSONError](err); err == nil || isOther != other {

@@ -91,8 +91,17 @@ func Free(query string) bool {
 // labelList is a list of labels without other brackets in it.
 var labelList = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)`)
 
+// matcherVariable is a variable that stands for label matchers.
+var matcherVariable = regexp.MustCompile(`(?P<before>[{,]\s*)(?:` + grafanaVariable.String() + `)(?P<after>\s*[,}])`)
+
+// WithMatchers is PromQL with a matcher for each variable that stands between matchers.
+func WithMatchers(query string) string {
+	return PromQL(matcherVariable.ReplaceAllString(query, "${before}"+chosenName+`="`+Chosen+`"${after}`))
+}
+
 // ParsePromQL reads a query with the variables of Grafana in it, each taken for a
-// number, those in lists of labels for names, or all of them for names.
+// number, those in lists of labels for names, all of them for names, or those between matchers for a
+// matcher.
 func ParsePromQL(query string) (parser.Expr, error) {
 	tree, err := promql.Parse(PromQL(query))
 	if err == nil {
@@ -102,7 +111,7 @@ func ParsePromQL(query string) (parser.Expr, error) {
 		return nil, err // the parser gives a part of the tree beside an error
 	}
 	grouped := labelList.ReplaceAllStringFunc(query, func(list string) string { return fillIn(list, chosenName) })
-	for _, filled := range []string{PromQL(grouped), fillIn(query, chosenName)} {
+	for _, filled := range []string{PromQL(grouped), fillIn(query, chosenName), WithMatchers(grouped)} {
 		if tree, errNames := promql.Parse(filled); errNames == nil {
 			return tree, nil
 		}
@@ -136,6 +145,9 @@ func WithVariables(message, query string) string {
 	shown := "…"
 	if variables = slices.Compact(variables); len(variables) == 1 {
 		shown = variables[0]
+	}
+	if len(variables) > 0 { // the parser quotes the first character of what stands for one
+		replaced = append(replaced, "inside braces: '"+Chosen[:1]+"'", "inside braces: '"+shown+"'")
 	}
 	return strings.NewReplacer(append(replaced, chosenName, shown, Chosen, shown)...).Replace(message)
 }
