@@ -2,6 +2,7 @@ package yamldoc_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -279,6 +280,36 @@ func TestProblemAtfPointsIntoAScalar(t *testing.T) {
 			source := []rune(p.Source)
 			if p.Column < 1 || p.Column > len(source) || source[p.Column-1] != '!' {
 				t.Errorf("the caret is not under the !:\n%s", p.Render())
+			}
+		})
+	}
+}
+
+func TestProblemAtfAtTheEndOfAScalarIsOnItsLastLine(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, src, want string }{
+		{"a literal block", "text: |\n  sum(\n  x\nint: 1\n", "3:4"},
+		{"a literal block without a final line break", "text: |-\n  sum(x\nint: 1\n", "2:8"},
+		{"a literal block with empty lines", "text: |+\n  sum(x\n\n\nint: 1\n", "2:8"},
+		{"Windows line ends", "text: |\r\n  sum(x\r\nint: 1\r\n", "2:8"},
+		{"the last lines of the file", "text: |\n  sum(x\n", "2:8"},
+		{"an empty block", "text: |\n\nint: 1\n", "1:7"},
+		{"a folded block", "text: >\n  sum(x\nint: 1\n", "1:7"},
+		{"plain", "text: sum(x\nint: 1\n", "1:12"},
+		{"single quotes", "text: 'sum(x'\nint: 1\n", "1:13"},
+		{"double quotes", "text: \"sum(x\\n\"\nint: 1\n", "1:13"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := yamldoc.Parse("a.yaml", []byte(tt.src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v doc
+			d.Decode(&v)
+			d.ProblemAtf("text", len(v.Text), "here")
+			if p := only(t, d.Err()); fmt.Sprintf("%d:%d", p.Line, p.Column) != tt.want {
+				t.Errorf("got %d:%d, want %s", p.Line, p.Column, tt.want)
 			}
 		})
 	}
