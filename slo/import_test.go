@@ -445,7 +445,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"an empty file":                            {slothFile, slothFile, "", "f:1:1: the file is empty"},
 		"a comment":                                {slothFile, slothFile, "# a\n", "f:1:1: no objectives; "},
 		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:3:1: not valid YAML: "},
-		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:9:1: not valid YAML: found a tab character that violates indentation"},
+		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:10:1: not valid YAML: a tab in the indentation; indent with spaces"},
 		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:14:38: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'"},
 		"sloth without a version":                  {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
 		"two tools in one document":                {slothFile + pyrraFile, "a", "a", `f:5:1: slos: is not a key of kind "ServiceLevelObjective" of apiVersion "pyrra.dev/v1alpha1"; write --- between documents`},
