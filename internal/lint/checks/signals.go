@@ -67,7 +67,7 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 	}
 	now, err := t.Ask(ctx, project.TelemetryVerb)
 	if err != nil {
-		return notRunning(t.Service.Binary(), err), nil //nolint:nilerr // a service that does not run is a finding
+		return notRunning(t.Service.Binary(), err), nil // a service that does not run is a finding
 	}
 	before, errBefore := templates.ParseSignals(project.TelemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)
