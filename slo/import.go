@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -21,6 +22,9 @@ type ImportOptions struct {
 	// Selector is [Spec.Selector]. Default: the job that all queries name, or else
 	// the name of the service.
 	Selector map[string]string
+	// ScrapeInterval and EnvironmentLabel are those of [Spec], with its defaults.
+	ScrapeInterval   time.Duration
+	EnvironmentLabel string
 }
 
 // Imported are the objectives of one service from a file of another tool.
@@ -71,6 +75,7 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im.setAlerting()
 	im.setSelector()
 	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))
+	im.setTelemetry()
 	im.check()
 	// Keys of a service are read once for each objective, and so are their problems.
 	if err := im.problems.Bounded().Err(); err != nil {

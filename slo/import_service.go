@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.yaml.in/yaml/v3"
 
@@ -145,4 +146,19 @@ func (im *importer) setSelector() {
 	}
 	im.change(&yaml.Node{}, "selector", fmt.Sprintf("rules select %s (%s) where a query has no %s matcher; use --selector to change it",
 		strings.Join(pairs, ","), origin, strings.Join(names, " or ")))
+}
+
+// setTelemetry sets what other tools do not ask for, and reports the defaults that rules assume.
+func (im *importer) setTelemetry() {
+	im.spec.ScrapeInterval, im.spec.EnvironmentLabel = im.options.ScrapeInterval, im.options.EnvironmentLabel
+	var assumed []string
+	if im.spec.ScrapeInterval == 0 {
+		assumed = append(assumed, fmt.Sprintf("a scrape interval of %s (--scrape-interval)", model.Duration(DefaultScrapeInterval)))
+	}
+	if im.spec.EnvironmentLabel == "" {
+		assumed = append(assumed, "the environment label "+semconv.LabelEnvironment+" (--environment-label)")
+	}
+	if len(assumed) > 0 {
+		im.change(&yaml.Node{}, "", "rules assume "+strings.Join(assumed, " and "))
+	}
 }

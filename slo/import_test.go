@@ -172,6 +172,7 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
+				"f: rules assume a scrape interval of 15s (--scrape-interval) and the environment label deployment_environment_name (--environment-label)",
 				"f:3:9: labels: are labels of alerts, and not of recorded series",
 				`f:4:28: slo_plugins.chain[0].id: the plugin "sloth.dev/core/debug/v1" is not run`,
 				"f:19:31: slos[0].alerting.ticket_alert.disable: the rules still have these alerts; route them to a receiver that drops them",
@@ -190,6 +191,7 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
+				"f: rules assume a scrape interval of 15s (--scrape-interval) and the environment label deployment_environment_name (--environment-label)",
 				"f:6:11: spec.labels: are labels of alerts, and not of recorded series",
 				`f:7:29: spec.sloPlugins.chain[0].id: the plugin "sloth.dev/core/debug/v1" is not run`,
 				"f:22:32: spec.slos[0].alerting.ticketAlert.disable: the rules still have these alerts; route them to a receiver that drops them",
@@ -223,6 +225,7 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: rules select job="shop" (from the queries) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
+				"f: rules assume a scrape interval of 15s (--scrape-interval) and the environment label deployment_environment_name (--environment-label)",
 				`f:4:9: service: "shop", because Pyrra has no services; --service sets another`,
 				`f:4:9: metadata.name: "shop-errors" is written as "errors", because names of alerts begin with the service`,
 				"f:16:17: spec.indicator.ratio.grouping: grouped objectives do not page; their alerts are tickets",
@@ -237,8 +240,8 @@ func TestImport(t *testing.T) {
 			},
 		},
 		"a list of the alpha version of OpenSLO, with good events of another metric": {
-			alpha, slo.ImportOptions{Selector: map[string]string{"cluster": "eu", "job": "o"}},
-			slo.Spec{Service: "orders", Selector: map[string]string{"cluster": "eu", "job": "o"}, SLOs: []slo.Objective{{
+			alpha, slo.ImportOptions{Selector: map[string]string{"cluster": "eu", "job": "o"}, ScrapeInterval: 30 * time.Second, EnvironmentLabel: "env"},
+			slo.Spec{Service: "orders", Selector: map[string]string{"cluster": "eu", "job": "o"}, ScrapeInterval: 30 * time.Second, EnvironmentLabel: "env", SLOs: []slo.Objective{{
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
 				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `all_total{c="d"}`, Good: `good_total{a="b"}`}},
 			}}},
@@ -246,12 +249,12 @@ func TestImport(t *testing.T) {
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
 		"a bucket of some of the events, and two jobs": {
-			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{},
-			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, SLOs: []slo.Objective{{
+			strings.NewReplacer(`good_total{a="b"}`, `wait_seconds_bucket{a="b",job="x",le="2"}`, `all_total{c="d"}`, `wait_seconds_count{job="y"}`).Replace(alpha), slo.ImportOptions{EnvironmentLabel: "env"},
+			slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, EnvironmentLabel: "env", SLOs: []slo.Objective{{
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
 				Indicator: slo.Indicator{Ratio: &slo.Ratio{Total: `wait_seconds_count{job="y"}`, Good: `wait_seconds_bucket{a="b",job="x",le=~"2|2\\.0"}`}},
 			}}},
-			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert"},
+			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert", "f: rules assume a scrape interval of 15s (--scrape-interval)"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
 		"an indicator that is referred to, as a ratio of failures": {
@@ -259,6 +262,7 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
+				"f: rules assume a scrape interval of 15s (--scrape-interval) and the environment label deployment_environment_name (--environment-label)",
 				"f:5:3: spec.timeWindow: is missing; the period is 30d",
 			}, nil,
 		},
@@ -268,6 +272,7 @@ func TestImport(t *testing.T) {
 			[]string{
 				`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`,
 				"f: minBadEvents: fewer than 5 bad events fire no alert",
+				"f: rules assume a scrape interval of 15s (--scrape-interval) and the environment label deployment_environment_name (--environment-label)",
 				"f:5:3: spec.timeWindow: is missing; the period is 30d",
 			}, nil,
 		},
@@ -440,7 +445,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"an empty file":                            {slothFile, slothFile, "", "f:1:1: the file is empty"},
 		"a comment":                                {slothFile, slothFile, "# a\n", "f:1:1: no objectives; "},
 		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:3:1: not valid YAML: "},
-		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:9:1: not valid YAML: found a tab character that violates indentation"},
+		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:10:1: not valid YAML: a tab in the indentation; indent with spaces"},
 		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:14:38: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'"},
 		"sloth without a version":                  {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
 		"two tools in one document":                {slothFile + pyrraFile, "a", "a", `f:5:1: slos: is not a key of kind "ServiceLevelObjective" of apiVersion "pyrra.dev/v1alpha1"; write --- between documents`},

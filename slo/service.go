@@ -116,6 +116,10 @@ func (c *compiler) sloDataIncomplete() {
 // which every increase depends on.
 func (c *compiler) scrapeIntervalMismatch() {
 	declared := int64(c.spec.ScrapeInterval / time.Second)
+	key := "scrapeInterval"
+	if !c.spec.Runtime { // the objectives may be imported
+		key += " (imported objectives: --scrape-interval)"
+	}
 	spacing := "600 / " + c.by("max", "count_over_time("+c.presence().String()+"[10m])")
 	c.alert(Alert{
 		Kind: KindScrapeIntervalMismatch, Tier: TierTicket, SLO: -1,
@@ -127,7 +131,7 @@ func (c *compiler) scrapeIntervalMismatch() {
 	}, texts{
 		summary: c.subject() + ": samples are {{ $value | humanizeDuration }} apart, the rules were made for " + model.Duration(c.spec.ScrapeInterval).String(),
 		description: "Counts of short windows are wrong until scrape interval and specification agree: " +
-			"set scrapeInterval to what the scraper does and generate the rules again.",
+			"set " + key + " to what the scraper does and generate the rules again.",
 	})
 }
 

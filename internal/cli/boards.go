@@ -134,7 +134,7 @@ func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, 
 		return dashboards.Input{}, err
 	}
 	if apiVersion(src) == spec.APIVersion {
-		if err := flags.own(name); err != nil {
+		if err := flags.own(name, true); err != nil {
 			return dashboards.Input{}, err
 		}
 		return serviceBoards(name, src)

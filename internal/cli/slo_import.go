@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 	"github.com/observability-first/scaffold/internal/source/userfile"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
+	"github.com/observability-first/scaffold/runtime/semconv"
 	"github.com/observability-first/scaffold/slo"
 	"github.com/observability-first/scaffold/templates/spec"
 )
@@ -24,12 +26,17 @@ import (
 type importFlags struct {
 	service  string
 	selector map[string]string
+	// scrapeInterval and environmentLabel are empty for their defaults.
+	scrapeInterval   time.Duration
+	environmentLabel string
 }
 
 func (f *importFlags) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.service, "service", "", "service to import from a file of several, or name of the service of a Pyrra file")
 	cmd.Flags().StringToStringVar(&f.selector, "selector", nil, "labels that select the series of an imported service, as job=checkout (default: the job that all queries name, or else the service's name)")
 	cmd.Flags().Lookup("selector").DefValue = "" // the description has it
+	cmd.Flags().DurationVar(&f.scrapeInterval, "scrape-interval", 0, "scrape interval of an imported service (default "+model.Duration(slo.DefaultScrapeInterval).String()+")")
+	cmd.Flags().StringVar(&f.environmentLabel, "environment-label", "", "label of the environment in the metrics of an imported service (default "+semconv.LabelEnvironment+")")
 }
 
 func (f *importFlags) validate(cmd *cobra.Command) error {
@@ -41,17 +48,33 @@ func (f *importFlags) validate(cmd *cobra.Command) error {
 			return usage(cmd, "--selector: label %s has no value; write label=value, such as job=checkout", name)
 		}
 	}
+	if i := f.scrapeInterval; cmd.Flags().Changed("scrape-interval") && (i < slo.MinScrapeInterval || i > slo.MaxScrapeInterval || i%time.Second != 0) {
+		return usage(cmd, "--scrape-interval: %s is not in whole seconds from %s to %s; write the interval of the scraper, such as 30s", i,
+			model.Duration(slo.MinScrapeInterval), model.Duration(slo.MaxScrapeInterval))
+	}
+	if f.environmentLabel != "" && !model.LegacyValidation.IsValidLabelName(f.environmentLabel) {
+		return usage(cmd, "--environment-label: %q is not a label name; write one such as env", f.environmentLabel)
+	}
 	return nil
 }
 
-// own reports flags that a file of our own needs no more.
-func (f *importFlags) own(name string) error {
+// own reports flags whose values a file of our own has: a specification of a service if isService.
+func (f *importFlags) own(name string, isService bool) error {
 	for _, flag := range []struct {
-		name string
-		set  bool
-	}{{"service", f.service != ""}, {"selector", len(f.selector) > 0}} {
+		name, key, keyOfService string
+		set                     bool
+	}{
+		{"service", "service", "name", f.service != ""},
+		{"selector", "selector", "telemetry.selector", len(f.selector) > 0},
+		{"scrape-interval", "scrapeInterval", "telemetry.scrapeInterval", f.scrapeInterval != 0},
+		{"environment-label", "environmentLabel", "telemetry.environmentLabel", f.environmentLabel != ""},
+	} {
+		key := flag.key
+		if isService {
+			key = flag.keyOfService
+		}
 		if flag.set {
-			return fmt.Errorf("--%s is for imported files; write %s into %s", flag.name, flag.name, name)
+			return fmt.Errorf("--%s is for imported files; write %s into %s", flag.name, key, name)
 		}
 	}
 	return nil
@@ -100,10 +123,13 @@ func (g *globals) readObjectives(file string, flags importFlags) (objectives, er
 func parseObjectives(name string, src []byte, flags importFlags) (objectives, error) {
 	version := apiVersion(src)
 	if version != slo.APIVersion && version != spec.APIVersion && slo.Importable(src) {
-		imported, err := slo.Import(name, src, slo.ImportOptions{Service: flags.service, Selector: flags.selector})
+		imported, err := slo.Import(name, src, slo.ImportOptions{
+			Service: flags.service, Selector: flags.selector,
+			ScrapeInterval: flags.scrapeInterval, EnvironmentLabel: flags.environmentLabel,
+		})
 		return objectives{Imported: imported, problem: imported.Problem, foreign: true}, err
 	}
-	if err := flags.own(name); err != nil {
+	if err := flags.own(name, version == spec.APIVersion); err != nil {
 		return objectives{}, err
 	}
 	if version == spec.APIVersion {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,37 @@ func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string,
 	if n := len(s.prober.series(ctx, ms...)); n > 0 {
 		return fmt.Sprintf("%d series", n), nil
 	}
-	return "", errors.New("it recorded nothing: " + s.prober.why(ctx, r.Expr))
+	return "", errors.New("it recorded nothing: " + cmp.Or(s.notCounted(ctx, r), s.prober.why(ctx, r.Expr)))
+}
+
+// notCounted says which counter of the objective of a rule exists and did not increase in the run, so
+// that there is no ratio of it. Empty for other rules.
+func (s *session) notCounted(ctx context.Context, r rulesim.Rule) string {
+	if s.subject.Drill == nil {
+		return ""
+	}
+	spec := s.subject.Drill.Rules.Spec
+	objective := slices.IndexFunc(spec.SLOs, func(o slo.Objective) bool { return o.Name == r.Labels.Get(slo.LabelObjective) })
+	for _, read := range spec.Reads() {
+		series := read.Metric
+		switch read.Path {
+		case fmt.Sprintf("slos[%d].indicator.ratio.total", objective):
+		case fmt.Sprintf("slos[%d].indicator.latency.histogram", objective):
+			series += "_count"
+		default:
+			continue
+		}
+		selector := &parser.VectorSelector{Name: series, LabelMatchers: read.Matchers}
+		name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, series)
+		if len(s.prober.series(ctx, append(slices.Clone(read.Matchers), name)...)) == 0 {
+			continue
+		}
+		// The service starts with the run, and its counters at 0.
+		if n, err := s.prober.look(ctx, "max_over_time("+selector.String()+"[1d]) > 0", true); err == nil && n == 0 {
+			return fmt.Sprintf("%s did not increase in this run; add a request that counts it to %s", selector, RequestFile)
+		}
+	}
+	return ""
 }
 
 func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string, problem error) {
@@ -99,7 +130,7 @@ func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string,
 		case s.bornLater(selector.Name):
 			evidence = "nothing to watch yet: the gauge " + selector.Name + " comes with what it measures"
 		default:
-			return "", errors.New("it can never fire: " + missing)
+			return "", errors.New(cmp.Or(s.notCounted(ctx, r), "it can never fire: "+missing))
 		}
 	}
 	return evidence, nil

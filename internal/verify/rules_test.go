@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
+	"github.com/observability-first/scaffold/internal/promsim/rulesim"
 	"github.com/observability-first/scaffold/slo"
 )
 
@@ -58,5 +60,46 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 		if strings.Join(got, "\n") != want {
 			t.Errorf("%s: got %q, want %q", ratio, got, want)
 		}
+	}
+}
+
+func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
+	t.Parallel()
+	spec, err := slo.Parse("a.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: shop\nowner: a\nslos:\n"+
+		"- {name: jobs, objective: 99, indicator: {ratio: {total: 'jobs_total{queue=\"mail\"}', bad: 'jobs_total{queue=\"mail\",result=\"failed\"}'}}}\n"+
+		"- {name: waits, objective: 99, indicator: {latency: {histogram: wait_seconds, threshold: 1s}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := slo.Compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ratio, reason = "slo:sli_error:ratio_rate5m", "; add a request that counts it to verify.http"
+	const unexplained = `no series of ` + ratio + ` has slo="%s"; there is other`
+	for name, tc := range map[string]struct {
+		series  map[string]float64
+		of      string
+		watched string
+	}{
+		"a counter":                         {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 0}, "jobs", `jobs_total{job="shop",queue="mail"} did not increase in this run` + reason},
+		"a histogram":                       {map[string]float64{`wait_seconds_count{job="shop"}`: 0, `wait_seconds_bucket{job="shop",le="1"}`: 0}, "waits", `wait_seconds_count{job="shop"} did not increase in this run` + reason},
+		"a counter that increased":          {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 1}, "jobs", "it can never fire: " + fmt.Sprintf(unexplained, "jobs")},
+		"a counter without series":          {map[string]float64{`jobs_total{job="shop",queue="sms"}`: 0}, "jobs", "it can never fire: " + fmt.Sprintf(unexplained, "jobs")},
+		"a rule that has another objective": {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 0}, "others", "it can never fire: " + fmt.Sprintf(unexplained, "others")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc.series[ratio+`{slo="other"}`] = 0
+			s := &session{subject: Subject{Drill: &alertsim.Drill{Rules: rules}}, prober: proberOf(t, tc.series)}
+			rule := rulesim.Rule{Name: "slo:current_burn_rate:ratio", Expr: ratio + `{slo="` + tc.of + `"} > 0.1`, Labels: labels.FromStrings("slo", tc.of)}
+			if _, err := s.watches(t.Context(), rule); err == nil || err.Error() != tc.watched {
+				t.Errorf("an alert: got  %v\nwant %s", err, tc.watched)
+			}
+			want := "it recorded nothing: " + strings.TrimPrefix(tc.watched, "it can never fire: ")
+			if _, err := s.records(t.Context(), rule); err == nil || err.Error() != want {
+				t.Errorf("a record: got  %v\nwant %s", err, want)
+			}
+		})
 	}
 }

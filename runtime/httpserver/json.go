@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -160,7 +162,7 @@ func missing(required []member, body []byte) []apierror.Field {
 		if kind, present := kinds[m.name]; present && (kind != jsontext.KindNull || m.nullable) {
 			continue
 		} else if present {
-			message = "the null does not fit"
+			message = "must not be null"
 		}
 		fields = append(fields, apierror.Field{Location: location(jsontext.Pointer("").AppendToken(m.name)), Message: message})
 	}
@@ -215,7 +217,51 @@ func wrongField(err error) apierror.Field {
 	case errors.Is(err, json.ErrUnknownName):
 		return apierror.Field{Location: location(semantic.JSONPointer), Message: "the member is unknown"}
 	}
-	return apierror.Field{Location: location(semantic.JSONPointer), Message: fmt.Sprintf("the %s does not fit", kindName(semantic.JSONKind))}
+	message := fmt.Sprintf("the %s does not fit", kindName(semantic.JSONKind))
+	if wanted := wantedKind(semantic.GoType); wanted != "" && !strings.HasSuffix(wanted, " "+kindName(semantic.JSONKind)) {
+		message = "must be " + wanted
+	}
+	return apierror.Field{Location: location(semantic.JSONPointer), Message: message}
+}
+
+// wantedKind describes the JSON value that a Go type takes. It is empty if that is not known.
+func wantedKind(t reflect.Type) string {
+	if t == nil {
+		return ""
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	pointer := reflect.PointerTo(t)
+	_, ofJSON := pointer.MethodByName("UnmarshalJSON")
+	_, ofDecoder := pointer.MethodByName("UnmarshalJSONFrom")
+	_, ofText := pointer.MethodByName("UnmarshalText")
+	switch {
+	case ofText:
+		return "a string"
+	case ofJSON, ofDecoder, t == reflect.TypeFor[time.Duration]():
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		most := int64(math.MaxInt64) >> (64 - t.Bits())
+		return fmt.Sprintf("an integer from %d to %d", -most-1, most)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return fmt.Sprintf("an integer from 0 to %d", uint64(math.MaxUint64)>>(64-t.Bits()))
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() != reflect.Uint8 { // bytes are base64
+			return "an array"
+		}
+	}
+	return ""
 }
 
 func kindName(kind jsontext.Kind) string {

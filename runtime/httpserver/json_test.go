@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/observability-first/scaffold/runtime/apierror"
 	"github.com/observability-first/scaffold/runtime/httpserver"
@@ -119,7 +120,10 @@ type lineItem struct {
 	// Rank may be missing although its zero value is not empty.
 	Rank int `json:"rank,omitempty"`
 	// Colour has no text for its zero value.
-	Colour colour `json:"colour,omitempty"`
+	Colour colour    `json:"colour,omitempty"`
+	Photo  []byte    `json:"photo,omitempty"`
+	Age    uint8     `json:"age,omitempty"`
+	At     time.Time `json:"at,omitzero"`
 	priced
 }
 
@@ -155,14 +159,21 @@ func TestReadJSONListsEveryWrongMember(t *testing.T) {
 	for body, want := range map[string][]string{
 		`null`: {"body.name: the member is missing", "body.count: the member is missing", "body.gift: the member is missing", "body.price: the member is missing"},
 		`{}`:   {"body.name: the member is missing", "body.count: the member is missing", "body.gift: the member is missing", "body.price: the member is missing"},
-		`{"Name":"a","name":"a","count":1e30,"gift":"no","price":1}`:         {"body.Name: the member is unknown", "body.count: the number does not fit", "body.gift: the string does not fit"},
-		`{"name":{"a":1},"count":1,"gift":true,"price":1,"extra":[1]}`:       {"body.name: the object does not fit", "body.extra: the member is unknown"},
-		`{"name":"a","count":1,"gift":true,"price":1,"parts":["a",1]}`:       {"body.parts[1]: the number does not fit"},
+		`{"Name":"a","name":"a","count":1e30,"gift":"no","price":1}`:         {"body.Name: the member is unknown", "body.count: must be an integer from -2147483648 to 2147483647", "body.gift: must be true or false"},
+		`{"name":{"a":1},"count":1,"gift":true,"price":1,"extra":[1]}`:       {"body.name: must be a string", "body.extra: the member is unknown"},
+		`{"name":"a","count":1,"gift":true,"price":1,"parts":["a",1]}`:       {"body.parts[1]: must be a string"},
 		`{"name":"a","count":1,"gift":true,"price":1,"nested":{"colour":1}}`: {"body.nested.colour: the member is unknown"},
 		`{"name":"a","count":1,"gift":true,"7":1}`:                           {"body.price: the member is missing", "body[7]: the member is unknown"},
-		`{"name":null,"count":1,"gift":null,"price":1,"parts":null}`:         {"body.name: the null does not fit", "body.gift: the null does not fit"},
-		`[{"name":"a"}]`: {"body: the array does not fit"},
-		`7`:              {"body: the number does not fit"},
+		`{"name":null,"count":1,"gift":null,"price":1,"parts":null}`:         {"body.name: must not be null", "body.gift: must not be null"},
+		`{"name":3,"count":1.5,"gift":1,"price":"1","parts":{},"nested":[]}`: {
+			"body.name: must be a string", "body.count: must be an integer from -2147483648 to 2147483647", "body.gift: must be true or false",
+			"body.price: must be a number", "body.parts: must be an array", "body.nested: must be an object",
+		},
+		`{"name":"a","count":1,"gift":true,"price":1,"colour":1,"photo":1,"age":-1,"at":"today"}`: {
+			"body.colour: must be a string", "body.photo: the number does not fit", "body.age: must be an integer from 0 to 255", "body.at: the string does not fit",
+		},
+		`[{"name":"a"}]`: {"body: must be an object"},
+		`7`:              {"body: must be an object"},
 		`{"name":"a","count":1,"gift":true,"price":1,"` + strings.Repeat("a", 1000) + `":1}`: {"body." + strings.Repeat("a", 1000) + ": the member is unknown"},
 	} {
 		t.Run(fmt.Sprintf("%.60s", body), func(t *testing.T) {

@@ -73,10 +73,10 @@ func CheckMetric(d declared.Metric) error {
 // checkUnit returns what is wrong with the unit of a metric that a service declares. Foreign
 // collectors keep names such as go_gc_pauses that Prometheus allows.
 func checkUnit(d declared.Metric) error {
-	name, isTime := strings.CutSuffix(d.Name, "_seconds_total")
 	counted, total := strings.CutSuffix(d.Name, "_total")
 	cut := strings.LastIndexByte(counted, '_') + 1
 	base := baseUnits()[counted[cut:]]
+	name, isTime := strings.TrimSuffix(counted[:cut], "_"), counted[cut:] == "seconds" || abbreviations()[counted[cut:]] == "seconds"
 	switch {
 	case base != "" && cut > 0:
 		written := counted[:cut] + base
@@ -86,7 +86,7 @@ func checkUnit(d declared.Metric) error {
 		return fmt.Errorf("metric %s: use base unit %q instead of %q: declare %s, and convert its values", d.Name, base, counted[cut:], written)
 	case d.Type == declared.Histogram && d.Unit == "" && !strings.HasSuffix(d.Name, "_items"):
 		return fmt.Errorf("metric %s: end the name of a histogram in the unit of its values, such as _seconds or _bytes, or in _items for a count", d.Name)
-	case d.Type == declared.Counter && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
+	case d.Type == declared.Counter && total && cut > 0 && isTime && !strings.HasSuffix(name, "_time") && !strings.HasSuffix(name, "_cpu"):
 		return fmt.Errorf("metric %s: durations belong in a histogram: declare %s_seconds, or %s_time_seconds_total for a sum only",
 			d.Name, name, name)
 	}
@@ -96,6 +96,15 @@ func checkUnit(d declared.Metric) error {
 // baseUnits are those of abbreviations that Prometheus' linter does not know.
 func baseUnits() map[string]string {
 	return map[string]string{"kg": "grams", "g": "grams", "mg": "grams", "km": "meters", "cm": "meters", "mm": "meters"}
+}
+
+// abbreviations are those that Prometheus' linter knows, with what to write instead.
+func abbreviations() map[string]string {
+	return map[string]string{
+		"s": "seconds", "sec": "seconds", "ms": "seconds", "us": "seconds", "ns": "seconds", "h": "seconds", "d": "seconds",
+		"m": "seconds or meters",
+		"b": "bytes", "kb": "bytes", "mb": "bytes", "gb": "bytes", "tb": "bytes", "pb": "bytes",
+	}
 }
 
 // lint asks Prometheus' linter. Names that the OpenTelemetry convention ends in
@@ -109,6 +118,13 @@ func lint(d declared.Metric) []string {
 	for _, p := range found {
 		if d.Name == semconv.DBClientConnectionCount && strings.Contains(p.Text, "_count") {
 			continue
+		}
+		if strings.Contains(p.Text, "abbreviated units") {
+			for word := range strings.SplitSeq(d.Name, "_") {
+				if instead := abbreviations()[word]; instead != "" {
+					p.Text += fmt.Sprintf("; write %s instead of %s, and convert its values", instead, word)
+				}
+			}
 		}
 		texts = append(texts, p.Text)
 	}

@@ -186,6 +186,10 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"too long", service(strings.Repeat("a", 41)),
 			`scaffold.yaml:2:10: service: "` + strings.Repeat("a", 41) + `" is 41 characters long; use at most 40`},
 		{"no name", service(""), "scaffold.yaml:2:9: service: the name is empty; write one such as orders"},
+		{"a misspelled owner", strings.Replace(minimal, "owner:", "owners:", 1), `scaffold.yaml:3:1: owners: unknown key; did you mean "owner"?`},
+		{"a misspelled owner beside an invalid one", strings.Replace(minimal, "owner:", "owner: ' '\nowners:", 1),
+			`scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout
+scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 		{"no owner", owner(`" "`), "scaffold.yaml:3:8: owner: the owner is empty; write the team that is paged, such as team-checkout"},
 		{"a bell in the owner", owner(`"a\a"`), "scaffold.yaml:3:8: owner: the text holds the control character U+0007; leave it out"},
 		{"an owner of two lines", owner(`"a\nb"`), "scaffold.yaml:3:8: owner: the owner holds U+000A, which is not printed; write one line such as team-checkout"},

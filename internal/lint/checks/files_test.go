@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/observability-first/scaffold/internal/project"
 )
 
@@ -144,6 +146,36 @@ func TestSignalsAreThoseThatTheServicePrints(t *testing.T) {
 			got := found(t, signalsCheck{}, map[string]string{project.TelemetryPath: declared}, map[string]string{project.TelemetryVerb: tc.printed})
 			if !strings.HasPrefix(got, tc.want) || (got == "") != (tc.want == "") {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAServiceThatDoesNotRunIsReportedAtItsPlace(t *testing.T) {
+	t.Parallel()
+	const head = "go run ./cmd/shop: exit status 1\n"
+	for name, tc := range map[string]struct{ printed, want string }{
+		"a syntax error": {
+			head + "# example.com/shop/internal/api\ninternal/api/routes.go:17:22: syntax error: unexpected newline\n",
+			"internal/api/routes.go:17:22: syntax error: unexpected newline\n",
+		},
+		"two errors, one of several lines": {
+			head + "# example.com/shop/cmd/shop\r\n./main.go:3:4: not enough arguments in call to f\r\n\thave (string)\r\n\twant (string, bool)\r\n./main.go:9:2: undefined: g\r\n",
+			"main.go:3:4: not enough arguments in call to f have (string) want (string, bool)\nmain.go:9:2: undefined: g\n",
+		},
+		"no place": {
+			"shop telemetry: exit status 2\npanic: two routes\n\ngoroutine 1 [running]:\n\t/srv/main.go:3 +0x1\n",
+			"cmd/shop: shop telemetry: exit status 2; panic: two routes\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b strings.Builder
+			for _, f := range notRunning("shop", errors.New(tc.printed)) {
+				fmt.Fprintln(&b, f)
+			}
+			if diff := cmp.Diff(tc.want, b.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

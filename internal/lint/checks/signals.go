@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/observability-first/scaffold/internal/lint"
@@ -24,6 +26,37 @@ type signalsCheck struct{}
 
 func (signalsCheck) Name() string { return "signals" }
 
+// compilerMessage is a message of the Go compiler with its place.
+var compilerMessage = regexp.MustCompile(`^(?:\./)?(\S+\.go):(\d+):(\d+): (.+)$`)
+
+// notRunning reports each message of the compiler at its place, or else what the service printed.
+func notRunning(binary string, err error) []lint.Finding {
+	var findings []lint.Finding
+	var printed []string
+	for line := range strings.Lines(err.Error()) {
+		text := strings.TrimSpace(line)
+		if text == "" {
+			continue
+		}
+		if strings.HasPrefix(text, "goroutine ") { // the stack of a panic
+			break
+		}
+		printed = append(printed, text)
+		if m := compilerMessage.FindStringSubmatch(text); m != nil {
+			f := lint.Finding{File: filepath.ToSlash(m[1]), Message: m[4]}
+			f.Line, _ = strconv.Atoi(m[2])
+			f.Column, _ = strconv.Atoi(m[3])
+			findings = append(findings, f)
+		} else if len(findings) > 0 && strings.HasPrefix(line, "\t") { // more of the message above
+			findings[len(findings)-1].Message += " " + text
+		}
+	}
+	if len(findings) == 0 {
+		return []lint.Finding{{File: "cmd/" + binary, Message: strings.Join(printed, "; ")}}
+	}
+	return findings
+}
+
 func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, error) {
 	if t.Ask == nil || len(t.CodeChanges) > 0 {
 		return nil, nil
@@ -34,7 +67,7 @@ func (signalsCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, 
 	}
 	now, err := t.Ask(ctx, project.TelemetryVerb)
 	if err != nil {
-		return []lint.Finding{{File: "cmd/" + t.Service.Binary(), Message: err.Error()}}, nil //nolint:nilerr // a service that does not run is a finding
+		return notRunning(t.Service.Binary(), err), nil // a service that does not run is a finding
 	}
 	before, errBefore := templates.ParseSignals(project.TelemetryPath, was)
 	after, errAfter := templates.ParseSignals("the service's telemetry command", now)

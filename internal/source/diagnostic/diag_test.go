@@ -174,8 +174,10 @@ func TestNearestMetric(t *testing.T) {
 		"jobs":                "; metrics with this prefix: jobs_a_total, jobs_b_total, jobs_c_total, jobs_d_total, jobs_e_total, jobs_f_total, …",
 		"orders_shipped":      "; metrics with this prefix: orders_shipped_total",
 		"order":               "",
+		"wait_seconds_count":  `; did you mean "wait_milliseconds_count"?`,
+		"run_milliseconds":    `; did you mean "run_seconds"?`,
 	} {
-		known := []string{"orders_shipped_total", "jobs_g_total", "jobs_f_total", "jobs_e_total", "jobs_d_total", "jobs_c_total", "jobs_b_total", "jobs_a_total", "jobs_a_total"}
+		known := []string{"wait_milliseconds_count", "run_seconds", "orders_shipped_total", "jobs_g_total", "jobs_f_total", "jobs_e_total", "jobs_d_total", "jobs_c_total", "jobs_b_total", "jobs_a_total", "jobs_a_total"}
 		if got := diagnostic.NearestMetric(name, known); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}

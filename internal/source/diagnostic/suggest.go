@@ -42,11 +42,17 @@ func DidYouMean(word string, known []string) string {
 	return ""
 }
 
-// NearestMetric is DidYouMean for the name of a metric. Where no name is near, it
-// lists those that go on where this one ends, as with a forgotten unit.
+// NearestMetric is DidYouMean for the name of a metric, also in milliseconds instead of seconds or
+// the reverse. Where no name is near, it lists those that go on where this one ends, as with a forgotten unit.
 func NearestMetric(name string, known []string) string {
 	if meant := DidYouMean(name, known); meant != "" {
 		return meant
+	}
+	const seconds, milliseconds = "_seconds", "_milliseconds"
+	for _, inUnit := range []string{strings.Replace(name, seconds, milliseconds, 1), strings.Replace(name, milliseconds, seconds, 1)} {
+		if inUnit != name && slices.Contains(known, inUnit) {
+			return `; did you mean "` + inUnit + `"?`
+		}
 	}
 	var longer []string
 	for _, k := range known {

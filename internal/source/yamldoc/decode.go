@@ -91,12 +91,24 @@ func (d *Document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 	for key, value := range d.pairs(n, path) {
 		field, ok := fields[key.Value]
 		if !ok {
-			message := d.unknownKey(path, key.Value, v.Type(), slices.Sorted(maps.Keys(fields)))
+			message, meant := d.unknownKey(path, key.Value, v.Type(), slices.Sorted(maps.Keys(fields)))
+			if meant != "" && !hasKey(n, meant) { // that it is missing is reported here
+				d.rejected[join(path, meant)] = len(d.problems)
+			}
 			d.problems = append(d.problems, d.problem(key, join(path, key.Value), message))
 			continue
 		}
 		d.decode(value, join(path, key.Value), field)
 	}
+}
+
+func hasKey(n *yaml.Node, key string) bool {
+	for i := 0; i < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Document) decodeSlice(n *yaml.Node, path string, v reflect.Value) {

@@ -10,9 +10,11 @@ import (
 
 // inside returns the line and column of an offset into a scalar's value, or of
 // the scalar's start where the value's text and the file's differ too much to
-// tell: folded scalars, and flow scalars over several lines.
+// tell: folded scalars, and flow scalars over several lines. The line breaks at the end of a value
+// belong to its last line.
 func (d *Document) inside(n *yaml.Node, offset int) (line, column int) {
-	if n.Kind != yaml.ScalarNode || offset <= 0 || offset > len(n.Value) {
+	offset = min(offset, len(strings.TrimRight(n.Value, "\n")))
+	if n.Kind != yaml.ScalarNode || offset <= 0 {
 		return n.Line, n.Column
 	}
 	switch n.Style &^ yaml.TaggedStyle {

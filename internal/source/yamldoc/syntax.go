@@ -22,6 +22,11 @@ var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 // begins, or that of the mistake if it begins on the first line.
 var ofCollection = []string{"did not find expected key", "did not find expected '-' indicator"}
 
+// ofTab are the messages for a tab in the indentation of their line or of the next one.
+var ofTab = []string{"found character that cannot start any token", "found a tab character that violates indentation"}
+
+var tabIndent = regexp.MustCompile(`^ *\t`)
+
 // parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
 // its scanner count from 1.
 var parserMessages = append([]string{
@@ -55,6 +60,13 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	line = min(max(line, 1), len(lines))
 	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end of the file
 		line--
+	}
+	if slices.Contains(ofTab, message) {
+		for number := line; number <= min(line+1, len(lines)); number++ {
+			if at := tabIndent.FindString(lines[number-1]); at != "" {
+				return diagnostic.Problem{File: name, Line: number, Column: len(at), Message: "not valid YAML: a tab in the indentation; indent with spaces", Source: lines[number-1]}
+			}
+		}
 	}
 	p := diagnostic.Problem{File: name, Line: line, Column: 1, Message: "not valid YAML: " + message, Source: lines[line-1]}
 	if slices.Contains(ofCollection, message) {

@@ -19,21 +19,22 @@ type schema struct {
 	places map[string][]string // of each key, once one is unknown
 }
 
-// unknownKey says what to write instead of a key that the struct at a path does not have.
-func (d *Document) unknownKey(path, key string, of reflect.Type, known []string) string {
+// unknownKey says what to write instead of a key that the struct at a path does not have, and
+// returns the key of that struct that the author meant, if one is likely.
+func (d *Document) unknownKey(path, key string, of reflect.Type, known []string) (message, meant string) {
 	if instead := d.schema.otherLevel(path, key); instead != "" {
-		return "unknown key; " + instead
+		return "unknown key; " + instead, ""
 	}
-	if meant := synonym(of, key); meant != "" {
-		return fmt.Sprintf("unknown key; did you mean %q?", meant)
+	if meant = synonym(of, key); meant == "" {
+		meant = diagnostic.Suggest(key, known)
 	}
-	if hint := diagnostic.DidYouMean(key, known); hint != "" {
-		return "unknown key" + hint
+	switch {
+	case meant != "":
+		return fmt.Sprintf("unknown key; did you mean %q?", meant), meant
+	case len(known) == 0:
+		return "unknown key; no keys are known here", ""
 	}
-	if len(known) == 0 {
-		return "unknown key; no keys are known here"
-	}
-	return "unknown key; known here: " + strings.Join(known, ", ")
+	return "unknown key; known here: " + strings.Join(known, ", "), ""
 }
 
 // listIndex is the part of a path that the same key of another entry does not share.

@@ -2,6 +2,7 @@ package yamldoc_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -176,7 +177,10 @@ a.yaml:1:19: list[1]: "part" is not keys and values; write {part: {}}`},
 		{"what a type of its own says", "either: [x]", "a.yaml:1:9: either: write a single word"},
 		{"a mistake in a list", "list: [{text: a}, {text: [b]}]", "a.yaml:1:26: list[1].text: a list is not text"},
 		{"no YAML", "text: [", "a.yaml:1:1: not valid YAML: did not find expected node content"},
-		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2:1: not valid YAML: found character that cannot start any token"},
+		{"a tab as indentation", "inner:\n\ttext: x", "a.yaml:2:1: not valid YAML: a tab in the indentation; indent with spaces"},
+		{"a tab behind spaces", "text: a\ninner:\n  \ttext: x", "a.yaml:3:3: not valid YAML: a tab in the indentation; indent with spaces"},
+		{"a tab as indentation in a list", "text: a\nlist:\n- text: x\n\twindow: y\nint: 1\n", "a.yaml:4:1: not valid YAML: a tab in the indentation; indent with spaces"},
+		{"a character that begins no value", "inner:\n  text: @x", "a.yaml:2:1: not valid YAML: found character that cannot start any token"},
 		{"a flow list that is left open", "int: 1\nlist: [\n\n", "a.yaml:2:1: not valid YAML: did not find expected node content"},
 		{"a missing comma", "int: 1\ninner: {text: 'a' b: c}", "a.yaml:2:1: not valid YAML: did not find expected ',' or '}'"},
 		{
@@ -279,6 +283,36 @@ func TestProblemAtfPointsIntoAScalar(t *testing.T) {
 			source := []rune(p.Source)
 			if p.Column < 1 || p.Column > len(source) || source[p.Column-1] != '!' {
 				t.Errorf("the caret is not under the !:\n%s", p.Render())
+			}
+		})
+	}
+}
+
+func TestProblemAtfAtTheEndOfAScalarIsOnItsLastLine(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, src, want string }{
+		{"a literal block", "text: |\n  sum(\n  x\nint: 1\n", "3:4"},
+		{"a literal block without a final line break", "text: |-\n  sum(x\nint: 1\n", "2:8"},
+		{"a literal block with empty lines", "text: |+\n  sum(x\n\n\nint: 1\n", "2:8"},
+		{"Windows line ends", "text: |\r\n  sum(x\r\nint: 1\r\n", "2:8"},
+		{"the last lines of the file", "text: |\n  sum(x\n", "2:8"},
+		{"an empty block", "text: |\n\nint: 1\n", "1:7"},
+		{"a folded block", "text: >\n  sum(x\nint: 1\n", "1:7"},
+		{"plain", "text: sum(x\nint: 1\n", "1:12"},
+		{"single quotes", "text: 'sum(x'\nint: 1\n", "1:13"},
+		{"double quotes", "text: \"sum(x\\n\"\nint: 1\n", "1:13"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := yamldoc.Parse("a.yaml", []byte(tt.src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v doc
+			d.Decode(&v)
+			d.ProblemAtf("text", len(v.Text), "here")
+			if p := only(t, d.Err()); fmt.Sprintf("%d:%d", p.Line, p.Column) != tt.want {
+				t.Errorf("got %d:%d, want %s", p.Line, p.Column, tt.want)
 			}
 		})
 	}

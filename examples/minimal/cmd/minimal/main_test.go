@@ -138,7 +138,7 @@ func TestWrongRequests(t *testing.T) {
 		"an unknown member":                   {http.MethodPost, all, `{"name":"x","colour":"red"}`, nil, http.StatusUnprocessableEntity, "body.colour: the member is unknown"},
 		"a member in another case":            {http.MethodPost, all, `{"Name":"x"}`, nil, http.StatusUnprocessableEntity, "body.name: the member is missing body.Name: the member is unknown"},
 		"a member that occurs twice":          {http.MethodPost, all, `{"name":"x","name":"y"}`, nil, http.StatusBadRequest, "body.name: the name occurs more than once"},
-		"a member of another type":            {http.MethodPost, all, `{"name":7}`, nil, http.StatusUnprocessableEntity, "body.name: the number does not fit"},
+		"a member of another type":            {http.MethodPost, all, `{"name":7}`, nil, http.StatusUnprocessableEntity, "body.name: must be a string"},
 		"a blank name":                        {http.MethodPost, all, `{"name":"   "}`, nil, http.StatusUnprocessableEntity, "body.name: a name is needed"},
 		"a name with NUL":                     {http.MethodPost, all, `{"name":"a\u0000b"}`, nil, http.StatusUnprocessableEntity, "body.name: the name holds a control character"},
 		"a name that is too long":             {http.MethodPost, all, `{"name":"` + strings.Repeat("x", 201) + `"}`, nil, http.StatusUnprocessableEntity, "body.name: the name is longer than 200 characters"},
