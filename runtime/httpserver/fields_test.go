@@ -176,9 +176,10 @@ func TestHeaderLimit(t *testing.T) {
 		t.Run(fmt.Sprintf("HTTP/%d", version), func(t *testing.T) {
 			t.Parallel()
 			var log logged
-			end := make(chan struct{})
+			begun, end := make(chan struct{}), make(chan struct{})
 			s := listening(t, &log, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/slow" {
+					close(begun)
 					<-end
 				}
 			}))
@@ -207,6 +208,7 @@ func TestHeaderLimit(t *testing.T) {
 				_, err := send("/slow", "a", http.Header{})
 				slow <- err
 			}()
+			<-begun // with its connection, which the others share over HTTP/2
 			const room = maxHeader - len("GET / HTTP/1.1\r\nHost: a\r\n")
 			text := func(n int) string { return strings.Repeat("x", n) }
 			rejected := 0.0
