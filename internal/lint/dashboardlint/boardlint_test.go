@@ -312,6 +312,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a declared counter whose sum is of all instances", query(`rate(sum(jobs_total)[5m:15s])`, "ops"), "rate-sum", "fault"},
 		{"a step that a variable names", query(`rate(jobs_total[1h:$step])`, "ops"), "rate-range", ""},
 		{"a declared counter whose change is multiplied", query(`delta(jobs_total[$__range]) * $n`, "short"), "delta-counter", "fault"},
+		{"a declared counter whose fall is multiplied", query(`delta(jobs_total[$__range]) * $n < 0`, "short"), "delta-counter", ""},
+		{"a declared counter whose sum is of one instance", query(`rate(sum(jobs_total{instance=~"$instance"})[5m:15s])`, "ops"), "rate-sum", ""},
 		{"a step in milliseconds that a variable names", query(`rate(jobs_total[10m:${step}ms])`, "ops"), "rate-range", ""},
 		{"a step that Grafana chooses", query(`rate(jobs_total[1h:$__interval])`, "ops"), "rate-range", ""},
 		{"a number of series that a variable names", query(`topk($n, up)`, "short"), "always-empty", ""},

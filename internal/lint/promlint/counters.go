@@ -1,6 +1,7 @@
 package promlint
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -228,11 +229,12 @@ func (c *checker) sumsInstances(e parser.Expr) (sums, guessed bool) {
 	return sums, guessed || !c.Declared(s)
 }
 
-// selectedLabels are the labels of which a selector selects one value.
+// selectedLabels are the labels of which a selector may select one value.
 func selectedLabels(s *parser.VectorSelector) []string {
 	var out []string
 	for _, m := range s.LabelMatchers {
-		if m.Type == labels.MatchEqual && m.Value != "" && m.Name != model.MetricNameLabel {
+		isOne := m.Type == labels.MatchEqual || m.Type == labels.MatchRegexp && (dashboardfile.Varies(m.Value) || regexp.QuoteMeta(m.Value) == m.Value)
+		if isOne && m.Value != "" && m.Name != model.MetricNameLabel {
 			out = append(out, m.Name)
 		}
 	}
@@ -283,6 +285,8 @@ func separatesRestarts(path []parser.Node) bool {
 		switch n := around.(type) {
 		case *parser.ParenExpr:
 			continue
+		case *parser.UnaryExpr:
+			return true // of falls
 		case *parser.Call:
 			if n.Func.Name != "clamp_min" && n.Func.Name != "clamp" {
 				return false
@@ -296,12 +300,12 @@ func separatesRestarts(path []parser.Node) bool {
 			}
 			bound, isNumber := literal(other)
 			switch {
-			case op.IsComparisonOperator() && dashboardfile.Varies(other.String()):
+			case (op == parser.MUL || op == parser.DIV) && (bound > 0 || dashboardfile.Varies(other.String())):
+				continue
+			case dashboardfile.Varies(other.String()):
 				return true
 			case !isNumber:
 				return false
-			case (op == parser.MUL || op == parser.DIV) && bound > 0:
-				continue
 			}
 			switch op {
 			case parser.GTR, parser.GTE, parser.EQLC:

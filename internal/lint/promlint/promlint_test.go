@@ -93,7 +93,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"delta-counter", "below a bound, beside no change", `delta(jobs_total[10m]) < 1`, "delta of jobs_total", `delta(jobs_total[10m]) == 0`},
 		{"delta-counter", "another than a value, beside any change", `delta(jobs_total[10m]) != 5`, "delta of jobs_total", `delta(jobs_total[10m]) != 0`},
 		{"delta-counter", "below the left side, beside above it", `5 > delta(jobs_total[5m])`, "delta of jobs_total", `0 < delta(jobs_total[5m])`},
-		{"delta-counter", "no rise, beside a fall", `delta(jobs_total[5m]) <= 0`, "delta of jobs_total", `0 > delta(jobs_total[5m]) or delta(jobs_total[5m]) <= -1 or delta(jobs_total[5m]) < 0`},
+		{"delta-counter", "no rise, beside a fall", `delta(jobs_total[5m]) <= 0`, "delta of jobs_total", `-delta(jobs_total[5m]) > 0 or 0 > delta(jobs_total[5m]) or delta(jobs_total[5m]) <= -1 or delta(jobs_total[5m]) < 0`},
 		{"delta-counter", "kept from rising, beside kept from falling", `clamp_max(delta(jobs_total[5m]), 0)`, "delta of jobs_total", `clamp_min(delta(jobs_total[5m]), 0) + clamp(delta(jobs_total[5m]), 0, 5)`},
 		{"delta-counter", "a negative factor, beside a positive one", `-2 * delta(jobs_total[5m]) > 0`, "delta of jobs_total", `(60 * delta(jobs_total[5m]) / 300) > bool 0`},
 		{"delta-counter", "in a subquery, beside a rate", `delta((jobs_total > 5)[1h:1m])`, "delta of jobs_total", `delta(rate(jobs_total[5m])[1h:1m]) < 0`},

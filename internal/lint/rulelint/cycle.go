@@ -12,11 +12,35 @@ import (
 	"github.com/observability-first/scaffold/internal/lint/promlint"
 )
 
-// cycles finds records that read themselves, through others or directly.
+// cycles finds records that read themselves, through others or directly. Cycles that can have no
+// series are found before those that can, which they may cross.
 func (l *linter) cycles() {
-	for _, cycle := range cyclesIn(l.edges(), len(l.all)) {
-		l.reportCycle(cycle)
+	edges := l.edges()
+	told := map[int]bool{}
+	for _, some := range [][][]int{l.certain(edges), edges} {
+		for _, cycle := range cyclesIn(some, len(l.all)) {
+			if slices.ContainsFunc(cycle, func(i int) bool { return told[i] }) {
+				continue
+			}
+			for _, i := range cycle {
+				told[i] = true
+			}
+			l.reportCycle(cycle)
+		}
 	}
+}
+
+// certain are the edges to a record without which the reader has no result.
+func (l *linter) certain(edges [][]int) [][]int {
+	out := make([][]int, len(edges))
+	for at := range l.all {
+		for _, node := range edges[at] {
+			if places := edges[node]; len(places) == 1 && !l.readsAnother(at, places[0]) && !l.isSupplied(at, places[0]) && !l.beginsAgain(at, places[0]) {
+				out[at] = append(out[at], places[0])
+			}
+		}
+	}
+	return out
 }
 
 // edges lists what each record reads. Numbers from that of the rules up are selections, since
@@ -67,10 +91,10 @@ func isRange(n parser.Node) bool {
 
 func (l *linter) reportCycle(of []int) {
 	p := l.all[of[0]]
-	begins, supplied := l.beginsAgain(of), l.isSupplied(of)
+	begins, supplied := anyStep(of, l.beginsAgain), anyStep(of, l.isSupplied)
 	report := func(format string, args ...any) {
 		f := p.named("rule-cycle", format, args...)
-		f.Warning = begins || supplied || !l.readsForCertain(of)
+		f.Warning = begins || supplied || anyStep(of, l.readsAnother) || l.World.OtherRecords
 		l.add(f)
 	}
 	switch {
@@ -79,7 +103,7 @@ func (l *linter) reportCycle(of []int) {
 	case len(of) > 1:
 		report("the rules read each other in a cycle: %s -> %s", l.way(of), p.Record)
 	case supplied:
-		report("the rule reads its own last sample beside any other series of %s; record another name", p.Record)
+		report("the rule reads its own last sample together with other series of %s; record another name", p.Record)
 	case begins:
 		report("the rule reads its own last sample, and loses it after a gap of 5m; read it over a range: last_over_time(%s[1h])", p.Record)
 	default:
@@ -116,41 +140,35 @@ func anyStep(cycle []int, is func(at, next int) bool) bool {
 	return false
 }
 
-// readsForCertain reports whether each rule of a cycle reads the last sample of the next one with
-// matchers on labels that the next one sets. Other matchers may select other series only.
-func (l *linter) readsForCertain(cycle []int) bool {
-	return !anyStep(cycle, func(at, next int) bool {
-		isOpen := func(m *labels.Matcher) bool {
-			value, set := l.all[next].Labels[m.Name]
-			return m.Name != model.MetricNameLabel && (!set || strings.Contains(value, "{{"))
-		}
-		return !slices.ContainsFunc(l.reading(at, next), func(s *parser.VectorSelector) bool { return !slices.ContainsFunc(s.LabelMatchers, isOpen) })
-	})
+// readsAnother reports whether the matchers of a rule may select other series of a record only,
+// since they are on labels that the record does not set.
+func (l *linter) readsAnother(at, record int) bool {
+	isOpen := func(m *labels.Matcher) bool {
+		_, set := l.all[record].Labels[m.Name]
+		return m.Name != model.MetricNameLabel && !set
+	}
+	return !slices.ContainsFunc(l.reading(at, record), func(s *parser.VectorSelector) bool { return !slices.ContainsFunc(s.LabelMatchers, isOpen) })
 }
 
-// isSupplied reports whether series of a record in a cycle may come from elsewhere: from a target,
-// as those without a colon in their name, or from another rule.
-func (l *linter) isSupplied(cycle []int) bool {
-	return anyStep(cycle, func(at, next int) bool {
-		name := l.all[next].Record
-		_, isDeclared := l.World.Metrics[name]
-		return isDeclared || !strings.Contains(name, ":") ||
-			slices.ContainsFunc(l.reading(at, next), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 1 })
-	})
+// isSupplied reports whether series of a record may come from elsewhere: from a target, as those
+// without a colon in their name, or from another rule.
+func (l *linter) isSupplied(at, record int) bool {
+	name := l.all[record].Record
+	_, isDeclared := l.World.Metrics[name]
+	return isDeclared || !strings.Contains(name, ":") ||
+		slices.ContainsFunc(l.reading(at, record), func(s *parser.VectorSelector) bool { return len(l.reads(s).places) > 1 })
 }
 
-// beginsAgain says whether a rule of a cycle has a result without the next one.
-func (l *linter) beginsAgain(cycle []int) bool {
-	return anyStep(cycle, func(at, next int) bool {
-		reading := l.reading(at, next)
-		needed := false
-		parser.Inspect(l.all[at].Tree, func(n parser.Node, path []parser.Node) error {
-			s, ok := n.(*parser.VectorSelector)
-			needed = needed || ok && slices.Contains(reading, s) && !slices.ContainsFunc(path, func(around parser.Node) bool { return resultWithout(around, s, reading) })
-			return nil
-		})
-		return !needed
+// beginsAgain says whether a rule has a result without a record that it reads.
+func (l *linter) beginsAgain(at, record int) bool {
+	reading := l.reading(at, record)
+	needed := false
+	parser.Inspect(l.all[at].Tree, func(n parser.Node, path []parser.Node) error {
+		s, ok := n.(*parser.VectorSelector)
+		needed = needed || ok && slices.Contains(reading, s) && !slices.ContainsFunc(path, func(around parser.Node) bool { return resultWithout(around, s, reading) })
+		return nil
 	})
+	return !needed
 }
 
 // resultWithout reports whether a node around a selector has a result without the series of the
@@ -207,8 +225,7 @@ func cyclesIn(edges [][]int, rules int) [][]int {
 	return out
 }
 
-// components gives numbers that reach each other the same mark, after Tarjan: they reach the same
-// lowest one of those that are being visited.
+// components gives numbers that reach each other the same mark, by Tarjan's algorithm.
 func components(edges [][]int) []int {
 	order, lowest, set := make([]int, len(edges)), make([]int, len(edges)), make([]int, len(edges))
 	var open []int

@@ -174,16 +174,20 @@ func every(interval time.Duration) string {
 
 // What a metric's name can be in a text: a word, which may have dots, or anything in quotes.
 var (
-	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
-	quoted = regexp.MustCompile(`"[^"]*"`)
+	word   = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:]*`)
+	dotted = regexp.MustCompile(`[A-Za-z_:][A-Za-z0-9_:.]*`)
+	quoted = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	nested = regexp.MustCompile(`\\"[^"\\]*\\"`) // in a string of a template
 )
 
 // texts are the names in texts.
 type texts map[string]bool
 
 func (t texts) add(text string) {
-	for _, name := range slices.Concat(word.FindAllString(text, -1), quoted.FindAllString(text, -1)) {
-		t[strings.Trim(name, `".`)] = true
+	for _, form := range []*regexp.Regexp{word, dotted, quoted, nested} {
+		for _, name := range form.FindAllString(text, -1) {
+			t[strings.Trim(name, `\"'.`)] = true
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ func check(t *testing.T, src string) []lint.Finding {
 	}
 	signals := exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}})
 	in.World = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}, {Name: "job:requests:sum", Type: "gauge"}}, 15*time.Second)
+	in.World.OtherRecords = strings.HasPrefix(src, otherRecords)
 	var recorded []metricnames.Recorded
 	for i, text := range strings.Split(src, "---\n") {
 		name := string(rune('a'+i)) + ".yaml"
@@ -51,6 +52,9 @@ func check(t *testing.T, src string) []lint.Finding {
 	in.Known = &known
 	return rulelint.Check(in)
 }
+
+// otherRecords begins files beside which others may record the same names.
+const otherRecords = "# not all files\n"
 
 // group writes one group of rules, each rule in YAML's flow form.
 func group(name, more string, rules ...string) string {
@@ -117,7 +121,7 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", "{record: a:b:c, expr: 'up * time() or last_over_time(a:b:c[1h])'}"),
 		},
 		{
-			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample beside any other series of node_load1; record another name",
+			"rule-cycle", "the name of a metric", group("g", "", "{record: node_load1, expr: avg(node_load1)}"), "a.yaml:4", "the rule reads its own last sample together with other series of node_load1; record another name",
 			group("g", "", "{record: 'job:node_load1:avg', expr: avg(node_load1)}"),
 		},
 		{
@@ -272,6 +276,10 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"two records of one name", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: down}"), "record-duplicate", "warning"},
 		{"the same record twice", group("g", "", "{record: a:b:c, expr: up}", "{record: a:b:c, expr: up}"), "record-duplicate", "fault"},
 		{"alerts that are looked at rarely", group("g", "  interval: 1h\n", alert("A", "up == 0", "")), "group-interval", ""},
+		{"a cycle of a record that other files may have", otherRecords + group("g", "", "{record: a:b:c, labels: {l: all}, expr: max(a:b:c)}"), "rule-cycle", "warning"},
+		{"a cycle of a record that no other file has", group("g", "", "{record: a:b:c, labels: {l: all}, expr: max(a:b:c)}"), "rule-cycle", "fault"},
+		{"a cycle beside one that begins again", group("g", "", "{record: a:b:c, expr: '(a:b:c or up) + d:e:f'}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "fault"},
+		{"a cycle beside one with series of a target", group("g", "", "{record: load, expr: avg(load) + a:b:c}", "{record: a:b:c, expr: d:e:f + load}", "{record: d:e:f, expr: a:b:c + 1}"), "rule-cycle", "fault and warning"},
 		{"records that are made rarely", group("g", "  interval: 1h\n", "{record: a:b:c, expr: up}"), "group-interval", "warning"},
 		{"records that are made rarely and read over an hour", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", "{record: a:b:d, expr: 'max_over_time(a:b:c[1h])'}", alert("A", "last_over_time(a:b:d[10m]) > 1", "")), "group-interval", ""},
 		{"records that are made rarely and read over less", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[9m]) > 1", "")), "group-interval", "warning"},
@@ -284,6 +292,9 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a record with dots in its name that is shown unquoted, at the end of a sentence", "boards: see job.x:sum.\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name beside a shown one with a longer name", "boards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"a record with a dash in its name that is shown", "boards: sum({\"job-x:sum\"})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
+		{"a record in a quoted query of a template", "boards: none\n" + group("g", "", "{record: job-x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query \"{\\\"job-x:sum\\\"}\" | len }}'}}"), "record-unused", ""},
+		{"a record that is shown in single quotes", "boards: sum({'job-x:sum'})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
+		{"a record before a full stop", "boards: see job:x:sum.Then go\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
 		{"a record that is shown at the end of a sentence", "boards: see job:x:sum.\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
 		{"a record with dots in its name that nothing reads", "boards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
