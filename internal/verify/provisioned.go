@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/report"
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 	"github.com/observability-first/scaffold/runtime/semconv"
@@ -19,15 +21,16 @@ import (
 
 // scrapeConfig is what the service's own Prometheus scrapes.
 type scrapeConfig struct {
-	Global struct {
-		ScrapeInterval model.Duration `yaml:"scrape_interval"`
-	} `yaml:"global"`
-	Scrapes []struct {
-		JobName        string         `yaml:"job_name"`
-		ScrapeInterval model.Duration `yaml:"scrape_interval"`
-		Native         bool           `yaml:"scrape_native_histograms"`
-		Classic        bool           `yaml:"always_scrape_classic_histograms"`
-	} `yaml:"scrape_configs"`
+	Global  scrape   `yaml:"global"`
+	Scrapes []scrape `yaml:"scrape_configs"`
+}
+
+// scrape has the settings of a job, or those of all jobs that do not set them.
+type scrape struct {
+	JobName        string         `yaml:"job_name"`
+	ScrapeInterval model.Duration `yaml:"scrape_interval"`
+	Native         *bool          `yaml:"scrape_native_histograms"`
+	Classic        *bool          `yaml:"always_scrape_classic_histograms"`
 }
 
 func (s *session) scrapeConfig() (scrapeConfig, error) {
@@ -38,18 +41,24 @@ func (s *session) scrapeConfig() (scrapeConfig, error) {
 	return config, yaml.Unmarshal(s.subject.Provisioned.Prometheus, &config)
 }
 
-// nativeOnly reports whether the service's own Prometheus drops the classic form of native histograms.
-func (s *session) nativeOnly() bool {
+// target is what the service's own Prometheus would scrape. It keeps all forms of histograms if
+// that Prometheus is not known.
+func (s *session) target(c *child) metricstore.Target {
+	target := metricstore.Target{Labels: targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://"))}
 	config, err := s.scrapeConfig()
 	if err != nil {
-		return false // scrapeInterval reports it
+		return target // scrapeInterval reports it
+	}
+	drops := func(job, global *bool) bool {
+		keeps := cmp.Or(job, global)
+		return keeps == nil || !*keeps
 	}
 	for _, job := range config.Scrapes {
 		if job.JobName == s.subject.Selector[semconv.LabelJob] {
-			return job.Native && !job.Classic
+			target.DropNative, target.DropClassic = drops(job.Native, config.Global.Native), drops(job.Classic, config.Global.Classic)
 		}
 	}
-	return false
+	return target
 }
 
 // scrapeInterval proves that the service's own Prometheus scrapes as declared:

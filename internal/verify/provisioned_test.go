@@ -19,6 +19,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
@@ -121,18 +122,22 @@ func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 
 func TestThePrometheusOfAServiceSaysWhichHistogramsItKeeps(t *testing.T) {
 	t.Parallel()
-	for config, want := range map[string]bool{
-		"scrape_configs: [{job_name: shop, scrape_native_histograms: true}]":                                          true,
-		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: false}]": true,
-		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: true}]":  false,
-		"scrape_configs: [{job_name: shop}]":                                  false,
-		"scrape_configs: [{job_name: depot, scrape_native_histograms: true}]": false,
-		"": false,
+	both, native, classic := metricstore.Target{}, metricstore.Target{DropClassic: true}, metricstore.Target{DropNative: true}
+	for config, want := range map[string]metricstore.Target{
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true}]":                                                   native,
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: false}]":          native,
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: true, always_scrape_classic_histograms: true}]":           both,
+		"global: {scrape_native_histograms: true}\nscrape_configs: [{job_name: shop}]":                                         native,
+		"global: {always_scrape_classic_histograms: true}\nscrape_configs: [{job_name: shop, scrape_native_histograms: true}]": both,
+		"global: {scrape_native_histograms: true}\nscrape_configs: [{job_name: shop, scrape_native_histograms: false}]":        {DropNative: true, DropClassic: true},
+		"scrape_configs: [{job_name: shop, scrape_native_histograms: false, always_scrape_classic_histograms: true}]":          classic,
+		"scrape_configs: [{job_name: depot, scrape_native_histograms: true}]":                                                  both,
+		"": both,
 	} {
 		s := &session{subject: Subject{Selector: map[string]string{"job": "shop"}}}
 		s.subject.Provisioned.Prometheus = []byte(config)
-		if got := s.nativeOnly(); got != want {
-			t.Errorf("%s: got %v", config, got)
+		if got := s.target(&child{admin: "http://127.0.0.1:80"}); got.Labels.Get("instance") != "127.0.0.1:80" || got.DropNative != want.DropNative || got.DropClassic != want.DropClassic {
+			t.Errorf("%s: got %+v", config, got)
 		}
 	}
 }

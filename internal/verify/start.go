@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/source/openapi"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/servicetest"
@@ -81,12 +80,8 @@ func (s *session) start(ctx context.Context) error {
 
 // prepare sets up what looks at the running service.
 func (s *session) prepare(c *child) error {
-	target := metricstore.Target{
-		Labels:     targetLabels(s.subject.Selector, s.subject.EnvironmentLabel, strings.TrimPrefix(c.admin, "http://")),
-		NativeOnly: s.nativeOnly(),
-	}
 	var err error
-	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, target, s.subject.Rules, s.options.QueryWithin); err != nil {
+	if s.watch, err = newWatch(c, s.subject.ScrapeInterval, s.target(c), s.subject.Rules, s.options.QueryWithin); err != nil {
 		return err
 	}
 	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)

@@ -28,7 +28,7 @@ func (t Target) read(ctx context.Context) (page, error) {
 	if err != nil {
 		return page{}, fmt.Errorf("scrape of %s: %w", t.redacted(), err)
 	}
-	samples, err := parse(body, contentType, t.NativeOnly)
+	samples, err := t.parse(body, contentType)
 	if err != nil {
 		return page{bytes: len(body)}, fmt.Errorf("scrape of %s: %w", t.redacted(), err)
 	}

@@ -33,14 +33,14 @@ type scraped struct {
 	exemplars []exemplar.Exemplar
 }
 
-// parse reads a whole page or nothing. nativeOnly drops the buckets, count and sum of
-// histograms that are native, too.
-func parse(body []byte, contentType string, nativeOnly bool) ([]scraped, error) {
+// parse reads a whole page or nothing.
+func (t Target) parse(body []byte, contentType string) ([]scraped, error) {
 	if len(body) == 0 {
 		return nil, nil
 	}
 	p, err := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{
-		KeepClassicOnClassicAndNativeHistograms: !nativeOnly,
+		KeepClassicOnClassicAndNativeHistograms: !t.DropClassic,
+		IgnoreNativeHistograms:                  t.DropNative,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the page is not one of metrics: %w", err)

@@ -37,9 +37,10 @@ type Target struct {
 	Client   *http.Client  // nil is http.DefaultClient
 	MaxBytes int64         // of the page, decompressed; 0 is DefaultMaxBytes
 	Timeout  time.Duration // of one scrape; 0 is DefaultTimeout
-	// NativeOnly drops the classic form of native histograms, as Prometheus does with
-	// always_scrape_classic_histograms false, its default.
-	NativeOnly bool
+	// DropNative drops native histograms, as Prometheus does with scrape_native_histograms
+	// false. DropClassic drops the classic form of native histograms, as Prometheus does with
+	// always_scrape_classic_histograms false.
+	DropNative, DropClassic bool
 }
 
 // Scrape is what one scrape brought.

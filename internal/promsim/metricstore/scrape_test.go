@@ -295,11 +295,14 @@ func TestScrapeOfARegistry(t *testing.T) {
 	if diff := cmp.Diff(want, latest(t, s)); diff != "" {
 		t.Error(diff)
 	}
-	native := metricstore.New()
-	_, err = metricstore.NewScraper(native, metricstore.Target{URL: server.URL, NativeOnly: true}).Scrape(t.Context(), second(1))
-	must(t, err)
-	if diff := cmp.Diff(map[string]float64{`{__name__="took"}`: 3.5}, latest(t, native)); diff != "" {
-		t.Errorf("native only: %s", diff)
+	for target, want := range map[metricstore.Target]int{{URL: server.URL, DropClassic: true}: 1, {URL: server.URL, DropNative: true}: 5} {
+		kept := metricstore.New()
+		_, err = metricstore.NewScraper(kept, target).Scrape(t.Context(), second(1))
+		must(t, err)
+		_, isNative := latest(t, kept)[`{__name__="took"}`]
+		if got := latest(t, kept); len(got) != want || isNative == target.DropNative {
+			t.Errorf("%+v keeps %v", target, got)
+		}
 	}
 	es := s.Exemplars(0, math.MaxInt64, []*labels.Matcher{eq("__name__", "took_bucket")})
 	if len(es) != 1 || len(es[0].Exemplars) != 1 || es[0].Exemplars[0].Ts != 1000 || es[0].Exemplars[0].Labels.Get("trace_id") != "abc" {
