@@ -194,14 +194,25 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 // What rests on the name of a metric, or on a usual setting, is a warning.
 func TestAGuessIsAWarning(t *testing.T) {
 	t.Parallel()
-	declared := world(t)
-	guessed := promlint.NewWorld(nil, 15*time.Second)
-	guessed.ScrapeGuessed, guessed.OtherMetrics = true, true
-	page, some := declared, declared
-	page.OtherMetrics, some.OtherRecords = true, true
+	declared := func() promlint.World { return world(t) }
+	guessed := func() promlint.World {
+		w := promlint.NewWorld(nil, 15*time.Second)
+		w.ScrapeGuessed, w.OtherMetrics = true, true
+		return w
+	}
+	page := func() promlint.World {
+		w := world(t)
+		w.OtherMetrics = true
+		return w
+	}
+	some := func() promlint.World {
+		w := world(t)
+		w.OtherRecords = true
+		return w
+	}
 	for _, tc := range []struct {
 		name, expr string
-		in         promlint.World
+		in         func() promlint.World
 		rule       string
 		warning    bool
 	}{
@@ -269,7 +280,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got := tc.in.Check(parse(t, tc.expr), offset)
+			got := tc.in().Check(parse(t, tc.expr), offset)
 			if len(got) == 0 || slices.ContainsFunc(got, func(f lint.Finding) bool { return f.Rule != tc.rule || f.Warning != tc.warning }) {
 				t.Errorf("got %+v", got)
 			}
