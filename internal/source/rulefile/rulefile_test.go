@@ -98,6 +98,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"one", first, 1, ""},
 		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
 		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: a second document; put each document into a file of its own"},
+		{"a file of rules and a resource", plain + "---\n" + first, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
 		{"dashes in a text", strings.ReplaceAll(first, "up}", "up, labels: {a: '---'}}"), 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -236,6 +237,7 @@ func TestRulesOfLokiAreRecognised(t *testing.T) {
 		`sum(count_over_time({app="x"}[5m] | json)) > 1`:                                       true,
 		`sum(count_over_time((({app="x"}) |= "a")[5m])) > 1`:                                   true,
 		`sum(count_over_time({app="x"} | Status >= 500 [5m])) > 1`:                             true,
+		`sum(count_over_time({app="x"} | (level="error" or level="fatal") [5m])) > 0`:          true,
 		`quantile_over_time(0.9, {app="x"} | json | unwrap ms [5m]) by (app) > 1`:              true,
 		`approx_topk(10, sum by (a) (count_over_time({app="x"}[5m]))) > 1`:                     true,
 		"sum(count_over_time({app=\"x\"}\n      # without {a} |= \"b\"\n      |= \"a\" [5m]))": true,
@@ -246,12 +248,12 @@ func TestRulesOfLokiAreRecognised(t *testing.T) {
 		`http_requests_total{code!="500"} != bool 3)`:                                          false,
 		`kube_a{job="x"} != kube_b{job="x"})`:                                                  false,
 		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:                                      false,
-		`up{job="x"} != "b"`:                                                                   false,
-		`up{job="x"} !~ "a"`:                                                                   false,
-		`up {job="x"} |= "a"`:                                                                  false,
-		`up{job="a"} | up{job="b"}`:                                                            false,
-		`sum(bytes_rate(x[5m]))`:                                                               false,
-		`{job="a"} - {job="b"} | json`:                                                         false,
+		`up{job="x"} != "b"`:           false,
+		`up{job="x"} !~ "a"`:           false,
+		`up {job="x"} |= "a"`:          false,
+		`up{job="a"} | up{job="b"}`:    false,
+		`sum(bytes_rate(x[5m]))`:       false,
+		`{job="a"} - {job="b"} | json`: false,
 	} {
 		src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      " + expr + "\n"
 		file, _ := rulefile.Parse("a.yaml", []byte(src))
@@ -268,6 +270,7 @@ func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
 	for expr, want := range map[string]bool{
 		`up == 0`: false, `sum(rats(x[5m]))`: false, `up{job="x"} != "b"`: false, `sum(up{job="x"}`: false,
 		`sum(rate({app="x"}[5m])) > 1`: true, `vector(1)`: true, `sum(rate({app="x"}[5m]`: true, `''`: true,
+		`1 >= 1`: true, `1e3 > 0`: true, `1 > up`: false, `1 >= 1 + a:b`: false,
 	} {
 		for _, exprs := range [][2]string{{expr, logs}, {logs, expr}} {
 			src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: " + exprs[0] + "\n  - alert: B\n    expr: " + exprs[1] + "\n"
