@@ -85,6 +85,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"a syntax error in the second", first + "---\n" + strings.ReplaceAll(first, "}", ""), 2, "a.yaml:11:1: not valid YAML: did not find expected ',' or '}'"},
 		{"a byte that is not UTF-8 in the second", first + "---\n" + strings.ReplaceAll(first, "record", "\xff"), 2, "a.yaml:11:14: the byte 0xff is not UTF-8; save the file as UTF-8"},
+		{"an unknown anchor in the second", first + "---\n" + strings.ReplaceAll(first, "up", "*up"), 2, "a.yaml:11:1: not valid YAML: unknown anchor 'up' referenced"},
 		{"a duplicate key in the second", first + "---\n" + strings.ReplaceAll(first, "expr", "record: b, expr"), 2, "a.yaml:11:25: spec.groups[0].rules[0].record: duplicate key, first on line 11; keep one"},
 		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: a second document; put each document into a file of its own"},
 		{"a second that is a list", first + "---\n- \"\n" + first + "  \"", 2, "a.yaml:7:1: the document is a list; write keys and values"},
