@@ -85,7 +85,7 @@ func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	if parseErrs := (parser.ParseErrors)(nil); errors.As(err, &parseErrs) && len(parseErrs) > 0 {
 		message = parseErrs[0].Err.Error()
 	}
-	im.at(n, path, "not PromQL: "+message)
+	im.at(n, path, "not PromQL: "+withTemplate(message))
 	return nil, false
 }
 

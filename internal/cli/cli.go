@@ -94,7 +94,7 @@ func Main(ctx context.Context, args []string, f Factory) int {
 	if !f.Streams.Terminal { // questions need the terminal itself
 		f.Streams.Out = out
 	}
-	g := &globals{Factory: f}
+	g := &globals{Factory: f, args: args}
 	root := newRootCommand(g)
 	root.SetArgs(args)
 	root.SetIn(f.Streams.In)
@@ -114,6 +114,7 @@ func Main(ctx context.Context, args []string, f Factory) int {
 // globals is the factory with the flags that every command has.
 type globals struct {
 	Factory
+	args    []string
 	output  string
 	noColor bool
 	// unwritten is why a document could not be encoded.

@@ -219,6 +219,27 @@ func (a alarm) Run(_ context.Context, t project.Target) ([]lint.Finding, error) 
 	return a.found, a.err
 }
 
+// A pipeline takes a line that begins with :: for a command.
+func TestNoLineOfAnErrorBeginsWithAnArgument(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"lint", "no\n::error::such"}, `scaffold: no\n::error::such does not exist; pass a file or a directory`},
+		{[]string{"lint", "--rules=./no\n\n ::error::x//y"}, `scaffold: ./no\n\n ::error::x//y does not exist; pass a file or a directory`},
+		{[]string{"slo", "missing\n::error::y.slo.yaml"}, `scaffold: missing\n::error::y.slo.yaml does not exist`},
+		{[]string{"lint", "--no\n::error::such"}, `scaffold: unknown flag: --no\n::error::such`},
+		{[]string{"verify", "./no\n::error::such/"}, `scaffold: no scaffold.yaml in ./no\n::error::such/; pass the directory of a service` + "\nfor a service that was not generated, set --package"},
+	} {
+		var stderr bytes.Buffer
+		f := Factory{Streams: Streams{In: strings.NewReader(""), Out: io.Discard, Err: &stderr}, Getenv: func(string) string { return "" }}
+		if status := Main(t.Context(), tc.args, f); status == ExitDone || !strings.HasPrefix(stderr.String(), tc.want+"\n") {
+			t.Errorf("%q: exit code %d\ngot  %q\nwant %q", tc.args, status, &stderr, tc.want)
+		}
+	}
+}
+
 func TestFurtherChecksReportLikeDrift(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,11 +121,24 @@ func (g *globals) report(err error) {
 	case is[*ConflictError](err):
 		g.warnf("%s\n", err)
 	default:
-		g.warnf("scaffold: %s\n", err)
+		g.warnf("scaffold: %s\n", joinArguments(err.Error(), g.args))
 	}
 	if misuse := (*UsageError)(nil); errors.As(err, &misuse) {
 		g.warnf("See %s --help.\n", misuse.Command)
 	}
+}
+
+var nextLines = regexp.MustCompile(`\n+[^\n/]+`) // messages may have another form of a path
+
+// joinArguments escapes the line breaks of arguments in a message, which may have lines of its own:
+// a pipeline may take a line for a command.
+func joinArguments(message string, args []string) string {
+	for _, arg := range args {
+		for _, lines := range nextLines.FindAllString(arg, -1) {
+			message = strings.ReplaceAll(message, lines, strings.ReplaceAll(lines, "\n", `\n`))
+		}
+	}
+	return message
 }
 
 func describeFailure(err error) failure {

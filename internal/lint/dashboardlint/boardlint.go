@@ -216,18 +216,19 @@ func (l *linter) unknownVariables() {
 		for _, m := range groupName.FindAllStringSubmatch(expr, -1) {
 			groups[m[1]] = true
 		}
-		_, unknown := dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
-			name, _, _ = strings.Cut(name, ".")
-			return "", settled[name] || groups[name] || strings.HasPrefix(name, "__")
-		})
-		for _, name := range unknown {
+		dashboardfile.Fill(expr, func(name, _ string) (string, bool) {
+			name, _, _ = strings.Cut(name, ".") // a property
+			if settled[name] || groups[name] || strings.HasPrefix(name, "__") {
+				return "", true
+			}
 			settled[name] = true
 			suggestion := ""
 			if suggested++; suggested <= maxSuggestions {
 				suggestion = diagnostic.DidYouMean(name, known)
 			}
 			l.reportGuessf("unknown-variable", at, true, "the dashboard has no variable %s%s", name, suggestion)
-		}
+			return "", true
+		})
 	}
 	for _, v := range l.board.Variables {
 		expr, _ := v.PromQL()

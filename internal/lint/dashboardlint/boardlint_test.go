@@ -375,6 +375,26 @@ func TestMessagesNameVariables(t *testing.T) {
 	}
 }
 
+// A variable may be in many queries, and with several of its properties.
+func TestAnUnknownVariableIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, f := range check(t, func(b object) {
+		query(`sum(a:b:c{job=~"${jobs.text}",x=~"${jobs.value}",y=~"$jobs"})`, "short")(b)
+		second, third := maps.Clone(panel(b)), maps.Clone(panel(b))
+		third["targets"] = []any{object{"refId": "A", "expr": `sum(a:b:c{instance=~"${instances.text}"})`}}
+		b["panels"] = append(b["panels"].([]any), second, third)
+	}) {
+		if f.Rule == "unknown-variable" {
+			got = append(got, f.Message)
+		}
+	}
+	want := []string{`the dashboard has no variable jobs; did you mean "job"?`, `the dashboard has no variable instances; did you mean "instance"?`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Files in two directories may be for two Grafanas.
 func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()

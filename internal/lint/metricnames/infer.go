@@ -101,12 +101,14 @@ func (k Known) ofAggregate(n *parser.AggregateExpr) labelSet {
 
 func (k Known) ofBinary(n *parser.BinaryExpr) labelSet {
 	left, right := k.infer(n.LHS), k.infer(n.RHS)
+	if promlint.Fills(n) { // a series without a match has the labels of its side
+		left = left.union(right)
+		right = left
+	}
 	m := n.VectorMatching
 	switch {
 	case m == nil: // at least one scalar
 		return left.union(right)
-	case promlint.Fills(n): // series of one side have their own labels
-		return labelSet{anyLabel: true}
 	case n.Op == parser.LOR:
 		return left.union(right)
 	case n.Op.IsSetOperator():

@@ -105,7 +105,7 @@ func wrongStatus(values []string, m *labels.Matcher) string {
 	case m.Type == labels.MatchRegexp && shellPattern.MatchString(m.Value):
 		return fmt.Sprintf("%s; did you mean %q?", m, m.Value[:1]+"..")
 	case m.Type == labels.MatchEqual && number.MatchString(m.Value) && isOther(m.Value):
-		return fmt.Sprintf("%s; its values have three digits", m)
+		return fmt.Sprintf("%s; statuses are 100 to 599", m)
 	}
 	return ""
 }

@@ -80,9 +80,12 @@ var (
 	// namedSelector is one of PromQL.
 	namedSelector = regexp.MustCompile(`[\w:.]\s*\{`)
 	// pipeline is a filter or a stage behind a selector and its range.
-	pipeline = regexp.MustCompile(stream.String() + `[\s)]*(?:\[[^\[\]]*\]\s*(?:offset\s+-?\w+)?[\s)]*)?(?:\|[=~>]?\s*["A-Za-z_]|!>|(?:!=|!~)\s*(?:"|ip\s*\())`)
+	pipeline = regexp.MustCompile(stream.String() + `[\s)]*(?:\[[^\[\]]*\]\s*(?:offset\s+-?\w+)?[\s)]*)?(?:\|[=~>]?\s*["(A-Za-z_]|!>|(?:!=|!~)\s*(?:"|ip\s*\())`)
 	// function is one that PromQL does not have.
 	function = regexp.MustCompile(`\b(?:approx_topk|bytes_over_time|bytes_rate|rate_counter)\s*\(`)
+
+	// word is a name or a keyword, and not the exponent of a number.
+	word = regexp.MustCompile(`\b[A-Za-z_]`)
 
 	quotedOrComment = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|#[^\n]*")
 )
@@ -97,17 +100,17 @@ func skeleton(expr string) string {
 	})
 }
 
-// isLogQL says whether only Loki can evaluate the rule.
+// isLogQL says whether only Loki can evaluate a rule that names no metric.
 func (r Rule) isLogQL() bool {
 	text := skeleton(r.Expr)
-	return r.Tree == nil && !namedSelector.MatchString(text) && (pipeline.MatchString(text) || stream.MatchString(text) && function.MatchString(text))
+	return r.Tree == nil && (pipeline.MatchString(text) || stream.MatchString(text) && function.MatchString(text))
 }
 
 // namesMetric says whether Loki rejects the rule, since a query of logs has no metric.
 func (r Rule) namesMetric() bool {
 	if r.Tree == nil {
 		text := skeleton(r.Expr)
-		return strings.TrimSpace(text) != "" && (!strings.Contains(text, "{") || namedSelector.MatchString(text))
+		return namedSelector.MatchString(text) || !strings.Contains(text, "{") && word.MatchString(text)
 	}
 	named := false
 	parser.Inspect(r.Tree, func(n parser.Node, _ []parser.Node) error {

@@ -85,6 +85,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"two", "---\n" + first + "--- \n" + second, 2, "a.yaml:12:36: spec.groups[0].rules[0].expr: not PromQL: unexpected end of input"},
 		{"a syntax error in the second", first + "---\n" + strings.ReplaceAll(first, "}", ""), 2, "a.yaml:11:1: not valid YAML: did not find expected ',' or '}'"},
 		{"a byte that is not UTF-8 in the second", first + "---\n" + strings.ReplaceAll(first, "record", "\xff"), 2, "a.yaml:11:14: the byte 0xff is not UTF-8; save the file as UTF-8"},
+		{"an unknown anchor in the second", first + "---\n" + strings.ReplaceAll(first, "up", "*up"), 2, "a.yaml:11:1: not valid YAML: unknown anchor 'up' referenced"},
 		{"a duplicate key in the second", first + "---\n" + strings.ReplaceAll(first, "expr", "record: b, expr"), 2, "a.yaml:11:25: spec.groups[0].rules[0].record: duplicate key, first on line 11; keep one"},
 		{"a third without a separator", first + "---\n" + first + "--- {x: y}", 2, "a.yaml:12:1: a second document; put each document into a file of its own"},
 		{"a second that is a list", first + "---\n- \"\n" + first + "  \"", 2, "a.yaml:7:1: the document is a list; write keys and values"},
@@ -98,6 +99,7 @@ func TestResourcesOfOneFileAreSeparateDocuments(t *testing.T) {
 		{"one", first, 1, ""},
 		{"two files of rules", plain + "---\n" + plain, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
 		{"a resource and a file of rules", first + "---\n" + plain, 1, "a.yaml:6:1: a second document; put each document into a file of its own"},
+		{"a file of rules and a resource", plain + "---\n" + first, 1, "a.yaml:4:1: a second document; put each document into a file of its own"},
 		{"dashes in a text", strings.ReplaceAll(first, "up}", "up, labels: {a: '---'}}"), 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -236,6 +238,7 @@ func TestRulesOfLokiAreRecognised(t *testing.T) {
 		`sum(count_over_time({app="x"}[5m] | json)) > 1`:                                       true,
 		`sum(count_over_time((({app="x"}) |= "a")[5m])) > 1`:                                   true,
 		`sum(count_over_time({app="x"} | Status >= 500 [5m])) > 1`:                             true,
+		`sum(count_over_time({app="x"} | (level="error" or level="fatal") [5m])) > 0`:          true,
 		`quantile_over_time(0.9, {app="x"} | json | unwrap ms [5m]) by (app) > 1`:              true,
 		`approx_topk(10, sum by (a) (count_over_time({app="x"}[5m]))) > 1`:                     true,
 		"sum(count_over_time({app=\"x\"}\n      # without {a} |= \"b\"\n      |= \"a\" [5m]))": true,
@@ -246,12 +249,12 @@ func TestRulesOfLokiAreRecognised(t *testing.T) {
 		`http_requests_total{code!="500"} != bool 3)`:                                          false,
 		`kube_a{job="x"} != kube_b{job="x"})`:                                                  false,
 		`http_requests_total{a="}|x"} > sum(rats(b[5m]))`:                                      false,
-		`up{job="x"} != "b"`:                                                                   false,
-		`up{job="x"} !~ "a"`:                                                                   false,
-		`up {job="x"} |= "a"`:                                                                  false,
-		`up{job="a"} | up{job="b"}`:                                                            false,
-		`sum(bytes_rate(x[5m]))`:                                                               false,
-		`{job="a"} - {job="b"} | json`:                                                         false,
+		`up{job="x"} != "b"`:           false,
+		`up{job="x"} !~ "a"`:           false,
+		`up {job="x"} |= "a"`:          false,
+		`up{job="a"} | up{job="b"}`:    false,
+		`sum(bytes_rate(x[5m]))`:       false,
+		`{job="a"} - {job="b"} | json`: false,
 	} {
 		src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      " + expr + "\n"
 		file, _ := rulefile.Parse("a.yaml", []byte(src))
@@ -268,6 +271,7 @@ func TestRulesOfMetricsAreNotOfLoki(t *testing.T) {
 	for expr, want := range map[string]bool{
 		`up == 0`: false, `sum(rats(x[5m]))`: false, `up{job="x"} != "b"`: false, `sum(up{job="x"}`: false,
 		`sum(rate({app="x"}[5m])) > 1`: true, `vector(1)`: true, `sum(rate({app="x"}[5m]`: true, `''`: true,
+		`1 >= 1`: true, `1e3 > 0`: true, `1 > up`: false, `1 >= 1 + a:b`: false,
 	} {
 		for _, exprs := range [][2]string{{expr, logs}, {logs, expr}} {
 			src := "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: " + exprs[0] + "\n  - alert: B\n    expr: " + exprs[1] + "\n"

@@ -86,4 +86,7 @@ func TestMarksAreFoundAtTheBeginningOfALine(t *testing.T) {
 	if !userfile.Marked([]byte("apiVersion :   'scaffold/v1'"), "apiVersion: scaffold") {
 		t.Error("spaces and quotes of a value matter")
 	}
+	if userfile.Marked([]byte("kind : a :b"), "kind: a:b") {
+		t.Error("a space before the colon of a value does not matter")
+	}
 }

@@ -3,9 +3,12 @@ package yamldoc
 import (
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
@@ -16,7 +19,7 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 // unclosed are the messages for a flow collection that a { in a plain value ends too early.
 var unclosed = []string{"did not find expected ',' or ']'", "did not find expected ',' or '}'"}
 
-var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+const unknownAnchor = "unknown anchor '"
 
 // ofCollection are the messages for a block mapping or list. Their line is the one on which that
 // begins, or that of the mistake if it begins on the first line.
@@ -52,10 +55,8 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	if line > 0 && slices.Contains(parserMessages, message) {
 		line++
 	}
-	if anchor := unknownAnchor.FindStringSubmatch(message); anchor != nil { // which has no line
-		if line = lineOfAlias(lines, anchor[1]); line == 0 {
-			return diagnostic.Problem{File: name, Message: "not valid YAML: " + message}
-		}
+	if strings.HasPrefix(message, unknownAnchor) {
+		line = lineOfAlias(lines, message)
 	}
 	line = min(max(line, 1), len(lines))
 	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end of the file
@@ -79,24 +80,26 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	return p
 }
 
-// lineOfAlias is the only line with the alias, outside of comments and quotes. It is 0 if several have it.
-func lineOfAlias(lines []string, name string) int {
-	alias := regexp.MustCompile(`(?:^|[\s\[{,:])\*` + regexp.QuoteMeta(name) + `(?:[\s,\]}:]|$)`)
-	found := 0
+// lineOfAlias is the line of an unknown anchor, which the message does not have: the text up to it is
+// the shortest with the same message.
+func lineOfAlias(lines []string, message string) int {
+	alias := "*" + strings.TrimSuffix(strings.TrimPrefix(message, unknownAnchor), "' referenced")
+	var candidates []int // some may be comments, or parts of texts
 	for i, line := range lines {
-		line = comment.ReplaceAllString(quotedValue.ReplaceAllString(line, `""`), "")
-		if !alias.MatchString(line) {
-			continue
+		if strings.Contains(line, alias) {
+			candidates = append(candidates, i+1)
 		}
-		if found > 0 {
-			return 0
-		}
-		found = i + 1
 	}
-	return found
+	first := sort.Search(len(candidates)-1, func(i int) bool {
+		dec := yaml.NewDecoder(strings.NewReader(strings.Join(lines[:candidates[i]], "\n")))
+		err := error(nil)
+		for err == nil {
+			err = dec.Decode(&yaml.Node{})
+		}
+		return strings.HasSuffix(err.Error(), message)
+	})
+	return candidates[first]
 }
-
-var comment = regexp.MustCompile(`(?:^|\s)#.*`)
 
 // quotedValue is a value that may contain braces.
 var quotedValue = regexp.MustCompile(`'[^']*'|"(?:\\.|[^"\\])*"`)

@@ -211,7 +211,6 @@ func (d *Document) within(line, column int) (int, int) {
 	if last := d.before + len(d.lines); line > last {
 		line, column = last, math.MaxInt
 	}
-	line = max(line, d.before+1)
 	return line, min(max(column, 1), utf8.RuneCountInString(d.line(line))+1)
 }
 
@@ -228,9 +227,7 @@ func (d *Document) syntax(err error) error {
 		return d.problemAt(&yaml.Node{Line: d.before + 1, Column: 1}, "the file is empty")
 	}
 	p := syntax(d.name, d.lines, err)
-	if p.Line > 0 {
-		p.Line += d.before
-	}
+	p.Line += d.before
 	return diagnostic.List{p}.Err()
 }
 
