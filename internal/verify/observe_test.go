@@ -71,7 +71,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
 	}
-	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared()}
+	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
 	if err := s.queries(ctx); err != nil {
 		return report.Report{}, err
 	}

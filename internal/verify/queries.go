@@ -26,8 +26,9 @@ const steps = 120
 // prober asks queries of what the watch has seen.
 type prober struct {
 	watch    *watch
-	from, to time.Time // what boards show
-	known    []string  // metrics that may come to exist: declared or recorded
+	from, to time.Time           // what boards show
+	known    []string            // metrics that may come to exist: declared or recorded
+	labels   map[string][]string // that metrics may have: declared, by metric
 }
 
 // look says whether a query gives data. Numbers that are not, such as the
@@ -114,6 +115,9 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 			continue
 		}
 		values := valuesOf(byName, m.Name)
+		if len(values) == 0 && slices.Contains(p.labels[s.LabelMatchers[name].Value], m.Name) {
+			return fmt.Sprintf("no series of %s has the label %s yet", s.LabelMatchers[name].Value, m.Name)
+		}
 		if len(values) == 0 && !m.Matches("") {
 			return fmt.Sprintf("metric %s has no label %s%s", s.LabelMatchers[name].Value, m.Name, diagnostic.DidYouMean(m.Name, namesOf(byName)))
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 	"github.com/observability-first/scaffold/internal/promsim/rulesim"
+	"github.com/observability-first/scaffold/runtime/declared"
 )
 
 const scrapedEvery = 15 * time.Second
@@ -115,6 +116,24 @@ func TestUnknownIsWhatNoSeriesWillEverHave(t *testing.T) {
 	}
 	if got := p.unknown(t.Context(), "sum("); !strings.Contains(got, "parse error") {
 		t.Errorf("a query that does not parse: got %q", got)
+	}
+}
+
+// The label of an error comes with the first one.
+func TestDeclaredLabelsAreNotUnknown(t *testing.T) {
+	t.Parallel()
+	const expr = `jobs_total{error_type!=""}`
+	p := proberOf(t, jobs())
+	if got, want := p.unknown(t.Context(), expr), "metric jobs_total has no label error_type"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s := &session{signals: declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Labels: []string{"error_type"}}}}}
+	p.labels = s.declaredLabels()
+	if got := p.unknown(t.Context(), expr); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if got, want := p.why(t.Context(), expr), "no series of jobs_total has the label error_type yet"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/observability-first/scaffold/internal/source/openapi"
+	"github.com/observability-first/scaffold/runtime/declared"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 	"github.com/observability-first/scaffold/runtime/servicetest"
 	"github.com/observability-first/scaffold/templates"
@@ -85,7 +87,7 @@ func (s *session) prepare(c *child) error {
 		return err
 	}
 	s.driver = newDriver(c.api, s.document, s.signals.Routes, s.subject.Requests, s.subject.Slow)
-	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared()}
+	s.prober = &prober{watch: s.watch, from: s.watch.time(), known: s.declared(), labels: s.declaredLabels()}
 	return nil
 }
 
@@ -144,17 +146,26 @@ func (s *session) command(ctx context.Context, verb string) ([]byte, error) {
 
 // declared are the metrics that may come to exist.
 func (s *session) declared() []string {
-	out := []string{"ALERTS", "ALERTS_FOR_STATE"}
-	for _, m := range s.signals.Metrics {
-		out = append(out, m.Name)
-		if m.Type == "histogram" || m.Type == "summary" {
-			out = append(out, m.Name+"_bucket", m.Name+"_count", m.Name+"_sum")
-		}
-	}
+	out := slices.Sorted(maps.Keys(s.declaredLabels()))
+	out = append(out, "ALERTS", "ALERTS_FOR_STATE")
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
 			if !r.IsAlert {
 				out = append(out, r.Name)
+			}
+		}
+	}
+	return out
+}
+
+// declaredLabels are the labels of each metric that the service declares.
+func (s *session) declaredLabels() map[string][]string {
+	out := map[string][]string{}
+	for _, m := range s.signals.Metrics {
+		out[m.Name] = m.Labels
+		if m.Type == declared.Histogram || m.Type == "summary" {
+			for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+				out[m.Name+suffix] = m.Labels
 			}
 		}
 	}
