@@ -49,15 +49,15 @@ type Group struct {
 // first. Findings of a group keep their order.
 func GroupFindings(findings []Finding) []Group {
 	type key struct {
-		warning     bool
-		rule, shape string
+		warning           bool
+		rule, shape, text string
 	}
 	at := map[key]int{}
 	var out []Group
 	for _, f := range findings {
-		k := key{f.Warning, f.name(), f.Shape}
+		k := key{warning: f.Warning, rule: f.name(), shape: f.Shape}
 		if strings.Trim(verb.ReplaceAllString(f.Shape, ""), " :") == "" { // which says nothing by itself
-			k.shape = f.Message
+			k.text = f.Message
 		}
 		i, seen := at[k]
 		if !seen {

@@ -7,17 +7,22 @@ import (
 	"regexp"
 )
 
-// quotedOrComment is text of YAML that a template engine need not have run on.
-var quotedOrComment = regexp.MustCompile(`"(?:\\.|[^"\\\n])*"|'[^'\n]*'|(?m:^\s*#.*$)`)
+var (
+	comment = regexp.MustCompile(`(?m)^\s*#.*$`)
+	quoted  = regexp.MustCompile(`"(?:\\.|[^"\\\n])*"|'[^'\n]*'`)
+	// helmAction is an action of a template that only Helm can run.
+	helmAction = regexp.MustCompile(`\{\{-?\s*(?:include|template|tpl)\s|\{\{-?(?:[^{}]*[\s($])?\.(?:Values|Release|Chart|Capabilities)\b`)
+)
 
-// helmAction is what no rule file has outside of quotes: an action at the beginning of a line, where
-// YAML has no text of an annotation, and one that reads what only Helm has.
-var helmAction = regexp.MustCompile(`(?m)^\{\{|\{\{-?\s*include\s|\{\{[^{}]*\.(?:Values|Release|Chart|Capabilities)\b`)
+// isChartTemplate says whether a file is a template of the chart around it.
+func isChartTemplate(name string, src []byte) bool {
+	return bytes.Contains(comment.ReplaceAll(src, nil), []byte("{{")) && inChart(name)
+}
 
-// isHelmTemplate says whether a file is a template of a Helm chart, by its text or its directory.
-func isHelmTemplate(name string, src []byte) bool {
-	text := quotedOrComment.ReplaceAll(src, nil)
-	return helmAction.Match(text) || bytes.Contains(text, []byte("{{")) && inChart(name)
+// hasHelmAction says whether a file has an action of Helm outside of quotes. Annotations may have
+// text that looks like one.
+func hasHelmAction(src []byte) bool {
+	return helmAction.Match(quoted.ReplaceAll(comment.ReplaceAll(src, nil), nil))
 }
 
 // inChart says whether a file is in the directory templates of a chart, or below.

@@ -172,7 +172,8 @@ func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 	}
 	before := *o
 	o.addRules(name, src)
-	if len(o.broken) == len(before.broken) || !isHelmTemplate(name, src) {
+	isBroken := slices.ContainsFunc(o.broken[len(before.broken):], func(f lint.Finding) bool { return !f.Warning })
+	if !isChartTemplate(name, src) && !(isBroken && hasHelmAction(src)) {
 		return
 	}
 	o.Rules, o.broken = before.Rules, before.broken

@@ -42,7 +42,7 @@ func notRunning(binary string, err error) []lint.Finding {
 			break
 		}
 		printed = append(printed, text)
-		if m := compilerMessage.FindStringSubmatch(text); m != nil {
+		if m := compilerMessage.FindStringSubmatch(text); m != nil && m[4] != "too many errors" {
 			f := lint.Finding{File: filepath.ToSlash(m[1]), Message: m[4]}
 			f.Line, _ = strconv.Atoi(m[2])
 			f.Column, _ = strconv.Atoi(m[3])

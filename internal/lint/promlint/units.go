@@ -143,7 +143,10 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 		return countUnit(), true
 	}
 	base := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_sum")
+	isGauge := base == name && m.Type != declared.Counter
 	switch {
+	case isGauge && isSpeed(base):
+		return Unit{}, false // bytes may be bytes per second
 	case strings.HasSuffix(base, "_timestamp_seconds"), strings.HasSuffix(base, "_time_seconds") && m.Type != declared.Counter && !strings.HasSuffix(name, "_total"):
 		return Unit{}, false // a date, or a length of time: the name does not say
 	case strings.HasSuffix(base, "_seconds"), m.Unit == "seconds":
@@ -153,7 +156,7 @@ func (w World) unitOfName(name string, m Metric) (Unit, bool) {
 	case m.Unit == "bytes":
 		return Unit{Bytes: 1, Scale: 1}, true
 	case strings.HasSuffix(base, "_bytes"):
-		return Unit{Bytes: 1, Scale: 1, MayBeRate: base == name && m.Type != declared.Counter}, !isSpeed(base)
+		return Unit{Bytes: 1, Scale: 1, MayBeRate: isGauge}, true
 	case strings.HasSuffix(base, "_ratio"), m.Unit == "ratio":
 		u := ratio()
 		u.Guessed = w.OtherMetrics && m.Unit == "" // some exporters write percents

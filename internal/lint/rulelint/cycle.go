@@ -16,14 +16,14 @@ import (
 // series are found before those that can, which they may cross.
 func (l *linter) cycles() {
 	edges := l.edges()
-	told := map[int]bool{}
-	for _, some := range [][][]int{l.certain(edges), edges} {
-		for _, cycle := range cyclesIn(some, len(l.all)) {
-			if slices.ContainsFunc(cycle, func(i int) bool { return told[i] }) {
+	reported := map[int]bool{}
+	for _, graph := range [][][]int{l.certain(edges), edges} {
+		for _, cycle := range cyclesIn(graph, len(l.all)) {
+			if slices.ContainsFunc(cycle, func(i int) bool { return reported[i] }) {
 				continue
 			}
 			for _, i := range cycle {
-				told[i] = true
+				reported[i] = true
 			}
 			l.reportCycle(cycle)
 		}
@@ -179,7 +179,7 @@ func resultWithout(around parser.Node, s *parser.VectorSelector, others []*parse
 	}
 	switch n := around.(type) {
 	case *parser.Call:
-		return n.Func.Name == "absent" || n.Func.Name == "scalar"
+		return n.Func.Name == "absent" || n.Func.Name == "scalar" || n.Func.Name == "info" && n.Args[0] != parser.Expr(s) && !reads(n.Args[0])
 	case *parser.BinaryExpr:
 		return promlint.Fills(n) ||
 			n.Op == parser.LUNLESS && slices.Contains(promlint.Selectors(n.RHS), s) ||
