@@ -58,7 +58,7 @@ func (f *importFlags) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-// own reports flags whose values a file of our own has: a specification of a service if isService.
+// own rejects the flags of imported files for a file of scaffold, a specification of a service if isService.
 func (f *importFlags) own(name string, isService bool) error {
 	for _, flag := range []struct {
 		name, key, keyOfService string

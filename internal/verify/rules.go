@@ -130,7 +130,11 @@ func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string,
 		case s.bornLater(selector.Name):
 			evidence = "nothing to watch yet: the gauge " + selector.Name + " comes with what it measures"
 		default:
-			return "", errors.New(cmp.Or(s.notCounted(ctx, r), "it can never fire: "+missing))
+			counted := ""
+			if s.isRecorded(selector.Name) {
+				counted = s.notCounted(ctx, r)
+			}
+			return "", errors.New(cmp.Or(counted, "it can never fire: "+missing))
 		}
 	}
 	return evidence, nil
@@ -195,6 +199,12 @@ func (s *session) known() metricnames.Known {
 	}
 	target := append(slices.Collect(maps.Keys(s.subject.Selector)), s.subject.EnvironmentLabel)
 	return metricnames.NewKnown(exposition.Declared(s.signals), recorded, target)
+}
+
+func (s *session) isRecorded(name string) bool {
+	return slices.ContainsFunc(s.subject.Rules, func(g rulesim.Group) bool {
+		return slices.ContainsFunc(g.Rules, func(r rulesim.Rule) bool { return !r.IsAlert && r.Name == name })
+	})
 }
 
 func (s *session) hasAlert(name string) bool {

@@ -91,11 +91,17 @@ func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tc.series[ratio+`{slo="other"}`] = 0
-			s := &session{subject: Subject{Drill: &alertsim.Drill{Rules: rules}}, prober: proberOf(t, tc.series)}
+			recorded := []rulesim.Group{{Rules: []rulesim.Rule{{Name: ratio}}}}
+			s := &session{subject: Subject{Rules: recorded, Drill: &alertsim.Drill{Rules: rules}}, prober: proberOf(t, tc.series)}
 			rule := rulesim.Rule{Name: "slo:current_burn_rate:ratio", Expr: ratio + `{slo="` + tc.of + `"} > 0.1`, Labels: labels.FromStrings("slo", tc.of)}
 			if _, err := s.watches(t.Context(), rule); err == nil || err.Error() != tc.watched {
 				t.Errorf("an alert: got  %v\nwant %s", err, tc.watched)
 			}
+			rule.Expr = "lost and " + rule.Expr
+			if _, err := s.watches(t.Context(), rule); err == nil || err.Error() != "it can never fire: metric lost does not exist" {
+				t.Errorf("an alert on another metric: got %v", err)
+			}
+			rule.Expr = strings.TrimPrefix(rule.Expr, "lost and ")
 			want := "it recorded nothing: " + strings.TrimPrefix(tc.watched, "it can never fire: ")
 			if _, err := s.records(t.Context(), rule); err == nil || err.Error() != want {
 				t.Errorf("a record: got  %v\nwant %s", err, want)

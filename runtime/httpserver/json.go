@@ -237,7 +237,7 @@ func wantedKind(t reflect.Type) string {
 	_, ofDecoder := pointer.MethodByName("UnmarshalJSONFrom")
 	_, ofText := pointer.MethodByName("UnmarshalText")
 	switch {
-	case ofText:
+	case ofText && !ofJSON && !ofDecoder, t == reflect.TypeFor[time.Time]():
 		return "a string"
 	case ofJSON, ofDecoder, t == reflect.TypeFor[time.Duration]():
 		return ""
@@ -266,9 +266,9 @@ func wantedKind(t reflect.Type) string {
 
 func kindName(kind jsontext.Kind) string {
 	switch kind {
-	case jsontext.KindBeginObject:
+	case jsontext.KindBeginObject, jsontext.KindEndObject:
 		return "object"
-	case jsontext.KindBeginArray:
+	case jsontext.KindBeginArray, jsontext.KindEndArray:
 		return "array"
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return "boolean"

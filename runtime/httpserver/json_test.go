@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -151,6 +152,24 @@ func TestReadJSONDecodesIntoAStruct(t *testing.T) {
 	got, err := httpserver.ReadJSON[lineItem](request("application/json", `{"price":0,"gift":false,"count":7,"name":"","nested":{}}`))
 	if want := (lineItem{Count: 7}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// What a type takes is said only where it is known.
+func TestReadJSONGivesNoWrongAdvice(t *testing.T) {
+	t.Parallel()
+	type odd struct {
+		Pair  [2]int    `json:"pair,omitzero"`
+		Large *big.Int  `json:"large,omitzero"`
+		At    time.Time `json:"at,omitzero"`
+	}
+	for body, want := range map[string]string{
+		`{"pair":[1]}`: "the array does not fit", `{"pair":{}}`: "must be an array", `{"large":true}`: "the boolean does not fit", `{"at":1}`: "must be a string",
+	} {
+		_, err := httpserver.ReadJSON[odd](request("application/json", body))
+		if wrong := apierror.From(err); wrong == nil || len(wrong.Fields) != 1 || wrong.Fields[0].Message != want {
+			t.Errorf("%s: got %+v, want %s", body, wrong, want)
+		}
 	}
 }
 

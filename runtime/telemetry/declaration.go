@@ -120,7 +120,8 @@ func lint(d declared.Metric) []string {
 			continue
 		}
 		if strings.Contains(p.Text, "abbreviated units") {
-			for word := range strings.SplitSeq(d.Name, "_") {
+			_, units, _ := strings.Cut(d.Name, "_")
+			for word := range strings.SplitSeq(units, "_") {
 				if instead := abbreviations()[word]; instead != "" {
 					p.Text += fmt.Sprintf("; write %s instead of %s, and convert its values", instead, word)
 				}

@@ -65,6 +65,8 @@ func TestNamesAreGuarded(t *testing.T) {
 			"durations belong in a histogram: declare orders_ship_seconds, or orders_ship_time_seconds_total for a sum only"},
 		"a counter of milliseconds": {func(r *telemetry.Registry) error { _, err := r.Counter("orders_ship_ms_total", "x"); return err },
 			"abbreviated units; write seconds instead of ms, and convert its values\nmetric orders_ship_ms_total: durations belong in a histogram: declare orders_ship_seconds, or"},
+		"an abbreviation in front, which is no unit": {func(r *telemetry.Registry) error { _, err := r.Gauge("b_queue_kb", "x"); return err },
+			"metric b_queue_kb: metric names should not contain abbreviated units; write bytes instead of kb, and convert its values"},
 		"a gauge of kilobytes": {func(r *telemetry.Registry) error { _, err := r.Gauge("queue_kb", "x"); return err },
 			"metric queue_kb: metric names should not contain abbreviated units; write bytes instead of kb, and convert its values"},
 		"camel case": {func(r *telemetry.Registry) error { _, err := r.Gauge("queueDepth", "x"); return err },

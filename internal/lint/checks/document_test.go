@@ -63,7 +63,7 @@ scaffold lint rules/ --prometheus http://localhost:9090 --target-labels cluster,
 
 No service is needed. ` + "`.json`" + ` is read as a dashboard, any other file as rules; use ` + "`--dashboards`" + ` for a dashboard with another extension. A file that is named is read alone. Rule
 files are those of Prometheus, Mimir and Thanos, and PrometheusRule resources, of which a file may have several. In a directory, YAML without groups, tests of rules, JSON
-that is not a dashboard, templates of Helm, and a PrometheusRule with the rules of other files are skipped. A file of rules in LogQL is not checked, unless a rule names a metric.
+that is not a dashboard, Helm templates, and a PrometheusRule with the rules of other files are skipped. A file of rules in LogQL is not checked, unless a rule names a metric.
 
 | names are compared with | unknown metrics and records | unknown labels |
 |---|---|---|

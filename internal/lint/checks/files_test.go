@@ -160,7 +160,7 @@ func TestAServiceThatDoesNotRunIsReportedAtItsPlace(t *testing.T) {
 			"internal/api/routes.go:17:22: syntax error: unexpected newline\n",
 		},
 		"two errors, one of several lines": {
-			head + "# example.com/shop/cmd/shop\r\n./main.go:3:4: not enough arguments in call to f\r\n\thave (string)\r\n\twant (string, bool)\r\n./main.go:9:2: undefined: g\r\n",
+			head + "# example.com/shop/cmd/shop\r\n./main.go:3:4: not enough arguments in call to f\r\n\thave (string)\r\n\twant (string, bool)\r\n./main.go:9:2: undefined: g\r\n./main.go:9:2: too many errors\r\n",
 			"main.go:3:4: not enough arguments in call to f have (string) want (string, bool)\nmain.go:9:2: undefined: g\n",
 		},
 		"no place": {

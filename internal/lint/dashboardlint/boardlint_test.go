@@ -176,8 +176,8 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 		{"target-logql", "an open quote before a comment", list(logs(`{job="a} # "`)), "the bracket { is not closed", list(logs("{job=\"a\"} # the \"slow one\n|= \"#x\" # see :)"))},
 		{"target-logql", "only a comment", list(logs(`# {job="a"}`)), "it has no stream selector", list(logs(" "))},
 		{"target-logql", "nothing to select", list(logs(`{}`)), "the stream selector is empty", list(logs(`{job=~"$job"}`))},
-		{"target-logql", "a matcher that matches nothing, too", list(logs(`{app=~".*"} |= "x"`)), `the stream selector {app=~".*"} matches streams without these labels; Loki needs one matcher that does not, such as app=~".+"`, list(logs(`{app=~".*",job!=""} |= "x"`))},
-		{"target-logql", "only an exclusion", list(logs(`sum(rate({app!="a"}[$__auto]))`)), `the stream selector {app!="a"} matches streams without`, list(logs(`sum(rate({app=~"$job",b!~"$instance"}[$__auto]))`))},
+		{"target-logql", "a matcher that matches nothing, too", list(logs(`{app=~".*"} |= "x"`)), `the stream selector {app=~".*"} also matches streams without these labels; add a matcher that needs a value, such as app=~".+"`, list(logs(`{app=~".*",job!=""} |= "x"`))},
+		{"target-logql", "only an exclusion", list(logs(`sum(rate({app!="a"}[$__auto]))`)), `the stream selector {app!="a"} also matches streams without`, list(logs(`sum(rate({app=~"$job",b!~"$instance"}[$__auto]))`))},
 		{"target-logql", "an exclusion of what is chosen", list(logs(`{app!="a",b=""}`)), "matches streams without", list(logs(`{app!="$job"}`))},
 		{"target-logql", "no range", list(logs(`sum(rate({app="a"}))`)), "rate has no range; write [$__auto] before the closing bracket", list(logs(`sum(rate({app="a"} [$__auto] | json)) + max(last_over_time ({app="a"} | (b="(" or c="d") | unwrap x [$__auto]) ) by (rate) # rate({})`))},
 		{"target-logql", "one range of two", list(logs(`sum(bytes_rate({app="a"}[$__auto])) / sum (quantile_over_time (0.9, {app="a"} | unwrap x))`)), "quantile_over_time has no range", list(logs(`{app="a"} |= "rate(x)" | line_format "rate({{.a}})"`))},
@@ -268,6 +268,8 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"the speed of a link", query(`node_network_speed_bytes{instance=~"$instance"}`, "Bps"), "panel-unit-mismatch", ""},
 		{"the speed of a link in bits", query("node_network_speed_bytes * 8", "bps"), "panel-unit-mismatch", ""},
 		{"the utilization of a link", query("rate(net_receive_bytes_total[$__rate_interval]) / node_network_speed_bytes", "percentunit"), "panel-unit-mismatch", ""},
+		{"the declared speed of a link", query("page_speed_bytes", "Bps"), "panel-unit-mismatch", ""},
+		{"what limits at a rate as seconds", query("rate(rate_limited_bytes_total[$__rate_interval])", "s"), "panel-unit-mismatch", "fault"},
 		{"bytes as a share", query("heap_inuse_bytes", "percentunit"), "panel-unit-mismatch", "fault"},
 		{"bytes as seconds", query("heap_inuse_bytes", "s"), "panel-unit-mismatch", "fault"},
 		{"bytes as bits", query("heap_inuse_bytes", "bits"), "panel-unit-mismatch", "fault"},
@@ -339,7 +341,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 				world = promlint.NewWorld([]declared.Metric{{Name: "jobs_total", Type: "counter"}, {Name: "jobs_done_total", Type: "counter"}}, 15*time.Second)
 			}
 			if strings.Contains(tc.name, "a declared gauge") {
-				world = promlint.NewWorld([]declared.Metric{{Name: "page_bytes", Type: "gauge", Unit: "bytes"}}, 15*time.Second)
+				world = promlint.NewWorld([]declared.Metric{{Name: "page_bytes", Type: "gauge", Unit: "bytes"}, {Name: "page_speed_bytes", Type: "gauge", Unit: "bytes"}}, 15*time.Second)
 			}
 			if strings.Contains(tc.name, "rare scrapes") {
 				world.Scrape = 5 * time.Minute

@@ -133,7 +133,7 @@ func (l *linter) streams(query, skeleton string) string {
 			return "the stream selector is empty; it needs one matcher or more"
 		}
 		if !slices.ContainsFunc(matchers, selects) {
-			return "the stream selector " + query[i:i+end+1] + ` matches streams without these labels; Loki needs one matcher that does not, such as app=~".+"`
+			return "the stream selector " + query[i:i+end+1] + ` also matches streams without these labels; add a matcher that needs a value, such as app=~".+"`
 		}
 		i += end
 	}

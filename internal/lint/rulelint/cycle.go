@@ -125,6 +125,9 @@ func (l *linter) way(of []int) string {
 // reading returns the selectors through which a rule reads the last sample of a record.
 func (l *linter) reading(at, record int) []*parser.VectorSelector {
 	return slices.DeleteFunc(lastSamples(l.all[at].Tree), func(s *parser.VectorSelector) bool {
+		if promlint.Name(s) != l.all[record].Record {
+			return true
+		}
 		_, found := slices.BinarySearch(l.reads(s).places, record)
 		return !found
 	})
