@@ -309,7 +309,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	checkLabels(doc, path+".labels", s.Labels)
 	checkNames(doc, path+".annotations", s.Annotations, "")
 	if strings.TrimSpace(s.Expr) == "" {
-		doc.Problemf(path, "the rule has no expr; write what it is to evaluate")
+		doc.Problemf(path+".expr", "the rule has no expr; write what it is to evaluate")
 		return r, true
 	}
 	tree, err := promql.Parse(s.Expr)
