@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -64,6 +65,12 @@ func ruleNames(of []lint.Rule) []string {
 func (o *Observed) addRules(name string, src []byte) {
 	for _, doc := range rulefile.Documents(src) {
 		file, err := rulefile.ParsePart(name, doc)
+		if _, isOther := errors.AsType[*rulefile.OtherError](err); isOther {
+			if !o.inSearched(name) {
+				o.broken = append(o.broken, lint.Broken("rule-file", name, err)...)
+			}
+			continue
+		}
 		if rule, found := file.LogQL(); found {
 			line, column := rule.ExprPlace(0)
 			o.broken = append(o.broken, lint.Finding{Rule: "rule-file", File: name, Line: line, Column: column, Warning: true, Message: "the rule is LogQL; rules of Loki are not checked"})
@@ -74,6 +81,11 @@ func (o *Observed) addRules(name string, src []byte) {
 		}
 		o.Rules = append(o.Rules, file)
 	}
+}
+
+// inSearched says whether a file was found in a directory, and not named.
+func (o *Observed) inSearched(file string) bool {
+	return slices.ContainsFunc(o.searched, func(dir string) bool { return lint.IsBelow(dir, file) })
 }
 
 func (o *Observed) addExclusions(name string, src []byte) {

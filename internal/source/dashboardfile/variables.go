@@ -91,12 +91,14 @@ func Free(query string) bool {
 // labelList is a list of labels without other brackets in it.
 var labelList = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)`)
 
-// matcherVariable is a variable that stands for label matchers.
-var matcherVariable = regexp.MustCompile(`(?P<before>[{,]\s*)(?:` + grafanaVariable.String() + `)(?P<after>\s*[,}])`)
+// matcherVariables are variables that stand for label matchers.
+var matcherVariables = regexp.MustCompile(`[{,]\s*(?:` + grafanaVariable.String() + `)(?:\s*,\s*(?:` + grafanaVariable.String() + `))*\s*[,}]`)
 
 // WithMatchers is PromQL with a matcher for each variable that stands between matchers.
 func WithMatchers(query string) string {
-	return PromQL(matcherVariable.ReplaceAllString(query, "${before}"+chosenName+`="`+Chosen+`"${after}`))
+	return PromQL(matcherVariables.ReplaceAllStringFunc(query, func(list string) string {
+		return grafanaVariable.ReplaceAllLiteralString(list, chosenName+`="`+Chosen+`"`)
+	}))
 }
 
 // ParsePromQL reads a query with the variables of Grafana in it, each taken for a

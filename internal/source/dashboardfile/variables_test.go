@@ -81,6 +81,8 @@ func TestQueriesParseWithVariablesInThem(t *testing.T) {
 		`up{${adhoc}}`:                          {true, true},
 		`{job="a", $x , b="c"} > [[y]]`:         {true, true},
 		`sum by ($by) (up{$adhoc})`:             {true, true},
+		`up{$a,$b}`:                             {true, true},
+		`up{${a}, ${b},[[c]], d="e"}`:           {true, true},
 		`up{$name="a"}`:                         {true, true},
 		`sum by (a,$b,c) (up{$adhoc})`:          {true, true},
 		`up{$a $b}`:                             {false, true},

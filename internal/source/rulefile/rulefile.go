@@ -229,7 +229,7 @@ func Documents(src []byte) []Document {
 }
 
 // Parse reads a file. What could be read is returned even beside an error, which
-// is a diagnostic.List, so that one mistake does not hide others.
+// is a diagnostic.List, so that one mistake does not hide others, or an [OtherError].
 func Parse(name string, src []byte) (File, error) { return ParsePart(name, Document{Src: src}) }
 
 // ParsePart is Parse for a part of a file.
@@ -247,6 +247,8 @@ func ParsePart(name string, part Document) (File, error) {
 	if file.Resource = isResource(doc); file.Resource {
 		prefix = "spec."
 		doc.DecodeKey("spec", &s)
+	} else if err := other(name, doc); err != nil {
+		return file, err
 	} else {
 		doc.Decode(&s)
 	}
@@ -309,7 +311,7 @@ func read(doc *yamldoc.Document, path string, s ruleSource) (Rule, bool) {
 	checkLabels(doc, path+".labels", s.Labels)
 	checkNames(doc, path+".annotations", s.Annotations, "")
 	if strings.TrimSpace(s.Expr) == "" {
-		doc.Problemf(path, "the rule has no expr; write what it is to evaluate")
+		doc.Problemf(path+".expr", "the rule has no expr; write what it is to evaluate")
 		return r, true
 	}
 	tree, err := promql.Parse(s.Expr)

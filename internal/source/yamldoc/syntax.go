@@ -30,6 +30,10 @@ var ofTab = []string{"found character that cannot start any token", "found a tab
 
 var tabIndent = regexp.MustCompile(`^ *\t`)
 
+// reserved is a value that begins with a character that begins no token. Tabs are valid inside of
+// brackets, so it is the mistake of a line that has both.
+var reserved = regexp.MustCompile("^(?:[^#'\"]*(?:[,\\[{]|[:-]\\s))?\\s*[@`%]")
+
 // parserMessages are those of the library's parser, whose lines count from 0 in the messages. Those of
 // its scanner count from 1.
 var parserMessages = append([]string{
@@ -64,6 +68,9 @@ func syntax(name string, lines []string, err error) diagnostic.Problem {
 	}
 	if slices.Contains(ofTab, message) {
 		for number := line; number <= min(line+1, len(lines)); number++ {
+			if reserved.MatchString(lines[number-1]) {
+				break
+			}
 			if at := tabIndent.FindString(lines[number-1]); at != "" {
 				return diagnostic.Problem{File: name, Line: number, Column: len(at), Message: "not valid YAML: a tab in the indentation; indent with spaces", Source: lines[number-1]}
 			}
