@@ -173,7 +173,7 @@ func (o *Observed) addRulesFound(name string, src []byte, found bool) {
 	before := *o
 	o.addRules(name, src)
 	isBroken := slices.ContainsFunc(o.broken[len(before.broken):], func(f lint.Finding) bool { return !f.Warning })
-	if !isChartTemplate(name, src) && !(isBroken && hasHelmAction(src)) {
+	if !isChartTemplate(name, src) && (!isBroken || !hasHelmAction(src)) {
 		return
 	}
 	o.Rules, o.broken = before.Rules, before.broken
