@@ -70,7 +70,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy e2e boards-schema pipelines images kubernetes proof-kubernetes collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy e2e dashboards-schema pipelines images kubernetes proof-kubernetes collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -167,5 +167,5 @@ golden: ## record what services print, and rewrite golden files
 tidy: ## go mod tidy in every module
 	$(call timed,tidy,for m in $(MODULES) $(OTHERS) $(BENCH) $(EXAMPLES); do (cd $$m && go mod tidy); done; cd $(CONFORMANCE) && go mod tidy -e)
 
-boards-schema: ## check the example boards against the types that Grafana publishes (needs npm)
-	$(call timed,boards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
+dashboards-schema: ## check the example dashboards against the types that Grafana publishes (needs npm)
+	$(call timed,dashboards-schema,cd test/schema && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)

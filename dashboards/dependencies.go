@@ -5,7 +5,7 @@ import (
 )
 
 // dependencies answers whether what the service needs is what makes it slow.
-func dependencies(s Scope) Board {
+func dependencies(s Scope) Dashboard {
 	rows := []Row{s.checksRow()}
 	if s.in.HasPostgres {
 		rows = append(rows, s.poolRow(), s.databaseRow())
@@ -13,7 +13,7 @@ func dependencies(s Scope) Board {
 	if s.in.HasHTTPClient {
 		rows = append(rows, s.peersRow())
 	}
-	return NewBoard(s, boardDependencies, "Dependencies",
+	return New(s, dashboardDependencies, "Dependencies",
 		"Whether the database and the services that this one calls answer, how fast, and whether it waits to ask them.", rows...)
 }
 
@@ -22,7 +22,7 @@ func (s Scope) checksRow() Row {
 		Title: "Health checks", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}}, EmptyUntil: "the service has a check",
 		Targets: []Target{{Expr: "1 - " + s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
 	}.says("When the check of each dependency failed in any process: red.", "Requests that need it fail fast and count as errors.",
-		"Talk to its owner; the rows below say what the service saw.").leads(s.board(boardOverview, "Overview at this time"))
+		"Talk to its owner; the rows below say what the service saw.").leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	return Row{Title: "Checks", Height: 5, Panels: []Panel{checks}}
 }
 
@@ -51,7 +51,7 @@ func (s Scope) poolRow() Row {
 			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "gave up, per second"},
 		},
 	}.says("Callers that wait for a connection, and those that gave up.", "Any that gave up are requests that failed.", "Latency of the operations below; requests on the overview.").
-		leads(s.board(boardOverview, "Overview at this time"))
+		leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	waits := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum()
 	waited := Panel{
 		Title: "Time to get a connection", Kind: TimeSeries, Unit: Seconds, EmptyUntil: "a caller has to wait",
@@ -67,12 +67,12 @@ func (s Scope) databaseRow() Row {
 		Title: "Queries by operation", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: untilQueries,
 		Targets: []Target{{Expr: d.Rate().Sum(op), Legend: Legend(op)}},
 	}.says("Queries a second, by operation.", "More queries for the same requests are a loop around a query.", "A trace shows how many one request makes.").
-		leads(s.board(boardOverview, "Traces on the overview"))
+		leads(s.dashboard(dashboardOverview, "Traces on the overview"))
 	latency := Panel{
 		Title: "Query p95 by operation", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilQueries,
 		Targets: []Target{{Expr: d.Quantile(0.95, op), Legend: Legend(op), Exemplars: true}},
 	}.says("p95 of the time of a query, its rows included.", "All operations slow: the database or the network. One: its index, its locks or its data.",
-		"A trace from the overview has the statement.").leads(s.board(boardOverview, "Traces on the overview"))
+		"A trace from the overview has the statement.").leads(s.dashboard(dashboardOverview, "Traces on the overview"))
 	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
 	total := d.Rate().Sum(op)
 	errors := Panel{
@@ -84,7 +84,7 @@ func (s Scope) databaseRow() Row {
 		Title: "Query errors by kind", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: "a query fails",
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
 	}.says("Failed queries a second, by what went wrong.", "One kind that is new since a deploy is that deploy's; connection errors are the network's or the database's.",
-		"Warnings and errors on the overview.").leads(s.board(boardOverview, "Logs on the overview"))
+		"Warnings and errors on the overview.").leads(s.dashboard(dashboardOverview, "Logs on the overview"))
 	return Row{Title: "Queries", Panels: []Panel{rate, latency, errors, kinds}}
 }
 
@@ -104,7 +104,7 @@ func (s Scope) peersRow() Row {
 	errors := Panel{
 		Title: "Call errors by peer", Kind: TimeSeries, Unit: Share, EmptyUntil: untilCalls,
 		Targets: []Target{{Expr: failed.Rate().Sum(peer).OrZero(total).Over(total), Legend: Legend(peer)}},
-	}.says("The share of attempts that fail, by peer.", "Above zero: the peer fails or is not reached.", "The board of that service, or talk to its owner.")
+	}.says("The share of attempts that fail, by peer.", "Above zero: the peer fails or is not reached.", "The dashboard of that service, or talk to its owner.")
 	retries := Panel{
 		Title: "Retries", Kind: TimeSeries, Unit: PerSecond,
 		Targets: []Target{

@@ -7,9 +7,9 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The boards of a service that scaffold did not generate: its objectives are
+// The dashboards of a service that scaffold did not generate: its objectives are
 // all that is known.
-func ExampleBoards() {
+func ExampleCompile() {
 	spec, err := slo.Parse("checkout.slo.yaml", []byte(`
 apiVersion: scaffold.slo/v1
 service: checkout
@@ -27,20 +27,20 @@ slos:
 		fmt.Println(err)
 		return
 	}
-	boards, err := dashboards.Boards(dashboards.Input{Rules: rules})
+	compiled, err := dashboards.Compile(dashboards.Input{Rules: rules})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, b := range boards {
-		fmt.Printf("%s: %s, %d queries\n", b.UID(), b.Title(), len(b.Queries()))
+	for _, d := range compiled {
+		fmt.Printf("%s: %s, %d queries\n", d.UID(), d.Title(), len(d.Queries()))
 	}
 	// Output:
 	// checkout-overview: checkout / Overview, 4 queries
 	// checkout-slo: checkout / Objectives, 20 queries
 }
 
-// Queries are built from selectors that already hold the variables of the board.
+// Queries are built from selectors that already hold the variables of the dashboard.
 func ExampleScope_Metric() {
 	spec := slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, EnvironmentLabel: "env"}
 	s := dashboards.NewScope(dashboards.Input{Rules: slo.Rules{Spec: spec}})

@@ -10,10 +10,10 @@ import (
 
 // The rules that must hold beside the files are in lint_test.go and
 // signals_test.go.
-func TestBoardsAreGolden(t *testing.T) {
+func TestDashboardsAreGolden(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"orders", "checkout"} {
-		for _, b := range boards(t, inputs(t)[name]) {
+		for _, b := range dashboardsOf(t, inputs(t)[name]) {
 			got, err := b.JSON()
 			if err != nil {
 				t.Fatal(err)
@@ -26,8 +26,8 @@ func TestBoardsAreGolden(t *testing.T) {
 func TestSameInputSameBytes(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["orders"]
-	first := boards(t, in)
-	for i, b := range boards(t, in) {
+	first := dashboardsOf(t, in)
+	for i, b := range dashboardsOf(t, in) {
 		one, err1 := first[i].JSON()
 		two, err2 := b.JSON()
 		if err1 != nil || err2 != nil || !bytes.Equal(one, two) {

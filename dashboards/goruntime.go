@@ -5,8 +5,8 @@ import (
 )
 
 // goRuntime answers whether the process itself is what makes requests wait.
-func goRuntime(s Scope) Board {
-	return NewBoard(s, boardRuntime, "Go runtime",
+func goRuntime(s Scope) Dashboard {
+	return New(s, dashboardRuntime, "Go runtime",
 		"Whether the Go processes refuse requests, wait for processors, collect garbage, contend for locks or run out of something, down to the line of code.",
 		s.overloadRow(), s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.selfRow(), s.flameRow())
 }
@@ -20,8 +20,8 @@ func (s Scope) gauges(title string, unit Unit, series ...[2]string) Panel {
 	return p
 }
 
-// profile links a panel to the flame graphs at the end of the board.
-func (s Scope) profile() Link { return s.board(boardRuntime, "Flame graphs at this time") }
+// profile links a panel to the flame graphs at the end of the dashboard.
+func (s Scope) profile() Link { return s.dashboard(dashboardRuntime, "Flame graphs at this time") }
 
 func (s Scope) schedulerRow() Row {
 	latency := s.quantiles("Scheduler latency", goSchedLatencies).
@@ -119,7 +119,7 @@ func (s Scope) limitsRow() Row {
 			{Expr: s.Metric(processReceived).Rate().Sum(), Legend: "received"}, {Expr: s.Metric(processSent).Rate().Sum(), Legend: "sent"},
 		},
 	}.says("Bytes that the processes' network namespace receives and sends.", "Sent bytes that rise without more requests are larger answers.", "Compare with requests on the overview.").
-		leads(s.board(boardOverview, "Overview"))
+		leads(s.dashboard(dashboardOverview, "Overview"))
 	uptime := Panel{
 		Title: "Uptime of the youngest process", Kind: Stat, Unit: Seconds,
 		Targets: []Target{{Expr: "time() - " + s.Metric(processStart).Expr().Max(), Legend: "uptime"}},

@@ -43,7 +43,7 @@ func compiled(tb testing.TB, text string) slo.Rules {
 	return rules
 }
 
-// inputs are services that differ in what boards depend on.
+// inputs are services that differ in what dashboards depend on.
 func inputs(tb testing.TB) map[string]dashboards.Input {
 	tb.Helper()
 	checkout, err := os.ReadFile("../examples/slo/checkout.slo.yaml")
@@ -64,10 +64,10 @@ func inputs(tb testing.TB) map[string]dashboards.Input {
 	}
 }
 
-// boards makes the boards of an input that is right.
-func boards(tb testing.TB, in dashboards.Input) []dashboards.Board {
+// dashboards makes the dashboards of an input that is right.
+func dashboardsOf(tb testing.TB, in dashboards.Input) []dashboards.Dashboard {
 	tb.Helper()
-	all, err := dashboards.Boards(in)
+	all, err := dashboards.Compile(in)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const (
 // DefaultAdminPort is where a service shows its metrics.
 const DefaultAdminPort = 9464
 
-// Input is what boards need to know about a service.
+// Input is what dashboards need to know about a service.
 type Input struct {
 	// Rules are the compiled objectives. Their specification names the service,
 	// how its series are found, its links, and whether it has the metrics of the
@@ -42,40 +42,40 @@ type Input struct {
 	AdminPort int
 }
 
-// check reports what would make boards that are wrong.
+// check reports what would make dashboards that are wrong.
 func (in Input) check() error {
 	if in.Rules.Spec.Service == "" {
-		return errors.New("boards: the rules name no service; compile them with slo.Compile")
+		return errors.New("dashboards: the rules name no service; compile them with slo.Compile")
 	}
 	known := []Histograms{"", Classic, Native, Both}
 	if !slices.Contains(known, in.Histograms) {
-		return fmt.Errorf("boards of %q: histograms %q are not known; write classic, both or native", in.Rules.Spec.Service, in.Histograms)
+		return fmt.Errorf("dashboards of %q: histograms %q are not known; write classic, both or native", in.Rules.Spec.Service, in.Histograms)
 	}
 	return nil
 }
 
-// Boards gives the boards of a service: its overview and its objectives; for a
+// Compile returns the dashboards of a service: its overview and its objectives; for a
 // service on the scaffold runtime also its saturation, the Go runtime, and what it depends on
 // when there is something.
-func Boards(in Input) ([]Board, error) {
+func Compile(in Input) ([]Dashboard, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	s := NewScope(in)
-	boards := []Board{overview(s)}
+	dashboards := []Dashboard{overview(s)}
 	if in.Rules.Spec.Runtime {
-		boards = append(boards, saturation(s), goRuntime(s))
+		dashboards = append(dashboards, saturation(s), goRuntime(s))
 	}
 	if len(in.Rules.Spec.SLOs) > 0 {
-		boards = append(boards, objectives(s))
+		dashboards = append(dashboards, objectives(s))
 	}
 	if in.HasPostgres || in.HasHTTPClient {
-		boards = append(boards, dependencies(s))
+		dashboards = append(dashboards, dependencies(s))
 	}
-	for _, b := range boards {
-		if err := b.check(); err != nil {
+	for _, d := range dashboards {
+		if err := d.check(); err != nil {
 			return nil, err
 		}
 	}
-	return boards, nil
+	return dashboards, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The classic model of Grafana, of which boards use a part. Order of fields is
+// The classic model of Grafana, of which dashboards use a part. Order of fields is
 // order in the file.
 
 type classic struct {
@@ -87,7 +87,7 @@ type targetJSON struct {
 	GroupBy       []string `json:"groupBy,omitempty"`
 }
 
-// Settings of every board. Schema version 39 is what Grafana 11.0 writes;
+// Settings of every dashboard. Schema version 39 is what Grafana 11.0 writes;
 // newer ones migrate it when they load it.
 const (
 	schemaVersion   = 39
@@ -97,45 +97,45 @@ const (
 	maxLogLines     = 200
 )
 
-// JSON is the board as classic dashboard JSON.
-func (b Board) JSON() ([]byte, error) {
+// JSON is the dashboard as classic dashboard JSON.
+func (d Dashboard) JSON() ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(b.classic()); err != nil {
-		return nil, fmt.Errorf("board %s: %w", b.Name(), err)
+	if err := enc.Encode(d.classic()); err != nil {
+		return nil, fmt.Errorf("dashboard %s: %w", d.Name(), err)
 	}
 	return buf.Bytes(), nil
 }
 
-func (b Board) classic() classic {
+func (d Dashboard) classic() classic {
 	annotations := []annotationJSON{builtInAnnotation()}
-	for _, a := range b.scope.annotations() {
+	for _, a := range d.scope.annotations() {
 		annotations = append(annotations, a.annotationJSON)
 	}
 	return classic{
-		UID: b.UID(), Title: b.Title(), Description: b.description,
-		Tags: []string{tagScaffold, b.serviceTag()}, Editable: false, SchemaVersion: schemaVersion,
+		UID: d.UID(), Title: d.Title(), Description: d.description,
+		Tags: []string{tagScaffold, d.serviceTag()}, Editable: false, SchemaVersion: schemaVersion,
 		GraphTooltip: sharedCrosshair, Refresh: refreshEvery, Timezone: "browser",
 		Time:        map[string]string{"from": "now-6h", "to": "now"},
 		Annotations: map[string]any{"list": annotations},
-		Links:       b.links(),
-		Templating:  map[string]any{"list": b.variables},
-		Panels:      b.panels(),
+		Links:       d.links(),
+		Templating:  map[string]any{"list": d.variables},
+		Panels:      d.panels(),
 	}
 }
 
-func (b Board) serviceTag() string { return slo.LabelService + ":" + b.scope.spec.Service }
+func (d Dashboard) serviceTag() string { return slo.LabelService + ":" + d.scope.spec.Service }
 
-// links lead to the service's other boards and to its source, with time and
+// links lead to the service's other dashboards and to its source, with time and
 // variables kept where the target knows them.
-func (b Board) links() []dashboardLink {
+func (d Dashboard) links() []dashboardLink {
 	links := []dashboardLink{{
-		Title: "Boards of " + b.scope.spec.Service, Type: "dashboards", Tags: []string{b.serviceTag()}, Icon: "external link",
+		Title: "Dashboards of " + d.scope.spec.Service, Type: "dashboards", Tags: []string{d.serviceTag()}, Icon: "external link",
 		IncludeVars: true, KeepTime: true,
 	}}
-	for _, l := range []Link{{"Source", b.scope.spec.Links.Repository}, {"Runbooks", b.scope.spec.Links.Runbooks}} {
+	for _, l := range []Link{{"Source", d.scope.spec.Links.Repository}, {"Runbooks", d.scope.spec.Links.Runbooks}} {
 		if l.URL != "" {
 			links = append(links, dashboardLink{Title: l.Title, Type: "link", Tags: []string{}, URL: l.URL, Icon: "doc", TargetBlank: true})
 		}
@@ -143,10 +143,10 @@ func (b Board) links() []dashboardLink {
 	return links
 }
 
-func (b Board) panels() []panelJSON {
+func (d Dashboard) panels() []panelJSON {
 	var out []panelJSON
 	y := 0
-	for i, row := range b.rows {
+	for i, row := range d.rows {
 		out = append(out, panelJSON{
 			ID: (i + 1) * idsPerRow, Type: "row", Title: row.Title, Collapsed: new(false), Panels: &[]panelJSON{},
 			GridPos: gridPos{H: headingUnits, W: gridColumns, X: 0, Y: y},
@@ -177,7 +177,7 @@ func (p placed) render() panelJSON {
 	return out
 }
 
-// datasource is a variable of the board: an id would bind it to one Grafana.
+// datasource is a variable of the dashboard: an id would bind it to one Grafana.
 func (t Target) datasource() datasource {
 	name := map[Source]string{Prometheus: varMetrics, Loki: varLogs, Tempo: varTraces, Pyroscope: varProfiles}[t.source()]
 	return datasource{Type: string(t.source()), UID: "${" + name + "}"}

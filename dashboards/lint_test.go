@@ -78,11 +78,11 @@ func withoutNumbers(kind string) bool {
 	return slices.Contains([]string{"row", "text", "logs", "alertlist", "state-timeline"}, kind)
 }
 
-// each runs a rule on every board of every input.
-func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboards.Board, d document)) {
+// each runs a rule on every dashboard of every input.
+func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboards.Dashboard, d document)) {
 	t.Helper()
 	for name, in := range inputs(t) {
-		for _, b := range boards(t, in) {
+		for _, b := range dashboardsOf(t, in) {
 			t.Run(name+"/"+b.Name(), func(t *testing.T) {
 				t.Parallel()
 				src, err := b.JSON()
@@ -99,9 +99,9 @@ func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboard
 	}
 }
 
-func TestBoardsHaveTheirVariables(t *testing.T) {
+func TestDashboardsHaveTheirVariables(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Board, d document) {
+	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Dashboard, d document) {
 		types := map[string]string{}
 		for _, v := range d.Templating.List {
 			types[v.Name] = v.Type
@@ -126,11 +126,11 @@ func TestBoardsHaveTheirVariables(t *testing.T) {
 	})
 }
 
-func TestBoardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
+func TestDashboardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, in dashboards.Input, b dashboards.Board, d document) {
+	each(t, func(t *testing.T, in dashboards.Input, b dashboards.Dashboard, d document) {
 		if d.Editable == nil || *d.Editable {
-			t.Error("the board can be edited in Grafana, where the next generation would lose it")
+			t.Error("the dashboard can be edited in Grafana, where the next generation would lose it")
 		}
 		if d.UID != b.UID() || len(d.UID) > 40 {
 			t.Errorf("uid %q", d.UID)
@@ -140,7 +140,7 @@ func TestBoardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
 		}
 		for _, l := range d.Links {
 			if l.Type == "dashboards" && (!l.KeepTime || !l.IncludeVars) {
-				t.Error("a link between boards forgets time or variables")
+				t.Error("a link between dashboards forgets time or variables")
 			}
 		}
 	})
@@ -148,7 +148,7 @@ func TestBoardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
 
 func TestPanelsSayWhatTheyShow(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Dashboard, d document) {
 		ids, titles := map[int]bool{}, map[string]bool{}
 		for _, p := range d.Panels {
 			if ids[p.ID] {
@@ -179,7 +179,7 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 
 func TestQueriesUseVariables(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Board, d document) {
+	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Dashboard, d document) {
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
 				if !strings.HasPrefix(q.Datasource.UID, "${") {
@@ -202,10 +202,10 @@ func TestQueriesUseVariables(t *testing.T) {
 	})
 }
 
-// What a board says of its empty panels in Go, its file says, too.
+// What a dashboard says of its empty panels in Go, its file says, too.
 func TestFilesDeclareEmptyPanels(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ dashboards.Input, b dashboards.Board, _ document) {
+	each(t, func(t *testing.T, _ dashboards.Input, b dashboards.Dashboard, _ document) {
 		src, err := b.JSON()
 		if err != nil {
 			t.Fatal(err)
@@ -220,7 +220,7 @@ func TestFilesDeclareEmptyPanels(t *testing.T) {
 		}
 		for _, p := range file.Panels {
 			if got, _ := p.EmptyUntil(); len(p.Targets) > 0 && got != declared[p.Title] {
-				t.Errorf("%s: the file says empty until %q, the board %q", p.Title, got, declared[p.Title])
+				t.Errorf("%s: the file says empty until %q, the dashboard %q", p.Title, got, declared[p.Title])
 			}
 		}
 	})
@@ -241,7 +241,7 @@ func excused(expr string) bool {
 
 func TestPanelsFillTheGrid(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Dashboard, d document) {
 		taken := map[[2]int]string{}
 		for _, p := range d.Panels {
 			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
@@ -261,7 +261,7 @@ func TestPanelsFillTheGrid(t *testing.T) {
 
 func TestExemplarsAreAskedForOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Board, d document) {
+	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Dashboard, d document) {
 		for _, p := range d.Panels {
 			asked := 0
 			for _, q := range p.Targets {
@@ -280,7 +280,7 @@ func TestOverviewStaysCheap(t *testing.T) {
 	t.Parallel()
 	const most = 25
 	for name, in := range inputs(t) {
-		overview := boards(t, in)[0]
+		overview := dashboardsOf(t, in)[0]
 		if n := len(overview.Queries()); n > most {
 			t.Errorf("%s: the overview asks %d queries, more than %d", name, n, most)
 		} else {
@@ -296,7 +296,7 @@ func TestUIDsAndFilesAreUnique(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, name := range []string{"orders", "minimal", "checkout"} {
-		for _, b := range boards(t, inputs(t)[name]) {
+		for _, b := range dashboardsOf(t, inputs(t)[name]) {
 			for _, key := range []string{"uid " + b.UID(), "name " + b.Name()} {
 				if other, ok := seen[key]; ok {
 					t.Errorf("%s: %s and %s", key, other, b.Name())

@@ -9,22 +9,22 @@ import (
 
 // objectives shows one objective at a time: what is promised, what was kept,
 // and what spent the difference. Links from alerts choose the objective.
-func objectives(s Scope) Board {
+func objectives(s Scope) Dashboard {
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
 		names[i] = o.Name
 	}
-	b := NewBoard(s, boardObjectives, "Objectives",
+	d := New(s, dashboardObjectives, "Objectives",
 		"What one objective promises, how much of its error budget is left, and what spends it.",
 		s.promiseRow(), s.burnRow(), s.eventsRow(), s.alertsRow())
-	b.variables = append(b.variables, choice(varObjective, "Objective", names))
-	return b
+	d.variables = append(d.variables, choice(varObjective, "Objective", names))
+	return d
 }
 
 // onObjective are the labels that a series of an objective shares with its budget.
 const onObjective = slo.LabelService + ", " + slo.LabelObjective
 
-// chosen matches the objective of the board's variable.
+// chosen matches the objective of the dashboard's variable.
 func chosen() Matcher { return Is(slo.LabelObjective, "$"+varObjective) }
 
 // constant selects a series that rules write once for all environments.
@@ -44,7 +44,7 @@ func (s Scope) promiseRow() Row {
 	promised := Panel{
 		Title: "Objective", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilRules,
 		Targets: []Target{{Expr: s.constant(slo.RecordObjective), Legend: "promised"}},
-	}.says("The share of good events that is promised.", "It does not change unless the specification does.", "Its definition is at the end of the board.")
+	}.says("The share of good events that is promised.", "It does not change unless the specification does.", "Its definition is at the end of the dashboard.")
 	kept := Panel{
 		Title: "Kept so far", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilPeriod,
 		Targets: []Target{{
@@ -62,7 +62,7 @@ func (s Scope) promiseRow() Row {
 		"A cliff is an incident, a slope is a leak. Below zero the promise is broken. What falls into the grey is worth less than it looks.",
 		"Choose the minutes of a cliff and look at the events below.")
 	if s.spec.Runtime {
-		left = left.leads(s.board(boardOverview, "Overview at this time"))
+		left = left.leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	}
 	return Row{Title: "Promise", Panels: []Panel{promised, kept, left.wide(4)}}
 }
@@ -104,7 +104,7 @@ func (s Scope) eventsRow() Row {
 	}.says("Good and bad events in the five minutes before each point.", "Each bad event spends budget, whether anyone was paged or not.",
 		"When bad ones begin, look at the overview at that time.")
 	if s.spec.Runtime {
-		events = events.leads(s.board(boardOverview, "Overview at this time"))
+		events = events.leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	}
 	day := Panel{
 		Title: "Share of bad events", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRules,

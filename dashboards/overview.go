@@ -7,26 +7,26 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Names of boards, as in their address.
+// Names of dashboards, as in their address.
 const (
-	boardOverview     = "overview"
-	boardRuntime      = "runtime"
-	boardObjectives   = "slo"
-	boardDependencies = "dependencies"
-	boardSaturation   = "saturation"
+	dashboardOverview     = "overview"
+	dashboardRuntime      = "runtime"
+	dashboardObjectives   = "slo"
+	dashboardDependencies = "dependencies"
+	dashboardSaturation   = "saturation"
 )
 
 // overview answers what somebody who was just woken asks, in that order.
-func overview(s Scope) Board {
+func overview(s Scope) Dashboard {
 	const about = "What users of the service feel, since when, and where to look next."
 	if !s.spec.Runtime {
-		return NewBoard(s, boardOverview, "Overview", about, s.objectivesRow(), s.processesRow())
+		return New(s, dashboardOverview, "Overview", about, s.objectivesRow(), s.processesRow())
 	}
 	rows := []Row{s.firstQuestions(), s.trafficRow(), s.latencyRow()}
 	if len(s.spec.SLOs) > 0 {
 		rows = append(rows, s.objectivesRow())
 	}
-	return NewBoard(s, boardOverview, "Overview", about, append(rows, s.evidenceRow())...)
+	return New(s, dashboardOverview, "Overview", about, append(rows, s.evidenceRow())...)
 }
 
 // firstQuestions: is it real, since when and what changed, where, who else, am
@@ -43,7 +43,7 @@ func (s Scope) isItReal() Panel {
 		Targets: []Target{{Expr: s.badShare(), Legend: "bad requests"}},
 	}.says("The share of requests that fail or are shed now.",
 		"Orange spends error budget faster than it comes back; red is what a page is sent for. Empty means that no requests arrive: look at the balancer.",
-		"Red: read on to the right. Green: the incident is over, or it is not here.").leads(s.board(boardObjectives, "Error budget"))
+		"Red: read on to the right. Green: the incident is over, or it is not here.").leads(s.dashboard(dashboardObjectives, "Error budget"))
 }
 
 func (s Scope) sinceWhen() Panel {
@@ -55,7 +55,7 @@ func (s Scope) sinceWhen() Panel {
 	p.count, p.EmptyUntil = []string{refID(1)}, ""
 	return p.says("The share of bad requests, and how many processes run each version.",
 		"A rise that begins where a version takes over came with that deploy; one without a deploy came from traffic or a dependency.",
-		"With the deploy: roll back. Without: compare routes and dependencies to the right.").leads(s.board(boardRuntime, "Go runtime"))
+		"With the deploy: roll back. Without: compare routes and dependencies to the right.").leads(s.dashboard(dashboardRuntime, "Go runtime"))
 }
 
 func (s Scope) where() Panel {
@@ -82,7 +82,7 @@ func (s Scope) whoElse() Panel {
 
 func (s Scope) whereDependencies() []Link {
 	if s.in.HasPostgres || s.in.HasHTTPClient {
-		return []Link{s.board(boardDependencies, "Dependencies")}
+		return []Link{s.dashboard(dashboardDependencies, "Dependencies")}
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (s Scope) amIAlone() Panel {
 		Targets: []Target{{Expr: s.badShare(semconv.LabelInstance).Top(5), Legend: Legend(semconv.LabelInstance), Instant: true}},
 	}.says("The five processes with the largest share of bad requests.",
 		"One process alone is sick: its node, its memory, its connections. All of them alike are not the problem, they share it.",
-		"Alone: choose it as the instance at the top, look at its runtime, then replace it.").leads(s.board(boardRuntime, "Go runtime"))
+		"Alone: choose it as the instance at the top, look at its runtime, then replace it.").leads(s.dashboard(dashboardRuntime, "Go runtime"))
 }
 
 func (s Scope) trafficRow() Row {
@@ -103,7 +103,7 @@ func (s Scope) trafficRow() Row {
 			"Compare with the outcomes beside it; a fall with processes running: look at the balancer.")
 	outcome := s.Rate("Requests by outcome", s.Metric(semconv.HTTPServerRequests), RequestsPerSecond, semconv.LabelOutcome).
 		says("Requests a second by what they mean to availability, unmatched routes included.", "server_error and shed spend the error budget; client_error does not, but a jump of it often follows a deploy of a client.",
-			"server_error: errors by route, then logs. shed: the service protects itself, look at its saturation on the runtime board.")
+			"server_error: errors by route, then logs. shed: the service protects itself, look at its saturation on the runtime dashboard.")
 	outcome.Stack, outcome.Colours = true, outcomeColours()
 	errors := s.Errors("Errors by route", route...).
 		says("The share of bad requests, by method and route.", "Above the first dashed line the route alone would spend the budget, above the second it would page.",
@@ -116,7 +116,7 @@ func (s Scope) trafficRow() Row {
 		},
 	}.says("Requests that are being answered, and processes that ask for more.",
 		"Requests that pile up while the rate does not rise wait for something; fewer ready processes than replicas are draining or broken.",
-		"Piling up: pool waits on the dependencies board, scheduler latency on the runtime board.").leads(s.board(boardRuntime, "Go runtime"))
+		"Piling up: pool waits on the dependencies dashboard, scheduler latency on the runtime dashboard.").leads(s.dashboard(dashboardRuntime, "Go runtime"))
 	return Row{Title: "Traffic and errors", Panels: []Panel{byRoute, outcome, errors, active}}
 }
 
@@ -129,7 +129,7 @@ func (s Scope) latencyRow() Row {
 		Targets: []Target{{Expr: s.answered().Buckets(), Legend: Legend(semconv.LabelLessOrEqual)}},
 	}.says("How many requests took how long.", "A second band is a second kind of work: a cache that misses, a lock, a cold process.",
 		"Find which route has the second band beside it.")
-	panels := []Panel{total.leads(s.board(boardRuntime, "Profiles at this time")), s.slowest(), heat}
+	panels := []Panel{total.leads(s.dashboard(dashboardRuntime, "Profiles at this time")), s.slowest(), heat}
 	if bound, ok := s.latencyBound(); ok {
 		panels[0].Thresholds, panels[0].Line = []Threshold{{bound, Warning}}, true
 	}
@@ -153,7 +153,7 @@ func (s Scope) slowest() Panel {
 		Targets: []Target{{Expr: s.answered().Above(bound, route...), Legend: Legend(route...)}},
 	}.says("The share of successful requests that take longer than the objective of "+limit+", by route.",
 		"One route alone is its own code or query; all of them are something shared.",
-		"Its traces are the dots to the left.").leads(s.board(boardObjectives, "Error budget"))
+		"Its traces are the dots to the left.").leads(s.dashboard(dashboardObjectives, "Error budget"))
 }
 
 // objectivesRow is what is left of the budgets and how fast it goes.
@@ -162,13 +162,13 @@ func (s Scope) objectivesRow() Row {
 		Title: "Error budget left", Kind: BarGauge, Unit: Share, Max: 1, signed: true, EmptyUntil: untilPeriod,
 		Targets: []Target{{Expr: s.recorded(slo.RecordRemaining).Expr().Min(slo.LabelObjective), Legend: Legend(slo.LabelObjective), Instant: true}},
 	}.says("What is left of the error budget of each objective's period.", "Below zero the promise is broken for this period.",
-		"Little left: slow down releases, and see on the objective's board what spent it.").leads(s.board(boardObjectives, "Objectives"))
+		"Little left: slow down releases, and see on the objective's dashboard what spent it.").leads(s.dashboard(dashboardObjectives, "Objectives"))
 	now := s.Burn("Budget burn now", nil).says("How many times faster than allowed each budget burns.",
 		"1 uses the budget up exactly at the end of its period; the second dashed line is where a page is sent.",
-		"Above the line: the first row of the overview. Around 1 for days: the objective's board.").leads(s.board(boardObjectives, "Objectives"))
+		"Above the line: the first row of the overview. Around 1 for days: the objective's dashboard.").leads(s.dashboard(dashboardObjectives, "Objectives"))
 	hours := s.Burn("Budget burn over six hours", nil, "6h").says("The same over six hours.",
-		"Above 1 over six hours is a slow leak that no single look at errors shows.", "Find what spends it on the objective's board.").
-		leads(s.board(boardObjectives, "Objectives"))
+		"Above 1 over six hours is a slow leak that no single look at errors shows.", "Find what spends it on the objective's dashboard.").
+		leads(s.dashboard(dashboardObjectives, "Objectives"))
 	alerts := Panel{
 		Title: "Alerts", Kind: AlertList, Filter: "{" + slo.LabelService + "=" + quoted(s.spec.Service) + "}",
 	}.says("Alerts of the service that fire or wait to.", "Any red one has a runbook.", "Open the alert and follow its runbook.")

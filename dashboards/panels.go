@@ -18,7 +18,7 @@ func Legend(labels ...string) string {
 	return strings.Join(parts, " ")
 }
 
-// outcomeColours are the colours of outcomes on every board.
+// outcomeColours are the colours of outcomes on every dashboard.
 func outcomeColours() map[string]string {
 	return map[string]string{
 		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Calm, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,

@@ -40,10 +40,10 @@ func stackPaths() map[string]string {
 	}
 }
 
-// Provisioning gives the files from which a Grafana stack loads the boards and
+// Provisioning gives the files from which a Grafana stack loads the dashboards and
 // rules of a service, sorted by path: what Grafana, Prometheus, the collector,
 // Tempo and Loki read, and the compose file that starts them beside a service
-// that runs on the same machine. Boards are expected in observability/boards,
+// that runs on the same machine. Dashboards are expected in observability/dashboards,
 // rules in observability/rules.
 func Provisioning(in Input) ([]File, error) {
 	if err := in.check(); err != nil {

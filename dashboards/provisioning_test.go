@@ -87,8 +87,8 @@ func TestEveryMountedFileIsGenerated(t *testing.T) {
 		volumes, _ := service.(map[string]any)["volumes"].([]any)
 		for _, v := range volumes {
 			path, found := strings.CutPrefix(strings.Split(v.(string), ":")[0], "./")
-			if !found || path == "observability/boards" || path == "observability/rules" {
-				continue // a volume, or what Boards and package slo write
+			if !found || path == "observability/dashboards" || path == "observability/rules" {
+				continue // a volume, or what Dashboards and package slo write
 			}
 			covers := func(file string) bool { return file == path || strings.HasPrefix(file, path+"/") }
 			names := []string{}
@@ -102,9 +102,9 @@ func TestEveryMountedFileIsGenerated(t *testing.T) {
 	}
 }
 
-// Boards query one kind of histogram, and a server keeps only one when both are
+// Dashboards query one kind of histogram, and a server keeps only one when both are
 // exposed unless it is told to.
-func TestScrapesKeepTheHistogramsThatBoardsQuery(t *testing.T) {
+func TestScrapesKeepTheHistogramsThatDashboardsQuery(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[dashboards.Histograms][2]bool{
 		"": {false, true}, dashboards.Classic: {false, true}, dashboards.Native: {true, false}, dashboards.Both: {true, true},
@@ -191,16 +191,16 @@ func TestInputsThatMakeNoSenseAreRefused(t *testing.T) {
 		in   dashboards.Input
 		want string
 	}{
-		"rules that were never compiled": {dashboards.Input{Rules: slo.Rules{}}, "boards: the rules name no service; compile them with slo.Compile"},
+		"rules that were never compiled": {dashboards.Input{Rules: slo.Rules{}}, "dashboards: the rules name no service; compile them with slo.Compile"},
 		"unknown histograms": {
 			dashboards.Input{Rules: compiled(t, minimalSpec), Histograms: "fancy"},
-			`boards of "minimal": histograms "fancy" are not known; write classic, both or native`,
+			`dashboards of "minimal": histograms "fancy" are not known; write classic, both or native`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := dashboards.Boards(tc.in); err == nil || err.Error() != tc.want {
-				t.Errorf("Boards: got %v, want %s", err, tc.want)
+			if _, err := dashboards.Compile(tc.in); err == nil || err.Error() != tc.want {
+				t.Errorf("Dashboards: got %v, want %s", err, tc.want)
 			}
 			if _, err := dashboards.Provisioning(tc.in); err == nil || err.Error() != tc.want {
 				t.Errorf("Provisioning: got %v, want %s", err, tc.want)

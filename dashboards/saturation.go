@@ -13,8 +13,8 @@ type Scaling struct {
 
 // saturation answers whether there is room for more traffic, and what runs out
 // first.
-func saturation(s Scope) Board {
-	return NewBoard(s, boardSaturation, "Saturation and autoscaling",
+func saturation(s Scope) Dashboard {
+	return New(s, dashboardSaturation, "Saturation and autoscaling",
 		"How full the processes are, what runs out first, and whether more of them can still be added.",
 		s.roomRow(), s.autoscalerRow(), s.fullRow())
 }
@@ -68,7 +68,7 @@ func (s Scope) roomRow() Row {
 	refused := s.Rate("Refused for want of room", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
 		says("Requests refused to protect the others, by reason.", "Anything above zero is traffic that there was no room for. It spends the error budget, also where clients call it sheddable, but not where their timeout is shorter than the latency objective.",
 			"At the largest number of processes: raise it. Below: the autoscaler is late, let it begin earlier.").
-		leads(s.board(boardOverview, "Overview at this time"))
+		leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	return Row{Title: "Is there room?", Height: 8, Panels: []Panel{first, refused.wide(2)}}
 }
 
@@ -89,19 +89,19 @@ func (s Scope) autoscalerRow() Row {
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
 	}.says("Requests that one process works on, on average. The dashed line is what the autoscaler aims at, if it asks for them.",
 		"It rises before the processors do. More of them for the same traffic: something became slow, and more processes only feed it.",
-		"Latency on the overview, then the dependencies.").leads(s.board(boardOverview, "Overview at this time"))
+		"Latency on the overview, then the dependencies.").leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	cpu := Panel{
 		Title: "Processors used by one process", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU),
 		Targets: []Target{{Expr: s.Metric(processCPU).Rate().Sum().Over(count), Legend: "mean"}},
 	}.says("Processors that one process uses, on average. The dashed line is what the autoscaler aims at.",
 		"Above it processes are added, a tenth below it taken away. Long above it: the autoscaler is at its end, or does not work.",
-		"Processes beside it; the flame graph of processor time on the runtime board.").leads(s.profile())
+		"Processes beside it; the flame graph of processor time on the runtime dashboard.").leads(s.profile())
 	carried := Panel{
 		Title: "Requests that one process carries", Kind: TimeSeries, Unit: RequestsPerSecond,
 		Targets: []Target{{Expr: s.requests().Rate().Sum().Over(count), Legend: "mean"}},
 	}.says("Requests a second that one process answers, on average: what a process is worth.",
 		"Less of them at the same processor use is a version that costs more.", "The version on the overview; compare the flame graphs before and after.").
-		leads(s.board(boardOverview, "Versions on the overview"))
+		leads(s.dashboard(dashboardOverview, "Versions on the overview"))
 	return Row{Title: "Autoscaling", PerLine: 2, Panels: []Panel{processes, inFlight, cpu, carried}}
 }
 
@@ -117,12 +117,12 @@ func target(value float64) []Threshold {
 func (s Scope) fullRow() Row {
 	next := map[string][2]string{
 		"processors": {"At 1 goroutines wait for a processor, and every request pays for it.", "Add processes; the flame graph of processor time says what uses it."},
-		"memory":     {"Near 1 the collector runs without pause; a little more, and the kernel ends the process.", "Memory on the runtime board: a level that rises is a leak."},
+		"memory":     {"Near 1 the collector runs without pause; a little more, and the kernel ends the process.", "Memory on the runtime dashboard: a level that rises is a leak."},
 		"requests":   {"At 1 requests wait in line; what waits too long is refused.", "Something became slow, or there is more traffic than processes."},
 		"HTTP connections": {"Above three quarters, connections that have sent no request are closed after HTTP_HEADER_TIMEOUT. At 1 new clients wait for a connection.",
 			"Clients that open connections and send nothing, or too many clients: add processes, or raise HTTP_MAX_CONNECTIONS if there is memory."},
 		"file descriptors":     {"At 1 new connections fail.", "A steady rise is a body or a file that nobody closes."},
-		"database connections": {"At 1 the next request waits for a connection.", "The connection pool on the dependencies board."},
+		"database connections": {"At 1 the next request waits for a connection.", "The connection pool on the dependencies dashboard."},
 	}
 	row := Row{Title: "How full is each process?", PerLine: 2}
 	for _, one := range s.shares() {

@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Names of the variables that every board has, as they stand in addresses.
+// Names of the variables that every dashboard has, as they stand in addresses.
 const (
 	varMetrics     = "datasource"
 	varTraces      = "tempo"
@@ -22,7 +22,7 @@ const (
 )
 
 // Scope is how the series of one service are found. It makes selectors and the
-// panels that most boards have.
+// panels that most dashboards have.
 type Scope struct {
 	in       Input
 	spec     slo.Spec
@@ -42,7 +42,7 @@ func NewScope(in Input) Scope {
 	return s
 }
 
-// chosenInstances match what the board's variables chose of the labels that keep
+// chosenInstances match what the dashboard's variables chose of the labels that keep
 // instances of the service apart: the environment, and what the specification adds.
 func (s Scope) chosenInstances() []Matcher {
 	ms := []Matcher{Matches(s.spec.EnvironmentLabel, "$"+varEnvironment)}
@@ -52,7 +52,7 @@ func (s Scope) chosenInstances() []Matcher {
 	return ms
 }
 
-// Metric selects a metric of the service, within the variables of the board.
+// Metric selects a metric of the service, within the variables of the dashboard.
 func (s Scope) Metric(name string, more ...Matcher) Selector {
 	return Selector{Metric: name}.With(s.matchers...).With(more...)
 }
@@ -105,9 +105,9 @@ func (s Scope) answered() Distribution {
 	return s.Histogram(semconv.HTTPServerRequestDuration, Is(semconv.LabelOutcome, semconv.OutcomeSuccess))
 }
 
-// board links to another board of the service at the same time and variables.
-func (s Scope) board(name, title string) Link {
-	return Link{Title: title, URL: "/d/" + slo.BoardUID(s.spec.Service, name) + "?${__url_time_range}&${__all_variables}"}
+// dashboard links to another dashboard of the service at the same time and variables.
+func (s Scope) dashboard(name, title string) Link {
+	return Link{Title: title, URL: "/d/" + slo.DashboardUID(s.spec.Service, name) + "?${__url_time_range}&${__all_variables}"}
 }
 
 // selectorOf writes the service's own matchers without variables, for the

@@ -14,7 +14,7 @@ func (s Scope) overloadRow() Row {
 	shed := s.Rate("Requests refused", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
 		says("Requests refused to protect the others, by priority and reason.",
 			"critical means that nothing less important is left to refuse; memory means that more requests would end the process; bodies, that many clients send large ones.",
-			"Start more processes if the load is real, else find what became slow.").leads(s.board(boardOverview, "Overview at this time"))
+			"Start more processes if the load is real, else find what became slow.").leads(s.dashboard(dashboardOverview, "Overview at this time"))
 	would := s.Rate("Requests that would be rejected", s.Metric(semconv.RuntimeOverloadWouldShed), PerSecond, semconv.LabelPriority, semconv.LabelReason).
 		says("Requests that OVERLOAD_MODE=observe admitted and enforce would have rejected, by priority and reason.",
 			"Zero with enforce. Above zero with observe: what enforce would do to this traffic.",

@@ -46,7 +46,7 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 }
 
 // faults lists what queries name that nothing exposes.
-func faults(all []dashboards.Board, signals known) []string {
+func faults(all []dashboards.Dashboard, signals known) []string {
 	var out []string
 	for _, b := range all {
 		for _, q := range b.Queries() {
@@ -114,19 +114,19 @@ func TestEveryQueryNamesWhatExists(t *testing.T) {
 	for name, in := range inputs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, fault := range faults(boards(t, in), signalsOf(in, declared(t))) {
+			for _, fault := range faults(dashboardsOf(t, in), signalsOf(in, declared(t))) {
 				t.Error(fault)
 			}
 		})
 	}
 }
 
-// Renaming any metric that a board reads, or any label of one, must be found:
+// Renaming any metric that a dashboard reads, or any label of one, must be found:
 // else the test above proves nothing.
 func TestRenamedSignalsAreFound(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["orders"]
-	all, signals := boards(t, in), signalsOf(in, declared(t))
+	all, signals := dashboardsOf(t, in), signalsOf(in, declared(t))
 	used := known{}
 	for _, b := range all {
 		for _, q := range b.Queries() {

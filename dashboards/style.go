@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Colours with a meaning, so that one looks the same on every board.
+// Colours with a meaning, so that one looks the same on every dashboard.
 const (
 	Good    = "green"
 	Warning = "orange"

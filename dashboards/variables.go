@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// variable is a choice at the top of a board. Fields are those of Grafana.
+// variable is a choice at the top of a dashboard. Fields are those of Grafana.
 type variable struct {
 	Name       string      `json:"name"`
 	Label      string      `json:"label"`
@@ -47,7 +47,7 @@ const (
 	anything = ".*"
 )
 
-// variables are those of every board: the stores, then from wide to narrow.
+// variables are those of every dashboard: the stores, then from wide to narrow.
 func (s Scope) variables() []variable {
 	matchJob := Matches(semconv.LabelJob, "$"+varJob)
 	vs := []variable{
@@ -123,7 +123,7 @@ type annotationJSON struct {
 	Type            string     `json:"type,omitempty"`
 }
 
-// builtInAnnotation keeps what people write onto boards by hand.
+// builtInAnnotation keeps what people write onto dashboards by hand.
 func builtInAnnotation() annotationJSON {
 	return annotationJSON{
 		Name: "Annotations & Alerts", Datasource: datasource{Type: "grafana", UID: "-- Grafana --"},

@@ -69,10 +69,10 @@ func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
 }
 
 // annotations completes the texts of an alert.
-func (c *compiler) annotations(t texts, alert, board string) []Label {
+func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
 	set := []Label{{annotationSummary, t.summary}, {annotationDescription, t.description}}
-	if board != "" {
-		set = append(set, Label{annotationDashboard, board})
+	if dashboard != "" {
+		set = append(set, Label{annotationDashboard, dashboard})
 	}
 	if link := c.runbookURL(alert); link != "" {
 		set = append(set, Label{annotationRunbook, link})
@@ -107,25 +107,25 @@ func blobPath(repository string) string {
 	return "/blob/"
 }
 
-// dashboardURL opens the board that shows the alert, at its environment and the
+// dashboardURL opens the dashboard that shows the alert, at its environment and the
 // last six hours: the objective's, the one on saturation, or the overview of the
 // service.
 func (c *compiler) dashboardURL(kind Kind, objective string) string {
 	if c.spec.Links.Grafana == "" {
 		return ""
 	}
-	board, variable := "overview", ""
+	dashboard, variable := "overview", ""
 	switch {
 	case objective != "":
-		board, variable = "slo", "&var-slo="+objective
+		dashboard, variable = "slo", "&var-slo="+objective
 	case kind.saturation():
-		board = "saturation"
+		dashboard = "saturation"
 	}
 	var variables strings.Builder
 	for _, label := range c.spec.GroupBy {
 		variables.WriteString("&var-" + label + "={{ urlquery $labels." + label + " }}")
 	}
-	return literal(strings.TrimRight(c.spec.Links.Grafana, "/")) + "/d/" + BoardUID(c.spec.Service, board) +
+	return literal(strings.TrimRight(c.spec.Links.Grafana, "/")) + "/d/" + DashboardUID(c.spec.Service, dashboard) +
 		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variables.String() + variable + "&from=now-6h&to=now"
 }
 

@@ -56,13 +56,13 @@ func camel(name string) string {
 	return b.String()
 }
 
-// maxUID is the longest uid that Grafana accepts for a board.
+// maxUID is the longest uid that Grafana accepts for a dashboard.
 const maxUID = 40
 
-// BoardUID is the uid of a service's board, such as orders-overview. A uid that
+// DashboardUID is the uid of a service's dashboard, such as orders-overview. A uid that
 // Grafana would reject as too long ends in a hash of the whole.
-func BoardUID(service, board string) string {
-	uid := service + "-" + board
+func DashboardUID(service, dashboard string) string {
+	uid := service + "-" + dashboard
 	if len(uid) <= maxUID {
 		return uid
 	}

@@ -98,7 +98,7 @@ func sameLabels(t *testing.T, name string, got map[string]string, want []slo.Lab
 	}
 }
 
-// terminal are records that boards and people read, and no rule.
+// terminal are records that dashboards and people read, and no rule.
 var terminal = regexp.MustCompile(`^(slo:current_burn_rate:ratio|slo:period_error_budget_remaining:ratio|` +
 	`slo:objective:ratio|slo:time_period:days|sloth_slo_info|slo:sli_coverage:ratio\d+d|service:up:sum)$`)
 
@@ -212,7 +212,7 @@ func TestNumbersAreExactDecimals(t *testing.T) {
 
 // The objective is derived from the budget by PromQL's round; its arithmetic is
 // repeated here for each objective that people write.
-func TestTheObjectiveThatBoardsShowIsExact(t *testing.T) {
+func TestTheObjectiveThatDashboardsShowIsExact(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"50", "90", "95", "97.5", "98", "99", "99.5", "99.9", "99.95", "99.99", "99.995", "99.999", "99.9999", "99.999999"} {
 		share, _ := slo.Percent(text).Rat()

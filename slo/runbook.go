@@ -325,12 +325,12 @@ func (r Rules) links(a Alert) []link {
 		out = append(out, link{text, strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E").Replace(address)})
 	}
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
-		add("Overview dashboard", base+"/d/"+BoardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
+		add("Overview dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
 		if a.Kind.saturation() {
-			add("Saturation dashboard", base+"/d/"+BoardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
+			add("Saturation dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
 		}
 		if a.Kind == KindErrorBudgetBurn {
-			add("Objective dashboard", base+"/d/"+BoardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
+			add("Objective dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
 		}
 		add("Logs, traces and profiles: from any panel of the overview dashboard", base+"/explore")
 	}

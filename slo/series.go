@@ -2,7 +2,7 @@ package slo
 
 import "time"
 
-// Names of recorded series that boards read. Those with a window are
+// Names of recorded series that dashboards read. Those with a window are
 // [RatioRecord], [TotalRecord], [BadRecord] and [CoverageRecord].
 const (
 	RecordObjective  = recordObjective  // share of good events that is promised

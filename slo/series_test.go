@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestSeriesForBoardsAreRecorded(t *testing.T) {
+func TestSeriesForDashboardsAreRecorded(t *testing.T) {
 	t.Parallel()
 	spec, err := slo.Parse("x.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: orders\nslos:\n"+
 		"  - {name: availability, objective: 99.9, window: 30d, indicator: {availability: {}}}\n"))

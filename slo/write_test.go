@@ -198,12 +198,12 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	}
 }
 
-func TestBoardUIDsFitGrafanaAndStayApart(t *testing.T) {
+func TestDashboardUIDsFitGrafanaAndStayApart(t *testing.T) {
 	t.Parallel()
-	if got := slo.BoardUID("orders", "overview"); got != "orders-overview" {
+	if got := slo.DashboardUID("orders", "overview"); got != "orders-overview" {
 		t.Errorf("uid %s", got)
 	}
-	a, b := slo.BoardUID(strings.Repeat("a", 40), "overview"), slo.BoardUID(strings.Repeat("a", 40), "slo")
+	a, b := slo.DashboardUID(strings.Repeat("a", 40), "overview"), slo.DashboardUID(strings.Repeat("a", 40), "slo")
 	if len(a) > 40 || len(b) > 40 || a == b {
 		t.Errorf("uids %s and %s", a, b)
 	}

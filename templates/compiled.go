@@ -23,20 +23,20 @@ func (v view) compiled() ([]File, error) {
 		return nil, errors.Join(errSignals, err)
 	}
 	runbooks, errRunbooks := v.runbookFiles(rules)
-	boards, errBoards := v.boardFiles(rules)
-	files := slices.Concat(signals, ruleFiles(rules), runbooks, boards)
+	dashboards, errDashboards := v.dashboardFiles(rules)
+	files := slices.Concat(signals, ruleFiles(rules), runbooks, dashboards)
 	if v.Deploy.RunsOn(spec.PlatformKubernetes) {
 		analysis, err := analysisFile(rules)
 		files = append(files,
 			managed("observability/kubernetes/prometheusrule.yaml", rules.PrometheusRule(v.MonitoringLabels()...)),
 			managed("observability/kubernetes/alertmanagerconfig.yaml", rules.AlertmanagerConfig(v.MonitoringLabels()...)), analysis)
-		errBoards = errors.Join(errBoards, err)
+		errDashboards = errors.Join(errDashboards, err)
 	}
-	return files, errors.Join(errSignals, errRunbooks, errBoards)
+	return files, errors.Join(errSignals, errRunbooks, errDashboards)
 }
 
-// BoardInput is what the boards of a service need to know of its spec.
-func BoardInput(service spec.Service, rules slo.Rules) (dashboards.Input, error) {
+// DashboardInput is what the dashboards of a service need to know of its spec.
+func DashboardInput(service spec.Service, rules slo.Rules) (dashboards.Input, error) {
 	_, port, err := net.SplitHostPort(service.Admin.Addr)
 	if err != nil {
 		return dashboards.Input{}, fmt.Errorf("admin.addr: %w", err)
@@ -66,23 +66,23 @@ func scaling(d spec.Deploy) dashboards.Scaling {
 	return target
 }
 
-// boardFiles are the boards and the stack that shows them on one machine.
-func (v view) boardFiles(rules slo.Rules) ([]File, error) {
-	in, err := BoardInput(v.Service, rules)
+// dashboardFiles are the dashboards and the stack that shows them on one machine.
+func (v view) dashboardFiles(rules slo.Rules) ([]File, error) {
+	in, err := DashboardInput(v.Service, rules)
 	if err != nil {
 		return nil, err
 	}
-	boards, err := dashboards.Boards(in)
+	compiled, err := dashboards.Compile(in)
 	if err != nil {
 		return nil, err
 	}
 	var files []File
-	for _, b := range boards {
-		data, err := b.JSON()
+	for _, d := range compiled {
+		data, err := d.JSON()
 		if err != nil {
-			return nil, fmt.Errorf("board %s: %w", b.Name(), err)
+			return nil, fmt.Errorf("dashboard %s: %w", d.Name(), err)
 		}
-		files = append(files, managed("observability/boards/"+b.Name()+".json", data))
+		files = append(files, managed("observability/dashboards/"+d.Name()+".json", data))
 	}
 	stack, err := dashboards.Provisioning(in)
 	if err != nil {

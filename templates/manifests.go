@@ -60,7 +60,7 @@ func (v view) InFlightQuery(environment string) string {
 // MonitoringLabels are those by which the operator selects.
 func (v view) MonitoringLabels() []slo.Label { return sortedLabels(v.Deploy.Monitoring.Labels) }
 
-// SelectorLabels are those by which rules and boards find the service.
+// SelectorLabels are those by which rules and dashboards find the service.
 func (v view) SelectorLabels() []slo.Label { return sortedLabels(v.Telemetry.Selector) }
 
 func sortedLabels(labels map[string]string) []slo.Label {
@@ -98,20 +98,20 @@ func (v view) GraceArithmetic() string {
 	return fmt.Sprintf("At least %s: %s (deploy.grace).", v.DurationText(g.Parts()), text)
 }
 
-// Boards are the names of the boards.
-func (v view) Boards() ([]string, error) {
+// Dashboards are the names of the dashboards.
+func (v view) Dashboards() ([]string, error) {
 	rules, err := slo.Compile(v.SLO())
 	if err != nil {
 		return nil, err
 	}
-	in, err := BoardInput(v.Service, rules)
+	in, err := DashboardInput(v.Service, rules)
 	if err != nil {
 		return nil, err
 	}
-	boards, err := dashboards.Boards(in)
+	compiled, err := dashboards.Compile(in)
 	var names []string
-	for _, b := range boards {
-		names = append(names, b.Name())
+	for _, d := range compiled {
+		names = append(names, d.Name())
 	}
 	return names, err
 }

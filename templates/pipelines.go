@@ -17,7 +17,7 @@ func (v view) Stages() []stage {
 		{"check", "compare the repository with scaffold.yaml: files, names, routes"},
 		{"lint", "run the linters"},
 		{"test", "run every test, with the race detector"},
-		{"verify", "run the service and prove its boards, alerts and links"},
+		{"verify", "run the service and prove its dashboards, alerts and links"},
 		{"image", "build the image; PUSH=1 IMAGE=registry/name sends it"},
 		{"sbom", "list what is in the image, with licences"},
 	}

@@ -87,7 +87,7 @@ func (s shop) read(path string) string {
 }
 
 // A route and a counter that the owner adds reach the declared signals, and a
-// board of the owner's own may draw them.
+// dashboard of the owner's own may draw them.
 func TestEndToEndAServiceThatGrew(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -100,7 +100,7 @@ func TestEndToEndAServiceThatGrew(t *testing.T) {
 	}
 	visits.WithLabelValues("front")
 	svc.Handle(`)
-	s.write("observability/boards/own/visits.json",
+	s.write("observability/dashboards/own/visits.json",
 		`{"uid":"shop-visits","title":"Visits","panels":[{"title":"Visits","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"sum by (door) (rate(visits_total{job=\"shop\"}[$__rate_interval]))"}]}]}`)
 	s.edit("scaffold.yaml", "slos:\n", "slos:\n  - {name: visits, objective: 99, indicator: {ratio: {total: visits_total, bad: 'visits_total{door=\"back\"}'}}}\n")
 	out := s.check(cli.ExitDrift,
@@ -137,8 +137,8 @@ func TestCheckFindsFaults(t *testing.T) {
   - alert: NoVisits
     expr: sum(rate(visits_total[5m])) == 0
 `)
-	s.write("observability/boards/own/broken.json", "{")
-	s.write("observability/boards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
+	s.write("observability/dashboards/own/broken.json", "{")
+	s.write("observability/dashboards/own/uid.json", `{"uid":"shop-overview","panels":[]}`)
 	s.check(cli.ExitDrift,
 		"Dockerfile:3: builds with Go 1.26.7 but go.mod has 1.26.8; use the same version",
 		".github/workflows/own.yaml:5: builds with Go 1.22 but go.mod has 1.26.8; use the same version",
@@ -146,8 +146,8 @@ func TestCheckFindsFaults(t *testing.T) {
 		"cmd/shop/defaults.gen.go",
 		"observability/rules/own/visits.yaml:5:11: alert NoVisits: metric visits_total is not declared; declare it with svc.Metrics(), see README.md, section Add a metric [unknown-metric]",
 		"observability/rules/own/visits.yaml:4: alert NoVisits: the alert has no summary and no description",
-		"observability/boards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
-		"observability/boards/own/uid.json: observability/boards/shop-overview.json has the uid shop-overview, too",
+		"observability/dashboards/own/broken.json:1:2: not JSON: unexpected end of JSON input",
+		"observability/dashboards/own/uid.json: observability/dashboards/shop-overview.json has the uid shop-overview, too",
 		"outside of this repository; elsewhere build from make vendor",
 	)
 }

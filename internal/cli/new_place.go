@@ -80,7 +80,7 @@ func (o *newOptions) joinModule(root string) (string, error) {
 
 // alone says why there is no place for a service of that name: it would lie in
 // another one, or the repository has one of the same name, whose rules and
-// boards would be taken for each other.
+// dashboards would be taken for each other.
 func alone(ctx context.Context, dir, root, name string) error {
 	at, err := filepath.Abs(dir)
 	if err != nil {

@@ -57,7 +57,7 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			"Exits with 3 if a check fails. After an interrupt the report lists what was checked,\n" +
 			"marks the rest as not run, and the exit code is 1; a second interrupt ends at once.\n" +
 			"verify connects to this machine only, and removes its processes and files.",
-		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only boards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
+		Example: "  scaffold verify\n  scaffold verify --quick\n  scaffold verify --only dashboards --only rules\n  scaffold verify --junit verify.xml --markdown verify.md\n  scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

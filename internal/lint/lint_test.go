@@ -13,7 +13,7 @@ import (
 
 func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 	t.Parallel()
-	f := lint.Finding{Rule: "panel-units", File: "boards/own/a.json", Dashboard: "orders-x", Panel: "Requests [5m]", Group: "g", Alert: "A", Record: "r:x:y"}
+	f := lint.Finding{Rule: "panel-units", File: "dashboards/own/a.json", Dashboard: "orders-x", Panel: "Requests [5m]", Group: "g", Alert: "A", Record: "r:x:y"}
 	for _, tc := range []struct {
 		name string
 		by   lint.Exclusion
@@ -21,16 +21,16 @@ func TestExclusionsExcuseWhatTheyName(t *testing.T) {
 	}{
 		{"the rule alone", lint.Exclusion{Rule: "panel-units"}, true},
 		{"another rule", lint.Exclusion{Rule: "panel-title-description"}, false},
-		{"the board", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x"}, true},
-		{"boards by pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
-		{"another board", lint.Exclusion{Rule: "panel-units", Dashboard: "shop-*"}, false},
+		{"the dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x"}, true},
+		{"dashboards by pattern", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-*"}, true},
+		{"another dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "shop-*"}, false},
 		{"the panel, whose title looks like a pattern", lint.Exclusion{Rule: "panel-units", Panel: "Requests [5m]"}, true},
 		{"panels by pattern", lint.Exclusion{Rule: "panel-units", Panel: "Req*[5m]"}, true},
 		{"a pattern that ends too early", lint.Exclusion{Rule: "panel-units", Panel: "*quests"}, false},
 		{"a pattern that begins too late", lint.Exclusion{Rule: "panel-units", Panel: "equests*"}, false},
-		{"another panel of the board", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x", Panel: "Errors"}, false},
+		{"another panel of the dashboard", lint.Exclusion{Rule: "panel-units", Dashboard: "orders-x", Panel: "Errors"}, false},
 		{"the file by its last part", lint.Exclusion{Rule: "panel-units", File: "a.json"}, true},
-		{"a pattern stays in its folder", lint.Exclusion{Rule: "panel-units", File: "boards/*.json"}, false},
+		{"a pattern stays in its folder", lint.Exclusion{Rule: "panel-units", File: "dashboards/*.json"}, false},
 		{"group, alert and record", lint.Exclusion{Rule: "panel-units", Group: "g", Alert: "A", Record: "r:*"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

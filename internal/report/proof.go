@@ -28,7 +28,7 @@ const (
 
 // Proof is one claim and what became of it.
 type Proof struct {
-	// Section groups proofs in the order in which they are made, as in "boards".
+	// Section groups proofs in the order in which they are made, as in "dashboards".
 	Section string `json:"section"`
 	// Claim names what was proven, as in "panel Requests, target A".
 	Claim  string `json:"claim"`

@@ -25,11 +25,11 @@ func sample() report.Report {
 	b.Holdf("service", "it starts", "started with a trace ratio of %d", 1)
 	b.Add(
 		report.Proof{
-			Section: "boards", Claim: "panel Requests, target A", Status: report.Fails, File: "observability/boards/orders.json", Line: 120,
+			Section: "dashboards", Claim: "panel Requests, target A", Status: report.Fails, File: "observability/dashboards/orders.json", Line: 120,
 			Detail: "no data: metric http_server_request_total does not exist; did you mean http_server_requests_total?",
 		},
-		report.Proof{Section: "boards", Claim: "panel Shop | sales, target B", Status: report.Foreign, File: "observability/boards/own/shop.json", Detail: "a query of mysql, which is not looked at here"},
-		report.Proof{Section: "boards", Claim: "panel Errors, target A", Status: report.Holds, Detail: "3 series"},
+		report.Proof{Section: "dashboards", Claim: "panel Shop | sales, target B", Status: report.Foreign, File: "observability/dashboards/own/shop.json", Detail: "a query of mysql, which is not looked at here"},
+		report.Proof{Section: "dashboards", Claim: "panel Errors, target A", Status: report.Holds, Detail: "3 series"},
 		report.Proof{Section: "links", Claim: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
 		report.Proof{Section: "service", Claim: "it says: " + nasty, Status: report.Fails, Detail: "it ended with exit status 2\n" + nasty},
 	)
@@ -49,7 +49,7 @@ func selected() report.Report {
 	return report.Report{Service: "orders", Quick: true, Seconds: 9.5, Proofs: []report.Proof{
 		{Section: "drill", Claim: "a healthy week is silent", Status: report.Holds, Detail: "no alert fired"},
 		{Section: "drill", Claim: "what a quick run leaves out", Status: report.Skipped, Detail: "lost instances"},
-		{Section: "boards", Claim: "every check of boards", Status: report.Skipped, Detail: "not selected with --only"},
+		{Section: "dashboards", Claim: "every check of dashboards", Status: report.Skipped, Detail: "not selected with --only"},
 	}}
 }
 
@@ -59,7 +59,7 @@ func interrupted() report.Report {
 		{Section: "service", Claim: "it starts and becomes ready", Status: report.Holds, Detail: "started"},
 		{Section: "traffic", Claim: "GET /v1/orders succeeds", Status: report.Fails, Detail: "status 500"},
 		{Section: "service", Claim: "the remaining checks of service", Status: report.NotRun, Detail: "the run was interrupted"},
-		{Section: "boards", Claim: "the remaining checks of boards", Status: report.NotRun, Detail: "the run was interrupted"},
+		{Section: "dashboards", Claim: "the remaining checks of dashboards", Status: report.NotRun, Detail: "the run was interrupted"},
 	}}
 }
 
@@ -126,9 +126,9 @@ func TestFailuresNameTheirFileAndLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for out, want := range map[string]string{
-		text.String():     "\nfails observability/boards/orders.json:120: panel Requests, target A\n    no data: ",
-		markdown.String(): "\n- fails: `observability/boards/orders.json:120`: `panel Requests, target A`\n",
-		junit.String():    `file="observability/boards/orders.json" line="120"`,
+		text.String():     "\nfails observability/dashboards/orders.json:120: panel Requests, target A\n    no data: ",
+		markdown.String(): "\n- fails: `observability/dashboards/orders.json:120`: `panel Requests, target A`\n",
+		junit.String():    `file="observability/dashboards/orders.json" line="120"`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -205,7 +205,7 @@ func TestADiskThatFillsUpIsAnError(t *testing.T) {
 }
 
 func FuzzReports(f *testing.F) {
-	f.Add("boards", "panel x", nasty, "a.json", 3, nasty, 0.5)
+	f.Add("dashboards", "panel x", nasty, "a.json", 3, nasty, 0.5)
 	f.Add("a|b", "`", "```\n~~~", "", 0, "`|`", -1.0)
 	f.Add("", "", "", "\n", -1, "", 0.0)
 	f.Fuzz(func(t *testing.T, section, claim, detail, file string, line int, alert string, share float64) {
@@ -296,7 +296,7 @@ func wantMarkdown(t *testing.T, text string) {
 
 func TestSectionsComeInTheOrderOfTheirFirstProof(t *testing.T) {
 	t.Parallel()
-	if got := fmt.Sprint(sample().Sections()); got != "[service boards links]" {
+	if got := fmt.Sprint(sample().Sections()); got != "[service dashboards links]" {
 		t.Error(got)
 	}
 }

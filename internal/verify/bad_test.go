@@ -54,7 +54,7 @@ func TestServicesThatMisbehave(t *testing.T) {
 		{"crash", "service: it keeps running and answers its scraper: the service ended with exit status 2\npanic: assignment to entry in nil map"},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
-			for _, only := range [][]string{nil, {sectionBoards}} {
+			for _, only := range [][]string{nil, {sectionDashboards}} {
 				got, err := misbehave(t, tc.mode, only)
 				if err != nil || !strings.Contains(got, tc.want) {
 					t.Errorf("only %q: got %q, %v\nwant %q", only, got, err, tc.want)
@@ -142,7 +142,7 @@ func TestInterrupts(t *testing.T) {
 					notRun = append(notRun, p.Section)
 				}
 			}
-			if !slices.Contains(notRun, sectionService) || at != "stopping the service" && !slices.Contains(notRun, sectionBoards) {
+			if !slices.Contains(notRun, sectionService) || at != "stopping the service" && !slices.Contains(notRun, sectionDashboards) {
 				t.Errorf("reported as not run: %q", notRun)
 			}
 			if slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Claim == "it stops when it is told to" }) {

@@ -96,7 +96,7 @@ func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (
 // panelOnChecks asks the panels that draw health checks what they show now.
 func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err error) {
 	s.prober.to = s.watch.time()
-	for _, b := range s.subject.Boards {
+	for _, b := range s.subject.Dashboards {
 		choices, _ := s.variables(ctx, b)
 		for p, t := range b.All() {
 			if !strings.Contains(t.Expr, semconv.RuntimeHealthCheckUp) {

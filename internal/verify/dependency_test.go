@@ -49,9 +49,9 @@ func firing(alert string, after time.Duration, pairs ...string) rulesim.Firing {
 	return rulesim.Firing{Alert: alert, Labels: labels.FromStrings(pairs...), FiredAt: scrapedAt().Add(after)}
 }
 
-func checksBoard(t *testing.T, expr string) dashboardfile.Board {
+func checksDashboard(t *testing.T, expr string) dashboardfile.Dashboard {
 	t.Helper()
-	return boardOf(t, `{"name":"job","type":"custom","query":"shop"}`, fmt.Sprintf(`{"type":"stat","title":"Other","targets":[{"expr":"jobs_total"}]},
+	return dashboardOf(t, `{"name":"job","type":"custom","query":"shop"}`, fmt.Sprintf(`{"type":"stat","title":"Other","targets":[{"expr":"jobs_total"}]},
 		{"type":"stat","title":"Failing checks","targets":[{"expr":%q}]}`, expr))
 }
 
@@ -78,7 +78,7 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := boardSession(t, checksBoard(t, tc.expr))
+			s := dashboardSession(t, checksDashboard(t, tc.expr))
 			if err := s.watch.store.Append(parseSeries(t, `runtime_health_check_up{job="shop",check="database"}`), scrapedAt().UnixMilli(), tc.up); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 
 func TestAPanelWhoseQueryFailsIsReported(t *testing.T) {
 	t.Parallel()
-	s := boardSession(t, checksBoard(t, "sum(runtime_health_check_up"))
+	s := dashboardSession(t, checksDashboard(t, "sum(runtime_health_check_up"))
 	if _, _, err := s.panelOnChecks(t.Context()); err == nil || !strings.Contains(err.Error(), "parse error") {
 		t.Errorf("got %v", err)
 	}

@@ -14,7 +14,7 @@
 // after the one before: a second of the run is some ten minutes in the store.
 // Counters, histograms and exemplars are the service's own; only the clock is not.
 // Rates are therefore smaller than what was driven, and ratios, quantiles and
-// names, which is what boards and alerts are about, are what they are.
+// names, which is what dashboards and alerts are about, are what they are.
 //
 // # Faults
 //

@@ -15,11 +15,11 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// links proves that every link of boards, alerts and runbooks leads to something
-// that exists: a board of the service with the variables that it is given, or a
+// links proves that every link of dashboards, alerts and runbooks leads to something
+// that exists: a dashboard of the service with the variables that it is given, or a
 // runbook that was written.
 func (s *session) links(ctx context.Context) error {
-	for _, b := range s.subject.Boards {
+	for _, b := range s.subject.Dashboards {
 		for _, l := range b.Links {
 			s.link(b.File, 0, "link "+l.Title, l.URL, b)
 		}
@@ -42,10 +42,10 @@ func (s *session) links(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// link judges the address of a link on a board.
-func (s *session) link(file string, line int, claim, address string, b dashboardfile.Board) {
+// link judges the address of a link on a dashboard.
+func (s *session) link(file string, line int, claim, address string, b dashboardfile.Dashboard) {
 	if address == "" {
-		return // a list of boards by their tags
+		return // a list of dashboards by their tags
 	}
 	p := report.Proof{Section: sectionLinks, Claim: claim, File: file, Line: line, Status: report.Holds}
 	filled, unknown := dashboardfile.Fill(address, s.linkFiller(b))
@@ -60,8 +60,8 @@ func (s *session) link(file string, line int, claim, address string, b dashboard
 	s.book.Add(p)
 }
 
-// linkFiller knows what Grafana puts into links beside the board's variables.
-func (s *session) linkFiller(b dashboardfile.Board) func(name, format string) (string, bool) {
+// linkFiller knows what Grafana puts into links beside the dashboard's variables.
+func (s *session) linkFiller(b dashboardfile.Dashboard) func(name, format string) (string, bool) {
 	own := map[string]string{
 		"__url_time_range": "from=now-6h&to=now", "__all_variables": "", "__from": "0", "__to": "1",
 	}
@@ -80,39 +80,39 @@ func (s *session) linkFiller(b dashboardfile.Board) func(name, format string) (s
 	}
 }
 
-// resolve wants a board that exists, with the variables that the address sets.
+// resolve wants a dashboard that exists, with the variables that the address sets.
 func (s *session) resolve(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("%s is no address", address)
 	}
-	uid, ok := boardUID(u.Path)
+	uid, ok := dashboardUID(u.Path)
 	if !ok {
-		return nil // not a board: another page of Grafana, or of somebody else
+		return nil // not a dashboard: another page of Grafana, or of somebody else
 	}
-	i := slices.IndexFunc(s.subject.Boards, func(b dashboardfile.Board) bool { return b.UID == uid })
+	i := slices.IndexFunc(s.subject.Dashboards, func(b dashboardfile.Dashboard) bool { return b.UID == uid })
 	if i < 0 {
-		return fmt.Errorf("%s leads to the board %s, which the service does not have", address, uid)
+		return fmt.Errorf("%s leads to the dashboard %s, which the service does not have", address, uid)
 	}
 	var problems []error
 	for name := range u.Query() {
 		variable, ok := strings.CutPrefix(name, "var-")
-		if ok && !slices.ContainsFunc(s.subject.Boards[i].Variables, func(v dashboardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Boards, variable) {
-			problems = append(problems, fmt.Errorf("%s sets %s, which the board %s has no variable for", address, variable, uid))
+		if ok && !slices.ContainsFunc(s.subject.Dashboards[i].Variables, func(v dashboardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Dashboards, variable) {
+			problems = append(problems, fmt.Errorf("%s sets %s, which the dashboard %s has no variable for", address, variable, uid))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// common says whether some board has the variable: links that pass on all of a
-// board's own variables may pass one that their target does not use.
-func common(boards []dashboardfile.Board, variable string) bool {
-	return slices.ContainsFunc(boards, func(b dashboardfile.Board) bool {
+// common says whether some dashboard has the variable: links that pass on all of a
+// dashboard's own variables may pass one that their target does not use.
+func common(dashboards []dashboardfile.Dashboard, variable string) bool {
+	return slices.ContainsFunc(dashboards, func(b dashboardfile.Dashboard) bool {
 		return slices.ContainsFunc(b.Variables, func(v dashboardfile.Variable) bool { return v.Name == variable })
 	})
 }
 
-func boardUID(p string) (string, bool) {
+func dashboardUID(p string) (string, bool) {
 	_, rest, ok := strings.Cut(p, "/d/")
 	uid, _, _ := strings.Cut(rest, "/")
 	return uid, ok && uid != ""
@@ -120,8 +120,8 @@ func boardUID(p string) (string, bool) {
 
 func target(address string) string {
 	if u, err := url.Parse(address); err == nil {
-		if uid, ok := boardUID(u.Path); ok {
-			return "the board " + uid
+		if uid, ok := dashboardUID(u.Path); ok {
+			return "the dashboard " + uid
 		}
 	}
 	return address

@@ -36,7 +36,7 @@ func wantProofs(t *testing.T, s *session, want ...string) {
 	}
 }
 
-func parseBoard(t *testing.T, name, text string) dashboardfile.Board {
+func parseDashboard(t *testing.T, name, text string) dashboardfile.Dashboard {
 	t.Helper()
 	b, err := dashboardfile.Parse(name, []byte(text))
 	if err != nil {
@@ -45,12 +45,12 @@ func parseBoard(t *testing.T, name, text string) dashboardfile.Board {
 	return b
 }
 
-func linkedBoards(t *testing.T) []dashboardfile.Board {
+func linkedDashboards(t *testing.T) []dashboardfile.Dashboard {
 	t.Helper()
-	return []dashboardfile.Board{
-		parseBoard(t, "overview.json", `{"uid":"overview","title":"Overview","schemaVersion":39,"panels":[],
+	return []dashboardfile.Dashboard{
+		parseDashboard(t, "overview.json", `{"uid":"overview","title":"Overview","schemaVersion":39,"panels":[],
 			"templating":{"list":[{"name":"job","type":"constant","query":"shop"},{"name":"route","type":"constant","query":"/"}]}}`),
-		parseBoard(t, "runtime.json", `{"uid":"runtime","title":"Runtime","schemaVersion":39,"panels":[],
+		parseDashboard(t, "runtime.json", `{"uid":"runtime","title":"Runtime","schemaVersion":39,"panels":[],
 			"templating":{"list":[{"name":"instance","type":"constant","query":"a"}]}}`),
 	}
 }
@@ -58,23 +58,23 @@ func linkedBoards(t *testing.T) []dashboardfile.Board {
 func TestLinksOfDashboardsAreResolved(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"/d/runtime":                                        "holds: leads to the board runtime",
-		"/d/runtime/any-slug?var-instance=a":                "holds: leads to the board runtime",
-		"/d/runtime?${__url_time_range}&${__all_variables}": "holds: leads to the board runtime", // job is no variable of its own
-		"/d/runtime?var-job=${job}":                         "holds: leads to the board runtime",
-		"/d/runtime?var-instance=${__data.fields.instance}": "holds: leads to the board runtime",
-		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "holds: leads to the board runtime",
+		"/d/runtime":                                        "holds: leads to the dashboard runtime",
+		"/d/runtime/any-slug?var-instance=a":                "holds: leads to the dashboard runtime",
+		"/d/runtime?${__url_time_range}&${__all_variables}": "holds: leads to the dashboard runtime", // job is no variable of its own
+		"/d/runtime?var-job=${job}":                         "holds: leads to the dashboard runtime",
+		"/d/runtime?var-instance=${__data.fields.instance}": "holds: leads to the dashboard runtime",
+		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "holds: leads to the dashboard runtime",
 		"/explore?from=${__from}&to=${__to}":             "holds: leads to /explore?from=0&to=1",
 		"https://example.com/d/":                         "holds: leads to https://example.com/d/",
-		"/d/gone":                                        "fails: /d/gone leads to the board gone, which the service does not have",
-		"/d/runtime?var-colour=red":                      "fails: /d/runtime?var-colour=red sets colour, which the board runtime has no variable for",
+		"/d/gone":                                        "fails: /d/gone leads to the dashboard gone, which the service does not have",
+		"/d/runtime?var-colour=red":                      "fails: /d/runtime?var-colour=red sets colour, which the dashboard runtime has no variable for",
 		"/d/runtime?var-job=${colour}&var-route=${size}": "fails: /d/runtime?var-job=${colour}&var-route=${size}: nothing gives ${colour}, ${size} a value",
 		"http://[::1/d/runtime":                          "fails: http://[::1/d/runtime is no address",
 	} {
-		boards := linkedBoards(t)
-		boards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
-		boards[0].Panels = []dashboardfile.Panel{{Title: "Error ratio", Line: 7, Links: []dashboardfile.Link{{Title: "here", URL: address}}}}
-		s := &session{subject: Subject{Boards: boards}}
+		dashboards := linkedDashboards(t)
+		dashboards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
+		dashboards[0].Panels = []dashboardfile.Panel{{Title: "Error ratio", Line: 7, Links: []dashboardfile.Link{{Title: "here", URL: address}}}}
+		s := &session{subject: Subject{Dashboards: dashboards}}
 		if err := s.links(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -99,11 +99,11 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 		"no annotation": {nil, books, "ShopBurns", nil},
 		"a dashboard and a runbook that exist": {
 			[]string{"dashboard_url", "https://grafana/d/runtime?var-instance={{ $labels.instance }}", "runbook_url", "https://example.com/{{ $labels.x }}/ShopBurns.md"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: holds: the board runtime", "runbook of the alert ShopBurns: holds: ShopBurns.md"},
+			[]string{"dashboard of the alert ShopBurns: holds: the dashboard runtime", "runbook of the alert ShopBurns: holds: ShopBurns.md"},
 		},
 		"a dashboard that does not exist": {
 			[]string{"dashboard_url", "/d/gone"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: fails: /d/gone leads to the board gone, which the service does not have"},
+			[]string{"dashboard of the alert ShopBurns: fails: /d/gone leads to the dashboard gone, which the service does not have"},
 		},
 		"a runbook that does not exist": {
 			[]string{"runbook_url", "https://example.com/Other.md"}, books, "ShopBurns",
@@ -120,7 +120,7 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 			t.Parallel()
 			drill := compiledAlert("ShopBurns")
 			drill.Rules.Alerts = append(drill.Rules.Alerts, slo.Alert{Name: "ShopIsDown"})
-			s := &session{subject: Subject{Boards: linkedBoards(t), Runbooks: tc.runbooks, Drill: drill, Rules: []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{
+			s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: tc.runbooks, Drill: drill, Rules: []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{
 				{Name: "shop:rate5m", Annotations: labels.FromStrings("dashboard_url", "/d/gone")},
 				{Name: tc.alert, IsAlert: true, Annotations: labels.FromStrings(tc.annotations...)},
 			}}}}}
@@ -151,13 +151,13 @@ func TestLinksOfRunbooksAreResolved(t *testing.T) {
 	t.Parallel()
 	const text = "# Burns\n\nSee [the dashboard](https://grafana/d/runtime) and [another](/d/gone).\n" +
 		"[next](../Other.md) [far](https://example.com/Elsewhere.md)\n[missing](Missing.md)\n"
-	s := &session{subject: Subject{Boards: linkedBoards(t), Runbooks: []Runbook{{File: "Burns.md", Data: []byte(text)}, {File: `runbooks\Other.md`}}}}
+	s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: []Runbook{{File: "Burns.md", Data: []byte(text)}, {File: `runbooks\Other.md`}}}}
 	if err := s.links(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantProofs(t, s,
-		"Burns.md:3: link the dashboard of the runbook: holds: leads to the board runtime",
-		"Burns.md:3: link another of the runbook: fails: /d/gone leads to the board gone, which the service does not have",
+		"Burns.md:3: link the dashboard of the runbook: holds: leads to the dashboard runtime",
+		"Burns.md:3: link another of the runbook: fails: /d/gone leads to the dashboard gone, which the service does not have",
 		"Burns.md:4: link next of the runbook: holds: leads to ../Other.md",
 		"Burns.md:4: link far of the runbook: holds: leads to https://example.com/Elsewhere.md",
 		"Burns.md:5: link missing of the runbook: fails: there is no runbook Missing.md",

@@ -26,11 +26,11 @@ const (
 	page      = "observability/rules/orders.page.rules.yaml"
 	ticket    = "observability/rules/orders.ticket.rules.yaml"
 
-	overview     = "observability/boards/orders-overview.json"
-	goruntime    = "observability/boards/orders-runtime.json"
-	objectives   = "observability/boards/orders-slo.json"
-	dependencies = "observability/boards/orders-dependencies.json"
-	saturation   = "observability/boards/orders-saturation.json"
+	overview     = "observability/dashboards/orders-overview.json"
+	goruntime    = "observability/dashboards/orders-runtime.json"
+	objectives   = "observability/dashboards/orders-slo.json"
+	dependencies = "observability/dashboards/orders-dependencies.json"
+	saturation   = "observability/dashboards/orders-saturation.json"
 
 	routes      = "observability/alertmanager.yaml"
 	prometheus  = "observability/prometheus.yaml"
@@ -201,7 +201,7 @@ func decisions() []mutant {
 	return out
 }
 
-// surroundings break what stands around rules and boards.
+// surroundings break what stands around rules and dashboards.
 func surroundings() []mutant {
 	out := []mutant{
 		edit("the scrape interval is another", prometheus, `scrape_interval: 15s`, `scrape_interval: 30s`, 0),
@@ -249,17 +249,17 @@ func withoutInhibition(f files, n int) (files, error) {
 	return out, nil
 }
 
-// pictures break boards beside their metrics.
+// pictures break dashboards beside their metrics.
 func pictures() []mutant {
 	return []mutant{
-		edit("a link leads to a board that does not exist", overview, `/d/orders-slo\?`, `/d/orders-objectives?`, 1),
-		edit("a link leads to a board that does not exist", dependencies, `/d/orders-overview\?`, `/d/overview?`, 1),
+		edit("a link leads to a dashboard that does not exist", overview, `/d/orders-slo\?`, `/d/orders-objectives?`, 1),
+		edit("a link leads to a dashboard that does not exist", dependencies, `/d/orders-overview\?`, `/d/overview?`, 1),
 		edit("the room of another pool is shown", saturation, `runtime_overload_limit\{`, `runtime_overload_limits{`, 1),
 		edit("requests are divided by something else than processes", saturation, `on \(instance\)`, `on (pod)`, 1),
-		edit("a link leads to a board that does not exist", goruntime, `/d/orders-runtime\?`, `/d/runtime?`, 1),
+		edit("a link leads to a dashboard that does not exist", goruntime, `/d/orders-runtime\?`, `/d/runtime?`, 1),
 		edit("a link sets a variable of nobody", overview, `(/d/orders-runtime\?)`, `${1}var-pod=x&`, 1),
 		edit("a link uses a variable of nobody", objectives, `\$\{__url_time_range\}`, `$${range}`, 1),
-		edit("two boards have one uid", objectives, `"uid": "orders-slo"`, `"uid": "orders-overview"`, 1),
+		edit("two dashboards have one uid", objectives, `"uid": "orders-slo"`, `"uid": "orders-overview"`, 1),
 		edit("a variable offers nothing", overview, `label_values\(up\{job=\\"orders\\"\}, deployment_environment_name\)`, `label_values(up{job=\"orders\"}, env)`, 0),
 		edit("a variable asks for another job", goruntime, `label_values\(up\{job=\\"orders\\"\}`, `label_values(up{job=\"order\"}`, 0),
 		edit("a variable is gone", dependencies, `"name": "instance"`, `"name": "pod"`, 1),

@@ -171,7 +171,7 @@ func (j *judge) check(t *testing.T, dir string) string {
 	f.Getenv = func(string) string { return "" }
 	status := cli.Main(t.Context(), []string{
 		"lint", "--output", "json", "--signals", j.signals, "--target-labels", "deployment_environment_name", "--scrape-interval", "15s",
-		"--rules", filepath.Join(dir, "observability", "rules"), "--dashboards", filepath.Join(dir, "observability", "boards"),
+		"--rules", filepath.Join(dir, "observability", "rules"), "--dashboards", filepath.Join(dir, "observability", "dashboards"),
 	}, f)
 	if status == cli.ExitDone {
 		return ""

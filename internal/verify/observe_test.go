@@ -21,7 +21,7 @@ import (
 )
 
 // Observation is what a run has seen of a service: its samples, spans, log lines
-// and profiles. Other rules, boards and runbooks can be judged by it without
+// and profiles. Other rules, dashboards and runbooks can be judged by it without
 // running the service again.
 type Observation struct {
 	session *session
@@ -52,7 +52,7 @@ func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation
 // Report is what the run has shown.
 func (o *Observation) Report() report.Report { return o.report }
 
-// Judge makes the proofs about rules, boards, runbooks and links again, for a
+// Judge makes the proofs about rules, dashboards, runbooks and links again, for a
 // subject that differs from the observed one in no more than those.
 func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report, error) {
 	if o.session.watch == nil {

@@ -114,7 +114,7 @@ func readUpload(p servicetest.Profile) (upload, bool) {
 }
 
 // askLogs goes through the pipeline of a query over the service's own log lines.
-// It knows the stages that boards of logs are made of; any other is said to be
+// It knows the stages that dashboards of logs are made of; any other is said to be
 // unknown instead of being guessed at.
 func (s *session) askLogs(query string) (evidence string, found bool, err error) {
 	end := strings.IndexByte(query, '}')

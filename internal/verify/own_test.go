@@ -69,11 +69,11 @@ func failures(r report.Report) []string {
 
 // files of the service's folder, as change names them.
 const (
-	ownRules   = "observability/rules/own/shop.rules.yaml"
-	ownBoard   = "observability/boards/own/shop.json"
-	ownRunbook = "observability/runbooks/own/selling.md"
-	ownStack   = "observability/prometheus.yaml"
-	ownSources = "observability/grafana/provisioning/datasources/datasources.yaml"
+	ownRules     = "observability/rules/own/shop.rules.yaml"
+	ownDashboard = "observability/dashboards/own/shop.json"
+	ownRunbook   = "observability/runbooks/own/selling.md"
+	ownStack     = "observability/prometheus.yaml"
+	ownSources   = "observability/grafana/provisioning/datasources/datasources.yaml"
 )
 
 // change is the service's folder with one text replaced, or a file added where
@@ -107,7 +107,7 @@ func (c change) apply(t *testing.T) (dir string) {
 }
 
 // One run of a service that nobody generated shows what holds, and judges rules,
-// boards and links that were changed since: each mistake is named with the
+// dashboards and links that were changed since: each mistake is named with the
 // nearest that would be right.
 func TestEndToEndAServiceThatWasNotGenerated(t *testing.T) {
 	if testing.Short() {
@@ -175,7 +175,7 @@ type mistake struct {
 
 func ownMistakes() []mistake {
 	return []mistake{
-		{"nothing is changed", change{ownBoard, "Shop / Sales", "Sales"}, ""},
+		{"nothing is changed", change{ownDashboard, "Shop / Sales", "Sales"}, ""},
 		{
 			"a metric in a rule is misspelled", change{ownRules, "shop_carts_total{job=\"shop\"}[5m]", "shop_cart_total{job=\"shop\"}[5m]"},
 			ownRules + ": record shop:carts:rate5m: it recorded nothing: metric shop_cart_total does not exist; did you mean \"shop_carts_total\"?",
@@ -201,52 +201,52 @@ func ownMistakes() []mistake {
 			"every rule evaluates: " + ownRules + ": group shop: rule shop:carts:rate5m",
 		},
 		{
-			"a metric on a board is misspelled", change{ownBoard, "sum(shop_carts_total{", "sum(shop_carts{"},
-			ownBoard + ":n: panel Ways through the shop, target A: no data: metric shop_carts does not exist; metrics with this prefix: shop_carts_total",
+			"a metric on a dashboard is misspelled", change{ownDashboard, "sum(shop_carts_total{", "sum(shop_carts{"},
+			ownDashboard + ":n: panel Ways through the shop, target A: no data: metric shop_carts does not exist; metrics with this prefix: shop_carts_total",
 		},
 		{
-			"a label on a board is misspelled", change{ownBoard, `ending=~\"$ending\"`, `endings=~\"$ending\"`},
+			"a label on a dashboard is misspelled", change{ownDashboard, `ending=~\"$ending\"`, `endings=~\"$ending\"`},
 			"panel Carts, target A: no data: metric shop_carts_total has no label endings; did you mean \"ending\"? (with ending=abandoned)",
 		},
 		{
-			"a board asks what is no PromQL", change{ownBoard, "sum(shop_carts_total{", "summ(shop_carts_total{"},
+			"a dashboard asks what is no PromQL", change{ownDashboard, "sum(shop_carts_total{", "summ(shop_carts_total{"},
 			"panel Ways through the shop, target A: summ(shop_carts_total",
 		},
 		{
-			"a query names a variable that the board does not have", change{ownBoard, `ending=~\"$ending\"`, `ending=~\"$end\"`},
-			"panel Carts, target A: nothing gives $end a value; declare the variable on the board",
+			"a query names a variable that the dashboard does not have", change{ownDashboard, `ending=~\"$ending\"`, `ending=~\"$end\"`},
+			"panel Carts, target A: nothing gives $end a value; declare the variable on the dashboard",
 		},
 		{
-			"a variable is of an unknown kind", change{ownBoard, "label_values(shop_carts_total, ending)", "magic(shop_carts_total)"},
+			"a variable is of an unknown kind", change{ownDashboard, "label_values(shop_carts_total, ending)", "magic(shop_carts_total)"},
 			`variable ending: query variable "magic(shop_carts_total)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`,
 		},
 		{
-			"a variable offers nothing", change{ownBoard, "label_values(shop_carts_total, ending)", "label_values(shop_carts_total, color)"},
+			"a variable offers nothing", change{ownDashboard, "label_values(shop_carts_total, ending)", "label_values(shop_carts_total, color)"},
 			"variable ending: it offers nothing to choose: label_values(shop_carts_total, color)",
 		},
 		{
-			"a query depends on a variable of another store", change{ownBoard, `"expr": "shop:carts:rate5m"`, `"expr": "shop:carts:rate5m{branch=\"$branch\"}"`},
+			"a query depends on a variable of another store", change{ownDashboard, `"expr": "shop:carts:rate5m"`, `"expr": "shop:carts:rate5m{branch=\"$branch\"}"`},
 			"",
 		},
 		{
-			"a panel is empty and does not say so", change{ownBoard, "Empty until a health check is registered.", ""},
+			"a panel is empty and does not say so", change{ownDashboard, "Empty until a health check is registered.", ""},
 			"panel Health checks, target A: no data: metric runtime_health_check_up is declared and has no series yet",
 		},
 		{
-			"a panel that may be empty asks for what will never be", change{ownBoard, "runtime_health_check_up{", "runtime_health_checks_up{"},
+			"a panel that may be empty asks for what will never be", change{ownDashboard, "runtime_health_check_up{", "runtime_health_checks_up{"},
 			"panel Health checks, target A: no data, and never will: metric runtime_health_checks_up does not exist; did you mean \"runtime_health_check_up\"?",
 		},
 		{
-			"a board links to one that does not exist", change{ownBoard, "/d/shop-sales/sales?", "/d/shop-sails/sales?"},
-			"link Itself: /d/shop-sails/sales?from=now-6h&to=now leads to the board shop-sails, which the service does not have",
+			"a dashboard links to one that does not exist", change{ownDashboard, "/d/shop-sales/sales?", "/d/shop-sails/sales?"},
+			"link Itself: /d/shop-sails/sales?from=now-6h&to=now leads to the dashboard shop-sails, which the service does not have",
 		},
 		{
-			"an alert links to a board that does not exist", change{ownRules, "/d/shop-sales/", "/d/sales/"},
-			"dashboard of the alert ShopSellsNothing: https://grafana.shop.test/d/sales/sales leads to the board sales",
+			"an alert links to a dashboard that does not exist", change{ownRules, "/d/shop-sales/", "/d/sales/"},
+			"dashboard of the alert ShopSellsNothing: https://grafana.shop.test/d/sales/sales leads to the dashboard sales",
 		},
 		{
-			"a runbook sets a variable that its board does not have", change{ownRunbook, "var-ending=", "var-end="},
-			ownRunbook + ":n: link the board of the runbook: /d/shop-sales/sales?var-end=sold sets end, which the board shop-sales has no variable for",
+			"a runbook sets a variable that its dashboard does not have", change{ownRunbook, "var-ending=", "var-end="},
+			ownRunbook + ":n: link the dashboard of the runbook: /d/shop-sales/sales?var-end=sold sets end, which the dashboard shop-sales has no variable for",
 		},
 		{
 			"a runbook asks for a metric that does not exist", change{ownRunbook, "shop_carts_total{", "shop_cart_total{"},
@@ -289,7 +289,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"a rule that does not parse", change{ownRules, "rate(shop_carts_total{job=\"shop\"}[5m])", "rate(shop_carts_total{job=}[5m])"}, []string{ownRules + ":6:11: "}},
 		{"a function that does not exist", change{ownRules, "rate(", "speed("}, []string{ownRules + `:6:11: group "shop", rule 1, "shop:carts:rate5m": could not parse expression: 1:18: parse error: unknown function with name "speed"`}},
 		{"a file that is no YAML", change{ownRules, "groups:", "groups: ["}, []string{ownRules + ":"}},
-		{"a board that is none", change{ownBoard, `"uid"`, `uid`}, []string{ownBoard + ":2:"}},
+		{"a dashboard that is none", change{ownDashboard, `"uid"`, `uid`}, []string{ownDashboard + ":2:"}},
 		{"requests with mistakes", change{"verify.http", "### Fill a cart", "@a b = 1\n### Fill a cart\n# @expect often\nPUSH {{host}}/carts\nno header\n###"}, []string{
 			"verify.http:1:1: write a variable as @name = value",
 			`verify.http:3:1: @expect "often": write a status, as in 201`,
@@ -322,7 +322,7 @@ func TestEndToEndAGeneratedServiceHolds(t *testing.T) {
 	subject := generated(t, "../../examples/minimal")
 	subject.Drill = nil // endtoend has it
 	r := observe(t, subject, Options{}).Report()
-	for _, section := range []string{sectionService, sectionTraffic, sectionRules, sectionBoards, sectionTrail, sectionLinks} {
+	for _, section := range []string{sectionService, sectionTraffic, sectionRules, sectionDashboards, sectionTrail, sectionLinks} {
 		if len(r.Of(section)) < 2 {
 			t.Errorf("%d proofs of %s", len(r.Of(section)), section)
 		}

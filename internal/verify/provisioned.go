@@ -164,7 +164,7 @@ func (s *session) datasources(ctx context.Context) {
 			}
 		}
 		for _, f := range d.JSONData.Derived {
-			s.way("from a log line to its trace", "by the label "+f.Label, errors.Join(known(f.DatasourceUID), s.boardsMake(f.Label)))
+			s.way("from a log line to its trace", "by the label "+f.Label, errors.Join(known(f.DatasourceUID), s.dashboardsMake(f.Label)))
 		}
 	}
 }
@@ -225,13 +225,13 @@ func (s *session) routeHas(ctx context.Context, query string) error {
 	return errors.New("no span has a route")
 }
 
-// boardsMake wants a query of logs that makes the label.
-func (s *session) boardsMake(label string) error {
+// dashboardsMake wants a query of logs that makes the label.
+func (s *session) dashboardsMake(label string) error {
 	makes, err := regexp.Compile(`\b` + regexp.QuoteMeta(label) + `=`)
 	if err != nil {
 		return err
 	}
-	for _, b := range s.subject.Boards {
+	for _, b := range s.subject.Dashboards {
 		for _, t := range b.All() {
 			if t.Datasource.Type == "loki" && makes.MatchString(t.Expr) {
 				return nil

@@ -176,7 +176,7 @@ func linkedSession(t *testing.T, sources string) *session {
 		receiver: r, watch: p.watch, prober: p, child: &child{lines: []line{{"trace_id": "30"}}},
 	}
 	s.subject.Provisioned.Datasources = []byte(sources)
-	s.subject.Boards = []dashboardfile.Board{{Panels: []dashboardfile.Panel{{Targets: []dashboardfile.Target{
+	s.subject.Dashboards = []dashboardfile.Dashboard{{Panels: []dashboardfile.Panel{{Targets: []dashboardfile.Target{
 		{Datasource: dashboardfile.Datasource{Type: "prometheus"}, Expr: `sum(x{span="7"})`},
 		{Datasource: dashboardfile.Datasource{Type: "loki"}, Expr: `{service_name="shop"} | json trace="trace_id"`},
 	}}}}}

@@ -26,7 +26,7 @@ const steps = 120
 // prober asks queries of what the watch has seen.
 type prober struct {
 	watch    *watch
-	from, to time.Time           // what boards show
+	from, to time.Time           // what dashboards show
 	known    []string            // metrics that may come to exist: declared or recorded
 	labels   map[string][]string // that metrics may have: declared, by metric
 }

@@ -14,13 +14,13 @@ const (
 	sectionTrail      = "one request"
 	sectionDependency = "dependency"
 	sectionRules      = "rules"
-	sectionBoards     = "boards"
+	sectionDashboards = "dashboards"
 	sectionLinks      = "links"
 )
 
 // Sections lists the sections of a report.
 func Sections() []string {
-	return []string{sectionService, sectionTraffic, sectionTrail, sectionDependency, sectionRules, sectionBoards, sectionLinks, alertsim.Section}
+	return []string{sectionService, sectionTraffic, sectionTrail, sectionDependency, sectionRules, sectionDashboards, sectionLinks, alertsim.Section}
 }
 
 // selected says whether the section was asked for.

@@ -25,10 +25,10 @@ import (
 
 // Folders of a service that hold what is proven, as design and generator have it.
 const (
-	rulesFolder    = "observability/rules"
-	boardsFolder   = "observability/boards"
-	runbooksFolder = "observability/runbooks"
-	routesFile     = "observability/alertmanager.yaml"
+	rulesFolder      = "observability/rules"
+	dashboardsFolder = "observability/dashboards"
+	runbooksFolder   = "observability/runbooks"
+	routesFile       = "observability/alertmanager.yaml"
 
 	prometheusFile  = "observability/prometheus.yaml"
 	datasourcesFile = "observability/grafana/provisioning/datasources/datasources.yaml"
@@ -41,7 +41,7 @@ const (
 	slowest = 300 * time.Millisecond
 )
 
-// Load reads what lies in a service's folder: rules and boards, the user's own
+// Load reads what lies in a service's folder: rules and dashboards, the user's own
 // included, runbooks and requests. rules is what its objectives compile to; nil
 // where nobody wrote any. The error is a [diagnostic.List] of
 // everything that is wrong with any file.
@@ -56,9 +56,9 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 		s.Rules = append(s.Rules, groups...)
 		return err
 	})
-	l.each(boardsFolder, []string{".json"}, func(name string, data []byte) error {
+	l.each(dashboardsFolder, []string{".json"}, func(name string, data []byte) error {
 		b, err := dashboardfile.Parse(name, data)
-		s.Boards = append(s.Boards, b)
+		s.Dashboards = append(s.Dashboards, b)
 		return err
 	})
 	l.each(runbooksFolder, []string{".md"}, func(name string, data []byte) error {

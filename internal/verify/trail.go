@@ -178,13 +178,13 @@ func (s *session) judgeTrail(t trail) {
 		problems = append(problems, fmt.Errorf("the metric has a duration of %g s, and the span took %g s; observe seconds", t.seconds, took))
 	}
 	if t.line["sampled"] != true {
-		problems = append(problems, errors.New("the log line does not say sampled: true, so that boards would not link to its trace"))
+		problems = append(problems, errors.New("the log line does not say sampled: true, so that dashboards would not link to its trace"))
 	}
 	if id := t.span.Attributes[profileLink]; id != t.span.SpanID {
 		problems = append(problems, fmt.Errorf("the span's %s is %v instead of its own id, so that Grafana finds no profile", profileLink, id))
 	}
 	if name := t.span.Resource["service.name"]; name != s.subject.Service {
-		problems = append(problems, fmt.Errorf("the span belongs to %v, the boards to %s", name, s.subject.Service))
+		problems = append(problems, fmt.Errorf("the span belongs to %v, the dashboards to %s", name, s.subject.Service))
 	}
 	s.book.Judge(sectionTrail, "its signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
 }

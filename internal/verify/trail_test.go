@@ -131,9 +131,9 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 		"the outcome of the line":    {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
 		"a little less time":         {func(p *trailParts) { p.seconds = 0.9 }, ""},
 		"the duration of the metric": {func(p *trailParts) { p.seconds = 1.1 }, "the metric has a duration of 1.1 s, and the span took 0 s; observe seconds"},
-		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that boards would not link to its trace"},
+		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that dashboards would not link to its trace"},
 		"the span has no profile":    {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
-		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the boards to depot"},
+		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the dashboards to depot"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,9 +31,9 @@ type Subject struct {
 	ScrapeInterval   time.Duration // declared
 	Slow             time.Duration // the longest latency threshold; slow requests take longer
 
-	Rules    []rulesim.Group
-	Boards   []dashboardfile.Board
-	Runbooks []Runbook
+	Rules      []rulesim.Group
+	Dashboards []dashboardfile.Dashboard
+	Runbooks   []Runbook
 	// Provisioned is the service's own stack: how its Prometheus scrapes and how
 	// its Grafana links signals. Files that are not there are nil.
 	Provisioned struct{ Prometheus, Datasources []byte }
@@ -67,7 +67,7 @@ type Options struct {
 	// to stop, TrailWithin how long a request is looked for that every signal
 	// tells of; 0 means 60, 30 and 20 s.
 	StartWithin, StopWithin, TrailWithin time.Duration
-	// QueryWithin is how long one query of a rule or a board may take; 0 means
+	// QueryWithin is how long one query of a rule or a dashboard may take; 0 means
 	// 10 s. Prometheus allows two minutes; a rule that needs more than a few
 	// seconds on one process is wrong.
 	QueryWithin time.Duration
@@ -204,10 +204,10 @@ func (s *session) live(ctx context.Context) error {
 		finishes []string
 	}{
 		{"checking that the metrics are of this process", s.identity, true, nil},
-		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionTraffic}},
-		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionBoards, sectionLinks), []string{sectionTrail}},
-		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionBoards, sectionLinks), []string{sectionDependency}},
-		{"running all queries", s.queries, s.anyOf(sectionRules, sectionBoards, sectionLinks), []string{sectionRules, sectionBoards}},
+		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionTraffic}},
+		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionDashboards, sectionLinks), []string{sectionTrail}},
+		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionDependency}},
+		{"running all queries", s.queries, s.anyOf(sectionRules, sectionDashboards, sectionLinks), []string{sectionRules, sectionDashboards}},
 		{"resolving links", s.links, s.selected(sectionLinks), []string{sectionLinks}},
 	} {
 		if !step.needed {
@@ -301,8 +301,8 @@ func (s *session) queries(ctx context.Context) error {
 		s.scrapeInterval()
 		s.runbooks(ctx)
 	}
-	if s.selected(sectionBoards) {
-		s.boards(ctx)
+	if s.selected(sectionDashboards) {
+		s.dashboards(ctx)
 	}
 	if s.selected(sectionLinks) {
 		s.datasources(ctx)

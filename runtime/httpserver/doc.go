@@ -11,7 +11,7 @@
 // to other services. What it costs over a bare router is a gate in the tests.
 //
 // What counts as good and bad is decided here for the whole platform (see
-// [Outcome]): rules and boards only read the result.
+// [Outcome]): rules and dashboards only read the result.
 //
 // Routes are the patterns that a router was given, never paths. Everything that
 // matches no known route is one series, whatever an attacker asks for. [Routes]

@@ -58,7 +58,7 @@ const (
 // and people already know.
 const StatusClientClosedRequest = 499
 
-// Outcomes lists every outcome, in the order boards show them.
+// Outcomes lists every outcome, in the order dashboards show them.
 func Outcomes() []string {
 	return []string{OutcomeSuccess, OutcomeClientError, OutcomeServerError, OutcomeShed}
 }

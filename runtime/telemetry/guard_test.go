@@ -409,7 +409,7 @@ func TestTheGuardAllocatesNoMore(t *testing.T) { //nolint:paralleltest // counts
 	}
 }
 
-// Rules and boards may ask for the overflow of every service.
+// Rules and dashboards may ask for the overflow of every service.
 func TestDeclarationsKnowTheOverflow(t *testing.T) {
 	t.Parallel()
 	tel, err := telemetry.New(telemetry.Options{Service: "orders", Stdout: io.Discard})

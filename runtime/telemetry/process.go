@@ -66,7 +66,7 @@ func labelName(key string) string {
 
 // goCollector reads runtime/metrics: scheduler latency, garbage collection,
 // memory classes, CPU classes, limits and lock waits. The old go_memstats names
-// are kept too, because boards in the wild still query them.
+// are kept too, because dashboards in the wild still query them.
 func goCollector() prometheus.Collector {
 	return collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
 		Matcher: regexp.MustCompile(`^/(sched|gc|cpu|memory|sync)/.*`),

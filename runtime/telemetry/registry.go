@@ -17,7 +17,7 @@ import (
 )
 
 // HistogramMode says which form of histogram a service exposes. It is fixed
-// when a service is generated, because rules and boards query one form.
+// when a service is generated, because rules and dashboards query one form.
 type HistogramMode string
 
 // The forms of a histogram.

@@ -43,7 +43,7 @@ type Service struct {
 	HTTP         HTTP       `yaml:"http"`
 	Admin        Admin      `yaml:"admin"`
 	Telemetry    Telemetry  `yaml:"telemetry"`
-	// Links are the addresses that alerts and boards point to. An empty one
+	// Links are the addresses that alerts and dashboards point to. An empty one
 	// leaves out what it would link; no address is ever made up.
 	Links    slo.Links    `yaml:"links"`
 	Alerting slo.Alerting `yaml:"alerting"`
@@ -84,7 +84,7 @@ type Admin struct {
 // Telemetry is how the service is found and measured.
 type Telemetry struct {
 	// Selector finds the service's series: label names to values. It stands in
-	// every query of rules and boards.
+	// every query of rules and dashboards.
 	Selector map[string]string `yaml:"selector"`
 	// EnvironmentLabel separates production from the rest in every query.
 	EnvironmentLabel string `yaml:"environmentLabel"`

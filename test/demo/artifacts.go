@@ -18,7 +18,7 @@ func (d *demo) showArtifacts(ctx context.Context) error {
 	for _, kind := range []struct{ name, pattern string }{
 		{"rule files", "observability/rules/*.rules.yaml"},
 		{"rule tests", "observability/rules/*.test.yaml"},
-		{"boards", "observability/boards/*.json"},
+		{"dashboards", "observability/dashboards/*.json"},
 		{"runbooks", "observability/runbooks/*.md"},
 	} {
 		found, err := filepath.Glob(filepath.Join(d.dir, kind.pattern))

@@ -139,18 +139,18 @@ func text(t *testing.T, o *unstructured.Unstructured) string {
 	return string(data)
 }
 
-// checkObservability wants the boards byte for byte, and every rule that
+// checkObservability wants the dashboards byte for byte, and every rule that
 // Prometheus would load from files to come by the operator.
 func checkObservability(t *testing.T, types *manifests.Types, s generated.Service) {
 	t.Helper()
 	dir := filepath.Join(s.Dir, "observability")
-	boards := files(t, filepath.Join(dir, "boards"), ".json")
+	dashboards := files(t, filepath.Join(dir, "dashboards"), ".json")
 	groups := map[string]any{}
 	for file, data := range files(t, filepath.Join(dir, "rules"), ".rules.yaml") {
 		maps.Copy(groups, ruleGroups(t, file, data))
 	}
-	if len(boards) == 0 || len(groups) == 0 {
-		t.Fatalf("%d boards and %d groups of rules", len(boards), len(groups))
+	if len(dashboards) == 0 || len(groups) == 0 {
+		t.Fatalf("%d dashboards and %d groups of rules", len(dashboards), len(groups))
 	}
 	routing := 0
 	for _, o := range build(t, dir) {
@@ -159,7 +159,7 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 		}
 		switch o.GetKind() {
 		case "ConfigMap":
-			takeBoards(t, o, boards)
+			takeDashboards(t, o, dashboards)
 		case "PrometheusRule":
 			takeGroups(t, o, s.Spec, groups)
 		case "AlertmanagerConfig":
@@ -172,17 +172,17 @@ func checkObservability(t *testing.T, types *manifests.Types, s generated.Servic
 	if routing != 1 {
 		t.Errorf("observability holds %d AlertmanagerConfigs", routing)
 	}
-	for file := range boards {
-		t.Errorf("no ConfigMap holds the board %s", file)
+	for file := range dashboards {
+		t.Errorf("no ConfigMap holds the dashboard %s", file)
 	}
 	for group := range groups {
 		t.Errorf("no PrometheusRule holds the group %s", group)
 	}
 }
 
-// takeBoards strikes off what the ConfigMap holds. Grafana's sidecar finds it by
+// takeDashboards strikes off what the ConfigMap holds. Grafana's sidecar finds it by
 // the label, and etcd takes no object of more than a mebibyte.
-func takeBoards(t *testing.T, o *unstructured.Unstructured, boards map[string]string) {
+func takeDashboards(t *testing.T, o *unstructured.Unstructured, dashboards map[string]string) {
 	t.Helper()
 	if o.GetLabels()["grafana_dashboard"] != "1" {
 		t.Errorf("Grafana's sidecar does not find the %s", name(o))
@@ -191,14 +191,14 @@ func takeBoards(t *testing.T, o *unstructured.Unstructured, boards map[string]st
 	if err != nil || len(data) == 0 {
 		t.Errorf("%s holds no data: %v", name(o), err)
 	}
-	for file, board := range data {
-		if boards[file] != board {
-			t.Errorf("%s of %s is not the board of that name", file, name(o))
+	for file, dashboard := range data {
+		if dashboards[file] != dashboard {
+			t.Errorf("%s of %s is not the dashboard of that name", file, name(o))
 		}
-		if len(board) > 1<<20 {
-			t.Errorf("%s of %s has %d bytes", file, name(o), len(board))
+		if len(dashboard) > 1<<20 {
+			t.Errorf("%s of %s has %d bytes", file, name(o), len(dashboard))
 		}
-		delete(boards, file)
+		delete(dashboards, file)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Derives a JSON Schema from the types that Grafana publishes for classic
-// dashboards and validates every board of the examples against it. Nothing of
+// dashboards and validates every dashboard of the examples against it. Nothing of
 // Grafana is copied into this repository: the schema is made at each run.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -21,19 +21,19 @@ const undeclared = [
   { key: "definition", why: "text of a query variable as the editor shows it" },
 ];
 
-// Panels of a board may link to other boards in the short form that Grafana's
-// own editor saves; the types want every key of a board's link.
+// Panels of a dashboard may link to other dashboards in the short form that Grafana's
+// own editor saves; the types want every key of a dashboard's link.
 const shortLink = /^\/links\/\d+$/;
 
 const compile = (type) => {
   const schema = createGenerator({ path: types, type, skipTypeCheck: true, additionalProperties: false }).createSchema(type);
   return new Ajv({ allErrors: true, strict: false }).compile(schema);
 };
-const isBoard = compile("Dashboard");
+const isDashboard = compile("Dashboard");
 const isPanel = compile("Panel");
 const isRow = compile("RowPanel");
 
-let boards = 0;
+let dashboards = 0;
 let findings = 0;
 
 // report prints what a validator found at one place.
@@ -51,9 +51,9 @@ function report(where, validate, value) {
 
 // The types give panels and rows as one union; each is checked as what it is,
 // so that a finding names the key and not the union.
-function check(where, board) {
-  report(where, isBoard, { ...board, panels: [] });
-  for (const panel of board.panels) {
+function check(where, dashboard) {
+  report(where, isDashboard, { ...dashboard, panels: [] });
+  for (const panel of dashboard.panels) {
     const place = `${where}, panel ${panel.title}: `;
     if (panel.type === "row") report(place, isRow, { ...panel, panels: [] });
     for (const inner of panel.type === "row" ? panel.panels : [panel]) report(place, isPanel, inner);
@@ -61,21 +61,21 @@ function check(where, board) {
 }
 
 for (const example of readdirSync(examples)) {
-  const folder = join(examples, example, "observability", "boards");
+  const folder = join(examples, example, "observability", "dashboards");
   let files = [];
   try {
     files = readdirSync(folder).filter((name) => name.endsWith(".json"));
   } catch {
-    continue; // an example without boards
+    continue; // an example without dashboards
   }
   for (const name of files) {
-    boards++;
+    dashboards++;
     check(`${example}/${name}`, JSON.parse(readFileSync(join(folder, name), "utf8")));
   }
 }
-if (boards === 0) {
-  console.error("no board was found below examples/");
+if (dashboards === 0) {
+  console.error("no dashboard was found below examples/");
   process.exit(1);
 }
-console.log(`${boards} boards checked against @grafana/schema, ${findings} findings`);
+console.log(`${dashboards} dashboards checked against @grafana/schema, ${findings} findings`);
 process.exit(findings > 0 ? 1 : 0);

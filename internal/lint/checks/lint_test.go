@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// services are specs that change what rules and boards look like.
+// services are specs that change what rules and dashboards look like.
 func services() map[string]string {
 	const head = "apiVersion: scaffold/v1\nservice: shop\nowner: team-a\nmodule: example.com/shop\nresource: order\n"
 	const both = "slos:\n- {name: availability, objective: 99.9, window: %s, indicator: {availability: {}}}\n- {name: latency, objective: 99, window: %s, indicator: {latency: {threshold: 1s}}}\n"
@@ -126,17 +126,17 @@ func TestFilesOfTheUsersOwnAreLinted(t *testing.T) {
 			"observability/rules/own/x.ticket.rules.yaml:4: record slo:time_period:days: no rule, alert or dashboard reads it; remove the rule, or name its reader in an exclusion in .scaffold-lint.yaml [record-unused]\n",
 		},
 		{
-			"a bound that the histogram has not", "observability/boards/own/x.json",
+			"a bound that the histogram has not", "observability/dashboards/own/x.json",
 			`{"uid":"own","editable":false,"panels":[{"type":"stat","title":"X","description":"Y","fieldConfig":{"defaults":{"unit":"ops"}},"targets":[{"refId":"A","expr":"sum(rate(http_server_request_duration_seconds_bucket{le=\"0.3\"}[$__rate_interval]))"}]}]}`,
-			"observability/boards/own/x.json:1:159: panel X, target A: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 [unknown-value]\n",
+			"observability/dashboards/own/x.json:1:159: panel X, target A: http_server_request_duration_seconds_bucket has no bucket le=\"0.3\"; its bounds are 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 [unknown-value]\n",
 		},
 		{
-			"the uid of a generated board", "observability/boards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
-			"observability/boards/own/x.json: observability/boards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [dashboard-uid-duplicate]\n",
+			"the uid of a generated dashboard", "observability/dashboards/own/x.json", `{"uid":"shop-overview","editable":false,"panels":[]}`,
+			"observability/dashboards/own/x.json: observability/dashboards/shop-overview.json has the uid shop-overview, too; Grafana shows one of them, and not always the same; give one another uid [dashboard-uid-duplicate]\n",
 		},
 		{
-			"an exclusion without a reason", "observability/boards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",
-			"observability/boards/.scaffold-lint.yaml:1:14: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply [exclusion-file]\n",
+			"an exclusion without a reason", "observability/dashboards/.scaffold-lint.yaml", "exclusions: [{rule: dashboard-uid}]\n",
+			"observability/dashboards/.scaffold-lint.yaml:1:14: exclusions[0]: the exclusion has no reason; write in one sentence why the rule does not apply [exclusion-file]\n",
 		},
 		{
 			"an exclusion of nothing", "observability/rules/own/.scaffold-lint.yaml", "exclusions: [{rule: rate-range, reason: It was so.}]\n",
@@ -167,8 +167,8 @@ func TestChecksAreDocumented(t *testing.T) {
 	}
 }
 
-// BenchmarkCheckRulesAndBoards is what check does beside asking the service.
-func BenchmarkCheckRulesAndBoards(b *testing.B) {
+// BenchmarkCheckRulesAndDashboards is what check does beside asking the service.
+func BenchmarkCheckRulesAndDashboards(b *testing.B) {
 	t := serviceOf(b, services()["a database"])
 	b.ReportAllocs()
 	for b.Loop() {

@@ -33,8 +33,8 @@ func (o *Observed) Read(ctx context.Context, rules, dashboards []string) (skippe
 	var files []string // that were named
 	kinds := []kind{
 		{"rule-file", rules, ruleEndings(), o.addRulesFound},
-		{"dashboard-file", dashboards, boardEndings(), func(name string, src []byte, found bool) {
-			if !o.addBoard(name, src, found) {
+		{"dashboard-file", dashboards, dashboardEndings(), func(name string, src []byte, found bool) {
+			if !o.addDashboard(name, src, found) {
 				skipped = append(skipped, name)
 			}
 		}},
@@ -231,10 +231,10 @@ func (o *Observed) keepsRunbooks() bool {
 	return false
 }
 
-// addBoard reads a dashboard, and says whether the file may be one. One that was
+// addDashboard reads a dashboard, and says whether the file may be one. One that was
 // found in a directory need not be.
-func (o *Observed) addBoard(name string, src []byte, found bool) bool {
-	board, err := dashboardfile.Parse(name, src)
+func (o *Observed) addDashboard(name string, src []byte, found bool) bool {
+	dashboard, err := dashboardfile.Parse(name, src)
 	_, isOther := errors.AsType[*dashboardfile.OtherJSONError](err)
 	_, isBroken := errors.AsType[*json.SyntaxError](err)
 	if found && (isOther || isBroken && !bytes.Contains(src, []byte(`"panels"`))) {
@@ -246,6 +246,6 @@ func (o *Observed) addBoard(name string, src []byte, found bool) bool {
 		o.broken = append(o.broken, broken...)
 		return true
 	}
-	o.Dashboards = append(o.Dashboards, board)
+	o.Dashboards = append(o.Dashboards, dashboard)
 	return true
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// namesCheck wants every metric and label that rules and boards name, the
+// namesCheck wants every metric and label that rules and dashboards name, the
 // user's own included, among the declared signals.
 type namesCheck struct{}
 
@@ -54,7 +54,7 @@ func howToDeclare(found []lint.Finding) []lint.Finding {
 	return found
 }
 
-// lintCheck looks for rules and boards that cannot mean what they say.
+// lintCheck looks for rules and dashboards that cannot mean what they say.
 type lintCheck struct{}
 
 func (lintCheck) Name() string { return "lint" }
@@ -71,7 +71,7 @@ func (lintCheck) Run(ctx context.Context, t project.Target) ([]lint.Finding, err
 	return o.withoutCaused(o.lints(), t, inSpec), err
 }
 
-// observe reads the rules and boards of a service, its own and the user's. The
+// observe reads the rules and dashboards of a service, its own and the user's. The
 // error is about the declared signals.
 func observe(ctx context.Context, t project.Target) (Observed, error) {
 	links := t.Service.SLO().Links
@@ -91,10 +91,10 @@ func observe(ctx context.Context, t project.Target) (Observed, error) {
 		}
 	}
 	read("observability/rules", ruleEndings(), o.addRules)
-	read("observability/boards", boardEndings(), func(name string, src []byte) { o.addBoard(name, src, false) })
+	read("observability/dashboards", dashboardEndings(), func(name string, src []byte) { o.addDashboard(name, src, false) })
 	read("observability", lint.FileNames(), o.addExclusions)
-	// Of two boards with one uid, the user's own is the one to change.
-	slices.SortStableFunc(o.Dashboards, func(a, b dashboardfile.Board) int { return cmp.Compare(owned(a.File), owned(b.File)) })
+	// Of two dashboards with one uid, the user's own is the one to change.
+	slices.SortStableFunc(o.Dashboards, func(a, b dashboardfile.Dashboard) int { return cmp.Compare(owned(a.File), owned(b.File)) })
 	src, err := userfile.Read(filepath.Join(t.Dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
@@ -147,8 +147,8 @@ func targetLabels(s spec.Service) []string {
 // owned is 1 for a file of the user's own.
 func owned(file string) int { return strings.Count(file, "/own/") }
 
-func ruleEndings() []string  { return []string{".yaml", ".yml"} }
-func boardEndings() []string { return []string{".json"} }
+func ruleEndings() []string      { return []string{".yaml", ".yml"} }
+func dashboardEndings() []string { return []string{".json"} }
 
 // Below lists the files with one of the endings below dir/folder, relative to
 // dir and sorted, without tests of rules. It skips hidden directories and those of other

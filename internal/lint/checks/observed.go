@@ -21,7 +21,7 @@ import (
 // Observed is rules and dashboards with what is known of the metrics that they read.
 type Observed struct {
 	Rules      []rulefile.File
-	Dashboards []dashboardfile.Board
+	Dashboards []dashboardfile.Dashboard
 	// HelmTemplates are files of directories that Helm has to render first.
 	HelmTemplates []string
 	broken        []lint.Finding // files that do not parse
@@ -47,7 +47,7 @@ type Observed struct {
 	runbooks        bool
 }
 
-// Rules lists every rule that rules and boards are checked by, in the order
+// Rules lists every rule that rules and dashboards are checked by, in the order
 // of their documentation.
 func Rules() []lint.Rule {
 	return slices.Concat(metricnames.Catalog(), rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog())
@@ -129,7 +129,7 @@ func (o *Observed) queries() (queries []metricnames.Query, recorded []metricname
 		queries, recorded = append(queries, q...), append(recorded, r...)
 	}
 	for _, b := range o.Dashboards {
-		queries = append(queries, metricnames.BoardQueries(b)...)
+		queries = append(queries, metricnames.DashboardQueries(b)...)
 	}
 	return queries, recorded
 }
@@ -160,7 +160,7 @@ func (o *Observed) lints() []lint.Finding {
 	known := o.known()
 	found := slices.Concat(o.broken, rulelint.Check(rulelint.Input{
 		Files: o.Rules, World: world, Known: &known, Elsewhere: o.elsewhere(), Runbooks: o.runbooks,
-	}), dashboardlint.Check(dashboardlint.Input{Boards: o.Dashboards, World: world, OneGrafana: o.OnlyDeclaredMetrics}))
+	}), dashboardlint.Check(dashboardlint.Input{Dashboards: o.Dashboards, World: world, OneGrafana: o.OnlyDeclaredMetrics}))
 	return o.classify(found, slices.Concat(rulelint.Catalog(), promlint.Catalog(), dashboardlint.Catalog(), lint.Catalog()))
 }
 
@@ -175,7 +175,7 @@ func (o *Observed) declared() []declared.Metric {
 	return out
 }
 
-// elsewhere are the queries of boards, nil without boards.
+// elsewhere are the queries of dashboards, nil without dashboards.
 func (o *Observed) elsewhere() []string {
 	var out []string
 	for _, b := range o.Dashboards {

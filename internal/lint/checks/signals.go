@@ -21,7 +21,7 @@ import (
 
 // signalsCheck runs the service's own commands and compares what they print
 // with what was generated: a route or metric that was added since is in no rule
-// and on no board.
+// and on no dashboard.
 type signalsCheck struct{}
 
 func (signalsCheck) Name() string { return "signals" }

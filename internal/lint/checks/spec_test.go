@@ -100,10 +100,10 @@ func TestFaultsOfEditedFilesAreKeptBesideThoseOfTheSpec(t *testing.T) {
 func TestHistogramsAreReadAsTheSpecExposesThem(t *testing.T) {
 	t.Parallel()
 	const (
-		rules = "groups: [{name: own, rules: [{alert: A, expr: %q, annotations: {summary: s, description: d}}]}]\n"
-		board = `{"uid":"own","title":"Own","panels":[{"type":"timeseries","title":"Slow","targets":[{"expr":%q}]}]}`
-		name  = "http_server_request_duration_seconds"
-		says  = name + " is a %s histogram"
+		rules     = "groups: [{name: own, rules: [{alert: A, expr: %q, annotations: {summary: s, description: d}}]}]\n"
+		dashboard = `{"uid":"own","title":"Own","panels":[{"type":"timeseries","title":"Slow","targets":[{"expr":%q}]}]}`
+		name      = "http_server_request_duration_seconds"
+		says      = name + " is a %s histogram"
 	)
 	for _, tc := range []struct{ service, series, says string }{
 		{"a database", name, "classic"},
@@ -117,7 +117,7 @@ func TestHistogramsAreReadAsTheSpecExposesThem(t *testing.T) {
 			target := serviceOf(t, services()[tc.service])
 			expr := fmt.Sprintf("sum(rate(%s[5m]))", tc.series)
 			put(t, target, "observability/rules/own/mine.yaml", fmt.Sprintf(rules, expr+" > 1"))
-			put(t, target, "observability/boards/own/mine.json", fmt.Sprintf(board, expr))
+			put(t, target, "observability/dashboards/own/mine.json", fmt.Sprintf(dashboard, expr))
 			got := findings(t, target)
 			want := 2
 			if tc.says == "" {

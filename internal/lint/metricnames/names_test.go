@@ -39,13 +39,13 @@ func rulesOf(t *testing.T, src string) ([]metricnames.Query, []metricnames.Recor
 	return metricnames.RuleQueries(file)
 }
 
-func boardOf(t *testing.T, src string) []metricnames.Query {
+func dashboardOf(t *testing.T, src string) []metricnames.Query {
 	t.Helper()
-	board, err := dashboardfile.Parse("b.json", []byte(src))
+	dashboard, err := dashboardfile.Parse("b.json", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return metricnames.BoardQueries(board)
+	return metricnames.DashboardQueries(dashboard)
 }
 
 func TestNamesInQueries(t *testing.T) {
@@ -308,7 +308,7 @@ func TestWithoutDeclaredSignalsOnlyRecordsAreKnown(t *testing.T) {
 
 func TestAVariableAsksForALabelThatIsThere(t *testing.T) {
 	t.Parallel()
-	queries := boardOf(t, `{"panels":[],"templating":{"list":[
+	queries := dashboardOf(t, `{"panels":[],"templating":{"list":[
 		{"name":"a","type":"query","query":"label_values(orders_placed_total{job=~\"$job\"}, channel)"},
 		{"name":"b","type":"query","query":"label_values(orders_placed_total, chanel)"}]}}`)
 	got := known().Check(queries)
@@ -356,9 +356,9 @@ func TestTextsOfAlertsAskForRecordedNames(t *testing.T) {
 	}
 }
 
-func TestReadBoards(t *testing.T) {
+func TestReadDashboards(t *testing.T) {
 	t.Parallel()
-	queries := boardOf(t, `{"panels":[
+	queries := dashboardOf(t, `{"panels":[
 		{"title":"A","datasource":{"type":"prometheus"},"targets":[{"refId":"A","expr":"up"},{"refId":"B","expr":"{x=\"y\"}","datasource":{"type":"loki"}}]},
 		{"type":"row","panels":[{"title":"C","targets":[{"refId":"A","expr":"ALERTS"}]}]},
 		{"title":"D","datasource":{"type":"grafana-pyroscope-datasource"},"targets":[{"refId":"A"}]}],

@@ -75,8 +75,8 @@ func textQueries(at lint.Finding, rule rulefile.Rule) []Query {
 	return queries
 }
 
-// BoardQueries are the Prometheus queries of a board that was read.
-func BoardQueries(b dashboardfile.Board) []Query {
+// DashboardQueries are the Prometheus queries of a dashboard that was read.
+func DashboardQueries(b dashboardfile.Dashboard) []Query {
 	var queries []Query
 	for _, v := range b.Variables {
 		if expr, label := v.PromQL(); expr != "" {

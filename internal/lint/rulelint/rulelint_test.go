@@ -22,11 +22,11 @@ import (
 const guessed = "# target labels are guessed\n"
 
 // check lints files, which are told apart by a line of dashes. Words behind
-// "boards:" on the first line are what boards read.
+// "dashboards:" on the first line are what dashboards read.
 func check(t *testing.T, src string) []lint.Finding {
 	t.Helper()
 	in := rulelint.Input{Runbooks: strings.Contains(src, "runbook")}
-	if first, rest, _ := strings.Cut(src, "\n"); strings.HasPrefix(first, "boards:") {
+	if first, rest, _ := strings.Cut(src, "\n"); strings.HasPrefix(first, "dashboards:") {
 		in.Elsewhere, src = []string{first}, rest
 	}
 	signals := exposition.Declared(declared.Signals{Metrics: []declared.Metric{{Name: "jobs_total", Type: "counter", Labels: []string{"kind"}}}})
@@ -159,12 +159,12 @@ func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 			group("g", "", rate+", labels: {a: '1'}}") + "---\n" + group("h", "  interval: 2m\n", rate+", labels: {a: '2'}}") + "---\n" + group("i", "", "{record: x:y:z, expr: sum(job:jobs:rate5m offset 2m)}"),
 		},
 		{
-			"record-unused", "nobody", "boards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
-			"boards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
+			"record-unused", "nobody", "dashboards: other\n" + group("g", "", rate+"}"), "a.yaml:4", "no rule, alert or dashboard reads it",
+			"dashboards: sum(job:jobs:rate5m)\n" + group("g", "", rate+"}"),
 		},
 		{
-			"record-unused", "itself alone", "boards: other\n" + group("g", "", "{record: a:b:c, expr: 'up or last_over_time(a:b:c[1h])'}"), "a.yaml:4", "no rule",
-			"boards: other\n" + group("g", "", "{record: a:b:c, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: s, description: '{{ range query `a:b:c` }}{{ .Value }}{{ end }}'}}"),
+			"record-unused", "itself alone", "dashboards: other\n" + group("g", "", "{record: a:b:c, expr: 'up or last_over_time(a:b:c[1h])'}"), "a.yaml:4", "no rule",
+			"dashboards: other\n" + group("g", "", "{record: a:b:c, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: s, description: '{{ range query `a:b:c` }}{{ .Value }}{{ end }}'}}"),
 		},
 		{
 			"alert-comparison", "no condition", group("g", "", alert("A", "sum(rate(jobs_total[5m]))", "")), "a.yaml:4:22", "the alert has no condition",
@@ -287,19 +287,19 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"records that are made rarely and read over an hour", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", "{record: a:b:d, expr: 'max_over_time(a:b:c[1h])'}", alert("A", "last_over_time(a:b:d[10m]) > 1", "")), "group-interval", ""},
 		{"records that are made rarely and read over less", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[9m]) > 1", "")), "group-interval", "warning"},
 		{"records that are made rarely and read as they are", group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > a:b:c", "")), "group-interval", "warning"},
-		{"records that are made rarely and shown", "boards: a:b:c\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", "warning"},
-		{"records that are made rarely beside a shown one with a longer name", "boards: sum(a:b:c:max)\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", ""},
-		{"records with dots in their names that are made rarely and shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "  interval: 10m\n", "{record: job.x:sum, expr: up}", alert("A", "last_over_time({\"job.x:sum\"}[1h]) > 1", "")), "group-interval", "warning"},
-		{"a record with dots in its name that is shown", "boards: sum({\"job.x:sum\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
-		{"a record with dots in its name in the text of an alert", "boards: none\n" + group("g", "", "{record: job.x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query `{\"job.x:sum\"}` | len }}'}}"), "record-unused", ""},
-		{"a record with dots in its name that is shown unquoted, at the end of a sentence", "boards: see job.x:sum.\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
-		{"a record with dots in its name beside a shown one with a longer name", "boards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
-		{"a record with a dash in its name that is shown", "boards: sum({\"job-x:sum\"})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
-		{"a record in a quoted query of a template", "boards: none\n" + group("g", "", "{record: job-x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query \"{\\\"job-x:sum\\\"}\" | len }}'}}"), "record-unused", ""},
-		{"a record that is shown in single quotes", "boards: sum({'job-x:sum'})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
-		{"a record before a full stop", "boards: see job:x:sum.Then go\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
-		{"a record that is shown at the end of a sentence", "boards: see job:x:sum.\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
-		{"a record with dots in its name that nothing reads", "boards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
+		{"records that are made rarely and shown", "dashboards: a:b:c\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", "warning"},
+		{"records that are made rarely beside a shown one with a longer name", "dashboards: sum(a:b:c:max)\n" + group("g", "  interval: 10m\n", "{record: a:b:c, expr: up}", alert("A", "last_over_time(a:b:c[1h]) > 1", "")), "group-interval", ""},
+		{"records with dots in their names that are made rarely and shown", "dashboards: sum({\"job.x:sum\"})\n" + group("g", "  interval: 10m\n", "{record: job.x:sum, expr: up}", alert("A", "last_over_time({\"job.x:sum\"}[1h]) > 1", "")), "group-interval", "warning"},
+		{"a record with dots in its name that is shown", "dashboards: sum({\"job.x:sum\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
+		{"a record with dots in its name in the text of an alert", "dashboards: none\n" + group("g", "", "{record: job.x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query `{\"job.x:sum\"}` | len }}'}}"), "record-unused", ""},
+		{"a record with dots in its name that is shown unquoted, at the end of a sentence", "dashboards: see job.x:sum.\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", ""},
+		{"a record with dots in its name beside a shown one with a longer name", "dashboards: sum({\"my.job.x:sum_total\"})\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
+		{"a record with a dash in its name that is shown", "dashboards: sum({\"job-x:sum\"})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
+		{"a record in a quoted query of a template", "dashboards: none\n" + group("g", "", "{record: job-x:sum, expr: up}", "{alert: A, expr: up == 0, annotations: {summary: 's', description: '{{ query \"{\\\"job-x:sum\\\"}\" | len }}'}}"), "record-unused", ""},
+		{"a record that is shown in single quotes", "dashboards: sum({'job-x:sum'})\n" + group("g", "", "{record: job-x:sum, expr: up}"), "record-unused", ""},
+		{"a record before a full stop", "dashboards: see job:x:sum.Then go\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
+		{"a record that is shown at the end of a sentence", "dashboards: see job:x:sum.\n" + group("g", "", "{record: job:x:sum, expr: up}"), "record-unused", ""},
+		{"a record with dots in its name that nothing reads", "dashboards: x:sum\n" + group("g", "", "{record: job.x:sum, expr: up}"), "record-unused", "warning"},
 		{"the same alert of two tenants", group("g", "  source_tenants: [a]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", ""},
 		{"the same alert of the same tenants", group("g", "  source_tenants: [a, b]\n", alert("A", "up == 0", "")) + strings.TrimPrefix(group("h", "  source_tenants: [b, a]\n", alert("A", "up == 0", "")), "groups:\n"), "alert-duplicate", "fault"},
 		{"a label that may be a number", group("g", "", "{alert: A, expr: usage > 0, annotations: {summary: '{{ $labels.quota | humanize }}', description: d}}"), "alert-template", "warning"},
@@ -350,7 +350,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 		{"a group of other tenants' series that another group records", group("g", "  source_tenants: [x]\n", "{record: a:b:c, expr: sum(d:e:f)}") + "---\n" + group("h", "", "{record: d:e:f, expr: up}"), "rule-dependency", ""},
 		{"a name with dots", group("g", "", "{record: a:b:c, expr: 'http.server.requests > 5'}"), "server-feature", "warning"},
 		{"a name with dots in quotes", group("g", "", "{record: a:b:c, expr: '{\"http.server.requests\"} > 5.5'}"), "server-feature", ""},
-		{"a record that only a query reads which is too deep to check", "boards: none\n" + group("g", "", "{record: a:b:c, expr: up}", alert("A", strings.Repeat("(", 200)+"a:b:c > 1"+strings.Repeat(")", 200), "")), "record-unused", ""},
+		{"a record that only a query reads which is too deep to check", "dashboards: none\n" + group("g", "", "{record: a:b:c, expr: up}", alert("A", strings.Repeat("(", 200)+"a:b:c > 1"+strings.Repeat(")", 200), "")), "record-unused", ""},
 		{"a query that is too deep to check", group("g", "", "{record: a:b:c, expr: '"+strings.Repeat("(", 200)+"up"+strings.Repeat(")", 200)+"'}"), "rule-file", "warning"},
 		{"a label that may be there", group("g", "", "{alert: A, expr: unreachable_nodes > 0, annotations: {summary: '{{ $labels.instance }}', description: d}}"), "alert-template", ""},
 	} {

@@ -137,7 +137,7 @@ func (c Clash) String() string {
 }
 
 // Clashes finds names that more than one service has: its own, those of rule
-// files and groups, and the uids of boards. Files that cannot be read are left
+// files and groups, and the uids of dashboards. Files that cannot be read are left
 // to the check of their service.
 func Clashes(root string, services []Service) []Clash {
 	type key struct{ what, name string }
@@ -165,7 +165,7 @@ func Clashes(root string, services []Service) []Clash {
 				claim(s, "rule group", group, file)
 			}
 		}
-		for _, file := range below(root, path.Join(s.Dir, "observability/boards")) {
+		for _, file := range below(root, path.Join(s.Dir, "observability/dashboards")) {
 			claim(s, "uid", uidIn(root, file), file)
 		}
 	}
@@ -198,12 +198,12 @@ func groupsIn(root, file string) []string {
 }
 
 func uidIn(root, file string) string {
-	var board struct {
+	var dashboard struct {
 		UID string `json:"uid"`
 	}
 	src, err := userfile.Read(filepath.Join(root, filepath.FromSlash(file)), userfile.LargeLimit)
-	if err != nil || json.NewDecoder(bytes.NewReader(src)).Decode(&board) != nil {
+	if err != nil || json.NewDecoder(bytes.NewReader(src)).Decode(&dashboard) != nil {
 		return ""
 	}
-	return board.UID
+	return dashboard.UID
 }

@@ -69,16 +69,16 @@ func TestIgnoredServicesAreLeftOut(t *testing.T) {
 func TestNamesOfTwoServicesClash(t *testing.T) {
 	t.Parallel()
 	root := testdir.New(t, map[string]string{
-		"a/scaffold.yaml":                            "service: orders\n",
-		"b/scaffold.yaml":                            "service: orders\n",
-		"c/scaffold.yaml":                            "service: shop\n",
-		"a/observability/rules/x.page.rules.yaml":    "groups: [{name: g}, {name: own}]\n",
-		"a/observability/rules/x.page.test.yaml":     "rule_files: []\n",
-		"c/observability/rules/own/y.rules.yaml":     "groups: [{name: g}, {name: g}]\n",
-		"c/observability/rules/own/notes.md":         "groups\n",
-		"a/observability/boards/orders-runtime.json": `{"uid": "one"}`,
-		"c/observability/boards/own/mine.json":       `{"uid": "one"}`,
-		"c/observability/boards/own/broken.json":     `{`,
+		"a/scaffold.yaml":                                "service: orders\n",
+		"b/scaffold.yaml":                                "service: orders\n",
+		"c/scaffold.yaml":                                "service: shop\n",
+		"a/observability/rules/x.page.rules.yaml":        "groups: [{name: g}, {name: own}]\n",
+		"a/observability/rules/x.page.test.yaml":         "rule_files: []\n",
+		"c/observability/rules/own/y.rules.yaml":         "groups: [{name: g}, {name: g}]\n",
+		"c/observability/rules/own/notes.md":             "groups\n",
+		"a/observability/dashboards/orders-runtime.json": `{"uid": "one"}`,
+		"c/observability/dashboards/own/mine.json":       `{"uid": "one"}`,
+		"c/observability/dashboards/own/broken.json":     `{`,
 	})
 	services, err := monorepo.Services(t.Context(), root)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestNamesOfTwoServicesClash(t *testing.T) {
 		{What: "service", Name: "orders", First: "a/scaffold.yaml", Second: "b/scaffold.yaml"},
 		{What: "rule group", Name: "g", First: "a/observability/rules/x.page.rules.yaml", Second: "c/observability/rules/own/y.rules.yaml"},
 		{What: "rule group", Name: "g", First: "a/observability/rules/x.page.rules.yaml", Second: "c/observability/rules/own/y.rules.yaml"},
-		{What: "uid", Name: "one", First: "a/observability/boards/orders-runtime.json", Second: "c/observability/boards/own/mine.json"},
+		{What: "uid", Name: "one", First: "a/observability/dashboards/orders-runtime.json", Second: "c/observability/dashboards/own/mine.json"},
 	}
 	if diff := cmp.Diff(want, monorepo.Clashes(root, services)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

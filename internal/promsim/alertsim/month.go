@@ -83,7 +83,7 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 	return nil
 }
 
-// judgeBudget compares what boards and alerts say about the budget with what the
+// judgeBudget compares what dashboards and alerts say about the budget with what the
 // objective and the true share of bad events come to.
 func (d Drill) judgeBudget(c sum, share float64) error {
 	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })

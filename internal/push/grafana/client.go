@@ -1,7 +1,7 @@
-// Package grafana writes boards to a Grafana over its HTTP API.
+// Package grafana writes dashboards to a Grafana over its HTTP API.
 //
 // A [Client] asks first and writes then: [Client.Version] tells whether a Grafana
-// answers at all, [Client.Find] what a board would replace, [Client.Folder] and
+// answers at all, [Client.Find] what a dashboard would replace, [Client.Folder] and
 // [Client.Save] write. How requests are sent and retried is internal/push's.
 package grafana
 

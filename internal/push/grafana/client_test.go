@@ -23,10 +23,10 @@ import (
 type server struct {
 	*httptest.Server
 
-	mu       sync.Mutex
-	requests []sent
-	failures []answer          // given first, one a request
-	boards   map[string]string // uid to the answer about it
+	mu         sync.Mutex
+	requests   []sent
+	failures   []answer          // given first, one a request
+	dashboards map[string]string // uid to the answer about it
 }
 
 type sent struct {
@@ -42,7 +42,7 @@ type answer struct {
 
 func newServer(t *testing.T, failures ...answer) *server {
 	t.Helper()
-	s := &server{failures: failures, boards: map[string]string{}}
+	s := &server{failures: failures, dashboards: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.handle))
 	t.Cleanup(s.Close)
 	return s
@@ -71,8 +71,8 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 		reply.body = `{"uid":"made","title":"x"}`
 	case key == "POST /api/dashboards/db":
 		reply.body = `{"status":"success","url":"/d/orders-overview/orders"}`
-	case s.boards[r.URL.Path] != "":
-		reply.body = s.boards[r.URL.Path]
+	case s.dashboards[r.URL.Path] != "":
+		reply.body = s.dashboards[r.URL.Path]
 	default:
 		reply = answer{status: http.StatusNotFound, body: `{"message":"Not found"}`}
 	}
@@ -97,13 +97,13 @@ func (s *server) client(t *testing.T, token string) (*grafana.Client, *[]time.Du
 	return c, &waits
 }
 
-const board = `{"id":7,"uid":"orders-overview","title":"orders / Overview","version":3,"panels":[]}`
+const dashboard = `{"id":7,"uid":"orders-overview","title":"orders / Overview","version":3,"panels":[]}`
 
 func TestSaveSendsWhatGrafanaWants(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c, _ := s.client(t, "secret\n")
-	url, err := c.Save(t.Context(), grafana.Board{JSON: []byte(board), FolderUID: "shop-uid", Message: "why"})
+	url, err := c.Save(t.Context(), grafana.Dashboard{JSON: []byte(dashboard), FolderUID: "shop-uid", Message: "why"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestFoldersAreFoundBeforeTheyAreMade(t *testing.T) {
 func TestFindTellsWhatWouldBeReplaced(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	s.boards["/api/dashboards/uid/orders-slo"] = `{"meta":{"provisioned":true,"folderUid":"f"},"dashboard":{}}`
+	s.dashboards["/api/dashboards/uid/orders-slo"] = `{"meta":{"provisioned":true,"folderUid":"f"},"dashboard":{}}`
 	c, _ := s.client(t, "")
 	for uid, want := range map[string]grafana.Existing{
 		"orders-slo": {Found: true, Provisioned: true, FolderUID: "f"},
@@ -245,15 +245,15 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		"wrong address": {"x", answer{status: 404, body: "<html>"},
 			"grafana says 404: there is no such thing at URL; check the address, its path included"},
 		"same title": {"x", answer{status: 412, body: `{"status":"name-exists","message":"exists"}`},
-			"grafana says 412 (exists): another board of the folder has this title; rename or delete that one, or choose another --folder"},
+			"grafana says 412 (exists): another dashboard of the folder has this title; rename or delete that one, or choose another --folder"},
 		"same moment": {"x", answer{status: 412, body: `{"status":"version-mismatch","message":"changed"}`},
-			"grafana says 412 (changed): somebody changed the board at the same moment; push again"},
+			"grafana says 412 (changed): somebody changed the dashboard at the same moment; push again"},
 		"of a plugin": {"x", answer{status: 412, body: `{"status":"plugin-dashboard"}`},
-			"grafana says 412: the board belongs to a plugin; give yours another uid"},
+			"grafana says 412: the dashboard belongs to a plugin; give yours another uid"},
 		"provisioned": {"x", answer{status: 400, body: `{"message":"Cannot save provisioned dashboard"}`},
-			"grafana says 400 (Cannot save provisioned dashboard): it loads this board from a file; change the file that provisions it, or remove the provider first"},
+			"grafana says 400 (Cannot save provisioned dashboard): it loads this dashboard from a file; change the file that provisions it, or remove the provider first"},
 		"old": {"x", answer{status: 400, body: `{"message":"bad request data"}`},
-			"grafana says 400 (bad request data): the board is not what this Grafana takes; boards are made for version 11 and newer"},
+			"grafana says 400 (bad request data): the dashboard is not what this Grafana takes; dashboards are made for version 11 and newer"},
 		"moved": {"x", answer{status: 302, header: map[string]string{"Location": "/login"}},
 			"grafana says 302: it is served at /login; use that address"},
 	} {
@@ -261,11 +261,11 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, tc.give)
 			c, waits := s.client(t, tc.token)
-			_, err := c.Save(t.Context(), grafana.Board{JSON: []byte(board)})
+			_, err := c.Save(t.Context(), grafana.Dashboard{JSON: []byte(dashboard)})
 			if err == nil {
 				t.Fatal("it was taken")
 			}
-			want := "save board orders-overview: " + strings.ReplaceAll(tc.want, "URL", s.URL)
+			want := "save dashboard orders-overview: " + strings.ReplaceAll(tc.want, "URL", s.URL)
 			if err.Error() != want {
 				t.Errorf("got  %s\nwant %s", err, want)
 			}
@@ -303,12 +303,12 @@ func TestSomethingElseAnswers(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreNoBoards(t *testing.T) {
+func TestFilesThatAreNoDashboards(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
 		`{`:                       "no dashboard JSON: unexpected end of JSON input",
-		`[]`:                      "no dashboard JSON: it holds an array where a board has something else",
-		`{"title":"x"}`:           "it has no uid, so that each push would make another board; set one",
+		`[]`:                      "no dashboard JSON: it holds an array where a dashboard has something else",
+		`{"title":"x"}`:           "it has no uid, so that each push would make another dashboard; set one",
 		`{"uid":"x"}`:             "it has no title, which Grafana wants; set one",
 		`{"kind":"Dashboard"}`:    "it is a resource of the newer kind; push takes classic dashboard JSON",
 		`{"uid":"x","title":"y"}`: "",

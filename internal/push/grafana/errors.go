@@ -38,20 +38,20 @@ func advice(r push.Refusal, message, status string) string {
 		if strings.Contains(message, "provisioned") {
 			return provisioned
 		}
-		return "the board is not what this Grafana takes; boards are made for version 11 and newer"
+		return "the dashboard is not what this Grafana takes; dashboards are made for version 11 and newer"
 	}
 	return ""
 }
 
-const provisioned = "it loads this board from a file; change the file that provisions it, or remove the provider first"
+const provisioned = "it loads this dashboard from a file; change the file that provisions it, or remove the provider first"
 
 // conflict explains the kinds of 412.
 func conflict(status string) string {
 	switch status {
 	case "name-exists":
-		return "another board of the folder has this title; rename or delete that one, or choose another --folder"
+		return "another dashboard of the folder has this title; rename or delete that one, or choose another --folder"
 	case "plugin-dashboard":
-		return "the board belongs to a plugin; give yours another uid"
+		return "the dashboard belongs to a plugin; give yours another uid"
 	}
-	return "somebody changed the board at the same moment; push again"
+	return "somebody changed the dashboard at the same moment; push again"
 }

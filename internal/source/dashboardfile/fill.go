@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Fill puts values into a text of a board: queries, links, titles. value gives
+// Fill puts values into a text of a dashboard: queries, links, titles. value gives
 // what $name, ${name}, ${name:format} or [[name]] stands for. Fill returns the
 // names that value does not know.
 func Fill(text string, value func(name, format string) (string, bool)) (filled string, unknown []string) {

@@ -67,7 +67,7 @@ func (n node) texts() []string {
 	return out
 }
 
-// maxDepth is how deep values may nest. Boards nest a dozen levels; a file with
+// maxDepth is how deep values may nest. Dashboards nest a dozen levels; a file with
 // more was made to break its readers.
 const maxDepth = 200
 

@@ -18,7 +18,7 @@ import (
 // grafanaVariable is $name, ${name}, ${name:format} or [[name]].
 var grafanaVariable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.]*(:[^}]*)?\}|\$[A-Za-z_][A-Za-z0-9_]*|\[\[[A-Za-z_][A-Za-z0-9_]*(:[^\]]*)?\]\]`)
 
-// Chosen stands for what a reader of the board chooses. As a number it may stand
+// Chosen stands for what a reader of the dashboard chooses. As a number it may stand
 // anywhere in PromQL, inside of a text too, and nobody would write it.
 const Chosen = "1737291"
 

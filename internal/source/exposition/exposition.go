@@ -1,6 +1,6 @@
 // Package exposition reads a page of metrics as Prometheus scrapes it, in place of
 // what a service declares: the metrics that any program exposes can be compared
-// with rules and boards.
+// with rules and dashboards.
 package exposition
 
 import (

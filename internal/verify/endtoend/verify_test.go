@@ -34,7 +34,7 @@ func scaffold(t *testing.T) string {
 const (
 	plain   = "scaffold verify"
 	quick   = "scaffold verify --quick"
-	some    = "scaffold verify --only boards --only rules"
+	some    = "scaffold verify --only dashboards --only rules"
 	reports = "scaffold verify --junit verify.xml --markdown verify.md"
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
@@ -92,7 +92,7 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	if err != nil || stderr != "" {
 		t.Errorf("%v, standard error %q", err, stderr)
 	}
-	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "boards": 80, "one request": 2, "links": 20, "dependency": 5, "drill": 200} {
+	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "dashboards": 80, "one request": 2, "links": 20, "dependency": 5, "drill": 200} {
 		if n := len(r.Of(section)); n < least {
 			t.Errorf("%d proofs of %s, want %d at least", n, section, least)
 		}
@@ -131,7 +131,7 @@ func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
-	for _, want := range []string{"a query of mysql, which is not looked at here", `a panel of the plugin "acme-sankey-panel"`, "boards       holds", "drill        holds", "proofs hold, 4 not looked at"} {
+	for _, want := range []string{"a query of mysql, which is not looked at here", `a panel of the plugin "acme-sankey-panel"`, "dashboards       holds", "drill        holds", "proofs hold, 4 not looked at"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

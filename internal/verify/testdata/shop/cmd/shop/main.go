@@ -1,5 +1,5 @@
 // Command shop is a service that was not generated: a ServeMux on the runtime, with
-// a metric, rules and a board of its own.
+// a metric, rules and a dashboard of its own.
 package main
 
 import (

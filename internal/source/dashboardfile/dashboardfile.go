@@ -1,9 +1,9 @@
-// Package dashboardfile reads a board as Grafana's classic JSON has it, whoever wrote
+// Package dashboardfile reads a dashboard as Grafana's classic JSON has it, whoever wrote
 // it: what it asks of which data source, and where in the file.
 //
-// It is strict about nothing that a reader of queries does not need: a board of
+// It is strict about nothing that a reader of queries does not need: a dashboard of
 // another version of Grafana, with fields of plugins and values of an unexpected
-// kind, reads all the same. What is no classic board is refused with what to do
+// kind, reads all the same. What is no classic dashboard is refused with what to do
 // instead, since a guess would check half of it and say that all is well.
 package dashboardfile
 
@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Board is one board.
-type Board struct {
+// Dashboard is one dashboard.
+type Dashboard struct {
 	File, UID, Title string
 	Tags             []string
 	Editable         bool // true where the file does not say, as in Grafana
@@ -36,7 +36,7 @@ type Variable struct {
 	Name, Type, Query, Label string
 	Datasource               Datasource
 	Multi, IncludeAll        bool
-	Refresh                  int      // 0 never, 1 when the board loads, 2 when the time range changes
+	Refresh                  int      // 0 never, 1 when the dashboard loads, 2 when the time range changes
 	Current                  []string // the values that the file has chosen
 	Line, Column             int
 }
@@ -71,26 +71,26 @@ type Target struct {
 // which is the UID then.
 type Datasource struct{ Type, UID string }
 
-// Link leads somewhere; DashboardUID says which board, if it is one.
+// Link leads somewhere; DashboardUID says which dashboard, if it is one.
 type Link struct {
 	Title, URL   string
 	DashboardUID string
 }
 
-// Parse reads a board. Name is what errors call the file.
-func Parse(name string, src []byte) (Board, error) {
+// Parse reads a dashboard. Name is what errors call the file.
+func Parse(name string, src []byte) (Dashboard, error) {
 	root, err := parse(name, src)
 	if err != nil {
-		return Board{}, err
+		return Dashboard{}, err
 	}
 	if why, known := notClassic(root); why != "" {
 		err := fmt.Errorf("%s:%d:1: %s", name, max(root.line, 1), why)
 		if !known {
 			err = &OtherJSONError{err}
 		}
-		return Board{}, err
+		return Dashboard{}, err
 	}
-	b := Board{
+	b := Dashboard{
 		File: name, UID: root.get("uid").text(), Title: root.get("title").text(), Tags: root.get("tags").texts(),
 		Editable: !root.has("editable") || root.get("editable").yes(), Refresh: root.get("refresh").text(),
 		Links: links(root.get("links")),
@@ -113,7 +113,7 @@ func Parse(name string, src []byte) (Board, error) {
 }
 
 // resolve gives data sources that a variable chooses the type that the variable has.
-func resolve(b *Board) {
+func resolve(b *Dashboard) {
 	types := map[string]string{}
 	for _, v := range b.Variables {
 		if v.Type == "datasource" {
@@ -288,14 +288,14 @@ func datasource(n node) Datasource {
 	return Datasource{Type: n.get("type").text(), UID: n.get("uid").text()}
 }
 
-// boardAddress is the path of a board in any Grafana, below any prefix.
-var boardAddress = regexp.MustCompile(`(?:^|/)d/([^/?#]+)`)
+// dashboardAddress is the path of a dashboard in any Grafana, below any prefix.
+var dashboardAddress = regexp.MustCompile(`(?:^|/)d/([^/?#]+)`)
 
 func links(n node) []Link {
 	var out []Link
 	for _, item := range n.items {
 		l := Link{Title: item.get("title").text(), URL: item.get("url").text()}
-		if m := boardAddress.FindStringSubmatch(l.URL); m != nil {
+		if m := dashboardAddress.FindStringSubmatch(l.URL); m != nil {
 			l.DashboardUID = m[1]
 		}
 		if item.fields != nil {
@@ -306,7 +306,7 @@ func links(n node) []Link {
 }
 
 // All walks every query with its panel, in reading order.
-func (b Board) All() iter.Seq2[Panel, Target] {
+func (b Dashboard) All() iter.Seq2[Panel, Target] {
 	return func(yield func(Panel, Target) bool) {
 		for _, p := range b.Panels {
 			for _, t := range p.Targets {

@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/internal/workspace"
 )
 
-// pushOptions is what scaffold boards push was told.
+// pushOptions is what scaffold dashboards push was told.
 type pushOptions struct {
 	delivery deliveryOptions
 	grafana  string
@@ -26,43 +26,43 @@ type pushOptions struct {
 // grafanaToken is where Grafana's own tools read their token from, too.
 const grafanaToken = "GRAFANA_TOKEN"
 
-func newBoardsPushCommand(g *globals) *cobra.Command {
+func newDashboardsPushCommand(g *globals) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
 		Use:   "push --grafana URL [FILE|DIR ...]",
-		Short: "Write boards to a Grafana",
-		Long: "Writes board files to a Grafana, over those with the same uid. A folder stands for\n" +
-			"every .json file below it; without one it is observability/boards of the service\n" +
+		Short: "Write dashboards to a Grafana",
+		Long: "Writes dashboard files to a Grafana, over those with the same uid. A folder stands for\n" +
+			"every .json file below it; without one it is observability/dashboards of the service\n" +
 			"that you stand in.\n\n" +
 			"The token of a service account with the role Editor comes from " + grafanaToken + " or\n" +
-			"--token-file. Every board is looked up before the first one is written.",
-		Example: "  " + grafanaToken + "=... scaffold boards push --grafana https://grafana.acme.test --folder Shop",
+			"--token-file. Every dashboard is looked up before the first one is written.",
+		Example: "  " + grafanaToken + "=... scaffold dashboards push --grafana https://grafana.acme.test --folder Shop",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.grafana == "" {
 				return usage(cmd, "--grafana is missing; set it to an address such as https://grafana.acme.test")
 			}
 			o.paths = args
-			return misused(cmd, runBoardsPush(cmd.Context(), g, o))
+			return misused(cmd, runDashboardsPush(cmd.Context(), g, o))
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.grafana, "grafana", "", "address of the Grafana")
-	flags.StringVar(&o.folder, "folder", "", "title of the folder, made if there is none (default: where a board is, else the general one)")
-	flags.StringVar(&o.message, "message", "Pushed by scaffold", "what the history of each board says")
+	flags.StringVar(&o.folder, "folder", "", "title of the folder, made if there is none (default: where a dashboard is, else the general one)")
+	flags.StringVar(&o.message, "message", "Pushed by scaffold", "what the history of each dashboard says")
 	o.delivery.register(flags, grafanaToken)
 	return cmd
 }
 
-// pushed is the document of scaffold boards push. Its keys are public.
+// pushed is the document of scaffold dashboards push. Its keys are public.
 type pushed struct {
-	Grafana string        `json:"grafana"`
-	Version string        `json:"version"`
-	Folder  string        `json:"folder,omitempty"`
-	DryRun  bool          `json:"dryRun"`
-	Boards  []pushedBoard `json:"boards"`
+	Grafana    string            `json:"grafana"`
+	Version    string            `json:"version"`
+	Folder     string            `json:"folder,omitempty"`
+	DryRun     bool              `json:"dryRun"`
+	Dashboards []pushedDashboard `json:"dashboards"`
 }
 
-type pushedBoard struct {
+type pushedDashboard struct {
 	File   string           `json:"file"`
 	UID    string           `json:"uid"`
 	Title  string           `json:"title"`
@@ -73,8 +73,8 @@ type pushedBoard struct {
 	folderUID string
 }
 
-func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
-	boards, err := readBoardFiles(o.paths)
+func runDashboardsPush(ctx context.Context, g *globals, o pushOptions) error {
+	dashboards, err := readDashboardFiles(o.paths)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	if err != nil {
 		return err
 	}
-	doc := pushed{Grafana: o.grafana, Folder: o.folder, DryRun: o.delivery.dryRun, Boards: boards}
+	doc := pushed{Grafana: o.grafana, Folder: o.folder, DryRun: o.delivery.dryRun, Dashboards: dashboards}
 	if doc.Version, err = client.Version(ctx); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	if g.emit(doc) {
 		return nil
 	}
-	for _, b := range doc.Boards {
+	for _, b := range doc.Dashboards {
 		g.printf("%s %s  %s\n", g.paint(actionColour(b.Action), fmt.Sprintf("%-8s", b.Action)), b.Title, b.File)
 	}
 	if o.delivery.dryRun {
@@ -110,20 +110,20 @@ func runBoardsPush(ctx context.Context, g *globals, o pushOptions) error {
 	return nil
 }
 
-// plan looks up each board and refuses all of them when one cannot be written.
+// plan looks up each dashboard and refuses all of them when one cannot be written.
 func (d *pushed) plan(ctx context.Context, client *grafana.Client) error {
 	var errs []error
-	for i, b := range d.Boards {
+	for i, b := range d.Dashboards {
 		existing, err := client.Find(ctx, b.UID)
 		if err != nil {
 			return err
 		}
 		if existing.Provisioned {
-			errs = append(errs, fmt.Errorf("%s: board %s of %s: %w", b.File, b.UID, d.Grafana, grafana.ErrProvisioned))
+			errs = append(errs, fmt.Errorf("%s: dashboard %s of %s: %w", b.File, b.UID, d.Grafana, grafana.ErrProvisioned))
 		}
-		d.Boards[i].Action = workspace.Create
+		d.Dashboards[i].Action = workspace.Create
 		if existing.Found {
-			d.Boards[i].Action, d.Boards[i].folderUID = workspace.Update, existing.FolderUID
+			d.Dashboards[i].Action, d.Dashboards[i].folderUID = workspace.Update, existing.FolderUID
 		}
 	}
 	return errors.Join(errs...)
@@ -137,28 +137,28 @@ func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions
 			return err
 		}
 	}
-	for i, b := range d.Boards {
+	for i, b := range d.Dashboards {
 		in := b.folderUID
 		if folder != "" {
 			in = folder
 		}
-		url, err := client.Save(ctx, grafana.Board{JSON: json.RawMessage(b.data), FolderUID: in, Message: o.message})
+		url, err := client.Save(ctx, grafana.Dashboard{JSON: json.RawMessage(b.data), FolderUID: in, Message: o.message})
 		if err != nil {
-			return fmt.Errorf("%s, after %s: %w", b.File, plural(i, "board"), err)
+			return fmt.Errorf("%s, after %s: %w", b.File, plural(i, "dashboard"), err)
 		}
-		d.Boards[i].URL = url
+		d.Dashboards[i].URL = url
 	}
 	return nil
 }
 
-// readBoardFiles reads every board of the files and folders, and reports all of
+// readDashboardFiles reads every dashboard of the files and folders, and reports all of
 // what is wrong with them.
-func readBoardFiles(paths []string) ([]pushedBoard, error) {
-	files, err := boardFiles(paths)
+func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
+	files, err := dashboardFiles(paths)
 	if err != nil {
 		return nil, err
 	}
-	var boards []pushedBoard
+	var dashboards []pushedDashboard
 	var errs []error
 	owners := map[string]string{}
 	for _, file := range files {
@@ -177,12 +177,12 @@ func readBoardFiles(paths []string) ([]pushedBoard, error) {
 			errs = append(errs, fmt.Errorf("%s: uid %q is that of %s, too; one would replace the other", name, head.UID, other))
 		}
 		owners[head.UID] = name
-		boards = append(boards, pushedBoard{File: name, UID: head.UID, Title: head.Title, data: src})
+		dashboards = append(dashboards, pushedDashboard{File: name, UID: head.UID, Title: head.Title, data: src})
 	}
-	return boards, errors.Join(errs...)
+	return dashboards, errors.Join(errs...)
 }
 
-// boardFiles lists the files that the arguments stand for.
-func boardFiles(paths []string) ([]string, error) {
-	return deliverable(paths, "boards", ".json", "holds no board; compile some with scaffold boards -o")
+// dashboardFiles lists the files that the arguments stand for.
+func dashboardFiles(paths []string) ([]string, error) {
+	return deliverable(paths, "dashboards", ".json", "holds no dashboard; compile some with scaffold dashboards -o")
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Board is one dashboard of a service. It answers one question.
-type Board struct {
+// Dashboard is one dashboard of a service. It answers one question.
+type Dashboard struct {
 	scope       Scope
 	name        string // overview
 	title       string
@@ -18,20 +18,20 @@ type Board struct {
 	rows        []Row
 }
 
-// NewBoard makes a board. Its name, a DNS label, is unique within the service
+// New makes a dashboard. Its name, a DNS label, is unique within the service
 // and part of the address; renaming it breaks links.
-func NewBoard(s Scope, name, title, description string, rows ...Row) Board {
-	return Board{scope: s, name: name, title: title, description: description, variables: s.variables(), rows: rows}
+func New(s Scope, name, title, description string, rows ...Row) Dashboard {
+	return Dashboard{scope: s, name: name, title: title, description: description, variables: s.variables(), rows: rows}
 }
 
-// Name is the name of the board's file without .json: orders-overview.
-func (b Board) Name() string { return b.scope.spec.Service + "-" + b.name }
+// Name is the name of the dashboard's file without .json: orders-overview.
+func (d Dashboard) Name() string { return d.scope.spec.Service + "-" + d.name }
 
-// UID is the stable id of the board, part of its address.
-func (b Board) UID() string { return slo.BoardUID(b.scope.spec.Service, b.name) }
+// UID is the stable id of the dashboard, part of its address.
+func (d Dashboard) UID() string { return slo.DashboardUID(d.scope.spec.Service, d.name) }
 
-// Title is what the list of boards shows.
-func (b Board) Title() string { return b.scope.spec.Service + " / " + b.title }
+// Title is what the list of dashboards shows.
+func (d Dashboard) Title() string { return d.scope.spec.Service + " / " + d.title }
 
 // Row is a line of panels under a heading.
 type Row struct {
@@ -123,7 +123,7 @@ type Threshold struct {
 	Colour string
 }
 
-// Link leads to another board or page.
+// Link leads to another dashboard or page.
 type Link struct{ Title, URL string }
 
 // Source is what kind of store a query goes to.
@@ -173,7 +173,7 @@ func (p Panel) description() string {
 	return text
 }
 
-// Query is one query of a board.
+// Query is one query of a dashboard.
 type Query struct {
 	Panel      string // title
 	RefID      string
@@ -183,11 +183,11 @@ type Query struct {
 	EmptyUntil string // why there may be no data yet; empty when there must be
 }
 
-// Queries lists every query of the board in reading order. Queries of variables
+// Queries lists every query of the dashboard in reading order. Queries of variables
 // and annotations follow, with their name for a panel.
-func (b Board) Queries() []Query {
+func (d Dashboard) Queries() []Query {
 	var out []Query
-	for _, row := range b.rows {
+	for _, row := range d.rows {
 		for _, p := range row.Panels {
 			for i, t := range p.Targets {
 				out = append(out, Query{
@@ -196,20 +196,20 @@ func (b Board) Queries() []Query {
 			}
 		}
 	}
-	for _, a := range b.scope.annotations() {
+	for _, a := range d.scope.annotations() {
 		out = append(out, Query{Panel: "annotation " + a.Name, RefID: refID(0), Source: Prometheus, Expr: a.Expr, EmptyUntil: a.emptyUntil})
 	}
 	return out
 }
 
-// check reports a board that Grafana would refuse or show half of.
-func (b Board) check() error {
+// check reports a dashboard that Grafana would refuse or show half of.
+func (d Dashboard) check() error {
 	var errs []error
 	fault := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("board "+b.Name()+": "+format, args...))
+		errs = append(errs, fmt.Errorf("dashboard "+d.Name()+": "+format, args...))
 	}
 	seen := map[string]bool{}
-	for _, row := range b.rows {
+	for _, row := range d.rows {
 		if row.Title == "" {
 			fault("a row has no title")
 		}

@@ -22,8 +22,8 @@ import (
 
 // Input is what there is to check.
 type Input struct {
-	Boards []dashboardfile.Board
-	World  promlint.World
+	Dashboards []dashboardfile.Dashboard
+	World      promlint.World
 	// OneGrafana says that all dashboards are for one Grafana, in whatever directories.
 	OneGrafana bool
 }
@@ -32,16 +32,16 @@ type Input struct {
 type linter struct {
 	Input
 
-	board dashboardfile.Board
-	out   []lint.Finding
+	dashboard dashboardfile.Dashboard
+	out       []lint.Finding
 }
 
-// Check runs every rule of this package and of promlint on the boards.
+// Check runs every rule of this package and of promlint on the dashboards.
 func Check(in Input) []lint.Finding {
 	var out []lint.Finding
-	uids := map[string]dashboardfile.Board{}
-	for _, b := range in.Boards {
-		l := &linter{Input: in, board: b}
+	uids := map[string]dashboardfile.Dashboard{}
+	for _, b := range in.Dashboards {
+		l := &linter{Input: in, dashboard: b}
 		l.address(uids)
 		l.conventions()
 		l.variables()
@@ -67,7 +67,7 @@ func (l *linter) reportGuessf(rule string, at lint.Finding, guessed bool, format
 }
 
 func (l *linter) placed(at lint.Finding) lint.Finding {
-	at.File, at.Dashboard = l.board.File, l.board.UID
+	at.File, at.Dashboard = l.dashboard.File, l.dashboard.UID
 	return at
 }
 
@@ -76,8 +76,8 @@ const maxUID = 40
 
 var uidCharacters = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-func (l *linter) address(seen map[string]dashboardfile.Board) {
-	uid := l.board.UID
+func (l *linter) address(seen map[string]dashboardfile.Dashboard) {
+	uid := l.dashboard.UID
 	other, twice := seen[uid]
 	switch {
 	case uid == "":
@@ -89,21 +89,21 @@ func (l *linter) address(seen map[string]dashboardfile.Board) {
 		l.reportf("dashboard-uid", lint.Finding{}, "the uid %q has other characters than letters, digits, - and _", uid)
 	}
 	if twice {
-		l.reportGuessf("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.board.File) && !l.OneGrafana, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
+		l.reportGuessf("dashboard-uid-duplicate", lint.Finding{}, path.Dir(other.File) != path.Dir(l.dashboard.File) && !l.OneGrafana, "%s has the uid %s, too; Grafana shows one of them, and not always the same; give one another uid", other.File, uid)
 		return
 	}
-	seen[uid] = l.board
+	seen[uid] = l.dashboard
 }
 
 func (l *linter) conventions() {
-	if l.board.Editable {
+	if l.dashboard.Editable {
 		l.reportf("uneditable-dashboard", lint.Finding{}, `the dashboard can be edited in Grafana, where the next deployment would lose it; write "editable": false`)
 	}
 	if !l.readsPrometheus() {
 		return
 	}
 	choosesPrometheus := func(v dashboardfile.Variable) bool { return v.Type == "datasource" && v.Query == "prometheus" }
-	if !slices.ContainsFunc(l.board.Variables, choosesPrometheus) {
+	if !slices.ContainsFunc(l.dashboard.Variables, choosesPrometheus) {
 		l.reportf("template-datasource", lint.Finding{}, "no variable chooses the Prometheus; add one of type datasource called datasource")
 	}
 	if !l.readsScraped() {
@@ -123,7 +123,7 @@ func (l *linter) conventions() {
 }
 
 func (l *linter) variable(name string) (dashboardfile.Variable, bool) {
-	for _, v := range l.board.Variables {
+	for _, v := range l.dashboard.Variables {
 		if v.Name == name {
 			return v, true
 		}
@@ -136,7 +136,7 @@ func variableAt(v dashboardfile.Variable) lint.Finding {
 }
 
 func (l *linter) readsPrometheus() bool {
-	for _, t := range l.board.All() {
+	for _, t := range l.dashboard.All() {
 		if t.Datasource.Prometheus() {
 			return true
 		}
@@ -146,7 +146,7 @@ func (l *linter) readsPrometheus() bool {
 
 // readsScraped says whether a query reads a scraped series, and not only recorded ones.
 func (l *linter) readsScraped() bool {
-	for _, t := range l.board.All() {
+	for _, t := range l.dashboard.All() {
 		tree, err := parse(t)
 		if err != nil || tree == nil {
 			continue
@@ -178,7 +178,7 @@ func parse(t dashboardfile.Target) (parser.Expr, error) {
 const onTimeChange = 2 // Grafana's number for "when the time range changes"
 
 func (l *linter) variables() {
-	for _, v := range l.board.Variables {
+	for _, v := range l.dashboard.Variables {
 		if v.Type == "query" && v.Refresh != onTimeChange {
 			l.reportf("template-on-time-change-reload", variableAt(v), "the variable %s is read once; last week's values are missing when last week is shown; set refresh to 2", v.Name)
 		}
@@ -202,8 +202,8 @@ var groupName = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_]*)>`)
 // unknownVariables finds variables that the dashboard does not have, each once. Grafana leaves
 // them in the query as they are, as label_replace wants the names of groups.
 func (l *linter) unknownVariables() {
-	known := slices.Clone(l.board.Inputs)
-	for _, v := range l.board.Variables {
+	known := slices.Clone(l.dashboard.Inputs)
+	for _, v := range l.dashboard.Variables {
 		known = append(known, v.Name)
 	}
 	settled := map[string]bool{"timeFilter": true} // known, or reported
@@ -230,11 +230,11 @@ func (l *linter) unknownVariables() {
 			return "", true
 		})
 	}
-	for _, v := range l.board.Variables {
+	for _, v := range l.dashboard.Variables {
 		expr, _ := v.PromQL()
 		report(expr, variableAt(v))
 	}
-	for p, t := range l.board.All() {
+	for p, t := range l.dashboard.All() {
 		if t.Datasource.Prometheus() {
 			report(t.Expr, lint.Finding{Line: t.Line, Column: t.Column, Panel: p.Title, Target: t.RefID})
 		}

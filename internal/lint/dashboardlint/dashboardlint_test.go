@@ -19,7 +19,7 @@ import (
 
 type object = map[string]any
 
-// good is a board that no rule objects to. Each call gives one of its own.
+// good is a dashboard that no rule objects to. Each call gives one of its own.
 func good() object {
 	prometheus := object{"type": "prometheus", "uid": "${datasource}"}
 	values := func(name string) object {
@@ -62,7 +62,7 @@ func logs(expr string) func(object) {
 }
 
 // parsed is a good dashboard with a change.
-func parsed(t testing.TB, name string, change func(object)) dashboardfile.Board {
+func parsed(t testing.TB, name string, change func(object)) dashboardfile.Dashboard {
 	t.Helper()
 	b := good()
 	change(b)
@@ -70,11 +70,11 @@ func parsed(t testing.TB, name string, change func(object)) dashboardfile.Board 
 	if err != nil {
 		t.Fatal(err)
 	}
-	board, err := dashboardfile.Parse(name, src)
+	dashboard, err := dashboardfile.Parse(name, src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return board
+	return dashboard
 }
 
 func check(t *testing.T, changes ...func(object)) []lint.Finding {
@@ -85,7 +85,7 @@ func check(t *testing.T, changes ...func(object)) []lint.Finding {
 	}, 15*time.Second)
 	in := dashboardlint.Input{World: world}
 	for i, change := range changes {
-		in.Boards = append(in.Boards, parsed(t, string(rune('a'+i))+".json", change))
+		in.Dashboards = append(in.Dashboards, parsed(t, string(rune('a'+i))+".json", change))
 	}
 	return dashboardlint.Check(in)
 }
@@ -95,7 +95,7 @@ func unchanged(object) {}
 // Each rule finds its mistake and leaves alone what looks like it.
 func TestEachRuleFindsItsMistakeAndNoOther(t *testing.T) {
 	t.Parallel()
-	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by boardfile
+	covered := map[string]bool{"dashboard-file": true} // what does not parse is told by dashboardfile
 	list := func(changes ...func(object)) []func(object) { return changes }
 	uid := func(uid string) func(object) { return func(b object) { b["uid"] = uid } }
 	old := func(kind string, fields object) func(object) {
@@ -348,7 +348,7 @@ func TestAGuessIsAWarning(t *testing.T) {
 			}
 			world.OtherMetrics = true
 			got := map[string]bool{}
-			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Boards: []dashboardfile.Board{parsed(t, "a.json", tc.change)}}) {
+			for _, f := range dashboardlint.Check(dashboardlint.Input{World: world, Dashboards: []dashboardfile.Dashboard{parsed(t, "a.json", tc.change)}}) {
 				if f.Rule == tc.rule {
 					got[map[bool]string{true: "warning", false: "fault"}[f.Warning]] = true
 				}
@@ -402,7 +402,7 @@ func TestOneUIDInTwoDirectoriesIsAWarning(t *testing.T) {
 	t.Parallel()
 	one, other := parsed(t, "x/a.json", unchanged), parsed(t, "y/a.json", unchanged)
 	for together, warning := range map[bool]bool{false: true, true: false} {
-		got := dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{one, other}, OneGrafana: together})
+		got := dashboardlint.Check(dashboardlint.Input{Dashboards: []dashboardfile.Dashboard{one, other}, OneGrafana: together})
 		if i := slices.IndexFunc(got, func(f lint.Finding) bool { return f.Rule == "dashboard-uid-duplicate" }); i < 0 || got[i].Warning != warning {
 			t.Errorf("for one Grafana: %v: got %v", together, got)
 		}
@@ -414,7 +414,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add("{job=`a`", "loki")
 	f.Add(`sum(rate(x_total{a="$b"}[$__rate_interval]))`, "prometheus")
 	f.Fuzz(func(t *testing.T, expr, kind string) {
-		for _, p := range dashboardlint.Check(dashboardlint.Input{Boards: []dashboardfile.Board{{
+		for _, p := range dashboardlint.Check(dashboardlint.Input{Dashboards: []dashboardfile.Dashboard{{
 			File: "a.json", UID: "shop",
 			Panels: []dashboardfile.Panel{{Title: "A", Unit: "s", Targets: []dashboardfile.Target{{Expr: expr, Datasource: dashboardfile.Datasource{Type: kind}, Line: 3}}}},
 		}}}) {
@@ -433,10 +433,10 @@ func BenchmarkUnknownVariables(b *testing.B) {
 			for i := range n {
 				names = append(names, fmt.Sprintf("$other%d", i))
 			}
-			boards := []dashboardfile.Board{parsed(b, "a.json", query(strings.Join(names, " + "), "short"))}
+			dashboards := []dashboardfile.Dashboard{parsed(b, "a.json", query(strings.Join(names, " + "), "short"))}
 			b.ReportAllocs()
 			for b.Loop() {
-				dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Boards: boards})
+				dashboardlint.Check(dashboardlint.Input{World: promlint.NewWorld(nil, 15*time.Second), Dashboards: dashboards})
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/variable")
 		})

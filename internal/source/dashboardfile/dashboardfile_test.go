@@ -13,7 +13,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-const board = `{
+const dashboard = `{
   "uid": "shop", "title": "Shop", "tags": ["a", 3], "refresh": false, "future": {"x": [1]},
   "links": [{"title": "Next", "url": "/grafana/d/other-1/x?from=now"}],
   "templating": {"list": [
@@ -39,14 +39,14 @@ const board = `{
   ]
 }`
 
-func TestABoardIsReadWithItsPlaces(t *testing.T) {
+func TestADashboardIsReadWithItsPlaces(t *testing.T) {
 	t.Parallel()
-	got, err := dashboardfile.Parse("shop.json", []byte(board))
+	got, err := dashboardfile.Parse("shop.json", []byte(dashboard))
 	if err != nil {
 		t.Fatal(err)
 	}
 	prometheus := dashboardfile.Datasource{Type: "prometheus", UID: "p"}
-	want := dashboardfile.Board{
+	want := dashboardfile.Dashboard{
 		File: "shop.json", UID: "shop", Title: "Shop", Tags: []string{"a"}, Editable: true,
 		Links: []dashboardfile.Link{{Title: "Next", URL: "/grafana/d/other-1/x?from=now", DashboardUID: "other-1"}},
 		Variables: []dashboardfile.Variable{
@@ -98,7 +98,7 @@ func TestRowsOfAnOldGrafanaAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoClassicBoardIsRefused(t *testing.T) {
+func TestWhatIsNoClassicDashboardIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, src, want string }{
 		{"half a file", "{\n  \"panels\": [", `b.json:2:14: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
@@ -106,8 +106,8 @@ func TestWhatIsNoClassicBoardIsRefused(t *testing.T) {
 		{"columns are characters", `{"ä": x}`, `b.json:1:7: not JSON: invalid character 'x' looking for beginning of value; export the dashboard again, or correct it there`},
 		{"nothing", "", `b.json:1:1: not JSON: unexpected end of JSON input; export the dashboard again, or correct it there`},
 		{"two documents", `{"panels":[]} {}`, `b.json:1:15: not JSON: invalid character '{' after top-level value; export the dashboard again, or correct it there`},
-		{"a word", `"board"`, `b.json:1:1: not a Grafana dashboard, which is a JSON object; export one with Share > Export`},
-		{"a list of boards", `[{"panels":[]}]`, `b.json:1:1: a list, not a Grafana dashboard; write each dashboard into a file of its own`},
+		{"a word", `"dashboard"`, `b.json:1:1: not a Grafana dashboard, which is a JSON object; export one with Share > Export`},
+		{"a list of dashboards", `[{"panels":[]}]`, `b.json:1:1: a list, not a Grafana dashboard; write each dashboard into a file of its own`},
 		{"another JSON file", `{"name":"x"}`, `b.json:1:1: not a Grafana dashboard: it has neither panels nor schemaVersion`},
 		{"schema v2", `{"title":"x","elements":{},"layout":{}}`, `b.json:1:1: a dashboard in schema v2 (elements and layout), which is not read; export it as classic JSON`},
 		{
@@ -165,10 +165,10 @@ func TestWhichDataSourcesSpeakPromQL(t *testing.T) {
 	}
 }
 
-// No board of our own may read as less than it is.
-func TestOurOwnBoardsAreRead(t *testing.T) {
+// No dashboard of our own may read as less than it is.
+func TestOurOwnDashboardsAreRead(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../examples/*/observability/boards/*.json")
+	files, err := filepath.Glob("../../../examples/*/observability/dashboards/*.json")
 	if err != nil || len(files) < 6 {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -195,7 +195,7 @@ func TestOurOwnBoardsAreRead(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(board))
+	f.Add([]byte(dashboard))
 	f.Add([]byte(`{"rows":[{"panels":[{"targets":[{"expr":1}]}]}]}`))
 	f.Add([]byte(`{"panels":[{"type":"row","panels":[{"type":"row","panels":[]}]}]}`))
 	f.Fuzz(func(t *testing.T, src []byte) {

@@ -16,25 +16,25 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// boardsOptions is what scaffold boards was told.
-type boardsOptions struct {
+// dashboardsOptions is what scaffold dashboards was told.
+type dashboardsOptions struct {
 	file string // - is standard input
 	dir  string // empty: standard output
 	// imported adds to files of other tools.
 	imported importFlags
 }
 
-func newBoardsCommand(g *globals) *cobra.Command {
-	var o boardsOptions
+func newDashboardsCommand(g *globals) *cobra.Command {
+	var o dashboardsOptions
 	cmd := &cobra.Command{
-		Use:   "boards [FILE]",
-		Short: "Compile Grafana boards, or push them to a Grafana",
-		Long: "Compiles the boards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
+		Use:   "dashboards [FILE]",
+		Short: "Compile Grafana dashboards, or push them to a Grafana",
+		Long: "Compiles the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
 			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service in this directory; - reads\n" +
 			"standard input.\n\n" +
-			"Boards go to standard output as one JSON array, or each into a file of the folder\n" +
+			"Dashboards go to standard output as one JSON array, or each into a file of the folder\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
-		Example: "  scaffold boards checkout.slo.yaml -o boards\n  scaffold boards push --grafana https://grafana.acme.test boards",
+		Example: "  scaffold dashboards checkout.slo.yaml -o dashboards\n  scaffold dashboards push --grafana https://grafana.acme.test dashboards",
 		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -43,22 +43,22 @@ func newBoardsCommand(g *globals) *cobra.Command {
 			if err := o.imported.validate(cmd); err != nil {
 				return err
 			}
-			return runBoards(cmd.Context(), g, o)
+			return runDashboards(cmd.Context(), g, o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: standard output)")
 	o.imported.addFlags(cmd)
-	cmd.AddCommand(newBoardsPushCommand(g))
+	cmd.AddCommand(newDashboardsPushCommand(g))
 	return cmd
 }
 
-// compiledBoards is the document of scaffold boards. Its keys are public.
-type compiledBoards struct {
-	Service string          `json:"service"`
-	Boards  []compiledBoard `json:"boards"`
+// compiledDashboards is the document of scaffold dashboards. Its keys are public.
+type compiledDashboards struct {
+	Service    string              `json:"service"`
+	Dashboards []compiledDashboard `json:"dashboards"`
 }
 
-type compiledBoard struct {
+type compiledDashboard struct {
 	UID       string          `json:"uid"`
 	Title     string          `json:"title"`
 	File      string          `json:"file,omitempty"` // empty without -o
@@ -66,30 +66,30 @@ type compiledBoard struct {
 	Dashboard json.RawMessage `json:"dashboard,omitempty"` // empty with -o
 }
 
-func runBoards(ctx context.Context, g *globals, o boardsOptions) error {
-	in, err := g.readBoards(o.file, o.imported)
+func runDashboards(ctx context.Context, g *globals, o dashboardsOptions) error {
+	in, err := g.readDashboards(o.file, o.imported)
 	if err != nil {
 		return err
 	}
-	boards, err := dashboards.Boards(in)
+	compiled, err := dashboards.Compile(in)
 	if err != nil {
 		return err
 	}
-	doc := compiledBoards{Service: in.Rules.Spec.Service}
+	doc := compiledDashboards{Service: in.Rules.Spec.Service}
 	var files []slo.File
-	for _, b := range boards {
-		data, err := b.JSON()
+	for _, dashboard := range compiled {
+		data, err := dashboard.JSON()
 		if err != nil {
 			return err
 		}
-		described := compiledBoard{UID: b.UID(), Title: b.Title(), Queries: len(b.Queries())}
+		described := compiledDashboard{UID: dashboard.UID(), Title: dashboard.Title(), Queries: len(dashboard.Queries())}
 		if o.dir == "" {
 			described.Dashboard = data
 		} else {
-			described.File = filepath.ToSlash(filepath.Join(o.dir, b.Name()+".json"))
+			described.File = filepath.ToSlash(filepath.Join(o.dir, dashboard.Name()+".json"))
 		}
-		doc.Boards = append(doc.Boards, described)
-		files = append(files, slo.File{Name: b.Name() + ".json", Data: data})
+		doc.Dashboards = append(doc.Dashboards, described)
+		files = append(files, slo.File{Name: dashboard.Name() + ".json", Data: data})
 	}
 	if o.dir != "" {
 		if err := writeFolder(ctx, o.dir, files); err != nil {
@@ -102,26 +102,26 @@ func runBoards(ctx context.Context, g *globals, o boardsOptions) error {
 	return doc.print(g, o)
 }
 
-// print writes the boards, or says where they were written to.
-func (d compiledBoards) print(g *globals, o boardsOptions) error {
+// print writes the dashboards, or says where they were written to.
+func (d compiledDashboards) print(g *globals, o dashboardsOptions) error {
 	if o.dir == "" {
-		all := make([]json.RawMessage, len(d.Boards))
-		for i, b := range d.Boards {
-			all[i] = bytes.TrimSpace(b.Dashboard)
+		all := make([]json.RawMessage, len(d.Dashboards))
+		for i, dashboard := range d.Dashboards {
+			all[i] = bytes.TrimSpace(dashboard.Dashboard)
 		}
 		g.printJSON(all)
 		return nil
 	}
-	for _, b := range d.Boards {
-		g.printf("%s  %s, %d queries\n", b.File, b.Title, b.Queries)
+	for _, dashboard := range d.Dashboards {
+		g.printf("%s  %s, %d queries\n", dashboard.File, dashboard.Title, dashboard.Queries)
 	}
-	g.printf("Push them with: scaffold boards push --grafana URL %s\n", o.dir)
+	g.printf("Push them with: scaffold dashboards push --grafana URL %s\n", o.dir)
 	return nil
 }
 
-// readBoards reads any kind of file that boards can be made from. Only the spec
+// readDashboards reads any kind of file that dashboards can be made from. Only the spec
 // of a service says what the service depends on.
-func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, error) {
+func (g *globals) readDashboards(file string, flags importFlags) (dashboards.Input, error) {
 	if file == "" {
 		dir, err := project.Find("")
 		if err != nil {
@@ -137,7 +137,7 @@ func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, 
 		if err := flags.own(name, true); err != nil {
 			return dashboards.Input{}, err
 		}
-		return serviceBoards(name, src)
+		return serviceDashboards(name, src)
 	}
 	objectives, err := parseObjectives(name, src, flags)
 	if err != nil {
@@ -150,7 +150,7 @@ func (g *globals) readBoards(file string, flags importFlags) (dashboards.Input, 
 	return dashboards.Input{Rules: rules}, nil
 }
 
-func serviceBoards(name string, src []byte) (dashboards.Input, error) {
+func serviceDashboards(name string, src []byte) (dashboards.Input, error) {
 	defaults, err := project.ServiceDefaults(filepath.Dir(name), "")
 	if err != nil {
 		return dashboards.Input{}, err
@@ -163,5 +163,5 @@ func serviceBoards(name string, src []byte) (dashboards.Input, error) {
 	if err != nil {
 		return dashboards.Input{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return templates.BoardInput(service, rules)
+	return templates.DashboardInput(service, rules)
 }

@@ -27,14 +27,14 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return answer.Version, err
 }
 
-// Existing is a board that Grafana has.
+// Existing is a dashboard that Grafana has.
 type Existing struct {
 	Found       bool
 	Provisioned bool // loaded from a file, so that it cannot be saved
 	FolderUID   string
 }
 
-// Find looks up what a board with the uid would replace.
+// Find looks up what a dashboard with the uid would replace.
 func (c *Client) Find(ctx context.Context, uid string) (Existing, error) {
 	var answer struct {
 		Meta struct {
@@ -43,7 +43,7 @@ func (c *Client) Find(ctx context.Context, uid string) (Existing, error) {
 		} `json:"meta"`
 	}
 	err := c.do(ctx, request{
-		method: http.MethodGet, path: []string{"api", "dashboards", "uid", uid}, answer: &answer, what: "look up board " + uid,
+		method: http.MethodGet, path: []string{"api", "dashboards", "uid", uid}, answer: &answer, what: "look up dashboard " + uid,
 	})
 	if push.IsNotFound(err) {
 		return Existing{}, nil
@@ -91,36 +91,36 @@ func (c *Client) Folder(ctx context.Context, title string) (string, error) {
 	return made.UID, err
 }
 
-// Board is a board to write.
-type Board struct {
+// Dashboard is a dashboard to write.
+type Dashboard struct {
 	JSON      json.RawMessage // classic dashboard JSON with a uid
 	FolderUID string          // empty for the general folder
-	Message   string          // what the history of the board says about this version
+	Message   string          // what the history of the dashboard says about this version
 }
 
-// Head is what identifies a board.
+// Head is what identifies a dashboard.
 type Head struct {
 	UID   string `json:"uid"`
 	Title string `json:"title"`
 }
 
-// Errors of files that are not boards.
+// Errors of files that are not dashboards.
 var (
-	ErrNoUID   = errors.New("it has no uid, so that each push would make another board; set one")
+	ErrNoUID   = errors.New("it has no uid, so that each push would make another dashboard; set one")
 	ErrNoTitle = errors.New("it has no title, which Grafana wants; set one")
 	ErrKind    = errors.New("it is a resource of the newer kind; push takes classic dashboard JSON")
 )
 
-// ReadHead reads what identifies a board, and refuses what is none.
+// ReadHead reads what identifies a dashboard, and refuses what is none.
 func ReadHead(src []byte) (Head, error) {
-	var board struct {
+	var dashboard struct {
 		Head
 
 		Kind string `json:"kind"`
 	}
-	err := json.Unmarshal(src, &board)
+	err := json.Unmarshal(src, &dashboard)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return Head{}, fmt.Errorf("no dashboard JSON: it holds an %s where a board has something else", wrong.Value)
+		return Head{}, fmt.Errorf("no dashboard JSON: it holds an %s where a dashboard has something else", wrong.Value)
 	}
 	if err != nil && !userfile.IsJSON(src) {
 		return Head{}, errors.New("no dashboard JSON; export the dashboard again, or pass another file")
@@ -129,37 +129,37 @@ func ReadHead(src []byte) (Head, error) {
 		return Head{}, fmt.Errorf("no dashboard JSON: %w", err)
 	}
 	switch {
-	case board.Kind != "":
+	case dashboard.Kind != "":
 		return Head{}, ErrKind
-	case board.UID == "":
+	case dashboard.UID == "":
 		return Head{}, ErrNoUID
-	case board.Title == "":
+	case dashboard.Title == "":
 		return Head{}, ErrNoTitle
 	}
-	return board.Head, nil
+	return dashboard.Head, nil
 }
 
-// ErrProvisioned is a board that Grafana loads from a file.
+// ErrProvisioned is a dashboard that Grafana loads from a file.
 var ErrProvisioned = errors.New(provisioned)
 
-// Save writes a board over the one with its uid and gives its address.
-func (c *Client) Save(ctx context.Context, b Board) (string, error) {
+// Save writes a dashboard over the one with its uid and gives its address.
+func (c *Client) Save(ctx context.Context, b Dashboard) (string, error) {
 	head, err := ReadHead(b.JSON)
 	if err != nil {
 		return "", err
 	}
 	var dashboard map[string]json.RawMessage
 	if err := json.Unmarshal(b.JSON, &dashboard); err != nil {
-		return "", fmt.Errorf("save board %s: %w", head.UID, err)
+		return "", fmt.Errorf("save dashboard %s: %w", head.UID, err)
 	}
-	// A number from another Grafana would overwrite a stranger's board.
+	// A number from another Grafana would overwrite a stranger's dashboard.
 	dashboard["id"] = json.RawMessage("null")
 	delete(dashboard, "version")
 	var saved struct {
 		URL string `json:"url"`
 	}
 	err = c.do(ctx, request{
-		method: http.MethodPost, path: []string{"api", "dashboards", "db"}, answer: &saved, what: "save board " + head.UID,
+		method: http.MethodPost, path: []string{"api", "dashboards", "db"}, answer: &saved, what: "save dashboard " + head.UID,
 		body: map[string]any{"dashboard": dashboard, "folderUid": b.FolderUID, "overwrite": true, "message": b.Message},
 	})
 	if err != nil {

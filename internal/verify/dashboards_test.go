@@ -10,19 +10,19 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// boardOf is a dashboard with these variables and panels.
-func boardOf(t *testing.T, variables, panels string) dashboardfile.Board {
+// dashboardOf is a dashboard with these variables and panels.
+func dashboardOf(t *testing.T, variables, panels string) dashboardfile.Dashboard {
 	t.Helper()
-	return parseBoard(t, "shop.json", fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
+	return parseDashboard(t, "shop.json", fmt.Sprintf(`{"uid":"shop","title":"Shop","schemaVersion":39,
 		"templating":{"list":[%s]},
 		"panels":[%s]}`, variables, panels))
 }
 
-// boardSession runs the queries of a dashboard on the series of jobs.
-func boardSession(t *testing.T, b dashboardfile.Board) *session {
+// dashboardSession runs the queries of a dashboard on the series of jobs.
+func dashboardSession(t *testing.T, b dashboardfile.Dashboard) *session {
 	t.Helper()
 	p := proberOf(t, jobs(), "mails_total")
-	return &session{subject: Subject{Boards: []dashboardfile.Board{b}, ScrapeInterval: scrapedEvery}, watch: p.watch, prober: p}
+	return &session{subject: Subject{Dashboards: []dashboardfile.Dashboard{b}, ScrapeInterval: scrapedEvery}, watch: p.watch, prober: p}
 }
 
 func TestPanelsHaveData(t *testing.T) {
@@ -36,7 +36,7 @@ func TestPanelsHaveData(t *testing.T) {
 		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `fails: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"} together` + inPanel},
 		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "holds: 2 series"},
 		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "holds: 1 series"},
-		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "fails: nothing gives $jobb, $other a value; declare the variable on the board"},
+		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "fails: nothing gives $jobb, $other a value; declare the variable on the dashboard"},
 		"no data":                           {"", `"expr":"job_total"`, `fails: no data: metric job_total does not exist; did you mean "jobs_total"?`},
 		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "holds: empty until a job fails"},
 		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `fails: no data, and never will: metric job_total does not exist; did you mean "jobs_total"?`},
@@ -47,9 +47,9 @@ func TestPanelsHaveData(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := boardOf(t, variables, fmt.Sprintf(`{"type":"stat","title":"Jobs","description":%q,"targets":[{"refId":"A","instant":true,%s}]}`, tc.description, tc.target))
-			s := boardSession(t, b)
-			s.boards(t.Context())
+			b := dashboardOf(t, variables, fmt.Sprintf(`{"type":"stat","title":"Jobs","description":%q,"targets":[{"refId":"A","instant":true,%s}]}`, tc.description, tc.target))
+			s := dashboardSession(t, b)
+			s.dashboards(t.Context())
 			all := proofs(s)
 			got := strings.Join(all[min(3, len(all)):], "\n") // past the variables
 			want := "shop.json:5: panel Jobs, target A: " + tc.want
@@ -62,13 +62,13 @@ func TestPanelsHaveData(t *testing.T) {
 
 func TestAnnotationsHaveData(t *testing.T) {
 	t.Parallel()
-	b := parseBoard(t, "shop.json", `{"uid":"shop","title":"Shop","schemaVersion":39,"panels":[],"annotations":{"list":[
+	b := parseDashboard(t, "shop.json", `{"uid":"shop","title":"Shop","schemaVersion":39,"panels":[],"annotations":{"list":[
 		{"name":"Deploys","expr":"jobs_total"},
 		{"name":"Restarts","expr":"job_total"},
 		{"name":"Off","expr":"job_total","enable":false},
 		{"name":"Built in"}]}}`)
-	s := boardSession(t, b)
-	s.boards(t.Context())
+	s := dashboardSession(t, b)
+	s.dashboards(t.Context())
 	wantProofs(t, s,
 		"shop.json:2: annotation Deploys: holds: 3 series",
 		`shop.json:3: annotation Restarts: fails: no data: metric job_total does not exist; did you mean "jobs_total"?`,
@@ -93,15 +93,15 @@ func TestVariablesOfferValues(t *testing.T) {
 		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `fails: $jobb stands in label_values(jobs_total{job="$jobb"}, result) and has no value yet; variables read those above them`},
 		"another function":            {`"type":"query","query":"metrics(jobs)"`, `fails: query variable "metrics(jobs)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
 		"another type":                {`"type":"switch","query":"on"`, `fails: switch variable "on" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
-		"filters of the reader":       {`"type":"adhoc"`, "foreign: filters that a reader of the board adds"},
-		"groups of the reader":        {`"type":"groupby"`, "foreign: filters that a reader of the board adds"},
+		"filters of the reader":       {`"type":"adhoc"`, "foreign: filters that a reader of the dashboard adds"},
+		"groups of the reader":        {`"type":"groupby"`, "foreign: filters that a reader of the dashboard adds"},
 		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "foreign: a query of loki, which is not looked at here"},
 		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "fails: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := boardSession(t, boardOf(t, `{"name":"job","type":"custom","query":"depot"},`+"\n{"+`"name":"mine",`+tc.variable+"}", ""))
-			s.boards(t.Context())
+			s := dashboardSession(t, dashboardOf(t, `{"name":"job","type":"custom","query":"depot"},`+"\n{"+`"name":"mine",`+tc.variable+"}", ""))
+			s.dashboards(t.Context())
 			got := proofs(s)
 			if len(got) != 2 || got[0] != "shop.json:2: variable job: holds: depot" || tc.want != "fails: " && got[1] != "shop.json:3: variable mine: "+tc.want || !strings.Contains(got[1], tc.want) {
 				t.Errorf("got %q, want %q", got, tc.want)
@@ -112,10 +112,10 @@ func TestVariablesOfferValues(t *testing.T) {
 
 func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
 	t.Parallel()
-	s := boardSession(t, boardOf(t, "", `{"type":"timeseries","title":"Core"},
+	s := dashboardSession(t, dashboardOf(t, "", `{"type":"timeseries","title":"Core"},
 		{"type":"grafana-worldmap-panel","title":"Map"},
 		{"type":"stat","title":"Shared","libraryPanel":{"uid":"x"}}`))
-	s.boards(t.Context())
+	s.dashboards(t.Context())
 	wantProofs(t, s,
 		`shop.json:4: panel Map: foreign: a panel of the plugin "grafana-worldmap-panel": its queries are asked, what it draws of them is not looked at`,
 		"shop.json:5: panel Shared: foreign: a library panel: its queries are in Grafana and not in the file",
@@ -156,7 +156,7 @@ func TestFillingsAreTheChoicesThatAQueryDependsOn(t *testing.T) {
 
 func TestBuiltInVariablesHaveGrafanasValues(t *testing.T) {
 	t.Parallel()
-	s := boardSession(t, dashboardfile.Board{})
+	s := dashboardSession(t, dashboardfile.Dashboard{})
 	fill := s.filler(map[string][]string{"job": {"a.b", "c"}, "__from": {"never"}})
 	for name, want := range map[string]string{
 		"__rate_interval": "1m0s", "__interval": "15s", "__auto": "15s", "__interval_ms": "15000", "__range": "600s", "__range_s": "600", "__range_ms": "600000",

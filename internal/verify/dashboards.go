@@ -14,12 +14,12 @@ import (
 	"github.com/observability-first/scaffold/internal/source/promql"
 )
 
-// maxChoices is how many values of a variable a board is tried with.
+// maxChoices is how many values of a variable a dashboard is tried with.
 const maxChoices = 10
 
-// boards asks every query of every board, with its variables filled in.
-func (s *session) boards(ctx context.Context) {
-	for _, b := range s.subject.Boards {
+// dashboards asks every query of every dashboard, with its variables filled in.
+func (s *session) dashboards(ctx context.Context) {
+	for _, b := range s.subject.Dashboards {
 		choices, problems := s.variables(ctx, b)
 		for _, p := range problems {
 			s.book.Add(p)
@@ -40,9 +40,9 @@ func (s *session) boards(ctx context.Context) {
 
 // foreignPanels reports the panels of which not everything can be told from the
 // file: those of plugins, and those that only Grafana holds.
-func (s *session) foreignPanels(b dashboardfile.Board) {
+func (s *session) foreignPanels(b dashboardfile.Dashboard) {
 	for _, p := range b.Panels {
-		one := report.Proof{Section: sectionBoards, Claim: "panel " + p.Title, Status: report.Foreign, File: b.File, Line: p.Line}
+		one := report.Proof{Section: sectionDashboards, Claim: "panel " + p.Title, Status: report.Foreign, File: b.File, Line: p.Line}
 		switch {
 		case p.Library:
 			one.Detail = "a library panel: its queries are in Grafana and not in the file"
@@ -65,16 +65,16 @@ func coreTypes() []string {
 	}
 }
 
-// question is one query of a board.
+// question is one query of a dashboard.
 type question struct {
 	claim      string
 	target     dashboardfile.Target
-	emptyUntil string // declared by the board
+	emptyUntil string // declared by the dashboard
 }
 
 // ask proves one query, with each combination of choices that it depends on.
-func (s *session) ask(ctx context.Context, b dashboardfile.Board, q question, choices []choice) {
-	p := report.Proof{Section: sectionBoards, Claim: q.claim, File: b.File, Line: q.target.Line}
+func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question, choices []choice) {
+	p := report.Proof{Section: sectionDashboards, Claim: q.claim, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
 		return // Grafana does not ask it either
 	}
@@ -87,7 +87,7 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Board, q question, ch
 		expr, unknown := dashboardfile.Fill(q.target.Expr, s.filler(fill))
 		switch {
 		case len(unknown) > 0:
-			p.Status, p.Detail = report.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the board", strings.Join(unknown, ", $"))
+			p.Status, p.Detail = report.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the dashboard", strings.Join(unknown, ", $"))
 		case q.target.Datasource.Prometheus():
 			p.Status, p.Detail = s.askMetrics(ctx, expr, q)
 		default:
@@ -117,11 +117,11 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (repo
 	return report.Holds, "empty until " + q.emptyUntil
 }
 
-// choice is one variable of a board with the values that it offers.
+// choice is one variable of a dashboard with the values that it offers.
 type choice struct {
 	name    string
 	values  []string
-	all     bool // all of them together, as the board opens
+	all     bool // all of them together, as the dashboard opens
 	foreign bool // its values come from elsewhere
 }
 
@@ -135,11 +135,11 @@ func (c choice) in(expr string) bool {
 	return names
 }
 
-// variables fills a board's variables from what was seen.
-func (s *session) variables(ctx context.Context, b dashboardfile.Board) (choices []choice, problems []report.Proof) {
+// variables fills a dashboard's variables from what was seen.
+func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (choices []choice, problems []report.Proof) {
 	for _, v := range b.Variables {
 		values, err := s.valuesOf(ctx, v, choices)
-		p := report.Proof{Section: sectionBoards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Holds, Detail: readable(values)}
+		p := report.Proof{Section: sectionDashboards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Holds, Detail: readable(values)}
 		foreign := foreignVariable(v)
 		switch {
 		case foreign != "":
@@ -160,7 +160,7 @@ func (s *session) variables(ctx context.Context, b dashboardfile.Board) (choices
 func foreignVariable(v dashboardfile.Variable) string {
 	switch {
 	case v.Type == "adhoc" || v.Type == "groupby":
-		return "filters that a reader of the board adds"
+		return "filters that a reader of the dashboard adds"
 	case v.Type == "query" && !v.Datasource.Prometheus():
 		return fmt.Sprintf("a query of %s, which is not looked at here", v.Datasource.Type)
 	}
@@ -222,7 +222,7 @@ func customValues(query string) []string {
 	return out
 }
 
-// first is the board as it opens: all values of a variable that offers all, else
+// first is the dashboard as it opens: all values of a variable that offers all, else
 // its first.
 func first(choices []choice) map[string][]string {
 	out := map[string][]string{}
@@ -239,7 +239,7 @@ func first(choices []choice) map[string][]string {
 	return out
 }
 
-// fillings are the ways to fill a query: the board as it opens, and one for each
+// fillings are the ways to fill a query: the dashboard as it opens, and one for each
 // further value of a variable that the query names and that takes one at a time.
 func fillings(expr string, choices []choice) []map[string][]string {
 	all := []map[string][]string{first(choices)}
@@ -256,7 +256,7 @@ func fillings(expr string, choices []choice) []map[string][]string {
 	return all
 }
 
-// filler gives variables their values: the board's, and Grafana's own.
+// filler gives variables their values: the dashboard's, and Grafana's own.
 func (s *session) filler(fill map[string][]string) func(name, format string) (string, bool) {
 	interval := s.subject.ScrapeInterval
 	span := s.prober.to.Sub(s.prober.from)
