@@ -18,7 +18,7 @@ const (
 	ExitDone     = 0
 	ExitError    = 1
 	ExitConflict = 2  // files are in the way; nothing was written
-	ExitDrift    = 3  // generated files are not what generating would write, a check found a fault, or a proof failed
+	ExitDrift    = 3  // generated files are out of date, or check, lint or verify found an error
 	ExitUsage    = 64 // the command line makes no sense (EX_USAGE of sysexits)
 )
 
@@ -74,7 +74,7 @@ func exitCode(err error) int {
 		return ExitUsage
 	case is[*ConflictError](err):
 		return ExitConflict
-	case is[*FaultsError](err), is[*FailedProofError](err):
+	case is[*FaultsError](err), is[*FailedChecksError](err):
 		return ExitDrift
 	}
 	return ExitError
@@ -96,9 +96,9 @@ type failure struct {
 }
 
 // report writes the error the way the user asked for. A [FaultsError] and a
-// [FailedProofError] have been reported by their commands.
+// [FailedChecksError] have been reported by their commands.
 func (g *globals) report(err error) {
-	if is[*FaultsError](err) || is[*FailedProofError](err) {
+	if is[*FaultsError](err) || is[*FailedChecksError](err) {
 		return
 	}
 	if g.output == "json" && (is[*verify.InterruptedError](err) || is[*UnreadError](err)) {

@@ -22,11 +22,11 @@ type compiledRules struct {
 	Groups     []compiledGroup     `json:"groups"`
 	Objectives []compiledObjective `json:"objectives"`
 	Alerts     []compiledAlert     `json:"alerts"`
-	Drill      []drilled           `json:"drill"`
+	Predicted  []predictedAlert    `json:"predictedAlerts"` // for each alert and error ratio
 	Warnings   []string            `json:"warnings,omitempty"` // values that objectives select and that no metric has
-	Notes      []string            `json:"notes"`              // what was left out of the rules and why
+	Notes      []string            `json:"notes"`              // what the rules lack, and why
 	Changed    []string            `json:"changed"`            // how the rules differ from an imported file
-	Dropped    []string            `json:"dropped"`            // what the other format has and this one has not
+	Dropped    []string            `json:"dropped"`            // parts of the imported file that the rules lack
 }
 
 type compiledFile struct {
@@ -39,7 +39,7 @@ type compiledGroup struct {
 	Name            string  `json:"name"`
 	Tier            string  `json:"tier"`
 	IntervalSeconds float64 `json:"intervalSeconds"`
-	DelaySeconds    float64 `json:"delaySeconds"` // the most that scraping and evaluating add to a drill
+	DelaySeconds    float64 `json:"delaySeconds"` // largest delay of an alert by scrapes and evaluations
 	Recordings      int     `json:"recordings"`
 	Alerts          int     `json:"alerts"`
 }
@@ -63,13 +63,13 @@ type compiledAlert struct {
 	Short string `json:"short,omitempty"`
 }
 
-// drilled is one alert at one constant share of bad events. The seconds are
-// absent when it does not fire.
-type drilled struct {
+// predictedAlert is when an alert fires and resolves at a constant error ratio. The
+// seconds are absent if it does not fire.
+type predictedAlert struct {
 	Alert                string  `json:"alert"`
 	SLO                  string  `json:"slo"`
-	Long                 string  `json:"long"`       // window that tells the alerts of one name apart
-	ErrorShare           float64 `json:"errorShare"` // 0 to 1
+	Long                 string  `json:"long"`       // long window; alerts of one name differ in it
+	ErrorRatio           float64 `json:"errorRatio"` // 0 to 1
 	Fires                bool    `json:"fires"`
 	FiresAfterSeconds    float64 `json:"firesAfterSeconds,omitempty"`
 	ResolvesAfterSeconds float64 `json:"resolvesAfterSeconds,omitempty"`
@@ -79,7 +79,7 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 	doc := compiledRules{
 		Service: r.Spec.Service, Format: o.format, Directory: o.dir,
 		Files: []compiledFile{}, Groups: []compiledGroup{}, Objectives: []compiledObjective{},
-		Alerts: []compiledAlert{}, Drill: []drilled{},
+		Alerts: []compiledAlert{}, Predicted: []predictedAlert{},
 		Notes: append([]string{}, r.Notes...), Changed: []string{}, Dropped: []string{},
 	}
 	for _, f := range files {
@@ -104,8 +104,8 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 		doc.Alerts = append(doc.Alerts, alert)
 	}
 	for _, d := range r.Drill(slo.DrillShares()...) {
-		doc.Drill = append(doc.Drill, drilled{
-			Alert: d.Alert.Name, SLO: d.SLO, Long: d.Pair.LongWindow(), ErrorShare: d.ErrorShare, Fires: d.Fires,
+		doc.Predicted = append(doc.Predicted, predictedAlert{
+			Alert: d.Alert.Name, SLO: d.SLO, Long: d.Pair.LongWindow(), ErrorRatio: d.ErrorShare, Fires: d.Fires,
 			FiresAfterSeconds: d.FiresAfter.Seconds(), ResolvesAfterSeconds: d.ResolvesAfter.Seconds(),
 		})
 	}
@@ -167,7 +167,7 @@ func (d compiledRules) summarize(w io.Writer) error {
 	}
 	b.WriteByte('\n')
 	if d.Format != formatOpenSLO {
-		if err := d.drillTable(&b); err != nil {
+		if err := d.predictionTable(&b); err != nil {
 			return err
 		}
 		for _, o := range d.Objectives {
@@ -192,15 +192,14 @@ func (d compiledRules) summarize(w io.Writer) error {
 	return err
 }
 
-// drillTable has a line for each alert and a column for each share of bad
-// events.
-func (d compiledRules) drillTable(w io.Writer) error {
-	var shares []float64
+// predictionTable has a line for each alert and a column for each error ratio.
+func (d compiledRules) predictionTable(w io.Writer) error {
+	var ratios []float64
 	times := map[string][]string{}
 	var names []string
-	for _, x := range d.Drill {
-		if !slices.Contains(shares, x.ErrorShare) {
-			shares = append(shares, x.ErrorShare)
+	for _, x := range d.Predicted {
+		if !slices.Contains(ratios, x.ErrorRatio) {
+			ratios = append(ratios, x.ErrorRatio)
 		}
 		name := x.Alert + " " + x.Long
 		if times[name] == nil {
@@ -215,7 +214,7 @@ func (d compiledRules) drillTable(w io.Writer) error {
 	if len(names) == 0 {
 		return nil
 	}
-	const title = "minutes until it fires, bad events"
+	const title = "minutes until it fires, by error ratio"
 	width := len(title)
 	for _, name := range names {
 		width = max(width, len(name))
@@ -227,7 +226,7 @@ func (d compiledRules) drillTable(w io.Writer) error {
 		errs = append(errs, err)
 	}
 	var head []string
-	for _, s := range shares {
+	for _, s := range ratios {
 		head = append(head, number(100*s)+" %")
 	}
 	row(title, head)
@@ -237,9 +236,9 @@ func (d compiledRules) drillTable(w io.Writer) error {
 	errs = append(errs, t.Flush())
 	for _, g := range d.Groups {
 		if g.Tier == string(slo.TierInstances) {
-			continue // has no drill; its alerts have a delay of their own
+			continue // predictions are of burn alerts
 		}
-		_, err := fmt.Fprintf(w, "%s alerts come up to %s min later: scraping and evaluating take their time\n", g.Tier, number(g.DelaySeconds/time.Minute.Seconds()))
+		_, err := fmt.Fprintf(w, "%s alerts fire up to %s min later, because of scrape and evaluation intervals\n", g.Tier, number(g.DelaySeconds/time.Minute.Seconds()))
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

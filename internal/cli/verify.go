@@ -52,8 +52,8 @@ func newVerifyCommand(g *globals) *cobra.Command {
 			"For a service that was not generated, set --package, and --slo to check alerts. Rules\n" +
 			"that are not in its directory are compiled from the objectives.\n\n" +
 			"--only runs the named sections and what they need. --quick skips other scrape\n" +
-			"intervals, and of the alert simulation all but shares of bad events, little traffic\n" +
-			"and a healthy week. The report lists what was skipped.\n\n" +
+			"intervals, and of the alert simulation all but error ratios, low traffic and a healthy\n" +
+			"week. The report lists what was skipped.\n\n" +
 			"Exits with 3 if a check fails. After an interrupt the report lists what was checked,\n" +
 			"marks the rest as not run, and the exit code is 1; a second interrupt ends at once.\n" +
 			"verify connects to this machine only, and removes its processes and files.",
@@ -79,11 +79,11 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	offer(cmd, "only", verify.Sections())
 	flags.BoolVar(&o.quick, "quick", false, "skip most of the alert simulation, for fast feedback")
 	flags.BoolVar(&o.progress, "progress", false, "log progress to standard error, a line for each step")
-	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples a second that the rules of one objective may read (default 200 on 180 counters)")
+	flags.Float64Var(&o.maxCost, "max-cost", 0, "samples per second that the rules of one objective may read (default 200 on 180 counters)")
 	return cmd
 }
 
-// validate finds what would only be noticed after a run of a minute.
+// validate finds usage errors before the run, which takes a minute.
 func (o verifyOptions) validate(cmd *cobra.Command) error {
 	for _, v := range o.env {
 		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
@@ -114,11 +114,10 @@ func (o verifyOptions) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-// FailedProofError says how many proofs failed. The proofs themselves are the
-// command's output.
-type FailedProofError struct{ Failures int }
+// FailedChecksError is returned after a report with failed checks was printed.
+type FailedChecksError struct{ Failures int }
 
-func (e *FailedProofError) Error() string { return plural(e.Failures, "proof") + " failed" }
+func (e *FailedChecksError) Error() string { return plural(e.Failures, "check") + " failed" }
 
 func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 	subject, err := o.subject()
@@ -134,8 +133,8 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 		debug.SetGCPercent(800)
 	}
 	progress := &progress{g: g, lines: o.progress}
-	if subject.Drill != nil {
-		subject.Drill.MaxCost = o.maxCost
+	if subject.Simulation != nil {
+		subject.Simulation.MaxCost = o.maxCost
 	}
 	report, err := verify.Run(ctx, subject, verify.Options{
 		Env: o.env, Only: o.only, Quick: o.quick, Progress: progress.show, Simulating: progress.simulating,
@@ -156,7 +155,7 @@ func runVerify(ctx context.Context, g *globals, o verifyOptions) error {
 		return err // an interrupt
 	}
 	if n := report.Failures(); n > 0 {
-		return &FailedProofError{n}
+		return &FailedChecksError{n}
 	}
 	return nil
 }
@@ -181,7 +180,7 @@ func (o verifyOptions) write(report report.Report) error {
 	return nil
 }
 
-// subject reads what is to be proven.
+// subject reads what to check.
 func (o verifyOptions) subject() (verify.Subject, error) {
 	if o.slo != "" || o.pkg != "" {
 		return o.foreignSubject()
@@ -248,8 +247,8 @@ func compileFile(name, dir string) (slo.Rules, error) {
 	return slo.Compile(spec)
 }
 
-// declaredRoutes are the routes that the service printed last: the shape of the
-// drill's traffic.
+// declaredRoutes are the routes that the service printed last: the routes of the
+// simulated traffic.
 func declaredRoutes(dir string) []string {
 	src, err := userfile.Read(filepath.Join(dir, filepath.FromSlash(project.TelemetryPath)), userfile.LargeLimit)
 	if err != nil {
@@ -264,9 +263,9 @@ func declaredRoutes(dir string) []string {
 
 func (g *globals) paintStatus(s report.Status, text string) string {
 	switch s {
-	case report.Holds:
+	case report.Passed:
 		return string(g.paint(green, text))
-	case report.Foreign, report.Skipped:
+	case report.Skipped:
 		return string(g.paint(yellow, text))
 	}
 	return string(g.paint(red, text))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The JUnit form, as pipelines read it.
+// The elements of JUnit XML.
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Name     string       `xml:"name,attr"`
@@ -36,19 +36,19 @@ type junitCase struct {
 	Output  string        `xml:"system-out,omitempty"`
 }
 
-// junitMessage holds one line for lists of tests, and the whole text.
+// junitMessage has one line for lists of tests, and the whole text.
 type junitMessage struct {
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`
 }
 
-// WriteJUnit writes the report as JUnit XML: a suite for each section.
+// WriteJUnit writes the report as JUnit XML, a suite for each section.
 func (r Report) WriteJUnit(w io.Writer) error {
-	doc := junitSuites{Name: oneLine(r.Service), Tests: len(r.Proofs), Failures: r.Failures(), Time: r.Seconds}
+	doc := junitSuites{Name: oneLine(r.Service), Tests: len(r.Checks), Failures: r.Failures(), Time: r.Seconds}
 	for _, section := range r.Sections() {
 		suite := junitSuite{Name: oneLine(section)}
-		for _, p := range r.Of(section) {
-			suite.add(p)
+		for _, c := range r.Of(section) {
+			suite.add(c)
 		}
 		doc.Skipped += suite.Skipped
 		doc.Suites = append(doc.Suites, suite)
@@ -65,19 +65,19 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	return err
 }
 
-func (s *junitSuite) add(p Proof) {
-	c := junitCase{Name: oneLine(cmp.Or(p.Claim, p.Section)), Class: s.Name, File: oneLine(p.File), Line: p.Line}
-	detail := plain(p.Detail)
+func (s *junitSuite) add(check Check) {
+	c := junitCase{Name: oneLine(cmp.Or(check.Name, check.Section)), Class: s.Name, File: oneLine(check.File), Line: check.Line}
+	detail := plain(check.Detail)
 	head, _, _ := strings.Cut(detail, "\n")
 	s.Tests++
 	switch {
-	case p.Failed():
+	case check.Failed():
 		s.Failures++
-		if where := p.place(); where != "" {
+		if where := check.place(); where != "" {
 			detail = where + ": " + detail
 		}
-		c.Failure = &junitMessage{string(p.Status) + ": " + head, detail}
-	case p.Status == Foreign, p.Status == Skipped:
+		c.Failure = &junitMessage{string(check.Status) + ": " + head, detail}
+	case check.Status == Skipped:
 		s.Skipped++
 		c.Skipped = &junitMessage{Message: head}
 	default:

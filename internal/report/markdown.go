@@ -7,52 +7,47 @@ import (
 	"strings"
 )
 
-// WriteMarkdown writes the report for a pull request: what fails first, the
-// timetable of the alerts folded away while it holds.
+// WriteMarkdown writes the report for a pull request: failed checks first, the
+// timetable of the alerts folded.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	p := printer{w: w}
-	p.printf("## %s: %s\n\n| section | | holds | of | not looked at |\n|---|---|---:|---:|---:|\n", prose(r.Service), r.verdict())
+	p.printf("## %s: %s\n\n| section | result | passed | of | skipped |\n|---|---|---:|---:|---:|\n", prose(r.Service), r.summary())
 	for _, section := range r.Sections() {
 		t := r.tally(section)
-		p.printf("| %s | %s | %d | %d | %d |\n", prose(section), t.status(), t.holds, t.looked(), t.foreign+t.skipped)
+		p.printf("| %s | %s | %d | %d | %d |\n", prose(section), t.status(), t.passed, t.ran(), t.skipped)
 	}
-	for _, part := range []struct {
-		title string
-		wants func(Proof) bool
-	}{
-		{"What fails", Proof.Failed},
-		{"What was not looked at", foreign},
-		{"Skipped", r.skippedAlone},
-	} {
-		first := true
-		for _, one := range r.Proofs {
-			if !part.wants(one) {
-				continue
-			}
-			if first {
-				p.printf("\n### %s\n", part.title)
-			}
-			first = false
-			p.markdownProof(one)
-		}
-	}
+	p.markdownChecks(r, "Failed", Check.Failed)
+	p.markdownChecks(r, "Skipped", r.skippedAlone)
 	p.markdownTimetable(r)
-	if r.Cost != nil {
-		p.printf("\nRules read %.1f samples a second for each objective on %d counters; the limit is %.0f.\n", r.Cost.PerObjective(), r.Cost.Series, r.Cost.Limit)
-	}
-	p.printf("\nProven in %.1f s by `scaffold verify`.\n", r.Seconds)
+	p.cost(r.Cost)
+	p.printf("\nWritten by `scaffold verify` in %.1f s.\n", r.Seconds)
 	return p.err
 }
 
-// markdownProof is an item of a list: place and claim, then the detail as it is.
-func (p *printer) markdownProof(one Proof) {
-	where := one.place()
+// markdownChecks writes the wanted checks below a title; nothing if there are none.
+func (p *printer) markdownChecks(r Report, title string, wanted func(Check) bool) {
+	first := true
+	for _, c := range r.Checks {
+		if !wanted(c) {
+			continue
+		}
+		if first {
+			p.printf("\n### %s\n", title)
+		}
+		first = false
+		p.markdownCheck(c)
+	}
+}
+
+// markdownCheck is an item of a list: place and name, then the detail as it is.
+func (p *printer) markdownCheck(c Check) {
+	where := c.place()
 	if where != "" {
 		where = code(where) + ": "
 	}
-	detail := strings.TrimRight(plain(one.Detail), "\n")
+	detail := strings.TrimRight(plain(c.Detail), "\n")
 	fence := strings.Repeat("`", max(3, longestRun(detail)+1))
-	p.printf("\n- %s: %s%s\n\n  %stext\n", oneLine(string(one.Status)), where, code(cmp.Or(oneLine(one.Claim), oneLine(one.Section))), fence)
+	p.printf("\n- %s: %s%s\n\n  %stext\n", oneLine(string(c.Status)), where, code(cmp.Or(oneLine(c.Name), oneLine(c.Section))), fence)
 	for line := range strings.SplitSeq(detail, "\n") {
 		p.printf("%s\n", strings.TrimRight("  "+line, " \t"))
 	}
@@ -67,23 +62,23 @@ func (p *printer) markdownTimetable(r Report) {
 	p.printf("\n<details>\n<summary>When alerts fire and resolve (predicted)</summary>\n")
 	for _, half := range []struct{ what, title string }{{fires, "fires after"}, {resolves, "resolves after"}} {
 		head, rule := "| "+half.title+" |", "|---|"
-		for _, share := range t.shares {
-			head, rule = head+" "+percent(share)+" |", rule+"---:|"
+		for _, ratio := range t.ratios {
+			head, rule = head+" "+percent(ratio)+" |", rule+"---:|"
 		}
 		p.printf("\n%s\n%s\n", head, rule)
 		for _, alert := range t.alerts {
 			p.printf("| %s |", prose(alert))
-			for _, share := range t.shares {
-				p.printf(" %s |", t.cell(half.what, alert, share, true))
+			for _, ratio := range t.ratios {
+				p.printf(" %s |", t.cell(half.what, alert, ratio, true))
 			}
 			p.printf("\n")
 		}
 	}
-	p.printf("\nColumns are shares of bad events; - is silence.\n\n</details>\n")
+	p.printf("\nColumns are error ratios; - means that the alert does not fire.\n\n</details>\n")
 }
 
-// prose is text that means nothing else in Markdown, in a cell or outside: what
-// could be markup, a mention or an issue is written as an entity.
+// prose escapes text for Markdown, in table cells too: characters of markup,
+// mentions and issue references become entities.
 func prose(text string) string {
 	var b strings.Builder
 	for _, r := range oneLine(text) {
@@ -96,7 +91,7 @@ func prose(text string) string {
 	return b.String()
 }
 
-// code is text as a code span, whatever backticks it holds.
+// code is text as a code span; the text may contain backticks.
 func code(text string) string {
 	fence := strings.Repeat("`", longestRun(text)+1)
 	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") {

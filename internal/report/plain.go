@@ -9,9 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// plain makes text harmless to a terminal and valid in XML. Details quote what
-// services, databases and files say: an escape sequence among it is shown and does
-// not act.
+// plain escapes what a terminal would interpret or XML does not allow. Details
+// quote services, databases and files.
 func plain(text string) string {
 	var b strings.Builder
 	for i, r := range text {
@@ -21,7 +20,7 @@ func plain(text string) string {
 			fmt.Fprintf(&b, `\x%02x`, text[i])
 		case r == '\n' || r == '\t' || unicode.IsGraphic(r):
 			b.WriteRune(r)
-		case r == '\r' && strings.HasPrefix(text[i+1:], "\n"): // the end of a line elsewhere
+		case r == '\r' && strings.HasPrefix(text[i+1:], "\n"): // line ending on Windows
 		case r < utf8.RuneSelf:
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
@@ -34,18 +33,18 @@ func plain(text string) string {
 // oneLine is plain text without line breaks.
 func oneLine(text string) string { return strings.Join(strings.Fields(plain(text)), " ") }
 
-// place is where a claim stands, as editors and terminals jump to.
-func (p Proof) place() string {
+// place is the file and line of a check in the form that editors jump to.
+func (c Check) place() string {
 	switch {
-	case p.File == "":
+	case c.File == "":
 		return ""
-	case p.Line == 0:
-		return oneLine(p.File)
+	case c.Line == 0:
+		return oneLine(c.File)
 	}
-	return fmt.Sprintf("%s:%d", oneLine(p.File), p.Line)
+	return fmt.Sprintf("%s:%d", oneLine(c.File), c.Line)
 }
 
-// short writes a span of time for people: seconds matter below an hour only.
+// short formats seconds as a duration, from an hour on without seconds.
 func short(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
 	if d.Abs() >= time.Hour {
@@ -54,119 +53,98 @@ func short(seconds float64) string {
 	return d.String()
 }
 
-// verdict is the report in one clause.
-func (r Report) verdict() string {
-	quick := ""
+// summary is the report in one clause, as in "all 12 checks passed".
+func (r Report) summary() string {
+	text := r.counts()
 	if r.Quick {
-		quick = " (quick run)"
+		text += " (quick run)"
 	}
-	if r.Interrupted {
-		passed, failed := 0, 0
-		for _, p := range r.Proofs {
-			switch p.Status {
-			case Holds:
-				passed++
-			case Fails:
-				failed++
-			}
-		}
-		return fmt.Sprintf("interrupted after %s, %d failed", plural(passed+failed, "check", "checks"), failed) + quick
-	}
-	return r.completed() + quick
+	return text
 }
 
-// completed is the verdict on a run that was not interrupted.
-func (r Report) completed() string {
-	if n := r.Failures(); n > 0 {
-		return fmt.Sprintf("%d of %s", n, plural(len(r.Proofs), "proof fails", "proofs fail"))
+func (r Report) counts() string {
+	var all tally
+	for _, c := range r.Checks {
+		all.add(c)
 	}
-	unseen, skipped := 0, 0
-	for _, p := range r.Proofs {
-		if foreign(p) {
-			unseen++
-		}
-		if p.Status == Skipped {
-			skipped++
-		}
-	}
-	looked := plural(len(r.Proofs)-unseen-skipped, "proof holds", "proofs hold")
-	if unseen > 0 {
-		looked += fmt.Sprintf(", %d not looked at", unseen)
-	}
-	if skipped > 0 {
-		looked += fmt.Sprintf(", %d skipped", skipped)
-	}
+	ran := all.passed + all.failed + all.notRun
 	switch {
-	case len(r.Proofs) == unseen+skipped:
-		return "nothing was proven"
-	case unseen+skipped > 0:
-		return looked
+	case r.Interrupted:
+		return fmt.Sprintf("interrupted after %s, %d failed", plural(all.passed+all.failed, "check"), all.failed)
+	case r.Failures() > 0:
+		return fmt.Sprintf("%d of %s failed", r.Failures(), plural(ran, "check"))
+	case ran == 0:
+		return "no check ran"
+	case all.skipped > 0:
+		return fmt.Sprintf("%s passed, %d skipped", plural(ran, "check"), all.skipped)
+	case ran == 1:
+		return "1 check passed"
 	}
-	if len(r.Proofs) == 1 {
-		return "1 proof holds"
-	}
-	return "all " + plural(len(r.Proofs), "proof holds", "proofs hold")
+	return "all " + plural(ran, "check") + " passed"
 }
 
-func plural(n int, one, many string) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func foreign(p Proof) bool { return p.Status == Foreign }
-
-// skippedAlone says whether a proof was skipped in a section that was not: a whole
-// section is listed already.
-func (r Report) skippedAlone(p Proof) bool {
-	return p.Status == Skipped && r.tally(p.Section).status() != Skipped
+// skippedAlone reports whether a check was skipped in a section of which other
+// checks ran, or which has more: reports list those one by one.
+func (r Report) skippedAlone(c Check) bool {
+	return c.Status == Skipped && !r.skipsWhole(c.Section)
 }
 
-// tally counts the proofs of one section.
-type tally struct {
-	holds, foreign, skipped, all int
-	notRun                       int // because of an interrupt
+// skipsWhole reports whether one skipped check stands for the whole section.
+func (r Report) skipsWhole(section string) bool {
+	checks := r.Of(section)
+	return len(checks) == 1 && checks[0].Status == Skipped
 }
 
-// looked is how many were not left out.
-func (t tally) looked() int { return t.all - t.foreign - t.skipped }
+// tally counts checks by status.
+type tally struct{ passed, failed, notRun, skipped int }
+
+func (t *tally) add(c Check) {
+	switch c.Status {
+	case Passed:
+		t.passed++
+	case Failed:
+		t.failed++
+	case NotRun:
+		t.notRun++
+	case Skipped:
+		t.skipped++
+	}
+}
 
 func (r Report) tally(section string) tally {
 	var t tally
-	for _, p := range r.Of(section) {
-		t.all++
-		switch p.Status {
-		case Holds:
-			t.holds++
-		case Foreign:
-			t.foreign++
-		case Skipped:
-			t.skipped++
-		case NotRun:
-			if r.Interrupted {
-				t.notRun++
-			}
-		}
+	for _, c := range r.Of(section) {
+		t.add(c)
+	}
+	if !r.Interrupted {
+		t.failed, t.notRun = t.failed+t.notRun, 0
 	}
 	return t
 }
 
+// ran counts the checks that were not skipped.
+func (t tally) ran() int { return t.passed + t.failed + t.notRun }
+
 func (t tally) status() Status {
 	switch {
-	case t.holds+t.notRun < t.looked():
-		return Fails
+	case t.failed > 0:
+		return Failed
 	case t.notRun > 0:
 		return NotRun
-	case t.skipped == t.all:
+	case t.passed == 0:
 		return Skipped
-	case t.holds == 0:
-		return Foreign
 	}
-	return Holds
+	return Passed
 }
 
-// printer remembers the first error of writing.
+// printer keeps the first error of writing.
 type printer struct {
 	w   io.Writer
 	err error

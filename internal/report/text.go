@@ -8,64 +8,72 @@ import (
 	"unicode/utf8"
 )
 
-// WriteText writes the report for a terminal: each section in one line, every
-// failure in full, and when alerts fire. paint colours a word by status.
+// sectionWidth is the length of the longest section, "alert simulation".
+const sectionWidth = 16
+
+// WriteText writes the report for a terminal: a line for each section, skipped
+// and failed checks in full, and when alerts fire. paint colours a word by status.
 func (r Report) WriteText(w io.Writer, paint func(Status, string) string) error {
 	p := printer{w: w}
 	for _, section := range r.Sections() {
-		t := r.tally(section)
-		if t.status() == Skipped {
-			p.printf("%-12s %s  %s\n", oneLine(section), paint(Skipped, string(Skipped)), oneLine(r.Of(section)[0].Detail))
-			continue
-		}
-		note := ""
-		if t.foreign > 0 {
-			note = fmt.Sprintf(", %d not looked at", t.foreign)
-		}
-		if t.skipped > 0 {
-			note += fmt.Sprintf(", %d skipped", t.skipped)
-		}
-		count := t.holds
-		if t.status() == Fails {
-			count = t.looked() - t.holds
-		}
-		p.printf("%-12s %s  %3d of %d%s\n", oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), count, t.looked(), note)
+		p.textSection(r, section, paint)
 	}
-	for _, wants := range []func(Proof) bool{foreign, r.skippedAlone, Proof.Failed} { // what matters stands last
+	for _, wanted := range []func(Check) bool{r.skippedAlone, Check.Failed} { // failures last, above the prompt
 		for _, section := range r.Sections() {
-			for _, one := range r.Of(section) {
-				if wants(one) {
-					p.textProof(one, paint)
+			for _, c := range r.Of(section) {
+				if wanted(c) {
+					p.textCheck(c, paint)
 				}
 			}
 		}
 	}
 	p.textTimetable(r)
-	if r.Cost != nil {
-		p.printf("\nRules read %.1f samples a second for each objective on %d counters; the limit is %.0f.\n", r.Cost.PerObjective(), r.Cost.Series, r.Cost.Limit)
-	}
-	status := Holds
+	p.cost(r.Cost)
+	status := Passed
 	if r.Failures() > 0 {
-		status = Fails
+		status = Failed
 	}
-	p.printf("\n%s: %s in %.1f s\n", oneLine(r.Service), paint(status, r.verdict()), r.Seconds)
+	p.printf("\n%s: %s in %.1f s\n", oneLine(r.Service), paint(status, r.summary()), r.Seconds)
 	return p.err
 }
 
-// textProof writes a proof that does not hold: where, what, and the detail below.
-func (p *printer) textProof(one Proof, paint func(Status, string) string) {
-	where := one.place()
+func (p *printer) textSection(r Report, section string, paint func(Status, string) string) {
+	if r.skipsWhole(section) {
+		p.printf("%-*s %s  %s\n", sectionWidth, oneLine(section), paint(Skipped, string(Skipped)), oneLine(r.Of(section)[0].Detail))
+		return
+	}
+	t := r.tally(section)
+	count, note := t.passed, ""
+	if t.failed > 0 {
+		count = t.failed + t.notRun
+	}
+	if t.skipped > 0 {
+		note = fmt.Sprintf(", %d skipped", t.skipped)
+	}
+	p.printf("%-*s %s  %3d of %d%s\n", sectionWidth, oneLine(section), paint(t.status(), fmt.Sprintf("%-7s", t.status())), count, t.ran(), note)
+}
+
+// cost writes what the rules read.
+func (p *printer) cost(c *Cost) {
+	if c != nil {
+		p.printf("\nRules read %.1f samples per second and objective on %d counters; the limit is %.0f.\n", c.PerObjective(), c.Series, c.Limit)
+	}
+}
+
+// textCheck writes a check in full: place and name, and its detail below.
+func (p *printer) textCheck(c Check, paint func(Status, string) string) {
+	where := c.place()
 	if where != "" {
 		where += ": "
 	}
-	p.printf("\n%s %s%s\n", paint(one.Status, oneLine(string(one.Status))), where, oneLine(cmp.Or(one.Claim, one.Section)))
-	for line := range strings.SplitSeq(strings.TrimRight(plain(one.Detail), "\n"), "\n") {
+	p.printf("\n%s %s%s\n", paint(c.Status, oneLine(string(c.Status))), where, oneLine(cmp.Or(c.Name, c.Section)))
+	for line := range strings.SplitSeq(strings.TrimRight(plain(c.Detail), "\n"), "\n") {
 		p.printf("%s\n", strings.TrimRight("    "+line, " "))
 	}
 }
 
-// textTimetable writes when alerts fire and resolve, a column for each share of
-// bad events.
+// textTimetable writes when alerts fire and resolve, a column for each error
+// ratio.
 func (p *printer) textTimetable(r Report) {
 	t := r.timetable()
 	if len(t.alerts) == 0 {
@@ -73,20 +81,20 @@ func (p *printer) textTimetable(r Report) {
 	}
 	for _, half := range []struct{ what, title string }{{fires, "fires after"}, {resolves, "resolves after"}} {
 		rows := [][]string{{half.title}}
-		for _, share := range t.shares {
-			rows[0] = append(rows[0], percent(share))
+		for _, ratio := range t.ratios {
+			rows[0] = append(rows[0], percent(ratio))
 		}
 		for _, alert := range t.alerts {
 			row := []string{oneLine(alert)}
-			for _, share := range t.shares {
-				row = append(row, t.cell(half.what, alert, share, false))
+			for _, ratio := range t.ratios {
+				row = append(row, t.cell(half.what, alert, ratio, false))
 			}
 			rows = append(rows, row)
 		}
 		p.printf("\n")
 		p.columns(rows)
 	}
-	p.printf("\nColumns are shares of bad events; - is silence. Alerts in time come within %.2f evaluations of what was predicted.\n", r.farthest())
+	p.printf("\nColumns are error ratios; - means that the alert does not fire. Passed alerts fire and resolve within %.2f evaluations of the prediction.\n", r.largestDifference())
 }
 
 // columns aligns cells: the first column to the left, the others to the right.

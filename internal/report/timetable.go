@@ -6,36 +6,35 @@ import (
 	"slices"
 )
 
-// timetable is the drill by alert with its long window and share of bad events: what one incident of
-// each kind does to each alert.
+// timetable is the simulation by alert with its long window, and by error ratio.
 type timetable struct {
 	alerts []string
-	shares []float64
-	rows   map[string]map[float64]Row
+	ratios []float64
+	rows   map[string]map[float64]SimulatedAlert
 }
 
 func (r Report) timetable() timetable {
-	t := timetable{rows: map[string]map[float64]Row{}}
-	for _, row := range r.Drill {
+	t := timetable{rows: map[string]map[float64]SimulatedAlert{}}
+	for _, row := range r.SimulatedAlerts {
 		alert := row.Alert + " " + row.Long
 		if t.rows[alert] == nil {
-			t.rows[alert] = map[float64]Row{}
+			t.rows[alert] = map[float64]SimulatedAlert{}
 			t.alerts = append(t.alerts, alert)
 		}
-		if !slices.Contains(t.shares, row.ErrorShare) {
-			t.shares = append(t.shares, row.ErrorShare)
+		if !slices.Contains(t.ratios, row.ErrorRatio) {
+			t.ratios = append(t.ratios, row.ErrorRatio)
 		}
-		t.rows[alert][row.ErrorShare] = row
+		t.rows[alert][row.ErrorRatio] = row
 	}
-	slices.Sort(t.shares)
-	slices.SortStableFunc(t.alerts, func(a, b string) int { // objectives one after the other
-		return slices.IndexFunc(r.Drill, ofObjective(t.objective(a))) - slices.IndexFunc(r.Drill, ofObjective(t.objective(b)))
+	slices.Sort(t.ratios)
+	slices.SortStableFunc(t.alerts, func(a, b string) int { // grouped by objective
+		return slices.IndexFunc(r.SimulatedAlerts, ofObjective(t.objective(a))) - slices.IndexFunc(r.SimulatedAlerts, ofObjective(t.objective(b)))
 	})
 	return t
 }
 
-func ofObjective(name string) func(Row) bool {
-	return func(r Row) bool { return r.Objective == name }
+func ofObjective(name string) func(SimulatedAlert) bool {
+	return func(a SimulatedAlert) bool { return a.Objective == name }
 }
 
 func (t timetable) objective(alert string) string {
@@ -51,10 +50,10 @@ const (
 	resolves = "resolves"
 )
 
-// cell is one moment of an alert, with the predicted one where it is wanted or
-// where the alert did not keep to it. Silence that was predicted is a dash.
-func (t timetable) cell(half, alert string, share float64, predicted bool) string {
-	row, ok := t.rows[alert][share]
+// cell is one time of an alert, followed by the predicted one if that is wanted or
+// differs too much. It is a dash for an alert that does not fire, as predicted.
+func (t timetable) cell(half, alert string, ratio float64, predicted bool) string {
+	row, ok := t.rows[alert][ratio]
 	if !ok {
 		return ""
 	}
@@ -71,39 +70,39 @@ func (t timetable) cell(half, alert string, share float64, predicted bool) strin
 	return got
 }
 
-func (m Moment) at(half string) string {
+func (t Timing) at(half string) string {
 	switch {
-	case !m.Fires, half == resolves && m.Unresolved:
+	case !t.Fires, half == resolves && t.Unresolved:
 		return "never"
 	case half == fires:
-		return short(m.After)
+		return short(t.After)
 	}
-	return short(m.Resolves)
+	return short(t.Resolves)
 }
 
-// inTime says whether one moment is as near the predicted one as it has to be.
-func (r Row) inTime(half string) bool {
-	if r.Measured.at(half) == "never" || !r.Predicted.Fires {
+// inTime reports whether one time is within the tolerance of the predicted one.
+func (a SimulatedAlert) inTime(half string) bool {
+	if a.Measured.at(half) == "never" || !a.Predicted.Fires {
 		return false
 	}
-	off := r.Measured.After - r.Predicted.After
+	off := a.Measured.After - a.Predicted.After
 	if half == resolves {
-		off = r.Measured.Resolves - r.Predicted.Resolves
+		off = a.Measured.Resolves - a.Predicted.Resolves
 	}
-	return r.Holds || math.Abs(off) <= r.Slack
+	return a.Passed || math.Abs(off) <= a.Tolerance
 }
 
-// farthest is how far from the predicted moments those alerts come that hold, as
-// a share of what they may.
-func (r Report) farthest() float64 {
-	share := 0.0
-	for _, row := range r.Drill {
-		if row.Holds && row.Measured.Fires && row.Slack > 0 {
-			off := max(math.Abs(row.Measured.After-row.Predicted.After), math.Abs(row.Measured.Resolves-row.Predicted.Resolves))
-			share = max(share, off/row.Slack)
+// largestDifference is the largest difference between a passed alert and its
+// prediction, in tolerances.
+func (r Report) largestDifference() float64 {
+	largest := 0.0
+	for _, a := range r.SimulatedAlerts {
+		if a.Passed && a.Measured.Fires && a.Tolerance > 0 {
+			off := max(math.Abs(a.Measured.After-a.Predicted.After), math.Abs(a.Measured.Resolves-a.Predicted.Resolves))
+			largest = max(largest, off/a.Tolerance)
 		}
 	}
-	return share
+	return largest
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.4g %%", share*100) }
+func percent(ratio float64) string { return fmt.Sprintf("%.4g %%", ratio*100) }

@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// misbehave proves a service that misbehaves, and returns what does not hold.
+// misbehave checks a service that misbehaves, and returns what does not hold.
 func misbehave(t *testing.T, mode string, only []string, env ...string) (failures string, err error) {
 	t.Helper()
 	if testing.Short() {
@@ -26,9 +26,9 @@ func misbehave(t *testing.T, mode string, only []string, env ...string) (failure
 		Only: only, Env: append([]string{"FAKE=" + mode}, env...), StartWithin: 3 * time.Second, StopWithin: 500 * time.Millisecond,
 	})
 	var out []string
-	for _, p := range report.Proofs {
+	for _, p := range report.Checks {
 		if p.Failed() {
-			out = append(out, p.Section+": "+p.Claim+": "+p.Detail)
+			out = append(out, p.Section+": "+p.Name+": "+p.Detail)
 		}
 	}
 	nothingLeft(t)
@@ -132,11 +132,11 @@ func TestInterrupts(t *testing.T) {
 				t.Errorf("the report does not say that it is partial: %T", err)
 			}
 			var notRun []string
-			for _, p := range partial.Proofs {
+			for _, p := range partial.Checks {
 				switch p.Status {
-				case report.Fails:
+				case report.Failed:
 					if at != "stopping the service" { // what the fake lacks was judged before
-						t.Errorf("%s: %s: %s", p.Section, p.Claim, p.Detail)
+						t.Errorf("%s: %s: %s", p.Section, p.Name, p.Detail)
 					}
 				case report.NotRun:
 					notRun = append(notRun, p.Section)
@@ -145,11 +145,11 @@ func TestInterrupts(t *testing.T) {
 			if !slices.Contains(notRun, sectionService) || at != "stopping the service" && !slices.Contains(notRun, sectionDashboards) {
 				t.Errorf("reported as not run: %q", notRun)
 			}
-			if slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Claim == "it stops when it is told to" }) {
+			if slices.ContainsFunc(partial.Checks, func(p report.Check) bool { return p.Name == "it stops when it is told to" }) {
 				t.Error("what happened after the interrupt was judged")
 			}
-			if started := at == "sending requests to every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Proofs, func(p report.Proof) bool { return p.Status == report.Holds }) {
-				t.Errorf("what was judged before: %+v", partial.Proofs)
+			if started := at == "sending requests to every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Checks, func(p report.Check) bool { return p.Status == report.Passed }) {
+				t.Errorf("what was judged before: %+v", partial.Checks)
 			}
 			nothingLeft(t)
 		})
@@ -167,7 +167,7 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 	}{
 		{"service", []string{"starting the service", "checking that the metrics are of this process", "stopping the service"}},
 		{"one request", []string{"starting the service", "checking that the metrics are of this process", "following one request through all signals", "stopping the service"}},
-		{"drill", nil},
+		{"alert simulation", nil},
 	} {
 		t.Run(tc.only, func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
@@ -187,7 +187,7 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 			}
 			for _, section := range Sections() {
 				all := partial.Of(section)
-				skipped := len(all) == 1 && all[0].Status == report.Skipped
+				skipped := len(all) == 1 && all[0].Detail == "not selected with --only"
 				if len(all) == 0 || skipped == (section == tc.only) {
 					t.Errorf("%s: %+v", section, all)
 				}
@@ -204,10 +204,10 @@ func TestAServiceThatDoesNotBuild(t *testing.T) {
 	}
 }
 
-// What was not looked at is no success.
+// A check that did not run is a failure.
 func TestNotRunIsAFailure(t *testing.T) {
 	t.Parallel()
-	r := report.Report{Proofs: []report.Proof{{Status: report.Holds}, {Status: report.NotRun}, {Status: report.Foreign}}}
+	r := report.Report{Checks: []report.Check{{Status: report.Passed}, {Status: report.NotRun}, {Status: report.Skipped}}}
 	if r.Failures() != 1 {
 		t.Errorf("%d failures, want 1", r.Failures())
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // How long a service may take to start and to stop, unless the options say so. A
-// service that takes longer has failed the proof.
+// service that takes longer has failed the check.
 const (
 	startWithin = 60 * time.Second
 	stopWithin  = 30 * time.Second

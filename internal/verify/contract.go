@@ -28,13 +28,13 @@ func (s *session) contract(ctx context.Context) {
 		return
 	}
 	if version, _ := s.document.Root()["openapi"].(string); strings.HasPrefix(version, "3.0") {
-		s.book.Add(report.Proof{Section: sectionTraffic, Claim: "responses match their schemas", Status: report.Foreign, Detail: "schemas of OpenAPI 3.0 are not JSON Schemas; use OpenAPI 3.1"})
+		s.checks.Add(report.Check{Section: sectionTraffic, Name: "responses match their schemas", Status: report.Skipped, Detail: "schemas of OpenAPI 3.0 are not JSON Schemas; use OpenAPI 3.1"})
 		return
 	}
 	schemas := jsonschema.NewCompiler()
 	schemas.AssertFormat()
 	if err := schemas.AddResource(documentURL, s.document.Root()); err != nil {
-		s.book.Failf(sectionTraffic, "the OpenAPI document can be read", "%s", err)
+		s.checks.Failf(sectionTraffic, "the OpenAPI document can be read", "%s", err)
 		return
 	}
 	c := caller{driver: s.driver, members: map[string]member{}}
@@ -47,7 +47,7 @@ func (s *session) contract(ctx context.Context) {
 		if !answered && errors.Join(problems...) == nil {
 			continue // judgeRoute reports a route that no request succeeds on
 		}
-		s.book.Judge(sectionTraffic, op.Key()+" is as documented", "the response matches its schema, and values outside of the bounds are rejected",
+		s.checks.Record(sectionTraffic, op.Key()+" is as documented", "the response matches its schema, and values outside of the bounds are rejected",
 			errors.Join(append(problems, err)...))
 	}
 }

@@ -73,7 +73,7 @@ func TestContractComparesTheServiceWithItsDocument(t *testing.T) {
 			}
 			s := &session{document: document, driver: newDriver(server.URL, document, []string{"POST /things"}, httpfile.File{}, 0)}
 			s.contract(t.Context())
-			got := strings.Join(failures(s.book.Report("things", 0)), "\n")
+			got := strings.Join(failures(s.checks.Report("things", 0)), "\n")
 			if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
 				t.Errorf("got %q, want %q in it", got, tc.want)
 			}
@@ -90,7 +90,7 @@ func TestContractSaysThatItDoesNotCompareOldDocuments(t *testing.T) {
 	}
 	s := &session{document: document}
 	s.contract(t.Context())
-	if got := s.book.Report("things", 0).Proofs; len(got) != 1 || got[0].Status != report.Foreign {
+	if got := s.checks.Report("things", 0).Checks; len(got) != 1 || got[0].Status != report.Skipped {
 		t.Errorf("got %+v", got)
 	}
 }

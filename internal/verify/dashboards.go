@@ -22,7 +22,7 @@ func (s *session) dashboards(ctx context.Context) {
 	for _, b := range s.subject.Dashboards {
 		choices, problems := s.variables(ctx, b)
 		for _, p := range problems {
-			s.book.Add(p)
+			s.checks.Add(p)
 		}
 		s.foreignPanels(b)
 		for panel, target := range b.All() {
@@ -42,16 +42,16 @@ func (s *session) dashboards(ctx context.Context) {
 // file: those of plugins, and those that only Grafana holds.
 func (s *session) foreignPanels(b dashboardfile.Dashboard) {
 	for _, p := range b.Panels {
-		one := report.Proof{Section: sectionDashboards, Claim: "panel " + p.Title, Status: report.Foreign, File: b.File, Line: p.Line}
+		one := report.Check{Section: sectionDashboards, Name: "panel " + p.Title, Status: report.Skipped, File: b.File, Line: p.Line}
 		switch {
 		case p.Library:
 			one.Detail = "a library panel: its queries are in Grafana and not in the file"
 		case !slices.Contains(coreTypes(), p.Type):
-			one.Detail = fmt.Sprintf("a panel of the plugin %q: its queries are asked, what it draws of them is not looked at", p.Type)
+			one.Detail = fmt.Sprintf("a panel of the plugin %q: its queries run; how it draws them is not checked", p.Type)
 		default:
 			continue
 		}
-		s.book.Add(one)
+		s.checks.Add(one)
 	}
 }
 
@@ -72,22 +72,22 @@ type question struct {
 	emptyUntil string // declared by the dashboard
 }
 
-// ask proves one query, with each combination of choices that it depends on.
+// ask checks one query, with each combination of choices that it depends on.
 func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question, choices []choice) {
-	p := report.Proof{Section: sectionDashboards, Claim: q.claim, File: b.File, Line: q.target.Line}
+	p := report.Check{Section: sectionDashboards, Name: q.claim, File: b.File, Line: q.target.Line}
 	if q.target.Hidden {
 		return // Grafana does not ask it either
 	}
 	if i := slices.IndexFunc(choices, func(c choice) bool { return c.foreign && c.in(q.target.Expr) }); i >= 0 {
-		p.Status, p.Detail = report.Foreign, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
-		s.book.Add(p)
+		p.Status, p.Detail = report.Skipped, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
+		s.checks.Add(p)
 		return
 	}
 	for _, fill := range fillings(q.target.Expr, choices) {
 		expr, unknown := dashboardfile.Fill(q.target.Expr, s.filler(fill))
 		switch {
 		case len(unknown) > 0:
-			p.Status, p.Detail = report.Fails, fmt.Sprintf("nothing gives $%s a value; declare the variable on the dashboard", strings.Join(unknown, ", $"))
+			p.Status, p.Detail = report.Failed, fmt.Sprintf("nothing gives $%s a value; declare the variable on the dashboard", strings.Join(unknown, ", $"))
 		case q.target.Datasource.Prometheus():
 			p.Status, p.Detail = s.askMetrics(ctx, expr, q)
 		default:
@@ -98,23 +98,23 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question
 			break
 		}
 	}
-	s.book.Add(p)
+	s.checks.Add(p)
 }
 
 func (s *session) askMetrics(ctx context.Context, expr string, q question) (report.Status, string) {
 	series, err := s.prober.look(ctx, expr, q.target.Instant)
 	switch {
 	case err != nil:
-		return report.Fails, err.Error()
+		return report.Failed, err.Error()
 	case series > 0:
-		return report.Holds, fmt.Sprintf("%d series", series)
+		return report.Passed, fmt.Sprintf("%d series", series)
 	case q.emptyUntil == "":
-		return report.Fails, "no data: " + s.prober.why(ctx, expr)
+		return report.Failed, "no data: " + s.prober.why(ctx, expr)
 	}
 	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
-		return report.Fails, "no data, and never will: " + unknown
+		return report.Failed, "no data, and never will: " + unknown
 	}
-	return report.Holds, "empty until " + q.emptyUntil
+	return report.Passed, "empty until " + q.emptyUntil
 }
 
 // choice is one variable of a dashboard with the values that it offers.
@@ -136,18 +136,18 @@ func (c choice) in(expr string) bool {
 }
 
 // variables fills a dashboard's variables from what was seen.
-func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (choices []choice, problems []report.Proof) {
+func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (choices []choice, problems []report.Check) {
 	for _, v := range b.Variables {
 		values, err := s.valuesOf(ctx, v, choices)
-		p := report.Proof{Section: sectionDashboards, Claim: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Holds, Detail: readable(values)}
+		p := report.Check{Section: sectionDashboards, Name: "variable " + v.Name, File: b.File, Line: v.Line, Status: report.Passed, Detail: readable(values)}
 		foreign := foreignVariable(v)
 		switch {
 		case foreign != "":
-			p.Status, p.Detail = report.Foreign, foreign
+			p.Status, p.Detail = report.Skipped, foreign
 		case err != nil:
-			p.Status, p.Detail = report.Fails, err.Error()
+			p.Status, p.Detail = report.Failed, err.Error()
 		case len(values) == 0:
-			p.Status, p.Detail = report.Fails, "it offers nothing to choose: "+v.Query
+			p.Status, p.Detail = report.Failed, "it offers nothing to choose: "+v.Query
 		}
 		problems = append(problems, p)
 		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, foreign != ""})
@@ -162,7 +162,7 @@ func foreignVariable(v dashboardfile.Variable) string {
 	case v.Type == "adhoc" || v.Type == "groupby":
 		return "filters that a reader of the dashboard adds"
 	case v.Type == "query" && !v.Datasource.Prometheus():
-		return fmt.Sprintf("a query of %s, which is not looked at here", v.Datasource.Type)
+		return fmt.Sprintf("verify does not run %s", v.Datasource.Type)
 	}
 	return ""
 }

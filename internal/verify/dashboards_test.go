@@ -32,17 +32,17 @@ func TestPanelsHaveData(t *testing.T) {
 		{"name":"trace","type":"query","datasource":{"type":"tempo"},"query":"label_values(x, y)"}`
 	const inPanel = ` (with job=depot)`
 	for name, tc := range map[string]struct{ description, target, want string }{
-		"data":                              {"", `"expr":"jobs_total"`, "holds: 3 series"},
-		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `fails: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"} together` + inPanel},
-		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "holds: 2 series"},
-		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "holds: 1 series"},
-		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "fails: nothing gives $jobb, $other a value; declare the variable on the dashboard"},
-		"no data":                           {"", `"expr":"job_total"`, `fails: no data: metric job_total does not exist; did you mean "jobs_total"?`},
-		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "holds: empty until a job fails"},
-		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `fails: no data, and never will: metric job_total does not exist; did you mean "jobs_total"?`},
+		"data":                              {"", `"expr":"jobs_total"`, "passed: 3 series"},
+		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `failed: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"} together` + inPanel},
+		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "passed: 2 series"},
+		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "passed: 1 series"},
+		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "failed: nothing gives $jobb, $other a value; declare the variable on the dashboard"},
+		"no data":                           {"", `"expr":"job_total"`, `failed: no data: metric job_total does not exist; did you mean "jobs_total"?`},
+		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "passed: empty until a job fails"},
+		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and never will: metric job_total does not exist; did you mean "jobs_total"?`},
 		"a query that does not parse":       {"", `"expr":"sum("`, "parse error"},
-		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "foreign: it depends on $trace, which another store than Prometheus gives its values"},
-		"a query of another store":          {"", `"query":"{}","datasource":{"type":"tempo"}`, "foreign: a query of tempo, which is not looked at here"},
+		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, which another store than Prometheus gives its values"},
+		"a query of another store":          {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run tempo"},
 		"a hidden query":                    {"", `"expr":"job_total","hide":true`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestPanelsHaveData(t *testing.T) {
 			b := dashboardOf(t, variables, fmt.Sprintf(`{"type":"stat","title":"Jobs","description":%q,"targets":[{"refId":"A","instant":true,%s}]}`, tc.description, tc.target))
 			s := dashboardSession(t, b)
 			s.dashboards(t.Context())
-			all := proofs(s)
+			all := checksOf(s)
 			got := strings.Join(all[min(3, len(all)):], "\n") // past the variables
 			want := "shop.json:5: panel Jobs, target A: " + tc.want
 			if tc.want == "" && got != "" || tc.want != "" && got != want && (tc.want != "parse error" || !strings.Contains(got, tc.want)) {
@@ -69,41 +69,41 @@ func TestAnnotationsHaveData(t *testing.T) {
 		{"name":"Built in"}]}}`)
 	s := dashboardSession(t, b)
 	s.dashboards(t.Context())
-	wantProofs(t, s,
-		"shop.json:2: annotation Deploys: holds: 3 series",
-		`shop.json:3: annotation Restarts: fails: no data: metric job_total does not exist; did you mean "jobs_total"?`,
+	wantChecks(t, s,
+		"shop.json:2: annotation Deploys: passed: 3 series",
+		`shop.json:3: annotation Restarts: failed: no data: metric job_total does not exist; did you mean "jobs_total"?`,
 	)
 }
 
 func TestVariablesOfferValues(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ variable, want string }{
-		"a label of a metric":         {`"type":"query","query":"label_values(jobs_total, result)"`, "holds: dropped, failed, ok"},
-		"a label of a selector":       {`"type":"query","query":"label_values(jobs_total{job=\"shop\"}, result)"`, "holds: failed, ok"},
-		"a label of an expression":    {`"type":"query","query":"label_values(sum by (job) (jobs_total > 2), job)"`, "holds: shop"},
-		"a label of any metric":       {`"type":"query","query":"label_values(queue)"`, "holds: mail"},
-		"the variable above":          {`"type":"query","query":"label_values(jobs_total{job=\"$job\"}, result)"`, "holds: dropped"},
-		"the result of a query":       {`"type":"query","query":"query_result(count(jobs_total))"`, "holds: {} => 3 @[1699999995000]"},
-		"a list":                      {`"type":"custom","query":"a, b, Text : c"`, "holds: a, b, c"},
-		"a constant":                  {`"type":"constant","query":"shop, depot"`, "holds: shop"},
-		"a chosen text":               {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "holds: depot"},
-		"a data source":               {`"type":"datasource","query":"prometheus"`, "holds: prometheus"},
-		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "fails: it offers nothing to choose: label_values(job_total, result)"},
-		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "fails: it offers nothing to choose: label_values(jobs_total, colour)"},
-		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `fails: $jobb stands in label_values(jobs_total{job="$jobb"}, result) and has no value yet; variables read those above them`},
-		"another function":            {`"type":"query","query":"metrics(jobs)"`, `fails: query variable "metrics(jobs)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
-		"another type":                {`"type":"switch","query":"on"`, `fails: switch variable "on" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
-		"filters of the reader":       {`"type":"adhoc"`, "foreign: filters that a reader of the dashboard adds"},
-		"groups of the reader":        {`"type":"groupby"`, "foreign: filters that a reader of the dashboard adds"},
-		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "foreign: a query of loki, which is not looked at here"},
-		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "fails: "},
+		"a label of a metric":         {`"type":"query","query":"label_values(jobs_total, result)"`, "passed: dropped, failed, ok"},
+		"a label of a selector":       {`"type":"query","query":"label_values(jobs_total{job=\"shop\"}, result)"`, "passed: failed, ok"},
+		"a label of an expression":    {`"type":"query","query":"label_values(sum by (job) (jobs_total > 2), job)"`, "passed: shop"},
+		"a label of any metric":       {`"type":"query","query":"label_values(queue)"`, "passed: mail"},
+		"the variable above":          {`"type":"query","query":"label_values(jobs_total{job=\"$job\"}, result)"`, "passed: dropped"},
+		"the result of a query":       {`"type":"query","query":"query_result(count(jobs_total))"`, "passed: {} => 3 @[1699999995000]"},
+		"a list":                      {`"type":"custom","query":"a, b, Text : c"`, "passed: a, b, c"},
+		"a constant":                  {`"type":"constant","query":"shop, depot"`, "passed: shop"},
+		"a chosen text":               {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "passed: depot"},
+		"a data source":               {`"type":"datasource","query":"prometheus"`, "passed: prometheus"},
+		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "failed: it offers nothing to choose: label_values(job_total, result)"},
+		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "failed: it offers nothing to choose: label_values(jobs_total, colour)"},
+		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `failed: $jobb stands in label_values(jobs_total{job="$jobb"}, result) and has no value yet; variables read those above them`},
+		"another function":            {`"type":"query","query":"metrics(jobs)"`, `failed: query variable "metrics(jobs)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
+		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
+		"filters of the reader":       {`"type":"adhoc"`, "skipped: filters that a reader of the dashboard adds"},
+		"groups of the reader":        {`"type":"groupby"`, "skipped: filters that a reader of the dashboard adds"},
+		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "skipped: verify does not run loki"},
+		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := dashboardSession(t, dashboardOf(t, `{"name":"job","type":"custom","query":"depot"},`+"\n{"+`"name":"mine",`+tc.variable+"}", ""))
 			s.dashboards(t.Context())
-			got := proofs(s)
-			if len(got) != 2 || got[0] != "shop.json:2: variable job: holds: depot" || tc.want != "fails: " && got[1] != "shop.json:3: variable mine: "+tc.want || !strings.Contains(got[1], tc.want) {
+			got := checksOf(s)
+			if len(got) != 2 || got[0] != "shop.json:2: variable job: passed: depot" || tc.want != "failed: " && got[1] != "shop.json:3: variable mine: "+tc.want || !strings.Contains(got[1], tc.want) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
@@ -116,9 +116,9 @@ func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
 		{"type":"grafana-worldmap-panel","title":"Map"},
 		{"type":"stat","title":"Shared","libraryPanel":{"uid":"x"}}`))
 	s.dashboards(t.Context())
-	wantProofs(t, s,
-		`shop.json:4: panel Map: foreign: a panel of the plugin "grafana-worldmap-panel": its queries are asked, what it draws of them is not looked at`,
-		"shop.json:5: panel Shared: foreign: a library panel: its queries are in Grafana and not in the file",
+	wantChecks(t, s,
+		`shop.json:4: panel Map: skipped: a panel of the plugin "grafana-worldmap-panel": its queries run; how it draws them is not checked`,
+		"shop.json:5: panel Shared: skipped: a library panel: its queries are in Grafana and not in the file",
 	)
 }
 

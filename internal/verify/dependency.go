@@ -59,10 +59,10 @@ func (s *session) judgeReadiness(ctx context.Context) {
 	if status := statusOf(ctx, s.child.admin+"/readyz"); status != http.StatusOK {
 		problem = fmt.Errorf("/readyz answers %d: an outage that all replicas share would empty the load balancer instead of being counted", status)
 	}
-	s.book.Judge(sectionDependency, "readiness stays while the database is away", "/readyz answers 200", problem)
+	s.checks.Record(sectionDependency, "readiness stays while the database is away", "/readyz answers 200", problem)
 }
 
-// judgeTold proves that somebody is woken, that a ticket and a panel name the
+// judgeTold checks that somebody is woken, that a ticket and a panel name the
 // database, and that the wakening came in time.
 func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	page, ok := s.firstSince(from, func(f rulesim.Firing) bool {
@@ -72,16 +72,16 @@ func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	if !ok {
 		problem = fmt.Errorf("no alert on a budget pages within %s of stretched time", awayFor)
 	}
-	s.book.Judge(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it went away", page.Alert, page.FiredAt.Sub(from)), problem)
+	s.checks.Record(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it went away", page.Alert, page.FiredAt.Sub(from)), problem)
 
 	ticket, ok := s.firstSince(from, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
 	if problem = nil; !ok {
 		problem = errors.New("no alert names the check that fails")
 	}
-	s.book.Judge(sectionDependency, "a ticket names the database", fmt.Sprintf("%s names %s", ticket.Alert, ticket.Labels.Get(semconv.LabelCheck)), problem)
+	s.checks.Record(sectionDependency, "a ticket names the database", fmt.Sprintf("%s names %s", ticket.Alert, ticket.Labels.Get(semconv.LabelCheck)), problem)
 
 	panel, value, err := s.panelOnChecks(ctx)
-	s.book.Judge(sectionDependency, "a panel names the database", fmt.Sprintf("panel %s shows %s", panel, value), err)
+	s.checks.Record(sectionDependency, "a panel names the database", fmt.Sprintf("panel %s shows %s", panel, value), err)
 }
 
 func (s *session) firstSince(from time.Time, accept func(rulesim.Firing) bool) (rulesim.Firing, bool) {
@@ -130,7 +130,7 @@ func (s *session) startTime(ctx context.Context) (float64, error) {
 	return v[0].F, nil
 }
 
-// judgeRecovery proves that the service is well again by itself.
+// judgeRecovery checks that the service is well again by itself.
 func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	waiting, cancel := context.WithTimeout(ctx, recoverIn)
 	defer cancel()
@@ -152,7 +152,7 @@ func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	if err == nil && after != before {
 		err = errors.New("the service was started anew in between")
 	}
-	s.book.Judge(sectionDependency, "the service recovers without a restart", "requests succeed again in the same process", errors.Join(problem, err))
+	s.checks.Record(sectionDependency, "the service recovers without a restart", "requests succeed again in the same process", errors.Join(problem, err))
 	return nil
 }
 

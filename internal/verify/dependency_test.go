@@ -22,25 +22,25 @@ func TestAServiceWithoutADatabaseHasNoChecks(t *testing.T) {
 	if err := s.dependency(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s)
+	wantChecks(t, s)
 }
 
 func TestReadinessStaysWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	const claim = "readiness stays while the database is away: "
 	for status, want := range map[int]string{
-		http.StatusOK:                 "holds: /readyz answers 200",
-		http.StatusServiceUnavailable: "fails: /readyz answers 503: an outage that all replicas share would empty the load balancer instead of being counted",
+		http.StatusOK:                 "passed: /readyz answers 200",
+		http.StatusServiceUnavailable: "failed: /readyz answers 503: an outage that all replicas share would empty the load balancer instead of being counted",
 	} {
 		service := newService(t, "")
 		service.ready.Store(int64(status))
 		s := &session{child: service.child}
 		s.judgeReadiness(t.Context())
-		wantProofs(t, s, claim+want)
+		wantChecks(t, s, claim+want)
 	}
 	s := &session{child: &child{admin: "http://[::1"}}
 	s.judgeReadiness(t.Context())
-	if got := proofs(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"fails: /readyz answers 0") {
+	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: /readyz answers 0") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -59,8 +59,8 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 	t.Parallel()
 	const page, ticket, panel = "an outage of the database pages: ", "a ticket names the database: ", "a panel names the database: "
 	const expr = `runtime_health_check_up{job="$job"} == bool 0`
-	const paged, named, shown = page + "holds: ThingsErrorBudgetBurn fires 5m0s after it went away", ticket + "holds: CheckFails names database", panel + "holds: panel Failing checks shows the check database as failing"
-	const unpaged, unnamed, unshown = page + "fails: no alert on a budget pages within 30m0s of stretched time", ticket + "fails: no alert names the check that fails", panel + "fails: no panel shows a check that fails"
+	const paged, named, shown = page + "passed: ThingsErrorBudgetBurn fires 5m0s after it went away", ticket + "passed: CheckFails names database", panel + "passed: panel Failing checks shows the check database as failing"
+	const unpaged, unnamed, unshown = page + "failed: no alert on a budget pages within 30m0s of stretched time", ticket + "failed: no alert names the check that fails", panel + "failed: no panel shows a check that fails"
 	burns := firing("ThingsErrorBudgetBurn", 5*time.Minute, slo.LabelLong, "1h")
 	fails := firing("CheckFails", time.Minute, "check", "database")
 	for name, tc := range map[string]struct {
@@ -84,7 +84,7 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 			}
 			s.watch.fired = tc.fired
 			s.judgeTold(t.Context(), scrapedAt())
-			wantProofs(t, s, tc.want...)
+			wantChecks(t, s, tc.want...)
 		})
 	}
 }
@@ -125,8 +125,8 @@ func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 	t.Parallel()
 	const claim = "the service recovers without a restart: "
 	for before, want := range map[float64]string{
-		17: claim + "holds: requests succeed again in the same process",
-		16: claim + "fails: the service was started anew in between",
+		17: claim + "passed: requests succeed again in the same process",
+		16: claim + "failed: the service was started anew in between",
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +139,7 @@ func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 			if err := s.judgeRecovery(t.Context(), before); err != nil {
 				t.Fatal(err)
 			}
-			wantProofs(t, s, want)
+			wantChecks(t, s, want)
 		})
 	}
 }
@@ -152,5 +152,5 @@ func TestAnInterruptedRecoveryIsNotReported(t *testing.T) {
 	if err := s.judgeRecovery(ctx, 17); err == nil {
 		t.Error("got no error")
 	}
-	wantProofs(t, s)
+	wantChecks(t, s)
 }

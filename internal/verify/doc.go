@@ -1,11 +1,11 @@
-// Package verify runs a service and proves that what was generated for it is true:
+// Package verify runs a service and checks that what was generated for it is true:
 // every panel has data, every alert fires and resolves when it should, every link
 // leads somewhere, and nothing else happens.
 //
 // [Run] builds the real binary, starts it with its stores on free ports of this
 // machine, drives every route with requests made up from the service's own OpenAPI
 // document and from verify.http, and watches it the way Prometheus would. What it
-// sees becomes a [proof.Report].
+// sees becomes a [report.Report].
 //
 // # Stretched time
 //

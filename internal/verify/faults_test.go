@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The fault switch is in the binary of a proof and in no other, and nothing that a
+// The fault switch is in the binary of a check and in no other, and nothing that a
 // service is built with for production mentions its tag.
 func TestProductionHasNoFaultSwitch(t *testing.T) {
 	t.Parallel()

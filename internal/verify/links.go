@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/dashboardfile"
 )
 
-// links proves that every link of dashboards, alerts and runbooks leads to something
+// links checks that every link of dashboards, alerts and runbooks leads to something
 // that exists: a dashboard of the service with the variables that it is given, or a
 // runbook that was written.
 func (s *session) links(ctx context.Context) error {
@@ -47,17 +47,17 @@ func (s *session) link(file string, line int, claim, address string, b dashboard
 	if address == "" {
 		return // a list of dashboards by their tags
 	}
-	p := report.Proof{Section: sectionLinks, Claim: claim, File: file, Line: line, Status: report.Holds}
+	p := report.Check{Section: sectionLinks, Name: claim, File: file, Line: line, Status: report.Passed}
 	filled, unknown := dashboardfile.Fill(address, s.linkFiller(b))
 	switch err := s.resolve(filled); {
 	case len(unknown) > 0:
-		p.Status, p.Detail = report.Fails, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
+		p.Status, p.Detail = report.Failed, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
 	case err != nil:
-		p.Status, p.Detail = report.Fails, err.Error()
+		p.Status, p.Detail = report.Failed, err.Error()
 	default:
 		p.Detail = "leads to " + target(filled)
 	}
-	s.book.Add(p)
+	s.checks.Add(p)
 }
 
 // linkFiller knows what Grafana puts into links beside the dashboard's variables.
@@ -150,11 +150,11 @@ func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule) {
 }
 
 func (s *session) judgeLink(file, claim, evidence string, err error) {
-	p := report.Proof{Section: sectionLinks, Claim: claim, File: file, Status: report.Holds, Detail: evidence}
+	p := report.Check{Section: sectionLinks, Name: claim, File: file, Status: report.Passed, Detail: evidence}
 	if err != nil {
-		p.Status, p.Detail = report.Fails, err.Error()
+		p.Status, p.Detail = report.Failed, err.Error()
 	}
-	s.book.Add(p)
+	s.checks.Add(p)
 }
 
 func (s *session) hasRunbook(name string) bool {
@@ -169,10 +169,10 @@ func (s *session) hasRunbooks() bool {
 
 // isOurs says whether the specification compiles to an alert.
 func (s *session) isOurs(alert string) bool {
-	if s.subject.Drill == nil {
+	if s.subject.Simulation == nil {
 		return false
 	}
-	for _, a := range s.subject.Drill.Rules.Alerts {
+	for _, a := range s.subject.Simulation.Rules.Alerts {
 		if a.Name == alert {
 			return true
 		}
@@ -188,18 +188,18 @@ func (s *session) runbookLinks(book Runbook) {
 	text := string(book.Data)
 	for _, m := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
 		name, address := text[m[2]:m[3]], text[m[4]:m[5]]
-		p := report.Proof{
-			Section: sectionLinks, Claim: "link " + name + " of the runbook", File: book.File,
-			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Holds, Detail: "leads to " + target(address),
+		p := report.Check{
+			Section: sectionLinks, Name: "link " + name + " of the runbook", File: book.File,
+			Line: strings.Count(text[:m[0]], "\n") + 1, Status: report.Passed, Detail: "leads to " + target(address),
 		}
 		err := s.resolve(address)
 		if strings.HasSuffix(address, ".md") && !strings.Contains(address, "://") && !s.hasRunbook(path.Base(address)) {
 			err = fmt.Errorf("there is no runbook %s", path.Base(address))
 		}
 		if err != nil {
-			p.Status, p.Detail = report.Fails, err.Error()
+			p.Status, p.Detail = report.Failed, err.Error()
 		}
-		s.book.Add(p)
+		s.checks.Add(p)
 	}
 }
 

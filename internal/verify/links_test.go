@@ -15,23 +15,23 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// proofs are the checks of a session in order, a line each.
-func proofs(s *session) []string {
+// checks are the checks of a session in order, a line each.
+func checksOf(s *session) []string {
 	var out []string
-	for _, p := range s.book.Report("shop", 0).Proofs {
+	for _, p := range s.checks.Report("shop", 0).Checks {
 		place := p.File
 		if p.Line > 0 {
 			place += fmt.Sprintf(":%d", p.Line)
 		}
-		out = append(out, strings.TrimPrefix(place+": ", ": ")+p.Claim+": "+string(p.Status)+": "+p.Detail)
+		out = append(out, strings.TrimPrefix(place+": ", ": ")+p.Name+": "+string(p.Status)+": "+p.Detail)
 	}
 	return out
 }
 
-// wantProofs compares the checks of a session, a line each.
-func wantProofs(t *testing.T, s *session, want ...string) {
+// wantChecks compares the checks of a session, a line each.
+func wantChecks(t *testing.T, s *session, want ...string) {
 	t.Helper()
-	if got := proofs(s); !slices.Equal(got, want) {
+	if got := checksOf(s); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -58,18 +58,18 @@ func linkedDashboards(t *testing.T) []dashboardfile.Dashboard {
 func TestLinksOfDashboardsAreResolved(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"/d/runtime":                                        "holds: leads to the dashboard runtime",
-		"/d/runtime/any-slug?var-instance=a":                "holds: leads to the dashboard runtime",
-		"/d/runtime?${__url_time_range}&${__all_variables}": "holds: leads to the dashboard runtime", // job is no variable of its own
-		"/d/runtime?var-job=${job}":                         "holds: leads to the dashboard runtime",
-		"/d/runtime?var-instance=${__data.fields.instance}": "holds: leads to the dashboard runtime",
-		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "holds: leads to the dashboard runtime",
-		"/explore?from=${__from}&to=${__to}":             "holds: leads to /explore?from=0&to=1",
-		"https://example.com/d/":                         "holds: leads to https://example.com/d/",
-		"/d/gone":                                        "fails: /d/gone leads to the dashboard gone, which the service does not have",
-		"/d/runtime?var-colour=red":                      "fails: /d/runtime?var-colour=red sets colour, which the dashboard runtime has no variable for",
-		"/d/runtime?var-job=${colour}&var-route=${size}": "fails: /d/runtime?var-job=${colour}&var-route=${size}: nothing gives ${colour}, ${size} a value",
-		"http://[::1/d/runtime":                          "fails: http://[::1/d/runtime is no address",
+		"/d/runtime":                                        "passed: leads to the dashboard runtime",
+		"/d/runtime/any-slug?var-instance=a":                "passed: leads to the dashboard runtime",
+		"/d/runtime?${__url_time_range}&${__all_variables}": "passed: leads to the dashboard runtime", // job is no variable of its own
+		"/d/runtime?var-job=${job}":                         "passed: leads to the dashboard runtime",
+		"/d/runtime?var-instance=${__data.fields.instance}": "passed: leads to the dashboard runtime",
+		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "passed: leads to the dashboard runtime",
+		"/explore?from=${__from}&to=${__to}":             "passed: leads to /explore?from=0&to=1",
+		"https://example.com/d/":                         "passed: leads to https://example.com/d/",
+		"/d/gone":                                        "failed: /d/gone leads to the dashboard gone, which the service does not have",
+		"/d/runtime?var-colour=red":                      "failed: /d/runtime?var-colour=red sets colour, which the dashboard runtime has no variable for",
+		"/d/runtime?var-job=${colour}&var-route=${size}": "failed: /d/runtime?var-job=${colour}&var-route=${size}: nothing gives ${colour}, ${size} a value",
+		"http://[::1/d/runtime":                          "failed: http://[::1/d/runtime is no address",
 	} {
 		dashboards := linkedDashboards(t)
 		dashboards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
@@ -78,13 +78,13 @@ func TestLinksOfDashboardsAreResolved(t *testing.T) {
 		if err := s.links(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		wantProofs(t, s, "overview.json: link there: "+want, "overview.json:7: link here of panel Error ratio: "+want)
+		wantChecks(t, s, "overview.json: link there: "+want, "overview.json:7: link here of panel Error ratio: "+want)
 	}
 }
 
 // compiledAlert is a subject whose specification has the alert.
-func compiledAlert(name string) *alertsim.Drill {
-	return &alertsim.Drill{Rules: slo.Rules{Alerts: []slo.Alert{{Name: name}}}}
+func compiledAlert(name string) *alertsim.Simulation {
+	return &alertsim.Simulation{Rules: slo.Rules{Alerts: []slo.Alert{{Name: name}}}}
 }
 
 func TestLinksOfAlertsAreResolved(t *testing.T) {
@@ -99,18 +99,18 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 		"no annotation": {nil, books, "ShopBurns", nil},
 		"a dashboard and a runbook that exist": {
 			[]string{"dashboard_url", "https://grafana/d/runtime?var-instance={{ $labels.instance }}", "runbook_url", "https://example.com/{{ $labels.x }}/ShopBurns.md"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: holds: the dashboard runtime", "runbook of the alert ShopBurns: holds: ShopBurns.md"},
+			[]string{"dashboard of the alert ShopBurns: passed: the dashboard runtime", "runbook of the alert ShopBurns: passed: ShopBurns.md"},
 		},
 		"a dashboard that does not exist": {
 			[]string{"dashboard_url", "/d/gone"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: fails: /d/gone leads to the dashboard gone, which the service does not have"},
+			[]string{"dashboard of the alert ShopBurns: failed: /d/gone leads to the dashboard gone, which the service does not have"},
 		},
 		"a runbook that does not exist": {
 			[]string{"runbook_url", "https://example.com/Other.md"}, books, "ShopBurns",
-			[]string{"runbook of the alert ShopBurns: fails: https://example.com/Other.md: there is no runbook Other.md"},
+			[]string{"runbook of the alert ShopBurns: failed: https://example.com/Other.md: there is no runbook Other.md"},
 		},
 		"a generated alert whose runbook is missing": {
-			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: fails: there is no runbook ShopIsDown.md"},
+			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: there is no runbook ShopIsDown.md"},
 		},
 		"a service without runbooks":     {nil, nil, "ShopIsDown", nil},
 		"an alert of the user's own":     {nil, books, "MineAlone", nil},
@@ -118,9 +118,9 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			drill := compiledAlert("ShopBurns")
-			drill.Rules.Alerts = append(drill.Rules.Alerts, slo.Alert{Name: "ShopIsDown"})
-			s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: tc.runbooks, Drill: drill, Rules: []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{
+			simulation := compiledAlert("ShopBurns")
+			simulation.Rules.Alerts = append(simulation.Rules.Alerts, slo.Alert{Name: "ShopIsDown"})
+			s := &session{subject: Subject{Dashboards: linkedDashboards(t), Runbooks: tc.runbooks, Simulation: simulation, Rules: []rulesim.Group{{File: "shop.yaml", Rules: []rulesim.Rule{
 				{Name: "shop:rate5m", Annotations: labels.FromStrings("dashboard_url", "/d/gone")},
 				{Name: tc.alert, IsAlert: true, Annotations: labels.FromStrings(tc.annotations...)},
 			}}}}}
@@ -130,7 +130,7 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 			for i := range tc.want {
 				tc.want[i] = "shop.yaml: " + tc.want[i]
 			}
-			wantProofs(t, s, tc.want...)
+			wantChecks(t, s, tc.want...)
 		})
 	}
 }
@@ -144,7 +144,7 @@ func TestAlertsWithoutASpecificationNeedNoRunbook(t *testing.T) {
 	if err := s.links(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s)
+	wantChecks(t, s)
 }
 
 func TestLinksOfRunbooksAreResolved(t *testing.T) {
@@ -155,15 +155,15 @@ func TestLinksOfRunbooksAreResolved(t *testing.T) {
 	if err := s.links(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s,
-		"Burns.md:3: link the dashboard of the runbook: holds: leads to the dashboard runtime",
-		"Burns.md:3: link another of the runbook: fails: /d/gone leads to the dashboard gone, which the service does not have",
-		"Burns.md:4: link next of the runbook: holds: leads to ../Other.md",
-		"Burns.md:4: link far of the runbook: holds: leads to https://example.com/Elsewhere.md",
-		"Burns.md:5: link missing of the runbook: fails: there is no runbook Missing.md",
+	wantChecks(t, s,
+		"Burns.md:3: link the dashboard of the runbook: passed: leads to the dashboard runtime",
+		"Burns.md:3: link another of the runbook: failed: /d/gone leads to the dashboard gone, which the service does not have",
+		"Burns.md:4: link next of the runbook: passed: leads to ../Other.md",
+		"Burns.md:4: link far of the runbook: passed: leads to https://example.com/Elsewhere.md",
+		"Burns.md:5: link missing of the runbook: failed: there is no runbook Missing.md",
 	)
-	for _, p := range s.book.Report("shop", 0).Proofs {
-		if p.Section != sectionLinks || p.Status == report.Foreign {
+	for _, p := range s.checks.Report("shop", 0).Checks {
+		if p.Section != sectionLinks || p.Status == report.Skipped {
 			t.Errorf("got %+v", p)
 		}
 	}

@@ -63,7 +63,7 @@ func TestEveryMutantOfTheCodeIsCaught(t *testing.T) {
 				BuildFlags: []string{"-overlay", m.overlay(t)}, StartWithin: 15 * time.Second, TrailWithin: 10 * time.Second,
 			})
 			must(t, err)
-			why := failure(seen.Report().Proofs)
+			why := failure(seen.Report().Checks)
 			if why == "" {
 				t.Fatal("nobody notices")
 			}

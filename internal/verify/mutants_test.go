@@ -38,7 +38,7 @@ func long(t *testing.T) {
 
 // TestEveryMutantIsCaught runs the example once and judges every mutant of what
 // was generated for it: by scaffold check, by what the run has seen, and by the
-// drill, in this order.
+// simulation, in this order.
 func TestEveryMutantIsCaught(t *testing.T) {
 	long(t)
 	j := newJudge(t)
@@ -98,9 +98,9 @@ func newJudge(t *testing.T) *judge {
 	subject.Package = "./cmd/orders"
 	j.seen, err = verify.Observe(t.Context(), subject, verify.Options{})
 	must(t, err)
-	for _, p := range j.seen.Report().Proofs {
+	for _, p := range j.seen.Report().Checks {
 		if p.Failed() {
-			t.Fatalf("the example does not hold: %s: %s", p.Claim, p.Detail)
+			t.Fatalf("the example does not hold: %s: %s", p.Name, p.Detail)
 		}
 	}
 	return j
@@ -152,13 +152,13 @@ func (j *judge) catch(t *testing.T, f files) (by, why string) {
 	}
 	report, err := j.seen.Judge(t.Context(), subject)
 	must(t, err)
-	if why := failure(report.Proofs); why != "" {
+	if why := failure(report.Checks); why != "" {
 		return "verify", why
 	}
 	if same(f, j.files, "observability/rules/") && f[routes] == j.files[routes] {
 		return "", ""
 	}
-	return j.drill(t, subject)
+	return j.simulation(t, subject)
 }
 
 // check runs scaffold lint on the files as those of a stranger, so that their
@@ -189,10 +189,10 @@ func (j *judge) check(t *testing.T, dir string) string {
 	return report.Findings[i].String()
 }
 
-func failure(proofs []report.Proof) string {
-	for _, p := range proofs {
+func failure(checks []report.Check) string {
+	for _, p := range checks {
 		if p.Failed() {
-			return p.Claim + ": " + p.Detail
+			return p.Name + ": " + p.Detail
 		}
 	}
 	return ""
@@ -207,18 +207,18 @@ func same(a, b files, prefix string) bool {
 	return true
 }
 
-// drill rehearses in the order in which most mutants are caught.
-func (j *judge) drill(t *testing.T, subject verify.Subject) (by, why string) {
+// simulation simulates in the order in which most mutants are caught.
+func (j *judge) simulation(t *testing.T, subject verify.Subject) (by, why string) {
 	t.Helper()
-	for _, part := range []func(alertsim.Drill, context.Context) (alertsim.Result, error){alertsim.Drill.Timetable, alertsim.Drill.Run} {
+	for _, part := range []func(alertsim.Simulation, context.Context) (alertsim.Result, error){alertsim.Simulation.Timetable, alertsim.Simulation.Run} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		result, err := part(*subject.Drill, ctx)
+		result, err := part(*subject.Simulation, ctx)
 		cancel()
 		if err != nil {
-			return "drill", err.Error()
+			return "alert simulation", err.Error()
 		}
-		if why := failure(result.Proofs); why != "" {
-			return "drill", why
+		if why := failure(result.Checks); why != "" {
+			return "alert simulation", why
 		}
 	}
 	return "", ""

@@ -28,7 +28,7 @@ type Observation struct {
 	report  report.Report
 }
 
-// Observe runs a service and makes every proof but the drill's. It leaves no
+// Observe runs a service and makes every check but the simulation's. It leaves no
 // process and no file behind.
 func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation, err error) {
 	s, err := newSession(subject, o)
@@ -46,13 +46,13 @@ func Observe(ctx context.Context, subject Subject, o Options) (seen *Observation
 	if err := s.live(ctx); err != nil {
 		return nil, err
 	}
-	return &Observation{s, s.book.Report(s.subject.Service, time.Since(began))}, nil
+	return &Observation{s, s.checks.Report(s.subject.Service, time.Since(began))}, nil
 }
 
 // Report is what the run has shown.
 func (o *Observation) Report() report.Report { return o.report }
 
-// Judge makes the proofs about rules, dashboards, runbooks and links again, for a
+// Judge makes the checks about rules, dashboards, runbooks and links again, for a
 // subject that differs from the observed one in no more than those.
 func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report, error) {
 	if o.session.watch == nil {
@@ -68,7 +68,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 		var err error
 		if s.watch, err = seen.watch.again(ctx, seen.prober.from, recordedBy(seen.subject.Rules), subject.Rules, seen.options.QueryWithin); err != nil {
 			s.fail(ruleError{err})
-			return s.book.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
+			return s.checks.Report(s.subject.Service, 0), nil //nolint:nilerr // the book says so
 		}
 	}
 	s.prober = &prober{watch: s.watch, from: seen.prober.from, known: s.declared(), labels: s.declaredLabels()}
@@ -76,7 +76,7 @@ func (o *Observation) Judge(ctx context.Context, subject Subject) (report.Report
 		return report.Report{}, err
 	}
 	err := s.links(ctx)
-	return s.book.Report(s.subject.Service, 0), err
+	return s.checks.Report(s.subject.Service, 0), err
 }
 
 // again evaluates other rules over what was scraped.
@@ -85,15 +85,15 @@ func (w *watch) again(ctx context.Context, from time.Time, recorded []string, gr
 	if err != nil {
 		return nil, err
 	}
-	lab, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
+	ev, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
-	out := &watch{child: w.child, interval: w.interval, store: store, lab: lab, now: w.time()}
-	if err := lab.Run(ctx, from, out.now); err != nil {
+	out := &watch{child: w.child, interval: w.interval, store: store, ev: ev, now: w.time()}
+	if err := ev.Run(ctx, from, out.now); err != nil {
 		return nil, err
 	}
-	out.fired = lab.History()
+	out.fired = ev.History()
 	return out, nil
 }
 

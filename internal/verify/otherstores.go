@@ -28,7 +28,7 @@ func (s *session) askOther(expr string, q question) (report.Status, string) {
 	case "grafana-pyroscope-datasource", "phlare":
 		return s.judgeOther(s.askProfiles(expr, q.target.ProfileType))(q)
 	}
-	return report.Foreign, fmt.Sprintf("a query of %s, which is not looked at here", q.target.Datasource.Type)
+	return report.Skipped, fmt.Sprintf("verify does not run %s", q.target.Datasource.Type)
 }
 
 // judgeOther turns a finding into a status.
@@ -36,13 +36,13 @@ func (s *session) judgeOther(evidence string, found bool, err error) func(questi
 	return func(q question) (report.Status, string) {
 		switch {
 		case err != nil:
-			return report.Fails, err.Error()
+			return report.Failed, err.Error()
 		case found:
-			return report.Holds, evidence
+			return report.Passed, evidence
 		case q.emptyUntil != "":
-			return report.Holds, "empty until " + q.emptyUntil
+			return report.Passed, "empty until " + q.emptyUntil
 		}
-		return report.Fails, "no data: " + evidence
+		return report.Failed, "no data: " + evidence
 	}
 }
 

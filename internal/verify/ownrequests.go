@@ -24,20 +24,20 @@ type answered struct {
 	body   any
 }
 
-// own sends the requests of verify.http in order and proves that each is answered
+// own sends the requests of verify.http in order and checks that each is answered
 // as it says.
-func (d *driver) own(ctx context.Context, name string) []report.Proof {
+func (d *driver) own(ctx context.Context, name string) []report.Check {
 	chat := d.newChat()
-	var out []report.Proof
+	var out []report.Check
 	for _, r := range d.file.Requests {
-		p := report.Proof{Section: sectionTraffic, Claim: strings.TrimSpace("own request: " + title(r)), File: name, Line: r.Line, Status: report.Holds}
+		p := report.Check{Section: sectionTraffic, Name: strings.TrimSpace("own request: " + title(r)), File: name, Line: r.Line, Status: report.Passed}
 		status, body, problem := chat.send(ctx, r, well)
 		p.Detail = fmt.Sprintf("answers %d", status)
 		if problem == nil {
 			problem = asExpected(r, status, body)
 		}
 		if problem != nil {
-			p.Status, p.Detail = report.Fails, problem.Error()
+			p.Status, p.Detail = report.Failed, problem.Error()
 		}
 		out = append(out, p)
 	}

@@ -60,10 +60,10 @@ func parseRequests(t *testing.T, text string) httpfile.File {
 	return f
 }
 
-func proofText(checks []report.Proof) string {
+func checkText(checks []report.Check) string {
 	s := &session{}
-	s.book.Add(checks...)
-	return strings.Join(proofs(s), "\n")
+	s.checks.Add(checks...)
+	return strings.Join(checksOf(s), "\n")
 }
 
 func TestOwnRequestsEndAsTheirFileSays(t *testing.T) {
@@ -74,21 +74,21 @@ func TestOwnRequestsEndAsTheirFileSays(t *testing.T) {
 		status int
 		want   string
 	}{
-		"any status below 500 will do":   {"GET {{host}}/a", 404, "verify.http:1: " + claim + "GET {{host}}/a: holds: answers 404"},
-		"a title is the claim":           {"### Read\nGET {{baseUrl}}/a", 200, "verify.http:2: " + claim + "Read: holds: answers 200"},
-		"a server error is not expected": {"GET {{host}}/a", 503, "verify.http:1: " + claim + "GET {{host}}/a: fails: answers 503: said; write # @expect 503 above the request if that is right"},
-		"a server error is expected":     {"# @expect 503\nGET {{host}}/a", 503, "verify.http:2: " + claim + "GET {{host}}/a: holds: answers 503"},
-		"another status is expected":     {"# @expect 201\nGET {{host}}/a", 200, "verify.http:2: " + claim + "GET {{host}}/a: fails: answers 200, expected 201: said"},
-		"an unknown placeholder":         {"GET {{host}}/{{id}}", 200, "verify.http:1: " + claim + "GET {{host}}/{{id}}: fails: nothing gives {{id}} a value; declare @name = value above, or name the request that it reads from"},
-		"another service":                {"GET http://127.0.0.1:1/a", 200, "verify.http:1: " + claim + "GET http://127.0.0.1:1/a: fails: http://127.0.0.1:1/a is not this service; begin the address with {{host}}"},
-		"an address that is no address":  {"GET {{host}}/%zz", 200, "verify.http:1: " + claim + "GET {{host}}/%zz: fails: parse "},
+		"any status below 500 will do":   {"GET {{host}}/a", 404, "verify.http:1: " + claim + "GET {{host}}/a: passed: answers 404"},
+		"a title is the claim":           {"### Read\nGET {{baseUrl}}/a", 200, "verify.http:2: " + claim + "Read: passed: answers 200"},
+		"a server error is not expected": {"GET {{host}}/a", 503, "verify.http:1: " + claim + "GET {{host}}/a: failed: answers 503: said; write # @expect 503 above the request if that is right"},
+		"a server error is expected":     {"# @expect 503\nGET {{host}}/a", 503, "verify.http:2: " + claim + "GET {{host}}/a: passed: answers 503"},
+		"another status is expected":     {"# @expect 201\nGET {{host}}/a", 200, "verify.http:2: " + claim + "GET {{host}}/a: failed: answers 200, expected 201: said"},
+		"an unknown placeholder":         {"GET {{host}}/{{id}}", 200, "verify.http:1: " + claim + "GET {{host}}/{{id}}: failed: nothing gives {{id}} a value; declare @name = value above, or name the request that it reads from"},
+		"another service":                {"GET http://127.0.0.1:1/a", 200, "verify.http:1: " + claim + "GET http://127.0.0.1:1/a: failed: http://127.0.0.1:1/a is not this service; begin the address with {{host}}"},
+		"an address that is no address":  {"GET {{host}}/%zz", 200, "verify.http:1: " + claim + "GET {{host}}/%zz: failed: parse "},
 		"a service without such a file":  {"", 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := newRecorder(t, responds(tc.status, "said\nmore"))
 			d := newDriver(server.URL, openapi.Document{}, nil, parseRequests(t, tc.file), 0)
-			got := proofText(d.own(t.Context(), RequestFile))
+			got := checkText(d.own(t.Context(), RequestFile))
 			if !strings.HasPrefix(got, tc.want) || !strings.HasSuffix(tc.want, "parse ") && got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -114,7 +114,7 @@ X-Kind: {{kind}}
 ###
 GET {{host}}{{made.response.headers.Location}}?id={{made.response.body.id}}&tag={{made.response.body.$.tags.1}}&name={{made.response.body.in.name}}
 `), 0)
-	if got := proofText(d.own(t.Context(), RequestFile)); strings.Contains(got, "fails") {
+	if got := checkText(d.own(t.Context(), RequestFile)); strings.Contains(got, "failed") {
 		t.Error(got)
 	}
 	got, want := strings.Join(server.requests(), "\n"), `POST /things/small  {"kind":"small"}`+"\nGET /things/7?id=7&tag=b&name=x"

@@ -61,7 +61,7 @@ func (s *session) target(c *child) metricstore.Target {
 	return target
 }
 
-// scrapeInterval proves that the service's own Prometheus scrapes as declared:
+// scrapeInterval checks that the service's own Prometheus scrapes as declared:
 // every increase and every window of the rules depends on it.
 func (s *session) scrapeInterval() {
 	if s.subject.Provisioned.Prometheus == nil {
@@ -82,11 +82,11 @@ func (s *session) scrapeInterval() {
 	if want := s.subject.Selector[semconv.LabelJob]; err == nil && want != "" && !slices.Contains(jobs, want) {
 		err = fmt.Errorf("no job is named %s; there is %s", want, readable(jobs))
 	}
-	p := report.Proof{Section: sectionRules, Claim: "the scraper keeps to the declared interval", File: prometheusFile, Status: report.Holds, Detail: s.subject.ScrapeInterval.String()}
+	p := report.Check{Section: sectionRules, Name: "the scraper keeps to the declared interval", File: prometheusFile, Status: report.Passed, Detail: s.subject.ScrapeInterval.String()}
 	if err != nil {
-		p.Status, p.Detail = report.Fails, err.Error()
+		p.Status, p.Detail = report.Failed, err.Error()
 	}
-	s.book.Add(p)
+	s.checks.Add(p)
 }
 
 // datasource is the part of a provisioned data source that leads from one signal
@@ -121,7 +121,7 @@ type datasource struct {
 	} `yaml:"jsonData"`
 }
 
-// datasources proves that each way from one signal to another, as Grafana is told
+// datasources checks that each way from one signal to another, as Grafana is told
 // of it, leads where there is something.
 func (s *session) datasources(ctx context.Context) {
 	if s.subject.Provisioned.Datasources == nil {
@@ -170,11 +170,11 @@ func (s *session) datasources(ctx context.Context) {
 }
 
 func (s *session) way(claim, evidence string, err error) {
-	p := report.Proof{Section: sectionLinks, Claim: claim, File: datasourcesFile, Status: report.Holds, Detail: evidence}
+	p := report.Check{Section: sectionLinks, Name: claim, File: datasourcesFile, Status: report.Passed, Detail: evidence}
 	if err != nil {
-		p.Status, p.Detail = report.Fails, err.Error()
+		p.Status, p.Detail = report.Failed, err.Error()
 	}
-	s.book.Add(p)
+	s.checks.Add(p)
 }
 
 // exemplarsHave wants the label on the exemplars that were scraped.

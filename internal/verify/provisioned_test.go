@@ -95,14 +95,14 @@ func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 	const claim = "observability/prometheus.yaml: the scraper keeps to the declared interval: "
 	const advice = ", the rules were made for 15s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate"
 	for name, tc := range map[string]struct{ config, want string }{
-		"the job's interval is right":   {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "holds: 15s"},
-		"the global interval is right":  {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "holds: 15s"},
-		"another job may have another":  {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "holds: 15s"},
-		"the job's interval is wrong":   {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "fails: job shop is scraped every 1m0s" + advice},
-		"the global interval is wrong":  {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "fails: job shop is scraped every 30s" + advice},
-		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "fails: no job is named shop; there is node, depot"},
-		"an interval is not a duration": {"global: {scrape_interval: soon}\nscrape_configs: []", "fails: not a valid duration string: \"soon\""},
-		"the file is of another kind":   {"apiVersion: v1\nkind: Pod\n", "fails: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
+		"the job's interval is right":   {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
+		"the global interval is right":  {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "passed: 15s"},
+		"another job may have another":  {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
+		"the job's interval is wrong":   {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "failed: job shop is scraped every 1m0s" + advice},
+		"the global interval is wrong":  {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "failed: job shop is scraped every 30s" + advice},
+		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "failed: no job is named shop; there is node, depot"},
+		"an interval is not a duration": {"global: {scrape_interval: soon}\nscrape_configs: []", "failed: not a valid duration string: \"soon\""},
+		"the file is of another kind":   {"apiVersion: v1\nkind: Pod\n", "failed: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
 		"the service has no such file":  {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 				s.subject.Provisioned.Prometheus = []byte(tc.config)
 			}
 			s.scrapeInterval()
-			got := strings.Join(proofs(s), "\n")
+			got := strings.Join(checksOf(s), "\n")
 			if tc.want != "" && got != claim+tc.want || tc.want == "" && got != "" {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -188,29 +188,29 @@ func TestLinksBetweenSignalsHaveData(t *testing.T) {
 	s := linkedSession(t, shopSources)
 	s.datasources(t.Context())
 	const file = "observability/grafana/provisioning/datasources/datasources.yaml: "
-	wantProofs(t, s,
-		file+"from an exemplar to its trace: holds: by the label trace_id",
-		file+"from a trace to its log lines: holds: by the field that the query takes out",
-		file+"from a span to its profile: holds: uploads of cpu",
-		file+"from a trace to Requests: holds: gives data",
-		file+"from a log line to its trace: holds: by the label trace",
+	wantChecks(t, s,
+		file+"from an exemplar to its trace: passed: by the label trace_id",
+		file+"from a trace to its log lines: passed: by the field that the query takes out",
+		file+"from a span to its profile: passed: uploads of cpu",
+		file+"from a trace to Requests: passed: gives data",
+		file+"from a log line to its trace: passed: by the label trace",
 	)
 }
 
 func TestLinksBetweenSignalsFailByName(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, with, want string }{
-		"exemplars have another label":     {"name: trace_id", "name: traceID", "from an exemplar to its trace: fails: none of 1 exemplars has the label traceID"},
-		"the traces do not exist":          {"trace_id, datasourceUid: traces", "trace_id, datasourceUid: tempo", `from an exemplar to its trace: fails: there is no data source "tempo"`},
-		"the logs do not exist":            {"datasourceUid: logs", "datasourceUid: loki", `from a trace to its log lines: fails: there is no data source "loki"`},
-		"log lines lack the field":         {`json trace="trace_id"`, `json trace="traceID"`, "from a trace to its log lines: fails: no log line has the field traceID"},
-		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: fails: there is no data source "flames"`},
-		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: fails: no upload holds inuse_space in bytes; there is samples, cpu"},
-		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: fails: there is no data source "prom"`},
-		"the query gives nothing":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: fails: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
-		"no log query makes the label":     {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: fails: no query of log lines makes the label span"},
-		"a part of a label is not a label": {"matcherRegex: trace,", "matcherRegex: ace,", "from a log line to its trace: fails: no query of log lines makes the label ace"},
-		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: fails: there is no data source "tempo"`},
+		"exemplars have another label":     {"name: trace_id", "name: traceID", "from an exemplar to its trace: failed: none of 1 exemplars has the label traceID"},
+		"the traces do not exist":          {"trace_id, datasourceUid: traces", "trace_id, datasourceUid: tempo", `from an exemplar to its trace: failed: there is no data source "tempo"`},
+		"the logs do not exist":            {"datasourceUid: logs", "datasourceUid: loki", `from a trace to its log lines: failed: there is no data source "loki"`},
+		"log lines lack the field":         {`json trace="trace_id"`, `json trace="traceID"`, "from a trace to its log lines: failed: no log line has the field traceID"},
+		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: failed: there is no data source "flames"`},
+		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: failed: no upload holds inuse_space in bytes; there is samples, cpu"},
+		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: failed: there is no data source "prom"`},
+		"the query gives nothing":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: failed: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
+		"no log query makes the label":     {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: failed: no query of log lines makes the label span"},
+		"a part of a label is not a label": {"matcherRegex: trace,", "matcherRegex: ace,", "from a log line to its trace: failed: no query of log lines makes the label ace"},
+		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: failed: there is no data source "tempo"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -220,7 +220,7 @@ func TestLinksBetweenSignalsFailByName(t *testing.T) {
 			}
 			s := linkedSession(t, changed)
 			s.datasources(t.Context())
-			if got := failures(s.book.Report("shop", 0)); len(got) != 1 || got[0] != datasourcesFile+": "+strings.Replace(tc.want, "fails: ", "", 1) {
+			if got := failures(s.checks.Report("shop", 0)); len(got) != 1 || got[0] != datasourcesFile+": "+strings.Replace(tc.want, "failed: ", "", 1) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
@@ -233,13 +233,13 @@ func TestDataSourcesThatCannotBeReadFail(t *testing.T) {
 		s := &session{}
 		s.subject.Provisioned.Datasources = []byte(text)
 		s.datasources(t.Context())
-		if got := failures(s.book.Report("shop", 0)); len(got) != 1 || !strings.HasPrefix(got[0], datasourcesFile+": data sources: ") {
+		if got := failures(s.checks.Report("shop", 0)); len(got) != 1 || !strings.HasPrefix(got[0], datasourcesFile+": data sources: ") {
 			t.Errorf("%q: got %q", text, got)
 		}
 	}
 	s := &session{}
 	s.datasources(t.Context())
-	wantProofs(t, s)
+	wantChecks(t, s)
 }
 
 func TestLinksToMetricsNeedASpanWithARoute(t *testing.T) {
@@ -256,7 +256,7 @@ func TestLinksToProfilesNeedAnUpload(t *testing.T) {
 	s := linkedSession(t, shopSources)
 	s.receiver = servicetest.NewReceiver(t)
 	s.datasources(t.Context())
-	got := strings.Join(failures(s.book.Report("shop", 0)), "\n")
+	got := strings.Join(failures(s.checks.Report("shop", 0)), "\n")
 	if want := datasourcesFile + ": from a span to its profile: the service pushed no profile"; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -35,7 +35,7 @@ type prober struct {
 // quantile of no observations, are none.
 func (p *prober) look(ctx context.Context, expr string, instant bool) (series int, err error) {
 	if instant {
-		v, err := p.watch.lab.Query(ctx, expr, p.to)
+		v, err := p.watch.ev.Query(ctx, expr, p.to)
 		for _, s := range v {
 			if s.H != nil || !math.IsNaN(s.F) {
 				series++
@@ -44,7 +44,7 @@ func (p *prober) look(ctx context.Context, expr string, instant bool) (series in
 		return series, err
 	}
 	step := max(p.to.Sub(p.from)/steps, p.watch.interval).Round(p.watch.interval)
-	m, err := p.watch.lab.QueryRange(ctx, expr, p.from, p.to, step)
+	m, err := p.watch.ev.QueryRange(ctx, expr, p.from, p.to, step)
 	for _, s := range m {
 		isNumber := func(i int) bool { return !math.IsNaN(s.Floats[i].F) }
 		if len(s.Histograms) > 0 || slices.ContainsFunc(indexes(len(s.Floats)), isNumber) {

@@ -35,7 +35,7 @@ func parseSeries(t *testing.T, text string) labels.Labels {
 func watchOf(t *testing.T, series map[string]float64) *watch {
 	t.Helper()
 	store := metricstore.New()
-	lab, err := rulesim.New(store, nil, rulesim.Options{})
+	ev, err := rulesim.New(store, nil, rulesim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func watchOf(t *testing.T, series map[string]float64) *watch {
 			}
 		}
 	}
-	return &watch{store: store, lab: lab, interval: scrapedEvery, now: scrapedAt()}
+	return &watch{store: store, ev: ev, interval: scrapedEvery, now: scrapedAt()}
 }
 
 // proberOf runs queries on these series. Dashboards show the last ten minutes.

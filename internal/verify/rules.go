@@ -23,30 +23,30 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// rules proves that each recording has recorded, and that each alert watches
+// rules checks that each recording has recorded, and that each alert watches
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
 	for _, cycle := range rulesim.Cycles(s.subject.Rules) {
-		s.book.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
+		s.checks.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
 	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
-			p := report.Proof{Section: sectionRules, File: g.File, Status: report.Holds}
+			p := report.Check{Section: sectionRules, File: g.File, Status: report.Passed}
 			var problem error
 			if r.IsAlert {
-				p.Claim = "alert " + r.Name
+				p.Name = "alert " + r.Name
 				if long := r.Labels.Get(slo.LabelLong); long != "" {
-					p.Claim += " " + long
+					p.Name += " " + long
 				}
 				p.Detail, problem = s.watches(ctx, r)
 			} else {
-				p.Claim = "record " + r.Name + setLabels(r)
+				p.Name = "record " + r.Name + setLabels(r)
 				p.Detail, problem = s.records(ctx, r)
 			}
 			if problem != nil {
-				p.Status, p.Detail = report.Fails, problem.Error()
+				p.Status, p.Detail = report.Failed, problem.Error()
 			}
-			s.book.Add(p)
+			s.checks.Add(p)
 		}
 	}
 }
@@ -54,17 +54,17 @@ func (s *session) rules(ctx context.Context) {
 // objectiveSeries finds counters in ratios that have no series: the value of a label is wrong, or
 // the first failures will not be counted.
 func (s *session) objectiveSeries(ctx context.Context) {
-	if s.subject.Drill == nil {
+	if s.subject.Simulation == nil {
 		return
 	}
-	for _, read := range s.subject.Drill.Rules.Spec.Reads() {
+	for _, read := range s.subject.Simulation.Rules.Spec.Reads() {
 		if !strings.Contains(read.Path, ".ratio.") {
 			continue
 		}
 		name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, read.Series())
 		selector := &parser.VectorSelector{Name: read.Series(), LabelMatchers: append(slices.Clone(read.Matchers), name)}
 		if missing := s.prober.missing(ctx, selector); missing != "" {
-			s.book.Failf(sectionRules, "objectives select series that exist",
+			s.checks.Failf(sectionRules, "objectives select series that exist",
 				"%s: %s\ncorrect the selector in scaffold.yaml, or create the series with the value 0 when the service starts", read.Path, missing)
 		}
 	}
@@ -90,10 +90,10 @@ func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string,
 // notCounted says which counter of the objective of a rule exists and did not increase in the run, so
 // that there is no ratio of it. Empty for other rules.
 func (s *session) notCounted(ctx context.Context, r rulesim.Rule) string {
-	if s.subject.Drill == nil {
+	if s.subject.Simulation == nil {
 		return ""
 	}
-	spec := s.subject.Drill.Rules.Spec
+	spec := s.subject.Simulation.Rules.Spec
 	objective := slices.IndexFunc(spec.SLOs, func(o slo.Objective) bool { return o.Name == r.Labels.Get(slo.LabelObjective) })
 	for _, read := range spec.Reads() {
 		series := read.Metric
@@ -158,17 +158,17 @@ func (s *session) runbooks(ctx context.Context) {
 	for _, book := range s.subject.Runbooks {
 		text := string(book.Data)
 		if alert := strings.TrimSuffix(path.Base(book.File), ".md"); strings.Contains(text, slo.FactsBegin) && !s.hasAlert(alert) {
-			s.book.Add(report.Proof{
-				Section: sectionRules, Claim: "the runbook has its alert", File: book.File, Status: report.Fails,
+			s.checks.Add(report.Check{
+				Section: sectionRules, Name: "the runbook has its alert", File: book.File, Status: report.Failed,
 				Detail: fmt.Sprintf("no rule has an alert %s; delete the runbook if the alert is gone for good", alert),
 			})
 			continue // its queries were made for rules that are no more
 		}
 		for i, m := range fence.FindAllStringSubmatchIndex(text, -1) {
 			query := text[m[2]:m[3]]
-			p := report.Proof{
-				Section: sectionRules, Claim: fmt.Sprintf("query %d of the runbook", i+1), File: book.File,
-				Line: strings.Count(text[:m[2]], "\n") + 1, Status: report.Holds, Detail: "runs",
+			p := report.Check{
+				Section: sectionRules, Name: fmt.Sprintf("query %d of the runbook", i+1), File: book.File,
+				Line: strings.Count(text[:m[2]], "\n") + 1, Status: report.Passed, Detail: "runs",
 			}
 			_, err := s.watch.query(ctx, query)
 			if unknown := s.prober.unknown(ctx, query); err == nil && unknown != "" {
@@ -178,9 +178,9 @@ func (s *session) runbooks(ctx context.Context) {
 				err = errors.New(problems[0].Message)
 			}
 			if err != nil {
-				p.Status, p.Detail = report.Fails, err.Error()
+				p.Status, p.Detail = report.Failed, err.Error()
 			}
-			s.book.Add(p)
+			s.checks.Add(p)
 		}
 	}
 }

@@ -48,10 +48,10 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &session{subject: Subject{Drill: &alertsim.Drill{Rules: rules}}, prober: &prober{watch: &watch{store: store}}}
+		s := &session{subject: Subject{Simulation: &alertsim.Simulation{Rules: rules}}, prober: &prober{watch: &watch{store: store}}}
 		s.objectiveSeries(t.Context())
 		var got []string
-		for _, p := range s.book.Report("shop", 0).Proofs {
+		for _, p := range s.checks.Report("shop", 0).Checks {
 			got = append(got, p.Detail)
 		}
 		if want != "" {
@@ -92,7 +92,7 @@ func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
 			t.Parallel()
 			tc.series[ratio+`{slo="other"}`] = 0
 			recorded := []rulesim.Group{{Rules: []rulesim.Rule{{Name: ratio}}}}
-			s := &session{subject: Subject{Rules: recorded, Drill: &alertsim.Drill{Rules: rules}}, prober: proberOf(t, tc.series)}
+			s := &session{subject: Subject{Rules: recorded, Simulation: &alertsim.Simulation{Rules: rules}}, prober: proberOf(t, tc.series)}
 			rule := rulesim.Rule{Name: "slo:current_burn_rate:ratio", Expr: ratio + `{slo="` + tc.of + `"} > 0.1`, Labels: labels.FromStrings("slo", tc.of)}
 			if _, err := s.watches(t.Context(), rule); err == nil || err.Error() != tc.watched {
 				t.Errorf("an alert: got  %v\nwant %s", err, tc.watched)

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// Sections of the report, in the order in which they are proven.
+// Sections of the report, in the order in which they are checked.
 const (
 	sectionService    = "service"
 	sectionTraffic    = "traffic"
@@ -37,21 +37,21 @@ func (s *session) needsService() bool {
 }
 
 // skipped are the sections that were not asked for, and what a quick run leaves out.
-func (s *session) skipped(made report.Report) []report.Proof {
-	var out []report.Proof
+func (s *session) skipped(made report.Report) []report.Check {
+	var out []report.Check
 	for _, section := range Sections() {
 		if !s.selected(section) && len(made.Of(section)) == 0 {
-			out = append(out, report.Proof{Section: section, Claim: "all checks of " + section, Status: report.Skipped, Detail: "not selected with --only"})
+			out = append(out, report.Check{Section: section, Name: "all checks of " + section, Status: report.Skipped, Detail: "not selected with --only"})
 		}
 	}
-	if s.options.Quick && s.selected(alertsim.Section) && s.subject.Drill != nil {
-		out = append(out, report.Proof{Section: alertsim.Section, Claim: "not part of a quick run", Status: report.Skipped, Detail: LeftOut})
+	if s.options.Quick && s.selected(alertsim.Section) && s.subject.Simulation != nil {
+		out = append(out, report.Check{Section: alertsim.Section, Name: "not part of a quick run", Status: report.Skipped, Detail: LeftOut})
 	}
 	return out
 }
 
 // LeftOut says what a quick run leaves out.
-const LeftOut = "scrape intervals other than the declared one, and of the alert simulation all but shares of bad events, little traffic and a healthy week: lost instances, tickets, " +
+const LeftOut = "scrape intervals other than the declared one, and of the alert simulation all but error ratios, low traffic and a healthy week: lost instances, tickets, " +
 	"repeated pages, new services and instances, an idle night, budgets, and the cost of the rules"
 
 // finish marks sections whose checks have all run.
@@ -62,13 +62,13 @@ func (s *session) finish(sections ...string) {
 }
 
 // notRun are the checks that an interrupted run did not get to.
-func (s *session) notRun() []report.Proof {
+func (s *session) notRun() []report.Check {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []report.Proof
+	var out []report.Check
 	for _, section := range Sections() {
 		if s.selected(section) && !slices.Contains(s.finished, section) {
-			out = append(out, report.Proof{Section: section, Claim: "the remaining checks of " + section, Status: report.NotRun, Detail: "the run was interrupted"})
+			out = append(out, report.Check{Section: section, Name: "the remaining checks of " + section, Status: report.NotRun, Detail: "the run was interrupted"})
 		}
 	}
 	return out

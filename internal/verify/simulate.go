@@ -11,32 +11,32 @@ import (
 	"github.com/observability-first/scaffold/internal/report"
 )
 
-// rehearse runs the drill beside the live proofs: it needs no service.
-func (s *session) rehearse(ctx context.Context) error {
+// simulate runs the simulation beside the live checks: it needs no service.
+func (s *session) simulate(ctx context.Context) error {
 	if !s.selected(alertsim.Section) {
 		return nil
 	}
-	if s.subject.Drill == nil {
-		s.drilled = append(s.drilled, report.Proof{Section: alertsim.Section, Claim: "alerts fire and resolve in time", Status: report.Foreign, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+	if s.subject.Simulation == nil {
+		s.simulated = append(s.simulated, report.Check{Section: alertsim.Section, Name: "alerts fire and resolve in time", Status: report.Skipped, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
 		s.finish(alertsim.Section)
 		return nil
 	}
-	d := *s.subject.Drill
+	d := *s.subject.Simulation
 	run, quick, timetable, err := d.Counts()
 	if err != nil {
 		return err
 	}
 	d.Progress = s.counting(run + timetable*s.elsewhere())
-	simulate := alertsim.Drill.Run
+	simulate := alertsim.Simulation.Run
 	if s.options.Quick {
 		d.Progress = s.counting(quick)
-		simulate = alertsim.Drill.Quick
+		simulate = alertsim.Simulation.Quick
 	}
 	result, err := simulate(d, ctx)
-	s.drilled = result.Proofs
-	s.book.SetDrill(result.Rows, result.Cost)
+	s.simulated = result.Checks
+	s.checks.SetSimulation(result.Alerts, result.Cost)
 	if err == nil && !s.options.Quick {
-		err = s.rehearseElsewhere(ctx, d)
+		err = s.simulateElsewhere(ctx, d)
 	}
 	if err == nil {
 		s.finish(alertsim.Section)
@@ -59,9 +59,9 @@ func (s *session) elsewhere() int {
 	return len(slices.DeleteFunc(alertsim.Intervals(), func(i time.Duration) bool { return i == s.subject.ScrapeInterval }))
 }
 
-// rehearseElsewhere rehearses what the objectives compile to at the other scrape
+// simulateElsewhere simulates what the objectives compile to at the other scrape
 // intervals: whoever changes the interval is to find the same alerts.
-func (s *session) rehearseElsewhere(ctx context.Context, declared alertsim.Drill) error {
+func (s *session) simulateElsewhere(ctx context.Context, declared alertsim.Simulation) error {
 	for _, interval := range alertsim.Intervals() {
 		if interval == s.subject.ScrapeInterval {
 			continue
@@ -71,9 +71,9 @@ func (s *session) rehearseElsewhere(ctx context.Context, declared alertsim.Drill
 			return err
 		}
 		result, err := d.Timetable(ctx)
-		for _, p := range result.Proofs {
-			p.Claim += fmt.Sprintf(", at scrapes of %s", interval)
-			s.drilled = append(s.drilled, p)
+		for _, p := range result.Checks {
+			p.Name += fmt.Sprintf(", at scrapes of %s", interval)
+			s.simulated = append(s.simulated, p)
 		}
 		if err != nil {
 			return err

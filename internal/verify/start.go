@@ -50,7 +50,7 @@ func (s *session) build(ctx context.Context) error {
 }
 
 // start gives the service its stores and runs it. A service
-// that does not start is a failed proof and no error; child is nil then.
+// that does not start is a failed check and no error; child is nil then.
 func (s *session) start(ctx context.Context) error {
 	env := s.environment()
 	if slices.Contains(s.settings, "POSTGRES_URL") {
@@ -72,7 +72,7 @@ func (s *session) start(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.book.Judge(sectionService, "it starts and becomes ready", "started with a trace ratio of 1", err)
+	s.checks.Record(sectionService, "it starts and becomes ready", "started with a trace ratio of 1", err)
 	if err != nil {
 		return nil //nolint:nilerr // the book says so
 	}
@@ -108,7 +108,7 @@ func (s *session) describe(ctx context.Context) error {
 	s.options.Progress("reading the declarations of the service")
 	telemetry, err := s.command(ctx, "telemetry")
 	if err != nil {
-		return fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be proven", err)
+		return fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be checked", err)
 	}
 	if s.signals, err = templates.ParseSignals("the service's telemetry command", telemetry); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (s *session) declaredLabels() map[string][]string {
 	return out
 }
 
-// database is the store that the service keeps its things in, and that a drill
+// database is the store that the service keeps its things in, and that a simulation
 // takes away.
 type database struct {
 	url    string
@@ -182,7 +182,7 @@ type database struct {
 func openDatabase(ctx context.Context) (*database, error) {
 	server, err := postgrestest.New(ctx)
 	if errors.Is(err, postgrestest.ErrNotFound) {
-		return nil, fmt.Errorf("%w\nthe proof starts a server of its own and never touches one that holds data", err)
+		return nil, fmt.Errorf("%w\nthe check starts a server of its own and never touches one that holds data", err)
 	}
 	if err != nil {
 		return nil, err

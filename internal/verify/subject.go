@@ -23,7 +23,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Folders of a service that hold what is proven, as design and generator have it.
+// Folders of a service that hold what is checked, as design and generator have it.
 const (
 	rulesFolder      = "observability/rules"
 	dashboardsFolder = "observability/dashboards"
@@ -74,7 +74,7 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	})
 	if rules != nil {
 		s.describe(*rules)
-		l.one(routesFile, func(_ string, data []byte) error { return s.rehearse(*rules, routes, data) })
+		l.one(routesFile, func(_ string, data []byte) error { return s.simulate(*rules, routes, data) })
 	}
 	return s, l.problems.Err()
 }
@@ -101,8 +101,8 @@ func (s *Subject) withDefaults(signals declared.Signals) {
 		spec := slo.Spec{Service: signals.Service}.WithDefaults()
 		s.Service, s.Selector, s.EnvironmentLabel, s.ScrapeInterval = signals.Service, spec.Selector, spec.EnvironmentLabel, spec.ScrapeInterval
 	}
-	if s.Drill != nil && len(s.Drill.Fleet.Routes) == 0 {
-		s.Drill.Fleet.Routes = signals.Routes
+	if s.Simulation != nil && len(s.Simulation.Fleet.Routes) == 0 {
+		s.Simulation.Fleet.Routes = signals.Routes
 	}
 }
 
@@ -119,23 +119,23 @@ func (s *Subject) Complete(rules slo.Rules, routes []string) error {
 		}
 		s.Rules = append(s.Rules, groups...)
 	}
-	if s.Drill != nil {
+	if s.Simulation != nil {
 		return nil
 	}
-	return s.rehearse(rules, routes, rules.Alertmanager())
+	return s.simulate(rules, routes, rules.Alertmanager())
 }
 
-// rehearse prepares the drill on the generated rules. The user's own have reasons
-// of their own to fire and are proven against the running service alone.
-func (s *Subject) rehearse(rules slo.Rules, routes []string, routing []byte) error {
+// simulate prepares the simulation on the generated rules. The user's own have reasons
+// of their own to fire and are checked against the running service alone.
+func (s *Subject) simulate(rules slo.Rules, routes []string, routing []byte) error {
 	parsed, err := rulesim.ParseRouting(routing)
 	if err != nil {
 		return fmt.Errorf("%s: %w", routesFile, err)
 	}
-	s.Drill = &alertsim.Drill{Rules: rules, Routing: parsed, Fleet: alertsim.Fleet{Routes: routes, Replicas: rules.Spec.Replicas.Min}}
+	s.Simulation = &alertsim.Simulation{Rules: rules, Routing: parsed, Fleet: alertsim.Fleet{Routes: routes, Replicas: rules.Spec.Replicas.Min}}
 	for _, g := range s.Rules {
 		if !strings.Contains(filepath.ToSlash(g.File), "/own/") {
-			s.Drill.Groups = append(s.Drill.Groups, g)
+			s.Simulation.Groups = append(s.Simulation.Groups, g)
 		}
 	}
 	return nil

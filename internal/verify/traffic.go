@@ -43,13 +43,13 @@ func (s *session) think() time.Duration {
 	return max(minThink, min(maxThink, time.Second/time.Duration(max(len(s.signals.Routes), 1))))
 }
 
-// traffic drives every route and proves that each ended in every way.
+// traffic drives every route and checks that each ended in every way.
 func (s *session) traffic(ctx context.Context) error {
 	if len(s.signals.Routes) == 0 {
-		s.book.Failf(sectionTraffic, "routes", "%s", errNoRoutes)
+		s.checks.Failf(sectionTraffic, "routes", "%s", errNoRoutes)
 		return nil
 	}
-	s.book.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
+	s.checks.Add(s.driver.own(ctx, s.subject.RequestsFile)...)
 	s.contract(ctx)
 	// Healthy for an hour of stretched time, then everything that may happen.
 	if err := s.driveFor(ctx, healthyFor, healthyMix(s.think())); err != nil {
@@ -68,7 +68,7 @@ func (s *session) traffic(ctx context.Context) error {
 	s.judgeDurations(ctx)
 	for _, op := range s.document.Operations {
 		if !slices.Contains(s.signals.Routes, op.Key()) {
-			s.book.Failf(sectionTraffic, op.Key(), "the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes")
+			s.checks.Failf(sectionTraffic, op.Key(), "the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes")
 		}
 	}
 	return nil
@@ -81,7 +81,7 @@ func (s *session) judgeQuiet() {
 	for _, f := range s.watch.history() {
 		problems = append(problems, fmt.Errorf("%s fires with the value %g while nothing is wrong", f.Labels, f.Value))
 	}
-	s.book.Judge(sectionRules, "no alert fires while all is well", healthyFor.String()+" of good and wrong requests, and none fires", errors.Join(problems...))
+	s.checks.Record(sectionRules, "no alert fires while all is well", healthyFor.String()+" of good and wrong requests, and none fires", errors.Join(problems...))
 }
 
 // driveFor drives until an amount of stretched time has passed.
@@ -112,17 +112,17 @@ func (s *session) judgeDurations(ctx context.Context) {
 	case v[0].F > 10*waited+1:
 		err = fmt.Errorf("%s has %.3g s of requests, and clients waited for %.3g s; observe seconds", total, v[0].F, waited)
 	}
-	s.book.Judge(sectionTraffic, "durations are in seconds", "not ten times as long as clients waited", err)
+	s.checks.Record(sectionTraffic, "durations are in seconds", "not ten times as long as clients waited", err)
 }
 
-// judgeRoute proves from the service's own counters that a route was driven in
+// judgeRoute checks from the service's own counters that a route was driven in
 // every manner.
 func (s *session) judgeRoute(ctx context.Context, route string) {
 	counts := map[string]float64{}
 	for _, outcome := range semconv.Outcomes() {
 		n, err := s.requests(ctx, route, outcome)
 		if err != nil {
-			s.book.Failf(sectionTraffic, route, "%s", err)
+			s.checks.Failf(sectionTraffic, route, "%s", err)
 			return
 		}
 		counts[outcome] = n
@@ -142,7 +142,7 @@ func (s *session) judgeRoute(ctx context.Context, route string) {
 	if s.driver.wrong[route] {
 		missing(semconv.OutcomeClientError, ", although a wrong one was sent: "+s.driver.problems[route])
 	}
-	s.book.Judge(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were refused as wrong, %.0f failed and %.0f were shed on purpose",
+	s.checks.Record(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were refused as wrong, %.0f failed and %.0f were shed on purpose",
 		counts[semconv.OutcomeSuccess], counts[semconv.OutcomeClientError], counts[semconv.OutcomeServerError], counts[semconv.OutcomeShed]), errors.Join(problems...))
 }
 

@@ -26,7 +26,7 @@ func outcomes(success, clientError, serverError, shed float64) map[string]float6
 
 func TestARouteIsDrivenInEveryManner(t *testing.T) {
 	t.Parallel()
-	const fails = "GET /things: fails: "
+	const fails = "GET /things: failed: "
 	missing := outcomes(5, 0, 2, 1)
 	delete(missing, `http_server_requests_total{http_request_method="GET",http_route="/things",outcome="shed"}`)
 	for name, tc := range map[string]struct {
@@ -35,8 +35,8 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 		wrong   bool
 		want    string
 	}{
-		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose"},
-		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: holds: 5 succeeded, 0 were refused as wrong, 2 failed and 1 were shed on purpose"},
+		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: passed: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose"},
+		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: passed: 5 succeeded, 0 were refused as wrong, 2 failed and 1 were shed on purpose"},
 		"no success":                     {outcomes(0, 3, 2, 1), "", true, fails + "no request ended as success; add one that does to verify.http"},
 		"no success, with a last status": {outcomes(0, 3, 2, 1), "answers 404: said", true, fails + "no request ended as success; it answers 404: said; describe what it wants in the OpenAPI document, or add a request that works to verify.http"},
 		"no server error":                {outcomes(5, 3, 0, 1), "", true, fails + "no request ended as server_error, although the fault switch asked for it"},
@@ -53,7 +53,7 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 				s.driver.canBeWrong("GET /things")
 			}
 			s.judgeRoute(t.Context(), "GET /things")
-			wantProofs(t, s, tc.want)
+			wantChecks(t, s, tc.want)
 		})
 	}
 }
@@ -62,13 +62,13 @@ func TestDurationsAreNoLongerThanClientsWait(t *testing.T) {
 	t.Parallel()
 	const claim = "durations are in seconds: "
 	for total, want := range map[float64]string{
-		20.9: "holds: not ten times as long as clients waited",
-		21.1: "fails: http_server_request_duration_seconds has 21.1 s of requests, and clients waited for 2 s; observe seconds",
+		20.9: "passed: not ten times as long as clients waited",
+		21.1: "failed: http_server_request_duration_seconds has 21.1 s of requests, and clients waited for 2 s; observe seconds",
 	} {
 		s := &session{watch: watchOf(t, map[string]float64{"http_server_request_duration_seconds_sum": total}), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
 		s.driver.waited.Store(int64(2 * time.Second))
 		s.judgeDurations(t.Context())
-		wantProofs(t, s, claim+want)
+		wantChecks(t, s, claim+want)
 	}
 }
 
@@ -82,8 +82,8 @@ func TestDurationsOfANativeHistogramAreCompared(t *testing.T) {
 	s.judgeDurations(t.Context())
 	empty := &session{watch: watchOf(t, nil), driver: s.driver}
 	empty.judgeDurations(t.Context())
-	wantProofs(t, empty, "durations are in seconds: fails: http_server_request_duration_seconds has no sum")
-	wantProofs(t, s, "durations are in seconds: fails: http_server_request_duration_seconds has 3 s of requests, and clients waited for 0 s; observe seconds")
+	wantChecks(t, empty, "durations are in seconds: failed: http_server_request_duration_seconds has no sum")
+	wantChecks(t, s, "durations are in seconds: failed: http_server_request_duration_seconds has 3 s of requests, and clients waited for 0 s; observe seconds")
 }
 
 func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
@@ -91,12 +91,12 @@ func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
 	const claim = "no alert fires while all is well: "
 	s := &session{watch: &watch{}}
 	s.judgeQuiet()
-	wantProofs(t, s, claim+"holds: 1h15m0s of good and wrong requests, and none fires")
+	wantChecks(t, s, claim+"passed: 1h15m0s of good and wrong requests, and none fires")
 	f := firing("Busy", time.Minute, "alertname", "Busy")
 	f.Value = 0.5
 	s = &session{watch: &watch{fired: []rulesim.Firing{f}}}
 	s.judgeQuiet()
-	wantProofs(t, s, claim+`fails: {alertname="Busy"} fires with the value 0.5 while nothing is wrong`)
+	wantChecks(t, s, claim+`failed: {alertname="Busy"} fires with the value 0.5 while nothing is wrong`)
 }
 
 func TestAServiceWithoutRoutesFails(t *testing.T) {
@@ -105,7 +105,7 @@ func TestAServiceWithoutRoutesFails(t *testing.T) {
 	if err := s.traffic(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s, "routes: fails: the service declares no route, so that nothing could be driven")
+	wantChecks(t, s, "routes: failed: the service declares no route, so that nothing could be driven")
 }
 
 // drivenSession has a service whose metrics page has every outcome of GET /things.
@@ -136,13 +136,13 @@ func TestTrafficIsReported(t *testing.T) {
 	if err := s.traffic(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s,
-		"verify.http:2: own request: Mine: holds: answers 200",
-		"GET /undeclared is as documented: fails: status 200 is not documented; add it to responses",
-		"no alert fires while all is well: holds: 1h15m0s of good and wrong requests, and none fires",
-		"GET /things: holds: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
-		"durations are in seconds: holds: not ten times as long as clients waited",
-		"GET /undeclared: fails: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
+	wantChecks(t, s,
+		"verify.http:2: own request: Mine: passed: answers 200",
+		"GET /undeclared is as documented: failed: status 200 is not documented; add it to responses",
+		"no alert fires while all is well: passed: 1h15m0s of good and wrong requests, and none fires",
+		"GET /things: passed: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
+		"durations are in seconds: passed: not ten times as long as clients waited",
+		"GET /undeclared: failed: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
 	)
 }
 

@@ -66,7 +66,7 @@ func (s *session) trail(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.book.Judge(sectionTrail, "a request can be followed from exemplar to span, log line and profile",
+	s.checks.Record(sectionTrail, "a request can be followed from exemplar to span, log line and profile",
 		fmt.Sprintf("trace %s: an exemplar of %s, the span %q, its log line, a profile of %s", found.traceID, found.series.Get(semconv.LabelRoute), found.span.Name, found.profile), why)
 	if why == nil {
 		s.judgeTrail(found)
@@ -160,7 +160,7 @@ func (s *session) profiledSpans() map[string]string {
 	return out
 }
 
-// judgeTrail proves that the signals agree about the request.
+// judgeTrail checks that the signals agree about the request.
 func (s *session) judgeTrail(t trail) {
 	var problems []error
 	want := func(what string, got, want any) {
@@ -186,5 +186,5 @@ func (s *session) judgeTrail(t trail) {
 	if name := t.span.Resource["service.name"]; name != s.subject.Service {
 		problems = append(problems, fmt.Errorf("the span belongs to %v, the dashboards to %s", name, s.subject.Service))
 	}
-	s.book.Judge(sectionTrail, "its signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
+	s.checks.Record(sectionTrail, "its signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
 }

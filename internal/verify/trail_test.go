@@ -145,11 +145,11 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.judgeTrail(found)
-			want := "its signals agree about route, method, status, outcome and duration: holds: GET /things"
+			want := "its signals agree about route, method, status, outcome and duration: passed: GET /things"
 			if tc.want != "" {
-				want = "its signals agree about route, method, status, outcome and duration: fails: " + tc.want
+				want = "its signals agree about route, method, status, outcome and duration: failed: " + tc.want
 			}
-			wantProofs(t, s, want)
+			wantChecks(t, s, want)
 		})
 	}
 }
@@ -163,7 +163,7 @@ func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
 	}
 	found.span.Name = "GET"
 	s.judgeTrail(found)
-	wantProofs(t, s, "its signals agree about route, method, status, outcome and duration: fails: the name of the span is GET, and GET /things on the metric")
+	wantChecks(t, s, "its signals agree about route, method, status, outcome and duration: failed: the name of the span is GET, and GET /things on the metric")
 }
 
 func TestTheTrailIsReported(t *testing.T) {
@@ -173,9 +173,9 @@ func TestTheTrailIsReported(t *testing.T) {
 	if err := s.trail(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantProofs(t, s,
-		claim+`holds: trace `+trailTrace+`: an exemplar of /things, the span "GET /things", its log line, a profile of cpu`,
-		"its signals agree about route, method, status, outcome and duration: holds: GET /things",
+	wantChecks(t, s,
+		claim+`passed: trace `+trailTrace+`: an exemplar of /things, the span "GET /things", its log line, a profile of cpu`,
+		"its signals agree about route, method, status, outcome and duration: passed: GET /things",
 	)
 	missing := rightTrail()
 	missing.profiled = "31"
@@ -185,7 +185,7 @@ func TestTheTrailIsReported(t *testing.T) {
 	if err := s.trail(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := proofs(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"fails: no profile holds the span") {
+	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: no profile holds the span") {
 		t.Errorf("got %q", got)
 	}
 	if got := server.requests(); len(got) == 0 || got[0] != "GET /things cpu=30ms" {

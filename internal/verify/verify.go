@@ -20,7 +20,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// Subject is the service that is proven, and everything that was generated for it.
+// Subject is the service that is checked, and everything that was generated for it.
 type Subject struct {
 	Dir     string // folder of its module
 	Package string // that builds the binary, as in ./cmd/orders
@@ -40,8 +40,8 @@ type Subject struct {
 	Requests    httpfile.File // of verify.http
 	// RequestsFile is its name, for messages; empty without one.
 	RequestsFile string
-	// Drill rehearses the alerts; nil leaves them out, and the report says so.
-	Drill *alertsim.Drill
+	// Drill simulates the alerts; nil leaves them out, and the report says so.
+	Simulation *alertsim.Simulation
 }
 
 // Runbook is one runbook as it lies on the disk.
@@ -73,7 +73,7 @@ type Options struct {
 	QueryWithin time.Duration
 }
 
-// Run proves a service. The error is for what kept it from looking: a service
+// Run checks a service. The error is for what kept it from looking: a service
 // that does not build, a machine without what its stores need, an interrupt. What
 // is wrong with the service is in the report. With an [InterruptedError] the report
 // holds what was judged before. Run leaves no process and no file behind.
@@ -85,7 +85,7 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
 	// What fails after an interrupt fails because of it.
 	// A service that does not run is reported whatever was selected.
-	s.book.Accept(func(p report.Proof) bool {
+	s.checks.Filter(func(p report.Check) bool {
 		return ctx.Err() == nil && (s.selected(p.Section) || p.Section == sectionService && p.Failed())
 	})
 	began := time.Now()
@@ -99,21 +99,21 @@ func Run(ctx context.Context, subject Subject, o Options) (_ report.Report, err 
 	if ctx.Err() == nil && err != nil {
 		return report.Report{}, err
 	}
-	made := s.book.Report(s.subject.Service, time.Since(began))
+	made := s.checks.Report(s.subject.Service, time.Since(began))
 	made.Quick = o.Quick
-	made.Proofs = append(made.Proofs, s.drilled...) // last, however long it took
+	made.Checks = append(made.Checks, s.simulated...) // last, however long it took
 	if ctx.Err() != nil {
 		made.Interrupted = true
-		made.Proofs = append(made.Proofs, s.notRun()...)
+		made.Checks = append(made.Checks, s.notRun()...)
 	}
-	made.Proofs = append(made.Proofs, s.skipped(made)...)
+	made.Checks = append(made.Checks, s.skipped(made)...)
 	return made, interrupted(ctx, err)
 }
 
-// run makes the proofs that need a running service, and beside them those that do not.
+// run makes the checks that need a running service, and beside them those that do not.
 func (s *session) run(ctx context.Context) error {
-	rehearsed := make(chan error, 1)
-	go func() { rehearsed <- s.rehearse(ctx) }()
+	simulated := make(chan error, 1)
+	go func() { simulated <- s.simulate(ctx) }()
 	var err error
 	if s.needsService() {
 		err = s.live(ctx)
@@ -121,7 +121,7 @@ func (s *session) run(ctx context.Context) error {
 			s.finish(sectionService)
 		}
 	}
-	return errors.Join(err, <-rehearsed)
+	return errors.Join(err, <-simulated)
 }
 
 // interrupted says so where that is why something ended.
@@ -151,12 +151,12 @@ func newSession(subject Subject, o Options) (*session, error) {
 
 // session is one run.
 type session struct {
-	subject Subject
-	options Options
-	temp    string // folder that goes away with the run
-	binary  string
-	book    report.Book
-	drilled []report.Proof // of the drill, which runs beside everything else
+	subject   Subject
+	options   Options
+	temp      string // folder that goes away with the run
+	binary    string
+	checks    report.Recorder
+	simulated []report.Check // of the simulation, which runs beside everything else
 
 	signals  declared.Signals
 	document openapi.Document
@@ -179,7 +179,7 @@ type session struct {
 	uploads    []upload
 }
 
-// live starts the service and makes every proof that needs one. It stops at the
+// live starts the service and makes every check that needs one. It stops at the
 // first that makes the others pointless.
 func (s *session) live(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -238,10 +238,10 @@ func (s *session) live(ctx context.Context) error {
 	return s.close()
 }
 
-// errNotOurs says that another program answers, so that nothing can be proven.
+// errNotOurs says that another program answers, so that nothing can be checked.
 var errNotOurs = errors.New("another program answers")
 
-// identity proves that the metrics are those of the process that was started:
+// identity checks that the metrics are those of the process that was started:
 // another program's must not make anything hold.
 func (s *session) identity(ctx context.Context) error {
 	if err := s.watch.pass(ctx, s.subject.ScrapeInterval); err != nil {
@@ -255,7 +255,7 @@ func (s *session) identity(ctx context.Context) error {
 		err = fmt.Errorf("%s/metrics is of a process that started at %s, the service was started at %s: another program answers there",
 			s.child.admin, time.Unix(int64(started), 0).UTC().Format(time.RFC3339), s.child.began.UTC().Format(time.RFC3339))
 	}
-	s.book.Judge(sectionService, "its metrics are its own", "by the start time of the process", err)
+	s.checks.Record(sectionService, "its metrics are its own", "by the start time of the process", err)
 	if err != nil {
 		return errNotOurs
 	}
@@ -265,15 +265,15 @@ func (s *session) identity(ctx context.Context) error {
 // fail says why the watch has stopped.
 func (s *session) fail(trouble error) {
 	if _, rule := errors.AsType[ruleError](trouble); rule {
-		s.book.Failf(sectionService, "every rule evaluates", "%s", trouble)
+		s.checks.Failf(sectionService, "every rule evaluates", "%s", trouble)
 		return
 	}
-	s.book.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+	s.checks.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)
 }
 
 // stop ends the service as its platform would.
 func (s *session) stop() {
-	s.book.Judge(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
+	s.checks.Record(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
 }
 
 // close ends what still runs.
@@ -314,7 +314,7 @@ func (s *session) queries(ctx context.Context) error {
 // be what a panel lacks.
 func (s *session) kept() {
 	if stats := s.watch.store.Stats(); stats.EvictedSamples > 0 {
-		s.book.Failf(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
+		s.checks.Failf(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
 			stats.Samples+stats.EvictedSamples, stats.Series, storeBytes>>20, stats.EvictedSamples)
 	}
 }

@@ -38,7 +38,7 @@ type watch struct {
 	interval time.Duration // declared; one scrape of stretched time
 	store    *metricstore.Store
 	scraper  *metricstore.Scraper
-	lab      *rulesim.Lab
+	ev       *rulesim.Evaluator
 
 	mu      sync.Mutex
 	now     time.Time // of the last scrape
@@ -51,12 +51,12 @@ type watch struct {
 func newWatch(c *child, interval time.Duration, target metricstore.Target, groups []rulesim.Group, within time.Duration) (*watch, error) {
 	store := metricstore.NewWithLimit(storeBytes)
 	target.URL, target.MaxBytes, target.Timeout = c.admin+"/metrics", maxPage, scrapeTimeout
-	lab, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
+	ev, err := rulesim.New(store, groups, rulesim.Options{QueryTimeout: cmp.Or(within, queryWithin)})
 	if err != nil {
 		return nil, err
 	}
 	return &watch{
-		child: c, interval: interval, store: store, lab: lab, now: time.Now().Truncate(interval),
+		child: c, interval: interval, store: store, ev: ev, now: time.Now().Truncate(interval),
 		scraper: metricstore.NewScraper(store, target),
 	}, nil
 }
@@ -96,10 +96,10 @@ func (w *watch) step(ctx context.Context) error {
 	if err := w.child.alive(); err != nil {
 		return err
 	}
-	if err := w.lab.Run(ctx, from, to); err != nil {
+	if err := w.ev.Run(ctx, from, to); err != nil {
 		return ruleError{err}
 	}
-	fired := w.lab.History()
+	fired := w.ev.History()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now, w.fired = to, fired
@@ -140,7 +140,7 @@ func (w *watch) history() []rulesim.Firing {
 
 // query evaluates an expression as of now.
 func (w *watch) query(ctx context.Context, expr string) (promql.Vector, error) {
-	return w.lab.Query(ctx, expr, w.time())
+	return w.ev.Query(ctx, expr, w.time())
 }
 
 // targetLabels are what a scraper puts on every series of the service.

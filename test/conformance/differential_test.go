@@ -120,14 +120,14 @@ func first(diff string) string {
 // ours is the laboratory, run a moment at a time.
 type ours struct {
 	store    *metricstore.Store
-	lab      *rulesim.Lab
+	ev       *rulesim.Evaluator
 	failures []string
 }
 
 func newOurs(t *testing.T, groups []rulesim.Group) *ours {
 	t.Helper()
 	o := &ours{store: metricstore.New()}
-	lab, err := rulesim.New(o.store, groups, rulesim.Options{
+	ev, err := rulesim.New(o.store, groups, rulesim.Options{
 		ExternalURL: externalURL, Annotate: true, Substep: substep,
 		Failed: func(err error) bool {
 			// A template that fails is a text in both.
@@ -140,7 +140,7 @@ func newOurs(t *testing.T, groups []rulesim.Group) *ours {
 		},
 	})
 	must(t, err)
-	o.lab = lab
+	o.ev = ev
 	return o
 }
 
@@ -158,7 +158,7 @@ func (o *ours) append(t *testing.T, s sample) {
 func (o *ours) eval(t *testing.T, at time.Duration) {
 	t.Helper()
 	now := time.Unix(0, 0).Add(at)
-	must(t, o.lab.Run(t.Context(), now, now.Add(1)))
+	must(t, o.ev.Run(t.Context(), now, now.Add(1)))
 }
 
 // theirs is package rules on the database of Prometheus.

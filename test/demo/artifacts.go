@@ -12,7 +12,7 @@ import (
 )
 
 // showArtifacts counts what was written beside the code and lets the names
-// check prove that it fits the service.
+// check check that it fits the service.
 func (d *demo) showArtifacts(ctx context.Context) error {
 	d.title("What was written beside the code")
 	for _, kind := range []struct{ name, pattern string }{
@@ -40,7 +40,7 @@ func (d *demo) showArtifacts(ctx context.Context) error {
 }
 
 // sayWhoIsPaged tells which alerts would wake somebody when this share of
-// requests fails, and after how many minutes, from the drill table of the rules.
+// requests fails, and after how many minutes, from the simulation table of the rules.
 func (d *demo) sayWhoIsPaged(share float64) error {
 	name := filepath.Join(d.dir, spec.FileName)
 	src, err := os.ReadFile(name)
@@ -56,11 +56,11 @@ func (d *demo) sayWhoIsPaged(share float64) error {
 		return err
 	}
 	paged := 0
-	for _, drill := range rules.Drill(share) {
-		if drill.Pair.Tier == slo.TierPage && drill.SLO == "availability" && drill.Fires {
+	for _, simulation := range rules.Drill(share) {
+		if simulation.Pair.Tier == slo.TierPage && simulation.SLO == "availability" && simulation.Fires {
 			paged++
-			d.sayf("  %s would page after %.1f to %.1f min of this", drill.Alert,
-				drill.FiresAfter.Minutes(), (drill.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
+			d.sayf("  %s would page after %.1f to %.1f min of this", simulation.Alert,
+				simulation.FiresAfter.Minutes(), (simulation.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
 		}
 	}
 	if paged == 0 {

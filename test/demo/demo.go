@@ -133,7 +133,7 @@ func (d *demo) testService(ctx context.Context) error {
 	return err
 }
 
-// verify proves what was generated. Its steps are shown as they come: nobody likes
+// verify checks what was generated. Its steps are shown as they come: nobody likes
 // to look at a silent terminal for half a minute.
 func (d *demo) verify(ctx context.Context) error {
 	d.title("Prove it: every panel, every alert, every link")

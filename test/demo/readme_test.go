@@ -123,15 +123,15 @@ func titles(t *testing.T) []string {
 	}
 	// Some files hold several steps, and the one that is left running is another demo.
 	order := []string{"One request in every signal", "What was written beside the code", "Break it on purpose"}
-	const last, proof = "Stop it under load", "Prove it: every panel, every alert, every link"
-	found := slices.Contains(all, last) && slices.Contains(all, proof)
+	const last, check = "Stop it under load", "Prove it: every panel, every alert, every link"
+	found := slices.Contains(all, last) && slices.Contains(all, check)
 	all = slices.DeleteFunc(all, func(title string) bool {
-		return slices.Contains(append(order, last, proof, "Next"), title) || strings.HasPrefix(title, "It keeps running")
+		return slices.Contains(append(order, last, check, "Next"), title) || strings.HasPrefix(title, "It keeps running")
 	})
 	if !found || len(all) < 5 {
 		t.Fatalf("steps %q", all)
 	}
-	return slices.Concat(all, order, []string{last, proof, "Next"})
+	return slices.Concat(all, order, []string{last, check, "Next"})
 }
 
 var titleCall = regexp.MustCompile(`d\.title\((?:fmt\.Sprintf\()?"([^"]*)"`)

@@ -3,6 +3,6 @@
 //
 // `make kubernetes` judges the objects without a cluster: strict types, the
 // schemas of custom resources, the arithmetic between objects, kube-score.
-// `make proof-kubernetes` gives them to a real API server and lets the real
-// controllers roll them out; package proof does it and writes docs/proof.md.
+// `make kubernetes-apiserver` gives them to a real API server and lets the real
+// controllers roll them out; package apiserver does it and writes docs/kubernetes.md.
 package kubernetes

@@ -19,7 +19,7 @@ const routed = 30 * time.Second
 // aftermath loses two processes of three, so that somebody is woken. The one that
 // is left cannot cope and fails every request: that is the same incident, and
 // wakes nobody again.
-func (d Drill) aftermath(ctx context.Context, r *record) error {
+func (d Simulation) aftermath(ctx context.Context, r *record) error {
 	for _, way := range []struct {
 		outage
 
@@ -41,7 +41,7 @@ func (d Drill) aftermath(ctx context.Context, r *record) error {
 	return nil
 }
 
-func (d Drill) after(ctx context.Context, way outage) (evidence string, problem, err error) {
+func (d Simulation) after(ctx context.Context, way outage) (evidence string, problem, err error) {
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
 	w.repeat(steady, from)
@@ -58,14 +58,14 @@ func (d Drill) after(ctx context.Context, way outage) (evidence string, problem,
 			return "", nil, err
 		}
 	}
-	lab, err := w.lab(d.madeOf(every))
+	ev, err := w.evaluator(d.madeOf(every))
 	if err != nil {
 		return "", nil, err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(w.end)); err != nil {
 		return "", nil, err
 	}
-	got := d.pages(lab, w.end)
+	got := d.pages(ev, w.end)
 	switch {
 	case len(got) == 0:
 		return "", errors.New("nothing pages for an hour"), nil
@@ -74,13 +74,13 @@ func (d Drill) after(ctx context.Context, way outage) (evidence string, problem,
 	case len(got) > 1:
 		return "", fmt.Errorf("it reaches the pager %d times: %v; the first has to inhibit the others", len(got), alertsOf(got)), nil
 	}
-	return fmt.Sprintf("%s reaches the pager after %s and inhibits %s that follow", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, lab, got[0])), nil, nil
+	return fmt.Sprintf("%s reaches the pager after %s and inhibits %s that follow", d.named(got[0].Alerts...), got[0].At.Sub(at(from)).Round(time.Second), laterPages(d, ev, got[0])), nil, nil
 }
 
 // laterPages counts the pages that fire after one and are not heard of.
-func laterPages(d Drill, lab *rulesim.Lab, first rulesim.Notification) string {
+func laterPages(d Simulation, ev *rulesim.Evaluator, first rulesim.Notification) string {
 	n := 0
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		if d.isPage(f) && f.FiredAt.After(first.At) {
 			n++
 		}

@@ -11,7 +11,7 @@ import (
 // batches parts the objectives so that no two of one batch count the same metric:
 // an event of the one would be an event of the other, and an incident of one
 // alone could not be made up.
-func (d Drill) batches() [][]slo.Objective {
+func (d Simulation) batches() [][]slo.Objective {
 	var out [][]slo.Objective
 	var counted []map[string]bool
 	for _, o := range d.Rules.Spec.SLOs {
@@ -31,7 +31,7 @@ func (d Drill) batches() [][]slo.Objective {
 	return out
 }
 
-func (d Drill) metricsOf(o slo.Objective) []string {
+func (d Simulation) metricsOf(o slo.Objective) []string {
 	var out []string
 	for _, f := range d.Rules.Flows(o.Name, nil) {
 		out = append(out, f.Series[model.MetricNameLabel])
@@ -39,14 +39,14 @@ func (d Drill) metricsOf(o slo.Objective) []string {
 	return out
 }
 
-// of is the drill of some of the objectives: the rules on the disk stay what they
+// of is the simulation of some of the objectives: the rules on the disk stay what they
 // are, and only those objectives have traffic and are looked at.
-func (d Drill) of(objectives []slo.Objective) (Drill, error) {
+func (d Simulation) of(objectives []slo.Objective) (Simulation, error) {
 	spec := d.Rules.Spec
 	spec.SLOs = objectives
 	rules, err := slo.Compile(spec)
 	if err != nil {
-		return Drill{}, err
+		return Simulation{}, err
 	}
 	d.Rules = rules
 	return d, nil

@@ -9,17 +9,17 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/alertsim"
 )
 
-// BenchmarkDrill rehearses one objective at its declared scrape interval: five
+// BenchmarkSimulation simulates one objective at its declared scrape interval: five
 // incidents, little traffic, a healthy week. The bar is 2 CPU seconds
 // (docs/benchmarks.md).
-func BenchmarkDrill(b *testing.B) {
+func BenchmarkSimulation(b *testing.B) {
 	one := load(b, compileOne(b))
 	for _, part := range []struct {
 		name string
-		run  func(alertsim.Drill) error
+		run  func(alertsim.Simulation) error
 	}{
-		{"incidents-traffic-week", func(d alertsim.Drill) error { _, err := d.Core(b.Context()); return err }},
-		{"everything", func(d alertsim.Drill) error { _, err := d.Run(b.Context()); return err }},
+		{"incidents-traffic-week", func(d alertsim.Simulation) error { _, err := d.Core(b.Context()); return err }},
+		{"everything", func(d alertsim.Simulation) error { _, err := d.Run(b.Context()); return err }},
 	} {
 		b.Run(part.name, func(b *testing.B) {
 			before := cpuSeconds(b)

@@ -20,15 +20,15 @@ type edit []string // old, new, and so on
 func (e edit) and(old, new string) edit { return append(e, old, new) } //nolint:predeclared // as in strings.Replace
 
 // Rules that are wrong in a way that nobody sees by looking do not pass, and the
-// proof says what is wrong with them.
+// check says what is wrong with them.
 func TestBrokenRulesAreFound(t *testing.T) {
 	t.Parallel()
 	const everythingBad, tenth = "100 % of events bad", "10 % of events bad"
 	for _, tc := range []struct {
-		name      string
-		edit      edit
-		rehearsal string
-		want      string // in a claim and its detail
+		name     string
+		edit     edit
+		scenario string
+		want     string // in a claim and its detail
 	}{
 		{
 			"a threshold is doubled", edit{"> 0.0144", "> 0.0288"}, tenth,
@@ -110,25 +110,25 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			d := broken(t, tc.edit)
-			result, err := d.Some(t.Context(), tc.rehearsal)
+			result, err := d.Some(t.Context(), tc.scenario)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var failures []string
-			for _, p := range result.Proofs {
+			for _, p := range result.Checks {
 				if p.Failed() {
-					failures = append(failures, p.Claim+": "+p.Detail)
+					failures = append(failures, p.Name+": "+p.Detail)
 				}
 			}
 			if all := strings.Join(failures, "\n"); !strings.Contains(all, tc.want) {
-				t.Errorf("got %d failures of %d proofs:\n%s\nwant %q", len(failures), len(result.Proofs), all, tc.want)
+				t.Errorf("got %d failures of %d checks:\n%s\nwant %q", len(failures), len(result.Checks), all, tc.want)
 			}
 		})
 	}
 }
 
 // broken loads rules and routes after an edit.
-func broken(t *testing.T, e edit) alertsim.Drill {
+func broken(t *testing.T, e edit) alertsim.Simulation {
 	t.Helper()
 	rules := compile(t, "15s")
 	found := map[string]bool{}
@@ -144,7 +144,7 @@ func broken(t *testing.T, e edit) alertsim.Drill {
 			g.Rules[i].Expr = string(change([]byte(g.Rules[i].Expr)))
 		}
 	}
-	d := alertsim.Drill{Rules: rules, Fleet: alertsim.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: 3}}
+	d := alertsim.Simulation{Rules: rules, Fleet: alertsim.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: 3}}
 	for _, f := range rules.RuleFiles() {
 		groups, err := rulesim.Load(f.Name, change(f.Data))
 		if err != nil {
@@ -172,7 +172,7 @@ func TestEverythingHoldsForAServiceOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, load(t, compileSpec(t, string(src))), alertsim.Drill.Run)
+	run(t, load(t, compileSpec(t, string(src))), alertsim.Simulation.Run)
 }
 
 // Each pattern of objectives that is no other's holds, too.
@@ -188,7 +188,7 @@ func TestEverythingHoldsForOtherSpecifications(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rules := compileSpec(t, "apiVersion: scaffold.slo/v1\nservice: shop\nowner: team-shop\nruntime: true\n"+src)
-			run(t, load(t, rules), alertsim.Drill.Run)
+			run(t, load(t, rules), alertsim.Simulation.Run)
 		})
 	}
 }

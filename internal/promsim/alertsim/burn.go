@@ -25,7 +25,7 @@ const intoTheMinute = 7 * time.Second
 
 // burn breaks a share of the events of every objective at once and holds each
 // burn alert to its timetable.
-func (d Drill) burn(ctx context.Context, r *record, share float64) error {
+func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
 	table := d.Rules.Drill(share)
 	from := warmUp + intoTheMinute
 	to, after := from, time.Hour
@@ -48,25 +48,25 @@ func (d Drill) burn(ctx context.Context, r *record, share float64) error {
 		alerts = append(alerts, row.Alert.Name)
 	}
 	inputs := rulesim.Inputs(d.Groups, alerts...)
-	lab, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
+	ev, err := w.evaluator(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
 	if err != nil {
 		return err
 	}
-	if _, err := lab.RehearseFrom(ctx, at(0), at(from-time.Hour), at(end)); err != nil {
+	if _, err := ev.RunRangeFrom(ctx, at(0), at(from-time.Hour), at(end)); err != nil {
 		return err
 	}
 	for _, row := range table {
-		r.hold(d.Rules, row, lab.History(), from, to)
+		r.hold(d.Rules, row, ev.History(), from, to)
 	}
 	r.judge(fmt.Sprintf("one alert speaks at a time for each objective, at %g %% bad events", share*100),
-		"the others are inhibited", d.oneVoice(lab.History(), end))
+		"the others are inhibited", d.oneVoice(ev.History(), end))
 	return nil
 }
 
 // oneVoice wants no notification to name two burn alerts of one objective, and
 // no ticket to be opened while a page for the same objective fires: who is
 // working on the one does not need the other.
-func (d Drill) oneVoice(history []rulesim.Firing, end time.Duration) error {
+func (d Simulation) oneVoice(history []rulesim.Firing, end time.Duration) error {
 	for _, n := range d.Routing.Notifications(history, at(end)) {
 		for _, o := range d.Rules.Spec.SLOs {
 			burns := d.firing(d.burns(o.Name))
@@ -91,8 +91,8 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulesim.Firing,
 	every := rules.Evaluation(want.Pair.Tier)
 	lag := rules.Lag(want.Pair.Tier)
 	fires, resolves := deadline{want.FiresAfter, lag, every}, deadline{want.ResolvesAfter, lag, every}
-	row := report.Row{
-		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorShare: want.ErrorShare, Slack: every.Seconds(),
+	row := report.SimulatedAlert{
+		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorRatio: want.ErrorShare, Tolerance: every.Seconds(),
 		Predicted: moment(want.Fires, fires.expected(), resolves.expected()),
 	}
 	var fired []rulesim.Firing
@@ -113,12 +113,12 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulesim.Firing,
 		began, ended := fired[0].FiredAt.Sub(at(from)), fired[0].ResolvedAt.Sub(at(to))
 		row.Measured, problem = moment(true, began, ended), errors.Join(fires.hold("fires", began), resolves.hold("resolves", ended))
 		if fired[0].ResolvedAt.IsZero() {
-			row.Measured = report.Moment{Fires: true, After: began.Seconds(), Unresolved: true}
+			row.Measured = report.Timing{Fires: true, After: began.Seconds(), Unresolved: true}
 			problem = errors.Join(fires.hold("fires", began), errors.New("it does not resolve after the incident"))
 		}
 	}
-	row.Holds = problem == nil
-	r.rows = append(r.rows, row)
+	row.Passed = problem == nil
+	r.alerts = append(r.alerts, row)
 	evidence := "stays silent"
 	if want.Fires {
 		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s, each within %s",
@@ -145,18 +145,18 @@ func (d deadline) hold(what string, got time.Duration) error {
 	return nil
 }
 
-func moment(fires bool, after, resolves time.Duration) report.Moment {
+func moment(fires bool, after, resolves time.Duration) report.Timing {
 	if !fires {
-		return report.Moment{}
+		return report.Timing{}
 	}
-	return report.Moment{Fires: true, After: after.Seconds(), Resolves: resolves.Seconds()}
+	return report.Timing{Fires: true, After: after.Seconds(), Resolves: resolves.Seconds()}
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // onePage fails all events of one objective after the other. Each incident may
 // reach the pager once.
-func (d Drill) onePage(ctx context.Context, r *record) error {
+func (d Simulation) onePage(ctx context.Context, r *record) error {
 	for _, o := range d.Rules.Spec.SLOs {
 		soonest, ok := d.soonestPage(o.Name)
 		if !ok {
@@ -174,14 +174,14 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 		if err := w.replicas(production, 2, traffic); err != nil {
 			return err
 		}
-		lab, err := w.lab(func(rule rulesim.Rule) bool { return !strings.HasSuffix(rule.Name, string(o.Window)) })
+		ev, err := w.evaluator(func(rule rulesim.Rule) bool { return !strings.HasSuffix(rule.Name, string(o.Window)) })
 		if err != nil {
 			return err
 		}
-		if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+		if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 			return err
 		}
-		got := d.pages(lab, end)
+		got := d.pages(ev, end)
 		var problem error
 		evidence := ""
 		switch {
@@ -199,17 +199,17 @@ func (d Drill) onePage(ctx context.Context, r *record) error {
 
 // fromTheFirst fails every event of a service from its first on, before any good
 // one could be counted. It pages as any outage does.
-func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
+func (d Simulation) fromTheFirst(ctx context.Context, r *record) error {
 	const end = time.Hour
 	w := d.newWorld(end)
 	if err := w.replicas(production, 2, d.all(incident(incidentRate, 1, 0, end))); err != nil {
 		return err
 	}
-	lab, err := w.lab(notPeriod)
+	ev, err := w.evaluator(notPeriod)
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
 	for _, o := range d.Rules.Spec.SLOs {
@@ -218,7 +218,7 @@ func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
 			continue
 		}
 		first, found := time.Duration(0), false
-		for _, f := range lab.History() {
+		for _, f := range ev.History() {
 			if d.isPage(f) && d.firing(d.burns(o.Name))(f) && !found {
 				first, found = f.FiredAt.Sub(at(0)), true
 			}
@@ -237,7 +237,7 @@ func (d Drill) fromTheFirst(ctx context.Context, r *record) error {
 
 // soonestPage is when the first page of an objective fires in a total outage, if
 // any does.
-func (d Drill) soonestPage(objective string) (after time.Duration, ok bool) {
+func (d Simulation) soonestPage(objective string) (after time.Duration, ok bool) {
 	for _, row := range d.Rules.Drill(1) {
 		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage && (!ok || row.FiresAfter < after) {
 			after, ok = row.FiresAfter, true

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Some runs the rehearsals that have one of the names.
-func (d Drill) Some(ctx context.Context, names ...string) (Result, error) {
-	all, err := d.rehearsals(intervalParts(), otherParts())
+// Some runs the scenarios that have one of the names.
+func (d Simulation) Some(ctx context.Context, names ...string) (Result, error) {
+	all, err := d.scenarios(intervalParts(), otherParts())
 	if err != nil {
 		return Result{}, err
 	}
-	all = append(all, rehearsal{"the cost of the rules", d.cost})
-	return d.run(ctx, slices.DeleteFunc(all, func(r rehearsal) bool { return !slices.Contains(names, r.name) }))
+	all = append(all, scenario{"the cost of the rules", d.cost})
+	return d.run(ctx, slices.DeleteFunc(all, func(r scenario) bool { return !slices.Contains(names, r.name) }))
 }
 
 // Core is what an objective is about: every share of bad events, little traffic, and a healthy week.
-func (d Drill) Core(ctx context.Context) (Result, error) {
-	return d.run(ctx, append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek}))
+func (d Simulation) Core(ctx context.Context) (Result, error) {
+	return d.run(ctx, append(d.shares(), scenario{"little traffic", d.littleTraffic}, scenario{"a healthy week", d.healthyWeek}))
 }

@@ -56,7 +56,7 @@ func (s shape) traffic(failing, end time.Duration) (e events, changes []time.Dur
 }
 
 // budget compares what periods sum up to with the true count.
-func (d Drill) budget(ctx context.Context, r *record) error {
+func (d Simulation) budget(ctx context.Context, r *record) error {
 	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
 		end := period + day
@@ -85,7 +85,7 @@ func (d Drill) budget(ctx context.Context, r *record) error {
 
 // judgeBudget compares what dashboards and alerts say about the budget with what the
 // objective and the true share of bad events come to.
-func (d Drill) judgeBudget(c sum, share float64) error {
+func (d Simulation) judgeBudget(c sum, share float64) error {
 	i := slices.IndexFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == c.objective })
 	target, ok := d.Rules.Spec.SLOs[i].Target.Rat()
 	if !ok {
@@ -100,7 +100,7 @@ func (d Drill) judgeBudget(c sum, share float64) error {
 
 // outageInBudget wants an outage of 43 minutes, a whole month's budget at 99.9 %,
 // to be in the budget five minutes after it ended.
-func (d Drill) outageInBudget(ctx context.Context, r *record) error {
+func (d Simulation) outageInBudget(ctx context.Context, r *record) error {
 	const long, soon = 43 * time.Minute, 5 * time.Minute
 	for _, window := range d.Rules.Spec.Periods() {
 		period := window.Duration()
@@ -131,22 +131,22 @@ type sum struct {
 
 // period records the increases and hours of all objectives until an hour before the world
 // ends, and reads what the period sums up to at now.
-func (d Drill) period(ctx context.Context, w *world, window slo.Window, e events, now time.Duration) ([]sum, error) {
+func (d Simulation) period(ctx context.Context, w *world, window slo.Window, e events, now time.Duration) ([]sum, error) {
 	end := w.end - time.Hour
 	if err := w.replicas(production, 2, d.all(e)); err != nil {
 		return nil, err
 	}
 	bad, total := slo.BadRecord(string(window)), slo.TotalRecord(string(window))
 	inputs := rulesim.Inputs(d.Groups, bad, total)
-	increases, err := w.lab(func(r rulesim.Rule) bool { return inputs[r.Name] })
+	increases, err := w.evaluator(func(r rulesim.Rule) bool { return inputs[r.Name] })
 	if err != nil {
 		return nil, err
 	}
-	if _, err := increases.Rehearse(ctx, at(0), at(end+1)); err != nil {
+	if _, err := increases.RunRange(ctx, at(0), at(end+1)); err != nil {
 		return nil, err
 	}
 	ends := []string{bad, total, slo.RatioRecord(string(window)), slo.RecordBudget, slo.RecordObjective, slo.RecordPeriodBurn, slo.RecordRemaining}
-	last, err := w.lab(func(r rulesim.Rule) bool { return slices.Contains(ends, r.Name) })
+	last, err := w.evaluator(func(r rulesim.Rule) bool { return slices.Contains(ends, r.Name) })
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (d Drill) period(ctx context.Context, w *world, window slo.Window, e events
 }
 
 // read asks for the sums and what is recorded from them. What is missing is NaN.
-func (s *sum) read(ctx context.Context, lab *rulesim.Lab, bad, total string, now time.Time) error {
+func (s *sum) read(ctx context.Context, ev *rulesim.Evaluator, bad, total string, now time.Time) error {
 	of := fmt.Sprintf("{%s=%q}", slo.LabelObjective, s.objective)
 	for query, into := range map[string]*float64{
 		bad + of: &s.bad,
@@ -178,7 +178,7 @@ func (s *sum) read(ctx context.Context, lab *rulesim.Lab, bad, total string, now
 		slo.RecordPeriodBurn + of:                            &s.burn,
 		slo.RecordRemaining + of:                             &s.remaining,
 	} {
-		v, err := lab.Query(ctx, "sum("+query+")", now)
+		v, err := ev.Query(ctx, "sum("+query+")", now)
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ const (
 // cost counts what the engine reads for the rules in an hour that follows a
 // month, on counters as many as the service has. One process with one route
 // records the month: the rules record the same series for it as for the fleet.
-func (d Drill) cost(ctx context.Context, r *record) error {
+func (d Simulation) cost(ctx context.Context, r *record) error {
 	const end, counted = 31 * day, time.Hour
 	w := d.newWorld(end)
 	before := process{environment: production, name: "before", to: end - counted, vanishes: true, traffic: d.all(healthy(incidentRate, 0.0001))}
@@ -227,18 +227,18 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 		sums = append(sums, slo.BadRecord(string(window)), slo.TotalRecord(string(window)), slo.CoverageRecord(string(window)))
 	}
 	inputs := rulesim.Inputs(d.Groups, sums...)
-	increases, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
+	increases, err := w.evaluator(func(rule rulesim.Rule) bool { return inputs[rule.Name] && !slices.Contains(sums, rule.Name) })
 	if err != nil {
 		return err
 	}
-	if _, err := increases.Rehearse(ctx, at(0), at(end-counted)); err != nil {
+	if _, err := increases.RunRange(ctx, at(0), at(end-counted)); err != nil {
 		return err
 	}
-	lab, err := w.lab(nil)
+	ev, err := w.evaluator(nil)
 	if err != nil {
 		return err
 	}
-	if err := lab.Run(ctx, at(end-counted), at(end)); err != nil {
+	if err := ev.Run(ctx, at(end-counted), at(end)); err != nil {
 		return err
 	}
 	limit := d.MaxCost
@@ -246,7 +246,7 @@ func (d Drill) cost(ctx context.Context, r *record) error {
 		limit = DefaultMaxCost
 	}
 	r.cost = report.Cost{Series: w.series, Objectives: len(d.Rules.Spec.SLOs), Limit: limit * math.Max(1, float64(w.series)/ReferenceSeries)}
-	for _, c := range lab.Costs() {
+	for _, c := range ev.Costs() {
 		r.cost.SamplesPerSecond += c.PerSecond()
 	}
 	var problem error

@@ -73,7 +73,7 @@ func loop(p *process, began, every, lives time.Duration) {
 
 // outages takes all processes away in every way. Each pages in time, once, and
 // as long as it lasts.
-func (d Drill) outages(ctx context.Context, r *record) error {
+func (d Simulation) outages(ctx context.Context, r *record) error {
 	for _, way := range outages() {
 		if way.runtime && !d.Rules.Spec.Runtime || way.scraped && d.pushed() {
 			continue
@@ -89,9 +89,9 @@ func (d Drill) outages(ctx context.Context, r *record) error {
 
 // pushed says that the service sends its metrics, so that no scraper tells that
 // it is gone.
-func (d Drill) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
+func (d Simulation) pushed() bool { return d.Rules.Spec.Metrics == slo.MetricsPush }
 
-func (d Drill) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
+func (d Simulation) outage(ctx context.Context, way outage) (problem error, after time.Duration, err error) {
 	const from = 2*time.Hour + intoTheMinute
 	w := d.newWorld(from + time.Hour)
 	w.repeat(steady, from)
@@ -109,19 +109,19 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	if err := w.replicas(staging, 1, d.all(healthy(1, 0))); err != nil {
 		return nil, 0, err
 	}
-	lab, err := w.lab(notPeriod)
+	ev, err := w.evaluator(notPeriod)
 	if err != nil {
 		return nil, 0, err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(w.end)); err != nil {
 		return nil, 0, err
 	}
-	first, ok := d.firstPage(lab)
+	first, ok := d.firstPage(ev)
 	if !ok {
 		return errors.New("nothing pages for an hour"), 0, nil
 	}
 	after = first.FiredAt.Sub(at(from))
-	switch got := d.pages(lab, w.end); {
+	switch got := d.pages(ev, w.end); {
 	case after < 0:
 		problem = fmt.Errorf("%s fires %s before it began", d.named(first), -after)
 	case after > pageWithin:
@@ -131,7 +131,7 @@ func (d Drill) outage(ctx context.Context, way outage) (problem error, after tim
 	case len(got) != 1:
 		problem = fmt.Errorf("one incident reaches the pager %d times: %s", len(got), d.named(alertsOf(got)...))
 	default:
-		problem = d.gapInPages(lab, from+after, w.end)
+		problem = d.gapInPages(ev, from+after, w.end)
 	}
 	return problem, after, nil
 }
@@ -142,8 +142,8 @@ func notPeriod(r rulesim.Rule) bool {
 	return r.IsAlert || !strings.HasSuffix(r.Name, "d") || !strings.Contains(r.Name, "increase")
 }
 
-func (d Drill) firstPage(lab *rulesim.Lab) (rulesim.Firing, bool) {
-	for _, f := range lab.History() {
+func (d Simulation) firstPage(ev *rulesim.Evaluator) (rulesim.Firing, bool) {
+	for _, f := range ev.History() {
 		if d.isPage(f) {
 			return f, true
 		}
@@ -152,9 +152,9 @@ func (d Drill) firstPage(lab *rulesim.Lab) (rulesim.Firing, bool) {
 }
 
 // gapInPages looks for a moment within the incident at which no page fires.
-func (d Drill) gapInPages(lab *rulesim.Lab, from, to time.Duration) error {
+func (d Simulation) gapInPages(ev *rulesim.Evaluator, from, to time.Duration) error {
 	for now := from; now < to; now += time.Second {
-		if !d.pageFires(lab, now) {
+		if !d.pageFires(ev, now) {
 			return fmt.Errorf("no page fires %s after the first, although the incident lasts", now-from)
 		}
 	}

@@ -26,19 +26,19 @@ func TestAQuickRunIsAPartOfTheWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := int(begun.Load()); got != want || want == 0 {
-		t.Errorf("%d rehearsals, announced were %d", got, want)
+		t.Errorf("%d scenarios, announced were %d", got, want)
 	}
-	if len(result.Rows) == 0 || result.Cost.Series != 0 {
-		t.Errorf("%d rows, cost %+v; want the timetable and no cost", len(result.Rows), result.Cost)
+	if len(result.Alerts) == 0 || result.Cost.Series != 0 {
+		t.Errorf("%d rows, cost %+v; want the timetable and no cost", len(result.Alerts), result.Cost)
 	}
-	for _, p := range result.Proofs {
-		if p.Status != report.Holds {
-			t.Errorf("%s: %s", p.Claim, p.Detail)
+	for _, p := range result.Checks {
+		if p.Status != report.Passed {
+			t.Errorf("%s: %s", p.Name, p.Detail)
 		}
 	}
 }
 
-// Nothing is judged by a rehearsal that an interrupt cut short.
+// Nothing is judged by a scenario that an interrupt cut short.
 func TestAnInterruptedRunGivesWhatWasCompleted(t *testing.T) {
 	t.Parallel()
 	d := load(t, compileOne(t))
@@ -53,12 +53,12 @@ func TestAnInterruptedRunGivesWhatWasCompleted(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Ctrl-C") {
 		t.Errorf("got %v", err)
 	}
-	if len(result.Rows) == 0 {
+	if len(result.Alerts) == 0 {
 		t.Error("what was completed is gone")
 	}
-	for _, p := range result.Proofs {
-		if p.Status != report.Holds {
-			t.Errorf("%s: %s", p.Claim, p.Detail)
+	for _, p := range result.Checks {
+		if p.Status != report.Passed {
+			t.Errorf("%s: %s", p.Name, p.Detail)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // healthyWeek is seven days with a deploy each day, restarts in place, one
 // scrape in a hundred lost, and a fifth of each budget spent. Nothing may fire.
-func (d Drill) healthyWeek(ctx context.Context, r *record) error {
+func (d Simulation) healthyWeek(ctx context.Context, r *record) error {
 	const end = 7 * day
 	w := d.newWorld(end)
 	rnd := rand.New(rand.NewPCG(7, 7))
@@ -47,20 +47,20 @@ func (d Drill) healthyWeek(ctx context.Context, r *record) error {
 			from = to - 20*time.Second // its successor is there before it goes
 		}
 	}
-	lab, err := w.lab(d.madeOf(every))
+	ev, err := w.evaluator(d.madeOf(every))
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
 	r.judge("silence in a healthy week", fmt.Sprintf("seven deploys, %d restarts, one scrape in a hundred lost, a fifth of each budget spent: no alert fires", 7*d.Fleet.replicas()),
-		silent(lab, d.looksAt))
+		silent(ev, d.looksAt))
 	return nil
 }
 
 // week spends a fifth of each budget.
-func (d Drill) week(time.Duration) map[string]events {
+func (d Simulation) week(time.Duration) map[string]events {
 	out := map[string]events{}
 	for _, o := range d.Rules.Spec.SLOs {
 		budget := 0.0
@@ -74,7 +74,7 @@ func (d Drill) week(time.Duration) map[string]events {
 }
 
 // madeOf selects some alerts and every rule that they are made of.
-func (d Drill) madeOf(wanted func(slo.Alert) bool) func(rulesim.Rule) bool {
+func (d Simulation) madeOf(wanted func(slo.Alert) bool) func(rulesim.Rule) bool {
 	var names []string
 	for _, a := range d.Rules.Alerts {
 		if wanted(a) {
@@ -91,15 +91,15 @@ func every(slo.Alert) bool { return true }
 
 // looksAt says whether an alert is of the objectives that have traffic here, or of
 // the service as a whole. Others have nothing to measure and say so.
-func (d Drill) looksAt(f rulesim.Firing) bool {
+func (d Simulation) looksAt(f rulesim.Firing) bool {
 	objective := f.Labels.Get(slo.LabelObjective)
 	return d.firing(every)(f) && (objective == "" || slices.ContainsFunc(d.Rules.Spec.SLOs, func(o slo.Objective) bool { return o.Name == objective }))
 }
 
 // silent wants no alert to have fired.
-func silent(lab *rulesim.Lab, counts func(rulesim.Firing) bool) error {
+func silent(ev *rulesim.Evaluator, counts func(rulesim.Firing) bool) error {
 	var problems []error
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		if counts(f) {
 			problems = append(problems, fmt.Errorf("%s fires after %s with the value %v", f.Labels, f.FiredAt.Sub(at(0)), f.Value))
 		}
@@ -112,7 +112,7 @@ func silent(lab *rulesim.Lab, counts func(rulesim.Firing) bool) error {
 
 // littleTraffic holds each objective at the traffic below which its rules stop
 // paging for a total outage: one failure there is no incident, and an outage is.
-func (d Drill) littleTraffic(ctx context.Context, r *record) error {
+func (d Simulation) littleTraffic(ctx context.Context, r *record) error {
 	for _, o := range d.Rules.Spec.SLOs {
 		perHour, ok := d.Rules.MinTraffic(o.Name)
 		if !ok {
@@ -126,11 +126,11 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 		if err := w.replicas(production, 1, map[string]events{o.Name: failures(perHour/3600, from)}); err != nil {
 			return err
 		}
-		lab, err := d.objectiveLab(ctx, w, o)
+		ev, err := d.objectiveEvaluator(ctx, w, o)
 		if err != nil {
 			return err
 		}
-		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(lab, d.firing(d.burns(o.Name))))
+		r.judge(fmt.Sprintf("silence for one failure of %s at %.0f events an hour", o.Name, perHour), "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
 		if ok {
 			if err := d.outageOfLittle(ctx, r, o, perHour); err != nil {
 				return err
@@ -145,7 +145,7 @@ func (d Drill) littleTraffic(ctx context.Context, r *record) error {
 
 // fewFailures are failures of a service that gets an event an hour: each is most
 // of its traffic, and only as many as the guard asks for are an incident.
-func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) error {
+func (d Simulation) fewFailures(ctx context.Context, r *record, o slo.Objective) error {
 	guard := slo.DefaultMinBadEvents
 	if o.MinBadEvents != nil {
 		guard = *o.MinBadEvents
@@ -164,17 +164,17 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 		if err := w.replicas(production, 1, map[string]events{o.Name: failures(1.0/3600, at...)}); err != nil {
 			return err
 		}
-		lab, err := d.objectiveLab(ctx, w, o)
+		ev, err := d.objectiveEvaluator(ctx, w, o)
 		if err != nil {
 			return err
 		}
 		claim := fmt.Sprintf("%d failures of %s beside an event an hour", n, o.Name)
 		if n < guard {
-			r.judge("silence for "+claim, "no alert fires", silent(lab, d.firing(d.burns(o.Name))))
+			r.judge("silence for "+claim, "no alert fires", silent(ev, d.firing(d.burns(o.Name))))
 			continue
 		}
 		var problem error
-		if missing := d.quietOf(lab, o.Name); len(missing) > 0 {
+		if missing := d.quietOf(ev, o.Name); len(missing) > 0 {
 			problem = fmt.Errorf("%s stay silent", strings.Join(missing, ", "))
 		}
 		r.judge("every alert for "+claim, "all fire", problem)
@@ -183,11 +183,11 @@ func (d Drill) fewFailures(ctx context.Context, r *record, o slo.Objective) erro
 }
 
 // quietOf lists the burn alerts of an objective that have not fired.
-func (d Drill) quietOf(lab *rulesim.Lab, objective string) []string {
+func (d Simulation) quietOf(ev *rulesim.Evaluator, objective string) []string {
 	var out []string
 	for _, a := range d.Rules.Alerts {
 		fired := func(f rulesim.Firing) bool { return a.Is(f.Labels.Get) }
-		if d.burns(objective)(a) && !slices.ContainsFunc(lab.History(), fired) {
+		if d.burns(objective)(a) && !slices.ContainsFunc(ev.History(), fired) {
 			out = append(out, a.String())
 		}
 	}
@@ -196,37 +196,37 @@ func (d Drill) quietOf(lab *rulesim.Lab, objective string) []string {
 
 // youngService has errors in its first hours. A page comes, and no ticket: three
 // days hold an hour, and what spends a month's budget in it may be over.
-func (d Drill) youngService(ctx context.Context, r *record) error {
+func (d Simulation) youngService(ctx context.Context, r *record) error {
 	const end = 6 * time.Hour
 	w := d.newWorld(end)
 	if err := w.replicas(production, 1, d.all(incident(incidentRate, 1, time.Hour, 90*time.Minute))); err != nil {
 		return err
 	}
 	tickets := func(a slo.Alert) bool { return a.Burn != nil && a.Tier == slo.TierTicket }
-	lab, err := w.lab(d.madeOf(tickets))
+	ev, err := w.evaluator(d.madeOf(tickets))
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(lab, d.firing(tickets)))
+	r.judge("no ticket of a service that is hours old", "a total outage of half an hour is a page and no ticket", silent(ev, d.firing(tickets)))
 	return nil
 }
 
 // outageOfLittle is a total outage at twice the least traffic: events come one
 // by one, and the guard wants whole ones.
-func (d Drill) outageOfLittle(ctx context.Context, r *record, o slo.Objective, perHour float64) error {
+func (d Simulation) outageOfLittle(ctx context.Context, r *record, o slo.Objective, perHour float64) error {
 	const from = 7*time.Hour + intoTheMinute
 	w := d.newWorld(from + 30*time.Minute)
 	if err := w.replicas(production, 1, map[string]events{o.Name: incident(2*perHour/3600, 1, from, w.end)}); err != nil {
 		return err
 	}
-	lab, err := d.objectiveLab(ctx, w, o)
+	ev, err := d.objectiveEvaluator(ctx, w, o)
 	if err != nil {
 		return err
 	}
-	first, ok := d.firstPage(lab)
+	first, ok := d.firstPage(ev)
 	var problem error
 	after := first.FiredAt.Sub(at(from))
 	switch {
@@ -239,24 +239,24 @@ func (d Drill) outageOfLittle(ctx context.Context, r *record, o slo.Objective, p
 	return nil
 }
 
-// objectiveLab rehearses a world in which only one objective has traffic.
-func (d Drill) objectiveLab(ctx context.Context, w *world, o slo.Objective) (*rulesim.Lab, error) {
-	lab, err := w.lab(d.madeOf(d.burns(o.Name)))
+// objectiveEvaluator simulates a world in which only one objective has traffic.
+func (d Simulation) objectiveEvaluator(ctx context.Context, w *world, o slo.Objective) (*rulesim.Evaluator, error) {
+	ev, err := w.evaluator(d.madeOf(d.burns(o.Name)))
 	if err != nil {
 		return nil, err
 	}
-	_, err = lab.Rehearse(ctx, at(0), at(w.end))
-	return lab, err
+	_, err = ev.RunRange(ctx, at(0), at(w.end))
+	return ev, err
 }
 
 // burns are the burn alerts of an objective.
-func (d Drill) burns(objective string) func(slo.Alert) bool {
+func (d Simulation) burns(objective string) func(slo.Alert) bool {
 	return func(a slo.Alert) bool { return a.Burn != nil && d.Rules.Spec.SLOs[a.SLO].Name == objective }
 }
 
 // freshProcesses each fail one event soon after they started. Every one counts:
 // a new process is where failures are most likely.
-func (d Drill) freshProcesses(ctx context.Context, r *record) error {
+func (d Simulation) freshProcesses(ctx context.Context, r *record) error {
 	const processes, end = 5, 2 * time.Hour
 	w := d.newWorld(end)
 	for i := range processes {
@@ -273,18 +273,18 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 	}
 	bad := slo.BadRecord("6h")
 	inputs := rulesim.Inputs(d.Groups, bad)
-	lab, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
+	ev, err := w.evaluator(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(end)); err != nil {
 		return err
 	}
 	for _, o := range d.Rules.Spec.SLOs {
 		if len(o.GroupBy) > 0 {
 			continue // has no page increases
 		}
-		v, err := lab.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelObjective, o.Name), at(end-time.Minute))
+		v, err := ev.Query(ctx, fmt.Sprintf("sum(%s{%s=%q})", bad, slo.LabelObjective, o.Name), at(end-time.Minute))
 		if err != nil {
 			return err
 		}
@@ -303,7 +303,7 @@ func (d Drill) freshProcesses(ctx context.Context, r *record) error {
 
 // idleNight has no traffic before the first request and for an hour after some.
 // Nothing that is recorded may be NaN, and nothing fires.
-func (d Drill) idleNight(ctx context.Context, r *record) error {
+func (d Simulation) idleNight(ctx context.Context, r *record) error {
 	const end = 2 * time.Hour
 	w := d.newWorld(end)
 	traffic := d.all(events{synthetic.Steady(0).Then(25*time.Minute, 20).Then(45*time.Minute, 0).Then(105*time.Minute, 20), synthetic.Steady(0)})
@@ -313,33 +313,33 @@ func (d Drill) idleNight(ctx context.Context, r *record) error {
 		}
 	}
 	ours := d.madeOf(every)
-	lab, err := w.lab(func(rule rulesim.Rule) bool { return !rule.IsAlert || ours(rule) })
+	ev, err := w.evaluator(func(rule rulesim.Rule) bool { return !rule.IsAlert || ours(rule) })
 	if err != nil {
 		return err
 	}
-	left, err := lab.Rehearse(ctx, at(0), at(end))
+	left, err := ev.RunRange(ctx, at(0), at(end))
 	if err != nil {
 		return err
 	}
-	rest, err := w.lab(func(rule rulesim.Rule) bool { return slices.Contains(left, rule.Name) })
+	rest, err := w.evaluator(func(rule rulesim.Rule) bool { return slices.Contains(left, rule.Name) })
 	if err != nil {
 		return err
 	}
 	if err := rest.Run(ctx, at(0), at(end)); err != nil {
 		return err
 	}
-	recorded, problem := d.numbers(ctx, lab, end)
+	recorded, problem := d.numbers(ctx, ev, end)
 	if recorded == 0 && problem == nil {
 		problem = errors.New("nothing was recorded")
 	}
-	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(lab, d.looksAt)))
+	r.judge("numbers through an idle night", fmt.Sprintf("%d samples were recorded and none is NaN", recorded), errors.Join(problem, silent(ev, d.looksAt)))
 	return nil
 }
 
 // numbers reads everything that was recorded, every two minutes.
-func (d Drill) numbers(ctx context.Context, lab *rulesim.Lab, end time.Duration) (recorded int, problem error) {
+func (d Simulation) numbers(ctx context.Context, ev *rulesim.Evaluator, end time.Duration) (recorded int, problem error) {
 	for now := time.Duration(0); now <= end; now += 2 * time.Minute {
-		v, err := lab.Query(ctx, `{__name__=~"slo:.+|service:.+|ALERTS"}`, at(now))
+		v, err := ev.Query(ctx, `{__name__=~"slo:.+|service:.+|ALERTS"}`, at(now))
 		if err != nil {
 			return recorded, err
 		}

@@ -67,7 +67,7 @@ func troubles() []trouble {
 
 // tickets makes every trouble that waits for working hours. Its alert says so,
 // stays while it lasts, and resolves by itself.
-func (d Drill) tickets(ctx context.Context, r *record) error {
+func (d Simulation) tickets(ctx context.Context, r *record) error {
 	for _, t := range troubles() {
 		i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Kind == t.kind })
 		if i < 0 || t.runtime && !d.Rules.Spec.Runtime || t.kind == slo.KindScrapeIntervalMismatch && d.pushed() {
@@ -83,7 +83,7 @@ func (d Drill) tickets(ctx context.Context, r *record) error {
 	return nil
 }
 
-func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
+func (d Simulation) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert) error {
 	from := 90*time.Minute + intoTheMinute
 	if t.lasts > 2*time.Hour { // it compares with the day before
 		from = 26*time.Hour + intoTheMinute
@@ -95,15 +95,15 @@ func (d Drill) ticket(ctx context.Context, r *record, t trouble, alert slo.Alert
 		return err
 	}
 	inputs := rulesim.Inputs(d.Groups, alert.Name)
-	lab, err := w.lab(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
+	ev, err := w.evaluator(func(rule rulesim.Rule) bool { return inputs[rule.Name] })
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Rehearse(ctx, at(0), at(w.end)); err != nil {
+	if _, err := ev.RunRange(ctx, at(0), at(w.end)); err != nil {
 		return err
 	}
 	var fired []rulesim.Firing
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		if alert.Is(f.Labels.Get) && d.looksAt(f) {
 			fired = append(fired, f)
 		}
@@ -123,7 +123,7 @@ const handover = time.Minute
 // troubled adds processes of which the first has the trouble, or as many as an
 // autoscaler may add. For missing data the one process is followed by another
 // that counts nothing, and that by one that does.
-func (w *world) troubled(d Drill, t trouble, from, to time.Duration) error {
+func (w *world) troubled(d Simulation, t trouble, from, to time.Duration) error {
 	if t.make != nil {
 		for n := range 2 {
 			p := process{environment: production, name: fmt.Sprint("p", n), traffic: d.all(healthy(20, 0))}

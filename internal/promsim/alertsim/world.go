@@ -18,7 +18,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// production and staging are the environments of every rehearsal.
+// production and staging are the environments of every scenario.
 const (
 	production = "production"
 	staging    = "staging"
@@ -59,7 +59,7 @@ type process struct {
 
 // world is a store that processes fill, scraped at one interval.
 type world struct {
-	drill  Drill
+	simulation  Simulation
 	store  *metricstore.Store
 	end    time.Duration
 	routes []string // that traffic spreads over
@@ -72,11 +72,11 @@ type world struct {
 
 // newWorld has one route: increases sum over routes before anything else happens.
 // What the number of series matters for sets routes.
-func (d Drill) newWorld(end time.Duration) *world {
-	return &world{drill: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
+func (d Simulation) newWorld(end time.Duration) *world {
+	return &world{simulation: d, store: metricstore.New(), end: end, routes: d.Fleet.routes()[:1], made: map[string]bool{}}
 }
 
-func (w *world) scrape() time.Duration { return w.drill.Rules.Spec.ScrapeInterval }
+func (w *world) scrape() time.Duration { return w.simulation.Rules.Spec.ScrapeInterval }
 
 // repeat declares phases in which all processes repeat their events every so often: from the
 // beginning until the first time, and then between each two. The scrapes have to repeat too.
@@ -105,7 +105,7 @@ func (w *world) add(p process) error {
 	if first < p.from {
 		first += scrape
 	}
-	for _, o := range w.drill.Rules.Spec.SLOs {
+	for _, o := range w.simulation.Rules.Spec.SLOs {
 		traffic, ok := p.traffic[o.Name]
 		if !ok || p.silent {
 			continue
@@ -123,10 +123,10 @@ func (w *world) add(p process) error {
 // addRequests makes the counters of requests that every service on the runtime has
 // from its start, on the routes of its objectives where these do not count them.
 func (w *world) addRequests(p process, first time.Duration) error {
-	if !w.drill.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 {
+	if !w.simulation.Rules.Spec.Runtime || p.silent || len(p.traffic) == 0 {
 		return nil
 	}
-	for _, o := range w.drill.Rules.Spec.SLOs {
+	for _, o := range w.simulation.Rules.Spec.SLOs {
 		l := w.labelsOf(p)
 		l[model.MetricNameLabel], l[semconv.LabelOutcome] = semconv.HTTPServerRequests, semconv.OutcomeSuccess
 		method, route, _ := strings.Cut(w.routes[0], " ")
@@ -148,7 +148,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 	for _, route := range w.routes {
 		more := w.labelsOf(p)
 		more[semconv.LabelMethod], more[semconv.LabelRoute], _ = strings.Cut(route, " ")
-		if w.drill.Rules.Spec.Runtime { // where the rules leave it open
+		if w.simulation.Rules.Spec.Runtime { // where the rules leave it open
 			more[semconv.LabelOutcome] = semconv.OutcomeSuccess
 		}
 		for _, label := range o.GroupBy {
@@ -156,7 +156,7 @@ func (w *world) addTraffic(p process, first time.Duration, o slo.Objective, e ev
 				more[label] = "a"
 			}
 		}
-		flows := w.drill.Rules.Flows(o.Name, more)
+		flows := w.simulation.Rules.Flows(o.Name, more)
 		if flows == nil {
 			return fmt.Errorf("no series could be made up that the objective %s counts", o.Name)
 		}
@@ -195,10 +195,10 @@ func (p process) alive(t time.Duration) bool { return t < p.to && (p.up == nil |
 
 // labelsOf are the labels that the scrape gives to every series of a process.
 func (w *world) labelsOf(p process) map[string]string {
-	out := maps.Clone(w.drill.Rules.Spec.Selector)
-	out[w.drill.Rules.Spec.EnvironmentLabel] = p.environment
+	out := maps.Clone(w.simulation.Rules.Spec.Selector)
+	out[w.simulation.Rules.Spec.EnvironmentLabel] = p.environment
 	out[semconv.LabelInstance] = p.name
-	for _, label := range w.drill.Rules.Spec.GroupBy {
+	for _, label := range w.simulation.Rules.Spec.GroupBy {
 		out[label] = "a"
 	}
 	return out
@@ -207,7 +207,7 @@ func (w *world) labelsOf(p process) map[string]string {
 // addState makes the series that alerts on processes watch.
 func (w *world) addState(p process, first time.Duration) error {
 	always := func(t time.Duration) bool { return !p.vanishes || t < p.to }
-	presence := w.drill.Rules.Presence(w.labelsOf(p))
+	presence := w.simulation.Rules.Presence(w.labelsOf(p))
 	if presence[model.MetricNameLabel] != semconv.Up {
 		always = p.alive // pushed: nobody says that nothing came
 	}
@@ -293,13 +293,13 @@ func (w *world) replicas(environment string, n int, traffic map[string]events) e
 	return nil
 }
 
-// lab loads the rules over the world.
-func (w *world) lab(only func(rulesim.Rule) bool) (*rulesim.Lab, error) {
-	return rulesim.New(w.store, w.drill.Groups, rulesim.Options{Only: only, Repeats: w.repeats})
+// evaluator loads the rules over the world.
+func (w *world) evaluator(only func(rulesim.Rule) bool) (*rulesim.Evaluator, error) {
+	return rulesim.New(w.store, w.simulation.Groups, rulesim.Options{Only: only, Repeats: w.repeats})
 }
 
 // all gives every objective the same events.
-func (d Drill) all(e events) map[string]events {
+func (d Simulation) all(e events) map[string]events {
 	out := map[string]events{}
 	for _, o := range d.Rules.Spec.SLOs {
 		out[o.Name] = e

@@ -11,7 +11,7 @@ import (
 func TestCyclesAreMultiplesOfTheScrapeInterval(t *testing.T) {
 	t.Parallel()
 	for scrape, want := range map[time.Duration]time.Duration{15 * time.Second: steady, 60 * time.Second: steady, 59 * time.Second: 59 * steady, 7 * time.Second: 7 * steady} {
-		w := Drill{Rules: slo.Rules{Spec: slo.Spec{ScrapeInterval: scrape}}}.newWorld(time.Hour)
+		w := Simulation{Rules: slo.Rules{Spec: slo.Spec{ScrapeInterval: scrape}}}.newWorld(time.Hour)
 		w.repeat(steady, time.Hour)
 		if got := w.repeats[0][0].Every; got != want {
 			t.Errorf("scrapes every %s: cycle of %s, want %s", scrape, got, want)

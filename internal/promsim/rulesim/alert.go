@@ -42,7 +42,7 @@ func (f Firing) At(t time.Time) bool {
 }
 
 // History lists every alert that has fired, in the order in which they began.
-func (l *Lab) History() []Firing {
+func (l *Evaluator) History() []Firing {
 	out := make([]Firing, len(l.history))
 	for i, f := range l.history {
 		out[i] = *f
@@ -64,7 +64,7 @@ type Alert struct {
 
 // Alerts lists what is pending or firing after the last evaluation, in the order
 // of the rules, then of the labels.
-func (l *Lab) Alerts() []Alert {
+func (l *Evaluator) Alerts() []Alert {
 	var out []Alert
 	for _, g := range l.groups {
 		for _, r := range g.rules {
@@ -118,7 +118,7 @@ func (r *rule) alerts(ctx context.Context, at time.Time, found promql.Vector) (p
 			a.value = now.sample.F
 		}
 		fires := a.firing == nil && at.Sub(a.activeAt) >= r.For
-		if ok && (fires || r.lab.options.Annotate) {
+		if ok && (fires || r.ev.options.Annotate) {
 			if err := r.annotate(ctx, a, at, now.sample); err != nil {
 				return nil, err
 			}
@@ -193,7 +193,7 @@ func (r *rule) fire(a *instance, at time.Time) {
 		Alert: r.Name, Labels: a.labels, Annotations: a.annotations,
 		Value: a.value, ActiveAt: a.activeAt, FiredAt: at,
 	}
-	r.lab.history = append(r.lab.history, a.firing)
+	r.ev.history = append(r.ev.history, a.firing)
 }
 
 // identity is the labels of an alert: those of the result, then the rule's.
@@ -239,7 +239,7 @@ func (r *rule) expandAll(ctx context.Context, texts labels.Labels, at time.Time,
 		value, err := r.expand(ctx, l.Value, at, s)
 		if err != nil {
 			problem := fmt.Errorf("alert %s: template of %s: %w", r.Name, l.Name, err)
-			if failed := r.lab.options.Failed; failed == nil || !failed(problem) {
+			if failed := r.ev.options.Failed; failed == nil || !failed(problem) {
 				return problem
 			}
 			value = fmt.Sprintf("<error expanding template: %s>", err) // as Prometheus
@@ -274,9 +274,9 @@ func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.S
 	if simple, ok := withLabels(text, s.Metric); ok {
 		return simple, nil
 	}
-	data := template.AlertTemplateData(s.Metric.Map(), r.lab.options.ExternalLabels.Map(), r.lab.options.ExternalURL, s)
+	data := template.AlertTemplateData(s.Metric.Map(), r.ev.options.ExternalLabels.Map(), r.ev.options.ExternalURL, s)
 	query := func(ctx context.Context, expr string, t time.Time) (promql.Vector, error) {
-		v, err := r.lab.Query(ctx, expr, t)
+		v, err := r.ev.Query(ctx, expr, t)
 		// The engine's own words: they end up in a label where Prometheus puts them.
 		if inner := errors.Unwrap(err); inner != nil {
 			return nil, inner
@@ -284,7 +284,7 @@ func (r *rule) expand(ctx context.Context, text string, at time.Time, s promql.S
 		return v, err
 	}
 	out, err := template.NewTemplateExpander(ctx, variables+text, "__alert_"+r.Name, data,
-		model.TimeFromUnixNano(at.UnixNano()), query, r.lab.url, nil).Expand()
+		model.TimeFromUnixNano(at.UnixNano()), query, r.ev.url, nil).Expand()
 	if err != nil {
 		return "", fmt.Errorf("%w", err)
 	}

@@ -99,9 +99,9 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 		lossOfProcesses(from, scrape)[name](&p, n)
 		w.add(p)
 	}
-	lab := w.lab(rules, options)
-	rehearse(t, lab, 0, w.end)
-	got := pages(t, rules, lab, w.end)
+	ev := w.evaluator(rules, options)
+	runRange(t, ev, 0, w.end)
+	got := pages(t, rules, ev, w.end)
 	if len(got) != 1 {
 		t.Errorf("%s: %d pages: %v; want one", what, len(got), got)
 		return
@@ -110,7 +110,7 @@ func loseProcesses(t *testing.T, name string, scrape, phase time.Duration, repli
 		t.Errorf("%s: %s pages after %s, want at most %s and the 10s that a group waits", what, names(got[0]), after, pageWithin)
 	}
 	for now := got[0].At; now.Before(at(w.end)); now = now.Add(15 * time.Second) {
-		if !pagesAt(lab, now.Sub(at(0))) {
+		if !pagesAt(ev, now.Sub(at(0))) {
 			t.Errorf("%s: no page at %s, although the incident lasts", what, now.Sub(at(from)))
 			return
 		}
@@ -138,9 +138,9 @@ func TestWhatIsNoLossOfProcessesIsSilent(t *testing.T) {
 						}
 						w.add(p)
 					}
-					lab := w.lab(rules, rulesim.Options{Only: onProcesses})
-					rehearse(t, lab, time.Minute, w.end)
-					for _, f := range lab.History() {
+					ev := w.evaluator(rules, rulesim.Options{Only: onProcesses})
+					runRange(t, ev, time.Minute, w.end)
+					for _, f := range ev.History() {
 						t.Errorf("phase %d: %s fires after %s", phase, f.Alert, f.FiredAt.Sub(at(15*time.Minute)))
 					}
 				}
@@ -249,11 +249,11 @@ func TestARestartedScraperPagesNobody(t *testing.T) {
 		for n := range 3 {
 			w.add(pod{env: "production", name: fmt.Sprint("p", n), lost: func(t time.Duration) bool { return t >= stop && t < start }})
 		}
-		lab := w.lab(rules, rulesim.Options{Skip: func(_ rulesim.Group, now time.Time) bool {
+		ev := w.evaluator(rules, rulesim.Options{Skip: func(_ rulesim.Group, now time.Time) bool {
 			return !now.Before(at(stop)) && now.Before(at(start))
 		}})
-		check(t, lab.Run(t.Context(), at(time.Minute), at(w.end)))
-		for _, f := range lab.History() {
+		check(t, ev.Run(t.Context(), at(time.Minute), at(w.end)))
+		for _, f := range ev.History() {
 			t.Errorf("%s scrapes: %s fires %s after the restart", scrape, f.Alert, f.FiredAt.Sub(at(start)))
 		}
 	}
@@ -276,10 +276,10 @@ func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 			rules := compile(t, specOf(scrape, ""))
 			w := newWorld(t, scrape, from+20*time.Minute)
 			w.add(p)
-			lab := w.lab(rules, rulesim.Options{Only: onProcesses})
-			rehearse(t, lab, time.Minute, w.end)
+			ev := w.evaluator(rules, rulesim.Options{Only: onProcesses})
+			runRange(t, ev, time.Minute, w.end)
 			first := pageWithin * 10
-			if h := lab.History(); len(h) > 0 {
+			if h := ev.History(); len(h) > 0 {
 				first = h[0].FiredAt.Sub(at(from))
 			}
 			if first > pageWithin+15*time.Second {
@@ -292,7 +292,7 @@ func TestAnyCrashLoopShorterThanAScrapePages(t *testing.T) {
 				}
 			}
 			for now := from + first; now < w.end; now += 15 * time.Second {
-				if !pagesAt(lab, now) {
+				if !pagesAt(ev, now) {
 					t.Errorf("%s scrapes, life %s of %s: no page after %s", scrape, life, period, now-from)
 					break
 				}

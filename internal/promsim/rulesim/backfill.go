@@ -15,7 +15,7 @@ import (
 // backfill records a rule over a span in one range query.
 func (r *rule) backfill(ctx context.Context, first, last time.Time) error {
 	until := last.Add(-r.group.QueryOffset)
-	spans, err := r.spansOf(ctx, r.lab.store, first.Add(-r.group.QueryOffset), until)
+	spans, err := r.spansOf(ctx, r.ev.store, first.Add(-r.group.QueryOffset), until)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (r *rule) writeSpans(spans []span, until time.Time) error {
 		if r.wrote != nil && len(s) > 0 {
 			r.wrote[s[0].Metric.Hash()] = s[0].Metric
 		}
-		if err := r.writeSpan(r.lab.store, s, until.UnixMilli()); err != nil {
+		if err := r.writeSpan(r.ev.store, s, until.UnixMilli()); err != nil {
 			return err
 		}
 	}
@@ -43,9 +43,9 @@ const piece = 3 * time.Hour
 // included.
 func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until time.Time) (promql.Matrix, error) {
 	query := func(from, until time.Time) (promql.Matrix, error) {
-		return r.lab.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
+		return r.ev.queryRange(ctx, of, r.Expr, from, until, r.group.Interval)
 	}
-	if s := r.lab.sharing; s != nil && of == storage.Queryable(r.lab.store) {
+	if s := r.ev.sharing; s != nil && of == storage.Queryable(r.ev.store) {
 		expr := s.takeOut(r.Expr)
 		query = func(from, until time.Time) (promql.Matrix, error) {
 			return s.queryRange(ctx, expr, from, until, r.group.Interval)
@@ -54,13 +54,13 @@ func (r *rule) overSpan(ctx context.Context, of storage.Queryable, from, until t
 	if guard := r.guard(); guard != "" {
 		whole := query
 		query = func(from, until time.Time) (promql.Matrix, error) {
-			if m, err := r.lab.queryRange(ctx, of, guard, from, until, r.group.Interval); err != nil || len(m) == 0 {
+			if m, err := r.ev.queryRange(ctx, of, guard, from, until, r.group.Interval); err != nil || len(m) == 0 {
 				return nil, err
 			}
 			return whole(from, until)
 		}
 	}
-	return r.repeated(r.lab.options.Repeats, from, until, func(from, until time.Time) (promql.Matrix, error) {
+	return r.repeated(r.ev.options.Repeats, from, until, func(from, until time.Time) (promql.Matrix, error) {
 		return r.inPieces(from, until, query)
 	})
 }

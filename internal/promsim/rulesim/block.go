@@ -48,8 +48,8 @@ func (b *block) shared(ctx context.Context, expr parser.Expr) (promql.Matrix, er
 
 // query evaluates an expression as it is.
 func (b *block) query(ctx context.Context, expr parser.Expr) (promql.Matrix, error) {
-	with := partial{Queryable: b.lab.store, parts: b.parts, step: b.step}
-	m, err := b.lab.queryRange(ctx, with, expr.String(), time.UnixMilli(b.from), time.UnixMilli(b.until), time.Duration(b.step)*time.Millisecond)
+	with := partial{Queryable: b.ev.store, parts: b.parts, step: b.step}
+	m, err := b.ev.queryRange(ctx, with, expr.String(), time.UnixMilli(b.from), time.UnixMilli(b.until), time.Duration(b.step)*time.Millisecond)
 	if err == nil && slices.ContainsFunc(m, func(s promql.Series) bool { return len(s.Histograms) > 0 }) {
 		err = errHistograms
 	}

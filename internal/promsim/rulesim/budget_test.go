@@ -32,11 +32,11 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 					bad: synthetic.Steady(0).Then(failure, 1).Then(failure+time.Second, 0),
 				})
 			}
-			lab := w.lab(rules, rulesim.Options{Only: isWindow})
-			rehearse(t, lab, 0, time.Hour+10*time.Minute)
+			ev := w.evaluator(rules, rulesim.Options{Only: isWindow})
+			runRange(t, ev, 0, time.Hour+10*time.Minute)
 			for _, g := range rules.Groups[:2] {
 				increase := slo.BadRecord(model.Duration(g.Interval).String())
-				if got := value1(t, lab, "sum_over_time("+increase+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
+				if got := value1(t, ev, "sum_over_time("+increase+"[1h])", time.Hour); math.Abs(got-5) > 0.01 {
 					t.Errorf("%s increases counted %v failures, want 5", g.Tier, got)
 				}
 			}
@@ -46,17 +46,17 @@ func TestEachFirstFailureOfAFreshPodIsCounted(t *testing.T) {
 
 // measured records the increases and hours of the spans, and at the end of the last
 // one what the whole period sums up to.
-func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration) *rulesim.Lab {
+func measured(t *testing.T, w *world, rules slo.Rules, spans ...[2]time.Duration) *rulesim.Evaluator {
 	t.Helper()
-	increases := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool {
+	increases := w.evaluator(rules, rulesim.Options{Only: func(r rulesim.Rule) bool {
 		return strings.HasSuffix(r.Name, ":increase30s") || strings.HasSuffix(r.Name, ":increase2m") || hasClockHour(r.Name)
 	}})
 	for _, span := range spans {
-		_, err := increases.Rehearse(t.Context(), at(span[0]), at(span[1]+1))
+		_, err := increases.RunRange(t.Context(), at(span[0]), at(span[1]+1))
 		check(t, err)
 	}
 	end := spans[len(spans)-1][1]
-	period := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return strings.HasSuffix(r.Name, "30d") && !r.IsAlert }})
+	period := w.evaluator(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return strings.HasSuffix(r.Name, "30d") && !r.IsAlert }})
 	check(t, period.Run(t.Context(), at(end), at(end+1)))
 	return period
 }
@@ -83,8 +83,8 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 	w := newWorld(t, 15*time.Second, end+time.Hour)
 	w.replicas("production", 1, synthetic.Steady(10), synthetic.Steady(0.1))
 	gap := 25 * day
-	lab := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
-	missing := 30*24*60 - value1(t, lab, "slo:sli_total:increase30d", end-15*time.Second)/10.1/60
+	ev := measured(t, w, rules, [2]time.Duration{0, gap - 5*time.Minute}, [2]time.Duration{gap + 5*time.Minute, end})
+	missing := 30*24*60 - value1(t, ev, "slo:sli_total:increase30d", end-15*time.Second)/10.1/60
 	// Up to one increase of two minutes more at either end.
 	if missing < 6 || missing > 14 {
 		t.Errorf("%.1f minutes are missing after a gap of 10", missing)
@@ -92,9 +92,9 @@ func TestAGapInTheRulesCostsOnlyItself(t *testing.T) {
 }
 
 // value1 is the one value that an expression has.
-func value1(t *testing.T, lab *rulesim.Lab, expr string, now time.Duration) float64 {
+func value1(t *testing.T, ev *rulesim.Evaluator, expr string, now time.Duration) float64 {
 	t.Helper()
-	v, err := lab.Query(t.Context(), expr, at(now))
+	v, err := ev.Query(t.Context(), expr, at(now))
 	check(t, err)
 	if len(v) != 1 {
 		t.Fatalf("%s gives %d values, want 1", expr, len(v))

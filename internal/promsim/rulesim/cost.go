@@ -31,9 +31,9 @@ func (c Cost) PerEvaluation() float64 {
 // PerSecond is the mean number of samples that the rule reads each second.
 func (c Cost) PerSecond() float64 { return c.PerEvaluation() / c.Interval.Seconds() }
 
-// Costs lists what each rule has read in [Lab.Run], in the order of the files. Queries of
+// Costs lists what each rule has read in [Evaluator.Run], in the order of the files. Queries of
 // templates are not counted: they run while an alert fires.
-func (l *Lab) Costs() []Cost {
+func (l *Evaluator) Costs() []Cost {
 	var out []Cost
 	for _, g := range l.groups {
 		for _, r := range g.rules {

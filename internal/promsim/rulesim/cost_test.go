@@ -37,29 +37,29 @@ func costOn(t *testing.T, routes int) {
 	w := newWorld(t, scrape, end)
 	referenceFleet(w, routes)
 	// The increases of a month and what reads its own past, then an hour as it runs.
-	increases := w.lab(rules, rulesim.Options{Only: isWindow})
-	_, err := increases.Rehearse(t.Context(), at(0), at(end-time.Hour))
+	increases := w.evaluator(rules, rulesim.Options{Only: isWindow})
+	_, err := increases.RunRange(t.Context(), at(0), at(end-time.Hour))
 	check(t, err)
-	hours := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return !r.IsAlert && hasClockHour(r.Name) }})
-	_, err = hours.Rehearse(t.Context(), at(0), at(end-time.Hour))
+	hours := w.evaluator(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return !r.IsAlert && hasClockHour(r.Name) }})
+	_, err = hours.RunRange(t.Context(), at(0), at(end-time.Hour))
 	check(t, err)
-	lab := w.lab(rules, rulesim.Options{})
-	check(t, lab.Run(t.Context(), at(end-time.Hour), at(end)))
+	ev := w.evaluator(rules, rulesim.Options{})
+	check(t, ev.Run(t.Context(), at(end-time.Hour), at(end)))
 
 	var all float64
-	for _, c := range lab.Costs() {
+	for _, c := range ev.Costs() {
 		t.Logf("%-50s %10.0f samples, peak %6d, %8.2f a second", c.Rule, c.PerEvaluation(), c.Peak, c.PerSecond())
 		all += c.PerSecond()
 	}
-	t.Logf("%d rules read %.1f samples a second", len(lab.Costs()), all)
+	t.Logf("%d rules read %.1f samples a second", len(ev.Costs()), all)
 	golden.Figure(t, "../../../docs/benchmarks.md", `\| <= 200 samples/s \| ([\d.]+) for any number of routes`, all, 0)
 	if all > maxSamplesPerSecond {
 		t.Errorf("%.1f samples a second, more than %d", all, maxSamplesPerSecond)
 	}
-	if len(lab.History()) > 0 {
-		t.Errorf("%s fires on the healthy fleet", lab.History()[0].Alert)
+	if len(ev.History()) > 0 {
+		t.Errorf("%s fires on the healthy fleet", ev.History()[0].Alert)
 	}
-	if got := query(t, lab, "count(slo:sli_error:ratio_rate30d)", at(end)); got != "{} 1" {
+	if got := query(t, ev, "count(slo:sli_error:ratio_rate30d)", at(end)); got != "{} 1" {
 		t.Errorf("the rules that were counted recorded nothing: %q", got)
 	}
 }

@@ -158,10 +158,10 @@ func TestCreatedTimestampsChangeNoCount(t *testing.T) {
 				g.onto(w, first)
 				bad += g.scraped(first, scrape, end, g.bad)
 			}
-			lab := w.lab(compile(t, specOf(scrape, "")), rulesim.Options{Only: isWindow, Phase: 7 * time.Second})
-			rehearse(t, lab, 0, end)
-			exactly(t, name, value1(t, lab, "sum_over_time(slo:sli_bad:increase30s[1h])", end), bad)
-			plain := value1(t, lab, `sum_over_time(sum(increase(http_server_routed_requests_total{outcome="server_error"}[45s]))[1h:30s]) * 30 / 45`, end)
+			ev := w.evaluator(compile(t, specOf(scrape, "")), rulesim.Options{Only: isWindow, Phase: 7 * time.Second})
+			runRange(t, ev, 0, end)
+			exactly(t, name, value1(t, ev, "sum_over_time(slo:sli_bad:increase30s[1h])", end), bad)
+			plain := value1(t, ev, `sum_over_time(sum(increase(http_server_routed_requests_total{outcome="server_error"}[45s]))[1h:30s]) * 30 / 45`, end)
 			t.Logf("created timestamps %t, %s: sums of increase[45s] are off by %+.2f %%", created, name, 100*(plain/bad-1))
 		}
 	}
@@ -180,11 +180,11 @@ func countedExactly(t *testing.T, r *rand.Rand, name string, scrape time.Duratio
 		bad += g.scraped(first, scrape, end, g.bad)
 	}
 	rules := compile(t, specOf(scrape, ""))
-	lab := w.lab(rules, rulesim.Options{Only: isWindow, Phase: time.Duration(r.Int64N(int64(30 * time.Second))).Round(time.Millisecond)})
-	rehearse(t, lab, 0, end)
+	ev := w.evaluator(rules, rulesim.Options{Only: isWindow, Phase: time.Duration(r.Int64N(int64(30 * time.Second))).Round(time.Millisecond)})
+	runRange(t, ev, 0, end)
 	for _, increase := range []string{"30s", "2m"} {
-		exactly(t, name+", bad increases of "+increase, value1(t, lab, "sum_over_time(slo:sli_bad:increase"+increase+"[1h])", end), bad)
-		exactly(t, name+", increases of "+increase, value1(t, lab, "sum_over_time(slo:sli_total:increase"+increase+"[1h])", end), good+bad)
+		exactly(t, name+", bad increases of "+increase, value1(t, ev, "sum_over_time(slo:sli_bad:increase"+increase+"[1h])", end), bad)
+		exactly(t, name+", increases of "+increase, value1(t, ev, "sum_over_time(slo:sli_total:increase"+increase+"[1h])", end), good+bad)
 	}
 }
 

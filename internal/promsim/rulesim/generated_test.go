@@ -34,7 +34,7 @@ slos:
   - {name: jobs, objective: 99, window: 14d, indicator: {ratio: {total: jobs_started_total, good: jobs_finished_total}}}
 `
 
-func TestPromtoolTestsHoldInTheLab(t *testing.T) {
+func TestPromtoolTestsHoldInTheEvaluator(t *testing.T) {
 	t.Parallel()
 	all := specs(t)
 	all["one objective"] = specOf(15*time.Second, "")
@@ -97,8 +97,8 @@ func TestEveryQueryRuns(t *testing.T) {
 		rules := compile(t, src)
 		w := newWorld(t, 15*time.Second, 30*time.Minute)
 		w.replicas("production", 3, synthetic.Steady(10), synthetic.Steady(1))
-		lab := w.lab(rules, rulesim.Options{})
-		check(t, lab.Run(t.Context(), at(0), at(w.end)))
+		ev := w.evaluator(rules, rulesim.Options{})
+		check(t, ev.Run(t.Context(), at(0), at(w.end)))
 		runbooks, err := rules.Runbooks(slo.RunbookOptions{})
 		check(t, err)
 		queries := []string{}
@@ -109,7 +109,7 @@ func TestEveryQueryRuns(t *testing.T) {
 			queries = append(queries, r.Queries()...)
 		}
 		for _, q := range queries {
-			if _, err := lab.Query(t.Context(), q, at(w.end)); err != nil {
+			if _, err := ev.Query(t.Context(), q, at(w.end)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

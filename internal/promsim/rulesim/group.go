@@ -22,24 +22,24 @@ type group struct {
 
 type rule struct {
 	Rule
-	lab      *Lab
+	ev       *Evaluator
 	group    *group
-	in       inputs               // of a rule that is rehearsed
-	reach    time.Duration        // of a rule that is rehearsed, see plan.reach
+	in       inputs               // of a rule that RunRange evaluates
+	reach    time.Duration        // of a rule that RunRange evaluates, see plan.reach
 	active   map[uint64]*instance // of an alert
 	returned map[uint64]labels.Labels
-	wrote    map[uint64]labels.Labels // all of it, of a rule that is rehearsed
+	wrote    map[uint64]labels.Labels // all of it, of a rule that RunRange evaluates
 	cost     Cost
 }
 
-func (l *Lab) newGroup(g Group) *group {
+func (l *Evaluator) newGroup(g Group) *group {
 	out := &group{Group: g}
 	for _, r := range g.Rules {
 		if l.options.Only != nil && !l.options.Only(r) {
 			continue
 		}
 		out.rules = append(out.rules, &rule{
-			Rule: r, lab: l, group: out,
+			Rule: r, ev: l, group: out,
 			active: map[uint64]*instance{}, returned: map[uint64]labels.Labels{},
 			cost: Cost{Group: g.Name, Rule: r.Name, IsAlert: r.IsAlert, Interval: g.Interval},
 		})
@@ -54,7 +54,7 @@ func (g *group) eval(ctx context.Context, at time.Time) error {
 			continue
 		}
 		err = fmt.Errorf("%s: group %s: rule %s at %s: %w", g.File, g.Name, r.Name, at.UTC().Format(time.RFC3339), err)
-		failed := r.lab.options.Failed
+		failed := r.ev.options.Failed
 		if ctx.Err() != nil || failed == nil || !failed(err) {
 			return err
 		}
@@ -65,7 +65,7 @@ func (g *group) eval(ctx context.Context, at time.Time) error {
 // eval queries as of the group's offset, and writes with that time too.
 func (r *rule) eval(ctx context.Context, at time.Time) error {
 	then := at.Add(-r.group.QueryOffset)
-	found, used, err := r.lab.query(ctx, r.Expr, then)
+	found, used, err := r.ev.query(ctx, r.Expr, then)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (r *rule) write(out promql.Vector, then int64) error {
 	now := make(map[uint64]labels.Labels, len(out))
 	var problems []error
 	for _, s := range out {
-		if err := record(r.lab.store, s, then); err != nil {
+		if err := record(r.ev.store, s, then); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -126,7 +126,7 @@ func (r *rule) write(out promql.Vector, then int64) error {
 	}
 	for hash, l := range r.returned {
 		if _, ok := now[hash]; !ok {
-			problems = append(problems, end(r.lab.store, l, then))
+			problems = append(problems, end(r.ev.store, l, then))
 		}
 	}
 	r.returned = now

@@ -30,10 +30,10 @@ func TestErrorsInStagingNeverPageForProduction(t *testing.T) {
 	for i := range 3 {
 		w.add(pod{env: "staging", name: fmt.Sprint("s", i), good: good.Times(1.0 / 3), bad: bad.Times(1.0 / 3), up: until(2 * time.Hour)})
 	}
-	lab := w.lab(rules, rulesim.Options{})
-	rehearse(t, lab, 0, w.end)
+	ev := w.evaluator(rules, rulesim.Options{})
+	runRange(t, ev, 0, w.end)
 	seen := map[string]bool{}
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		seen[f.Alert] = true
 		if env := f.Labels.Get("environment"); env != "staging" {
 			t.Errorf("%s fires for %q", f.Alert, env)
@@ -63,14 +63,14 @@ func TestClustersArePagedApart(t *testing.T) {
 				w.add(p)
 				w.add(pod{env: "production", cluster: "us", name: p.name, good: synthetic.Steady(30), bad: synthetic.Steady(0)})
 			}
-			lab := w.lab(rules, rulesim.Options{})
-			rehearse(t, lab, 0, w.end)
-			for _, f := range lab.History() {
+			ev := w.evaluator(rules, rulesim.Options{})
+			runRange(t, ev, 0, w.end)
+			for _, f := range ev.History() {
 				if cluster := f.Labels.Get("cluster"); cluster != "eu" {
 					t.Errorf("%s fires for cluster %q", f.Alert, cluster)
 				}
 			}
-			if got := pages(t, rules, lab, w.end); len(got) != 1 {
+			if got := pages(t, rules, ev, w.end); len(got) != 1 {
 				t.Errorf("%d pages: %v; want one", len(got), got)
 			}
 		})
@@ -84,9 +84,9 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 			t.Parallel()
 			rules := compile(t, specOf(15*time.Second, threeReplicas))
 			w, from := failing(t, share)
-			lab := w.lab(rules, rulesim.Options{})
-			rehearse(t, lab, 0, w.end)
-			got := pages(t, rules, lab, w.end)
+			ev := w.evaluator(rules, rulesim.Options{})
+			runRange(t, ev, 0, w.end)
+			got := pages(t, rules, ev, w.end)
 			if len(got) != 1 {
 				t.Fatalf("%d pages: %v; want one", len(got), got)
 			}
@@ -122,9 +122,9 @@ func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
 			bad:  synthetic.Steady(0).Then(from+10*time.Minute, 30),
 		})
 	}
-	lab := w.lab(rules, rulesim.Options{})
-	rehearse(t, lab, 0, w.end)
-	if got := pages(t, rules, lab, w.end); len(got) != 1 {
+	ev := w.evaluator(rules, rulesim.Options{})
+	runRange(t, ev, 0, w.end)
+	if got := pages(t, rules, ev, w.end); len(got) != 1 {
 		t.Errorf("%d pages: %v; want one", len(got), got)
 	}
 	uninhibited, _, found := bytes.Cut(rules.Alertmanager(), []byte("inhibit_rules:"))
@@ -134,7 +134,7 @@ func TestWhatFollowsAnIncidentDoesNotPageAgain(t *testing.T) {
 	routing, err := rulesim.ParseRouting(uninhibited)
 	check(t, err)
 	opened := 0
-	for _, n := range routing.Notifications(lab.History(), at(w.end)) {
+	for _, n := range routing.Notifications(ev.History(), at(w.end)) {
 		if n.Receiver == "page" && n.Reason == rulesim.Opened {
 			opened++
 		}
@@ -175,10 +175,10 @@ func fastPage(t *testing.T, rules slo.Rules, options rulesim.Options) rulesim.Fi
 	options.Only = func(r rulesim.Rule) bool {
 		return isWindow(r) || strings.HasSuffix(r.Name, "ErrorBudgetBurn") && r.Labels.Get("long") == "1h"
 	}
-	lab := w.lab(rules, options)
-	check(t, lab.Run(t.Context(), at(0), at(w.end)))
+	ev := w.evaluator(rules, options)
+	check(t, ev.Run(t.Context(), at(0), at(w.end)))
 	var found []rulesim.Firing
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		if strings.HasSuffix(f.Alert, "ErrorBudgetBurn") {
 			found = append(found, f)
 		}
@@ -194,9 +194,9 @@ func TestARestartedServerPagesOnDuringAnIncident(t *testing.T) {
 	rules := compile(t, specOf(15*time.Second, threeReplicas))
 	w, from := failing(t, 0.5)
 	stop, start := from+15*time.Minute, from+18*time.Minute
-	before := w.lab(rules, rulesim.Options{})
+	before := w.evaluator(rules, rulesim.Options{})
 	check(t, before.Run(t.Context(), at(0), at(stop)))
-	after := w.lab(rules, rulesim.Options{})
+	after := w.evaluator(rules, rulesim.Options{})
 	check(t, after.Run(t.Context(), at(start), at(w.end)))
 	if !pagesAt(before, stop) {
 		t.Fatal("no page before the restart")
@@ -217,17 +217,17 @@ func TestSamplesThatComeLateAreCounted(t *testing.T) {
 	rules := compile(t, specOf(15*time.Second, ""))
 	store := metricstore.New()
 	w := &world{t: t, store: store, scrape: 15 * time.Second}
-	lab := w.lab(rules, rulesim.Options{Only: isWindow})
+	ev := w.evaluator(rules, rulesim.Options{Only: isWindow})
 	l := labels.FromStrings("__name__", semconv.HTTPServerRoutedRequests, "job", "orders", semconv.LabelOutcome, semconv.OutcomeServerError)
 	const late = 14 * time.Second
 	for now := time.Duration(0); now < time.Hour; now += time.Second {
 		if taken := now - late; taken >= 0 && taken%w.scrape == 0 {
 			check(t, store.Append(l, taken.Milliseconds(), taken.Seconds()))
 		}
-		check(t, lab.Run(t.Context(), at(now), at(now+time.Second)))
+		check(t, ev.Run(t.Context(), at(now), at(now+time.Second)))
 	}
 	// From the first increase with two samples to the last before the end.
-	near(t, "late samples", value1(t, lab, "sum_over_time(slo:sli_bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
+	near(t, "late samples", value1(t, ev, "sum_over_time(slo:sli_bad:increase30s[30m])", 50*time.Minute), 1800, 1e-6)
 }
 
 func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
@@ -251,9 +251,9 @@ func TestFewFailuresOfALittleUsedServiceAreSilent(t *testing.T) {
 				bad = append(bad, synthetic.Segment{From: from, Rate: 1}, synthetic.Segment{From: from + time.Second, Rate: 0})
 			}
 			w.replicas("production", 1, synthetic.Steady(1.0/60), synthetic.NewFlow(bad...))
-			lab := w.lab(rules, rulesim.Options{})
-			rehearse(t, lab, 0, w.end)
-			if got := pages(t, rules, lab, w.end); len(got) != tc.want {
+			ev := w.evaluator(rules, rulesim.Options{})
+			runRange(t, ev, 0, w.end)
+			if got := pages(t, rules, ev, w.end); len(got) != tc.want {
 				t.Errorf("%d pages: %v; want %d", len(got), got, tc.want)
 			}
 		})
@@ -265,8 +265,8 @@ func until(end time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t < end }
 }
 
-func pagesAt(lab *rulesim.Lab, now time.Duration) bool {
-	for _, f := range lab.History() {
+func pagesAt(ev *rulesim.Evaluator, now time.Duration) bool {
+	for _, f := range ev.History() {
 		if f.Labels.Get("severity") == "critical" && f.At(at(now)) {
 			return true
 		}

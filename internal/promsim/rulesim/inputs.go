@@ -12,7 +12,7 @@ import (
 type inputs struct {
 	selectors []input
 	future    bool
-	unknown   bool // cannot be rehearsed
+	unknown   bool // RunRange cannot evaluate
 }
 
 // input is one selector and how far it looks back at least and at most.

@@ -15,7 +15,7 @@ import (
 
 // partPrefix begins the names that results are read by. The series keep the
 // labels that they have, and the name if they have one.
-const partPrefix = "rulelab:part:"
+const partPrefix = "rulesim:part:"
 
 func selectorOf(name string) *parser.VectorSelector {
 	return &parser.VectorSelector{Name: name, LabelMatchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name)}}

@@ -84,9 +84,9 @@ func (p *plan) visit(r *rule, path []*rule) {
 	p.order = append(p.order, r)
 }
 
-// canRehearse says whether everything that a rule reads is there as it would be
+// canRunRange says whether everything that a rule reads is there as it would be
 // step by step. What it reads was rehearsed before.
-func (p *plan) canRehearse(r *rule) bool {
+func (p *plan) canRunRange(r *rule) bool {
 	if r.in.future || r.in.unknown {
 		return false
 	}

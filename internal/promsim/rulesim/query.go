@@ -13,7 +13,7 @@ import (
 
 // Query evaluates an expression at a time. A scalar becomes a vector of one
 // sample without labels.
-func (l *Lab) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+func (l *Evaluator) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	v, _, err := l.query(ctx, expr, at)
 	return v, err
 }
@@ -21,7 +21,7 @@ func (l *Lab) Query(ctx context.Context, expr string, at time.Time) (promql.Vect
 // QueryRange evaluates an expression at from and then each step until to,
 // included if a step falls on it. The engine counts in milliseconds: a shorter
 // step is an error.
-func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
+func (l *Evaluator) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
 	switch {
 	case step < time.Millisecond:
 		return nil, fmt.Errorf("%s: the step of a range query is %s; it needs at least 1ms", expr, step)
@@ -31,7 +31,7 @@ func (l *Lab) QueryRange(ctx context.Context, expr string, from, to time.Time, s
 	return l.queryRange(ctx, l.store, expr, from, to, step)
 }
 
-func (l *Lab) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
+func (l *Evaluator) queryRange(ctx context.Context, of storage.Queryable, expr string, from, to time.Time, step time.Duration) (promql.Matrix, error) {
 	q, err := l.engine.NewRangeQuery(ctx, of, nil, expr, from, to, step)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", expr, err)
@@ -63,7 +63,7 @@ type reading struct {
 	peak    int
 }
 
-func (l *Lab) query(ctx context.Context, expr string, at time.Time) (promql.Vector, reading, error) {
+func (l *Evaluator) query(ctx context.Context, expr string, at time.Time) (promql.Vector, reading, error) {
 	q, err := l.engine.NewInstantQuery(ctx, l.store, nil, expr, at)
 	if err != nil {
 		return nil, reading{}, fmt.Errorf("%s: %w", expr, err)
@@ -85,7 +85,7 @@ func (l *Lab) query(ctx context.Context, expr string, at time.Time) (promql.Vect
 }
 
 // explain says what to do about a query that ran into a limit.
-func (l *Lab) explain(expr string, err error) error {
+func (l *Evaluator) explain(expr string, err error) error {
 	if _, ok := errors.AsType[promql.ErrTooManySamples](err); ok {
 		return fmt.Errorf("%s: holds more than %d samples at once: %w; shorten its windows, select fewer series, or record a part of it", expr, l.options.MaxSamples, err)
 	}

@@ -18,9 +18,9 @@ import (
 )
 
 // contents is every sample of a store between the epoch and a time.
-func contents(t testing.TB, lab *rulesim.Lab, end time.Duration) string {
+func contents(t testing.TB, ev *rulesim.Evaluator, end time.Duration) string {
 	t.Helper()
-	m, err := lab.QueryRange(t.Context(), `{__name__!=""}`, at(0), at(end), time.Second)
+	m, err := ev.QueryRange(t.Context(), `{__name__!=""}`, at(0), at(end), time.Second)
 	check(t, err)
 	return m.String()
 }
@@ -33,20 +33,20 @@ func TestManyShortRunsEqualALongOne(t *testing.T) {
 		group("slow", "40s", "record: b\n    expr: a - a offset 1m", "record: c\n    expr: ALERTS"),
 	}
 	digits := strings.Repeat("0179_8624", 6)
-	run := func(spans func(*rulesim.Lab) error) (string, []rulesim.Firing) {
+	run := func(spans func(*rulesim.Evaluator) error) (string, []rulesim.Firing) {
 		store := metricstore.New()
 		values(t, store, "x", digits)
-		lab := newLab(t, store, rulesim.Options{Phase: 7 * time.Second}, rules...)
-		check(t, spans(lab))
-		return contents(t, lab, end), lab.History()
+		ev := newEvaluator(t, store, rulesim.Options{Phase: 7 * time.Second}, rules...)
+		check(t, spans(ev))
+		return contents(t, ev, end), ev.History()
 	}
-	want, wantHistory := run(func(l *rulesim.Lab) error { return l.Run(t.Context(), at(0), at(end)) })
+	want, wantHistory := run(func(l *rulesim.Evaluator) error { return l.Run(t.Context(), at(0), at(end)) })
 	rnd := rand.New(rand.NewPCG(5, 5))
 	for _, tc := range []struct {
 		name string
 		back time.Duration // how far a span reaches into the one before
 	}{{"one after the other", 0}, {"overlapping", 20 * time.Second}} {
-		got, gotHistory := run(func(l *rulesim.Lab) error {
+		got, gotHistory := run(func(l *rulesim.Evaluator) error {
 			for now := time.Duration(0); now < end; {
 				next := min(now+time.Duration(rnd.Int64N(int64(time.Minute))), end)
 				if err := l.Run(t.Context(), at(max(now-tc.back, 0)), at(next)); err != nil {
@@ -68,9 +68,9 @@ func TestManyShortRunsEqualALongOne(t *testing.T) {
 	}
 }
 
-func TestALabWithoutRulesRuns(t *testing.T) {
+func TestAnEvaluatorWithoutRulesRuns(t *testing.T) {
 	t.Parallel()
-	check(t, newLab(t, metricstore.New(), rulesim.Options{}).Run(t.Context(), at(0), at(time.Hour)))
+	check(t, newEvaluator(t, metricstore.New(), rulesim.Options{}).Run(t.Context(), at(0), at(time.Hour)))
 }
 
 func TestFailedDecidesWhetherTheOthersGoOn(t *testing.T) {
@@ -81,18 +81,18 @@ func TestFailedDecidesWhetherTheOthersGoOn(t *testing.T) {
 		store := metricstore.New()
 		values(t, store, "x", "1")
 		var heard []string
-		lab := newLab(t, store, rulesim.Options{Failed: func(err error) bool { heard = append(heard, err.Error()); return goOn }}, rules)
-		err := lab.Run(t.Context(), at(0), at(time.Second))
+		ev := newEvaluator(t, store, rulesim.Options{Failed: func(err error) bool { heard = append(heard, err.Error()); return goOn }}, rules)
+		err := ev.Run(t.Context(), at(0), at(time.Second))
 		if (err == nil) != goOn || !strings.Contains(heard[0], "rule twice at 1970-01-01T00:00:00Z") {
 			t.Errorf("with %v: error %v, heard %q", goOn, err, heard)
 		}
-		if got := query(t, lab, "b", at(0)); (got == "{} 1") != goOn {
+		if got := query(t, ev, "b", at(0)); (got == "{} 1") != goOn {
 			t.Errorf("with %v: b is %q", goOn, got)
 		}
 		if !goOn {
 			continue
 		}
-		got := lab.Alerts()
+		got := ev.Alerts()
 		if len(got) != 1 || !got[0].Firing || !strings.HasPrefix(got[0].Annotations.Get("text"), "<error expanding template: ") || len(heard) != 2 {
 			t.Errorf("alerts %v, heard %q", got, heard)
 		}
@@ -103,11 +103,11 @@ func TestAlertsTellWhatIsPendingAndWhatFires(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1234")
-	lab := newLab(t, store, rulesim.Options{Annotate: true, ExternalLabels: labels.FromStrings("region", "eu")}, group("g", "15s",
+	ev := newEvaluator(t, store, rulesim.Options{Annotate: true, ExternalLabels: labels.FromStrings("region", "eu")}, group("g", "15s",
 		"alert: B\n    expr: x > 1\n    for: 1m", "alert: A\n    expr: x\n    annotations: {text: '{{ $value }} in {{ $externalLabels.region }}'}"))
-	check(t, lab.Run(t.Context(), at(0), at(time.Minute)))
+	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
 	var got []string
-	for _, a := range lab.Alerts() {
+	for _, a := range ev.Alerts() {
 		got = append(got, fmt.Sprint(a.File, " ", a.Group, " ", a.Name, " ", a.Firing, " ", a.Value, " ", a.ActiveAt.Unix(), " ", a.Annotations))
 	}
 	want := []string{"file0.yaml g B false 4 15 {}", `file0.yaml g A true 4 0 {text="4 in eu"}`}
@@ -130,27 +130,27 @@ func TestLimitsOfAQueryNameTheRuleAndWhatToDo(t *testing.T) {
 			t.Parallel()
 			store := metricstore.New()
 			values(t, store, "x", "123456789")
-			lab := newLab(t, store, tc.options, group("g", "1m", "record: a\n    expr: sum_over_time(x[2m])"))
-			err := lab.Run(t.Context(), at(2*time.Minute), at(3*time.Minute))
+			ev := newEvaluator(t, store, tc.options, group("g", "1m", "record: a\n    expr: sum_over_time(x[2m])"))
+			err := ev.Run(t.Context(), at(2*time.Minute), at(3*time.Minute))
 			for _, want := range []string{tc.want, "group g: rule a at", "shorten its windows"} {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want %q in it", err, want)
 				}
 			}
-			if _, err := lab.QueryRange(t.Context(), "sum_over_time(x[2m])", at(0), at(2*time.Minute), time.Second); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := ev.QueryRange(t.Context(), "sum_over_time(x[2m])", at(0), at(2*time.Minute), time.Second); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("a range query: %v", err)
 			}
 		})
 	}
 }
 
-func TestASubqueryWithoutStepTakesTheLabs(t *testing.T) {
+func TestASubqueryWithoutStepTakesTheEvaluators(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[time.Duration]string{0: "{} 2", 15 * time.Second: "{} 8"} {
 		store := metricstore.New()
 		values(t, store, "x", "123456789")
-		lab := newLab(t, store, rulesim.Options{Substep: step})
-		if got := query(t, lab, "count_over_time(x[2m:])", at(2*time.Minute)); got != want {
+		ev := newEvaluator(t, store, rulesim.Options{Substep: step})
+		if got := query(t, ev, "count_over_time(x[2m:])", at(2*time.Minute)); got != want {
 			t.Errorf("with %s: got %s, want %s", step, got, want)
 		}
 	}
@@ -160,7 +160,7 @@ func TestQueryRange(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "12345")
-	lab := newLab(t, store, rulesim.Options{})
+	ev := newEvaluator(t, store, rulesim.Options{})
 	for _, tc := range []struct {
 		name, expr string
 		from, to   time.Duration
@@ -175,7 +175,7 @@ func TestQueryRange(t *testing.T) {
 		{"not an expression", "(", 0, 1, time.Second, "", "(: "},
 		{"a query that fails", "x * on () group_left () (x or label_replace(x, \"i\", \"1\", \"\", \"\"))", 0, 1, time.Second, "", "many-to-many"},
 	} {
-		m, err := lab.QueryRange(t.Context(), tc.expr, at(tc.from), at(tc.to), tc.step)
+		m, err := ev.QueryRange(t.Context(), tc.expr, at(tc.from), at(tc.to), tc.step)
 		switch {
 		case tc.err == "" && (err != nil || m.String() != tc.want):
 			t.Errorf("%s: got %s, %v; want %s", tc.name, m, err, tc.want)
@@ -189,10 +189,13 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
-		fill func(*rulesim.Lab) error
+		fill func(*rulesim.Evaluator) error
 	}{
-		{"by evaluation", func(l *rulesim.Lab) error { return l.Run(t.Context(), at(0), at(3*time.Minute)) }},
-		{"by a range query", func(l *rulesim.Lab) error { _, err := l.Rehearse(t.Context(), at(0), at(3*time.Minute)); return err }},
+		{"by evaluation", func(l *rulesim.Evaluator) error { return l.Run(t.Context(), at(0), at(3*time.Minute)) }},
+		{"by a range query", func(l *rulesim.Evaluator) error {
+			_, err := l.RunRange(t.Context(), at(0), at(3*time.Minute))
+			return err
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -204,19 +207,19 @@ func TestNativeHistogramsAreRecorded(t *testing.T) {
 				}
 				check(t, store.AppendHistogram(labels.FromStrings("__name__", "took"), int64(i)*15_000, h))
 			}
-			lab := newLab(t, store, rulesim.Options{}, group("g", "15s", "record: took:rate\n    expr: sum(rate(took[1m]))"))
-			check(t, tc.fill(lab))
+			ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: took:rate\n    expr: sum(rate(took[1m]))"))
+			check(t, tc.fill(ev))
 			// Ten each 15 s, all in the bucket from 1 to 2.
-			if got, want := query(t, lab, "histogram_count(took:rate) * 60", at(time.Minute)), "{} 40"; got != want {
+			if got, want := query(t, ev, "histogram_count(took:rate) * 60", at(time.Minute)), "{} 40"; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			v, err := lab.Query(t.Context(), "histogram_quantile(0.5, took:rate)", at(time.Minute))
+			v, err := ev.Query(t.Context(), "histogram_quantile(0.5, took:rate)", at(time.Minute))
 			check(t, err)
 			if len(v) != 1 || math.Abs(v[0].F-math.Sqrt2) > 1e-9 {
 				t.Errorf("the median is %v, want the middle of the bucket", v)
 			}
 			// Once the samples have left the window, the series ends.
-			if got := query(t, lab, "histogram_count(took:rate)", at(150*time.Second)); got != "" {
+			if got := query(t, ev, "histogram_count(took:rate)", at(150*time.Second)); got != "" {
 				t.Errorf("after its end there is %s", got)
 			}
 		})
@@ -227,17 +230,17 @@ func TestASeriesThatAnotherRuleTakesOverGoesOn(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1100")
-	lab := newLab(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x == 0", "record: a\n    expr: x == 1"))
-	check(t, lab.Run(t.Context(), at(0), at(time.Minute)))
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x == 0", "record: a\n    expr: x == 1"))
+	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
 	// At 30 s the first rule begins to write what the second one ends.
-	if got := query(t, lab, "a", at(30*time.Second)); got != "{} 0" {
+	if got := query(t, ev, "a", at(30*time.Second)); got != "{} 0" {
 		t.Errorf("got %q, want the first rule's sample", got)
 	}
 	backward := metricstore.New()
 	values(t, backward, "x", "0011")
-	lab = newLab(t, backward, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x == 0", "record: a\n    expr: x == 1"))
+	ev = newEvaluator(t, backward, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x == 0", "record: a\n    expr: x == 1"))
 	// The marker of the first rule comes before the sample of the second.
-	err := lab.Run(t.Context(), at(0), at(time.Minute))
+	err := ev.Run(t.Context(), at(0), at(time.Minute))
 	if !errors.Is(err, metricstore.ErrDuplicate) || !strings.Contains(err.Error(), "another rule") {
 		t.Errorf("got %v", err)
 	}

@@ -43,7 +43,7 @@ func (p *plan) reach(r *rule) time.Duration {
 
 // fitsCycles reports whether evaluations fall on the same times of each cycle.
 func (r *rule) fitsCycles() bool {
-	for _, level := range r.lab.options.Repeats {
+	for _, level := range r.ev.options.Repeats {
 		if slices.ContainsFunc(level, func(phase Repetition) bool { return phase.Every%r.group.Interval != 0 }) {
 			return false
 		}

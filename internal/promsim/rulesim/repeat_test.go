@@ -47,7 +47,7 @@ func nestedSeries(seed uint64, short, long, until, end time.Duration) func(*metr
 	}
 }
 
-// A rehearsal that does not evaluate what repeats records the same samples and has the same
+// A range run that does not evaluate what repeats records the same samples and has the same
 // history. Random rules include some whose results do not repeat: that read the time, their own
 // past, or counters as they are.
 func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
@@ -58,7 +58,7 @@ func TestRepeatsAreRecordedAsTheyRun(t *testing.T) {
 		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
 		options := rulesim.Options{Repeats: [][]rulesim.Repetition{{{From: at(0), To: at(until), Every: cycle}}}}
 		w := evaluateTwice(t, repeatingSeries(seed, cycle, until, end), 0, end, options, rules)
-		if w.runErr != nil || w.rehearseErr != nil {
+		if w.runErr != nil || w.rangeErr != nil {
 			continue
 		}
 		compared++
@@ -89,7 +89,7 @@ func TestNestedRepeatsAreRecordedAsTheyRun(t *testing.T) {
 		rules := randomRules(rand.New(rand.NewPCG(seed, 3)))
 		options := rulesim.Options{Repeats: nested(short, long, until)}
 		w := evaluateTwice(t, nestedSeries(seed, short, long, until, end), 0, end, options, rules)
-		if w.runErr != nil || w.rehearseErr != nil {
+		if w.runErr != nil || w.rangeErr != nil {
 			continue
 		}
 		compared++
@@ -151,7 +151,7 @@ groups:
 		check(t, store.Generate(labels.FromStrings("__name__", "c_total"), metricstore.Generator{
 			Last: end.Milliseconds(), Step: 15_000, Value: func(t int64) float64 { n++; return float64(t / 1000) },
 		}))
-		_, err := newLab(t, store, options, rules).Rehearse(t.Context(), at(0), at(end))
+		_, err := newEvaluator(t, store, options, rules).RunRange(t.Context(), at(0), at(end))
 		check(t, err)
 		return n
 	}

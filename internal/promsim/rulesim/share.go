@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// sharing evaluates what stands in subqueries once for all rules of a rehearsal.
+// sharing evaluates what stands in subqueries once for all rules of a range run.
 // The steps of a subquery are multiples of its step since the epoch, so rules that
 // count the same over different ranges read the same results. Only subqueries that
 // read no rule are shared: their results do not depend on when they are evaluated.
@@ -19,7 +19,7 @@ import (
 // Every operator is the engine's. What is left out are operands that change
 // nothing, see [block].
 type sharing struct {
-	lab         *Lab
+	ev          *Evaluator
 	from, until int64 // nothing is read outside
 	results     map[sharedKey]promql.Matrix
 }
@@ -49,14 +49,14 @@ type part struct {
 }
 
 // newSharing is for rules that are evaluated from their starts on until a time.
-func newSharing(l *Lab, order []*rule, starts []time.Time, to time.Time) *sharing {
+func newSharing(l *Evaluator, order []*rule, starts []time.Time, to time.Time) *sharing {
 	from := to
 	for i, r := range order {
 		if first := starts[i].Add(-r.group.QueryOffset - r.in.window()); first.Before(from) {
 			from = first
 		}
 	}
-	return &sharing{lab: l, from: from.UnixMilli(), until: to.UnixMilli(), results: map[sharedKey]promql.Matrix{}}
+	return &sharing{ev: l, from: from.UnixMilli(), until: to.UnixMilli(), results: map[sharedKey]promql.Matrix{}}
 }
 
 // takeOut replaces the subqueries of an expression that can be shared.
@@ -100,18 +100,18 @@ func isSubquery(n parser.Node) bool {
 }
 
 // canShare says whether the results at each step are the same for every rule and
-// at any time of the rehearsal.
+// at any time of the range run.
 func (s *sharing) canShare(q *parser.SubqueryExpr) bool {
 	if q.Step <= 0 || q.Step%time.Millisecond != 0 || q.StepExpr != nil || q.RangeExpr != nil || q.OriginalOffsetExpr != nil {
 		return false
 	}
 	in := inputsIn(q)
-	return !in.future && !slices.ContainsFunc(s.lab.rulesInOrder(), in.readsRule)
+	return !in.future && !slices.ContainsFunc(s.ev.rulesInOrder(), in.readsRule)
 }
 
-// queryRange evaluates an expression like [Lab.queryRange].
+// queryRange evaluates an expression like [Evaluator.queryRange].
 func (s *sharing) queryRange(ctx context.Context, e sharedExpr, from, to time.Time, step time.Duration) (promql.Matrix, error) {
-	with := partial{Queryable: s.lab.store, parts: map[string]promql.Matrix{}}
+	with := partial{Queryable: s.ev.store, parts: map[string]promql.Matrix{}}
 	for _, p := range e.parts {
 		m, err := s.between(ctx, p, from.UnixMilli()-p.offset-p.width, to.UnixMilli()-p.offset)
 		if err != nil {
@@ -119,7 +119,7 @@ func (s *sharing) queryRange(ctx context.Context, e sharedExpr, from, to time.Ti
 		}
 		with.parts[p.name] = m
 	}
-	return s.lab.queryRange(ctx, with, e.expr, from, to, step)
+	return s.ev.queryRange(ctx, with, e.expr, from, to, step)
 }
 
 // between is what a part returns at each of its steps after one time, up to and

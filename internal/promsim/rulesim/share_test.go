@@ -62,8 +62,8 @@ func TestSharedSubqueriesEqualEvaluations(t *testing.T) {
 		rules := randomSubqueries(rand.New(rand.NewPCG(seed, 3)))
 		w := evaluateTwice(t, randomSeries(seed, end), from, end, rulesim.Options{Phase: time.Duration(seed%3) * 5 * time.Second}, rules)
 		if w.runErr != nil {
-			if w.rehearseErr == nil {
-				t.Errorf("a run says %v, a rehearsal nothing:\n%s", w.runErr, rules)
+			if w.rangeErr == nil {
+				t.Errorf("a run says %v, a range run nothing:\n%s", w.runErr, rules)
 			}
 			continue
 		}
@@ -78,21 +78,21 @@ func TestSharedSubqueriesEqualEvaluations(t *testing.T) {
 }
 
 // A part that is left out may be one that fails.
-func TestARehearsalFailsWhereARunDoes(t *testing.T) {
+func TestARangeRunFailsWhereARunDoes(t *testing.T) {
 	t.Parallel()
 	const end = 10 * time.Minute
 	for _, steps := range []string{"a or a and on (i) (a * on () b)", "a or a and on (i) max by (i) (a * on () b)", "a or a and on (i) max_over_time({__name__=~\"a|b\"}[1m])", "a unless on (i) (a * on () b)"} {
 		t.Run(steps, func(t *testing.T) {
 			t.Parallel()
 			w := evaluateTwice(t, randomSeries(1, end), time.Minute, end, rulesim.Options{}, group("g", "1m", "record: r\n    expr: sum_over_time(("+steps+")[1m:15s])"))
-			if w.runErr == nil || w.rehearseErr == nil {
-				t.Errorf("a run says %v, a rehearsal %v", w.runErr, w.rehearseErr)
+			if w.runErr == nil || w.rangeErr == nil {
+				t.Errorf("a run says %v, a range run %v", w.runErr, w.rangeErr)
 			}
 		})
 	}
 }
 
-// A rehearsal of later times evaluates subqueries as far back as rules read them.
+// A range run of later times evaluates subqueries as far back as rules read them.
 func TestSharedSubqueriesFromALaterTime(t *testing.T) {
 	t.Parallel()
 	const shown, end = 4 * time.Hour, 5 * time.Hour
@@ -100,15 +100,15 @@ func TestSharedSubqueriesFromALaterTime(t *testing.T) {
 		group("short", "30s", "record: short\n    expr: sum_over_time(sum(a unless on (i) (b > 2))[30s:15s])"),
 		group("long", "1m", "record: long\n    expr: sum_over_time(sum(a unless on (i) (b > 2))[90m:15s])", "record: longer\n    expr: sum_over_time(long[2h])"),
 	}
-	run, rehearsed := metricstore.New(), metricstore.New()
-	for _, store := range []*metricstore.Store{run, rehearsed} {
+	run, ranged := metricstore.New(), metricstore.New()
+	for _, store := range []*metricstore.Store{run, ranged} {
 		randomSeries(1, end)(store)
 	}
-	check(t, newLab(t, run, rulesim.Options{}, rules...).Run(t.Context(), at(0), at(end)))
-	_, err := newLab(t, rehearsed, rulesim.Options{}, rules...).RehearseFrom(t.Context(), at(0), at(shown), at(end))
+	check(t, newEvaluator(t, run, rulesim.Options{}, rules...).Run(t.Context(), at(0), at(end)))
+	_, err := newEvaluator(t, ranged, rulesim.Options{}, rules...).RunRangeFrom(t.Context(), at(0), at(shown), at(end))
 	check(t, err)
-	if diff := cmp.Diff(since(dump(t, run, nil), shown), since(dump(t, rehearsed, nil), shown)); diff != "" {
-		t.Errorf("samples (-run +rehearsed):\n%.3000s", diff)
+	if diff := cmp.Diff(since(dump(t, run, nil), shown), since(dump(t, ranged, nil), shown)); diff != "" {
+		t.Errorf("samples (-run +range):\n%.3000s", diff)
 	}
 }
 
@@ -140,8 +140,8 @@ func TestIncreasesAreEvaluatedOnce(t *testing.T) {
 	reads := func(names ...string) map[string]int {
 		store, reads := counted(t, end)
 		w := world{t: t, store: store}
-		lab := w.lab(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return slices.Contains(names, r.Name) }})
-		_, err := lab.Rehearse(t.Context(), at(15*time.Minute), at(end))
+		ev := w.evaluator(rules, rulesim.Options{Only: func(r rulesim.Rule) bool { return slices.Contains(names, r.Name) }})
+		_, err := ev.RunRange(t.Context(), at(15*time.Minute), at(end))
 		check(t, err)
 		return reads
 	}

@@ -116,24 +116,24 @@ func compile(t testing.TB, src string) slo.Rules {
 	return rules
 }
 
-// lab loads compiled rules over the world.
-func (w *world) lab(rules slo.Rules, options rulesim.Options) *rulesim.Lab {
+// evaluator loads compiled rules over the world.
+func (w *world) evaluator(rules slo.Rules, options rulesim.Options) *rulesim.Evaluator {
 	w.t.Helper()
 	var files []string
 	for _, f := range rules.RuleFiles() {
 		files = append(files, string(f.Data))
 	}
-	return newLab(w.t, w.store, options, files...)
+	return newEvaluator(w.t, w.store, options, files...)
 }
 
 // pages runs the Alertmanager file over what fired and lists what reaches the
 // pager, without repeats.
-func pages(t testing.TB, rules slo.Rules, lab *rulesim.Lab, until time.Duration) []rulesim.Notification {
+func pages(t testing.TB, rules slo.Rules, ev *rulesim.Evaluator, until time.Duration) []rulesim.Notification {
 	t.Helper()
 	routing, err := rulesim.ParseRouting(rules.Alertmanager())
 	check(t, err)
 	var out []rulesim.Notification
-	for _, n := range routing.Notifications(lab.History(), at(until)) {
+	for _, n := range routing.Notifications(ev.History(), at(until)) {
 		if n.Receiver == "page" && n.Reason == rulesim.Opened {
 			out = append(out, n)
 		}
@@ -154,9 +154,9 @@ func isWindow(r rulesim.Rule) bool {
 		!strings.HasSuffix(r.Name, "30d") && !strings.HasSuffix(r.Name, "clock_hour")
 }
 
-// rehearse evaluates a lab without gaps, as quickly as that goes.
-func rehearse(t testing.TB, lab *rulesim.Lab, from, to time.Duration) {
+// runRange evaluates an evaluator without gaps, as quickly as that goes.
+func runRange(t testing.TB, ev *rulesim.Evaluator, from, to time.Duration) {
 	t.Helper()
-	_, err := lab.Rehearse(t.Context(), at(from), at(to))
+	_, err := ev.RunRange(t.Context(), at(from), at(to))
 	check(t, err)
 }

@@ -1,5 +1,5 @@
 // Package synthetic makes up what services would have exposed: events at a rate,
-// counted by processes that come, go and crash, and scraped with gaps. Drills and
+// counted by processes that come, go and crash, and scraped with gaps. Simulations and
 // tests fill a store with it and move through weeks in simulated time.
 //
 //	f := synthetic.Steady(100).Then(time.Hour, 0)

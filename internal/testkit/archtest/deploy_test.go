@@ -11,7 +11,7 @@ import (
 )
 
 // walk is who types the blocks of docs/deploy.md that a comment names.
-const walk = "`make proof-kubernetes`"
+const walk = "`make kubernetes-apiserver`"
 
 // Every command of docs/deploy.md stands in the table at its end, with the test
 // that runs it or the reason why none does.
@@ -42,7 +42,7 @@ func TestDeployDocumentBroken(t *testing.T) {
 		{"a script that is gone", "script/repository.txtar", "script/nowhere.txtar", "nowhere.txtar: no such file"},
 		{"a command that nobody runs, and no reason", "not run here: it wants an account; ", "not run here; ", "gcloud: neither a test nor a reason"},
 		{"a block that the walk leaves out", "<!-- walk: deploy -->\n", "", "./ci deploy $ENVIRONMENT: the walk does not type it"},
-		{"a block of the walk that the table gives to another", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | the walk: `make proof-kubernetes` |", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | `TestCI` |", "the walk types it"},
+		{"a block of the walk that the table gives to another", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | the walk: `make kubernetes-apiserver` |", "| `kubectl`, `printf`, `od`, `mkdir`, `rm` | `TestCI` |", "the walk types it"},
 	} {
 		if !strings.Contains(string(text), tt.old) {
 			t.Fatalf("%s: there is no %q to break", tt.name, tt.old)

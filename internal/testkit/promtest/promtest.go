@@ -132,7 +132,7 @@ func (u unitTest) run(ctx context.Context, groups []rulesim.Group, file unitTest
 	if err != nil {
 		return err
 	}
-	lab, err := rulesim.New(store, groups, rulesim.Options{
+	ev, err := rulesim.New(store, groups, rulesim.Options{
 		Interval: every, Substep: every, Phase: time.Duration(u.Start.nanos % every.Nanoseconds()), Annotate: true,
 		MaxSamples: unitTestSamples, QueryTimeout: unitTestTimeout,
 		ExternalURL: u.ExternalURL, ExternalLabels: labels.FromMap(u.ExternalLabels),
@@ -140,15 +140,15 @@ func (u unitTest) run(ctx context.Context, groups []rulesim.Group, file unitTest
 	if err != nil {
 		return err
 	}
-	problems, err := u.runAlerts(ctx, lab)
+	problems, err := u.runAlerts(ctx, ev)
 	if err != nil {
 		return err
 	}
-	if err := lab.Run(ctx, u.at(0), u.at(u.last()).Add(1)); err != nil {
+	if err := ev.Run(ctx, u.at(0), u.at(u.last()).Add(1)); err != nil {
 		return err
 	}
 	for _, q := range u.Queries {
-		problems = append(problems, q.run(ctx, lab, u.at(q.At), file.FuzzyCompare))
+		problems = append(problems, q.run(ctx, ev, u.at(q.At), file.FuzzyCompare))
 	}
 	return errors.Join(problems...)
 }
@@ -171,17 +171,17 @@ func (u unitTest) last() model.Duration {
 
 // runAlerts evaluates up to each time at which alerts are expected and compares
 // them. The error is that of a rule.
-func (u unitTest) runAlerts(ctx context.Context, lab *rulesim.Lab) (problems []error, err error) {
+func (u unitTest) runAlerts(ctx context.Context, ev *rulesim.Evaluator) (problems []error, err error) {
 	tests := slices.Clone(u.Alerts)
 	slices.SortStableFunc(tests, func(a, b alertTest) int { return cmp.Compare(a.At, b.At) })
 	for _, a := range tests {
 		if a.Name == "" {
 			return nil, fmt.Errorf("alert_rule_test at %s: alertname is missing; name the alert", a.At)
 		}
-		if err := lab.Run(ctx, u.at(0), u.at(a.At).Add(1)); err != nil {
+		if err := ev.Run(ctx, u.at(0), u.at(a.At).Add(1)); err != nil {
 			return nil, err
 		}
-		problems = append(problems, a.compare(lab.Alerts()))
+		problems = append(problems, a.compare(ev.Alerts()))
 	}
 	return problems, nil
 }
@@ -278,8 +278,8 @@ func (s tested) String() string {
 	return s.labels.String() + " " + strconv.FormatFloat(s.value, 'g', -1, 64)
 }
 
-func (q queryTest) run(ctx context.Context, lab *rulesim.Lab, at time.Time, fuzzy bool) error {
-	found, err := lab.Query(ctx, q.Expr, at)
+func (q queryTest) run(ctx context.Context, ev *rulesim.Evaluator, at time.Time, fuzzy bool) error {
+	found, err := ev.Query(ctx, q.Expr, at)
 	if err != nil {
 		return err
 	}

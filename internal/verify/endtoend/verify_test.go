@@ -71,8 +71,8 @@ func folder(t *testing.T, path string) string {
 	return dir
 }
 
-// Everything that verify proves holds for a generated service with PostgreSQL: the
-// drill at each scrape interval, the outage of the database, every query and link.
+// Everything that verify checks passes for a generated service with PostgreSQL: the
+// simulation at each scrape interval, the outage of the database, every query and link.
 func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs services")
@@ -84,23 +84,23 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	if jsonErr := json.Unmarshal([]byte(stdout), &r); jsonErr != nil {
 		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout, stderr)
 	}
-	for _, p := range r.Proofs {
-		if p.Status != report.Holds {
-			t.Errorf("%s: %s: %s: %s", p.Section, p.Claim, p.Status, p.Detail)
+	for _, p := range r.Checks {
+		if p.Status != report.Passed {
+			t.Errorf("%s: %s: %s: %s", p.Section, p.Name, p.Status, p.Detail)
 		}
 	}
 	if err != nil || stderr != "" {
 		t.Errorf("%v, standard error %q", err, stderr)
 	}
-	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "dashboards": 80, "one request": 2, "links": 20, "dependency": 5, "drill": 200} {
+	for section, least := range map[string]int{"service": 3, "traffic": 6, "rules": 100, "dashboards": 80, "one request": 2, "links": 20, "dependency": 5, "alert simulation": 200} {
 		if n := len(r.Of(section)); n < least {
-			t.Errorf("%d proofs of %s, want %d at least", n, section, least)
+			t.Errorf("%d checks of %s, want %d at least", n, section, least)
 		}
 	}
-	if r.Cost == nil || len(r.Drill) != 40 {
-		t.Errorf("cost %v and %d rows of the drill", r.Cost, len(r.Drill))
+	if r.Cost == nil || len(r.SimulatedAlerts) != 40 {
+		t.Errorf("cost %v and %d rows of the simulation", r.Cost, len(r.SimulatedAlerts))
 	}
-	t.Logf("%d proofs in %.1f s", len(r.Proofs), r.Seconds)
+	t.Logf("%d checks in %.1f s", len(r.Checks), r.Seconds)
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
 }
 
@@ -115,8 +115,8 @@ func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 		Tests    int `xml:"tests,attr"`
 		Failures int `xml:"failures,attr"`
 	}
-	if err := xml.Unmarshal(raw, &doc); err != nil || doc.Tests != len(r.Proofs) || doc.Failures != r.Failures() {
-		t.Errorf("%v, %+v of %d proofs", err, doc, len(r.Proofs))
+	if err := xml.Unmarshal(raw, &doc); err != nil || doc.Tests != len(r.Checks) || doc.Failures != r.Failures() {
+		t.Errorf("%v, %+v of %d checks", err, doc, len(r.Checks))
 	}
 	text, err := os.ReadFile(markdown)
 	if err != nil || !strings.Contains(string(text), "## orders: all ") || !strings.Contains(string(text), "| fires after |") {
@@ -124,14 +124,14 @@ func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 	}
 }
 
-// A program that was not generated is proven by its package and its objectives,
+// A program that was not generated is checked by its package and its objectives,
 // as the documentation says.
 func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 	out, stderr, err := run(t, foreign, folder(t, "../testdata/fake"))
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
-	for _, want := range []string{"a query of mysql, which is not looked at here", `a panel of the plugin "acme-sankey-panel"`, "dashboards       holds", "drill        holds", "proofs hold, 4 not looked at"} {
+	for _, want := range []string{"verify does not run mysql", `a panel of the plugin "acme-sankey-panel"`, "dashboards       passed", "alert simulation passed", "checks passed, 4 skipped"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -152,8 +152,8 @@ func TestEndToEndVerifyOfSelectedSections(t *testing.T) {
 		t.Skip("builds and runs services")
 	}
 	for command, want := range map[string]string{
-		quick: ` proofs hold, 1 skipped \(quick run\) in `,
-		some:  `(?s)service +skipped  not selected with --only\n.* proofs hold, 6 skipped in `,
+		quick: ` checks passed, 1 skipped \(quick run\) in `,
+		some:  `(?s)service +skipped  not selected with --only\n.* checks passed, 6 skipped in `,
 	} {
 		out, stderr, err := run(t, command, folder(t, "../../../examples/minimal"))
 		if err != nil || !regexp.MustCompile(want).MatchString(out) {

@@ -126,7 +126,7 @@ func (c *Cluster) Apply(ctx context.Context, o *unstructured.Unstructured, dryRu
 	if err != nil {
 		return Answer{}, err
 	}
-	query := url.Values{"fieldManager": {"proof"}, "force": {"true"}, "fieldValidation": {"Strict"}}
+	query := url.Values{"fieldManager": {"scaffold-test"}, "force": {"true"}, "fieldValidation": {"Strict"}}
 	if dryRun {
 		query.Set("dryRun", "All")
 	}

@@ -1,5 +1,5 @@
 // Command fake answers as a service on the runtime does and then misbehaves in the
-// way that FAKE says. It is for tests of what a proof does about such a service.
+// way that FAKE says. It is for tests of what a check does about such a service.
 package main
 
 import (

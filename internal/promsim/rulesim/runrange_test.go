@@ -47,22 +47,22 @@ func dump(t *testing.T, store *metricstore.Store, left []string) []string {
 	return out
 }
 
-// twin evaluates rule files over two equal stores, step by step and rehearsed.
+// twin evaluates rule files over two equal stores, step by step and by ranges.
 type twin struct {
-	run, rehearsed       *rulesim.Lab
-	runStore, rehearsing *metricstore.Store
+	run, ranged       *rulesim.Evaluator
+	runStore, rangeStore *metricstore.Store
 	left                 []string
-	runErr, rehearseErr  error
+	runErr, rangeErr  error
 }
 
 func evaluateTwice(t *testing.T, fill func(*metricstore.Store), from, to time.Duration, options rulesim.Options, files ...string) twin {
 	t.Helper()
-	w := twin{runStore: metricstore.New(), rehearsing: metricstore.New()}
+	w := twin{runStore: metricstore.New(), rangeStore: metricstore.New()}
 	fill(w.runStore)
-	fill(w.rehearsing)
-	w.run, w.rehearsed = newLab(t, w.runStore, options, files...), newLab(t, w.rehearsing, options, files...)
+	fill(w.rangeStore)
+	w.run, w.ranged = newEvaluator(t, w.runStore, options, files...), newEvaluator(t, w.rangeStore, options, files...)
 	w.runErr = w.run.Run(t.Context(), at(from), at(to))
-	w.left, w.rehearseErr = w.rehearsed.Rehearse(t.Context(), at(from), at(to))
+	w.left, w.rangeErr = w.ranged.RunRange(t.Context(), at(from), at(to))
 	return w
 }
 
@@ -70,19 +70,19 @@ func evaluateTwice(t *testing.T, fill func(*metricstore.Store), from, to time.Du
 func (w twin) wantEqual(t *testing.T) {
 	t.Helper()
 	check(t, w.runErr)
-	check(t, w.rehearseErr)
-	if diff := cmp.Diff(dump(t, w.runStore, w.left), dump(t, w.rehearsing, w.left)); diff != "" {
-		t.Errorf("samples (-run +rehearsed):\n%.3000s", diff)
+	check(t, w.rangeErr)
+	if diff := cmp.Diff(dump(t, w.runStore, w.left), dump(t, w.rangeStore, w.left)); diff != "" {
+		t.Errorf("samples (-run +range):\n%.3000s", diff)
 	}
-	if diff := cmp.Diff(told(w.run), told(w.rehearsed)); diff != "" {
-		t.Errorf("history (-run +rehearsed):\n%.3000s", diff)
+	if diff := cmp.Diff(told(w.run), told(w.ranged)); diff != "" {
+		t.Errorf("history (-run +range):\n%.3000s", diff)
 	}
 }
 
 // told is a history in lines, in an order that does not depend on the groups.
-func told(lab *rulesim.Lab) []string {
+func told(ev *rulesim.Evaluator) []string {
 	var out []string
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		out = append(out, fmt.Sprintf("%s %s value %v active %d fired %d resolved %d", f.Labels, f.Annotations, f.Value, f.ActiveAt.Unix(), f.FiredAt.Unix(), f.ResolvedAt.Unix()))
 	}
 	slices.Sort(out)
@@ -171,9 +171,9 @@ func randomRules(rnd *rand.Rand) string {
 	return b.String()
 }
 
-// Over random series and rules a rehearsal records the same samples and tells
+// Over random series and rules a range run records the same samples and tells
 // the same history as an evaluation step by step.
-func TestARehearsalEqualsARun(t *testing.T) {
+func TestARangeRunEqualsARun(t *testing.T) {
 	t.Parallel()
 	const files, end = 60, 40 * time.Minute
 	compared, left := 0, 0
@@ -182,14 +182,14 @@ func TestARehearsalEqualsARun(t *testing.T) {
 		options := rulesim.Options{Phase: time.Duration(seed%3) * 5 * time.Second}
 		w := evaluateTwice(t, randomSeries(seed, end), time.Duration(seed%2)*7*time.Second, end, options, rules)
 		if w.runErr != nil {
-			if w.rehearseErr == nil && len(w.left) == 0 {
-				t.Errorf("a run says %v, a rehearsal nothing:\n%s", w.runErr, rules)
+			if w.rangeErr == nil && len(w.left) == 0 {
+				t.Errorf("a run says %v, a range run nothing:\n%s", w.runErr, rules)
 			}
 			continue
 		}
-		if w.rehearseErr != nil {
-			if !strings.Contains(w.rehearseErr.Error(), "use Run") {
-				t.Errorf("%v\n%s", w.rehearseErr, rules)
+		if w.rangeErr != nil {
+			if !strings.Contains(w.rangeErr.Error(), "use Run") {
+				t.Errorf("%v\n%s", w.rangeErr, rules)
 			}
 			continue
 		}
@@ -207,7 +207,7 @@ func TestARehearsalEqualsARun(t *testing.T) {
 
 // The rules that specifications compile to are rehearsed as they run, through an
 // outage, a deploy and lost scrapes.
-func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
+func TestCompiledRulesRunTheSameByRanges(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for _, tier := range []string{"instances", "page", "ticket"} {
@@ -235,8 +235,8 @@ func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 		t.Errorf("left out: %s", got)
 	}
 	fired := map[string]bool{}
-	for _, lab := range []*rulesim.Lab{w.run, w.rehearsed} {
-		for _, f := range lab.History() {
+	for _, ev := range []*rulesim.Evaluator{w.run, w.ranged} {
+		for _, f := range ev.History() {
 			fired[f.Alert] = true
 		}
 	}
@@ -246,13 +246,13 @@ func TestEmittedRulesAreRehearsedAsTheyRun(t *testing.T) {
 		}
 	}
 	check(t, w.runErr)
-	check(t, w.rehearseErr)
-	if diff := cmp.Diff(dump(t, w.runStore, w.left), dump(t, w.rehearsing, w.left)); diff != "" {
-		t.Errorf("samples (-run +rehearsed):\n%.3000s", diff)
+	check(t, w.rangeErr)
+	if diff := cmp.Diff(dump(t, w.runStore, w.left), dump(t, w.rangeStore, w.left)); diff != "" {
+		t.Errorf("samples (-run +range):\n%.3000s", diff)
 	}
 	// Their descriptions ask for what a later group records.
-	if diff := cmp.Diff(withoutDescriptions(told(w.run)), withoutDescriptions(told(w.rehearsed))); diff != "" {
-		t.Errorf("history (-run +rehearsed):\n%.3000s", diff)
+	if diff := cmp.Diff(withoutDescriptions(told(w.run)), withoutDescriptions(told(w.ranged))); diff != "" {
+		t.Errorf("history (-run +range):\n%.3000s", diff)
 	}
 }
 
@@ -266,7 +266,7 @@ func withoutDescriptions(history []string) []string {
 	return out
 }
 
-func TestWhatARehearsalLeavesOut(t *testing.T) {
+func TestWhatARangeRunLeavesOut(t *testing.T) {
 	t.Parallel()
 	fill := func(store *metricstore.Store) { values(t, store, "x", "0123210123") }
 	slow := "- name: slow\n  interval: 15s\n  query_offset: 30s\n  rules:\n  - {record: s, expr: x}\n"
@@ -293,8 +293,8 @@ func TestWhatARehearsalLeavesOut(t *testing.T) {
 				t.Errorf("left out %s, want %s", got, tc.left)
 			}
 			if tc.err != "" {
-				if w.rehearseErr == nil || !strings.Contains(w.rehearseErr.Error(), tc.err) {
-					t.Errorf("got %v, want %q", w.rehearseErr, tc.err)
+				if w.rangeErr == nil || !strings.Contains(w.rangeErr.Error(), tc.err) {
+					t.Errorf("got %v, want %q", w.rangeErr, tc.err)
 				}
 				return
 			}
@@ -328,7 +328,7 @@ func TestWhatOnlyStepsShow(t *testing.T) {
 				w.wantEqual(t)
 				return
 			}
-			for who, err := range map[string]error{"run": w.runErr, "rehearsal": w.rehearseErr} {
+			for who, err := range map[string]error{"run": w.runErr, "range run": w.rangeErr} {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("the %s says %v, want %q", who, err, tc.err)
 				}
@@ -380,7 +380,7 @@ func TestInputsAreWhatARuleIsMadeOf(t *testing.T) {
 
 // What is rehearsed from a later time on is, from there on, as if it had been
 // rehearsed from the beginning.
-func TestARehearsalFromALaterTime(t *testing.T) {
+func TestARangeRunFromALaterTime(t *testing.T) {
 	t.Parallel()
 	const files, end, shown = 40, 60 * time.Minute, 35 * time.Minute
 	compared := 0
@@ -394,11 +394,11 @@ func TestARehearsalFromALaterTime(t *testing.T) {
 		for _, from := range []time.Duration{0, shown} {
 			store := metricstore.New()
 			randomSeries(seed, end)(store)
-			_, err := newLab(t, store, rulesim.Options{}, rules).RehearseFrom(t.Context(), at(0), at(from), at(end))
+			_, err := newEvaluator(t, store, rulesim.Options{}, rules).RunRangeFrom(t.Context(), at(0), at(from), at(end))
 			stores, failed = append(stores, store), errors.Join(failed, err)
 		}
 		if failed != nil {
-			continue // an error is one at any time, see TestARehearsalEqualsARun
+			continue // an error is one at any time, see TestARangeRunEqualsARun
 		}
 		compared++
 		if diff := cmp.Diff(since(dump(t, stores[0], nil), shown), since(dump(t, stores[1], nil), shown)); diff != "" {

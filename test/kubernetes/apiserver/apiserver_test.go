@@ -1,4 +1,4 @@
-package proof
+package apiserver
 
 import (
 	"flag"
@@ -16,15 +16,15 @@ import (
 	"github.com/observability-first/scaffold/test/kubernetes/manifests"
 )
 
-var document = flag.String("document", "", "prove, and write the result to this file")
+var document = flag.String("document", "", "run the test, and write the result to this file")
 
 // base is the namespace that objects of deploy/base are tried in.
-const base = "proof"
+const base = "base"
 
-// TestProof is one test because its parts share a control plane and one report.
-func TestProof(t *testing.T) {
+// TestAPIServer is one test because its parts share a control plane and one report.
+func TestAPIServer(t *testing.T) {
 	if *document == "" {
-		t.Skip("the real API server is built and asked by make proof-kubernetes")
+		t.Skip("builds and runs an API server: make kubernetes-apiserver")
 	}
 	r := &report{began: time.Now()}
 	services := generated.Services(t)

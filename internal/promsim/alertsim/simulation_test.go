@@ -24,9 +24,9 @@ func TestEverythingHolds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			result := run(t, at, alertsim.Drill.Run)
-			if len(result.Rows) != 8*len(slo.DrillShares()) {
-				t.Errorf("%d rows", len(result.Rows))
+			result := run(t, at, alertsim.Simulation.Run)
+			if len(result.Alerts) != 8*len(slo.DrillShares()) {
+				t.Errorf("%d rows", len(result.Alerts))
 			}
 			// The cost is promised for scrapes of 15 s; more of them are more to read.
 			if c := result.Cost; c.PerObjective() == 0 || interval >= 15*time.Second && c.PerObjective() > alertsim.DefaultMaxCost {
@@ -36,21 +36,21 @@ func TestEverythingHolds(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, d alertsim.Drill, rehearse func(alertsim.Drill, context.Context) (alertsim.Result, error)) alertsim.Result {
+func run(t *testing.T, d alertsim.Simulation, simulate func(alertsim.Simulation, context.Context) (alertsim.Result, error)) alertsim.Result {
 	t.Helper()
-	result, err := rehearse(d, t.Context())
+	result, err := simulate(d, t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Proofs) == 0 {
-		t.Fatal("nothing was proven")
+	if len(result.Checks) == 0 {
+		t.Fatal("nothing was checked")
 	}
-	for _, p := range result.Proofs {
-		if p.Status != report.Holds {
-			t.Errorf("%s: %s", p.Claim, p.Detail)
+	for _, p := range result.Checks {
+		if p.Status != report.Passed {
+			t.Errorf("%s: %s", p.Name, p.Detail)
 			continue
 		}
-		t.Logf("%s: %s", p.Claim, p.Detail)
+		t.Logf("%s: %s", p.Name, p.Detail)
 	}
 	return result
 }
@@ -96,9 +96,9 @@ func compileSpec(t testing.TB, src string) slo.Rules {
 	return rules
 }
 
-func load(t testing.TB, rules slo.Rules) alertsim.Drill {
+func load(t testing.TB, rules slo.Rules) alertsim.Simulation {
 	t.Helper()
-	d := alertsim.Drill{Rules: rules, Fleet: alertsim.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: rules.Spec.Replicas.Min}}
+	d := alertsim.Simulation{Rules: rules, Fleet: alertsim.Fleet{Routes: []string{"GET /v1/orders", "POST /v1/orders", "GET /v1/orders/{id}"}, Replicas: rules.Spec.Replicas.Min}}
 	for _, f := range rules.RuleFiles() {
 		groups, err := rulesim.Load(f.Name, f.Data)
 		if err != nil {

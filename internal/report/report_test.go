@@ -21,59 +21,59 @@ import (
 const nasty = "\x1b[2J\x1b]0;owned\x07 | <b>&amp;]]> ```\n## @all #1 \u202Egnp.exe \xff\x00 [x](http://y)\r\n~~~ \\| done"
 
 func sample() report.Report {
-	var b report.Book
-	b.Holdf("service", "it starts", "started with a trace ratio of %d", 1)
+	var b report.Recorder
+	b.Passf("service", "it starts", "started with a trace ratio of %d", 1)
 	b.Add(
-		report.Proof{
-			Section: "dashboards", Claim: "panel Requests, target A", Status: report.Fails, File: "observability/dashboards/orders.json", Line: 120,
+		report.Check{
+			Section: "dashboards", Name: "panel Requests, target A", Status: report.Failed, File: "observability/dashboards/orders.json", Line: 120,
 			Detail: "no data: metric http_server_request_total does not exist; did you mean http_server_requests_total?",
 		},
-		report.Proof{Section: "dashboards", Claim: "panel Shop | sales, target B", Status: report.Foreign, File: "observability/dashboards/own/shop.json", Detail: "a query of mysql, which is not looked at here"},
-		report.Proof{Section: "dashboards", Claim: "panel Errors, target A", Status: report.Holds, Detail: "3 series"},
-		report.Proof{Section: "links", Claim: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
-		report.Proof{Section: "service", Claim: "it says: " + nasty, Status: report.Fails, Detail: "it ended with exit status 2\n" + nasty},
+		report.Check{Section: "dashboards", Name: "panel Shop | sales, target B", Status: report.Skipped, File: "observability/dashboards/own/shop.json", Detail: "verify does not run mysql"},
+		report.Check{Section: "dashboards", Name: "panel Errors, target A", Status: report.Passed, Detail: "3 series"},
+		report.Check{Section: "links", Name: "runbook of the alert OrdersDown", Status: report.NotRun, File: "a b.yaml", Detail: "the service ended before"},
+		report.Check{Section: "service", Name: "it says: " + nasty, Status: report.Failed, Detail: "it ended with exit status 2\n" + nasty},
 	)
-	b.SetDrill([]report.Row{
-		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.002, Slack: 53, Holds: true},
-		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.002, Predicted: fires(129600, 10800), Measured: fires(129721.4, 10920), Slack: 150, Holds: true},
-		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 0.1, Predicted: fires(518, 257), Measured: fires(563, 308), Slack: 53, Holds: true},
-		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 0.1, Predicted: fires(2592, 0), Slack: 150},
-		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorShare: 1, Predicted: fires(52, 296), Measured: report.Moment{Fires: true, After: 83, Unresolved: true}, Slack: 53},
-		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorShare: 1, Measured: fires(-3, 59), Slack: 150},
+	b.SetSimulation([]report.SimulatedAlert{
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorRatio: 0.002, Tolerance: 53, Passed: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorRatio: 0.002, Predicted: fires(129600, 10800), Measured: fires(129721.4, 10920), Tolerance: 150, Passed: true},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorRatio: 0.1, Predicted: fires(518, 257), Measured: fires(563, 308), Tolerance: 53, Passed: true},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorRatio: 0.1, Predicted: fires(2592, 0), Tolerance: 150},
+		{Alert: "OrdersBurn", Long: "1h", Objective: "availability", ErrorRatio: 1, Predicted: fires(52, 296), Measured: report.Timing{Fires: true, After: 83, Unresolved: true}, Tolerance: 53},
+		{Alert: "OrdersBurn", Long: "3d", Objective: "latency", ErrorRatio: 1, Measured: fires(-3, 59), Tolerance: 150},
 	}, report.Cost{Series: 60, SamplesPerSecond: 327.3, Objectives: 2, Limit: 200})
 	return b.Report("orders", 51149*time.Millisecond)
 }
 
 // selected is a quick run of some sections.
 func selected() report.Report {
-	return report.Report{Service: "orders", Quick: true, Seconds: 9.5, Proofs: []report.Proof{
-		{Section: "drill", Claim: "a healthy week is silent", Status: report.Holds, Detail: "no alert fired"},
-		{Section: "drill", Claim: "what a quick run leaves out", Status: report.Skipped, Detail: "lost instances"},
-		{Section: "dashboards", Claim: "every check of dashboards", Status: report.Skipped, Detail: "not selected with --only"},
+	return report.Report{Service: "orders", Quick: true, Seconds: 9.5, Checks: []report.Check{
+		{Section: "alert simulation", Name: "a healthy week is silent", Status: report.Passed, Detail: "no alert fired"},
+		{Section: "alert simulation", Name: "what a quick run leaves out", Status: report.Skipped, Detail: "lost instances"},
+		{Section: "dashboards", Name: "every check of dashboards", Status: report.Skipped, Detail: "not selected with --only"},
 	}}
 }
 
 // interrupted is a run that was stopped.
 func interrupted() report.Report {
-	return report.Report{Service: "orders", Interrupted: true, Seconds: 9.5, Proofs: []report.Proof{
-		{Section: "service", Claim: "it starts and becomes ready", Status: report.Holds, Detail: "started"},
-		{Section: "traffic", Claim: "GET /v1/orders succeeds", Status: report.Fails, Detail: "status 500"},
-		{Section: "service", Claim: "the remaining checks of service", Status: report.NotRun, Detail: "the run was interrupted"},
-		{Section: "dashboards", Claim: "the remaining checks of dashboards", Status: report.NotRun, Detail: "the run was interrupted"},
+	return report.Report{Service: "orders", Interrupted: true, Seconds: 9.5, Checks: []report.Check{
+		{Section: "service", Name: "it starts and becomes ready", Status: report.Passed, Detail: "started"},
+		{Section: "traffic", Name: "GET /v1/orders succeeds", Status: report.Failed, Detail: "status 500"},
+		{Section: "service", Name: "the remaining checks of service", Status: report.NotRun, Detail: "the run was interrupted"},
+		{Section: "dashboards", Name: "the remaining checks of dashboards", Status: report.NotRun, Detail: "the run was interrupted"},
 	}}
 }
 
-func fires(after, resolves float64) report.Moment {
-	return report.Moment{Fires: true, After: after, Resolves: resolves}
+func fires(after, resolves float64) report.Timing {
+	return report.Timing{Fires: true, After: after, Resolves: resolves}
 }
 
 func unpainted(_ report.Status, text string) string { return text }
 
-func TestReportsAreWrittenAsTheyWereReviewed(t *testing.T) {
+func TestReports(t *testing.T) {
 	t.Parallel()
-	holding := sample()
-	holding.Proofs, holding.Drill = holding.Proofs[:1], holding.Drill[:3]
-	for name, r := range map[string]report.Report{"fails": sample(), "holds": holding, "selected": selected(), "interrupted": interrupted()} {
+	passing := sample()
+	passing.Checks, passing.SimulatedAlerts = passing.Checks[:1], passing.SimulatedAlerts[:3]
+	for name, r := range map[string]report.Report{"failed": sample(), "passed": passing, "selected": selected(), "interrupted": interrupted()} {
 		for ending, write := range map[string]func(io.Writer) error{
 			".txt": func(w io.Writer) error { return r.WriteText(w, unpainted) },
 			".md":  r.WriteMarkdown,
@@ -96,8 +96,8 @@ func TestReportsAreWrittenAsTheyWereReviewed(t *testing.T) {
 	}
 }
 
-// What a terminal, an XML reader and a pull request would act on is shown instead.
-func TestWhatOthersSaidCannotAct(t *testing.T) {
+// Text that terminals, XML readers and pull requests would interpret is escaped.
+func TestQuotedTextIsEscaped(t *testing.T) {
 	t.Parallel()
 	r := sample()
 	var text, markdown, junit bytes.Buffer
@@ -126,8 +126,8 @@ func TestFailuresNameTheirFileAndLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for out, want := range map[string]string{
-		text.String():     "\nfails observability/dashboards/orders.json:120: panel Requests, target A\n    no data: ",
-		markdown.String(): "\n- fails: `observability/dashboards/orders.json:120`: `panel Requests, target A`\n",
+		text.String():     "\nfailed observability/dashboards/orders.json:120: panel Requests, target A\n    no data: ",
+		markdown.String(): "\n- failed: `observability/dashboards/orders.json:120`: `panel Requests, target A`\n",
 		junit.String():    `file="observability/dashboards/orders.json" line="120"`,
 	} {
 		if !strings.Contains(out, want) {
@@ -136,24 +136,26 @@ func TestFailuresNameTheirFileAndLine(t *testing.T) {
 	}
 }
 
-func TestVerdicts(t *testing.T) {
+func TestSummaries(t *testing.T) {
 	t.Parallel()
-	holds, fails, foreign := report.Proof{Status: report.Holds}, report.Proof{Status: report.NotRun}, report.Proof{Status: report.Foreign}
+	passed, failed, skipped := report.Check{Status: report.Passed}, report.Check{Status: report.NotRun}, report.Check{Status: report.Skipped}
 	for _, tc := range []struct {
 		name   string
-		proofs []report.Proof
+		checks []report.Check
 		want   string
 	}{
-		{"everything holds", []report.Proof{holds, holds}, "shop: all 2 proofs hold in 0.0 s"},
-		{"one holds", []report.Proof{holds}, "shop: 1 proof holds in 0.0 s"},
-		{"what was not run fails", []report.Proof{holds, fails}, "shop: 1 of 2 proofs fail in 0.0 s"},
-		{"what is foreign neither holds nor fails", []report.Proof{holds, foreign}, "shop: 1 proof holds, 1 not looked at in 0.0 s"},
-		{"nothing is no success", nil, "shop: nothing was proven in 0.0 s"},
+		{"all passed", []report.Check{passed, passed}, "shop: all 2 checks passed in 0.0 s"},
+		{"one passed", []report.Check{passed}, "shop: 1 check passed in 0.0 s"},
+		{"a check that did not run counts as failed", []report.Check{passed, failed}, "shop: 1 of 2 checks failed in 0.0 s"},
+		{"skipped checks are counted apart", []report.Check{passed, skipped}, "shop: 1 check passed, 1 skipped in 0.0 s"},
+		{"skipped checks are no part of the failed ones", []report.Check{failed, skipped}, "shop: 1 of 1 check failed in 0.0 s"},
+		{"no checks", nil, "shop: no check ran in 0.0 s"},
+		{"only skipped checks", []report.Check{skipped}, "shop: no check ran in 0.0 s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := (report.Report{Service: "shop", Proofs: tc.proofs}).WriteText(&out, unpainted); err != nil {
+			if err := (report.Report{Service: "shop", Checks: tc.checks}).WriteText(&out, unpainted); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.HasSuffix(out.String(), "\n"+tc.want+"\n") {
@@ -168,7 +170,7 @@ func TestDurationsAreReadable(t *testing.T) {
 	for seconds, want := range map[float64]string{
 		0: "0s", 0.4: "0s", 52.6: "53s", 59.9: "1m0s", 83: "1m23s", 3599.4: "59m59s", 3599.6: "1h0m", 13020: "3h37m", 129721.4: "36h2m", -7: "-7s",
 	} {
-		r := report.Report{Drill: []report.Row{{Alert: "A", ErrorShare: 1, Predicted: fires(seconds, 1), Measured: fires(seconds, 1), Holds: true}}}
+		r := report.Report{SimulatedAlerts: []report.SimulatedAlert{{Alert: "A", ErrorRatio: 1, Predicted: fires(seconds, 1), Measured: fires(seconds, 1), Passed: true}}}
 		var out bytes.Buffer
 		if err := r.WriteText(&out, unpainted); err != nil {
 			t.Fatal(err)
@@ -190,7 +192,7 @@ func (b *broken) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestADiskThatFillsUpIsAnError(t *testing.T) {
+func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 	t.Parallel()
 	r := sample()
 	for name, write := range map[string]func(io.Writer) error{
@@ -211,13 +213,13 @@ func FuzzReports(f *testing.F) {
 	f.Fuzz(func(t *testing.T, section, claim, detail, file string, line int, alert string, share float64) {
 		r := report.Report{
 			Service: claim,
-			Proofs: []report.Proof{
-				{Section: section, Claim: claim, Status: report.Fails, Detail: detail, File: file, Line: line},
-				{Section: section, Claim: detail, Status: report.Foreign, Detail: claim},
-				{Section: "other", Claim: file, Status: report.Holds, Detail: detail},
+			Checks: []report.Check{
+				{Section: section, Name: claim, Status: report.Failed, Detail: detail, File: file, Line: line},
+				{Section: section, Name: detail, Status: report.Skipped, Detail: claim},
+				{Section: "other", Name: file, Status: report.Passed, Detail: detail},
 			},
-			Drill: []report.Row{{Alert: alert, Objective: claim, ErrorShare: share, Predicted: fires(share, 1), Measured: fires(1, share)}, {Alert: "other", ErrorShare: 1}},
-			Cost:  &report.Cost{Objectives: 1, SamplesPerSecond: share},
+			SimulatedAlerts: []report.SimulatedAlert{{Alert: alert, Objective: claim, ErrorRatio: share, Predicted: fires(share, 1), Measured: fires(1, share)}, {Alert: "other", ErrorRatio: 1}},
+			Cost:            &report.Cost{Objectives: 1, SamplesPerSecond: share},
 		}
 		var junit, markdown, text bytes.Buffer
 		if err := errors.Join(r.WriteJUnit(&junit), r.WriteMarkdown(&markdown), r.WriteText(&text, unpainted)); err != nil {
@@ -252,8 +254,8 @@ func wantJUnit(t *testing.T, raw []byte, r report.Report) {
 			}
 		}
 	}
-	if cases != len(r.Proofs) || doc.Tests != cases || failures != r.Failures() || doc.Failures != failures {
-		t.Errorf("%d cases and %d failures of %d and %d\n%s", cases, failures, len(r.Proofs), r.Failures(), raw)
+	if cases != len(r.Checks) || doc.Tests != cases || failures != r.Failures() || doc.Failures != failures {
+		t.Errorf("%d cases and %d failures of %d and %d\n%s", cases, failures, len(r.Checks), r.Failures(), raw)
 	}
 }
 
@@ -294,7 +296,7 @@ func wantMarkdown(t *testing.T, text string) {
 	}
 }
 
-func TestSectionsComeInTheOrderOfTheirFirstProof(t *testing.T) {
+func TestSectionsAreInTheOrderOfTheirFirstCheck(t *testing.T) {
 	t.Parallel()
 	if got := fmt.Sprint(sample().Sections()); got != "[service dashboards links]" {
 		t.Error(got)

@@ -32,11 +32,11 @@ func timeline(t *testing.T, rule, digits string) string {
 	t.Helper()
 	store := metricstore.New()
 	values(t, store, "x", digits)
-	lab := newLab(t, store, rulesim.Options{}, group("g", "15s", rule))
-	check(t, lab.Run(t.Context(), at(0), at(time.Duration(len(digits))*15*time.Second)))
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", rule))
+	check(t, ev.Run(t.Context(), at(0), at(time.Duration(len(digits))*15*time.Second)))
 	var out strings.Builder
 	for i := range digits {
-		v, err := lab.Query(t.Context(), "ALERTS", at(time.Duration(i)*15*time.Second))
+		v, err := ev.Query(t.Context(), "ALERTS", at(time.Duration(i)*15*time.Second))
 		check(t, err)
 		switch {
 		case len(v) == 0:
@@ -97,17 +97,17 @@ func TestHistoryTellsEachEpisode(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "00110010")
-	lab := newLab(t, store, rulesim.Options{}, group("g", "15s", `alert: A
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", `alert: A
     expr: x > 0
     labels: {kind: '{{ $value }}'}
     annotations: {text: '{{ with query "x * 2" }}{{ . | first | value }}{{ end }} on {{ $labels.kind }}.'}`))
-	check(t, lab.Run(t.Context(), at(0), at(105*time.Second)))
+	check(t, ev.Run(t.Context(), at(0), at(105*time.Second)))
 	type episode struct {
 		From, To time.Duration
 		Text     string
 	}
 	var got []episode
-	for _, f := range lab.History() {
+	for _, f := range ev.History() {
 		e := episode{From: f.FiredAt.Sub(at(0)), To: -1, Text: f.Annotations.Get("text")}
 		if !f.ResolvedAt.IsZero() {
 			e.To = f.ResolvedAt.Sub(at(0))
@@ -124,13 +124,13 @@ func TestRulesOfAGroupRunInOrder(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "12345")
-	lab := newLab(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x", "record: b\n    expr: a * 10", "record: c\n    expr: d", "record: d\n    expr: x"))
-	check(t, lab.Run(t.Context(), at(0), at(time.Minute)))
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x", "record: b\n    expr: a * 10", "record: c\n    expr: d", "record: d\n    expr: x"))
+	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
 	for expr, want := range map[string]string{
 		"b": "{} 40", // the a of the same evaluation
 		"c": "{} 3",  // the d of the one before
 	} {
-		if got := query(t, lab, expr, at(45*time.Second)); got != want {
+		if got := query(t, ev, expr, at(45*time.Second)); got != want {
 			t.Errorf("%s: got %s, want %s", expr, got, want)
 		}
 	}
@@ -142,16 +142,16 @@ func TestEmptyLabelsOfARuleRemoveThoseOfAResult(t *testing.T) {
 	check(t, store.Append(labels.FromStrings("__name__", "x", "a", "1", "b", "2", "c", "3"), 0, 1))
 	src := strings.Replace(group("g", "15s", "record: y\n    expr: x\n    labels: {a: ''}", "alert: A\n    expr: x\n    labels: {a: '', d: '{{ $labels.z }}'}"),
 		"  interval", "  labels: {b: ''}\n  interval", 1)
-	lab := newLab(t, store, rulesim.Options{}, src)
-	check(t, lab.Run(t.Context(), at(0), at(1)))
-	if got := query(t, lab, "y", at(0)); got != `{c="3"} 1` {
+	ev := newEvaluator(t, store, rulesim.Options{}, src)
+	check(t, ev.Run(t.Context(), at(0), at(1)))
+	if got := query(t, ev, "y", at(0)); got != `{c="3"} 1` {
 		t.Errorf("recorded %s", got)
 	}
-	if got := lab.History()[0].Labels.String(); got != `{alertname="A", c="3"}` {
+	if got := ev.History()[0].Labels.String(); got != `{alertname="A", c="3"}` {
 		t.Errorf("the alert is %s", got)
 	}
 	// As in Prometheus, the series about the alert keeps a template without result.
-	if got := query(t, lab, "ALERTS", at(0)); got != `{alertname="A", alertstate="firing", c="3", d="{{ $labels.z }}"} 1` {
+	if got := query(t, ev, "ALERTS", at(0)); got != `{alertname="A", alertstate="firing", c="3", d="{{ $labels.z }}"} 1` {
 		t.Errorf("the series is %s", got)
 	}
 }
@@ -161,10 +161,10 @@ func TestQueryOffsetMovesReadingAndWriting(t *testing.T) {
 	store := metricstore.New()
 	values(t, store, "x", "12345678")
 	src := "groups:\n- name: g\n  interval: 30s\n  query_offset: 15s\n  rules:\n  - record: a\n    expr: x\n"
-	lab := newLab(t, store, rulesim.Options{}, src)
-	check(t, lab.Run(t.Context(), at(30*time.Second), at(61*time.Second)))
+	ev := newEvaluator(t, store, rulesim.Options{}, src)
+	check(t, ev.Run(t.Context(), at(30*time.Second), at(61*time.Second)))
 	// Evaluated at 30 s and 60 s: it saw, and wrote at, 15 s and 45 s.
-	if got, want := query(t, lab, "timestamp(a)", at(30*time.Second))+query(t, lab, "a", at(45*time.Second)), "{} 15{} 4"; got != want {
+	if got, want := query(t, ev, "timestamp(a)", at(30*time.Second))+query(t, ev, "a", at(45*time.Second)), "{} 15{} 4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -173,10 +173,10 @@ func TestASeriesThatIsNotReturnedEnds(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "1001")
-	lab := newLab(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x > 0"))
-	check(t, lab.Run(t.Context(), at(0), at(time.Minute)))
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", "record: a\n    expr: x > 0"))
+	check(t, ev.Run(t.Context(), at(0), at(time.Minute)))
 	for when, want := range map[int64]string{0: "{} 1", 15: "", 30: "", 45: "{} 1"} {
-		if got := query(t, lab, "a", time.Unix(when, 0)); got != want {
+		if got := query(t, ev, "a", time.Unix(when, 0)); got != want {
 			t.Errorf("at %d s: got %q, want %q", when, got, want)
 		}
 	}
@@ -191,12 +191,12 @@ func TestPhaseSkipAndOnlyChooseEvaluations(t *testing.T) {
 		Skip:  func(_ rulesim.Group, when time.Time) bool { return when.Equal(at(43 * time.Second)) },
 		Only:  func(r rulesim.Rule) bool { return r.Name != "b" },
 	}
-	lab := newLab(t, store, options, group("g", "30s", "record: a\n    expr: x", "record: b\n    expr: x"))
-	check(t, lab.Run(t.Context(), at(0), at(2*time.Minute)))
-	if got, want := query(t, lab, "count_over_time(a[2m]) + min_over_time(timestamp(a)[2m:1s])", at(2*time.Minute)), "{} 16"; got != want {
+	ev := newEvaluator(t, store, options, group("g", "30s", "record: a\n    expr: x", "record: b\n    expr: x"))
+	check(t, ev.Run(t.Context(), at(0), at(2*time.Minute)))
+	if got, want := query(t, ev, "count_over_time(a[2m]) + min_over_time(timestamp(a)[2m:1s])", at(2*time.Minute)), "{} 16"; got != want {
 		t.Errorf("got %s, want %s: evaluations at 13, 73 and 103 s", got, want)
 	}
-	if got := query(t, lab, "b", at(2*time.Minute)); got != "" {
+	if got := query(t, ev, "b", at(2*time.Minute)); got != "" {
 		t.Errorf("b was recorded: %s", got)
 	}
 }
@@ -205,9 +205,9 @@ func TestCostsAreTheEngines(t *testing.T) {
 	t.Parallel()
 	store := metricstore.New()
 	values(t, store, "x", "111111111")
-	lab := newLab(t, store, rulesim.Options{}, group("g", "30s", "record: a\n    expr: sum_over_time(x[1m])"))
-	check(t, lab.Run(t.Context(), at(time.Minute), at(2*time.Minute)))
-	got := lab.Costs()[0]
+	ev := newEvaluator(t, store, rulesim.Options{}, group("g", "30s", "record: a\n    expr: sum_over_time(x[1m])"))
+	check(t, ev.Run(t.Context(), at(time.Minute), at(2*time.Minute)))
+	got := ev.Costs()[0]
 	// Left-open windows: four samples of 15 s in a minute.
 	if got.Evaluations != 2 || got.Samples != 8 || got.PerEvaluation() != 4 || got.PerSecond() != 4.0/30 {
 		t.Errorf("got %+v, %v a second", got, got.PerSecond())
@@ -226,8 +226,8 @@ func TestARuleThatFailsEndsTheRun(t *testing.T) {
 			t.Parallel()
 			store := metricstore.New()
 			values(t, store, "x", "1")
-			lab := newLab(t, store, rulesim.Options{}, group("g", "15s", tc.rule))
-			err := lab.Run(t.Context(), at(0), at(time.Second))
+			ev := newEvaluator(t, store, rulesim.Options{}, group("g", "15s", tc.rule))
+			err := ev.Run(t.Context(), at(0), at(time.Second))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q in it", err, tc.want)
 			}
@@ -241,7 +241,7 @@ func TestLimitBoundsARule(t *testing.T) {
 	values(t, store, "x", "1")
 	values(t, store, "y", "1")
 	src := "groups:\n- name: g\n  limit: 1\n  rules:\n  - record: a\n    expr: label_replace({__name__=~\"x|y\"}, \"i\", \"$1\", \"__name__\", \"(.)\")\n"
-	err := newLab(t, store, rulesim.Options{}, src).Run(t.Context(), at(0), at(time.Second))
+	err := newEvaluator(t, store, rulesim.Options{}, src).Run(t.Context(), at(0), at(time.Second))
 	if err == nil || !strings.Contains(err.Error(), "2 series are more than the group's limit of 1") {
 		t.Errorf("got %v", err)
 	}
@@ -265,19 +265,22 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 func TestRangeQueriesEqualEvaluation(t *testing.T) {
 	t.Parallel()
 	rules := group("g", "30s", "record: a\n    expr: sum_over_time(x[1m]) > 3", "record: b\n    expr: a * 2\n    labels: {l: m}")
-	contents := func(fill func(*rulesim.Lab) error) string {
+	contents := func(fill func(*rulesim.Evaluator) error) string {
 		store := metricstore.New()
 		values(t, store, "x", "12300000123100000")
-		lab := newLab(t, store, rulesim.Options{}, rules)
-		check(t, fill(lab))
+		ev := newEvaluator(t, store, rulesim.Options{}, rules)
+		check(t, fill(ev))
 		var out strings.Builder
 		for s := range 300 {
-			fmt.Fprintln(&out, s, query(t, lab, `{__name__=~"a|b"}`, at(time.Duration(s)*time.Second)))
+			fmt.Fprintln(&out, s, query(t, ev, `{__name__=~"a|b"}`, at(time.Duration(s)*time.Second)))
 		}
 		return out.String()
 	}
-	want := contents(func(l *rulesim.Lab) error { return l.Run(t.Context(), at(0), at(4*time.Minute)) })
-	got := contents(func(l *rulesim.Lab) error { _, err := l.Rehearse(t.Context(), at(0), at(4*time.Minute)); return err })
+	want := contents(func(l *rulesim.Evaluator) error { return l.Run(t.Context(), at(0), at(4*time.Minute)) })
+	got := contents(func(l *rulesim.Evaluator) error {
+		_, err := l.RunRange(t.Context(), at(0), at(4*time.Minute))
+		return err
+	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -304,7 +307,7 @@ func group(name, interval string, rules ...string) string {
 	return "groups:\n- name: " + name + "\n  interval: " + interval + "\n  rules:\n  - " + strings.Join(rules, "\n  - ") + "\n"
 }
 
-func newLab(t testing.TB, store *metricstore.Store, options rulesim.Options, files ...string) *rulesim.Lab {
+func newEvaluator(t testing.TB, store *metricstore.Store, options rulesim.Options, files ...string) *rulesim.Evaluator {
 	t.Helper()
 	var groups []rulesim.Group
 	for i, src := range files {
@@ -312,17 +315,17 @@ func newLab(t testing.TB, store *metricstore.Store, options rulesim.Options, fil
 		check(t, err)
 		groups = append(groups, more...)
 	}
-	lab, err := rulesim.New(store, groups, options)
+	ev, err := rulesim.New(store, groups, options)
 	check(t, err)
-	return lab
+	return ev
 }
 
 func at(d time.Duration) time.Time { return time.Unix(0, 0).Add(d) }
 
 // query gives the samples without the metric name, one after the other.
-func query(t testing.TB, lab *rulesim.Lab, expr string, when time.Time) string {
+func query(t testing.TB, ev *rulesim.Evaluator, expr string, when time.Time) string {
 	t.Helper()
-	v, err := lab.Query(t.Context(), expr, when)
+	v, err := ev.Query(t.Context(), expr, when)
 	check(t, err)
 	var out []string
 	for _, s := range v {

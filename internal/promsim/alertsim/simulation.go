@@ -13,15 +13,15 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Section is the name of the drill's proofs in a report.
-const Section = "drill"
+// Section is the name of the simulation's checks in a report.
+const Section = "alert simulation"
 
-// Drill is one service's rules and what they are rehearsed on.
-type Drill struct {
+// Simulation is one service's rules and what they are simulated on.
+type Simulation struct {
 	// Rules is what the specification compiles to: it knows what each alert
 	// should do.
 	Rules slo.Rules
-	// Groups are the rules that are rehearsed, as they lie on the disk.
+	// Groups are the rules that are simulated, as they lie on the disk.
 	Groups []rulesim.Group
 	// Routing decides who is paged.
 	Routing *rulesim.Routing
@@ -54,39 +54,39 @@ func (f Fleet) replicas() int {
 	return f.Replicas
 }
 
-// Result is what a drill has shown.
+// Result is what a simulation showed.
 type Result struct {
-	Proofs []report.Proof
-	Rows   []report.Row // of the declared scrape interval
+	Checks []report.Check
+	Alerts []report.SimulatedAlert // of the declared scrape interval
 	Cost   report.Cost
 }
 
-// rehearsal is one part of a drill.
-type rehearsal struct {
+// scenario is one part of a simulation.
+type scenario struct {
 	name string
 	run  func(context.Context, *record) error
 }
 
-// parts are rehearsals that depend on objectives, and those of the service as a
+// parts are scenarios that depend on objectives, and those of the service as a
 // whole, which one batch of objectives is enough for.
-type parts struct{ each, once func(Drill) []rehearsal }
+type parts struct{ each, once func(Simulation) []scenario }
 
 // intervalParts depend on the scrape interval.
 func intervalParts() parts {
 	return parts{
-		each: func(d Drill) []rehearsal {
-			return append(d.shares(), rehearsal{"a service that fails from the first", d.fromTheFirst})
+		each: func(d Simulation) []scenario {
+			return append(d.shares(), scenario{"a service that fails from the first", d.fromTheFirst})
 		},
-		once: func(d Drill) []rehearsal {
-			return []rehearsal{{"processes that take no requests", d.outages}, {"what is a ticket", d.tickets}}
+		once: func(d Simulation) []scenario {
+			return []scenario{{"processes that take no requests", d.outages}, {"what is a ticket", d.tickets}}
 		},
 	}
 }
 
-func (d Drill) shares() []rehearsal {
-	var all []rehearsal
+func (d Simulation) shares() []scenario {
+	var all []scenario
 	for _, share := range slo.DrillShares() {
-		all = append(all, rehearsal{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
+		all = append(all, scenario{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
 	return all
 }
@@ -94,8 +94,8 @@ func (d Drill) shares() []rehearsal {
 // otherParts are the same at every scrape interval but for the increases.
 func otherParts() parts {
 	return parts{
-		each: func(d Drill) []rehearsal {
-			return []rehearsal{
+		each: func(d Simulation) []scenario {
+			return []scenario{
 				{"one incident, one page", d.onePage},
 				{"a healthy week", d.healthyWeek},
 				{"little traffic", d.littleTraffic},
@@ -106,19 +106,19 @@ func otherParts() parts {
 				{"a short outage in the budget", d.outageInBudget},
 			}
 		},
-		once: func(d Drill) []rehearsal {
-			return []rehearsal{{"what follows a loss of processes", d.aftermath}}
+		once: func(d Simulation) []scenario {
+			return []scenario{{"what follows a loss of processes", d.aftermath}}
 		},
 	}
 }
 
-// rehearsals goes through the parts with each batch of objectives.
-func (d Drill) rehearsals(all ...parts) ([]rehearsal, error) {
+// scenarios goes through the parts with each batch of objectives.
+func (d Simulation) scenarios(all ...parts) ([]scenario, error) {
 	batches := d.batches()
 	if len(batches) == 0 {
 		batches = [][]slo.Objective{nil}
 	}
-	var out []rehearsal
+	var out []scenario
 	for i, batch := range batches {
 		some, err := d.of(batch)
 		if err != nil {
@@ -136,41 +136,41 @@ func (d Drill) rehearsals(all ...parts) ([]rehearsal, error) {
 	return out, nil
 }
 
-// Run rehearses everything and returns what it showed. The error is for what
+// Run simulates everything and returns what it showed. The error is for what
 // kept it from looking, such as a rule that the engine refuses; the result holds
-// the rehearsals that were completed before it.
-func (d Drill) Run(ctx context.Context) (Result, error) {
-	all, err := d.rehearsals(intervalParts(), otherParts())
+// the scenarios that were completed before it.
+func (d Simulation) Run(ctx context.Context) (Result, error) {
+	all, err := d.scenarios(intervalParts(), otherParts())
 	if err != nil {
 		return Result{}, err
 	}
-	return d.run(ctx, append(all, rehearsal{"the cost of the rules", d.cost}))
+	return d.run(ctx, append(all, scenario{"the cost of the rules", d.cost}))
 }
 
 // quickParts are the shares of bad events, little traffic and a healthy week.
 func quickParts() parts {
 	return parts{
-		each: func(d Drill) []rehearsal {
-			return append(d.shares(), rehearsal{"little traffic", d.littleTraffic}, rehearsal{"a healthy week", d.healthyWeek})
+		each: func(d Simulation) []scenario {
+			return append(d.shares(), scenario{"little traffic", d.littleTraffic}, scenario{"a healthy week", d.healthyWeek})
 		},
-		once: func(Drill) []rehearsal { return nil },
+		once: func(Simulation) []scenario { return nil },
 	}
 }
 
-// Quick rehearses, for each objective, shares of bad events, little traffic and a healthy week.
-func (d Drill) Quick(ctx context.Context) (Result, error) {
-	all, err := d.rehearsals(quickParts())
+// Quick simulates, for each objective, shares of bad events, little traffic and a healthy week.
+func (d Simulation) Quick(ctx context.Context) (Result, error) {
+	all, err := d.scenarios(quickParts())
 	if err != nil {
 		return Result{}, err
 	}
 	return d.run(ctx, all)
 }
 
-// Counts are how many rehearsals Run, Quick and Timetable have.
-func (d Drill) Counts() (run, quick, timetable int, err error) {
+// Counts are how many scenarios Run, Quick and Timetable have.
+func (d Simulation) Counts() (run, quick, timetable int, err error) {
 	var counts [3]int
 	for i, p := range [][]parts{{intervalParts(), otherParts()}, {quickParts()}, {intervalParts()}} {
-		all, err := d.rehearsals(p...)
+		all, err := d.scenarios(p...)
 		if err != nil {
 			return 0, 0, 0, err
 		}
@@ -179,30 +179,30 @@ func (d Drill) Counts() (run, quick, timetable int, err error) {
 	return counts[0] + 1, counts[1], counts[2], nil // 1: the cost of the rules
 }
 
-// Timetable rehearses only what the scrape interval decides: shares of bad
+// Timetable simulates only what the scrape interval decides: shares of bad
 // events and processes that take no requests.
-func (d Drill) Timetable(ctx context.Context) (Result, error) {
-	all, err := d.rehearsals(intervalParts())
+func (d Simulation) Timetable(ctx context.Context) (Result, error) {
+	all, err := d.scenarios(intervalParts())
 	if err != nil {
 		return Result{}, err
 	}
 	return d.run(ctx, all)
 }
 
-// At is the drill of the same objectives at another scrape interval: what the
+// At is the simulation of the same objectives at another scrape interval: what the
 // rules would be if the specification said so.
-func (d Drill) At(scrape time.Duration) (Drill, error) {
+func (d Simulation) At(scrape time.Duration) (Simulation, error) {
 	spec := d.Rules.Spec
 	spec.ScrapeInterval = scrape
 	rules, err := slo.Compile(spec)
 	if err != nil {
-		return Drill{}, err
+		return Simulation{}, err
 	}
 	d.Rules, d.Groups = rules, nil
 	for _, f := range rules.RuleFiles() {
 		groups, err := rulesim.Load(f.Name, f.Data)
 		if err != nil {
-			return Drill{}, err
+			return Simulation{}, err
 		}
 		d.Groups = append(d.Groups, groups...)
 	}
@@ -214,10 +214,10 @@ func Intervals() []time.Duration {
 	return []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 }
 
-// workers is how many rehearsals run at a time: each is one goroutine's work.
+// workers is how many scenarios run at a time: each is one goroutine's work.
 const workers = 2
 
-func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
+func (d Simulation) run(ctx context.Context, all []scenario) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	records := make([]record, len(all))
@@ -231,7 +231,7 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 					d.Progress(all[i].name)
 				}
 				if err := all[i].run(ctx, &records[i]); err != nil {
-					cancel(fmt.Errorf("rehearse %s: %w", all[i].name, err))
+					cancel(fmt.Errorf("simulate %s: %w", all[i].name, err))
 					continue
 				}
 				completed[i] = ctx.Err() == nil
@@ -251,8 +251,8 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 		if !completed[i] {
 			continue
 		}
-		out.Proofs = append(out.Proofs, r.proofs...)
-		out.Rows = append(out.Rows, r.rows...)
+		out.Checks = append(out.Checks, r.checks...)
+		out.Alerts = append(out.Alerts, r.alerts...)
 		if r.cost.Series > 0 {
 			out.Cost = r.cost
 		}
@@ -260,26 +260,26 @@ func (d Drill) run(ctx context.Context, all []rehearsal) (Result, error) {
 	return out, context.Cause(ctx)
 }
 
-// record is what one rehearsal showed.
+// record is what one scenario showed.
 type record struct {
-	proofs []report.Proof
-	rows   []report.Row
+	checks []report.Check
+	alerts []report.SimulatedAlert
 	cost   report.Cost
 }
 
 func (r *record) judge(claim, evidence string, problem error) {
-	p := report.Proof{Section: Section, Claim: claim, Status: report.Holds, Detail: evidence}
+	p := report.Check{Section: Section, Name: claim, Status: report.Passed, Detail: evidence}
 	if problem != nil {
-		p.Status, p.Detail = report.Fails, problem.Error()
+		p.Status, p.Detail = report.Failed, problem.Error()
 	}
-	r.proofs = append(r.proofs, p)
+	r.checks = append(r.checks, p)
 }
 
 // pages lists what reaches the pager, in the order of time, without repeats. What
 // no route asks for goes to the receiver of all, where nobody waits for it.
-func (d Drill) pages(lab *rulesim.Lab, until time.Duration) []rulesim.Notification {
+func (d Simulation) pages(ev *rulesim.Evaluator, until time.Duration) []rulesim.Notification {
 	var out []rulesim.Notification
-	for _, n := range d.Routing.Notifications(lab.History(), at(until)) {
+	for _, n := range d.Routing.Notifications(ev.History(), at(until)) {
 		if n.Reason == rulesim.Opened && slices.ContainsFunc(n.Alerts, d.isPage) && n.Receiver != d.Routing.Default() {
 			out = append(out, n)
 		}
@@ -288,7 +288,7 @@ func (d Drill) pages(lab *rulesim.Lab, until time.Duration) []rulesim.Notificati
 }
 
 // alertOf is the alert of the rules that has fired, and false for a user's own.
-func (d Drill) alertOf(f rulesim.Firing) (slo.Alert, bool) {
+func (d Simulation) alertOf(f rulesim.Firing) (slo.Alert, bool) {
 	i := slices.IndexFunc(d.Rules.Alerts, func(a slo.Alert) bool { return a.Is(f.Labels.Get) })
 	if i < 0 {
 		return slo.Alert{}, false
@@ -297,7 +297,7 @@ func (d Drill) alertOf(f rulesim.Firing) (slo.Alert, bool) {
 }
 
 // firing selects what fires by its alert.
-func (d Drill) firing(accept func(slo.Alert) bool) func(rulesim.Firing) bool {
+func (d Simulation) firing(accept func(slo.Alert) bool) func(rulesim.Firing) bool {
 	return func(f rulesim.Firing) bool {
 		a, ok := d.alertOf(f)
 		return ok && accept(a)
@@ -305,7 +305,7 @@ func (d Drill) firing(accept func(slo.Alert) bool) func(rulesim.Firing) bool {
 }
 
 // named lists alerts that fire as people tell them apart.
-func (d Drill) named(firing ...rulesim.Firing) string {
+func (d Simulation) named(firing ...rulesim.Firing) string {
 	var out []string
 	for _, f := range firing {
 		name := f.Alert
@@ -321,9 +321,9 @@ func (d Drill) named(firing ...rulesim.Firing) string {
 
 func isPage(a slo.Alert) bool { return a.Tier == slo.TierPage }
 
-func (d Drill) isPage(f rulesim.Firing) bool { return d.firing(isPage)(f) }
+func (d Simulation) isPage(f rulesim.Firing) bool { return d.firing(isPage)(f) }
 
 // pageFires says whether any page fires at a moment, whoever hears of it.
-func (d Drill) pageFires(lab *rulesim.Lab, now time.Duration) bool {
-	return slices.ContainsFunc(lab.History(), func(f rulesim.Firing) bool { return d.isPage(f) && f.At(at(now)) })
+func (d Simulation) pageFires(ev *rulesim.Evaluator, now time.Duration) bool {
+	return slices.ContainsFunc(ev.History(), func(f rulesim.Firing) bool { return d.isPage(f) && f.At(at(now)) })
 }

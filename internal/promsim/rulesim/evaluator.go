@@ -21,7 +21,7 @@ const (
 	lookback            = 5 * time.Minute
 )
 
-// Options of a [Lab]. The zero value evaluates everything on time and ends at
+// Options of a [Evaluator]. The zero value evaluates everything on time and ends at
 // the first rule that fails.
 type Options struct {
 	// Phase moves every evaluation; otherwise they fall on multiples of the
@@ -53,7 +53,7 @@ type Options struct {
 	// Substep is the step of a subquery that names none: Prometheus' global
 	// evaluation_interval. 0 means DefaultSubstep.
 	Substep time.Duration
-	// Repeats are phases in which a rehearsal may copy results, each level in the order of time.
+	// Repeats are phases in which a range run may copy results, each level in the order of time.
 	// The first level has the longest cycles. The phases of a further level are within those
 	// cycles and within what no phase covers.
 	Repeats [][]Repetition
@@ -72,26 +72,26 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Lab evaluates groups of rules over a store, to which it also records. A Lab is
+// Evaluator evaluates groups of rules over a store, to which it also records. A Evaluator is
 // used by one goroutine.
-type Lab struct {
+type Evaluator struct {
 	store   *metricstore.Store
 	engine  *promql.Engine
 	options Options
 	url     *url.URL
 	groups  []*group
 	history []*Firing
-	sharing *sharing // while it rehearses
+	sharing *sharing // during RunRange
 }
 
-// New prepares groups for evaluation. Nothing is evaluated before [Lab.Run].
-func New(store *metricstore.Store, groups []Group, options Options) (*Lab, error) {
+// New prepares groups for evaluation. Nothing is evaluated before [Evaluator.Run].
+func New(store *metricstore.Store, groups []Group, options Options) (*Evaluator, error) {
 	external, err := url.Parse(options.ExternalURL)
 	if err != nil {
 		return nil, fmt.Errorf("external URL: %w", err)
 	}
 	options = options.withDefaults()
-	l := &Lab{store: store, options: options, url: external, engine: newEngine(options)}
+	l := &Evaluator{store: store, options: options, url: external, engine: newEngine(options)}
 	for _, g := range groups {
 		if options.Interval > 0 {
 			g.Interval = options.Interval
@@ -118,7 +118,7 @@ func newEngine(o Options) *promql.Engine {
 // in real time, is equal to one over all of them. What was evaluated is not
 // evaluated again, and what lies between two spans is left out, as while a
 // server is down.
-func (l *Lab) Run(ctx context.Context, from, to time.Time) error {
+func (l *Evaluator) Run(ctx context.Context, from, to time.Time) error {
 	if len(l.groups) == 0 {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (l *Lab) Run(ctx context.Context, from, to time.Time) error {
 	}
 }
 
-func (l *Lab) firstAtOrAfter(interval time.Duration, from time.Time) time.Time {
+func (l *Evaluator) firstAtOrAfter(interval time.Duration, from time.Time) time.Time {
 	past := time.Duration(from.Add(-l.options.Phase).UnixNano()) % interval
 	if past > 0 {
 		past -= interval

@@ -14,9 +14,9 @@ import (
 	"github.com/observability-first/scaffold/internal/promsim/metricstore"
 )
 
-// Rehearse does what [Lab.Run] does from from, included, to to, excluded, with
+// RunRange does what [Evaluator.Run] does from from, included, to to, excluded, with
 // one range query for each rule instead of one query for each evaluation: weeks
-// of alerts take a second. It is for a Lab that has evaluated nothing yet and
+// of alerts take a second. It is for a Evaluator that has evaluated nothing yet and
 // ends at the first rule that fails; Options.Skip and Options.Failed are not
 // asked, and queries in templates see no more than what rules before the alert
 // record.
@@ -28,14 +28,14 @@ import (
 // meaning here, because all of it would be there already or not yet; it is left
 // out, with every recording that depends on it, and named in left. An alert that
 // depends on one is an error.
-func (l *Lab) Rehearse(ctx context.Context, from, to time.Time) (left []string, err error) {
-	return l.RehearseFrom(ctx, from, from, to)
+func (l *Evaluator) RunRange(ctx context.Context, from, to time.Time) (left []string, err error) {
+	return l.RunRangeFrom(ctx, from, from, to)
 }
 
-// RehearseFrom is a [Lab.Rehearse] of which only what is recorded and fires from
+// RunRangeFrom is a [Evaluator.RunRange] of which only what is recorded and fires from
 // shown on matters. What comes before is evaluated as far as rules read it then;
 // alerts are taken to be inactive at first.
-func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
+func (l *Evaluator) RunRangeFrom(ctx context.Context, from, shown, to time.Time) (left []string, err error) {
 	p := planOf(l.rulesInOrder())
 	starts := startsOf(p.order, from, shown)
 	l.sharing = newSharing(l, p.order, starts, to)
@@ -44,15 +44,15 @@ func (l *Lab) RehearseFrom(ctx context.Context, from, shown, to time.Time) (left
 		first := l.firstAtOrAfter(r.group.Interval, starts[i])
 		r.reach = p.reach(r)
 		switch {
-		case !p.canRehearse(r) && r.IsAlert:
+		case !p.canRunRange(r) && r.IsAlert:
 			return p.left(), fmt.Errorf("%s: group %s: alert %s reads what only a step by step evaluation gives; use Run", r.group.File, r.group.Name, r.Name)
-		case !p.canRehearse(r):
+		case !p.canRunRange(r):
 			r.in.unknown = true
 			continue
 		case !first.Before(to):
 			continue
 		}
-		if err := r.rehearse(ctx, first, to); err != nil {
+		if err := r.runRange(ctx, first, to); err != nil {
 			return p.left(), fmt.Errorf("%s: group %s: rule %s: %w", r.group.File, r.group.Name, r.Name, err)
 		}
 	}
@@ -89,19 +89,19 @@ func startsOf(order []*rule, from, shown time.Time) []time.Time {
 	return out
 }
 
-// rehearse evaluates one rule at all its times. What one query over all of them
+// runRange evaluates one rule at all its times. What one query over all of them
 // refuses may be right at each of them, and an error may belong to one: such a
 // rule is evaluated step by step.
-func (r *rule) rehearse(ctx context.Context, first, to time.Time) error {
+func (r *rule) runRange(ctx context.Context, first, to time.Time) error {
 	last := to.Add(-1)
 	var err error
 	switch itself := r.in.reads(r.Rule); {
 	case r.IsAlert && itself:
 		return r.step(ctx, first, to)
 	case r.IsAlert:
-		err = r.rehearseAlert(ctx, first, last)
+		err = r.runAlert(ctx, first, last)
 	case itself:
-		err = r.rehearseItself(ctx, first, to)
+		err = r.runSelfReading(ctx, first, to)
 	default:
 		err = r.backfill(ctx, first, last)
 	}
@@ -117,7 +117,7 @@ type refusedError struct{ error }
 
 func (e refusedError) Unwrap() error { return e.error }
 
-func (l *Lab) rulesInOrder() []*rule {
+func (l *Evaluator) rulesInOrder() []*rule {
 	var out []*rule
 	for _, g := range l.groups {
 		out = append(out, g.rules...)
@@ -135,10 +135,10 @@ func (r *rule) step(ctx context.Context, first, to time.Time) error {
 	return nil
 }
 
-// rehearseItself evaluates a rule that reads its own past.
-func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
+// runSelfReading evaluates a rule that reads its own past.
+func (r *rule) runSelfReading(ctx context.Context, first, to time.Time) error {
 	from, until := first.Add(-r.group.QueryOffset), to.Add(-1-r.group.QueryOffset)
-	without, err := r.spansOf(ctx, r.lab.store, from, until)
+	without, err := r.spansOf(ctx, r.ev.store, from, until)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (r *rule) rehearseItself(ctx context.Context, first, to time.Time) error {
 				return err
 			}
 		}
-		with, err := r.spansOf(ctx, both(r.lab.store, past), from, until)
+		with, err := r.spansOf(ctx, both(r.ev.store, past), from, until)
 		if err != nil {
 			return err
 		}
@@ -201,11 +201,11 @@ func both(a, b *metricstore.Store) storage.Queryable {
 	})
 }
 
-// rehearseAlert turns the result of one range query into what each evaluation
+// runAlert turns the result of one range query into what each evaluation
 // would have found.
-func (r *rule) rehearseAlert(ctx context.Context, first, last time.Time) error {
+func (r *rule) runAlert(ctx context.Context, first, last time.Time) error {
 	offset, step := r.group.QueryOffset, r.group.Interval
-	matrix, err := r.overSpan(ctx, r.lab.store, first.Add(-offset), last.Add(-offset))
+	matrix, err := r.overSpan(ctx, r.ev.store, first.Add(-offset), last.Add(-offset))
 	if err != nil {
 		return err
 	}
