@@ -83,15 +83,15 @@ func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
 	return labelSet(set...)
 }
 
-// runbookFolder is where runbooks lie in the repository of a service.
-const runbookFolder = "observability/runbooks"
+// runbookDirectory is where runbooks lie in the repository of a service.
+const runbookDirectory = "observability/runbooks"
 
 // runbookURL is where a runbook can be read, empty when nobody said where.
 func (c *compiler) runbookURL(alert string) string {
 	links := c.spec.Links
 	base := strings.TrimRight(links.Runbooks, "/")
 	if base == "" && links.Repository != "" && c.spec.Runtime {
-		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Folder, runbookFolder)
+		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Directory, runbookDirectory)
 	}
 	if base == "" {
 		return ""

@@ -53,12 +53,12 @@ type Spec struct {
 	// it, on which there is an alert then.
 	ConnectionPool bool  `yaml:"connectionPool"`
 	Links          Links `yaml:"links"`
-	// Folder is where a service on the runtime lies below the root of its
+	// Directory is where a service on the runtime lies below the root of its
 	// repository, in which its runbooks are linked; empty is the root. A file of
 	// objectives cannot say it, since it has no such service.
-	Folder   string   `yaml:"-"`
-	Alerting Alerting `yaml:"alerting"`
-	Replicas Replicas `yaml:"replicas"`
+	Directory string   `yaml:"-"`
+	Alerting  Alerting `yaml:"alerting"`
+	Replicas  Replicas `yaml:"replicas"`
 	// Compatibility names tools whose labels and series the rules write beside their
 	// own: [CompatibilitySloth] is the only one.
 	Compatibility []string    `yaml:"compatibility"`

@@ -12,5 +12,5 @@ func ExampleNewTree() {
 		templates.File{Path: "cmd/orders", Mode: 0o644, Owner: templates.Yours},
 	)
 	fmt.Println(err)
-	// Output: cmd/orders/main.go: its folder is the file cmd/orders
+	// Output: cmd/orders/main.go: its directory is the file cmd/orders
 }

@@ -26,7 +26,7 @@ func entries(v view) []entry {
 		domain   = "internal/" + v.One().Package() + "/" + v.One().Package()
 		postgres = func(v view) bool { return v.HasPostgres() }
 		memory   = func(v view) bool { return !v.HasPostgres() }
-		module   = func(v view) bool { return v.ModuleFolder == "" }
+		module   = func(v view) bool { return v.ModuleDirectory == "" }
 	)
 	files := []entry{
 		{path: cmd + "main.go", template: "cmd/main.go.tmpl", owner: Merged},
@@ -72,7 +72,7 @@ func entries(v view) []entry {
 // stands in the Makefile and the overlays. The files of the systems are merged:
 // runners, credentials and further jobs are each team's own.
 func pipelines(v view) []entry {
-	alone := func(v view) bool { return v.Deploy.Folder == "" }
+	alone := func(v view) bool { return v.Deploy.Directory == "" }
 	return []entry{
 		{path: "ci", template: "ci.tmpl", owner: Managed, mode: 0o755},
 		{path: workflowPath(v), template: "pipelines/github.yml.tmpl", owner: Merged, when: func(v view) bool { return alone(v) && on(spec.PipelineGitHub)(v) }},
@@ -83,7 +83,7 @@ func pipelines(v view) []entry {
 	}
 }
 
-// atRoot are the files of a service in a folder that have to lie at the root of
+// atRoot are the files of a service in a directory that have to lie at the root of
 // its repository, since nobody looks for them elsewhere. The workflow is managed:
 // what is each team's own stands in a workflow beside it.
 func atRoot(v view) []entry {

@@ -34,15 +34,15 @@ func (v view) Stages() []stage {
 func (v view) DeploysToKubernetes() bool { return v.Deploy.RunsOn(spec.PlatformKubernetes) }
 
 // Below is the path, which is one in the service, from the root of the repository.
-func (v view) Below(name string) string { return path.Join(v.Deploy.Folder, name) }
+func (v view) Below(name string) string { return path.Join(v.Deploy.Directory, name) }
 
 // OfModule is a file of the module, from the root of the repository.
 func (v view) OfModule(name string) string {
-	return path.Join(strings.TrimSuffix(v.Deploy.Folder, v.ModuleFolder), name) // cuts nothing where it is one of its own
+	return path.Join(strings.TrimSuffix(v.Deploy.Directory, v.ModuleDirectory), name) // cuts nothing where it is one of its own
 }
 
 // CI is how ./ci is called from the root of the repository. It works in its own
-// folder, wherever it is called from.
+// directory, wherever it is called from.
 func (v view) CI() string { return "./" + v.Below("ci") }
 
 // AllStages are those that any service of a repository can have.
@@ -56,7 +56,7 @@ func AllStages() []string {
 
 // Job is the name of a job: in a repository with others the service comes first.
 func (v view) Job(name string) string {
-	if v.Deploy.Folder == "" {
+	if v.Deploy.Directory == "" {
 		return name
 	}
 	return v.Name + ":" + name
@@ -65,7 +65,7 @@ func (v view) Job(name string) string {
 // GitLabEnvironment is the name that GitLab has for one: newer deployments to an
 // environment put off older ones, so that services share none.
 func (v view) GitLabEnvironment(name string) string {
-	if v.Deploy.Folder == "" {
+	if v.Deploy.Directory == "" {
 		return name
 	}
 	return v.Name + "/" + name

@@ -58,7 +58,7 @@ func Render(service spec.Service, opts RenderOptions) (Tree, error) {
 // its repository, with paths from there. There are none when the service is the
 // repository.
 func RenderRepository(service spec.Service, opts RenderOptions) (Tree, error) {
-	if service.Deploy.Folder == "" {
+	if service.Deploy.Directory == "" {
 		return nil, nil
 	}
 	v, err := newView(service, opts)

@@ -29,7 +29,7 @@ func TestAReleasedRuntimeStandsInGoSum(t *testing.T) {
 	}{
 		{"required by version", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc="}, 2},
 		{"with a sum that nobody knows", templates.RenderOptions{RuntimeVersion: "v0.5.0"}, 0},
-		{"replaced by a folder", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc=", RuntimeReplace: "../runtime"}, 0},
+		{"replaced by a directory", templates.RenderOptions{RuntimeVersion: "v0.5.0", RuntimeSum: "h1:abc=", RuntimeReplace: "../runtime"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -67,7 +67,7 @@ type RenderOptions struct {
 	// RuntimeSum is the sum of that version as go.sum has it, h1:..., so that a
 	// new service builds without asking anybody. Empty leaves it to the go tool.
 	RuntimeSum string
-	// RuntimeReplace is the folder of the runtime relative to the service, with
+	// RuntimeReplace is the directory of the runtime relative to the service, with
 	// forward slashes, for the replace line of go.mod; empty for a released
 	// generator.
 	RuntimeReplace string
@@ -75,7 +75,7 @@ type RenderOptions struct {
 
 // NewTree sorts the files and verifies that together they are a tree: clean
 // relative paths that work on every system, no path twice or once as a file
-// and once as a folder, known owners, permission bits only, and both markers
+// and once as a directory, known owners, permission bits only, and both markers
 // in block files. Every fault is in the returned error.
 func NewTree(files ...File) (Tree, error) {
 	t := slices.Clone(Tree(files))
@@ -93,7 +93,7 @@ func NewTree(files ...File) (Tree, error) {
 	for _, f := range t {
 		for dir := path.Dir(strings.ToLower(f.Path)); dir != "." && dir != "/"; dir = path.Dir(dir) {
 			if other, isFile := seen[dir]; isFile {
-				errs = append(errs, fmt.Errorf("%s: its folder is the file %s", f.Path, other))
+				errs = append(errs, fmt.Errorf("%s: its directory is the file %s", f.Path, other))
 			}
 		}
 	}

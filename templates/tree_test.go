@@ -45,7 +45,7 @@ func TestFindKnowsEachPath(t *testing.T) {
 		t.Errorf("got %v, %v", f, ok)
 	}
 	if _, ok := tree.Find("b"); ok {
-		t.Error("a folder was found as a file")
+		t.Error("a directory was found as a file")
 	}
 }
 
@@ -70,8 +70,8 @@ func TestFaultsOfATreeAreNamed(t *testing.T) {
 		{"a stream of Windows", []templates.File{file("a:b")}, `"a:b": a path holds no character that a file system refuses`},
 		{"twice", []templates.File{file("a"), file("a")}, "a: the tree already holds a"},
 		{"twice where case does not count", []templates.File{file("README.md"), file("Readme.md")}, "Readme.md: the tree already holds README.md"},
-		{"a file as a folder", []templates.File{file("cmd"), file("cmd/a/main.go")}, "cmd/a/main.go: its folder is the file cmd"},
-		{"a folder's mode", []templates.File{with(func(f *templates.File) { f.Mode = fs.ModeDir | 0o755 })},
+		{"a file as a directory", []templates.File{file("cmd"), file("cmd/a/main.go")}, "cmd/a/main.go: its directory is the file cmd"},
+		{"a directory's mode", []templates.File{with(func(f *templates.File) { f.Mode = fs.ModeDir | 0o755 })},
 			"a: mode drwxr-xr-x; use permission bits that let the owner read"},
 		{"no mode", []templates.File{with(func(f *templates.File) { f.Mode = 0 })},
 			"a: mode ----------; use permission bits that let the owner read"},

@@ -41,7 +41,7 @@ func TestEndToEndTheProgramMakesAServiceThatItsOwnCheckAccepts(t *testing.T) {
 	}
 }
 
-// A Dockerfile sees the service's folder and nothing else: no checkout of
+// A Dockerfile sees the service's directory and nothing else: no checkout of
 // scaffold, to which a replace leads, no module cache and no network.
 func TestEndToEndTheImageBuildsFromTheVendoredTreeAlone(t *testing.T) {
 	if testing.Short() {

@@ -99,7 +99,7 @@ func (g *globals) checkEach(ctx context.Context, root string, services []monorep
 	return read, slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// rootOf is the folder that is named, else that of the repository, else this one.
+// rootOf is the directory that is named, else that of the repository, else this one.
 func rootOf(named string) (string, error) {
 	if named != "" {
 		if info, err := os.Stat(named); err != nil || !info.IsDir() {

@@ -32,7 +32,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 		Long: "Compiles the dashboards of FILE: the " + spec.FileName + " of a service, a " + slo.APIVersion + "\n" +
 			"file, or one of OpenSLO, sloth or Pyrra. Without FILE it is the service in this directory; - reads\n" +
 			"standard input.\n\n" +
-			"Dashboards go to standard output as one JSON array, or each into a file of the folder\n" +
+			"Dashboards go to standard output as one JSON array, or each into a file of the directory\n" +
 			"that -o names. They are classic dashboard JSON for Grafana 11 and newer.",
 		Example: "  scaffold dashboards checkout.slo.yaml -o dashboards\n  scaffold dashboards push --grafana https://grafana.acme.test dashboards",
 		Args:    atMost(1),
@@ -46,7 +46,7 @@ func newDashboardsCommand(g *globals) *cobra.Command {
 			return runDashboards(cmd.Context(), g, o)
 		},
 	}
-	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "folder to write to (default: standard output)")
+	cmd.Flags().StringVarP(&o.dir, "out", "o", "", "directory to write to (default: standard output)")
 	o.imported.addFlags(cmd)
 	cmd.AddCommand(newDashboardsPushCommand(g))
 	return cmd
@@ -92,7 +92,7 @@ func runDashboards(ctx context.Context, g *globals, o dashboardsOptions) error {
 		files = append(files, slo.File{Name: dashboard.Name() + ".json", Data: data})
 	}
 	if o.dir != "" {
-		if err := writeFolder(ctx, o.dir, files); err != nil {
+		if err := writeDirectory(ctx, o.dir, files); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ type pushOptions struct {
 	grafana  string
 	folder   string
 	message  string
-	paths    []string // files and folders
+	paths    []string // files and directories
 }
 
 // grafanaToken is where Grafana's own tools read their token from, too.
@@ -31,7 +31,7 @@ func newDashboardsPushCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push --grafana URL [FILE|DIR ...]",
 		Short: "Write dashboards to a Grafana",
-		Long: "Writes dashboard files to a Grafana, over those with the same uid. A folder stands for\n" +
+		Long: "Writes dashboard files to a Grafana, over those with the same uid. A directory stands for\n" +
 			"every .json file below it; without one it is observability/dashboards of the service\n" +
 			"that you stand in.\n\n" +
 			"The token of a service account with the role Editor comes from " + grafanaToken + " or\n" +
@@ -151,7 +151,7 @@ func (d *pushed) save(ctx context.Context, client *grafana.Client, o pushOptions
 	return nil
 }
 
-// readDashboardFiles reads every dashboard of the files and folders, and reports all of
+// readDashboardFiles reads every dashboard of the files and directories, and reports all of
 // what is wrong with them.
 func readDashboardFiles(paths []string) ([]pushedDashboard, error) {
 	files, err := dashboardFiles(paths)

@@ -47,15 +47,15 @@ func misused(cmd *cobra.Command, err error) error {
 }
 
 // deliverable lists the files with the ending that the arguments stand for: a
-// folder for all of them below it, nothing for the folder below observability of
+// directory for all of them below it, nothing for the directory below observability of
 // the service that the user stands in.
-func deliverable(paths []string, folder, ending, none string) ([]string, error) {
+func deliverable(paths []string, directory, ending, none string) ([]string, error) {
 	if len(paths) == 0 {
 		dir, err := project.Find("")
 		if err != nil {
 			return nil, err
 		}
-		paths = []string{filepath.Join(dir, "observability", folder)}
+		paths = []string{filepath.Join(dir, "observability", directory)}
 	}
 	var files []string
 	for _, path := range paths {

@@ -65,13 +65,13 @@ func generate(t *testing.T, dir string, args []string) {
 	f := cli.System(templates.Render)
 	f.Streams = cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
 	f.Getenv = func(string) string { return "" }
-	args = append(slices.Clone(args), "--dir", dir, "--folder", ".", "--runtime", "../../runtime")
+	args = append(slices.Clone(args), "--dir", dir, "--deploy-directory", ".", "--runtime", "../../runtime")
 	if code := cli.Main(t.Context(), args, f); code != cli.ExitDone {
 		t.Fatalf("scaffold %s: status %d\n%s", strings.Join(args, " "), code, errs.String())
 	}
 }
 
-// tree reads every file below the folder but what a build leaves there.
+// tree reads every file below the directory but what a build leaves there.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

@@ -53,7 +53,7 @@ type generated struct {
 	Directory string             `json:"directory"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
-	// Repository tells of the root of the repository that the service is a folder of.
+	// Repository tells of the root of the repository that the service is a directory of.
 	Repository *repositoryChanges `json:"repository,omitempty"`
 	Findings   []lint.Finding     `json:"findings,omitempty"` // in the spec
 }

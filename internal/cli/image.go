@@ -165,7 +165,7 @@ func deliver(ctx context.Context, image v1.Image, o imageOptions, tag name.Tag) 
 	return result, writeOutput(o.digest, []byte(result.Digest+"\n"))
 }
 
-// writeOutput writes a file that a flag names, with the folders above it;
+// writeOutput writes a file that a flag names, with the directories above it;
 // without a name it does nothing.
 func writeOutput(path string, data []byte) error {
 	if strings.TrimSpace(path) == "" {

@@ -282,7 +282,7 @@ func (g *globals) writeBaseline(ctx context.Context, name string, found []lint.F
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writeFolder(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: b.JSON()}}); err != nil {
+	if err := writeDirectory(ctx, filepath.Dir(file), []slo.File{{Name: filepath.Base(file), Data: b.JSON()}}); err != nil {
 		return err
 	}
 	if !g.emit(struct {

@@ -18,15 +18,15 @@ import (
 
 // newOptions is what scaffold new was told.
 type newOptions struct {
-	choices  spec.Choices
-	dir      string
-	defaults string
-	runtime  string
-	folder   string
-	inModule bool
-	dryRun   bool
-	yes      bool
-	given    func(flag string) bool // by flag or variable
+	choices   spec.Choices
+	dir       string
+	defaults  string
+	runtime   string
+	directory string
+	inModule  bool
+	dryRun    bool
+	yes       bool
+	given     func(flag string) bool // by flag or variable
 }
 
 func newNewCommand(g *globals) *cobra.Command {
@@ -56,7 +56,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	f.StringSliceVar(&o.choices.Components, "with", nil, "components, separated by commas: "+strings.Join(spec.ComponentNames(), ", "))
 	f.StringSliceVar(&o.choices.Pipelines, "pipeline", nil, "pipelines, separated by commas: "+strings.Join(spec.Pipelines(), ", ")+"; none with '' (default github)")
 	f.StringVar(&o.choices.Owner, "owner", "", "team that is paged (default team-NAME)")
-	f.StringVar(&o.folder, "folder", "", "service directory relative to the root of the repository; . for the root (default: from git)")
+	f.StringVar(&o.directory, "deploy-directory", "", "service directory relative to the root of the repository; . for the root (default: from git)")
 	f.StringVar(&o.choices.Resource, "resource", "", "what the first endpoints serve, a singular noun (default: from NAME)")
 	f.StringVar(&o.choices.Plural, "plural", "", "plural of the resource")
 	f.StringVar(&o.defaults, "defaults", "", "file with defaults of your organization")
@@ -78,7 +78,7 @@ type created struct {
 	Resource  string             `json:"resource"`
 	DryRun    bool               `json:"dryRun"`
 	Files     []workspace.Change `json:"files"`
-	// Repository tells of the root of the repository that the service is a folder
+	// Repository tells of the root of the repository that the service is a directory
 	// of, Owners of the line in its CODEOWNERS, and GitLab of that in its .gitlab-ci.yml.
 	Repository *repositoryChanges `json:"repository,omitempty"`
 	Owners     *createdEdit       `json:"codeOwners,omitempty"`
@@ -173,8 +173,8 @@ func badChoices(err error) error {
 			flags[i].Path = "NAME"
 		case "components":
 			flags[i].Path = "--with"
-		case "deploy.folder":
-			flags[i].Path = "--folder"
+		case "deploy.directory":
+			flags[i].Path = "--deploy-directory"
 		default:
 			flags[i].Path = "--" + key
 		}
@@ -196,7 +196,7 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 	next := []string{"make run", "make test"}
 	switch {
 	case len(require) > 0:
-		next = slices.Concat(require, []string{"cd " + project.Quote(t.Service.ModuleFolder)}, next)
+		next = slices.Concat(require, []string{"cd " + project.Quote(t.Service.ModuleDirectory)}, next)
 	case filepath.Clean(t.Dir) != ".":
 		next = append([]string{"cd " + project.Quote(t.Dir)}, next...)
 	}
@@ -214,7 +214,7 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 		return
 	}
 	written := andAtRoot(t, func(at *project.AtRoot) int { return at.Plan.Count(workspace.Create) })
-	g.printf("Created %s in %s: %s%s.\n\n", t.Service.Name, folder(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
+	g.printf("Created %s in %s: %s%s.\n\n", t.Service.Name, directory(t.Dir), plural(t.Plan.Count(workspace.Create), "file"), written)
 	for _, c := range slices.Concat(t.Plan.Changes, t.RootChanges()) {
 		if c.Action == workspace.Keep {
 			g.printf("Kept your %s.\n\n", c.Path)
@@ -237,7 +237,7 @@ func (g *globals) printCreated(t project.Target, shared project.SharedEdits, o *
 	g.printf("To reproduce: %s\n", o.replay())
 }
 
-func folder(dir string) string {
+func directory(dir string) string {
 	if filepath.Clean(dir) == "." {
 		return "this directory"
 	}
@@ -256,7 +256,7 @@ func (o *newOptions) replay() string {
 	if o.dir != c.Name {
 		add("dir", o.dir)
 	}
-	add("folder", o.folder)
+	add("deploy-directory", o.directory)
 	if o.inModule {
 		command = append(command, "--in-module")
 	} else {

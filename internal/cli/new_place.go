@@ -12,8 +12,8 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// place settles which folder of which repository the service is to be, and
-// returns the root; empty when git keeps none that the folder belongs to.
+// place settles which directory of which repository the service is to be, and
+// returns the root; empty when git keeps none that the directory belongs to.
 func (o *newOptions) place(ctx context.Context) (root string, err error) {
 	at, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -24,15 +24,15 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 		root = ""
 	}
 	switch {
-	case o.folder == "." || o.folder == "" && root == "":
+	case o.directory == "." || o.directory == "" && root == "":
 		return root, nil
-	case o.folder != "":
-		o.choices.Folder = o.folder
-		if valid := spec.CheckFolder(o.folder) == nil; !valid {
+	case o.directory != "":
+		o.choices.Directory = o.directory
+		if valid := spec.CheckDirectory(o.directory) == nil; !valid {
 			return root, nil // it is reported with what else is wrong
 		}
-		if _, err := project.RootAbove(o.dir, o.folder); err != nil {
-			return "", &UsageError{Err: fmt.Errorf("--folder: %w", err)}
+		if _, err := project.RootAbove(o.dir, o.directory); err != nil {
+			return "", &UsageError{Err: fmt.Errorf("--deploy-directory: %w", err)}
 		}
 		return root, nil
 	}
@@ -41,13 +41,13 @@ func (o *newOptions) place(ctx context.Context) (root string, err error) {
 		return "", err
 	}
 	if below != "." {
-		o.choices.Folder = filepath.ToSlash(below)
+		o.choices.Directory = filepath.ToSlash(below)
 	}
 	return root, nil
 }
 
 // joinModule makes the service a part of the module above it, which lies within
-// the repository, if that was asked for. It returns the folder of that module.
+// the repository, if that was asked for. It returns the directory of that module.
 func (o *newOptions) joinModule(root string) (string, error) {
 	if !o.inModule {
 		return "", nil
@@ -73,8 +73,8 @@ func (o *newOptions) joinModule(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	o.choices.ModuleFolder = filepath.ToSlash(below)
-	o.choices.Module = path.Join(name, o.choices.ModuleFolder)
+	o.choices.ModuleDirectory = filepath.ToSlash(below)
+	o.choices.Module = path.Join(name, o.choices.ModuleDirectory)
 	return module, nil
 }
 

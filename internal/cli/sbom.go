@@ -92,7 +92,7 @@ func readBill(o sbomOptions) (sbom.Bill, error) {
 	if err != nil {
 		return sbom.Bill{}, err
 	}
-	module, err := project.ModuleFolder(dir)
+	module, err := project.ModuleDirectory(dir)
 	if err != nil {
 		return sbom.Bill{}, err
 	}

@@ -113,7 +113,7 @@ func runScripts(t *testing.T, dir string) {
 }
 
 // goEnvironment lets scripts build what lies in the checkout, which $CHECKOUT
-// names: their home folder is empty.
+// names: their home directory is empty.
 func goEnvironment(env *testscript.Env) error {
 	out, err := exec.CommandContext(context.Background(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
 	if err != nil {

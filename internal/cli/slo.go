@@ -100,7 +100,7 @@ func runSLO(ctx context.Context, g *globals, o sloOptions) error {
 		return err
 	}
 	if o.dir != "" {
-		if err := writeFolder(ctx, o.dir, files); err != nil {
+		if err := writeDirectory(ctx, o.dir, files); err != nil {
 			return err
 		}
 	}
@@ -176,9 +176,9 @@ func ruleOutput(rules slo.Rules, o sloOptions) (files []slo.File, lost []string,
 	}
 	files = append(files, slo.File{Name: "alertmanager.yaml", Data: rules.Alertmanager()})
 	for _, b := range books {
-		files = append(files, slo.File{Name: runbookFolder + "/" + b.FileName(), Data: b.File()})
+		files = append(files, slo.File{Name: runbookDirectory + "/" + b.FileName(), Data: b.File()})
 	}
 	return files, nil, nil
 }
 
-const runbookFolder = "runbooks"
+const runbookDirectory = "runbooks"

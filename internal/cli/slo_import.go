@@ -157,7 +157,7 @@ func (g *globals) checkAgainst(ctx context.Context, source string, in objectives
 }
 
 // readInput reads a file, standard input for -, or the spec of the service in a
-// folder.
+// directory.
 func (g *globals) readInput(file string) (name string, src []byte, err error) {
 	if file == "-" {
 		src, err = userfile.ReadFrom(g.Streams.In, "standard input", userfile.Limit)

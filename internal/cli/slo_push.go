@@ -20,7 +20,7 @@ type rulePushOptions struct {
 	prefix    string
 	namespace string
 	prune     bool
-	paths     []string // files and folders
+	paths     []string // files and directories
 }
 
 func newSLOPushCommand(g *globals) *cobra.Command {
@@ -28,7 +28,7 @@ func newSLOPushCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push --mimir URL [FILE|DIR ...]",
 		Short: "Write rules to the ruler of a Grafana Mimir",
-		Long: "Writes the groups of rule files to the ruler of a Grafana Mimir. A folder stands for\n" +
+		Long: "Writes the groups of rule files to the ruler of a Grafana Mimir. A directory stands for\n" +
 			"every .rules.yaml file below it; without one it is observability/rules of the\n" +
 			"service in this directory. alertmanager.yaml is not pushed: it is a part of a\n" +
 			"configuration that all services share.\n\n" +

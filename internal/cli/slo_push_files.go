@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/userfile"
 )
 
-// readRuleGroups reads every group of the files and folders, and reports all of
+// readRuleGroups reads every group of the files and directories, and reports all of
 // what is wrong with them before anything is asked of a server.
 func readRuleGroups(paths []string, namespace string) ([]pushedGroup, error) {
 	files, err := deliverable(paths, "rules", ".rules.yaml", "holds no .rules.yaml file; compile some with scaffold slo -o")

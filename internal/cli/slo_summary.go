@@ -22,7 +22,7 @@ type compiledRules struct {
 	Groups     []compiledGroup     `json:"groups"`
 	Objectives []compiledObjective `json:"objectives"`
 	Alerts     []compiledAlert     `json:"alerts"`
-	Predicted  []predictedAlert    `json:"predictedAlerts"` // for each alert and error ratio
+	Predicted  []predictedAlert    `json:"predictedAlerts"`    // for each alert and error ratio
 	Warnings   []string            `json:"warnings,omitempty"` // values that objectives select and that no metric has
 	Notes      []string            `json:"notes"`              // what the rules lack, and why
 	Changed    []string            `json:"changed"`            // how the rules differ from an imported file
@@ -140,7 +140,7 @@ func describeGroup(r slo.Rules, g slo.Group) compiledGroup {
 }
 
 // withData is the document with the files in it, for those who wanted neither a
-// folder nor the rules alone.
+// directory nor the rules alone.
 func (d compiledRules) withData(files []slo.File) compiledRules {
 	if d.Directory == "" {
 		for i, f := range files {
@@ -163,7 +163,7 @@ func (d compiledRules) summarize(w io.Writer) error {
 		fmt.Fprintf(&b, ", %s, %s", plural(recordings, "recording"), plural(alerts, "alert"))
 	}
 	if d.Directory != "" {
-		fmt.Fprintf(&b, "; %s in %s", plural(len(d.Files), "file"), folder(d.Directory))
+		fmt.Fprintf(&b, "; %s in %s", plural(len(d.Files), "file"), directory(d.Directory))
 	}
 	b.WriteByte('\n')
 	if d.Format != formatOpenSLO {

@@ -11,7 +11,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-func TestAFolderGetsEveryFileOrNone(t *testing.T) {
+func TestADirectoryGetsEveryFileOrNone(t *testing.T) {
 	t.Parallel()
 	files := []slo.File{{Name: "a.yaml", Data: []byte("new")}, {Name: "runbooks/A.md", Data: []byte("new")}}
 	stopped, stop := context.WithCancelCause(t.Context())
@@ -23,10 +23,10 @@ func TestAFolderGetsEveryFileOrNone(t *testing.T) {
 		want   string
 	}{
 		{"stopped", stopped, nil, "the user had enough"},
-		{"a folder in the way of a file", t.Context(), func(dir string) error {
+		{"a directory in the way of a file", t.Context(), func(dir string) error {
 			return os.MkdirAll(filepath.Join(dir, "runbooks", ".A.md.new"), 0o755)
 		}, "is a directory"},
-		{"a file in the way of a folder", t.Context(), func(dir string) error {
+		{"a file in the way of a directory", t.Context(), func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "runbooks"), nil, 0o644)
 		}, "not a directory"},
 	} {
@@ -41,7 +41,7 @@ func TestAFolderGetsEveryFileOrNone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := writeFolder(tt.ctx, dir, files)
+			err := writeDirectory(tt.ctx, dir, files)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

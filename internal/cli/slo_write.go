@@ -17,9 +17,9 @@ import (
 	"github.com/observability-first/scaffold/templates"
 )
 
-// writeFolder writes the files below dir, which it makes. All are staged before
+// writeDirectory writes the files below dir, which it makes. All are staged before
 // the first is moved into place, so that a full disk leaves the old ones.
-func writeFolder(ctx context.Context, dir string, files []slo.File) (err error) {
+func writeDirectory(ctx context.Context, dir string, files []slo.File) (err error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return fmt.Errorf("-o: %s is a file; name a directory", filepath.ToSlash(dir))
 	}
@@ -79,7 +79,7 @@ func writeSynced(root *os.Root, name string, data []byte) error {
 // keepBody gives a runbook that exists only new facts: the rest of it belongs
 // to its readers.
 func keepBody(root *os.Root, f slo.File) ([]byte, error) {
-	if !strings.HasPrefix(f.Name, runbookFolder+"/") {
+	if !strings.HasPrefix(f.Name, runbookDirectory+"/") {
 		return f.Data, nil
 	}
 	old, err := userfile.ReadFS(root.FS(), f.Name, userfile.Limit)

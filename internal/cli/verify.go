@@ -229,7 +229,7 @@ func (o verifyOptions) foreignSubject() (verify.Subject, error) {
 }
 
 // compileFile compiles objectives from a file that is named as seen from here or
-// from the folder of the service.
+// from the directory of the service.
 func compileFile(name, dir string) (slo.Rules, error) {
 	src, err := userfile.Read(name, userfile.Limit)
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {

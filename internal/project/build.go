@@ -91,12 +91,12 @@ func ModulePath() string {
 // RuntimeImport is the path of the module that services import.
 func RuntimeImport() string { return ModulePath() + "/runtime" }
 
-// OpenWorkspace opens the folder of a service, which need not exist yet.
+// OpenWorkspace opens the directory of a service, which need not exist yet.
 func (g Generator) OpenWorkspace(dir string) (*workspace.Workspace, error) {
 	return g.openState(dir, workspace.DefaultState)
 }
 
-// openState opens a folder whose state lies in that place below it.
+// openState opens a directory whose state lies in that place below it.
 func (g Generator) openState(dir, state string) (*workspace.Workspace, error) {
 	layer := workspace.Layer{Name: "scaffold", Version: g.Build.Version}
 	if g.TemplatesDigest != nil {

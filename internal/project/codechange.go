@@ -44,7 +44,7 @@ func codeChanges(w *workspace.Workspace, t Target, src []byte) (diagnostic.List,
 	if err != nil {
 		return nil, err
 	}
-	if mod != nil && mod.Module != nil && s.ModuleFolder == "" && mod.Module.Mod.Path != s.Module {
+	if mod != nil && mod.Module != nil && s.ModuleDirectory == "" && mod.Module.Mod.Path != s.Module {
 		doc.Problemf("module", "go.mod says %s, and scaffold generate does not change your imports; write that, or run go mod edit -module %s and change the imports first", mod.Module.Mod.Path, s.Module)
 	}
 	if domain := path.Join("internal", s.One().Package()); without(path.Join(domain, s.One().Package()+".go")) {
@@ -83,7 +83,7 @@ func storeSteps(dir string, s spec.Service) string {
 // regenerateCommand is the command that generates the service in dir again, in another directory
 // than its repository, and where the service is then.
 func regenerateCommand(dir string, s spec.Service) (command, other string) {
-	other = path.Join("OTHER", s.Deploy.Folder)
+	other = path.Join("OTHER", s.Deploy.Directory)
 	command = fmt.Sprintf("mkdir -p %[1]s && cp %[2]s %[1]s && scaffold generate %[1]s", Quote(other), Quote(filepath.ToSlash(filepath.Join(dir, spec.FileName))))
 	if defaults := filepath.Join(dir, filepath.FromSlash(defaultsPath)); fileExists(defaults) {
 		command += " --defaults " + Quote(filepath.ToSlash(defaults))

@@ -42,7 +42,7 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 	if err != nil {
 		return nil, err
 	}
-	s.ModuleFolder = ""
+	s.ModuleDirectory = ""
 	tree, err := g.Render(s, options)
 	if err != nil {
 		return nil, err
@@ -58,8 +58,8 @@ func (g Generator) RequireCommands(s spec.Service, dir, module, runtimeFlag stri
 	commands := []string{"cd " + Quote(Nearer(module))}
 	replaced := map[string]bool{}
 	for _, r := range mod.Replace {
-		folder := filepath.Join(dir, filepath.FromSlash(r.New.Path))
-		way, err := relative(module, folder)
+		directory := filepath.Join(dir, filepath.FromSlash(r.New.Path))
+		way, err := relative(module, directory)
 		if err != nil {
 			return nil, err
 		}

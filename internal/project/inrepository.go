@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// AtRoot is what a service in a folder has at the root of its repository, with
+// AtRoot is what a service in a directory has at the root of its repository, with
 // what generating it would write. Paths are relative to the root.
 type AtRoot struct {
 	Dir  string // the root, as the user would name it
@@ -24,9 +24,9 @@ type AtRoot struct {
 	Plan workspace.Plan
 }
 
-// RootAbove is the root of the repository of which dir is the folder. Where there
+// RootAbove is the root of the repository of which dir is the directory. Where there
 // is no git, as in an unpacked archive, the path alone has to agree.
-func RootAbove(dir, folder string) (string, error) {
+func RootAbove(dir, directory string) (string, error) {
 	at, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -38,29 +38,29 @@ func RootAbove(dir, folder string) (string, error) {
 		}
 		below = filepath.ToSlash(below)
 		if below == "." {
-			return "", fmt.Errorf("the service is at the root of the repository, not in %s; remove deploy.folder", folder)
+			return "", fmt.Errorf("the service is at the root of the repository, not in %s; remove deploy.directory", directory)
 		}
-		if below != folder {
-			return "", fmt.Errorf("the service directory is %[1]s, not %[2]s; set deploy.folder to %[1]s", below, folder)
+		if below != directory {
+			return "", fmt.Errorf("the service directory is %[1]s, not %[2]s; set deploy.directory to %[1]s", below, directory)
 		}
 	}
-	if below != folder && !strings.HasSuffix(below, "/"+folder) {
-		return "", fmt.Errorf("the service directory %s does not end in %s; set deploy.folder to its path below the root of the repository", below, folder)
+	if below != directory && !strings.HasSuffix(below, "/"+directory) {
+		return "", fmt.Errorf("the service directory %s does not end in %s; set deploy.directory to its path below the root of the repository", below, directory)
 	}
-	return filepath.Join(dir, filepath.FromSlash(upFrom(folder))), nil
+	return filepath.Join(dir, filepath.FromSlash(upFrom(directory))), nil
 }
 
-// upFrom is the way from the folder to the root.
-func upFrom(folder string) string {
-	return strings.TrimSuffix(strings.Repeat("../", strings.Count(folder, "/")+1), "/")
+// upFrom is the way from the directory to the root.
+func upFrom(directory string) string {
+	return strings.TrimSuffix(strings.Repeat("../", strings.Count(directory, "/")+1), "/")
 }
 
 // planRoot renders what belongs at the root of the repository and compares it
 // with the disk.
 func (g Generator) planRoot(dir string, s spec.Service, options templates.RenderOptions) (at *AtRoot, err error) {
-	root, err := RootAbove(dir, s.Deploy.Folder)
+	root, err := RootAbove(dir, s.Deploy.Directory)
 	if err != nil {
-		return nil, fmt.Errorf("%s: deploy.folder: %w", filepath.ToSlash(filepath.Join(dir, spec.FileName)), err)
+		return nil, fmt.Errorf("%s: deploy.directory: %w", filepath.ToSlash(filepath.Join(dir, spec.FileName)), err)
 	}
 	at = &AtRoot{Dir: root}
 	if at.Tree, err = g.RenderRepository(s, options); err != nil {
@@ -69,7 +69,7 @@ func (g Generator) planRoot(dir string, s spec.Service, options templates.Render
 	if OtherRenovate(root) != "" {
 		at.Tree = slices.DeleteFunc(at.Tree, func(f templates.File) bool { return f.Path == renovateFile })
 	}
-	w, err := g.openRoot(root, s.Deploy.Folder)
+	w, err := g.openRoot(root, s.Deploy.Directory)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func (g Generator) planRoot(dir string, s spec.Service, options templates.Render
 
 // openRoot opens the root of a repository for one service of it. The state lies
 // with the service: branches that add services have no file of state in common.
-func (g Generator) openRoot(root, folder string) (*workspace.Workspace, error) {
-	return g.openState(root, path.Join(folder, workspace.DefaultState, "repository"))
+func (g Generator) openRoot(root, directory string) (*workspace.Workspace, error) {
+	return g.openState(root, path.Join(directory, workspace.DefaultState, "repository"))
 }
 
 const renovateFile = "renovate.json"
@@ -114,7 +114,7 @@ func (g Generator) Apply(ctx context.Context, w *workspace.Workspace, t Target) 
 }
 
 func (g Generator) applyRoot(ctx context.Context, t Target) (err error) {
-	w, err := g.openRoot(t.AtRoot.Dir, t.Service.Deploy.Folder)
+	w, err := g.openRoot(t.AtRoot.Dir, t.Service.Deploy.Directory)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (t Target) RootChanges() []workspace.Change {
 
 // FromService is a path at the root as somebody in the service would write it.
 func (t Target) FromService(name string) string {
-	return path.Join(upFrom(t.Service.Deploy.Folder), name)
+	return path.Join(upFrom(t.Service.Deploy.Directory), name)
 }
 
 // Named is a path at the root as the user would write it.
@@ -164,11 +164,11 @@ func PlanShared(ctx context.Context, t Target) (s SharedEdits, err error) {
 	}
 	root, deploy := t.AtRoot.Dir, t.Service.Deploy
 	reads := slices.Contains(deploy.Pipelines, spec.PipelineGitHub)
-	if s.Owners, err = monorepo.PlanOwners(root, deploy.Folder, t.Service.Owner, organisation(ctx, root), reads); err != nil {
+	if s.Owners, err = monorepo.PlanOwners(root, deploy.Directory, t.Service.Owner, organisation(ctx, root), reads); err != nil {
 		return SharedEdits{}, err
 	}
 	if slices.Contains(deploy.Pipelines, spec.PipelineGitLab) {
-		s.GitLab, err = monorepo.PlanInclude(root, deploy.Folder, templates.AllStages())
+		s.GitLab, err = monorepo.PlanInclude(root, deploy.Directory, templates.AllStages())
 	}
 	return s, err
 }

@@ -17,7 +17,7 @@ func TestARootThatCannotBeWrittenIsTold(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "services", "orders")
 	g := released()
-	w, target := planned(t, g, dir, spec.Choices{Name: "orders", Folder: "services/orders"})
+	w, target := planned(t, g, dir, spec.Choices{Name: "orders", Directory: "services/orders"})
 	workflow := filepath.Join(root, ".github", "workflows", "orders.yml")
 	if err := os.MkdirAll(filepath.Dir(workflow), 0o755); err != nil {
 		t.Fatal(err)
@@ -60,18 +60,18 @@ func TestWhoOwnsTheRepository(t *testing.T) {
 }
 
 // Where there is no git, as in an unpacked archive, the path has to agree.
-func TestTheRootAboveAFolder(t *testing.T) {
+func TestTheRootAboveADirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "services", "orders")
-	for folder, want := range map[string]string{
+	for directory, want := range map[string]string{
 		"services/orders": filepath.Dir(filepath.Dir(dir)), "orders": filepath.Dir(dir), "apps/orders": "", "rders": "",
 	} {
-		got, err := RootAbove(dir, folder)
+		got, err := RootAbove(dir, directory)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v; want %q", folder, got, err, want)
+			t.Errorf("%s: %q, %v; want %q", directory, got, err, want)
 		}
-		if err != nil && !strings.Contains(err.Error(), "set deploy.folder to its path below the root of the repository") {
-			t.Errorf("%s: %v", folder, err)
+		if err != nil && !strings.Contains(err.Error(), "set deploy.directory to its path below the root of the repository") {
+			t.Errorf("%s: %v", directory, err)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func moduleOfRemote(remote string) string {
 	return strings.ToLower(host) + "/" + strings.TrimSuffix(strings.Trim(repository, "/"), ".git")
 }
 
-// existing is the folder, or the nearest one above it that exists.
+// existing is the directory, or the nearest one above it that exists.
 func existing(dir string) string {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -74,7 +74,7 @@ func existing(dir string) string {
 }
 
 // resolved follows symbolic links in the part of the path that exists: a relative
-// path between two folders is right only between their real places.
+// path between two directories is right only between their real places.
 func resolved(dir string) string {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -92,9 +92,9 @@ func resolved(dir string) string {
 	return filepath.Join(place, rest)
 }
 
-// ModuleFolder is the nearest folder upward from dir with a go.mod: a service may
+// ModuleDirectory is the nearest directory upward from dir with a go.mod: a service may
 // be part of a larger module.
-func ModuleFolder(dir string) (string, error) {
+func ModuleDirectory(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err

@@ -28,11 +28,11 @@ func (g Generator) renderOptions(dir, flag string) (templates.RenderOptions, err
 		return o, nil
 	}
 	var err error
-	o.RuntimeReplace, err = g.runtimeFolder(dir, flag)
+	o.RuntimeReplace, err = g.runtimeDirectory(dir, flag)
 	return o, err
 }
 
-func (g Generator) runtimeFolder(dir, flag string) (string, error) {
+func (g Generator) runtimeDirectory(dir, flag string) (string, error) {
 	if flag != "" {
 		for _, candidate := range []string{flag, filepath.Join(flag, "runtime")} {
 			if holdsRuntime(candidate) {
@@ -90,13 +90,13 @@ func checkoutOf(source string) string {
 	return root
 }
 
-// holdsRuntime says whether the folder is that of the runtime module.
+// holdsRuntime says whether the directory is that of the runtime module.
 func holdsRuntime(dir string) bool {
 	data, err := userfile.Read(filepath.Join(dir, "go.mod"), userfile.Limit)
 	return err == nil && modfile.ModulePath(data) == RuntimeImport()
 }
 
-// replacedRuntime is the folder that the service's own go.mod replaces the
+// replacedRuntime is the directory that the service's own go.mod replaces the
 // runtime by, or "".
 func replacedRuntime(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
@@ -131,7 +131,7 @@ func parseModule(name string, src []byte) (*modfile.File, error) {
 // CheckModule says what is wrong with the go.mod of the program in dir, which
 // the go tool would quote, or would explain in terms of its own.
 func CheckModule(dir string) error {
-	module, err := ModuleFolder(dir)
+	module, err := ModuleDirectory(dir)
 	if err != nil {
 		return nil //nolint:nilerr // the go tool says so
 	}
@@ -197,7 +197,7 @@ func inGoWork(dir string) bool {
 	}
 }
 
-// relative is the way from one folder to another, with forward slashes and as
+// relative is the way from one directory to another, with forward slashes and as
 // go.mod wants it; absolute where there is none, as between two drives.
 func relative(from, to string) (string, error) {
 	way, err := filepath.Rel(resolved(from), resolved(to))

@@ -43,7 +43,7 @@ type Options struct {
 	Runtime  string // directory of the runtime; empty to find one
 }
 
-// Find returns the folder of the service: the one that is named, or else
+// Find returns the directory of the service: the one that is named, or else
 // the nearest one upward from the working directory.
 func Find(named string) (string, error) {
 	if named != "" {
@@ -197,7 +197,7 @@ func (g Generator) Plan(w *workspace.Workspace, t Target, defaults spec.Defaults
 	if t.Plan, err = w.Plan(t.Tree); err != nil {
 		return Target{}, err
 	}
-	if t.Service.Deploy.Folder != "" && g.RenderRepository != nil {
+	if t.Service.Deploy.Directory != "" && g.RenderRepository != nil {
 		t.AtRoot, err = g.planRoot(t.Dir, t.Service, options)
 	}
 	return t, err

@@ -320,7 +320,7 @@ func TestTheModuleOfARemote(t *testing.T) {
 func TestFilesOfTheRepositoryAreNamedFromTheService(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "services", "orders")
-	_, target := planned(t, released(), dir, spec.Choices{Name: "orders", Folder: "services/orders"})
+	_, target := planned(t, released(), dir, spec.Choices{Name: "orders", Directory: "services/orders"})
 	var paths []string
 	for _, c := range target.RootChanges() {
 		if c.Action != workspace.Create {

@@ -14,7 +14,7 @@ import (
 
 const shop = "testdata/shop"
 
-// shopSubject is the service that was not generated, from a folder.
+// shopSubject is the service that was not generated, from a directory.
 func shopSubject(t *testing.T, dir string) (Subject, error) {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join(shop, "shop.slo.yaml"))
@@ -67,7 +67,7 @@ func failures(r report.Report) []string {
 	return out
 }
 
-// files of the service's folder, as change names them.
+// files of the service's directory, as change names them.
 const (
 	ownRules     = "observability/rules/own/shop.rules.yaml"
 	ownDashboard = "observability/dashboards/own/shop.json"
@@ -76,7 +76,7 @@ const (
 	ownSources   = "observability/grafana/provisioning/datasources/datasources.yaml"
 )
 
-// change is the service's folder with one text replaced, or a file added where
+// change is the service's directory with one text replaced, or a file added where
 // there is no old text.
 type change struct{ file, old, new string }
 
@@ -329,7 +329,7 @@ func TestEndToEndAGeneratedServiceHolds(t *testing.T) {
 	}
 }
 
-// generated is the service in a folder that has a specification.
+// generated is the service in a directory that has a specification.
 func generated(t *testing.T, dir string) Subject {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join(dir, spec.FileName))

@@ -15,7 +15,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/httpfile"
 )
 
-// RequestFile is the name of the user's own requests in a service's folder.
+// RequestFile is the name of the user's own requests in a service's directory.
 const RequestFile = "verify.http"
 
 // answered is what a named request was answered with.

@@ -23,12 +23,12 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Folders of a service that hold what is checked, as design and generator have it.
+// Directories of a service that hold what is checked, as design and generator have it.
 const (
-	rulesFolder      = "observability/rules"
-	dashboardsFolder = "observability/dashboards"
-	runbooksFolder   = "observability/runbooks"
-	routesFile       = "observability/alertmanager.yaml"
+	rulesDirectory      = "observability/rules"
+	dashboardsDirectory = "observability/dashboards"
+	runbooksDirectory   = "observability/runbooks"
+	routesFile          = "observability/alertmanager.yaml"
 
 	prometheusFile  = "observability/prometheus.yaml"
 	datasourcesFile = "observability/grafana/provisioning/datasources/datasources.yaml"
@@ -41,14 +41,14 @@ const (
 	slowest = 300 * time.Millisecond
 )
 
-// Load reads what lies in a service's folder: rules and dashboards, the user's own
+// Load reads what lies in a service's directory: rules and dashboards, the user's own
 // included, runbooks and requests. rules is what its objectives compile to; nil
 // where nobody wrote any. The error is a [diagnostic.List] of
 // everything that is wrong with any file.
 func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 	s := Subject{Dir: dir, Slow: slowest}
 	l := loader{dir: dir}
-	l.each(rulesFolder, []string{".yaml", ".yml"}, func(name string, data []byte) error {
+	l.each(rulesDirectory, []string{".yaml", ".yml"}, func(name string, data []byte) error {
 		if rulefile.IsTest(name) {
 			return nil
 		}
@@ -56,12 +56,12 @@ func Load(dir string, rules *slo.Rules, routes []string) (Subject, error) {
 		s.Rules = append(s.Rules, groups...)
 		return err
 	})
-	l.each(dashboardsFolder, []string{".json"}, func(name string, data []byte) error {
+	l.each(dashboardsDirectory, []string{".json"}, func(name string, data []byte) error {
 		b, err := dashboardfile.Parse(name, data)
 		s.Dashboards = append(s.Dashboards, b)
 		return err
 	})
-	l.each(runbooksFolder, []string{".md"}, func(name string, data []byte) error {
+	l.each(runbooksDirectory, []string{".md"}, func(name string, data []byte) error {
 		s.Runbooks = append(s.Runbooks, Runbook{name, data})
 		return nil
 	})
@@ -156,8 +156,8 @@ func (l *loader) wrong(err error) {
 	l.problems = append(l.problems, diagnostic.Problem{Message: err.Error()})
 }
 
-func (l *loader) each(folder string, endings []string, take func(name string, data []byte) error) {
-	root := filepath.Join(l.dir, filepath.FromSlash(folder))
+func (l *loader) each(directory string, endings []string, take func(name string, data []byte) error) {
+	root := filepath.Join(l.dir, filepath.FromSlash(directory))
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !slices.Contains(endings, filepath.Ext(path)) {
 			return err

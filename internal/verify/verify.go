@@ -22,7 +22,7 @@ import (
 
 // Subject is the service that is checked, and everything that was generated for it.
 type Subject struct {
-	Dir     string // folder of its module
+	Dir     string // directory of its module
 	Package string // that builds the binary, as in ./cmd/orders
 	Service string // name on every signal
 
@@ -140,7 +140,7 @@ func (e *InterruptedError) Error() string { return fmt.Sprintf("interrupted: %v"
 // Unwrap gives the cause of the context.
 func (e *InterruptedError) Unwrap() error { return e.Cause }
 
-// newSession makes a session with a folder for its files.
+// newSession makes a session with a directory for its files.
 func newSession(subject Subject, o Options) (*session, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -153,7 +153,7 @@ func newSession(subject Subject, o Options) (*session, error) {
 type session struct {
 	subject   Subject
 	options   Options
-	temp      string // folder that goes away with the run
+	temp      string // directory that goes away with the run
 	binary    string
 	checks    report.Recorder
 	simulated []report.Check // of the simulation, which runs beside everything else

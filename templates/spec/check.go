@@ -38,7 +38,7 @@ func CheckName(name string) error {
 
 func reservedAsService(name string) string {
 	switch {
-	case token.IsKeyword(name), isSpecialFolder(name):
+	case token.IsKeyword(name), isSpecialDirectory(name):
 		return reservedFor(name)
 	case slices.Contains([]string{"n", "no", "null", "off", "on", "true", "false", "y", "yes"}, name):
 		return "a value of YAML that is no text" // of 1.1, which tools around Kubernetes read

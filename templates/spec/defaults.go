@@ -130,7 +130,7 @@ func ParseDefaults(name string, src []byte) (Defaults, error) {
 
 // ownKeys are the keys that say what one service is.
 func ownKeys() []string {
-	return []string{"service", "description", "module", "moduleFolder", "pattern", "resource", "plural", "components", "deploy.folder"}
+	return []string{"service", "description", "module", "moduleDirectory", "pattern", "resource", "plural", "components", "deploy.directory"}
 }
 
 // Source returns the file that was parsed, for keeping a copy beside the spec.
@@ -210,9 +210,9 @@ type Choices struct {
 	Plural      string
 	Components  []string
 	Pipelines   []string // of [Pipelines]; nil leaves it to the defaults, and empty is none
-	Folder      string   // below the root of the repository; none when the service is the repository
-	// ModuleFolder is the folder below the module that the service is a part of.
-	ModuleFolder string
+	Directory   string   // below the root of the repository; none when the service is the repository
+	// ModuleDirectory is the directory below the module that the service is a part of.
+	ModuleDirectory string
 }
 
 // New makes the first spec of a service over the built-in defaults; see
@@ -253,14 +253,14 @@ func (d Defaults) New(c Choices) (Service, error) {
 		}
 		written[fmt.Sprintf("deploy.pipelines[%d]", i)] = true
 	}
-	if c.Folder != "" {
-		s.Deploy.Folder = c.Folder
-		written["deploy.folder"] = true
+	if c.Directory != "" {
+		s.Deploy.Directory = c.Directory
+		written["deploy.directory"] = true
 	}
 	derive(&s)
 	v := validator{s: s}
 	v.own()
-	v.check("deploy.folder", CheckFolder(c.Folder))
+	v.check("deploy.directory", CheckDirectory(c.Directory))
 	if err := append(v.problems, unknown.problems...).Err(); err != nil {
 		return Service{}, err
 	}
@@ -302,7 +302,7 @@ func choose(s *Service, c Choices) map[string]bool {
 		{"description", c.Description, &s.Description},
 		{"owner", c.Owner, &s.Owner},
 		{"module", c.Module, &s.Module},
-		{"moduleFolder", c.ModuleFolder, &s.ModuleFolder},
+		{"moduleDirectory", c.ModuleDirectory, &s.ModuleDirectory},
 		{"pattern", c.Pattern, &s.Pattern},
 		{"resource", c.Resource, &s.Resource},
 		{"plural", c.Plural, &s.Plural},

@@ -15,9 +15,9 @@ import (
 // Deploy is how the service is shipped and runs. Durations are whole seconds,
 // which is what the platforms read.
 type Deploy struct {
-	// Folder is where the service lies below the root of its repository, with
+	// Directory is where the service lies below the root of its repository, with
 	// forward slashes; empty when the service is the repository.
-	Folder     string     `yaml:"folder"`
+	Directory  string     `yaml:"directory"`
 	Platforms  []string   `yaml:"platforms"`  // of [Platforms]; none writes no manifests
 	Pipelines  []string   `yaml:"pipelines"`  // of [Pipelines]
 	Terraform  []string   `yaml:"terraform"`  // of [Clouds]
@@ -132,7 +132,7 @@ func (d Deploy) RunsOn(platform string) bool { return slices.Contains(d.Platform
 
 func (v *validator) deploy() {
 	d := v.s.Deploy
-	v.check("deploy.folder", CheckFolder(d.Folder))
+	v.check("deploy.directory", CheckDirectory(d.Directory))
 	v.oneOfEach("platforms", "platform", d.Platforms, Platforms())
 	v.oneOfEach("pipelines", "pipeline", d.Pipelines, Pipelines())
 	v.oneOfEach("terraform", "cloud", d.Terraform, Clouds())
@@ -271,27 +271,27 @@ var (
 	// imageName is a repository as the OCI distribution specification has it, with
 	// the host and port that clients put before it.
 	imageName = regexp.MustCompile(`^([a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]{1,5})?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	// folderName is a path that no shell, no YAML and no pattern of a path filter
+	// directoryName is a path that no shell, no YAML and no pattern of a path filter
 	// reads as anything else, out of what git and others hide.
-	folderName = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)*$`)
-	cpuAmount  = regexp.MustCompile(`^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$`)
-	memAmount  = regexp.MustCompile(`^([0-9]{1,9})(Mi|Gi)$`)
+	directoryName = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)*$`)
+	cpuAmount     = regexp.MustCompile(`^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$`)
+	memAmount     = regexp.MustCompile(`^([0-9]{1,9})(Mi|Gi)$`)
 )
 
-// maxFolderLength leaves room for the names of files in what systems allow a path.
-const maxFolderLength = 200
+// maxDirectoryLength leaves room for the names of files in what systems allow a path.
+const maxDirectoryLength = 200
 
-// CheckFolder says why the text is no folder below the root of a repository, or
+// CheckDirectory says why the text is no directory below the root of a repository, or
 // returns nil. Empty is the root.
-func CheckFolder(folder string) error {
+func CheckDirectory(directory string) error {
 	switch {
-	case folder == "":
+	case directory == "":
 		return nil
-	case len(folder) > maxFolderLength:
-		return fmt.Errorf("%s is longer than %d characters; use a shorter path", abbreviate(folder), maxFolderLength)
-	case !folderName.MatchString(folder):
-		return fmt.Errorf("%s is no folder that every pipeline can name; write one below the root of the repository such as services/orders, "+
-			"each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'", abbreviate(folder))
+	case len(directory) > maxDirectoryLength:
+		return fmt.Errorf("%s is longer than %d characters; use a shorter path", abbreviate(directory), maxDirectoryLength)
+	case !directoryName.MatchString(directory):
+		return fmt.Errorf("%s is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, "+
+			"each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'", abbreviate(directory))
 	}
 	return nil
 }

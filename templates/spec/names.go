@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Binary is the name of the service's program and of its folder below cmd.
+// Binary is the name of the service's program and of its directory below cmd.
 func (s Service) Binary() string { return s.Name }
 
 // EnvPrefix begins the environment variables that only this service has, as in
@@ -34,7 +34,7 @@ func (s Service) SLO() slo.Spec {
 		Runtime:          true,
 		ConnectionPool:   s.HasPostgres(),
 		Links:            s.Links,
-		Folder:           s.Deploy.Folder,
+		Directory:        s.Deploy.Directory,
 		Alerting:         s.Alerting,
 		Compatibility:    s.Compatibility,
 		Replicas:         slo.Replicas(s.Deploy.Replicas),

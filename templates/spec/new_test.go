@@ -40,7 +40,7 @@ module: example.com/orders
 ` + twoSLOs},
 		{"everything", spec.Choices{
 			Name: "orders", Description: "Takes orders.", Owner: "team-checkout", Module: "github.com/acme/orders",
-			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"}, Folder: "services/orders",
+			Pattern: "service", Resource: "basket", Plural: "baskets", Components: []string{"postgres"}, Directory: "services/orders",
 		}, `# yaml-language-server: $schema=.scaffold/schema.json
 apiVersion: scaffold/v1
 service: orders
@@ -54,7 +54,7 @@ components:
   postgres:
     connections: 97
 deploy:
-  folder: services/orders
+  directory: services/orders
 ` + twoSLOs},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -82,7 +82,7 @@ func TestEachKeyReachesItsField(t *testing.T) {
 	t.Parallel()
 	got := parse(t, minimal+`
 description: Takes orders.
-moduleFolder: orders
+moduleDirectory: orders
 pattern: service
 resource: purchase-order
 plural: purchase-orders
@@ -100,7 +100,7 @@ telemetry:
 links: {repository: "https://git.acme.io/orders", branch: trunk, runbooks: "https://run.acme.io", grafana: "http://grafana:3000", alertmanager: "https://am.acme.io/x"}
 alerting: {labels: {tier: "1"}, annotations: {chat: "#orders"}, severities: {page: p1, ticket: p3}, receivers: {page: pagerduty, ticket: slack}}
 deploy:
-  folder: services/orders
+  directory: services/orders
   platforms: [cloud-run]
   pipelines: [gitlab, jenkins]
   terraform: [gcp]
@@ -116,7 +116,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 `)
 	want := spec.Service{
 		APIVersion: "scaffold/v1", Name: "orders", Description: "Takes orders.", Owner: "team-checkout",
-		Module: "github.com/acme/orders", ModuleFolder: "orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
+		Module: "github.com/acme/orders", ModuleDirectory: "orders", Pattern: "service", Resource: "purchase-order", Plural: "purchase-orders",
 		Components: spec.Components{Postgres: &spec.Postgres{Connections: 400}},
 		HTTP:       spec.HTTP{Port: 8081, TrustedParent: true},
 		Admin:      spec.Admin{Addr: ":9465"},
@@ -134,7 +134,7 @@ slos: [{name: own, objective: 95.50, window: 7d, indicator: {ratio: {total: 'a_t
 		},
 		Compatibility: []string{"sloth"},
 		Deploy: spec.Deploy{
-			Folder:    "services/orders",
+			Directory: "services/orders",
 			Platforms: []string{"cloud-run"}, Pipelines: []string{"gitlab", "jenkins"}, Terraform: []string{"gcp"},
 			Image: "registry.acme.io:5000/shop/orders", Replicas: spec.Replicas{Min: 1, Max: 1},
 			Resources: spec.Resources{CPU: "1.5", Memory: "1Gi"},
@@ -178,9 +178,9 @@ func TestEachMistakeInASpecIsNamed(t *testing.T) {
 		{"a digit first", service("1orders"), `scaffold.yaml:2:10: service: "1orders" is not a DNS label; ` +
 			"use lower-case letters, digits and single hyphens, beginning with a letter, such as orders"},
 		{"a path", service("a/b"), `scaffold.yaml:2:10: service: "a/b" is a path; write a name such as orders`},
-		{"the folder above", service("../x"), `scaffold.yaml:2:10: service: "../x" is a path; write a name such as orders`},
+		{"the directory above", service("../x"), `scaffold.yaml:2:10: service: "../x" is a path; write a name such as orders`},
 		{"a keyword", service("func"), `scaffold.yaml:2:10: service: "func" is a keyword of Go; choose another name`},
-		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a folder name with a meaning of its own; choose another name`},
+		{"a device of Windows", service("nul"), `scaffold.yaml:2:10: service: "nul" is a directory name with a meaning of its own; choose another name`},
 		{"a version", service("v2"), `scaffold.yaml:2:10: service: "v2" is how Go writes the version of a module; choose another name`},
 		{"a truth of YAML", service("on"), `scaffold.yaml:2:10: service: "on" is a value of YAML that is no text; choose another name`},
 		{"too long", service(strings.Repeat("a", 41)),
@@ -255,12 +255,12 @@ scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 			`scaffold.yaml:5:30: alerting.receivers.page: unknown integration "pagerdty"; write pagerduty, slack or webhook; did you mean "pagerduty"?`},
 		{"no severity", minimal + "alerting: {severities: {page: ''}}",
 			"scaffold.yaml:5:31: alerting.severities.page: the value is empty; write the severity that your Alertmanager routes"},
-		{"a folder outside of the repository", minimal + "deploy: {folder: ../orders}",
-			`scaffold.yaml:5:18: deploy.folder: "../orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"a folder that a filter reads as a pattern", minimal + "deploy: {folder: 'services/*'}",
-			`scaffold.yaml:5:18: deploy.folder: "services/*" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
-		{"a folder of git", minimal + "deploy: {folder: .git/orders}",
-			`scaffold.yaml:5:18: deploy.folder: ".git/orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a directory outside of the repository", minimal + "deploy: {directory: ../orders}",
+			`scaffold.yaml:5:21: deploy.directory: "../orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a directory that a filter reads as a pattern", minimal + "deploy: {directory: 'services/*'}",
+			`scaffold.yaml:5:21: deploy.directory: "services/*" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a directory of git", minimal + "deploy: {directory: .git/orders}",
+			`scaffold.yaml:5:21: deploy.directory: ".git/orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
 		{"no replicas", minimal + "deploy: {replicas: {min: 0}}", "scaffold.yaml:5:26: deploy.replicas.min: 0 is too few; use 1 or more"},
 		{"a budget of nothing", minimal + "components: {postgres: {connections: 0}}",
 			"scaffold.yaml:5:38: components.postgres.connections: 0 is not a number of connections; use 1 to 262143"},
@@ -274,12 +274,12 @@ scaffold.yaml:4:1: owners: unknown key; did you mean "owner"?`},
 			"scaffold.yaml:6:26: deploy.replicas.max: 9223372036854775807 instances are more than PostgreSQL can have connections for; use less than 262143"},
 		{"a maximum below the minimum", minimal + "deploy: {replicas: {max: 2}}",
 			"scaffold.yaml:5:26: deploy.replicas.max: 2 is below the minimum of 3"},
-		{"a folder that the module does not end in", minimal + "moduleFolder: services/orders\ndeploy: {folder: services/orders}",
-			`scaffold.yaml:5:15: moduleFolder: the module "github.com/acme/orders" does not end in services/orders; write the import path of the folder as the module`},
-		{"a module outside of the repository", minimal + "moduleFolder: orders",
-			`scaffold.yaml:5:15: moduleFolder: orders is not the end of deploy.folder, which is ""; the module lies within the repository`},
-		{"a module above", minimal + "moduleFolder: ../orders",
-			`scaffold.yaml:5:15: moduleFolder: "../orders" is no folder that every pipeline can name; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
+		{"a directory that the module does not end in", minimal + "moduleDirectory: services/orders\ndeploy: {directory: services/orders}",
+			`scaffold.yaml:5:18: moduleDirectory: the module "github.com/acme/orders" does not end in services/orders; write the import path of the directory as the module`},
+		{"a module outside of the repository", minimal + "moduleDirectory: orders",
+			`scaffold.yaml:5:18: moduleDirectory: orders is not the end of deploy.directory, which is ""; the module lies within the repository`},
+		{"a module above", minimal + "moduleDirectory: ../orders",
+			`scaffold.yaml:5:18: moduleDirectory: "../orders" is not a directory name that every pipeline accepts; write one below the root of the repository such as services/orders, each part of letters, digits, '-', '_' and '.', the first a letter, digit or '_'`},
 		{"an unknown platform", minimal + "deploy: {platforms: [kubernets]}",
 			`scaffold.yaml:5:22: deploy.platforms[0]: unknown platform "kubernets"; did you mean "kubernetes"?`},
 		{"a platform that nobody can scrape", minimal + "deploy: {platforms: [kubernetes, cloud-run]}",

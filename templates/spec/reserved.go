@@ -18,8 +18,8 @@ func reservedFor(word string) string {
 		return "the name of something else in the generated code"
 	case slices.Contains(importedNames(), word):
 		return "a package that the generated code imports"
-	case isSpecialFolder(word):
-		return "a folder name with a meaning of its own"
+	case isSpecialDirectory(word):
+		return "a directory name with a meaning of its own"
 	}
 	return ""
 }
@@ -57,9 +57,9 @@ func importedNames() []string {
 	}
 }
 
-// isSpecialFolder says whether Go or Windows gives a folder or file of that
+// isSpecialDirectory says whether Go or Windows gives a directory or file of that
 // name a meaning of its own.
-func isSpecialFolder(name string) bool {
+func isSpecialDirectory(name string) bool {
 	return slices.Contains([]string{
 		"internal", "vendor", "testdata", // Go
 		"aux", "con", "nul", "prn", // devices of Windows, with any extension

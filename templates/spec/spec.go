@@ -22,7 +22,7 @@ const APIVersion = "scaffold/v1"
 // mark is how a spec is recognised, of whatever version.
 const mark = "apiVersion: scaffold"
 
-// FileName is the name of the spec in a service's folder.
+// FileName is the name of the spec in a service's directory.
 const FileName = "scaffold.yaml"
 
 // Service is a valid spec with every default filled in. The keys are public:
@@ -33,16 +33,16 @@ type Service struct {
 	Description string `yaml:"description"` // any text
 	Owner       string `yaml:"owner"`       // the team that is paged; any text
 	Module      string `yaml:"module"`      // Go module path; of a part of a module the import path
-	// ModuleFolder is where the service lies below the module that it is a part
+	// ModuleDirectory is where the service lies below the module that it is a part
 	// of, with forward slashes. Empty: it is a module of its own.
-	ModuleFolder string     `yaml:"moduleFolder"`
-	Pattern      string     `yaml:"pattern"`  // one of [Patterns]
-	Resource     string     `yaml:"resource"` // singular noun, words joined by hyphens
-	Plural       string     `yaml:"plural"`   // plural of Resource
-	Components   Components `yaml:"components"`
-	HTTP         HTTP       `yaml:"http"`
-	Admin        Admin      `yaml:"admin"`
-	Telemetry    Telemetry  `yaml:"telemetry"`
+	ModuleDirectory string     `yaml:"moduleDirectory"`
+	Pattern         string     `yaml:"pattern"`  // one of [Patterns]
+	Resource        string     `yaml:"resource"` // singular noun, words joined by hyphens
+	Plural          string     `yaml:"plural"`   // plural of Resource
+	Components      Components `yaml:"components"`
+	HTTP            HTTP       `yaml:"http"`
+	Admin           Admin      `yaml:"admin"`
+	Telemetry       Telemetry  `yaml:"telemetry"`
 	// Links are the addresses that alerts and dashboards point to. An empty one
 	// leaves out what it would link; no address is ever made up.
 	Links    slo.Links    `yaml:"links"`

@@ -57,7 +57,7 @@ func (v *validator) own() {
 	v.check("description", checkText(v.s.Description, slo.MaxTextLength))
 	v.check("owner", CheckOwner(v.s.Owner))
 	v.check("module", CheckModule(v.s.Module))
-	v.moduleFolder()
+	v.moduleDirectory()
 	v.connections()
 	v.check("pattern", CheckPattern(v.s.Pattern))
 	if err := CheckResource(v.s.Resource); err != nil {
@@ -67,21 +67,21 @@ func (v *validator) own() {
 	v.check("plural", CheckPlural(v.s.Resource, v.s.Plural))
 }
 
-// moduleFolder holds a service that is part of a module to where it lies.
-func (v *validator) moduleFolder() {
-	below := v.s.ModuleFolder
+// moduleDirectory holds a service that is part of a module to where it lies.
+func (v *validator) moduleDirectory() {
+	below := v.s.ModuleDirectory
 	if below == "" {
 		return
 	}
-	if err := CheckFolder(below); err != nil {
-		v.check("moduleFolder", err)
+	if err := CheckDirectory(below); err != nil {
+		v.check("moduleDirectory", err)
 		return
 	}
 	if !strings.HasSuffix(v.s.Module, "/"+below) {
-		v.problemf("moduleFolder", "the module %s does not end in %s; write the import path of the folder as the module", abbreviate(v.s.Module), below)
+		v.problemf("moduleDirectory", "the module %s does not end in %s; write the import path of the directory as the module", abbreviate(v.s.Module), below)
 	}
-	if folder := v.s.Deploy.Folder; folder != below && !strings.HasSuffix(folder, "/"+below) {
-		v.problemf("moduleFolder", "%s is not the end of deploy.folder, which is %s; the module lies within the repository", below, abbreviate(folder))
+	if directory := v.s.Deploy.Directory; directory != below && !strings.HasSuffix(directory, "/"+below) {
+		v.problemf("moduleDirectory", "%s is not the end of deploy.directory, which is %s; the module lies within the repository", below, abbreviate(directory))
 	}
 }
 

@@ -89,7 +89,7 @@ func scaffold(t *testing.T) string {
 	return bin
 }
 
-// generate writes the service and gives its folder.
+// generate writes the service and gives its directory.
 func generate(t *testing.T, scaffold string, s service) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -110,7 +110,7 @@ func during(ctx context.Context, source, socket string, do func()) error {
 }
 
 // socket is where a collector listens. A path of one has room for about a hundred
-// bytes, less than some folders of tests take.
+// bytes, less than some directories of tests take.
 func socket(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "otel")

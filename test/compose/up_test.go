@@ -28,7 +28,7 @@ func command(t *testing.T) string {
 	return found[1]
 }
 
-// docker puts a docker command into a folder of programs: Compose alone, which
+// docker puts a docker command into a directory of programs: Compose alone, which
 // Docker itself would call as its plug-in.
 func docker(t *testing.T) string {
 	t.Helper()
@@ -44,7 +44,7 @@ func docker(t *testing.T) string {
 	return dir
 }
 
-// up types the README's command in the folder and returns what was started.
+// up types the README's command in the directory and returns what was started.
 func up(t *testing.T, programs, service string) []container {
 	t.Helper()
 	e := newEngine()
@@ -100,8 +100,8 @@ func after(t *testing.T, order []string, service string, others ...string) {
 	}
 }
 
-// checkMounts wants each file or folder of the service that a container reads
-// to be there: Docker makes an empty folder of one that is not.
+// checkMounts wants each file or directory of the service that a container reads
+// to be there: Docker makes an empty directory of one that is not.
 func checkMounts(t *testing.T, c container) {
 	t.Helper()
 	var sources []string

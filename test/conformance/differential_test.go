@@ -28,9 +28,9 @@ import (
 
 const externalURL = "http://prometheus.test/"
 
-// ruleFolders are those with generated rules; every folder is one service, whose
+// ruleDirectories are those with generated rules; every directory is one service, whose
 // files read each other's records.
-func ruleFolders(t *testing.T) map[string][]string {
+func ruleDirectories(t *testing.T) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
 	for _, pattern := range []string{"../../examples/*/observability/rules/*.rules.yaml", "../../slo/testdata/*/*.rules.yaml"} {
@@ -49,9 +49,9 @@ func ruleFolders(t *testing.T) map[string][]string {
 
 func TestRulesRecordWhatPrometheusRecords(t *testing.T) {
 	t.Parallel()
-	folders := ruleFolders(t)
-	folders["nasty"] = []string{"testdata/nasty.rules.yaml"}
-	for name, files := range folders {
+	directories := ruleDirectories(t)
+	directories["nasty"] = []string{"testdata/nasty.rules.yaml"}
+	for name, files := range directories {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%s/seed %d", name, seed), func(t *testing.T) {
 				t.Parallel()

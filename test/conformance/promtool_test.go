@@ -71,8 +71,8 @@ func TestVerdictsAreThoseOfPromtool(t *testing.T) {
 func ruleFiles(t *testing.T) []string {
 	t.Helper()
 	files := []string{"testdata/nasty.rules.yaml", "testdata/alerts.rules.yaml"}
-	for _, folder := range ruleFolders(t) {
-		files = append(files, folder...)
+	for _, directory := range ruleDirectories(t) {
+		files = append(files, directory...)
 	}
 	return files
 }
@@ -143,7 +143,7 @@ func mutations() []mutation {
 	}
 }
 
-// mutate copies a test and its rules into a folder, changes the rules, and tells
+// mutate copies a test and its rules into a directory, changes the rules, and tells
 // whether the test should pass still and whether any rule was changed.
 func mutate(t *testing.T, tests string, m mutation) (dir string, passes, changed bool) {
 	t.Helper()

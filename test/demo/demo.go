@@ -149,7 +149,7 @@ func count(dir string) (files, lines int, err error) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path) //nolint:gosec // the folder was made a moment ago
+		data, err := os.ReadFile(path) //nolint:gosec // the directory was made a moment ago
 		files++
 		lines += bytes.Count(data, []byte("\n"))
 		return err

@@ -32,7 +32,7 @@ func (a anyImage) ResolveImageConfig(_ context.Context, ref string, _ sourcereso
 
 func convertOpt(dockerfile []byte, asked *[]string) dockerfile2llb.ConvertOpt {
 	source := llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", dockerfile)
-	source.Definition = &llb.Definition{} // of the folder that the file is from, which the linter asks for
+	source.Definition = &llb.Definition{} // of the directory that the file is from, which the linter asks for
 	return dockerfile2llb.ConvertOpt{
 		MetaResolver:   anyImage{asked},
 		SourceMap:      source,

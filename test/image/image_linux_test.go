@@ -84,7 +84,7 @@ func authorities(t *testing.T, data []byte) []string {
 	}
 }
 
-// Two people, two folders, two times, and nothing that either had built before.
+// Two people, two directories, two times, and nothing that either had built before.
 func TestTwoBuildsGiveOneDigest(t *testing.T) {
 	t.Parallel()
 	first := orders(t)

@@ -117,7 +117,7 @@ var ordersOnce = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// orders is the folder of a service whose image and bill were made. Nobody
+// orders is the directory of a service whose image and bill were made. Nobody
 // changes it.
 func orders(tb testing.TB) string {
 	tb.Helper()

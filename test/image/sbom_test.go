@@ -153,13 +153,13 @@ func bomSchema(t *testing.T) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(strings.TrimSpace(string(out)), "schema")
+	directory := filepath.Join(strings.TrimSpace(string(out)), "schema")
 	const base = "http://cyclonedx.org/schema/"
 	compiler := jsonschema.NewCompiler()
 	for name, file := range map[string]string{
 		"bom-1.6.schema.json": "bom-1.6.schema.json", "spdx.schema.json": "spdx.schema.json", "jsf-0.82.schema.json": "jsf-0.82.schemax.json",
 	} {
-		if err := compiler.AddResource(base+name, decode(t, read(t, folder, file))); err != nil {
+		if err := compiler.AddResource(base+name, decode(t, read(t, directory, file))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -100,7 +100,7 @@ func inImage(t *testing.T, root, program string, env ...string) *process {
 	})
 }
 
-// enterRoot names the folder that this program, started again in a namespace of
+// enterRoot names the directory that this program, started again in a namespace of
 // its own, makes the root of before it becomes the program in it.
 const enterRoot = "TEST_ENTER_ROOT"
 

@@ -253,7 +253,7 @@ func jsonText(t *testing.T, v any) string {
 	return string(data)
 }
 
-// files are those of a folder that end so, by name.
+// files are those of a directory that end so, by name.
 func files(t *testing.T, dir, suffix string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

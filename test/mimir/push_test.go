@@ -25,7 +25,7 @@ func scaffold(t *testing.T) string {
 // pushed is what a push says of each group, as "action written".
 type pushed map[string]string
 
-// push types the README's command in the folder of a service. What was refused
+// push types the README's command in the directory of a service. What was refused
 // comes back as text.
 func push(t *testing.T, bin string, s server, service string, more ...string) (did pushed, refusal string) {
 	t.Helper()

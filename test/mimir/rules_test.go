@@ -32,7 +32,7 @@ func advice(t *testing.T) (push, command, limit string) {
 	return found[1], found[2], found[3] + ": " + found[4]
 }
 
-// load types the command in the folder of a service.
+// load types the command in the directory of a service.
 func load(t *testing.T, s server, mimirtool, command, service string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-euc", command)

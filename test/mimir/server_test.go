@@ -30,7 +30,7 @@ func build(t *testing.T, name string) string {
 	return bin
 }
 
-// config is that of a single process on loopback which keeps all in one folder.
+// config is that of a single process on loopback which keeps all in one directory.
 // Everything that is not about that is left at Mimir's defaults, but the wait of
 // its ingester, which is for real fleets, and the limits under test.
 const config = `

@@ -54,14 +54,14 @@ func TestCI(t *testing.T) {
 	})
 }
 
-// withoutScaffold leaves out folders with a scaffold that somebody installed:
+// withoutScaffold leaves out directories with a scaffold that somebody installed:
 // scripts bring their own.
 func withoutScaffold(path string) string {
-	folders := slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool {
-		_, err := os.Stat(filepath.Join(folder, "scaffold"))
+	directories := slices.DeleteFunc(filepath.SplitList(path), func(directory string) bool {
+		_, err := os.Stat(filepath.Join(directory, "scaffold"))
 		return err == nil
 	})
-	return strings.Join(folders, string(filepath.ListSeparator))
+	return strings.Join(directories, string(filepath.ListSeparator))
 }
 
 func status(ts *testscript.TestScript, neg bool, args []string) {

@@ -42,7 +42,7 @@ type workflow struct {
 	On          map[string]any     `yaml:"on"`
 	Defaults    struct {
 		Run struct {
-			Folder string `yaml:"working-directory"`
+			Directory string `yaml:"working-directory"`
 		} `yaml:"run"`
 	} `yaml:"defaults"`
 	Jobs map[string]job `yaml:"jobs"`
@@ -76,7 +76,7 @@ func (l *oneOrMany) UnmarshalYAML(n *yaml.Node) error {
 var pinned = regexp.MustCompile(`uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 
 // harden is what actionlint does not look for: rights, pins and bounds.
-func harden(text, folder string) []string {
+func harden(text, directory string) []string {
 	var found []string
 	var w workflow
 	dec := yaml.NewDecoder(strings.NewReader(text))
@@ -98,12 +98,12 @@ func harden(text, folder string) []string {
 		}
 	}
 	for name, j := range w.Jobs {
-		found = append(found, hardenJob(name, j, folder)...)
+		found = append(found, hardenJob(name, j, directory)...)
 	}
 	return found
 }
 
-func hardenJob(name string, j job, folder string) []string {
+func hardenJob(name string, j job, directory string) []string {
 	var found []string
 	problem := func(format string, args ...any) { found = append(found, "job "+name+": "+fmt.Sprintf(format, args...)) }
 	if j.Permissions == nil {
@@ -125,16 +125,16 @@ func hardenJob(name string, j job, folder string) []string {
 		if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {
 			problem("it leaves the token to whatever runs next")
 		}
-		if strings.HasPrefix(s.Uses, "actions/setup-go@") && s.With["go-version-file"] != path.Join(folder, "go.mod") {
+		if strings.HasPrefix(s.Uses, "actions/setup-go@") && s.With["go-version-file"] != path.Join(directory, "go.mod") {
 			problem("its Go is not that of go.mod")
 		}
 	}
 	return found
 }
 
-// confined is what lets a workflow of one folder work on it and no other.
-func confined(text, folder string) []string {
-	if folder == "" {
+// confined is what lets a workflow of one directory work on it and no other.
+func confined(text, directory string) []string {
+	if directory == "" {
 		return nil
 	}
 	var found []string
@@ -142,12 +142,12 @@ func confined(text, folder string) []string {
 	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
 		return []string{err.Error()}
 	}
-	if w.Defaults.Run.Folder != folder {
-		found = append(found, "it works in "+w.Defaults.Run.Folder)
+	if w.Defaults.Run.Directory != directory {
+		found = append(found, "it works in "+w.Defaults.Run.Directory)
 	}
 	for _, event := range []string{"push", "pull_request"} {
 		filter, _ := w.On[event].(map[string]any)
-		if got := fmt.Sprint(filter["paths"]); got != "["+folder+"/** "+workflowFile+"]" {
+		if got := fmt.Sprint(filter["paths"]); got != "["+directory+"/** "+workflowFile+"]" {
 			found = append(found, "a "+event+" of "+got+" runs it")
 		}
 	}
@@ -156,7 +156,7 @@ func confined(text, folder string) []string {
 			for _, key := range []string{"cache-dependency-path", "path"} {
 				files, _ := s.With[key].(string)
 				for file := range strings.Lines(files) {
-					if !strings.HasPrefix(file, folder+"/") {
+					if !strings.HasPrefix(file, directory+"/") {
 						found = append(found, "job "+name+": "+s.Uses+" takes "+file)
 					}
 				}
@@ -169,24 +169,24 @@ func confined(text, folder string) []string {
 	return found
 }
 
-// A workflow of a folder that reaches others is refused by the same checks.
-func TestGitHubWorkflowOfAFolderBroken(t *testing.T) {
+// A workflow of a directory that reaches others is refused by the same checks.
+func TestGitHubWorkflowOfADirectoryBroken(t *testing.T) {
 	t.Parallel()
-	s := generate(t, variants()["in a folder"])
+	s := generate(t, variants()["in a directory"])
 	text := s.atRoot().read(t, workflowFile)
 	if _, err := os.Stat(filepath.Join(s.dir, ".github")); err == nil {
-		t.Error("there is a workflow in the folder, which nobody reads")
+		t.Error("there is a workflow in the directory, which nobody reads")
 	}
 	for name, change := range map[string][2]string{
 		"no filter":            {"    paths: [\"services/orders/**\", \".github/workflows/orders.yml\"]\n", ""},
-		"another folder":       {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
+		"another directory":    {"working-directory: \"services/orders\"", "working-directory: \"services/stock\""},
 		"Go of the root":       {"go-version-file: services/orders/go.mod", "go-version-file: go.mod"},
 		"a cache of the root":  {"cache-dependency-path: services/orders/go.sum", "cache-dependency-path: go.sum"},
 		"files of the root":    {"            services/orders/bin/licences.txt", "            bin/licences.txt"},
 		"the image of another": {"/${{ github.repository }}/orders", "/${{ github.repository }}"},
 	} {
 		broken := with(t, text, change[0], change[1])
-		if len(harden(broken, s.folder)) == 0 && len(confined(broken, s.folder)) == 0 {
+		if len(harden(broken, s.directory)) == 0 && len(confined(broken, s.directory)) == 0 {
 			t.Errorf("%s is found by nobody", name)
 		}
 	}
@@ -242,7 +242,7 @@ func TestGitHubWorkflow(t *testing.T) {
 			t.Parallel()
 			s := generate(t, v)
 			text := s.atRoot().read(t, workflowFile)
-			if found := slices.Concat(lint(t, text), harden(text, s.folder), confined(text, s.folder)); len(found) > 0 {
+			if found := slices.Concat(lint(t, text), harden(text, s.directory), confined(text, s.directory)); len(found) > 0 {
 				t.Errorf("found:\n%s\nin:\n%s", strings.Join(found, "\n"), text)
 			}
 			var w workflow

@@ -32,12 +32,12 @@ func (s service) commit(t *testing.T) {
 }
 
 // included commits the whole repository, whose root includes the jobs of the
-// service where that is one folder of it, and returns it.
+// service where that is one directory of it, and returns it.
 func (s service) included(t *testing.T) service {
 	t.Helper()
 	root := s.atRoot()
-	if s.folder != "" {
-		root.write(t, gitlabFile, "include:\n  - local: "+s.folder+"/"+gitlabFile+"\n")
+	if s.directory != "" {
+		root.write(t, gitlabFile, "include:\n  - local: "+s.directory+"/"+gitlabFile+"\n")
 	}
 	root.commit(t)
 	root.changed(t)
@@ -55,7 +55,7 @@ func (s service) changed(t *testing.T) {
 
 // job is the name that the service gives to a job.
 func (s service) job(name string) string {
-	if s.folder == "" {
+	if s.directory == "" {
 		return name
 	}
 	return "orders:" + name
@@ -138,7 +138,7 @@ func TestGitLabFile(t *testing.T) {
 // they were called with in the place of those that are not here.
 func TestGitLabJobsRun(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"everything", "in a folder"} {
+	for _, name := range []string{"everything", "in a directory"} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); gitlabJobsRun(t, generate(t, variants()[name])) })
 	}
 }
@@ -178,7 +178,7 @@ func gitlabJobsRun(t *testing.T, s service) {
 	slices.Sort(called[len(called)-2:]) // the last two wait for nobody
 	compareStages(t, "the runner", called, want)
 	image := "registry.test/acme/orders"
-	if s.folder != "" {
+	if s.directory != "" {
 		image += "/orders" // each service of a repository has its own
 	}
 	if line := lines[4]; line != "image PUSH=1 IMAGE="+image+" USER=robot" {
@@ -223,8 +223,8 @@ func TestGitLabFileBroken(t *testing.T) {
 // the stages of all.
 func TestGitLabFilesOfTwoServices(t *testing.T) {
 	t.Parallel()
-	s := generate(t, variants()["in a folder"])
-	other := generate(t, variant{components: "{}", platforms: "[]", image: "stock", links: "{}", folder: "services/stock", name: "stock"})
+	s := generate(t, variants()["in a directory"])
+	other := generate(t, variant{components: "{}", platforms: "[]", image: "stock", links: "{}", directory: "services/stock", name: "stock"})
 	root := s.atRoot()
 	if err := os.CopyFS(filepath.Join(root.dir, "services", "stock"), os.DirFS(other.dir)); err != nil {
 		t.Fatal(err)

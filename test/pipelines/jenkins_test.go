@@ -53,7 +53,7 @@ func TestJenkinsfile(t *testing.T) {
 				}
 				var got []string
 				for _, shell := range shells {
-					got = append(got, strings.TrimPrefix(strings.TrimPrefix(shell, "PUSH=1 "), "./"+path.Join(s.folder, "ci")+" "))
+					got = append(got, strings.TrimPrefix(strings.TrimPrefix(shell, "PUSH=1 "), "./"+path.Join(s.directory, "ci")+" "))
 					if strings.HasPrefix(shell, "PUSH=1 ") != (strings.HasSuffix(shell, "image") && slices.Contains(variables, "BRANCH_IS_PRIMARY=true")) {
 						t.Errorf("with %v: %s", variables, shell)
 					}
@@ -73,9 +73,9 @@ func TestJenkinsfile(t *testing.T) {
 
 // Only what may have broken the service runs its stages; a build that could not
 // know is one of those.
-func TestJenkinsfileOfAFolder(t *testing.T) {
+func TestJenkinsfileOfADirectory(t *testing.T) {
 	t.Parallel()
-	s := generate(t, variants()["in a folder"])
+	s := generate(t, variants()["in a directory"])
 	for _, tt := range []struct {
 		name      string
 		variables []string

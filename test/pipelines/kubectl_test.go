@@ -19,7 +19,7 @@ import (
 )
 
 // cluster is what the kubectl of the tests plays: one Deployment with its
-// revisions, in the folder that CLUSTER names. Every call is a line of its log.
+// revisions, in the directory that CLUSTER names. Every call is a line of its log.
 type cluster struct {
 	dir       string
 	Revisions []revision `json:"revisions"` // oldest first; the last one runs

@@ -72,27 +72,27 @@ var scaffold = sync.OnceValues(func() (string, error) {
 
 // service is a generated one.
 type service struct {
-	dir    string
-	folder string // below the root of its repository; empty when it is one
+	dir       string
+	directory string // below the root of its repository; empty when it is one
 }
 
 // atRoot is the service as seen from the root of its repository.
 func (s service) atRoot() service {
-	s.dir = strings.TrimSuffix(s.dir, filepath.FromSlash("/"+s.folder))
+	s.dir = strings.TrimSuffix(s.dir, filepath.FromSlash("/"+s.directory))
 	return s
 }
 
 // variant is what a spec can say that pipelines follow.
-type variant struct{ components, platforms, image, links, folder, name, telemetry string }
+type variant struct{ components, platforms, image, links, directory, name, telemetry string }
 
 // variants are those in which the files differ.
 func variants() map[string]variant {
 	return map[string]variant{
-		"everything":    {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", telemetry: "{groupBy: [cluster]}"},
-		"a registry":    {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
-		"a private one": {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
-		"in a folder":   {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", folder: "services/orders"},
-		"no platform":   {components: "{}", platforms: "[]", image: "orders", links: "{}"},
+		"everything":     {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", telemetry: "{groupBy: [cluster]}"},
+		"a registry":     {components: "{}", platforms: "[kubernetes]", image: "ghcr.io/acme/orders", links: "{repository: 'https://github.com/acme/orders', grafana: 'https://grafana.acme.test', branch: trunk}"},
+		"a private one":  {components: "{}", platforms: "[kubernetes]", image: "'registry.acme.test:5000/orders'", links: "{repository: 'https://git.acme.test/shop/orders', runbooks: 'https://wiki.acme.test/r'}"},
+		"in a directory": {components: "{postgres: {}}", platforms: "[kubernetes]", image: "orders", links: "{}", directory: "services/orders"},
+		"no platform":    {components: "{}", platforms: "[]", image: "orders", links: "{}"},
 	}
 }
 
@@ -107,7 +107,7 @@ func generate(t *testing.T, v variant) service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := service{dir: filepath.Join(t.TempDir(), "orders", filepath.FromSlash(v.folder)), folder: v.folder}
+	s := service{dir: filepath.Join(t.TempDir(), "orders", filepath.FromSlash(v.directory)), directory: v.directory}
 	spec := fmt.Sprintf(`apiVersion: scaffold/v1
 service: %s
 owner: team-checkout
@@ -115,8 +115,8 @@ module: github.com/acme/orders
 components: %s
 links: %s
 telemetry: %s
-deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s, folder: %q}
-`, cmp.Or(v.name, "orders"), v.components, v.links, cmp.Or(v.telemetry, "{}"), v.platforms, v.image, v.folder)
+deploy: {pipelines: [github, gitlab, jenkins], platforms: %s, image: %s, directory: %q}
+`, cmp.Or(v.name, "orders"), v.components, v.links, cmp.Or(v.telemetry, "{}"), v.platforms, v.image, v.directory)
 	s.write(t, "scaffold.yaml", spec)
 	s.run(t, nil, command, "generate", "--runtime", runtime)
 	return s

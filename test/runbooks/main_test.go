@@ -83,7 +83,7 @@ var (
 	span  = regexp.MustCompile("`((?:kubectl|amtool) [^`]+)`")
 )
 
-// read finds the commands of all runbooks in the folder.
+// read finds the commands of all runbooks in the directory.
 func read(t *testing.T, dir string) []book {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.md"))

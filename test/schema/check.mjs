@@ -61,16 +61,16 @@ function check(where, dashboard) {
 }
 
 for (const example of readdirSync(examples)) {
-  const folder = join(examples, example, "observability", "dashboards");
+  const directory = join(examples, example, "observability", "dashboards");
   let files = [];
   try {
-    files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+    files = readdirSync(directory).filter((name) => name.endsWith(".json"));
   } catch {
     continue; // an example without dashboards
   }
   for (const name of files) {
     dashboards++;
-    check(`${example}/${name}`, JSON.parse(readFileSync(join(folder, name), "utf8")));
+    check(`${example}/${name}`, JSON.parse(readFileSync(join(directory, name), "utf8")));
   }
 }
 if (dashboards === 0) {

@@ -37,7 +37,7 @@ func specs() map[string]string {
 	}
 }
 
-// generate writes the service of a spec and returns the folder of its modules.
+// generate writes the service of a spec and returns the directory of its modules.
 func generate(t *testing.T, src string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -186,7 +186,7 @@ func consistent(t *testing.T, dir string) {
 	}
 }
 
-// module is what the files of a folder declare and use.
+// module is what the files of a directory declare and use.
 type module struct{ variables, locals, outputs, resources, uses []string }
 
 func parse(t *testing.T, dir string) module {

@@ -22,7 +22,7 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// FileName is the file that makes a folder an overlay.
+// FileName is the file that makes a directory an overlay.
 const FileName = "kustomization.yaml"
 
 // Change is one value that an overlay sets.
@@ -57,7 +57,7 @@ type overlayFile struct {
 	} `yaml:"patches"`
 }
 
-// Changes returns the values that the overlay in the folder sets: by patches, in
+// Changes returns the values that the overlay in the directory sets: by patches, in
 // the file itself or in files beside it, in the order in which they are
 // applied, and by its fields replicas, namespace and configMapGenerator, whose pointers are
 // /replicas/NAME, /namespace and /configMapGenerator/NAME, with a file of variables as value.

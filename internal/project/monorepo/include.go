@@ -15,11 +15,11 @@ import (
 // called.
 const gitlabFile = ".gitlab-ci.yml"
 
-// PlanInclude finds out what letting GitLab find the jobs of the folder takes:
+// PlanInclude finds out what letting GitLab find the jobs of the directory takes:
 // an entry in the file at the root, which has to know the stages. It adds one
 // only where that changes nothing else.
-func PlanInclude(root, folder string, stages []string) (Edit, error) {
-	file := path.Join(folder, gitlabFile)
+func PlanInclude(root, directory string, stages []string) (Edit, error) {
+	file := path.Join(directory, gitlabFile)
 	e := Edit{root: root, Line: "include: [{local: " + file + "}]", mode: 0o644}
 	found, err := e.find(gitlabFile)
 	switch {

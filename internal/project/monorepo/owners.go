@@ -36,17 +36,17 @@ type Edit struct {
 	mode fs.FileMode
 }
 
-// PlanOwners finds out what giving the folder an owner takes. The owner is that
+// PlanOwners finds out what giving the directory an owner takes. The owner is that
 // of a spec, any text; the organisation is that of the forge, if it is known. A
 // file is begun only where create says that the forge would read it.
-func PlanOwners(root, folder, owner, organisation string, create bool) (Edit, error) {
+func PlanOwners(root, directory, owner, organisation string, create bool) (Edit, error) {
 	name, known := codeOwner(owner, organisation)
-	o := Edit{root: root, Line: "/" + folder + "/ " + name, mode: 0o644}
+	o := Edit{root: root, Line: "/" + directory + "/ " + name, mode: 0o644}
 	file, err := o.find(ownersFiles...)
 	switch {
 	case err != nil:
 		return Edit{}, err
-	case owns(o.was, folder):
+	case owns(o.was, directory):
 		return Edit{}, nil
 	case !known:
 		o.Left = "the forge's name of " + oneLine(owner) + " is not known"
@@ -145,8 +145,8 @@ func codeOwner(owner, organisation string) (string, bool) {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// owns says whether a line is about that folder, however it is spelled.
-func owns(file []byte, folder string) bool {
+// owns says whether a line is about that directory, however it is spelled.
+func owns(file []byte, directory string) bool {
 	for line := range strings.Lines(string(file)) {
 		fields := strings.Fields(line)
 		if len(fields) == 0 {
@@ -156,7 +156,7 @@ func owns(file []byte, folder string) bool {
 		for _, ending := range []string{"**", "*", "/"} {
 			pattern = strings.TrimSuffix(pattern, ending)
 		}
-		if pattern == folder {
+		if pattern == directory {
 			return true
 		}
 	}

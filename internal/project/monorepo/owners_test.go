@@ -12,7 +12,7 @@ import (
 
 func TestOwners(t *testing.T) {
 	t.Parallel()
-	const folder = "services/orders"
+	const directory = "services/orders"
 	for _, tt := range []struct {
 		name         string
 		files        map[string]string
@@ -32,7 +32,7 @@ func TestOwners(t *testing.T) {
 			".gitlab/CODEOWNERS", "* @all\n/services/orders/ @ann\n", ""},
 		{"line ends of Windows, none at the end", map[string]string{"CODEOWNERS": "* @all\r\n# \xff end"}, "@ann", "", true,
 			"CODEOWNERS", "* @all\r\n# \xff end\r\n/services/orders/ @ann\r\n", ""},
-		{"another folder that begins alike", map[string]string{"CODEOWNERS": "/services/orders-old/ @x\n"}, "@ann", "", true,
+		{"another directory that begins alike", map[string]string{"CODEOWNERS": "/services/orders-old/ @x\n"}, "@ann", "", true,
 			"CODEOWNERS", "/services/orders-old/ @x\n/services/orders/ @ann\n", ""},
 		{"a line that stands", map[string]string{"CODEOWNERS": "/services/orders/ @x\n"}, "@ann", "", true, "", "", ""},
 		{"the same line otherwise", map[string]string{"CODEOWNERS": "  services/orders/** @x\n"}, "@ann", "", true, "", "", ""},
@@ -46,7 +46,7 @@ func TestOwners(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			root := testdir.New(t, tt.files)
-			o, err := monorepo.PlanOwners(root, folder, tt.owner, tt.organisation, tt.create)
+			o, err := monorepo.PlanOwners(root, directory, tt.owner, tt.organisation, tt.create)
 			if err != nil {
 				t.Fatal(err)
 			}

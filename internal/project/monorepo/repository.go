@@ -25,12 +25,12 @@ import (
 	"github.com/observability-first/scaffold/templates/spec"
 )
 
-// Root is the nearest folder from dir upward that git keeps.
+// Root is the nearest directory from dir upward that git keeps.
 func Root(dir string) (string, bool) {
 	return upward(dir, ".git")
 }
 
-// ServiceAround is the folder of the service that dir lies in, not dir itself.
+// ServiceAround is the directory of the service that dir lies in, not dir itself.
 func ServiceAround(dir string) (string, bool) {
 	return upward(filepath.Dir(dir), spec.FileName)
 }
@@ -52,9 +52,9 @@ type Service struct {
 	Name string // as its spec has it; empty when the spec cannot be read
 }
 
-// Services lists every folder below root that holds a spec, sorted. Hidden folders are left
+// Services lists every directory below root that holds a spec, sorted. Hidden directories are left
 // out: a scaffold that was killed leaves one. What git ignores is no part of the repository;
-// where git cannot say, folders of dependencies are left out, too.
+// where git cannot say, directories of dependencies are left out, too.
 func Services(ctx context.Context, root string) ([]Service, error) {
 	if listed, err := Git(ctx, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", spec.FileName, "*/"+spec.FileName); err == nil {
 		var found []Service
@@ -69,7 +69,7 @@ func Services(ctx context.Context, root string) ([]Service, error) {
 	return walk(root)
 }
 
-// Ignored says whether git ignores the folder, which need not exist.
+// Ignored says whether git ignores the directory, which need not exist.
 func Ignored(ctx context.Context, root, dir string) bool {
 	_, err := Git(ctx, root, "check-ignore", "--quiet", "--", dir+string(filepath.Separator))
 	return err == nil
@@ -110,8 +110,8 @@ func walk(root string) ([]Service, error) {
 
 // Skips says whether a directory of that name holds no services of a repository, nor rules or
 // dashboards: hidden ones, and those that other programs fill.
-func Skips(folder string) bool {
-	return strings.HasPrefix(folder, ".") || slices.Contains([]string{"vendor", "node_modules", "testdata", "bin"}, folder)
+func Skips(directory string) bool {
+	return strings.HasPrefix(directory, ".") || slices.Contains([]string{"vendor", "node_modules", "testdata", "bin"}, directory)
 }
 
 // nameIn reads the one key; what else is wrong with a spec its own check says.
@@ -172,7 +172,7 @@ func Clashes(root string, services []Service) []Clash {
 	return clashes
 }
 
-// below lists the files in a folder and in those inside it.
+// below lists the files in a directory and in those inside it.
 func below(root, dir string) []string {
 	var files []string
 	_ = fs.WalkDir(os.DirFS(root), dir, func(at string, entry fs.DirEntry, err error) error {

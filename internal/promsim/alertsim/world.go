@@ -59,13 +59,13 @@ type process struct {
 
 // world is a store that processes fill, scraped at one interval.
 type world struct {
-	simulation  Simulation
-	store  *metricstore.Store
-	end    time.Duration
-	routes []string // that traffic spreads over
-	count  int
-	series int             // counters of events
-	made   map[string]bool // series of counters
+	simulation Simulation
+	store      *metricstore.Store
+	end        time.Duration
+	routes     []string // that traffic spreads over
+	count      int
+	series     int             // counters of events
+	made       map[string]bool // series of counters
 	// repeats are the phases in which all processes repeat their samples, see rulesim.Options.
 	repeats [][]rulesim.Repetition
 }

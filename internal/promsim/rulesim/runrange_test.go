@@ -49,10 +49,10 @@ func dump(t *testing.T, store *metricstore.Store, left []string) []string {
 
 // twin evaluates rule files over two equal stores, step by step and by ranges.
 type twin struct {
-	run, ranged       *rulesim.Evaluator
+	run, ranged          *rulesim.Evaluator
 	runStore, rangeStore *metricstore.Store
 	left                 []string
-	runErr, rangeErr  error
+	runErr, rangeErr     error
 }
 
 func evaluateTwice(t *testing.T, fill func(*metricstore.Store), from, to time.Duration, options rulesim.Options, files ...string) twin {

@@ -201,7 +201,7 @@ func literal(n ast.Node) (string, bool) {
 }
 
 // The runtime's module needs a licence of its own: a service that replaces the
-// module by its folder vendors the folder, and not what lies above it.
+// module by its directory vendors the directory, and not what lies above it.
 func TestTheRuntimeCarriesTheLicence(t *testing.T) {
 	t.Parallel()
 	var texts []string

@@ -129,7 +129,7 @@ func TestRuntimeFiguresAreTheSameInBothDocuments(t *testing.T) {
 }
 
 // testsBelow answers whether a text stands in the name of a test below the
-// folders, which is what -run asks.
+// directories, which is what -run asks.
 func testsBelow(t *testing.T, roots ...string) func(string) bool {
 	t.Helper()
 	var all strings.Builder

@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files with what the tests got")
 
 // Compare fails the test when got differs from the file at path, below the
-// package's folder. With -update it writes the file instead.
+// package's directory. With -update it writes the file instead.
 func Compare(tb testing.TB, path string, got []byte) {
 	tb.Helper()
 	if *update {

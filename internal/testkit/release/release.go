@@ -24,8 +24,8 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// runtimeFolder is where the runtime's module lies in the repository.
-const runtimeFolder = "runtime"
+// runtimeDirectory is where the runtime's module lies in the repository.
+const runtimeDirectory = "runtime"
 
 // Next is the version after the highest of the tags, as in v0.2.0 after v0.1.3.
 // Tags that are no version, or one that is not final, do not count.
@@ -83,7 +83,7 @@ func copyFile(from, to string, edit func([]byte) []byte) error {
 }
 
 // Pack writes the runtime and the root module of the copy in src into the proxy
-// folder, both at the version. The copy's root go.mod loses its replace lines
+// directory, both at the version. The copy's root go.mod loses its replace lines
 // and requires the runtime by version, as that of a tag does.
 func Pack(src, proxy, version string) error {
 	name := filepath.Join(src, "go.mod")
@@ -96,8 +96,8 @@ func Pack(src, proxy, version string) error {
 		return err
 	}
 	root := module.Version{Path: mod.Module.Mod.Path, Version: version}
-	runtime := module.Version{Path: path.Join(root.Path, runtimeFolder), Version: version}
-	sums, err := pack(filepath.Join(src, runtimeFolder), proxy, runtime)
+	runtime := module.Version{Path: path.Join(root.Path, runtimeDirectory), Version: version}
+	sums, err := pack(filepath.Join(src, runtimeDirectory), proxy, runtime)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func tag(src string, mod *modfile.File, runtime module.Version, sums string) err
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(src, "go.mod"), data, 0o644); err != nil { //nolint:gosec // the folder is the caller's copy
+	if err := os.WriteFile(filepath.Join(src, "go.mod"), data, 0o644); err != nil { //nolint:gosec // the directory is the caller's copy
 		return err
 	}
 	file, err := os.OpenFile(filepath.Join(src, "go.sum"), os.O_APPEND|os.O_WRONLY, 0)

@@ -18,7 +18,7 @@ import (
 
 const repository = "../../.."
 
-// place is a user's machine: a folder with a Go of its own.
+// place is a user's machine: a directory with a Go of its own.
 type place struct {
 	t   *testing.T
 	dir string
@@ -118,7 +118,7 @@ func modulePath(t *testing.T) string {
 	return modfile.ModulePath(data)
 }
 
-// requires reads a go.mod that must name the version and no folder.
+// requires reads a go.mod that must name the version and no directory.
 func requires(t *testing.T, name, path, version string) {
 	t.Helper()
 	data, err := os.ReadFile(name)

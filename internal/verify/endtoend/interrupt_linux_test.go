@@ -42,7 +42,7 @@ func TestEndToEndAnInterruptLeavesNothing(t *testing.T) {
 			}
 			var out bytes.Buffer
 			junit := filepath.Join(t.TempDir(), "verify.xml")
-			cmd := exec.CommandContext(t.Context(), bin, "verify", "--junit", junit, folder(t, "../../../examples/orders"))
+			cmd := exec.CommandContext(t.Context(), bin, "verify", "--junit", junit, directory(t, "../../../examples/orders"))
 			cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 			cmd.Stdout, cmd.Stderr = &out, &out
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -126,9 +126,9 @@ func stat(pid int) (p process, parent int, ok bool) {
 
 // descendants are the programs that a process has started, directly or not.
 func descendants(of int) []process {
-	folders, _ := filepath.Glob("/proc/[0-9]*")
+	directories, _ := filepath.Glob("/proc/[0-9]*")
 	children := map[int][]process{}
-	for _, f := range folders {
+	for _, f := range directories {
 		pid, err := strconv.Atoi(filepath.Base(f))
 		if err != nil {
 			continue

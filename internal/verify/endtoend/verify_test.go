@@ -39,7 +39,7 @@ const (
 	foreign = "scaffold verify --package ./cmd/shop --slo shop.slo.yaml ../shop"
 )
 
-// run runs a documented command in a folder, with more arguments.
+// run runs a documented command in a directory, with more arguments.
 func run(t *testing.T, command, dir string, more ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -62,7 +62,7 @@ func TestEndToEndDocumentedCommandsAreRun(t *testing.T) {
 	}
 }
 
-func folder(t *testing.T, path string) string {
+func directory(t *testing.T, path string) string {
 	t.Helper()
 	dir, err := filepath.Abs(path)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 	}
 	postgrestest.Start(t) // says where there is none
 	dir := t.TempDir()
-	stdout, stderr, err := run(t, reports, dir, "--output", "json", folder(t, "../../../examples/orders"))
+	stdout, stderr, err := run(t, reports, dir, "--output", "json", directory(t, "../../../examples/orders"))
 	var r report.Report
 	if jsonErr := json.Unmarshal([]byte(stdout), &r); jsonErr != nil {
 		t.Fatalf("%v, %v\n%s\n%s", err, jsonErr, stdout, stderr)
@@ -127,7 +127,7 @@ func wantReports(t *testing.T, r report.Report, junit, markdown string) {
 // A program that was not generated is checked by its package and its objectives,
 // as the documentation says.
 func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
-	out, stderr, err := run(t, foreign, folder(t, "../testdata/fake"))
+	out, stderr, err := run(t, foreign, directory(t, "../testdata/fake"))
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
@@ -140,7 +140,7 @@ func TestEndToEndVerifyOfAServiceThatWasNotGenerated(t *testing.T) {
 
 // Where the service stands, nothing needs to be said.
 func TestEndToEndVerifyOfAServiceWithoutStores(t *testing.T) {
-	out, stderr, err := run(t, plain, folder(t, "../../../examples/minimal"))
+	out, stderr, err := run(t, plain, directory(t, "../../../examples/minimal"))
 	if err != nil || !strings.Contains(out, "\nminimal: all ") || !strings.Contains(out, "\nfires after ") {
 		t.Errorf("%v\n%s\n%s", err, out, stderr)
 	}
@@ -155,7 +155,7 @@ func TestEndToEndVerifyOfSelectedSections(t *testing.T) {
 		quick: ` checks passed, 1 skipped \(quick run\) in `,
 		some:  `(?s)service +skipped  not selected with --only\n.* checks passed, 6 skipped in `,
 	} {
-		out, stderr, err := run(t, command, folder(t, "../../../examples/minimal"))
+		out, stderr, err := run(t, command, directory(t, "../../../examples/minimal"))
 		if err != nil || !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("%s: %v\n%s\n%s", command, err, out, stderr)
 		}

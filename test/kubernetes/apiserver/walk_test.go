@@ -91,7 +91,7 @@ func (w *walk) read(t *testing.T) {
 		"GIT_AUTHOR_NAME=reader", "GIT_AUTHOR_EMAIL=reader@acme.test", "GIT_COMMITTER_NAME=reader", "GIT_COMMITTER_EMAIL=reader@acme.test")
 }
 
-// try types a block in a folder and returns what it exited with.
+// try types a block in a directory and returns what it exited with.
 func (w *walk) try(t *testing.T, dir, name string, env ...string) (code int, out string) {
 	t.Helper()
 	block := w.blocks[name]

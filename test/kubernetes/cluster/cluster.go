@@ -71,7 +71,7 @@ func New(tb testing.TB) *Cluster {
 }
 
 func (c *Cluster) start(ctx context.Context) (err error) {
-	// A test's own folder is closed to other users.
+	// A test's own directory is closed to other users.
 	if c.dir, err = os.MkdirTemp("", "kubernetes-"); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (c *Cluster) stop() (died error) {
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
-// prepare makes the files that the programs read, and gives the folder to their
+// prepare makes the files that the programs read, and gives the directory to their
 // user.
 func (c *Cluster) prepare() error {
 	token := make([]byte, 16)
@@ -276,7 +276,7 @@ func (c *Cluster) reachable(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.file(name), os.WriteFile(c.file(name), data, 0o755) //nolint:gosec // a folder of our own
+	return c.file(name), os.WriteFile(c.file(name), data, 0o755) //nolint:gosec // a directory of our own
 }
 
 // until waits for what a program is started for.

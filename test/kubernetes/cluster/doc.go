@@ -7,5 +7,5 @@
 // no image is pulled and no process started.
 //
 // [Build] compiles the programs from the Go proxy and keeps them below the
-// user's cache folder, [New] starts them for a test.
+// user's cache directory, [New] starts them for a test.
 package cluster

@@ -22,7 +22,7 @@ const (
 	EtcdVersion       = "v3.7.3"
 )
 
-// Programs is the folder that holds what was built, by its name.
+// Programs is the directory that holds what was built, by its name.
 type Programs string
 
 // Path is where a program lies.
@@ -118,7 +118,7 @@ func (p Programs) build(ctx context.Context, r recipe, name, pkg string) error {
 }
 
 // goMod requires the one module. Kubernetes takes the libraries of its own
-// repository from folders beside it, which its module does not hold: they are
+// repository from directories beside it, which its module does not hold: they are
 // taken at the release that was made of them.
 func (r recipe) goMod(ctx context.Context) ([]byte, error) {
 	source, err := download(ctx, r.module, r.version)

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Service is a folder as the command left it.
+// Service is a directory as the command left it.
 type Service struct {
 	Name string // of the case
 	Dir  string

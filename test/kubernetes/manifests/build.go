@@ -60,7 +60,7 @@ func (d Document) Object() (*unstructured.Unstructured, error) {
 	return o, nil
 }
 
-// Documents are those of all files of a folder, but the one that tells Kustomize
+// Documents are those of all files of a directory, but the one that tells Kustomize
 // which they are.
 func Documents(dir string) ([]Document, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
