@@ -51,7 +51,7 @@ func TestServicesThatMisbehave(t *testing.T) {
 		{"html", `the page has the content type "text/html"`},
 		{"malformed", `line 3 of the page is malformed`},
 		{"huge", `the page has more than 16777216 bytes`},
-		{"crash", "service: it keeps running and answers its scraper: the service ended with exit status 2\npanic: assignment to entry in nil map"},
+		{"crash", "service: it keeps running and responds to every scrape: the service ended with exit status 2\npanic: assignment to entry in nil map"},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			for _, only := range [][]string{nil, {sectionDashboards}} {
@@ -72,9 +72,9 @@ func TestAnswersOfAnotherProgram(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	for mode, want := range map[string]string{
-		"log of another":     "service: it starts and becomes ready: waited for a line that says that it started: it did not within 3s",
-		"address of another": "service: its metrics are its own: " + other.URL + "/metrics is of a process that started at 1970-01-01T00:00:01Z",
-		"":                   "has no process_start_time_seconds; a service on runtime.Main exposes it",
+		"log of another":     "service: it starts and becomes ready: waited for a line that says that it started: it did not happen within 3s",
+		"address of another": "service: the metrics come from this process: " + other.URL + "/metrics comes from a process that started at 1970-01-01T00:00:01Z",
+		"":                   "has no process_start_time_seconds, which every service on runtime.Main exposes",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			got, err := misbehave(t, mode, nil, "OTHER="+strings.TrimPrefix(other.URL, "http://"))
@@ -145,7 +145,7 @@ func TestInterrupts(t *testing.T) {
 			if !slices.Contains(notRun, sectionService) || at != "stopping the service" && !slices.Contains(notRun, sectionDashboards) {
 				t.Errorf("reported as not run: %q", notRun)
 			}
-			if slices.ContainsFunc(partial.Checks, func(p report.Check) bool { return p.Name == "it stops when it is told to" }) {
+			if slices.ContainsFunc(partial.Checks, func(p report.Check) bool { return p.Name == "it stops on SIGTERM" }) {
 				t.Error("what happened after the interrupt was judged")
 			}
 			if started := at == "sending requests to every route" || at == "stopping the service"; started != slices.ContainsFunc(partial.Checks, func(p report.Check) bool { return p.Status == report.Passed }) {
@@ -165,8 +165,8 @@ func TestOnlySelectedSectionsRun(t *testing.T) {
 		only  string
 		steps []string
 	}{
-		{"service", []string{"starting the service", "checking that the metrics are of this process", "stopping the service"}},
-		{"one request", []string{"starting the service", "checking that the metrics are of this process", "following one request through all signals", "stopping the service"}},
+		{"service", []string{"starting the service", "checking that the metrics come from this process", "stopping the service"}},
+		{"one request", []string{"starting the service", "checking that the metrics come from this process", "following one request through all signals", "stopping the service"}},
 		{"alert simulation", nil},
 	} {
 		t.Run(tc.only, func(t *testing.T) {

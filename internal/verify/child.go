@@ -79,7 +79,7 @@ func launch(ctx context.Context, binary, dir string, env []string, within time.D
 }
 
 func (c *child) waitStarted(ctx context.Context, within time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it did not within %s", within))
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it did not happen within %s", within))
 	defer cancel()
 	started, err := c.waitLine(ctx, "says that it started", func(l line) bool {
 		pid, _ := l["pid"].(float64)
@@ -92,7 +92,7 @@ func (c *child) waitStarted(ctx context.Context, within time.Duration) error {
 	if addr := started.text("http_addr"); addr != "" {
 		c.api = "http://" + addr
 	}
-	return until(ctx, "/readyz answers 200", func() bool {
+	return until(ctx, "/readyz responds with 200", func() bool {
 		return !c.running() || statusOf(ctx, c.admin+"/readyz") == http.StatusOK
 	}, c.alive)
 }
@@ -288,7 +288,7 @@ func until(ctx context.Context, what string, holds func() bool, give func() erro
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited in vain until %s: %w", what, context.Cause(ctx))
+			return fmt.Errorf("timed out waiting until %s: %w", what, context.Cause(ctx))
 		}
 	}
 	if give != nil {

@@ -47,7 +47,7 @@ func (s *session) contract(ctx context.Context) {
 		if !answered && errors.Join(problems...) == nil {
 			continue // judgeRoute reports a route that no request succeeds on
 		}
-		s.checks.Record(sectionTraffic, op.Key()+" is as documented", "the response matches its schema, and values outside of the bounds are rejected",
+		s.checks.Record(sectionTraffic, op.Key()+" matches the OpenAPI document", "the response matches its schema, and values outside the bounds are rejected",
 			errors.Join(append(problems, err)...))
 	}
 }
@@ -138,7 +138,7 @@ func names(field string, body []byte) bool {
 func rejects(excess openapi.Excess, status int, body []byte) error {
 	isRejected := status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
 	if !isRejected || !names(excess.Field, body) {
-		return fmt.Errorf("%s outside of its %s: status %d, want 422 with the field: %s", excess.Field, excess.Rule, status, firstLine(body))
+		return fmt.Errorf("%s outside its %s: got status %d, want 422 and the name of the field: %s", excess.Field, excess.Rule, status, firstLine(body))
 	}
 	return nil
 }

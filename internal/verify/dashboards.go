@@ -45,9 +45,9 @@ func (s *session) foreignPanels(b dashboardfile.Dashboard) {
 		one := report.Check{Section: sectionDashboards, Name: "panel " + p.Title, Status: report.Skipped, File: b.File, Line: p.Line}
 		switch {
 		case p.Library:
-			one.Detail = "a library panel: its queries are in Grafana and not in the file"
+			one.Detail = "library panel: its queries are stored in Grafana, not in the file"
 		case !slices.Contains(coreTypes(), p.Type):
-			one.Detail = fmt.Sprintf("a panel of the plugin %q: its queries run; how it draws them is not checked", p.Type)
+			one.Detail = fmt.Sprintf("panel of the plugin %q: its queries run, its drawing is not checked", p.Type)
 		default:
 			continue
 		}
@@ -79,7 +79,7 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question
 		return // Grafana does not ask it either
 	}
 	if i := slices.IndexFunc(choices, func(c choice) bool { return c.foreign && c.in(q.target.Expr) }); i >= 0 {
-		p.Status, p.Detail = report.Skipped, fmt.Sprintf("it depends on $%s, which another store than Prometheus gives its values", choices[i].name)
+		p.Status, p.Detail = report.Skipped, fmt.Sprintf("it depends on $%s, whose values come from another store than Prometheus", choices[i].name)
 		s.checks.Add(p)
 		return
 	}
@@ -87,7 +87,7 @@ func (s *session) ask(ctx context.Context, b dashboardfile.Dashboard, q question
 		expr, unknown := dashboardfile.Fill(q.target.Expr, s.filler(fill))
 		switch {
 		case len(unknown) > 0:
-			p.Status, p.Detail = report.Failed, fmt.Sprintf("nothing gives $%s a value; declare the variable on the dashboard", strings.Join(unknown, ", $"))
+			p.Status, p.Detail = report.Failed, fmt.Sprintf("$%s has no value; declare the variable on the dashboard", strings.Join(unknown, ", $"))
 		case q.target.Datasource.Prometheus():
 			p.Status, p.Detail = s.askMetrics(ctx, expr, q)
 		default:
@@ -112,7 +112,7 @@ func (s *session) askMetrics(ctx context.Context, expr string, q question) (repo
 		return report.Failed, "no data: " + s.prober.why(ctx, expr)
 	}
 	if unknown := s.prober.unknown(ctx, expr); unknown != "" {
-		return report.Failed, "no data, and never will: " + unknown
+		return report.Failed, "no data, and there never will be: " + unknown
 	}
 	return report.Passed, "empty until " + q.emptyUntil
 }
@@ -147,7 +147,7 @@ func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (cho
 		case err != nil:
 			p.Status, p.Detail = report.Failed, err.Error()
 		case len(values) == 0:
-			p.Status, p.Detail = report.Failed, "it offers nothing to choose: "+v.Query
+			p.Status, p.Detail = report.Failed, "it has no values: "+v.Query
 		}
 		problems = append(problems, p)
 		choices = append(choices, choice{v.Name, values, v.IncludeAll || v.Multi, foreign != ""})
@@ -160,7 +160,7 @@ func (s *session) variables(ctx context.Context, b dashboardfile.Dashboard) (cho
 func foreignVariable(v dashboardfile.Variable) string {
 	switch {
 	case v.Type == "adhoc" || v.Type == "groupby":
-		return "filters that a reader of the dashboard adds"
+		return "ad-hoc filters"
 	case v.Type == "query" && !v.Datasource.Prometheus():
 		return fmt.Sprintf("verify does not run %s", v.Datasource.Type)
 	}
@@ -182,11 +182,11 @@ func (s *session) valuesOf(ctx context.Context, v dashboardfile.Variable, before
 	}
 	expr, label := v.PromQL()
 	if expr == "" && label == "" {
-		return nil, fmt.Errorf("%s variable %q is of a kind that is not filled in here; use label_values(metric, label), custom or constant", v.Type, v.Query)
+		return nil, fmt.Errorf("%s variable %q is not supported; use label_values(metric, label), custom or constant", v.Type, v.Query)
 	}
 	expr, unknown := dashboardfile.Fill(expr, s.filler(first(before)))
 	if len(unknown) > 0 {
-		return nil, fmt.Errorf("$%s stands in %s and has no value yet; variables read those above them", strings.Join(unknown, ", $"), v.Query)
+		return nil, fmt.Errorf("$%s is used in %s before it has a value; declare it above", strings.Join(unknown, ", $"), v.Query)
 	}
 	if expr == "" {
 		return valuesOf(s.prober.series(ctx), label), nil

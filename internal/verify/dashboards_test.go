@@ -33,15 +33,15 @@ func TestPanelsHaveData(t *testing.T) {
 	const inPanel = ` (with job=depot)`
 	for name, tc := range map[string]struct{ description, target, want string }{
 		"data":                              {"", `"expr":"jobs_total"`, "passed: 3 series"},
-		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `failed: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"} together` + inPanel},
+		"every value of a variable is run":  {"", `"expr":"jobs_total{job=\"$job\",result=\"failed\"} or up"`, `failed: no data: no series of jobs_total has all of jobs_total{job="depot",result="failed"}` + inPanel},
 		"the last of the values is counted": {"", `"expr":"jobs_total{job=\"$job\"}"`, "passed: 2 series"},
 		"built-in variables":                {"", `"expr":"rate(jobs_total{result=\"ok\"}[$__rate_interval]) + $__range_s + $__interval_ms"`, "passed: 1 series"},
-		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "failed: nothing gives $jobb, $other a value; declare the variable on the dashboard"},
+		"an undeclared variable":            {"", `"expr":"jobs_total{job=\"$jobb\"} + $other"`, "failed: $jobb, $other has no value; declare the variable on the dashboard"},
 		"no data":                           {"", `"expr":"job_total"`, `failed: no data: metric job_total does not exist; did you mean "jobs_total"?`},
 		"no data yet, as declared":          {"Empty until a job fails.", `"expr":"jobs_total > 5"`, "passed: empty until a job fails"},
-		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and never will: metric job_total does not exist; did you mean "jobs_total"?`},
+		"never data, whatever is declared":  {"Empty until a job fails.", `"expr":"job_total > 5"`, `failed: no data, and there never will be: metric job_total does not exist; did you mean "jobs_total"?`},
 		"a query that does not parse":       {"", `"expr":"sum("`, "parse error"},
-		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, which another store than Prometheus gives its values"},
+		"a variable of another store":       {"", `"expr":"jobs_total{trace=\"$trace\"}"`, "skipped: it depends on $trace, whose values come from another store than Prometheus"},
 		"a query of another store":          {"", `"query":"{}","datasource":{"type":"tempo"}`, "skipped: verify does not run tempo"},
 		"a hidden query":                    {"", `"expr":"job_total","hide":true`, ""},
 	} {
@@ -88,13 +88,13 @@ func TestVariablesOfferValues(t *testing.T) {
 		"a constant":                  {`"type":"constant","query":"shop, depot"`, "passed: shop"},
 		"a chosen text":               {`"type":"textbox","query":"shop","current":{"value":"depot"}`, "passed: depot"},
 		"a data source":               {`"type":"datasource","query":"prometheus"`, "passed: prometheus"},
-		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "failed: it offers nothing to choose: label_values(job_total, result)"},
-		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "failed: it offers nothing to choose: label_values(jobs_total, colour)"},
-		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `failed: $jobb stands in label_values(jobs_total{job="$jobb"}, result) and has no value yet; variables read those above them`},
-		"another function":            {`"type":"query","query":"metrics(jobs)"`, `failed: query variable "metrics(jobs)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
-		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`},
-		"filters of the reader":       {`"type":"adhoc"`, "skipped: filters that a reader of the dashboard adds"},
-		"groups of the reader":        {`"type":"groupby"`, "skipped: filters that a reader of the dashboard adds"},
+		"a metric that is missing":    {`"type":"query","query":"label_values(job_total, result)"`, "failed: it has no values: label_values(job_total, result)"},
+		"a label that is missing":     {`"type":"query","query":"label_values(jobs_total, colour)"`, "failed: it has no values: label_values(jobs_total, colour)"},
+		"a variable that is missing":  {`"type":"query","query":"label_values(jobs_total{job=\"$jobb\"}, result)"`, `failed: $jobb is used in label_values(jobs_total{job="$jobb"}, result) before it has a value; declare it above`},
+		"another function":            {`"type":"query","query":"metrics(jobs)"`, `failed: query variable "metrics(jobs)" is not supported; use label_values(metric, label), custom or constant`},
+		"another type":                {`"type":"switch","query":"on"`, `failed: switch variable "on" is not supported; use label_values(metric, label), custom or constant`},
+		"filters of the reader":       {`"type":"adhoc"`, "skipped: ad-hoc filters"},
+		"groups of the reader":        {`"type":"groupby"`, "skipped: ad-hoc filters"},
 		"another store":               {`"type":"query","query":"label_values(x)","datasource":{"type":"loki"}`, "skipped: verify does not run loki"},
 		"a query that does not parse": {`"type":"query","query":"query_result(sum)"`, "failed: "},
 	} {
@@ -117,8 +117,8 @@ func TestPanelsThatTheFileDoesNotHoldAreReported(t *testing.T) {
 		{"type":"stat","title":"Shared","libraryPanel":{"uid":"x"}}`))
 	s.dashboards(t.Context())
 	wantChecks(t, s,
-		`shop.json:4: panel Map: skipped: a panel of the plugin "grafana-worldmap-panel": its queries run; how it draws them is not checked`,
-		"shop.json:5: panel Shared: skipped: a library panel: its queries are in Grafana and not in the file",
+		`shop.json:4: panel Map: skipped: panel of the plugin "grafana-worldmap-panel": its queries run, its drawing is not checked`,
+		"shop.json:5: panel Shared: skipped: library panel: its queries are stored in Grafana, not in the file",
 	)
 }
 

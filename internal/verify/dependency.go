@@ -57,9 +57,9 @@ func (s *session) dependency(ctx context.Context) error {
 func (s *session) judgeReadiness(ctx context.Context) {
 	var problem error
 	if status := statusOf(ctx, s.child.admin+"/readyz"); status != http.StatusOK {
-		problem = fmt.Errorf("/readyz answers %d: an outage that all replicas share would empty the load balancer instead of being counted", status)
+		problem = fmt.Errorf("/readyz responds with %d: an outage of the database would remove all instances from the load balancer", status)
 	}
-	s.checks.Record(sectionDependency, "readiness stays while the database is away", "/readyz answers 200", problem)
+	s.checks.Record(sectionDependency, "the service stays ready while the database is stopped", "/readyz responds with 200", problem)
 }
 
 // judgeTold checks that somebody is woken, that a ticket and a panel name the
@@ -70,13 +70,13 @@ func (s *session) judgeTold(ctx context.Context, from time.Time) {
 	})
 	var problem error
 	if !ok {
-		problem = fmt.Errorf("no alert on a budget pages within %s of stretched time", awayFor)
+		problem = fmt.Errorf("no burn-rate alert pages within %s of simulated time", awayFor)
 	}
-	s.checks.Record(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it went away", page.Alert, page.FiredAt.Sub(from)), problem)
+	s.checks.Record(sectionDependency, "an outage of the database pages", fmt.Sprintf("%s fires %s after it was stopped", page.Alert, page.FiredAt.Sub(from)), problem)
 
 	ticket, ok := s.firstSince(from, func(f rulesim.Firing) bool { return f.Labels.Get(semconv.LabelCheck) != "" })
 	if problem = nil; !ok {
-		problem = errors.New("no alert names the check that fails")
+		problem = errors.New("no alert names the failing check")
 	}
 	s.checks.Record(sectionDependency, "a ticket names the database", fmt.Sprintf("%s names %s", ticket.Alert, ticket.Labels.Get(semconv.LabelCheck)), problem)
 
@@ -114,7 +114,7 @@ func (s *session) panelOnChecks(ctx context.Context) (panel, value string, err e
 			}
 		}
 	}
-	return "", "", errors.New("no panel shows a check that fails")
+	return "", "", errors.New("no panel shows the failing check")
 }
 
 // startTime is when the service says that it was started, in seconds since the
@@ -125,7 +125,7 @@ func (s *session) startTime(ctx context.Context) (float64, error) {
 	case err != nil:
 		return 0, err
 	case len(v) != 1:
-		return 0, fmt.Errorf("%s/metrics has no %s; a service on runtime.Main exposes it", s.child.admin, semconv.ProcessStartTime)
+		return 0, fmt.Errorf("%s/metrics has no %s, which every service on runtime.Main exposes", s.child.admin, semconv.ProcessStartTime)
 	}
 	return v[0].F, nil
 }
@@ -150,7 +150,7 @@ func (s *session) judgeRecovery(ctx context.Context, before float64) error {
 	}
 	after, err := s.startTime(ctx)
 	if err == nil && after != before {
-		err = errors.New("the service was started anew in between")
+		err = errors.New("the service restarted")
 	}
 	s.checks.Record(sectionDependency, "the service recovers without a restart", "requests succeed again in the same process", errors.Join(problem, err))
 	return nil

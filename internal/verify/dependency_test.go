@@ -27,10 +27,10 @@ func TestAServiceWithoutADatabaseHasNoChecks(t *testing.T) {
 
 func TestReadinessStaysWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
-	const claim = "readiness stays while the database is away: "
+	const claim = "the service stays ready while the database is stopped: "
 	for status, want := range map[int]string{
-		http.StatusOK:                 "passed: /readyz answers 200",
-		http.StatusServiceUnavailable: "failed: /readyz answers 503: an outage that all replicas share would empty the load balancer instead of being counted",
+		http.StatusOK:                 "passed: /readyz responds with 200",
+		http.StatusServiceUnavailable: "failed: /readyz responds with 503: an outage of the database would remove all instances from the load balancer",
 	} {
 		service := newService(t, "")
 		service.ready.Store(int64(status))
@@ -40,7 +40,7 @@ func TestReadinessStaysWithoutTheDatabase(t *testing.T) {
 	}
 	s := &session{child: &child{admin: "http://[::1"}}
 	s.judgeReadiness(t.Context())
-	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: /readyz answers 0") {
+	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: /readyz responds with 0") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -59,8 +59,8 @@ func TestAnOutageOfTheDatabaseIsAlerted(t *testing.T) {
 	t.Parallel()
 	const page, ticket, panel = "an outage of the database pages: ", "a ticket names the database: ", "a panel names the database: "
 	const expr = `runtime_health_check_up{job="$job"} == bool 0`
-	const paged, named, shown = page + "passed: ThingsErrorBudgetBurn fires 5m0s after it went away", ticket + "passed: CheckFails names database", panel + "passed: panel Failing checks shows the check database as failing"
-	const unpaged, unnamed, unshown = page + "failed: no alert on a budget pages within 30m0s of stretched time", ticket + "failed: no alert names the check that fails", panel + "failed: no panel shows a check that fails"
+	const paged, named, shown = page + "passed: ThingsErrorBudgetBurn fires 5m0s after it was stopped", ticket + "passed: CheckFails names database", panel + "passed: panel Failing checks shows the check database as failing"
+	const unpaged, unnamed, unshown = page + "failed: no burn-rate alert pages within 30m0s of simulated time", ticket + "failed: no alert names the failing check", panel + "failed: no panel shows the failing check"
 	burns := firing("ThingsErrorBudgetBurn", 5*time.Minute, slo.LabelLong, "1h")
 	fails := firing("CheckFails", time.Minute, "check", "database")
 	for name, tc := range map[string]struct {
@@ -104,7 +104,7 @@ func TestTheStartTimeIsThatOfTheProcess(t *testing.T) {
 		t.Errorf("got %g, %v", got, err)
 	}
 	s.watch = watchOf(t, nil)
-	const want = "http://service/metrics has no process_start_time_seconds; a service on runtime.Main exposes it"
+	const want = "http://service/metrics has no process_start_time_seconds, which every service on runtime.Main exposes"
 	if _, err := s.startTime(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
@@ -126,7 +126,7 @@ func TestTheServiceRecoversWithoutARestart(t *testing.T) {
 	const claim = "the service recovers without a restart: "
 	for before, want := range map[float64]string{
 		17: claim + "passed: requests succeed again in the same process",
-		16: claim + "failed: the service was started anew in between",
+		16: claim + "failed: the service restarted",
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()

@@ -183,7 +183,7 @@ func (c *caller) call(ctx context.Context, op openapi.Operation, how manner) {
 	case err != nil:
 		c.note(op.Key(), err.Error())
 	case how == wrongly && (status < 400 || status >= 500):
-		c.note(op.Key(), fmt.Sprintf("a wrong request is answered %d: %s", status, firstLine(body)))
+		c.note(op.Key(), fmt.Sprintf("an invalid request gets status %d: %s", status, firstLine(body)))
 	case how.succeeds() && status >= 300:
 		c.note(op.Key(), fmt.Sprintf("answers %d: %s", status, firstLine(body)))
 	case how.succeeds():
@@ -374,4 +374,4 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // errNoRoutes is a service that serves nothing.
-var errNoRoutes = errors.New("the service declares no route, so that nothing could be driven")
+var errNoRoutes = errors.New("the service declares no route to send requests to")

@@ -145,7 +145,7 @@ func TestUnexpectedResponsesAreNoted(t *testing.T) {
 	}{
 		{well, 200, ""}, {slowly, 200, ""}, {wrongly, 422, ""}, {failing, 500, ""}, {failing, 200, ""}, {shedded, 503, ""},
 		{well, 404, "answers 404: said"}, {slowly, 302, "answers 302: said"}, {busily, 302, "answers 302: said"},
-		{wrongly, 200, "a wrong request is answered 200: said"}, {wrongly, 500, "a wrong request is answered 500: said"},
+		{wrongly, 200, "an invalid request gets status 200: said"}, {wrongly, 500, "an invalid request gets status 500: said"},
 	} {
 		server := newRecorder(t, responds(tc.status, "said\nmore"))
 		c := ordersCaller(t, server.URL)

@@ -51,7 +51,7 @@ func (s *session) link(file string, line int, claim, address string, b dashboard
 	filled, unknown := dashboardfile.Fill(address, s.linkFiller(b))
 	switch err := s.resolve(filled); {
 	case len(unknown) > 0:
-		p.Status, p.Detail = report.Failed, fmt.Sprintf("%s: nothing gives ${%s} a value", address, strings.Join(unknown, "}, ${"))
+		p.Status, p.Detail = report.Failed, fmt.Sprintf("%s: ${%s} has no value", address, strings.Join(unknown, "}, ${"))
 	case err != nil:
 		p.Status, p.Detail = report.Failed, err.Error()
 	default:
@@ -84,7 +84,7 @@ func (s *session) linkFiller(b dashboardfile.Dashboard) func(name, format string
 func (s *session) resolve(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
-		return fmt.Errorf("%s is no address", address)
+		return fmt.Errorf("%s is not an address", address)
 	}
 	uid, ok := dashboardUID(u.Path)
 	if !ok {
@@ -92,13 +92,13 @@ func (s *session) resolve(address string) error {
 	}
 	i := slices.IndexFunc(s.subject.Dashboards, func(b dashboardfile.Dashboard) bool { return b.UID == uid })
 	if i < 0 {
-		return fmt.Errorf("%s leads to the dashboard %s, which the service does not have", address, uid)
+		return fmt.Errorf("%s links to the dashboard %s, which does not exist", address, uid)
 	}
 	var problems []error
 	for name := range u.Query() {
 		variable, ok := strings.CutPrefix(name, "var-")
 		if ok && !slices.ContainsFunc(s.subject.Dashboards[i].Variables, func(v dashboardfile.Variable) bool { return v.Name == variable }) && !common(s.subject.Dashboards, variable) {
-			problems = append(problems, fmt.Errorf("%s sets %s, which the dashboard %s has no variable for", address, variable, uid))
+			problems = append(problems, fmt.Errorf("%s sets %s, which is not a variable of the dashboard %s", address, variable, uid))
 		}
 	}
 	return errors.Join(problems...)
@@ -140,12 +140,12 @@ func (s *session) alertLinks(g rulesim.Group, r rulesim.Rule) {
 		name := path.Base(action.ReplaceAllString(address, "x"))
 		var err error
 		if !s.hasRunbook(name) {
-			err = fmt.Errorf("%s: there is no runbook %s", address, name)
+			err = fmt.Errorf("%s: the runbook %s does not exist", address, name)
 		}
 		s.judgeLink(g.File, "runbook of the alert "+r.Name, name, err)
 	}
 	if s.hasRunbooks() && !s.hasRunbook(r.Name+".md") && s.isOurs(r.Name) {
-		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("there is no runbook %s.md", r.Name))
+		s.judgeLink(g.File, "runbook of the alert "+r.Name, "", fmt.Errorf("the runbook %s.md does not exist", r.Name))
 	}
 }
 
@@ -194,7 +194,7 @@ func (s *session) runbookLinks(book Runbook) {
 		}
 		err := s.resolve(address)
 		if strings.HasSuffix(address, ".md") && !strings.Contains(address, "://") && !s.hasRunbook(path.Base(address)) {
-			err = fmt.Errorf("there is no runbook %s", path.Base(address))
+			err = fmt.Errorf("the runbook %s does not exist", path.Base(address))
 		}
 		if err != nil {
 			p.Status, p.Detail = report.Failed, err.Error()

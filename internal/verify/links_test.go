@@ -66,10 +66,10 @@ func TestLinksOfDashboardsAreResolved(t *testing.T) {
 		"/d/runtime?var-instance=${__field.labels.instance}&var-job=${__series.name}${__value.raw}": "passed: leads to the dashboard runtime",
 		"/explore?from=${__from}&to=${__to}":             "passed: leads to /explore?from=0&to=1",
 		"https://example.com/d/":                         "passed: leads to https://example.com/d/",
-		"/d/gone":                                        "failed: /d/gone leads to the dashboard gone, which the service does not have",
-		"/d/runtime?var-colour=red":                      "failed: /d/runtime?var-colour=red sets colour, which the dashboard runtime has no variable for",
-		"/d/runtime?var-job=${colour}&var-route=${size}": "failed: /d/runtime?var-job=${colour}&var-route=${size}: nothing gives ${colour}, ${size} a value",
-		"http://[::1/d/runtime":                          "failed: http://[::1/d/runtime is no address",
+		"/d/gone":                                        "failed: /d/gone links to the dashboard gone, which does not exist",
+		"/d/runtime?var-colour=red":                      "failed: /d/runtime?var-colour=red sets colour, which is not a variable of the dashboard runtime",
+		"/d/runtime?var-job=${colour}&var-route=${size}": "failed: /d/runtime?var-job=${colour}&var-route=${size}: ${colour}, ${size} has no value",
+		"http://[::1/d/runtime":                          "failed: http://[::1/d/runtime is not an address",
 	} {
 		dashboards := linkedDashboards(t)
 		dashboards[0].Links = []dashboardfile.Link{{Title: "there", URL: address}, {Title: "a list by tags"}}
@@ -103,14 +103,14 @@ func TestLinksOfAlertsAreResolved(t *testing.T) {
 		},
 		"a dashboard that does not exist": {
 			[]string{"dashboard_url", "/d/gone"}, books, "ShopBurns",
-			[]string{"dashboard of the alert ShopBurns: failed: /d/gone leads to the dashboard gone, which the service does not have"},
+			[]string{"dashboard of the alert ShopBurns: failed: /d/gone links to the dashboard gone, which does not exist"},
 		},
 		"a runbook that does not exist": {
 			[]string{"runbook_url", "https://example.com/Other.md"}, books, "ShopBurns",
-			[]string{"runbook of the alert ShopBurns: failed: https://example.com/Other.md: there is no runbook Other.md"},
+			[]string{"runbook of the alert ShopBurns: failed: https://example.com/Other.md: the runbook Other.md does not exist"},
 		},
 		"a generated alert whose runbook is missing": {
-			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: there is no runbook ShopIsDown.md"},
+			nil, books, "ShopIsDown", []string{"runbook of the alert ShopIsDown: failed: the runbook ShopIsDown.md does not exist"},
 		},
 		"a service without runbooks":     {nil, nil, "ShopIsDown", nil},
 		"an alert of the user's own":     {nil, books, "MineAlone", nil},
@@ -157,10 +157,10 @@ func TestLinksOfRunbooksAreResolved(t *testing.T) {
 	}
 	wantChecks(t, s,
 		"Burns.md:3: link the dashboard of the runbook: passed: leads to the dashboard runtime",
-		"Burns.md:3: link another of the runbook: failed: /d/gone leads to the dashboard gone, which the service does not have",
+		"Burns.md:3: link another of the runbook: failed: /d/gone links to the dashboard gone, which does not exist",
 		"Burns.md:4: link next of the runbook: passed: leads to ../Other.md",
 		"Burns.md:4: link far of the runbook: passed: leads to https://example.com/Elsewhere.md",
-		"Burns.md:5: link missing of the runbook: failed: there is no runbook Missing.md",
+		"Burns.md:5: link missing of the runbook: failed: the runbook Missing.md does not exist",
 	)
 	for _, p := range s.checks.Report("shop", 0).Checks {
 		if p.Section != sectionLinks || p.Status == report.Skipped {

@@ -59,7 +59,7 @@ func (s *session) askProfiles(selector, kind string) (evidence string, found boo
 	var kinds []string
 	for _, upload := range s.profiles() {
 		if !matchesAll(ms, upload.labels) {
-			return "", false, fmt.Errorf("uploads have the labels %v, which %s does not match", upload.labels, selector)
+			return "", false, fmt.Errorf("profiles have the labels %v, which %s does not match", upload.labels, selector)
 		}
 		for _, t := range upload.data.SampleType {
 			if t.Type == parts[1] && t.Unit == parts[2] {
@@ -73,7 +73,7 @@ func (s *session) askProfiles(selector, kind string) (evidence string, found boo
 	if len(kinds) == 0 {
 		return "the service pushed no profile", false, nil
 	}
-	return "", false, fmt.Errorf("no upload holds %s in %s; there is %s", parts[1], parts[2], strings.Join(kinds, ", "))
+	return "", false, fmt.Errorf("no profile has %s in %s; available: %s", parts[1], parts[2], strings.Join(kinds, ", "))
 }
 
 func matchesAll(ms []*labels.Matcher, of map[string]string) bool {
@@ -119,7 +119,7 @@ func readUpload(p servicetest.Profile) (upload, bool) {
 func (s *session) askLogs(query string) (evidence string, found bool, err error) {
 	end := strings.IndexByte(query, '}')
 	if end < 0 {
-		return "", false, fmt.Errorf("%s: a query of logs begins with {label=\"value\"}", query)
+		return "", false, fmt.Errorf("%s: a query of logs starts with {label=\"value\"}", query)
 	}
 	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(query[:end+1])
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *session) askLogs(query string) (evidence string, found bool, err error)
 		semconv.LabelServiceName: s.subject.Service, s.subject.EnvironmentLabel: Environment, "service": s.subject.Service,
 	}
 	if !matchesAll(ms, stream) {
-		return "", false, fmt.Errorf("the service's lines have the labels %v, which %s does not match", stream, query[:end+1])
+		return "", false, fmt.Errorf("log lines have the labels %v, which %s does not match", stream, query[:end+1])
 	}
 	lines := s.child.log()
 	for _, stage := range stages(query[end+1:]) {
@@ -200,7 +200,7 @@ func filter(lines []line, stage string) ([]line, error) {
 }
 
 func unknownStage(stage string) error {
-	return fmt.Errorf("verify does not know the stage %q of a query of logs; check it in Grafana", stage)
+	return fmt.Errorf("verify does not support the stage %q of log queries; check it in Grafana", stage)
 }
 
 // containing applies a filter on the text of lines: |= or |~.

@@ -178,7 +178,7 @@ func ownMistakes() []mistake {
 		{"nothing is changed", change{ownDashboard, "Shop / Sales", "Sales"}, ""},
 		{
 			"a metric in a rule is misspelled", change{ownRules, "shop_carts_total{job=\"shop\"}[5m]", "shop_cart_total{job=\"shop\"}[5m]"},
-			ownRules + ": record shop:carts:rate5m: it recorded nothing: metric shop_cart_total does not exist; did you mean \"shop_carts_total\"?",
+			ownRules + ": record shop:carts:rate5m: it recorded no series: metric shop_cart_total does not exist; did you mean \"shop_carts_total\"?",
 		},
 		{
 			"a label in an alert is misspelled", change{ownRules, `ending="sold"`, `endng="sold"`},
@@ -186,7 +186,7 @@ func ownMistakes() []mistake {
 		},
 		{
 			"a value in an alert does not exist", change{ownRules, `ending="sold"`, `ending="bought"`},
-			`it can never fire: no series of shop_carts_total has ending="bought"; there is abandoned, sold`,
+			`it can never fire: no series of shop_carts_total has ending="bought"; available: abandoned, sold`,
 		},
 		{
 			"an alert watches what no rule records", change{ownRules, `sum(rate(shop_carts_total{job="shop",ending="sold"}[1h]))`, `sum(shop:carts:rate5min)`},
@@ -194,7 +194,7 @@ func ownMistakes() []mistake {
 		},
 		{
 			"rules read each other in a circle", change{ownRules, "  - alert: ShopSellsNothing", "  - {record: 'shop:a', expr: 'shop:b'}\n  - {record: 'shop:b', expr: 'shop:a'}\n  - alert: ShopSellsNothing"},
-			"no rules read each other in a circle: " + ownRules + ": group shop: rules read each other in a circle: shop:a reads shop:b reads shop:a",
+			"no rules read each other in a cycle: " + ownRules + ": group shop: rules read each other in a circle: shop:a reads shop:b reads shop:a",
 		},
 		{
 			"a rule needs minutes", change{ownRules, `sum by (ending) (rate(shop_carts_total{job="shop"}[5m]))`, `count(max_over_time(max_over_time(max_over_time({__name__=~".+"}[1h:1s])[1h:1s])[1h:1s]))`},
@@ -214,15 +214,15 @@ func ownMistakes() []mistake {
 		},
 		{
 			"a query names a variable that the dashboard does not have", change{ownDashboard, `ending=~\"$ending\"`, `ending=~\"$end\"`},
-			"panel Carts, target A: nothing gives $end a value; declare the variable on the dashboard",
+			"panel Carts, target A: $end has no value; declare the variable on the dashboard",
 		},
 		{
 			"a variable is of an unknown kind", change{ownDashboard, "label_values(shop_carts_total, ending)", "magic(shop_carts_total)"},
-			`variable ending: query variable "magic(shop_carts_total)" is of a kind that is not filled in here; use label_values(metric, label), custom or constant`,
+			`variable ending: query variable "magic(shop_carts_total)" is not supported; use label_values(metric, label), custom or constant`,
 		},
 		{
 			"a variable offers nothing", change{ownDashboard, "label_values(shop_carts_total, ending)", "label_values(shop_carts_total, color)"},
-			"variable ending: it offers nothing to choose: label_values(shop_carts_total, color)",
+			"variable ending: it has no values: label_values(shop_carts_total, color)",
 		},
 		{
 			"a query depends on a variable of another store", change{ownDashboard, `"expr": "shop:carts:rate5m"`, `"expr": "shop:carts:rate5m{branch=\"$branch\"}"`},
@@ -234,34 +234,34 @@ func ownMistakes() []mistake {
 		},
 		{
 			"a panel that may be empty asks for what will never be", change{ownDashboard, "runtime_health_check_up{", "runtime_health_checks_up{"},
-			"panel Health checks, target A: no data, and never will: metric runtime_health_checks_up does not exist; did you mean \"runtime_health_check_up\"?",
+			"panel Health checks, target A: no data, and there never will be: metric runtime_health_checks_up does not exist; did you mean \"runtime_health_check_up\"?",
 		},
 		{
 			"a dashboard links to one that does not exist", change{ownDashboard, "/d/shop-sales/sales?", "/d/shop-sails/sales?"},
-			"link Itself: /d/shop-sails/sales?from=now-6h&to=now leads to the dashboard shop-sails, which the service does not have",
+			"link Itself: /d/shop-sails/sales?from=now-6h&to=now links to the dashboard shop-sails, which does not exist",
 		},
 		{
 			"an alert links to a dashboard that does not exist", change{ownRules, "/d/shop-sales/", "/d/sales/"},
-			"dashboard of the alert ShopSellsNothing: https://grafana.shop.test/d/sales/sales leads to the dashboard sales",
+			"dashboard of the alert ShopSellsNothing: https://grafana.shop.test/d/sales/sales links to the dashboard sales",
 		},
 		{
 			"a runbook sets a variable that its dashboard does not have", change{ownRunbook, "var-ending=", "var-end="},
-			ownRunbook + ":n: link the dashboard of the runbook: /d/shop-sales/sales?var-end=sold sets end, which the dashboard shop-sales has no variable for",
+			ownRunbook + ":n: link the dashboard of the runbook: /d/shop-sales/sales?var-end=sold sets end, which is not a variable of the dashboard shop-sales",
 		},
 		{
 			"a runbook asks for a metric that does not exist", change{ownRunbook, "shop_carts_total{", "shop_cart_total{"},
 			ownRunbook + ":n: query 1 of the runbook: metric shop_cart_total does not exist; did you mean \"shop_carts_total\"?",
 		},
 		{
-			"the scraper keeps to the declared interval", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- job_name: shop\n"}, "",
+			"the scrape interval is the declared one", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- job_name: shop\n"}, "",
 		},
 		{
 			"the scraper does not keep to the declared interval", change{ownStack, "", "global: {scrape_interval: 15s}\nscrape_configs:\n- {job_name: shop, scrape_interval: 1m}\n"},
-			ownStack + ": the scraper keeps to the declared interval: job shop is scraped every 1m0s, the rules were made for 15s",
+			ownStack + ": the scrape interval is the declared one: job shop is scraped every 1m0s, but the rules are for 15s",
 		},
 		{
 			"no job scrapes the service", change{ownStack, "", "scrape_configs:\n- {job_name: shopp, scrape_interval: 15s}\n"},
-			"the scraper keeps to the declared interval: no job is named shop; there is shopp",
+			"the scrape interval is the declared one: no job is named shop; available: shopp",
 		},
 		{
 			"exemplars lead to their traces", change{ownSources, "", "datasources:\n- uid: tempo\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"}, "",
@@ -272,7 +272,7 @@ func ownMistakes() []mistake {
 		},
 		{
 			"exemplars lead to a data source that does not exist", change{ownSources, "", "datasources:\n- uid: prometheus\n  jsonData: {exemplarTraceIdDestinations: [{name: trace_id, datasourceUid: tempo}]}\n"},
-			`from an exemplar to its trace: there is no data source "tempo"`,
+			`from an exemplar to its trace: data source "tempo" does not exist`,
 		},
 	}
 }

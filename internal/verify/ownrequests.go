@@ -113,7 +113,7 @@ func (c chat) send(ctx context.Context, r httpfile.Request, how manner) (status 
 		return 0, nil, err
 	}
 	if !strings.HasPrefix(filled.URL, c.base) {
-		return 0, nil, fmt.Errorf("%s is not this service; begin the address with {{host}}", filled.URL)
+		return 0, nil, fmt.Errorf("%s is not this service; start the address with {{host}}", filled.URL)
 	}
 	req, err := http.NewRequestWithContext(ctx, filled.Method, filled.URL, bytes.NewReader([]byte(filled.Body)))
 	if err != nil {
@@ -141,7 +141,7 @@ func asExpected(r httpfile.Request, status int, body []byte) error {
 	case r.Expect != 0 && status != r.Expect:
 		return fmt.Errorf("answers %d, expected %d: %s", status, r.Expect, firstLine(body))
 	case r.Expect == 0 && status >= http.StatusInternalServerError:
-		return fmt.Errorf("answers %d: %s; write # @expect %d above the request if that is right", status, firstLine(body), status)
+		return fmt.Errorf("got status %d: %s; write # @expect %d above the request if that is correct", status, firstLine(body), status)
 	}
 	return nil
 }

@@ -76,13 +76,13 @@ func (s *session) scrapeInterval() {
 			interval = time.Duration(config.Global.ScrapeInterval)
 		}
 		if job.JobName == s.subject.Selector[semconv.LabelJob] && interval != s.subject.ScrapeInterval {
-			err = fmt.Errorf("job %s is scraped every %s, the rules were made for %s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate", job.JobName, interval, s.subject.ScrapeInterval)
+			err = fmt.Errorf("job %s is scraped every %s, but the rules are for %s; set telemetry.scrapeInterval to the interval of the scraper and run scaffold generate", job.JobName, interval, s.subject.ScrapeInterval)
 		}
 	}
 	if want := s.subject.Selector[semconv.LabelJob]; err == nil && want != "" && !slices.Contains(jobs, want) {
-		err = fmt.Errorf("no job is named %s; there is %s", want, readable(jobs))
+		err = fmt.Errorf("no job is named %s; available: %s", want, readable(jobs))
 	}
-	p := report.Check{Section: sectionRules, Name: "the scraper keeps to the declared interval", File: prometheusFile, Status: report.Passed, Detail: s.subject.ScrapeInterval.String()}
+	p := report.Check{Section: sectionRules, Name: "the scrape interval is the declared one", File: prometheusFile, Status: report.Passed, Detail: s.subject.ScrapeInterval.String()}
 	if err != nil {
 		p.Status, p.Detail = report.Failed, err.Error()
 	}
@@ -142,14 +142,14 @@ func (s *session) datasources(ctx context.Context) {
 		if slices.ContainsFunc(file.Datasources, func(d datasource) bool { return d.UID == uid }) {
 			return nil
 		}
-		return fmt.Errorf("there is no data source %q", uid)
+		return fmt.Errorf("data source %q does not exist", uid)
 	}
 	for _, d := range file.Datasources {
 		for _, e := range d.JSONData.Exemplars {
 			s.way("from an exemplar to its trace", "by the label "+e.Name, errors.Join(known(e.DatasourceUID), s.exemplarsHave(e.Name)))
 		}
 		if to := d.JSONData.Logs; to != nil {
-			s.way("from a trace to its log lines", "by the field that the query takes out", errors.Join(known(to.DatasourceUID), s.linesHave(to.Query)))
+			s.way("from a trace to its log lines", "by the field that the query extracts", errors.Join(known(to.DatasourceUID), s.linesHave(to.Query)))
 		}
 		if to := d.JSONData.Profiles; to != nil {
 			evidence, found, err := s.askProfiles(fmt.Sprintf("{%s=%q}", semconv.LabelServiceName, s.subject.Service), to.ProfileType)

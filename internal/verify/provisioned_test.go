@@ -92,15 +92,15 @@ func uploadBytes(t *testing.T, r *servicetest.Receiver, name string, data []byte
 
 func TestTheScraperKeepsToTheDeclaredInterval(t *testing.T) {
 	t.Parallel()
-	const claim = "observability/prometheus.yaml: the scraper keeps to the declared interval: "
-	const advice = ", the rules were made for 15s; set telemetry.scrapeInterval to what the scraper does and run scaffold generate"
+	const claim = "observability/prometheus.yaml: the scrape interval is the declared one: "
+	const advice = ", but the rules are for 15s; set telemetry.scrapeInterval to the interval of the scraper and run scaffold generate"
 	for name, tc := range map[string]struct{ config, want string }{
 		"the job's interval is right":   {"scrape_configs: [{job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
 		"the global interval is right":  {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop}]", "passed: 15s"},
 		"another job may have another":  {"scrape_configs: [{job_name: node, scrape_interval: 1m}, {job_name: shop, scrape_interval: 15s}]", "passed: 15s"},
 		"the job's interval is wrong":   {"global: {scrape_interval: 15s}\nscrape_configs: [{job_name: shop, scrape_interval: 1m}]", "failed: job shop is scraped every 1m0s" + advice},
 		"the global interval is wrong":  {"global: {scrape_interval: 30s}\nscrape_configs: [{job_name: shop}]", "failed: job shop is scraped every 30s" + advice},
-		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "failed: no job is named shop; there is node, depot"},
+		"the service's job is missing":  {"scrape_configs: [{job_name: node}, {job_name: depot}]", "failed: no job is named shop; available: node, depot"},
 		"an interval is not a duration": {"global: {scrape_interval: soon}\nscrape_configs: []", "failed: not a valid duration string: \"soon\""},
 		"the file is of another kind":   {"apiVersion: v1\nkind: Pod\n", "failed: unexpected format: no line begins with \"scrape_configs:\" or \"global:\"; add it, or pass another file"},
 		"the service has no such file":  {"", ""},
@@ -190,7 +190,7 @@ func TestLinksBetweenSignalsHaveData(t *testing.T) {
 	const file = "observability/grafana/provisioning/datasources/datasources.yaml: "
 	wantChecks(t, s,
 		file+"from an exemplar to its trace: passed: by the label trace_id",
-		file+"from a trace to its log lines: passed: by the field that the query takes out",
+		file+"from a trace to its log lines: passed: by the field that the query extracts",
 		file+"from a span to its profile: passed: uploads of cpu",
 		file+"from a trace to Requests: passed: gives data",
 		file+"from a log line to its trace: passed: by the label trace",
@@ -201,16 +201,16 @@ func TestLinksBetweenSignalsFailByName(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, with, want string }{
 		"exemplars have another label":     {"name: trace_id", "name: traceID", "from an exemplar to its trace: failed: none of 1 exemplars has the label traceID"},
-		"the traces do not exist":          {"trace_id, datasourceUid: traces", "trace_id, datasourceUid: tempo", `from an exemplar to its trace: failed: there is no data source "tempo"`},
-		"the logs do not exist":            {"datasourceUid: logs", "datasourceUid: loki", `from a trace to its log lines: failed: there is no data source "loki"`},
+		"the traces do not exist":          {"trace_id, datasourceUid: traces", "trace_id, datasourceUid: tempo", `from an exemplar to its trace: failed: data source "tempo" does not exist`},
+		"the logs do not exist":            {"datasourceUid: logs", "datasourceUid: loki", `from a trace to its log lines: failed: data source "loki" does not exist`},
 		"log lines lack the field":         {`json trace="trace_id"`, `json trace="traceID"`, "from a trace to its log lines: failed: no log line has the field traceID"},
-		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: failed: there is no data source "flames"`},
-		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: failed: no upload holds inuse_space in bytes; there is samples, cpu"},
-		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: failed: there is no data source "prom"`},
+		"the profiles do not exist":        {"datasourceUid: profiles", "datasourceUid: flames", `from a span to its profile: failed: data source "flames" does not exist`},
+		"no profile of this type":          {"process_cpu:cpu:nanoseconds", "memory:inuse_space:bytes", "from a span to its profile: failed: no profile has inuse_space in bytes; available: samples, cpu"},
+		"the metrics do not exist":         {"{datasourceUid: metrics", "{datasourceUid: prom", `from a trace to Requests: failed: data source "prom" does not exist`},
 		"the query gives nothing":          {"http_server_requests_total", "http_server_request_total", `from a trace to Requests: failed: no data: metric http_server_request_total does not exist; did you mean "http_server_requests_total"?`},
 		"no log query makes the label":     {"matcherRegex: trace,", "matcherRegex: span,", "from a log line to its trace: failed: no query of log lines makes the label span"},
 		"a part of a label is not a label": {"matcherRegex: trace,", "matcherRegex: ace,", "from a log line to its trace: failed: no query of log lines makes the label ace"},
-		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: failed: there is no data source "tempo"`},
+		"derived fields without a source":  {"trace, datasourceUid: traces}", "trace, datasourceUid: tempo}", `from a log line to its trace: failed: data source "tempo" does not exist`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,7 +69,7 @@ func (p *prober) why(ctx context.Context, expr string) string {
 	if err != nil {
 		return err.Error()
 	}
-	reason := "every metric in it has series, but the whole gives nothing"
+	reason := "every metric in it has series, but the expression has no result"
 	for _, s := range selectors(tree) {
 		if missing := p.missing(ctx, s); missing != "" {
 			return missing
@@ -122,10 +122,10 @@ func (p *prober) missing(ctx context.Context, s *parser.VectorSelector) string {
 			return fmt.Sprintf("metric %s has no label %s%s", s.LabelMatchers[name].Value, m.Name, diagnostic.DidYouMean(m.Name, namesOf(byName)))
 		}
 		if !slices.ContainsFunc(values, m.Matches) && !m.Matches("") {
-			return fmt.Sprintf("no series of %s has %s; there is %s", s.LabelMatchers[name].Value, m, readable(values))
+			return fmt.Sprintf("no series of %s has %s; available: %s", s.LabelMatchers[name].Value, m, readable(values))
 		}
 	}
-	return fmt.Sprintf("no series of %s has all of %s together", s.LabelMatchers[name].Value, s)
+	return fmt.Sprintf("no series of %s has all of %s", s.LabelMatchers[name].Value, s)
 }
 
 // otherForm says what to write if the name is that of a histogram that is scraped in its
@@ -242,5 +242,5 @@ func (p *prober) unknownValue(ctx context.Context, m *labels.Matcher) string {
 	if len(values) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("nothing has %s; there is %s", m, readable(values))
+	return fmt.Sprintf("nothing has %s; available: %s", m, readable(values))
 }

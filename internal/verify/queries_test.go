@@ -68,18 +68,18 @@ func TestEmptyQueriesAreExplained(t *testing.T) {
 	t.Parallel()
 	p := proberOf(t, jobs(), "mails_total")
 	for expr, want := range map[string]string{
-		`jobs_total > 5`:                                "every metric in it has series, but the whole gives nothing",
-		`jobs_total{colour=""} > 5`:                     "every metric in it has series, but the whole gives nothing",
+		`jobs_total > 5`:                                "every metric in it has series, but the expression has no result",
+		`jobs_total{colour=""} > 5`:                     "every metric in it has series, but the expression has no result",
 		`rate(job_total[5m])`:                           `metric job_total does not exist; did you mean "jobs_total"?`,
 		`rate(mail_total[5m])`:                          `metric mail_total does not exist; did you mean "mails_total"?`,
 		`rate(mails_total[5m])`:                         "metric mails_total is declared and has no series yet",
 		`sum(jobs_total) / sum(entirely_unknown)`:       "metric entirely_unknown does not exist",
 		`jobs_total{resul="ok"}`:                        `metric jobs_total has no label resul; did you mean "result"?`,
 		`jobs_total{colour="red"}`:                      "metric jobs_total has no label colour",
-		`jobs_total{result="late"}`:                     `no series of jobs_total has result="late"; there is dropped, failed, ok`,
-		`jobs_total{result=~"late|lost"}`:               `no series of jobs_total has result=~"late|lost"; there is dropped, failed, ok`,
-		`jobs_total{result="ok",job="depot"}`:           `no series of jobs_total has all of jobs_total{job="depot",result="ok"} together`,
-		`jobs_total{colour="",result="ok",job="depot"}`: `no series of jobs_total has all of jobs_total{colour="",job="depot",result="ok"} together`,
+		`jobs_total{result="late"}`:                     `no series of jobs_total has result="late"; available: dropped, failed, ok`,
+		`jobs_total{result=~"late|lost"}`:               `no series of jobs_total has result=~"late|lost"; available: dropped, failed, ok`,
+		`jobs_total{result="ok",job="depot"}`:           `no series of jobs_total has all of jobs_total{job="depot",result="ok"}`,
+		`jobs_total{colour="",result="ok",job="depot"}`: `no series of jobs_total has all of jobs_total{colour="",job="depot",result="ok"}`,
 		`{result="late"}`:                               `nothing matches {result="late"}`,
 	} {
 		if got := p.why(t.Context(), expr); got != want {
@@ -106,8 +106,8 @@ func TestUnknownIsWhatNoSeriesWillEverHave(t *testing.T) {
 		`jobs_total{result=~"never"}`:  "",
 		`job_total`:                    `metric job_total does not exist; did you mean "jobs_total"?`,
 		`jobs_total{resul="ok"}`:       `metric jobs_total has no label resul; did you mean "result"?`,
-		`jobs_total{result="never"}`:   `nothing has result="never"; there is dropped, failed, late, ok`,
-		`mails_total{result="never"}`:  `nothing has result="never"; there is dropped, failed, late, ok`,
+		`jobs_total{result="never"}`:   `nothing has result="never"; available: dropped, failed, late, ok`,
+		`mails_total{result="never"}`:  `nothing has result="never"; available: dropped, failed, late, ok`,
 		`queue_length + job_total`:     `metric job_total does not exist; did you mean "jobs_total"?`,
 	} {
 		if got := p.unknown(t.Context(), expr); got != want {

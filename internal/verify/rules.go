@@ -27,7 +27,7 @@ import (
 // series that exist: an alert that watches nothing never fires.
 func (s *session) rules(ctx context.Context) {
 	for _, cycle := range rulesim.Cycles(s.subject.Rules) {
-		s.checks.Failf(sectionRules, "no rules read each other in a circle", "%s", cycle)
+		s.checks.Failf(sectionRules, "no rules read each other in a cycle", "%s", cycle)
 	}
 	for _, g := range s.subject.Rules {
 		for _, r := range g.Rules {
@@ -84,7 +84,7 @@ func (s *session) records(ctx context.Context, r rulesim.Rule) (evidence string,
 	if n := len(s.prober.series(ctx, ms...)); n > 0 {
 		return fmt.Sprintf("%d series", n), nil
 	}
-	return "", errors.New("it recorded nothing: " + cmp.Or(s.notCounted(ctx, r), s.prober.why(ctx, r.Expr)))
+	return "", errors.New("it recorded no series: " + cmp.Or(s.notCounted(ctx, r), s.prober.why(ctx, r.Expr)))
 }
 
 // notCounted says which counter of the objective of a rule exists and did not increase in the run, so
@@ -111,7 +111,7 @@ func (s *session) notCounted(ctx context.Context, r rulesim.Rule) string {
 		}
 		// The service starts with the run, and its counters at 0.
 		if n, err := s.prober.look(ctx, "max_over_time("+selector.String()+"[1d]) > 0", true); err == nil && n == 0 {
-			return fmt.Sprintf("%s did not increase in this run; add a request that counts it to %s", selector, RequestFile)
+			return fmt.Sprintf("%s did not increase during this run; add a request that increases it to %s", selector, RequestFile)
 		}
 	}
 	return ""
@@ -128,7 +128,7 @@ func (s *session) watches(ctx context.Context, r rulesim.Rule) (evidence string,
 		switch missing := s.prober.missing(ctx, selector); {
 		case missing == "":
 		case s.bornLater(selector.Name):
-			evidence = "nothing to watch yet: the gauge " + selector.Name + " comes with what it measures"
+			evidence = "no series yet: the gauge " + selector.Name + " appears with what it measures"
 		default:
 			counted := ""
 			if s.isRecorded(selector.Name) {
@@ -159,8 +159,8 @@ func (s *session) runbooks(ctx context.Context) {
 		text := string(book.Data)
 		if alert := strings.TrimSuffix(path.Base(book.File), ".md"); strings.Contains(text, slo.FactsBegin) && !s.hasAlert(alert) {
 			s.checks.Add(report.Check{
-				Section: sectionRules, Name: "the runbook has its alert", File: book.File, Status: report.Failed,
-				Detail: fmt.Sprintf("no rule has an alert %s; delete the runbook if the alert is gone for good", alert),
+				Section: sectionRules, Name: "the runbook belongs to an alert", File: book.File, Status: report.Failed,
+				Detail: fmt.Sprintf("no rule defines the alert %s; delete the runbook if the alert was removed", alert),
 			})
 			continue // its queries were made for rules that are no more
 		}

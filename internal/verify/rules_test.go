@@ -34,7 +34,7 @@ func TestObjectivesSelectValuesThatSeriesHave(t *testing.T) {
 	for ratio, want := range map[string]string{
 		`total: jobs_total, bad: 'jobs_total{result="failed"}'`:                         "",
 		`total: jobs_total, bad: 'jobs_total{result=~"failed|timeout"}'`:                "",
-		`total: jobs_total, bad: 'jobs_total{result="timeout"}'`:                        bad + `no series of jobs_total has result="timeout"; there is failed, ok`,
+		`total: jobs_total, bad: 'jobs_total{result="timeout"}'`:                        bad + `no series of jobs_total has result="timeout"; available: failed, ok`,
 		`total: jobs_total, bad: 'jobs_total{outcome="failed"}'`:                        bad + `metric jobs_total has no label outcome`,
 		`total: jobs_total, bad: 'job_total{result="failed"}'`:                          bad + `metric job_total does not exist; did you mean "jobs_total"?`,
 		`total: wait_seconds_count, good: 'wait_seconds_bucket{le="0.5"}'`:              "",
@@ -75,15 +75,15 @@ func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const ratio, reason = "slo:sli_error:ratio_rate5m", "; add a request that counts it to verify.http"
-	const unexplained = `no series of ` + ratio + ` has slo="%s"; there is other`
+	const ratio, reason = "slo:sli_error:ratio_rate5m", "; add a request that increases it to verify.http"
+	const unexplained = `no series of ` + ratio + ` has slo="%s"; available: other`
 	for name, tc := range map[string]struct {
 		series  map[string]float64
 		of      string
 		watched string
 	}{
-		"a counter":                         {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 0}, "jobs", `jobs_total{job="shop",queue="mail"} did not increase in this run` + reason},
-		"a histogram":                       {map[string]float64{`wait_seconds_count{job="shop"}`: 0, `wait_seconds_bucket{job="shop",le="1"}`: 0}, "waits", `wait_seconds_count{job="shop"} did not increase in this run` + reason},
+		"a counter":                         {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 0}, "jobs", `jobs_total{job="shop",queue="mail"} did not increase during this run` + reason},
+		"a histogram":                       {map[string]float64{`wait_seconds_count{job="shop"}`: 0, `wait_seconds_bucket{job="shop",le="1"}`: 0}, "waits", `wait_seconds_count{job="shop"} did not increase during this run` + reason},
 		"a counter that increased":          {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 1}, "jobs", "it can never fire: " + fmt.Sprintf(unexplained, "jobs")},
 		"a counter without series":          {map[string]float64{`jobs_total{job="shop",queue="sms"}`: 0}, "jobs", "it can never fire: " + fmt.Sprintf(unexplained, "jobs")},
 		"a rule that has another objective": {map[string]float64{`jobs_total{job="shop",queue="mail",result="ok"}`: 0}, "others", "it can never fire: " + fmt.Sprintf(unexplained, "others")},
@@ -102,7 +102,7 @@ func TestObjectivesOfACounterThatDidNotIncreaseSaySo(t *testing.T) {
 				t.Errorf("an alert on another metric: got %v", err)
 			}
 			rule.Expr = strings.TrimPrefix(rule.Expr, "lost and ")
-			want := "it recorded nothing: " + strings.TrimPrefix(tc.watched, "it can never fire: ")
+			want := "it recorded no series: " + strings.TrimPrefix(tc.watched, "it can never fire: ")
 			if _, err := s.records(t.Context(), rule); err == nil || err.Error() != want {
 				t.Errorf("a record: got  %v\nwant %s", err, want)
 			}

@@ -17,7 +17,7 @@ func (s *session) simulate(ctx context.Context) error {
 		return nil
 	}
 	if s.subject.Simulation == nil {
-		s.simulated = append(s.simulated, report.Check{Section: alertsim.Section, Name: "alerts fire and resolve in time", Status: report.Skipped, Detail: "there is no specification of objectives to predict them from; name one with --slo"})
+		s.simulated = append(s.simulated, report.Check{Section: alertsim.Section, Name: "alerts fire and resolve when predicted", Status: report.Skipped, Detail: "there are no objectives; set --slo to their file"})
 		s.finish(alertsim.Section)
 		return nil
 	}
@@ -72,7 +72,7 @@ func (s *session) simulateElsewhere(ctx context.Context, declared alertsim.Simul
 		}
 		result, err := d.Timetable(ctx)
 		for _, p := range result.Checks {
-			p.Name += fmt.Sprintf(", at scrapes of %s", interval)
+			p.Name += fmt.Sprintf(", at a scrape interval of %s", interval)
 			s.simulated = append(s.simulated, p)
 		}
 		if err != nil {

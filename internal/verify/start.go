@@ -108,7 +108,7 @@ func (s *session) describe(ctx context.Context) error {
 	s.options.Progress("reading the declarations of the service")
 	telemetry, err := s.command(ctx, "telemetry")
 	if err != nil {
-		return fmt.Errorf("%w\na service that runs on runtime.Main answers it; other programs cannot be checked", err)
+		return fmt.Errorf("%w\nscaffold verify runs programs on runtime.Main only, which have this command", err)
 	}
 	if s.signals, err = templates.ParseSignals("the service's telemetry command", telemetry); err != nil {
 		return err
@@ -182,7 +182,7 @@ type database struct {
 func openDatabase(ctx context.Context) (*database, error) {
 	server, err := postgrestest.New(ctx)
 	if errors.Is(err, postgrestest.ErrNotFound) {
-		return nil, fmt.Errorf("%w\nthe check starts a server of its own and never touches one that holds data", err)
+		return nil, fmt.Errorf("%w\nscaffold verify starts its own server and never connects to one with data", err)
 	}
 	if err != nil {
 		return nil, err

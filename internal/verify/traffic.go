@@ -68,7 +68,7 @@ func (s *session) traffic(ctx context.Context) error {
 	s.judgeDurations(ctx)
 	for _, op := range s.document.Operations {
 		if !slices.Contains(s.signals.Routes, op.Key()) {
-			s.checks.Failf(sectionTraffic, op.Key(), "the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes")
+			s.checks.Failf(sectionTraffic, op.Key(), "it is in the OpenAPI document, but the service does not declare the route, so its failures are not counted; add it to the chi router or declare it with httpserver.Routes")
 		}
 	}
 	return nil
@@ -79,9 +79,9 @@ func (s *session) traffic(ctx context.Context) error {
 func (s *session) judgeQuiet() {
 	var problems []error
 	for _, f := range s.watch.history() {
-		problems = append(problems, fmt.Errorf("%s fires with the value %g while nothing is wrong", f.Labels, f.Value))
+		problems = append(problems, fmt.Errorf("%s fires with the value %g while the service is healthy", f.Labels, f.Value))
 	}
-	s.checks.Record(sectionRules, "no alert fires while all is well", healthyFor.String()+" of good and wrong requests, and none fires", errors.Join(problems...))
+	s.checks.Record(sectionRules, "no alert fires while the service is healthy", healthyFor.String()+" of valid and invalid requests, and no alert fires", errors.Join(problems...))
 }
 
 // driveFor drives until an amount of stretched time has passed.
@@ -110,9 +110,9 @@ func (s *session) judgeDurations(ctx context.Context) {
 	case len(v) != 1:
 		err = fmt.Errorf("%s has no sum", total)
 	case v[0].F > 10*waited+1:
-		err = fmt.Errorf("%s has %.3g s of requests, and clients waited for %.3g s; observe seconds", total, v[0].F, waited)
+		err = fmt.Errorf("%s has %.3g s of requests, but clients waited for %.3g s; observe seconds", total, v[0].F, waited)
 	}
-	s.checks.Record(sectionTraffic, "durations are in seconds", "not ten times as long as clients waited", err)
+	s.checks.Record(sectionTraffic, "durations are in seconds", "at most ten times as long as clients waited", err)
 }
 
 // judgeRoute checks from the service's own counters that a route was driven in
@@ -133,16 +133,16 @@ func (s *session) judgeRoute(ctx context.Context, route string) {
 			problems = append(problems, fmt.Errorf("no request ended as %s%s", outcome, advice))
 		}
 	}
-	advice := "; add one that does to " + RequestFile
+	advice := "; add a request that does to " + RequestFile
 	if last := s.driver.problems[route]; last != "" {
-		advice = "; it " + last + "; describe what it wants in the OpenAPI document, or add a request that works to " + RequestFile
+		advice = "; it " + last + "; describe its parameters and body in the OpenAPI document, or add a valid request to " + RequestFile
 	}
 	missing(semconv.OutcomeSuccess, advice)
-	missing(semconv.OutcomeServerError, ", although the fault switch asked for it")
+	missing(semconv.OutcomeServerError, ", although fault injection asked for it")
 	if s.driver.wrong[route] {
-		missing(semconv.OutcomeClientError, ", although a wrong one was sent: "+s.driver.problems[route])
+		missing(semconv.OutcomeClientError, ", although an invalid request was sent: "+s.driver.problems[route])
 	}
-	s.checks.Record(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were refused as wrong, %.0f failed and %.0f were shed on purpose",
+	s.checks.Record(sectionTraffic, route, fmt.Sprintf("%.0f succeeded, %.0f were rejected as invalid, %.0f failed and %.0f were shed by fault injection",
 		counts[semconv.OutcomeSuccess], counts[semconv.OutcomeClientError], counts[semconv.OutcomeServerError], counts[semconv.OutcomeShed]), errors.Join(problems...))
 }
 
@@ -155,7 +155,7 @@ func (s *session) requests(ctx context.Context, route, outcome string) (float64,
 		return 0, err
 	}
 	if len(v) == 0 {
-		return 0, fmt.Errorf("the counter %s has no series for it: a first failure would not be seen", semconv.HTTPServerRequests)
+		return 0, fmt.Errorf("the counter %s has no series for the route, so its first failure would not be counted", semconv.HTTPServerRequests)
 	}
 	return v[0].F, nil
 }

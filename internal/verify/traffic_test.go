@@ -35,13 +35,13 @@ func TestARouteIsDrivenInEveryManner(t *testing.T) {
 		wrong   bool
 		want    string
 	}{
-		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: passed: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose"},
-		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: passed: 5 succeeded, 0 were refused as wrong, 2 failed and 1 were shed on purpose"},
-		"no success":                     {outcomes(0, 3, 2, 1), "", true, fails + "no request ended as success; add one that does to verify.http"},
-		"no success, with a last status": {outcomes(0, 3, 2, 1), "answers 404: said", true, fails + "no request ended as success; it answers 404: said; describe what it wants in the OpenAPI document, or add a request that works to verify.http"},
-		"no server error":                {outcomes(5, 3, 0, 1), "", true, fails + "no request ended as server_error, although the fault switch asked for it"},
-		"no client error":                {outcomes(5, 0, 2, 1), "a wrong request is answered 200: said", true, fails + "no request ended as client_error, although a wrong one was sent: a wrong request is answered 200: said"},
-		"a counter without series":       {missing, "", true, fails + "the counter http_server_requests_total has no series for it: a first failure would not be seen"},
+		"every outcome":                  {outcomes(5, 3, 2, 1), "", true, "GET /things: passed: 5 succeeded, 3 were rejected as invalid, 2 failed and 1 were shed by fault injection"},
+		"nothing that may be wrong":      {outcomes(5, 0, 2, 1), "", false, "GET /things: passed: 5 succeeded, 0 were rejected as invalid, 2 failed and 1 were shed by fault injection"},
+		"no success":                     {outcomes(0, 3, 2, 1), "", true, fails + "no request ended as success; add a request that does to verify.http"},
+		"no success, with a last status": {outcomes(0, 3, 2, 1), "answers 404: said", true, fails + "no request ended as success; it answers 404: said; describe its parameters and body in the OpenAPI document, or add a valid request to verify.http"},
+		"no server error":                {outcomes(5, 3, 0, 1), "", true, fails + "no request ended as server_error, although fault injection asked for it"},
+		"no client error":                {outcomes(5, 0, 2, 1), "an invalid request gets status 200: said", true, fails + "no request ended as client_error, although an invalid request was sent: an invalid request gets status 200: said"},
+		"a counter without series":       {missing, "", true, fails + "the counter http_server_requests_total has no series for the route, so its first failure would not be counted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,8 +62,8 @@ func TestDurationsAreNoLongerThanClientsWait(t *testing.T) {
 	t.Parallel()
 	const claim = "durations are in seconds: "
 	for total, want := range map[float64]string{
-		20.9: "passed: not ten times as long as clients waited",
-		21.1: "failed: http_server_request_duration_seconds has 21.1 s of requests, and clients waited for 2 s; observe seconds",
+		20.9: "passed: at most ten times as long as clients waited",
+		21.1: "failed: http_server_request_duration_seconds has 21.1 s of requests, but clients waited for 2 s; observe seconds",
 	} {
 		s := &session{watch: watchOf(t, map[string]float64{"http_server_request_duration_seconds_sum": total}), driver: newDriver("", openapi.Document{}, nil, httpfile.File{}, 0)}
 		s.driver.waited.Store(int64(2 * time.Second))
@@ -83,20 +83,20 @@ func TestDurationsOfANativeHistogramAreCompared(t *testing.T) {
 	empty := &session{watch: watchOf(t, nil), driver: s.driver}
 	empty.judgeDurations(t.Context())
 	wantChecks(t, empty, "durations are in seconds: failed: http_server_request_duration_seconds has no sum")
-	wantChecks(t, s, "durations are in seconds: failed: http_server_request_duration_seconds has 3 s of requests, and clients waited for 0 s; observe seconds")
+	wantChecks(t, s, "durations are in seconds: failed: http_server_request_duration_seconds has 3 s of requests, but clients waited for 0 s; observe seconds")
 }
 
 func TestNoAlertFiresWhileAllIsWell(t *testing.T) {
 	t.Parallel()
-	const claim = "no alert fires while all is well: "
+	const claim = "no alert fires while the service is healthy: "
 	s := &session{watch: &watch{}}
 	s.judgeQuiet()
-	wantChecks(t, s, claim+"passed: 1h15m0s of good and wrong requests, and none fires")
+	wantChecks(t, s, claim+"passed: 1h15m0s of valid and invalid requests, and no alert fires")
 	f := firing("Busy", time.Minute, "alertname", "Busy")
 	f.Value = 0.5
 	s = &session{watch: &watch{fired: []rulesim.Firing{f}}}
 	s.judgeQuiet()
-	wantChecks(t, s, claim+`failed: {alertname="Busy"} fires with the value 0.5 while nothing is wrong`)
+	wantChecks(t, s, claim+`failed: {alertname="Busy"} fires with the value 0.5 while the service is healthy`)
 }
 
 func TestAServiceWithoutRoutesFails(t *testing.T) {
@@ -105,7 +105,7 @@ func TestAServiceWithoutRoutesFails(t *testing.T) {
 	if err := s.traffic(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantChecks(t, s, "routes: failed: the service declares no route, so that nothing could be driven")
+	wantChecks(t, s, "routes: failed: the service declares no route to send requests to")
 }
 
 // drivenSession has a service whose metrics page has every outcome of GET /things.
@@ -138,11 +138,11 @@ func TestTrafficIsReported(t *testing.T) {
 	}
 	wantChecks(t, s,
 		"verify.http:2: own request: Mine: passed: answers 200",
-		"GET /undeclared is as documented: failed: status 200 is not documented; add it to responses",
-		"no alert fires while all is well: passed: 1h15m0s of good and wrong requests, and none fires",
-		"GET /things: passed: 5 succeeded, 3 were refused as wrong, 2 failed and 1 were shed on purpose",
-		"durations are in seconds: passed: not ten times as long as clients waited",
-		"GET /undeclared: failed: the API document has it and the service declares no such route: its failures are counted nowhere; route it with chi or declare it with httpserver.Routes",
+		"GET /undeclared matches the OpenAPI document: failed: status 200 is not documented; add it to responses",
+		"no alert fires while the service is healthy: passed: 1h15m0s of valid and invalid requests, and no alert fires",
+		"GET /things: passed: 5 succeeded, 3 were rejected as invalid, 2 failed and 1 were shed by fault injection",
+		"durations are in seconds: passed: at most ten times as long as clients waited",
+		"GET /undeclared: failed: it is in the OpenAPI document, but the service does not declare the route, so its failures are not counted; add it to the chi router or declare it with httpserver.Routes",
 	)
 }
 

@@ -85,7 +85,7 @@ type observation struct {
 func (s *session) follow() (trail, error) {
 	s.collectExemplars()
 	if len(s.exemplarOf) == 0 {
-		return trail{}, fmt.Errorf("no bucket of %s of a request that went well has an exemplar", semconv.HTTPServerRequestDuration)
+		return trail{}, fmt.Errorf("no bucket of %s for successful requests has an exemplar", semconv.HTTPServerRequestDuration)
 	}
 	profiled := s.profiledSpans()
 	var exported bool
@@ -109,9 +109,9 @@ func (s *session) follow() (trail, error) {
 	case unlogged != "":
 		return trail{}, fmt.Errorf("no log line has the trace id %s of an exported span", unlogged)
 	case exported:
-		return trail{}, errors.New("no profile holds the span of a request that has an exemplar and a span")
+		return trail{}, errors.New("no profile has the span of a request with an exemplar")
 	}
-	return trail{}, errors.New("no exemplar's trace was exported")
+	return trail{}, errors.New("the trace of no exemplar was exported")
 }
 
 // collectExemplars keeps the exemplars of requests that went well. A series has only its newest
@@ -165,7 +165,7 @@ func (s *session) judgeTrail(t trail) {
 	var problems []error
 	want := func(what string, got, want any) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
-			problems = append(problems, fmt.Errorf("%s is %v, and %v on the metric", what, got, want))
+			problems = append(problems, fmt.Errorf("%s is %v, but %v on the metric", what, got, want))
 		}
 	}
 	want("the name of the span", t.span.Name, t.series.Get(semconv.LabelMethod)+" "+t.series.Get(semconv.LabelRoute))
@@ -175,16 +175,16 @@ func (s *session) judgeTrail(t trail) {
 	want("the method of the log line", t.line[semconv.LabelMethod], t.series.Get(semconv.LabelMethod))
 	want("the outcome of the log line", t.line[semconv.LabelOutcome], t.series.Get(semconv.LabelOutcome))
 	if took := t.span.End.Sub(t.span.Start).Seconds(); math.Abs(t.seconds-took) > max(took/2, maxDurationGap.Seconds()) {
-		problems = append(problems, fmt.Errorf("the metric has a duration of %g s, and the span took %g s; observe seconds", t.seconds, took))
+		problems = append(problems, fmt.Errorf("the metric has a duration of %g s, but the span took %g s; observe seconds", t.seconds, took))
 	}
 	if t.line["sampled"] != true {
-		problems = append(problems, errors.New("the log line does not say sampled: true, so that dashboards would not link to its trace"))
+		problems = append(problems, errors.New("the log line has no sampled: true, so dashboards do not link it to its trace"))
 	}
 	if id := t.span.Attributes[profileLink]; id != t.span.SpanID {
-		problems = append(problems, fmt.Errorf("the span's %s is %v instead of its own id, so that Grafana finds no profile", profileLink, id))
+		problems = append(problems, fmt.Errorf("the span's %s is %v instead of its own id, so Grafana does not find its profile", profileLink, id))
 	}
 	if name := t.span.Resource["service.name"]; name != s.subject.Service {
-		problems = append(problems, fmt.Errorf("the span belongs to %v, the dashboards to %s", name, s.subject.Service))
+		problems = append(problems, fmt.Errorf("the span is of %v, the dashboards are of %s", name, s.subject.Service))
 	}
-	s.checks.Record(sectionTrail, "its signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
+	s.checks.Record(sectionTrail, "all signals agree about route, method, status, outcome and duration", t.span.Name, errors.Join(problems...))
 }

@@ -68,14 +68,14 @@ func TestARequestIsFollowedThroughAllSignals(t *testing.T) {
 		want   string
 	}{
 		"all signals have the request":  {func(*trailParts) {}, ""},
-		"no exemplar":                   {func(p *trailParts) { p.exemplar = "" }, "no bucket of http_server_request_duration_seconds of a request that went well has an exemplar"},
-		"an exemplar of a failure":      {func(p *trailParts) { p.outcome = "server_error" }, "no bucket of http_server_request_duration_seconds of a request that went well has an exemplar"},
-		"an exemplar without its trace": {func(p *trailParts) { p.exemplar = "31" }, "no exemplar's trace was exported"},
-		"a span that has a parent":      {func(p *trailParts) { p.parent = "01234567" }, "no exemplar's trace was exported"},
+		"no exemplar":                   {func(p *trailParts) { p.exemplar = "" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
+		"an exemplar of a failure":      {func(p *trailParts) { p.outcome = "server_error" }, "no bucket of http_server_request_duration_seconds for successful requests has an exemplar"},
+		"an exemplar without its trace": {func(p *trailParts) { p.exemplar = "31" }, "the trace of no exemplar was exported"},
+		"a span that has a parent":      {func(p *trailParts) { p.parent = "01234567" }, "the trace of no exemplar was exported"},
 		"no line of the trace":          {func(p *trailParts) { p.line["trace_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
 		"a line of another span":        {func(p *trailParts) { p.line["span_id"] = "31" }, "no log line has the trace id " + trailTrace + " of an exported span"},
 		"a line that is no access log":  {func(p *trailParts) { delete(p.line, "http_route") }, "no log line has the trace id " + trailTrace + " of an exported span"},
-		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile holds the span of a request that has an exemplar and a span"},
+		"no profile of the span":        {func(p *trailParts) { p.profiled = "31" }, "no profile has the span of a request with an exemplar"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,16 +124,16 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 		want   string
 	}{
 		"they agree":                 {func(*trailParts) {}, ""},
-		"the route of the span":      {func(p *trailParts) { p.attributes["http.route"] = "/" }, "the route of the span is /, and /things on the metric"},
-		"the route of the line":      {func(p *trailParts) { p.line["http_route"] = "/" }, "the route of the log line is /, and /things on the metric"},
-		"the status of the line":     {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, and 200 on the metric"},
-		"the method of the line":     {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, and GET on the metric"},
-		"the outcome of the line":    {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, and success on the metric"},
+		"the route of the span":      {func(p *trailParts) { p.attributes["http.route"] = "/" }, "the route of the span is /, but /things on the metric"},
+		"the route of the line":      {func(p *trailParts) { p.line["http_route"] = "/" }, "the route of the log line is /, but /things on the metric"},
+		"the status of the line":     {func(p *trailParts) { p.line["http_response_status_code"] = 201.0 }, "the status of the log line is 201, but 200 on the metric"},
+		"the method of the line":     {func(p *trailParts) { p.line["http_request_method"] = "PUT" }, "the method of the log line is PUT, but GET on the metric"},
+		"the outcome of the line":    {func(p *trailParts) { p.line["outcome"] = "shed" }, "the outcome of the log line is shed, but success on the metric"},
 		"a little less time":         {func(p *trailParts) { p.seconds = 0.9 }, ""},
-		"the duration of the metric": {func(p *trailParts) { p.seconds = 1.1 }, "the metric has a duration of 1.1 s, and the span took 0 s; observe seconds"},
-		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line does not say sampled: true, so that dashboards would not link to its trace"},
-		"the span has no profile":    {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so that Grafana finds no profile"},
-		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span belongs to shop, the dashboards to depot"},
+		"the duration of the metric": {func(p *trailParts) { p.seconds = 1.1 }, "the metric has a duration of 1.1 s, but the span took 0 s; observe seconds"},
+		"the line is not sampled":    {func(p *trailParts) { p.line["sampled"] = false }, "the log line has no sampled: true, so dashboards do not link it to its trace"},
+		"the span has no profile":    {func(p *trailParts) { delete(p.attributes, profileLink) }, "the span's pyroscope.profile.id is <nil> instead of its own id, so Grafana does not find its profile"},
+		"the span of another name":   {func(p *trailParts) { p.service = "depot" }, "the span is of shop, the dashboards are of depot"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,9 +145,9 @@ func TestSignalsAgreeAboutARequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.judgeTrail(found)
-			want := "its signals agree about route, method, status, outcome and duration: passed: GET /things"
+			want := "all signals agree about route, method, status, outcome and duration: passed: GET /things"
 			if tc.want != "" {
-				want = "its signals agree about route, method, status, outcome and duration: failed: " + tc.want
+				want = "all signals agree about route, method, status, outcome and duration: failed: " + tc.want
 			}
 			wantChecks(t, s, want)
 		})
@@ -163,7 +163,7 @@ func TestTheNameOfTheSpanIsItsMethodAndRoute(t *testing.T) {
 	}
 	found.span.Name = "GET"
 	s.judgeTrail(found)
-	wantChecks(t, s, "its signals agree about route, method, status, outcome and duration: failed: the name of the span is GET, and GET /things on the metric")
+	wantChecks(t, s, "all signals agree about route, method, status, outcome and duration: failed: the name of the span is GET, but GET /things on the metric")
 }
 
 func TestTheTrailIsReported(t *testing.T) {
@@ -175,7 +175,7 @@ func TestTheTrailIsReported(t *testing.T) {
 	}
 	wantChecks(t, s,
 		claim+`passed: trace `+trailTrace+`: an exemplar of /things, the span "GET /things", its log line, a profile of cpu`,
-		"its signals agree about route, method, status, outcome and duration: passed: GET /things",
+		"all signals agree about route, method, status, outcome and duration: passed: GET /things",
 	)
 	missing := rightTrail()
 	missing.profiled = "31"
@@ -185,7 +185,7 @@ func TestTheTrailIsReported(t *testing.T) {
 	if err := s.trail(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: no profile holds the span") {
+	if got := checksOf(s); len(got) != 1 || !strings.HasPrefix(got[0], claim+"failed: no profile has the span") {
 		t.Errorf("got %q", got)
 	}
 	if got := server.requests(); len(got) == 0 || got[0] != "GET /things cpu=30ms" {

@@ -203,7 +203,7 @@ func (s *session) live(ctx context.Context) error {
 		needed   bool
 		finishes []string
 	}{
-		{"checking that the metrics are of this process", s.identity, true, nil},
+		{"checking that the metrics come from this process", s.identity, true, nil},
 		{"sending requests to every route", s.traffic, s.anyOf(sectionTraffic, sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionTraffic}},
 		{"following one request through all signals", s.trail, s.anyOf(sectionTrail, sectionRules, sectionDashboards, sectionLinks), []string{sectionTrail}},
 		{"stopping PostgreSQL", s.dependency, s.anyOf(sectionDependency, sectionRules, sectionDashboards, sectionLinks), []string{sectionDependency}},
@@ -239,7 +239,7 @@ func (s *session) live(ctx context.Context) error {
 }
 
 // errNotOurs says that another program answers, so that nothing can be checked.
-var errNotOurs = errors.New("another program answers")
+var errNotOurs = errors.New("another program uses this address")
 
 // identity checks that the metrics are those of the process that was started:
 // another program's must not make anything hold.
@@ -252,10 +252,10 @@ func (s *session) identity(ctx context.Context) error {
 	// clock is set.
 	const exact = 5
 	if since := started - float64(s.child.began.UnixMilli())/1000; err == nil && (since < -exact || since > exact+startWithin.Seconds()) {
-		err = fmt.Errorf("%s/metrics is of a process that started at %s, the service was started at %s: another program answers there",
+		err = fmt.Errorf("%s/metrics comes from a process that started at %s, but the service started at %s: another program uses this address",
 			s.child.admin, time.Unix(int64(started), 0).UTC().Format(time.RFC3339), s.child.began.UTC().Format(time.RFC3339))
 	}
-	s.checks.Record(sectionService, "its metrics are its own", "by the start time of the process", err)
+	s.checks.Record(sectionService, "the metrics come from this process", "by the start time of the process", err)
 	if err != nil {
 		return errNotOurs
 	}
@@ -268,12 +268,12 @@ func (s *session) fail(trouble error) {
 		s.checks.Failf(sectionService, "every rule evaluates", "%s", trouble)
 		return
 	}
-	s.checks.Failf(sectionService, "it keeps running and answers its scraper", "%s", trouble)
+	s.checks.Failf(sectionService, "it keeps running and responds to every scrape", "%s", trouble)
 }
 
 // stop ends the service as its platform would.
 func (s *session) stop() {
-	s.checks.Record(sectionService, "it stops when it is told to", "exit status 0 after SIGTERM", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
+	s.checks.Record(sectionService, "it stops on SIGTERM", "exit status 0", s.child.stop(cmp.Or(s.options.StopWithin, stopWithin)))
 }
 
 // close ends what still runs.
@@ -314,7 +314,7 @@ func (s *session) queries(ctx context.Context) error {
 // be what a panel lacks.
 func (s *session) kept() {
 	if stats := s.watch.store.Stats(); stats.EvictedSamples > 0 {
-		s.checks.Failf(sectionService, "everything that it exposed could be kept", "%d samples of %d series are over %d MB, and the oldest %d were thrown away; expose fewer series",
+		s.checks.Failf(sectionService, "all scrapes fit into the store", "%d samples of %d series take more than %d MB; the oldest %d were dropped; expose fewer series",
 			stats.Samples+stats.EvictedSamples, stats.Series, storeBytes>>20, stats.EvictedSamples)
 	}
 }

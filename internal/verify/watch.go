@@ -122,7 +122,7 @@ func (w *watch) state() (scrapes int, failed error) {
 // pass waits until a time of the stretched clock has gone by.
 func (w *watch) pass(ctx context.Context, d time.Duration) error {
 	end := w.time().Add(d)
-	return until(ctx, fmt.Sprintf("%s of stretched time have passed", d), func() bool { return !w.time().Before(end) }, w.trouble)
+	return until(ctx, fmt.Sprintf("%s of simulated time have passed", d), func() bool { return !w.time().Before(end) }, w.trouble)
 }
 
 // trouble is why the watch has stopped, if it has.
