@@ -82,9 +82,10 @@ install: ## put the scaffold command where the shell finds it
 	$(call timed,install,.ci/install)
 
 # Linters vet, in a target of their own.
-test: deps modules ## every test but end-to-end tests and simulations, with the race detector
-	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -race -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done; \
-		echo "== gates on allocations without the race detector"; for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
+# Tests that build a service build it with the race detector, too: its dependencies compile once.
+test: export GOFLAGS := -race $(shell go env GOFLAGS)
+test: deps modules ## every test but end-to-end tests, simulations and gates on allocations, with the race detector
+	$(call timed,test,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && go test -vet=off -timeout 20m -skip '^TestEndToEnd' ./...); done)
 
 test-quick: modules ## what needs only Go; lists by name what it did not run
 	$(call timed,test-quick,for m in $(MODULES) $(EXAMPLES); do echo "== $$m"; (cd $$m && CI= go test -short -v ./... 2>&1 | $(CURDIR)/.ci/quick); done)
@@ -95,8 +96,9 @@ e2e: deps modules ## end-to-end tests: create, run and verify services, build wi
 		(cd runtime && go test -count=1 -tags scaffold_faults -run '^TestFaults' ./httpserver); \
 		for d in $(filter runtime/% test/%,$(E2E)); do (cd $$d && go test -count=1 -timeout 20m -run '^TestEndToEnd' .); done)
 
-simulations: ## weeks of alerts and minutes of overload in simulated time, without the race detector (minutes)
-	$(call timed,simulations,go test -count=1 $(SIMULATIONS); cd runtime && go test -count=1 ./overload)
+simulations: ## weeks of alerts, minutes of overload, and gates on allocations, without the race detector (minutes)
+	$(call timed,simulations,go test -count=1 $(SIMULATIONS); (cd runtime && go test -count=1 ./overload); \
+		for d in $(GATES); do (cd $$d && go test -count=1 -run '^TestAllocations' .); done)
 
 conformance: ## hold our store, rules and routes to Prometheus, promtool and Alertmanager themselves (minutes)
 	$(call timed,conformance,cd $(CONFORMANCE) && go test -timeout 30m ./...)

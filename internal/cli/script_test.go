@@ -122,6 +122,7 @@ func goEnvironment(env *testscript.Env) error {
 	caches := strings.Fields(string(out))
 	env.Setenv("GOCACHE", caches[0])
 	env.Setenv("GOMODCACHE", caches[1])
+	env.Setenv("GOFLAGS", os.Getenv("GOFLAGS"))
 	checkout, err := filepath.Abs("../..")
 	env.Setenv("CHECKOUT", checkout)
 	return err

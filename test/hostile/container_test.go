@@ -112,10 +112,10 @@ func statusOf(t *testing.T, transport *http.Transport, method, url, body string)
 
 // 40 parallel clients that send the largest bodies for five seconds leave the generated service within
 // the memory of its manifest, and ordinary requests are answered.
-func TestLargeBodiesFitTheContainer(t *testing.T) {
+func TestEndToEndLargeBodiesFitTheContainer(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("TestLargeBodiesFitTheContainer: loads a real process for five seconds")
+		t.Skip("TestEndToEndLargeBodiesFitTheContainer: loads a real process for five seconds")
 	}
 	const attackers, lasts = 40, 5 * time.Second
 	request, limit := container(t)
