@@ -57,8 +57,9 @@ SIMULATIONS := ./internal/promsim/alertsim ./internal/promsim/metricstore ./inte
 # parts run in parallel, have the race detector.
 E2E := $(sort $(dir $(shell grep -rl --include='*_test.go' '^func TestEndToEnd' cmd internal slo templates dashboards runtime test)))
 
-# Packages whose tests compare with golden files.
-GOLDEN := $(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|')))
+# Packages whose tests compare with golden files, but for those of docs/transcripts.
+TRANSCRIPTS := ./cmd/scaffold/ ./internal/verify/endtoend/
+GOLDEN := $(filter-out $(TRANSCRIPTS),$(sort $(dir $(shell grep -rl --include='*_test.go' 'internal/testkit/golden"' cmd internal slo templates dashboards 2>/dev/null | sed 's|^|./|'))))
 
 # DEPS=install lets "make test" install what the machine lacks (Debian, Ubuntu).
 DEPS ?=
@@ -70,7 +71,7 @@ comma := ,
 # $(call timed,name,command) runs the command and says how long it took.
 timed = @start=$$SECONDS; $(2); echo "$(1): $$((SECONDS - start)) s"
 
-.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden tidy e2e dashboards-schema pipelines images kubernetes kubernetes-apiserver collector routers
+.PHONY: help terraform demo install test test-quick simulations conformance mutants deps modules runbooks compose mimir lint bench bench-peers generate checkgenerate examples golden transcripts tidy e2e dashboards-schema pipelines images kubernetes kubernetes-apiserver collector routers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -162,6 +163,9 @@ examples: ## write examples/ again
 
 golden: ## record what services print, and rewrite golden files
 	$(call timed,golden,go run ./internal/record && go test -count=1 $(GOLDEN) -update)
+
+transcripts: deps ## rewrite docs/transcripts, which make e2e compares
+	$(call timed,transcripts,go test -count=1 $(TRANSCRIPTS) -run 'Transcripts|MakeRunEnds|WithADatabase' -update)
 
 # Tidying also loads the tests of what a module imports. Those of Prometheus'
 # configuration reach a module of Nomad that not every proxy serves, and that

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
 // On a terminal, make run shows lines for people, and Ctrl-C ends it with success.
@@ -59,4 +61,21 @@ func TestEndToEndMakeRunEndsWithSuccessOnCtrlC(t *testing.T) {
 	if last := lines[len(lines)-1]; !strings.Contains(last, " stopped") {
 		t.Errorf("the last line is %q", last)
 	}
+	golden.Compare(t, filepath.Join(transcripts, "make-run.txt"), []byte("$ make run\n"+steady(all)+"\n"))
+}
+
+// steady replaces what differs between two runs, and removes colours.
+func steady(log string) string {
+	for _, r := range []struct{ old, new string }{
+		{`\x1b\[[0-9;]*m|\^C`, ""}, // the terminal may show ^C anywhere
+		{`(?m)^\d\d:\d\d:\d\d\.\d+`, "12:00:00.000"},
+		{`127\.0\.0\.1:\d+`, "127.0.0.1:8080"},
+		{`\bpid=\d+`, "pid=4711"},
+		{`\bduration_seconds=\S+`, "duration_seconds=0.001"},
+		{`\bgomaxprocs=\d+`, "gomaxprocs=2"},
+		{`\bversion=\S+`, "version=v1.0.0"},
+	} {
+		log = regexp.MustCompile(r.old).ReplaceAllString(log, r.new)
+	}
+	return log
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/observability-first/scaffold/internal/report"
+	"github.com/observability-first/scaffold/internal/testkit/golden"
 	"github.com/observability-first/scaffold/runtime/postgres/postgrestest"
 )
 
@@ -101,7 +102,19 @@ func TestEndToEndVerifyOfAServiceWithADatabase(t *testing.T) {
 		t.Errorf("cost %v and %d rows of the simulation", r.Cost, len(r.SimulatedAlerts))
 	}
 	t.Logf("%d checks in %.1f s", len(r.Checks), r.Seconds)
+	wantTranscript(t, r)
 	wantReports(t, r, filepath.Join(dir, "verify.xml"), filepath.Join(dir, "verify.md"))
+}
+
+// wantTranscript compares the report on a terminal with docs/transcripts.
+func wantTranscript(t *testing.T, r report.Report) {
+	t.Helper()
+	text := bytes.NewBufferString("$ " + plain + "\n")
+	r.Seconds = 20
+	if err := r.WriteText(text, func(_ report.Status, word string) string { return word }); err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "../../../docs/transcripts/verify.txt", text.Bytes())
 }
 
 // wantReports wants the files to tell what the command has told.
