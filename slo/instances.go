@@ -54,9 +54,8 @@ func (c *compiler) answering() string {
 // pushLookback is how far an instant query looks back for a sample.
 const pushLookback = 5 * time.Minute
 
-// GoneWithin is how long after the loss of every instance a page comes at the
-// latest.
-func (r Rules) GoneWithin() time.Duration {
+// DownWithin returns the longest time from the loss of all instances to a page.
+func (r Rules) DownWithin() time.Duration {
 	missed := r.Spec.ScrapeInterval + scrapeGrace
 	if r.Spec.Metrics == MetricsPush {
 		missed = pushLookback

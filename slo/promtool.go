@@ -45,7 +45,7 @@ func (e timedEvents) flows() []flow {
 
 // testFile writes a unit test for promtool: each objective's increases count every
 // event of a healthy hour and of a total outage, its alerts are silent before
-// and fire when the drill says, and an environment beside it stays silent.
+// and fire when predicted, and an environment beside it stays silent.
 func (r Rules) testFile(g Group) []byte {
 	y := &yamlWriter{}
 	y.raw(header)
@@ -116,7 +116,7 @@ type testRun struct {
 func (t *testRun) measure() {
 	t.outage = max(10*t.group.Interval, t.whole())
 	for _, a := range t.alerts {
-		d := t.drill(&a, 1)
+		d := t.detection(&a, 1)
 		t.outage = max(t.outage, t.fires(d))
 		if seconds := d.FiresAfter.Seconds(); seconds >= 1 {
 			t.rate = max(t.rate, int64(math.Ceil(float64(a.Burn.MinBadEvents+1)/seconds)))
@@ -125,7 +125,7 @@ func (t *testRun) measure() {
 }
 
 // fires is when an alert fires at the latest, on the grid of evaluations.
-func (t *testRun) fires(d Drill) time.Duration {
+func (t *testRun) fires(d Detection) time.Duration {
 	return (d.FiresAfter + t.Delay(t.group.Tier)).Truncate(t.group.Interval) + t.group.Interval
 }
 
@@ -190,7 +190,7 @@ func (t *testRun) expect(y *yamlWriter) {
 	y.sample(bad, end, count)
 	for _, a := range t.alerts {
 		y.nothing(firing(a.matchers()), t.healthy)
-		y.sample(firing(a.matchers()), t.healthy+t.fires(t.drill(&a, 1)), 1)
+		y.sample(firing(a.matchers()), t.healthy+t.fires(t.detection(&a, 1)), 1)
 	}
 }
 

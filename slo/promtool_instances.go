@@ -52,7 +52,7 @@ func (c *compiler) instanceSeries(y *yamlWriter, metric, environment, values str
 func (r Rules) instanceTests(c *compiler) []instanceTest {
 	scrape := r.Spec.ScrapeInterval
 	healthy, broken := int64(healthyPage/scrape), int64(instancesKeepFiring/scrape)
-	up, within := c.presence().metric, r.GoneWithin()
+	up, within := c.presence().metric, r.DownWithin()
 	always := fmt.Sprintf("1x%d", healthy+broken)
 	then := func(value int) string { return fmt.Sprintf("1x%d %dx%d", healthy, value, broken) }
 	tests := []instanceTest{{

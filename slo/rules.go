@@ -96,7 +96,7 @@ const (
 	KindMemoryNearLimit               Kind = "memory near limit"                // Go is at GOMEMLIMIT
 )
 
-// Alert describes one alert: what the drill, the runbooks and a dashboard need to
+// Alert is one alert, with what detections, runbooks and dashboards need to
 // know beside the rule itself.
 type Alert struct {
 	Name string

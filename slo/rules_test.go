@@ -293,7 +293,7 @@ func TestPagesOnProcessesAreInTime(t *testing.T) {
 	t.Parallel()
 	for scrape := 5; scrape <= 60; scrape++ {
 		rules := mustCompile(t, fmt.Sprintf("%sruntime: true\nscrapeInterval: %ds\n", minimal, scrape))
-		if got := rules.GoneWithin(); got > 3*time.Minute {
+		if got := rules.DownWithin(); got > 3*time.Minute {
 			t.Errorf("%d s scrapes: a page comes %s after the last instance is gone", scrape, got)
 		}
 		for _, a := range rules.Alerts {

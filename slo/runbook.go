@@ -138,8 +138,8 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
-	for _, share := range DrillShares() {
-		p.Shares = append(p.Shares, fmt.Sprintf("%g %%", share*100))
+	for _, ratio := range DetectionRatios() {
+		p.Shares = append(p.Shares, fmt.Sprintf("%g %%", ratio*100))
 	}
 	book := Runbook{Alert: a.Name}
 	for _, c := range p.Checks {
@@ -356,9 +356,9 @@ func (r Rules) burnRows(a Alert) []burnRow {
 			Threshold: percent(b.Burn), Factor: decimal(b.Burn.Factor(r.Spec.SLOs[b.SLO].Window)),
 			Resolves: window(b.Burn.Short + r.Delay(b.Tier)), Delay: window(r.Delay(b.Tier)),
 		}
-		for _, share := range DrillShares() {
+		for _, ratio := range DetectionRatios() {
 			after := "never"
-			if d := r.drill(&b, share); d.Fires {
+			if d := r.detection(&b, ratio); d.Fires {
 				after = rounded(d.FiresAfter)
 			}
 			row.After = append(row.After, after)
