@@ -142,7 +142,7 @@ func (c *compiler) increases(o resolved) {
 		return
 	}
 	c.ticket.Limit += groupLimit
-	c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
+	c.notes = append(c.notes, fmt.Sprintf("%s: no page alerts: the objective is grouped by %s, so its alerts are tickets",
 		o.Name, strings.Join(o.GroupBy, ", ")))
 }
 
@@ -248,9 +248,9 @@ func (o resolved) ref(record string) string {
 // noteLinks says which annotations are missing for want of an address.
 func (c *compiler) noteLinks() {
 	if c.runbookURL("x") == "" {
-		c.notes = append(c.notes, "links.runbooks is not set: alerts carry no "+annotationRunbook)
+		c.notes = append(c.notes, "links.runbooks is not set: alerts have no "+annotationRunbook)
 	}
 	if c.spec.Links.Grafana == "" {
-		c.notes = append(c.notes, "links.grafana is not set: alerts carry no "+annotationDashboard)
+		c.notes = append(c.notes, "links.grafana is not set: alerts have no "+annotationDashboard)
 	}
 }

@@ -109,8 +109,8 @@ func (c *compiler) down() {
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
 	}, texts{
-		summary:     c.subject() + ": only {{ $value }} instances respond, requests fail uncounted",
-		description: "Fewer than half of the instances respond, or none. The error budget does not count these requests. " + c.sinceText(instancesFor),
+		summary:     c.subject() + ": only {{ $value }} instances respond, requests fail",
+		description: "Fewer than half of the instances respond, or none. Requests that reach no instance fail, and no error budget counts them. " + c.sinceText(instancesFor),
 	})
 }
 
@@ -124,7 +124,7 @@ func (c *compiler) notReady() {
 		Alert: camel(c.spec.Service) + "NotReady", Expr: c.by("avg", "last_over_time("+ready+c.fresh()+")") + " < 0.5", For: instancesFor,
 	}, texts{
 		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the running instances accept requests",
-		description: "Instances run but respond to /readyz with 503, so load balancers send them no requests. " + c.sinceText(instancesFor),
+		description: "Instances run but respond to /readyz with 503, so the load balancer sends them no requests. " + c.sinceText(instancesFor),
 	})
 }
 
@@ -156,12 +156,12 @@ func (c *compiler) crashLooping() {
 	started := c.by("count", loops) + " / " + c.by("count", over("max", up, crashWindow)+" == 1")
 	c.instanceAlert(Alert{
 		Kind: KindCrashLooping, Check: c.by("max", "changes("+start+"[10m])"),
-		Expect: "0; after one restart in place, 1", Where: "changes(" + start + "[10m]) > 1",
+		Expect: "0, or 1 after a single restart", Where: "changes(" + start + "[10m]) > 1",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CrashLooping", Expr: started + " >= 0.5", For: crashFor,
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanizePercentage }} of the instances crash and restart repeatedly",
-		description: "Each crash loses the requests in flight, and they are not counted. Between two crashes everything may look healthy.",
+		description: "Each crash aborts the requests in flight, and no error budget counts them. Between crashes everything may look healthy.",
 	})
 }
 

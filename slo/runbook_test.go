@@ -52,7 +52,7 @@ func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
 					t.Errorf("%s has no runbook", a.Name)
 					continue
 				}
-				for _, part := range []string{"**Impact.**", "Does the alert condition still hold?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "It resolves by itself"} {
+				for _, part := range []string{"**Impact.**", "Is the alert condition still true?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "resolves by itself", "## Diagnose", "## Resolve"} {
 					if !strings.Contains(string(b.File()), part) {
 						t.Errorf("%s does not say %q", a.Name, part)
 					}

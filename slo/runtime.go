@@ -38,7 +38,7 @@ func (c *compiler) telemetryDropped() {
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanize }} {{ $labels." + semconv.LabelSignal + " }} were dropped in ten minutes",
-		description: "Users feel nothing. The collector is slow or away, and what was dropped will be missing when it is needed.",
+		description: "No impact on users. The collector is slow or down, and traces, logs or profiles of this time are missing.",
 	})
 }
 
@@ -54,8 +54,8 @@ func (c *compiler) logsDropped() {
 		Alert: camel(c.spec.Service) + "LogsDropped", Expr: sum + " > 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; stdout is not read",
-		description: "Users feel nothing. The reader of the standard output of the instances has stopped or is too slow, and the log has a gap.",
+		summary:     c.subject() + ": {{ $value | humanize }} log lines were dropped in ten minutes; stdout is not read",
+		description: "No impact on users. The log collector of the node has stopped or is too slow, and log lines of this time are missing.",
 	})
 }
 
@@ -63,14 +63,14 @@ func (c *compiler) metricCardinalityLimitReached() {
 	sum := c.lost(c.scope.metric(semconv.RuntimeCardinalityOverflow), semconv.LabelMetric, semconv.LabelLabel)
 	c.alert(Alert{
 		Kind: KindMetricCardinalityLimitReached, Tier: TierTicket, SLO: -1,
-		Check: sum, Expect: "nothing, or 0", Where: sum + " > 0",
+		Check: sum, Expect: "no result, or 0", Where: sum + " > 0",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "MetricCardinalityLimitReached", Expr: sum + " > 0", For: noDataFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary: c.subject() + ": label {{ printf \"%.24s\" $labels." + semconv.LabelLabel + " }} of {{ printf \"%.40s\" $labels." + semconv.LabelMetric + " }} has too many values",
-		description: "Users feel nothing. New values of the label are counted together as " + semconv.OverflowValue +
-			", so that the metric can no longer tell them apart. Something that a caller chooses, such as an id, became a label.",
+		description: "No impact on users. New values of the label are counted together as " + semconv.OverflowValue +
+			". Probably the label has values that clients choose, such as ids.",
 	})
 }
 
@@ -86,16 +86,16 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 		Alert: camel(c.spec.Service) + "ConcurrencyLimitAtMinimum", Expr: check + " == 1", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": an instance is slow at its minimum concurrency limit",
-		description: "Rejected requests spend the error budget, also those that clients call sheddable, but not those of clients with a timeout shorter than the latency objective. When users feel it, a page fires. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+		summary:     c.subject() + ": the concurrency limit of an instance is at its minimum",
+		description: "Requests are slow, and some are rejected. The cause is not load alone: something that all requests need became slow. Rejected requests spend the error budget, unless the client timeout is shorter than the latency objective. " + c.sinceText(brokenFor),
 	})
 }
 
 // A wait for connections that is worth a look: one caller at any time, over all
 // instances, and for longer than a burst, in which the pool grows.
 const (
-	waitingCallers = "1"
-	poolFor        = 10 * time.Minute
+	waitingRequests = "1"
+	poolFor         = 10 * time.Minute
 )
 
 func (c *compiler) dbConnectionPoolSaturated() {
@@ -106,12 +106,12 @@ func (c *compiler) dbConnectionPoolSaturated() {
 	}
 	c.alert(Alert{
 		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
-		Check: line(by...), Expect: "0, and less than " + waitingCallers, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+		Check: line(by...), Expect: "0, or at least below " + waitingRequests, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingCallers, For: poolFor,
+		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingRequests, For: poolFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} callers wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} at any time",
-		description: "Requests that need the database are slower by that wait. Either queries became slow, or there are more requests than connections. " + c.sinceText(poolFor),
+		summary:     c.subject() + ": {{ $value | humanize }} requests wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} on average",
+		description: "Requests that need the database are slower. Either queries became slow, or the pool is too small for the traffic. " + c.sinceText(poolFor),
 	})
 }

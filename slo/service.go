@@ -56,7 +56,7 @@ func (c *compiler) serviceAlerts() {
 }
 
 func (c *compiler) sinceText(d time.Duration) string {
-	return "It has been so for " + window(d) + " or longer."
+	return "This has lasted for at least " + window(d) + "."
 }
 
 // sloNoData tells an objective that measures nothing from one that has nothing to
@@ -82,13 +82,13 @@ func (c *compiler) sloNoData(o resolved) {
 	check := "count by (" + c.kept(labelSLI) + ") (" + c.ofService(t.bad()) + ")"
 	c.alert(Alert{
 		Kind: KindSLONoData, Tier: TierTicket, SLO: o.index,
-		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
+		Check: check, Expect: "one result for each environment and SLI",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
 		Labels: c.alertLabels(TierTicket, append(slices.Clone(o.sloth), Label{labelSLO, o.Name})...),
 	}, texts{
 		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
-		description: "The service runs, but what the objective counts does not exist: nothing would page for it.",
+		description: "The service runs, but the metrics of the objective have no data, so its alerts cannot fire.",
 	})
 }
 
@@ -100,15 +100,15 @@ func (c *compiler) sloDataIncomplete() {
 	daily := covered(coverage, day)
 	c.alert(Alert{
 		Kind: KindSLODataIncomplete, Tier: TierTicket, SLO: -1,
-		Check: daily, Expect: "1, and " + minCoverage + " at least",
+		Check: daily, Expect: "1, or at least " + minCoverage,
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLODataIncomplete",
 		Expr: daily + " < " + minCoverage + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
 			c.presence().String(),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the last day was measured",
-		description: "The rules did not run, or the service was not scraped. What was missed stays missed: read error budgets with that in mind.",
+		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the last day has SLO data",
+		description: "The rules did not run, or the service was not scraped. Error budgets that include this time are unreliable.",
 	})
 }
 
@@ -129,9 +129,9 @@ func (c *compiler) scrapeIntervalMismatch() {
 		Expr:   fmt.Sprintf("%s > %d * 1.25 or %s < %d * 0.8", spacing, declared, spacing, declared),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary: c.subject() + ": samples are {{ $value | humanizeDuration }} apart, the rules were made for " + model.Duration(c.spec.ScrapeInterval).String(),
-		description: "Counts of short windows are wrong until scrape interval and specification agree: " +
-			"set " + key + " to what the scraper does and generate the rules again.",
+		summary: c.subject() + ": samples arrive every {{ $value | humanizeDuration }}, but the rules expect " + model.Duration(c.spec.ScrapeInterval).String(),
+		description: "Error ratios of short windows are wrong. " +
+			"Set " + key + " to the scrape interval of Prometheus, and generate the rules again.",
 	})
 }
 
@@ -144,7 +144,7 @@ func (c *compiler) healthCheckFailing() {
 		Alert: camel(c.spec.Service) + "HealthCheckFailing", Expr: check + " == 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one or more instances",
-		description: "Requests that need it fail fast and count as errors; when users feel it, a page says so. " + c.sinceText(brokenFor),
+		summary:     c.subject() + ": health check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails on some instances",
+		description: "Requests that need the dependency fail and count as errors; if users are affected, a page fires. " + c.sinceText(brokenFor),
 	})
 }

@@ -220,11 +220,11 @@ func TestEachDescriptionIsSpelledOnceInARuleFile(t *testing.T) {
 		if strings.Contains(f.Name, "instances") {
 			want = 0
 		}
-		if got := strings.Count(string(f.Data), "times the rate that it can bear"); got != want {
+		if got := strings.Count(string(f.Data), "Error budget (30d): burn rate"); got != want {
 			t.Errorf("%s spells the description of burn alerts %d times, want %d", f.Name, got, want)
 		}
 	}
-	if got := strings.Count(string(rules.PrometheusRule()), "times the rate that it can bear"); got != 8 {
+	if got := strings.Count(string(rules.PrometheusRule()), "Error budget (30d): burn rate"); got != 8 {
 		t.Errorf("the operator's resource spells %d descriptions, want all 8", got)
 	}
 }
