@@ -228,7 +228,7 @@ func TestOpenSLOExportListsReceiversAsDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "alerting: OpenSLO has no place for it"; !slices.Contains(dropped, want) {
+	if want := "alerting: not supported by OpenSLO"; !slices.Contains(dropped, want) {
 		t.Errorf("dropped %q, want %q", dropped, want)
 	}
 }

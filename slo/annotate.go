@@ -90,7 +90,7 @@ func (c *compiler) runbookURL(alert string) string {
 	links := c.spec.Links
 	base := strings.TrimRight(links.Runbooks, "/")
 	if base == "" && links.Repository != "" && c.spec.Runtime {
-		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Folder, runbookDir)
+		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Directory, runbookDir)
 	}
 	if base == "" {
 		return ""

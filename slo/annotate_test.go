@@ -181,7 +181,7 @@ func TestGitLabLinksAreSpelledItsWay(t *testing.T) {
 func TestRunbooksAreLinkedInTheFolderOfTheService(t *testing.T) {
 	t.Parallel()
 	s := mustCompile(t, minimal+"runtime: true\nlinks: {repository: 'https://github.com/acme/shop'}\n").Spec
-	s.Folder = "services/orders"
+	s.Directory = "services/orders"
 	rules, err := slo.Compile(s)
 	if err != nil {
 		t.Fatal(err)

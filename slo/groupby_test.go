@@ -63,11 +63,11 @@ func TestOnlyGroupedObjectivesHaveNoPageRules(t *testing.T) {
 func TestGroupByIsChecked(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string]string{
-		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a legal label name`,
-		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which always keeps instances apart; leave it out`,
+		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a valid label name`,
+		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which is always included; remove it`,
 		"cluster, cluster":            `a.yaml:6:20: groupBy[1]: duplicate label "cluster"`,
-		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; leave it out`,
-		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster`,
+		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; remove it`,
+		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" is reserved for the rules; write a label of a group of instances, such as cluster`,
 	} {
 		_, err := slo.Parse("a.yaml", []byte(strings.Replace(inClusters, "[cluster]", "["+label+"]", 1)))
 		if err == nil || err.Error() != want {

@@ -7,9 +7,9 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// Receivers are the integrations that send notifications, each one of
-// [Integrations]. An empty one leaves a placeholder: Alertmanager loads it, fails to
-// send, and logs and counts the failures.
+// Receivers are the integrations that send notifications, each one of [Integrations]. If
+// one is empty, the receiver is a placeholder: Alertmanager loads it, fails to send, and
+// logs and counts the failures.
 type Receivers struct {
 	Page   string `yaml:"page"`
 	Ticket string `yaml:"ticket"`
@@ -22,7 +22,7 @@ func (r Receivers) of(tier Tier) string {
 	return r.Ticket
 }
 
-// receiverSecret is the Secret with a key for each receiver.
+// receiverSecret is the name of the Secret with a key for each receiver.
 func (s Spec) receiverSecret() string { return s.Service + "-alertmanager" }
 
 func receiverKey(tier Tier) string { return "alerting.receivers." + string(tier) }
@@ -52,7 +52,7 @@ func (r Receivers) validate(to Reporter) {
 	}
 }
 
-// noteReceivers names the receivers that are placeholders, and where their secrets go.
+// noteReceivers adds a note for each placeholder.
 func (c *compiler) noteReceivers() {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		if c.spec.Alerting.Receivers.of(tier) == "" {

@@ -65,11 +65,11 @@ func TestRoutesOfObjectivesAreChecked(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, new, want string }{
 		"no slash": {`route: "/v1/orders",`, `route: "v1/orders",`,
-			`a.yaml:7:44: slos[1].route: "v1/orders" does not begin with a slash; write the route as the router has it, such as /v1/orders/{id}`},
+			`a.yaml:7:44: slos[1].route: "v1/orders" does not begin with a slash; write the route pattern, such as /v1/orders/{id}`},
 		"lower case": {"method: POST", "method: post",
-			`a.yaml:7:66: slos[1].method: "post" is not a method that the runtime counts by name; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean "POST"?`},
+			`a.yaml:7:66: slos[1].method: unknown method "post"; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean "POST"?`},
 		"an indicator of its own": {"{latency: {threshold: 70ms}}", "{latency: {threshold: 70ms, histogram: shop_seconds}}",
-			`a.yaml:8:41: slos[2].route: is only for requests that the runtime counts; write the label into the selector of the indicator`},
+			`a.yaml:8:41: slos[2].route: is only for availability and latency of the runtime; add a matcher to the selector of the indicator instead`},
 	} {
 		_, err := slo.Parse("a.yaml", []byte(strings.Replace(onRoutes, tc.old, tc.new, 1)))
 		if err == nil || err.Error() != tc.want {

@@ -9,8 +9,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// runtimeAlerts are tickets on what the runtime drops or rejects to keep requests
-// fast.
+// runtimeAlerts adds tickets on telemetry and requests that the runtime drops or rejects.
 func (c *compiler) runtimeAlerts() {
 	c.telemetryDropped()
 	c.logsDropped()
@@ -22,7 +21,7 @@ func (c *compiler) runtimeAlerts() {
 	c.saturationAlerts()
 }
 
-// lost counts what was given up in ten minutes, by labels.
+// lost counts what was dropped in ten minutes, by labels.
 func (c *compiler) lost(s selector, by ...string) string {
 	return "sum by (" + c.kept(by...) + ") (increase(" + s.String() + "[10m]))"
 }
@@ -42,8 +41,8 @@ func (c *compiler) telemetryDropped() {
 	})
 }
 
-// logsDropped is apart from other drops, because another team fixes it: the one that
-// runs the node.
+// logsDropped is separate from telemetryDropped, because another team repairs it: the one
+// that runs the nodes.
 func (c *compiler) logsDropped() {
 	blocked := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelReason, semconv.DropBlocked))
 	sum := c.lost(blocked)
@@ -74,7 +73,7 @@ func (c *compiler) metricCardinalityLimitReached() {
 	})
 }
 
-// concurrencyLimitAtMinimum means that shedding no longer helps.
+// concurrencyLimitAtMinimum adds the alert for an overload that shedding does not resolve.
 func (c *compiler) concurrencyLimitAtMinimum() {
 	atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit)
 	check := c.by("max", atMinimum.String())
@@ -91,8 +90,8 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 	})
 }
 
-// A wait for connections that is worth a look: one caller at any time, over all
-// instances, and for longer than a burst, in which the pool grows.
+// The alert fires if at least one request waits at any time, summed over all instances, for
+// longer than the pool needs to grow in a burst.
 const (
 	waitingRequests = "1"
 	poolFor         = 10 * time.Minute

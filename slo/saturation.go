@@ -7,8 +7,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// saturationAlerts are tickets on resources that run out before users feel it, and
-// that the autoscaler cannot add.
+// saturationAlerts adds tickets on resources that are nearly full and that the autoscaler
+// cannot add.
 func (c *compiler) saturationAlerts() {
 	if r := c.spec.Replicas; r.Max > r.Min {
 		c.hpaMaxedOut(r.Max)
@@ -17,28 +17,27 @@ func (c *compiler) saturationAlerts() {
 	c.memoryNearLimit()
 }
 
-// saturation says whether the alert is one of these.
+// saturation reports whether the alert is one of [compiler.saturationAlerts].
 func (k Kind) saturation() bool {
 	return k == KindHpaMaxedOut || k == KindCPUHigh || k == KindMemoryNearLimit
 }
 
-// How long, and how much of it: longer than a burst or a roll-out, in which there
-// are more instances than usual. At nine tenths of its processors a Go process
-// lets goroutines wait (its scheduler's latency rises); at 95 % of GOMEMLIMIT
-// the collector runs nearly without pause.
+// saturatedFor is longer than a burst or a rollout, which adds instances. At 90 % of its
+// CPU, goroutines of a Go process wait for CPU; at 95 % of GOMEMLIMIT, the garbage
+// collector runs almost all the time.
 const (
 	saturatedFor  = 15 * time.Minute
 	saturatedCPU  = "0.9"
-	nearlyNoLimit = "2^62" // 2^63-1 stands for no GOMEMLIMIT
+	nearlyNoLimit = "2^62" // without a GOMEMLIMIT, the metric is 2^63-1
 	fullMemory    = "0.95"
 )
 
-func (c *compiler) hpaMaxedOut(most int) {
+func (c *compiler) hpaMaxedOut(maximum int) {
 	running := c.by("sum", c.presence().String())
 	if c.spec.Metrics == MetricsPush {
 		running = c.by("count", c.presence().String())
 	}
-	highest := strconv.Itoa(most)
+	highest := strconv.Itoa(maximum)
 	c.alert(Alert{
 		Kind: KindHpaMaxedOut, Tier: TierTicket, SLO: -1,
 		Check: running, Expect: "below " + highest + ", the maximum of the autoscaler",

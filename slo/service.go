@@ -12,22 +12,22 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// How long a state lasts before its ticket.
+// Values of "for" of tickets.
 const (
 	noDataFor   = 10 * time.Minute
 	mismatchFor = 15 * time.Minute
 	brokenFor   = 5 * time.Minute
 )
 
-// minCoverage is the share of a day's increases below which a budget is not to be
-// trusted: 72 minutes are missing.
+// minCoverage is the data coverage of a day below which error budgets are unreliable: 72
+// minutes are missing.
 const minCoverage = "0.95"
 
-// presence is the series that exists as long as an instance reports: up, which
-// the scraper writes, or target_info where metrics are pushed.
+// presence selects the series that exists while an instance runs: up, or target_info if
+// metrics are pushed.
 func (c *compiler) presence() selector { return c.scope.metric(c.scope.presence) }
 
-// kept lists the labels that keep instances of the service apart, and more.
+// kept lists the labels of [Spec.Identity], and more.
 func (c *compiler) kept(more ...string) string {
 	return strings.Join(append(c.spec.Identity(), more...), ", ")
 }
@@ -38,7 +38,7 @@ func (c *compiler) by(op, expr string) string {
 	return op + " by (" + c.kept() + ") (" + expr + ")"
 }
 
-// ofService reads a recording of the service as a whole.
+// ofService selects a record of the service.
 func (c *compiler) ofService(record string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(c.spec.Service) + "}"
 }
@@ -46,7 +46,7 @@ func (c *compiler) ofService(record string) string {
 func (c *compiler) serviceAlerts() {
 	c.instanceAlerts()
 	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
-		c.sloDataIncomplete() // looks at no other
+		c.sloDataIncomplete() // ignores grouped objectives
 	}
 	c.scrapeIntervalMismatch()
 	if c.spec.Runtime {
@@ -59,8 +59,8 @@ func (c *compiler) sinceText(d time.Duration) string {
 	return "This has lasted for at least " + window(d) + "."
 }
 
-// sloNoData tells an objective that measures nothing from one that has nothing to
-// measure: an idle service has increases of zero.
+// sloNoData adds the alert for an objective whose metrics have no data. An idle service has
+// increases of zero instead.
 func (c *compiler) sloNoData(o resolved) {
 	t := c.counting(o, TierTicket)
 	present := c.presence().String()
@@ -70,7 +70,7 @@ func (c *compiler) sloNoData(o resolved) {
 	running := c.by("group", present)
 	expr := running + " unless " + c.onEnvironment() + o.ref(t.bad())
 	if o.Indicator.Custom() {
-		// What counts nothing for a day may be idle, or may not exist at all.
+		// A metric that counts no event for a day may not exist.
 		idle := running + " unless " + c.onEnvironment() + "(" + ref(recordTotal+"1d", c.spec.Service, c.totalSLI(o)) + " > 0) and " +
 			c.onEnvironment() + c.presence().String() + " offset 1d"
 		if o.grouped {
@@ -92,10 +92,10 @@ func (c *compiler) sloNoData(o resolved) {
 	})
 }
 
-// sloDataIncomplete says that budgets are worth less than they look. A young
-// environment and one that was taken away on purpose are left alone.
+// sloDataIncomplete adds the alert for low data coverage. It ignores environments that are
+// new or were removed.
 func (c *compiler) sloDataIncomplete() {
-	// A route that was removed is no gap, so increases by label are left out.
+	// Ignore grouped objectives: a removed route is not a gap.
 	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelSLI, groupedSLIs)
 	daily := covered(coverage, day)
 	c.alert(Alert{
@@ -112,8 +112,8 @@ func (c *compiler) sloDataIncomplete() {
 	})
 }
 
-// scrapeIntervalMismatch compares the real spacing of samples with the declared one,
-// which every increase depends on.
+// scrapeIntervalMismatch adds the alert for samples that do not arrive at the declared scrape
+// interval, on which all increases depend.
 func (c *compiler) scrapeIntervalMismatch() {
 	declared := int64(c.spec.ScrapeInterval / time.Second)
 	key := "scrapeInterval"

@@ -34,7 +34,7 @@ func (s Service) SLO() slo.Spec {
 		Runtime:          true,
 		ConnectionPool:   s.HasPostgres(),
 		Links:            s.Links,
-		Folder:           s.Deploy.Folder,
+		Directory:        s.Deploy.Folder,
 		Alerting:         s.Alerting,
 		Compatibility:    s.Compatibility,
 		Replicas:         slo.Replicas(s.Deploy.Replicas),
