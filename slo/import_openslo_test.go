@@ -97,7 +97,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 		"a calendar month":                     {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
 		"another system":                       {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good.metricSource.type: "Datadog" is not supported; only Prometheus is`},
 		"another function":                     {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported, because rules count the growth of counters; write the rate of a counter"},
-		"a threshold":                          {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of the good and of all events"},
+		"a threshold":                          {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of good and all events"},
 		"two objectives":                       {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
 		"a percentage":                         {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
 		"an exponent":                          {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},

@@ -94,7 +94,7 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 func TestDifferencesFromQueriesAreListed(t *testing.T) {
 	t.Parallel()
 	const (
-		noData = "f:8:26: slos[0].sli.raw.error_ratio_query: is 100 % errors without data, because of vector(0); the rules count no event then"
+		noData = "f:8:26: slos[0].sli.raw.error_ratio_query: is 100 % errors without data, because of vector(0); the rules then count no events"
 		series = "f:8:26: slos[0].sli.raw.error_ratio_query: has one value for each series; the rules use the sum"
 		ranges = "f:8:26: slos[0].sli.raw.error_ratio_query: counts over 1h, and another query of the objective over 5m; the rules count both over the same windows"
 	)
