@@ -58,7 +58,7 @@ spec:
   objectives: [{targetPercent: 99}]
 `
 
-func TestOpenSLOIsTakenOver(t *testing.T) {
+func TestImportOpenSLO(t *testing.T) {
 	t.Parallel()
 	imported, err := slo.Import("f", []byte(open), slo.ImportOptions{})
 	if err != nil {
@@ -90,7 +90,7 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
+func TestUnsupportedOpenSLOIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, replacement, want string }{
 		"time slices":                          {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
@@ -113,7 +113,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(open, test.old) {
-				t.Fatalf("the document does not hold %q", test.old)
+				t.Fatalf("the document does not contain %q", test.old)
 			}
 			_, err := slo.Import("f", []byte(strings.Replace(open, test.old, test.replacement, 1)), slo.ImportOptions{})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -123,7 +123,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	}
 }
 
-func TestProblemsOfMetricsAreAtTheQuery(t *testing.T) {
+func TestImportedProblemPositions(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ src, path, want string }{
 		"good events":      {open, "slos[0].indicator.ratio.bad", "f:21:27: spec.indicator.spec.ratioMetric.good: a"},
@@ -145,7 +145,7 @@ func TestProblemsOfMetricsAreAtTheQuery(t *testing.T) {
 	}
 }
 
-func TestWhatIsExportedIsImportedAgain(t *testing.T) {
+func TestOpenSLORoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 			got := imported.Spec
 			for _, d := range imported.Dropped {
 				if !strings.HasSuffix(d, "spec.indicator.metadata") {
-					t.Errorf("the import drops %s", d)
+					t.Errorf("the import dropped %s", d)
 				}
 			}
 			for i, o := range got.SLOs {
@@ -185,7 +185,7 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 	}
 }
 
-func TestExportSaysWhatItLeavesOut(t *testing.T) {
+func TestOpenSLOExportListsDroppedKeys(t *testing.T) {
 	t.Parallel()
 	spec, err := slo.Parse("f", []byte(example(t)))
 	if err != nil {
