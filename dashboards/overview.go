@@ -40,7 +40,7 @@ func (s Scope) errorsRow() Row {
 func (s Scope) errorRatio() Panel {
 	return Panel{
 		Title: "Error ratio", Kind: Stat, Unit: Share, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badShare(), Legend: "bad requests"}},
+		Targets: []Target{{Expr: s.badRatio(), Legend: "bad requests"}},
 	}.says("Current ratio of failed and rejected requests; red is above the threshold of a page.",
 		"If there is no data, no requests arrive: check the load balancer.").links(s.dashboard(dashboardObjectives, "SLO"))
 }
@@ -86,7 +86,7 @@ func (s Scope) whereDependencies() []Link {
 func (s Scope) errorsByInstance() Panel {
 	return Panel{
 		Title: "Error ratio by instance (top 5)", Kind: BarGauge, Unit: Share, Thresholds: s.budgetThresholds(), EmptyUntil: untilRequests,
-		Targets: []Target{{Expr: s.badShare(semconv.LabelInstance).Top(5), Legend: Legend(semconv.LabelInstance), Instant: true}},
+		Targets: []Target{{Expr: s.badRatio(semconv.LabelInstance).Top(5), Legend: Legend(semconv.LabelInstance), Instant: true}},
 	}.says("The five instances with the highest ratio of bad requests.",
 		"If one instance alone has errors, replace it.").links(s.dashboard(dashboardRuntime, "Go runtime"))
 }

@@ -38,7 +38,7 @@ func (s Scope) Errors(title string, by ...string) Panel {
 	return Panel{
 		Title: title, Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
 		Thresholds: s.budgetThresholds(), Line: true,
-		Targets: []Target{{Expr: s.badShare(by...), Legend: Legend(by...)}},
+		Targets: []Target{{Expr: s.badRatio(by...), Legend: Legend(by...)}},
 	}
 }
 

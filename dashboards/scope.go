@@ -92,8 +92,8 @@ func (s Scope) requests(more ...Matcher) Selector {
 // bad matches the outcomes that spend the error budget of availability.
 func bad() Matcher { return OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...) }
 
-// badShare is the ratio of requests that spend the error budget, by labels.
-func (s Scope) badShare(by ...string) Expr {
+// badRatio is the ratio of requests that spend the error budget, by labels.
+func (s Scope) badRatio(by ...string) Expr {
 	total := s.requests().Rate().Sum(by...)
 	return s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)
 }

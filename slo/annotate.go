@@ -141,13 +141,13 @@ func (c *compiler) subject() string {
 // worst routes as the description.
 func (c *compiler) burnTexts(o resolved, p Pair) texts {
 	return texts{
-		summary:     c.subject() + ": " + c.feel(o) + c.lasting(p),
+		summary:     c.subject() + ": " + c.impact(o) + c.lasting(p),
 		description: c.budgetText(o) + c.worstText(o) + c.describe(o),
 	}
 }
 
-// feel returns the impact on users in numbers.
-func (c *compiler) feel(o resolved) string {
+// impact returns the impact on users in numbers.
+func (c *compiler) impact(o resolved) string {
 	var where strings.Builder
 	for i, label := range o.GroupBy {
 		where.WriteString(strings.Repeat(" ", min(i, 1)) + "{{ printf \"%.20s\" $labels." + label + " }}")

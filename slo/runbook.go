@@ -104,9 +104,9 @@ type page struct {
 	Alert                             Alert
 	Kind                              string
 	Service, Description, Owner, Team string
-	Feel, Fires, Resolves             string
+	Impact, Condition, Resolves       string
 	Burns                             []burnRow
-	Shares                            []string // error ratios, in the order of burnRow.After
+	Ratios                            []string // error ratios, in the order of burnRow.After
 	Checks                            []check
 	Links                             []link
 	Mitigation, Silence               string
@@ -132,14 +132,14 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 	p := page{
 		commands: o.commands(r.Spec.Service), Release: o.Release, Environment: o.Environment, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
-		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
+		Impact: r.impact(a), Condition: r.condition(a), Resolves: r.resolvesWhen(a),
 		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a, o.Environment),
 		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
 	for _, ratio := range DetectionRatios() {
-		p.Shares = append(p.Shares, fmt.Sprintf("%g %%", ratio*100))
+		p.Ratios = append(p.Ratios, fmt.Sprintf("%g %%", ratio*100))
 	}
 	book := Runbook{Alert: a.Name}
 	for _, c := range p.Checks {
@@ -167,8 +167,8 @@ func (r Rules) description(a Alert) string {
 	return r.Spec.Description
 }
 
-// feels returns the impact on users, in one or two sentences.
-func (r Rules) feels(a Alert) string {
+// impact returns the impact on users, in one or two sentences.
+func (r Rules) impact(a Alert) string {
 	switch a.Kind {
 	case KindErrorBudgetBurn:
 		o := r.Spec.SLOs[a.SLO]
@@ -210,7 +210,7 @@ func (r Rules) feels(a Alert) string {
 	return ""
 }
 
-func (r Rules) firesWhen(a Alert) string {
+func (r Rules) condition(a Alert) string {
 	if a.Burn == nil {
 		return ""
 	}
