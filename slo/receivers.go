@@ -27,7 +27,7 @@ func (s Spec) receiverSecret() string { return s.Service + "-alertmanager" }
 
 func receiverKey(tier Tier) string { return "alerting.receivers." + string(tier) }
 
-// integration holds the keys of an Alertmanager integration and of the one setting
+// integration has the keys of an Alertmanager integration and of the only setting
 // that it requires. The setting is a secret: alertmanager.yaml names a file, an
 // AlertmanagerConfig names a Secret.
 type integration struct{ config, file, operatorConfig, operatorSecret string }
