@@ -8,7 +8,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Dashboard is one dashboard of a service. It answers one question.
+// Dashboard is one dashboard of a service.
 type Dashboard struct {
 	scope       Scope
 	name        string // overview
@@ -18,33 +18,33 @@ type Dashboard struct {
 	rows        []Row
 }
 
-// New makes a dashboard. Its name, a DNS label, is unique within the service
-// and part of the address; renaming it breaks links.
+// New returns a dashboard. Its name is a DNS label, unique within the service and part
+// of its address: renaming it breaks links.
 func New(s Scope, name, title, description string, rows ...Row) Dashboard {
 	return Dashboard{scope: s, name: name, title: title, description: description, variables: s.variables(), rows: rows}
 }
 
-// Name is the name of the dashboard's file without .json: orders-overview.
+// Name returns the name of the dashboard's file without .json, such as orders-overview.
 func (d Dashboard) Name() string { return d.scope.spec.Service + "-" + d.name }
 
-// UID is the stable id of the dashboard, part of its address.
+// UID returns the stable id of the dashboard, which is part of its address.
 func (d Dashboard) UID() string { return slo.DashboardUID(d.scope.spec.Service, d.name) }
 
-// Title is what the list of dashboards shows.
+// Title returns the title in the list of dashboards.
 func (d Dashboard) Title() string { return d.scope.spec.Service + " / " + d.title }
 
 // Row is a line of panels under a heading.
 type Row struct {
 	Title string
-	// PerLine is how many panels stand side by side, 0 for all of them.
+	// PerLine is the number of panels in one line, 0 for all of them.
 	PerLine int
-	// Height is in units of the grid, about 30 pixels each; 0 for what suits the
-	// first panel.
+	// Height is in units of the grid, about 30 pixels each; 0 means the default of
+	// the first panel's kind.
 	Height int
 	Panels []Panel
 }
 
-// Kind is how a panel draws.
+// Kind is the visualization of a panel.
 type Kind string
 
 // The kinds of panels, as Grafana names them.
@@ -77,59 +77,59 @@ const (
 	NoUnit            Unit = "" // panels without numbers
 )
 
-// Panel is one question and its answer.
+// Panel is one panel of a dashboard.
 type Panel struct {
 	Title string
 	Kind  Kind
 	Unit  Unit
-	// Shows says what is drawn, Bad what a bad value means, Next where to go
-	// then. Together they are the description.
-	Shows, Bad, Next string
-	Targets          []Target
-	// Weight is the panel's share of its line, 0 for 1.
+	// Shows says what the panel draws, Next what to do about a bad value. Together
+	// they are the description.
+	Shows, Next string
+	Targets     []Target
+	// Weight is the width of the panel relative to others of its line, 0 means 1.
 	Weight int
-	// Thresholds colour values from each one up, lowest first; below them is
-	// green, or what Calm says.
+	// Thresholds colour the values from each one up, lowest first. Values below are
+	// green.
 	Thresholds []Threshold
-	// Line draws the thresholds into a graph.
+	// Line draws the thresholds in a graph.
 	Line  bool
 	Stack bool
 	Log   bool // logarithmic axis
-	// Max is the end of the axis, 0 to follow the data.
+	// Max is the maximum of the axis, 0 to follow the data.
 	Max float64
-	// Colours fix the colour of series by their name.
+	// Colours are fixed colours of series, by name.
 	Colours map[string]string
 	Links   []Link
-	// EmptyUntil says until when the panel may be without data, as in "an alert
-	// fires". Empty: it has data once the service runs.
+	// EmptyUntil says until when the panel may have no data, such as "an alert
+	// fires". If it is empty, the panel has data as soon as the service runs.
 	EmptyUntil string
 	// Body is the Markdown of a text panel; Filter the labels of an alert list.
 	Body, Filter string
-	// shade are the refs of targets that are drawn as a grey background.
+	// shade are the refs of targets drawn as a grey background.
 	shade []string
-	// count are the refs of targets that are counts beside shares.
+	// count are the refs of targets that are counts, drawn on a second axis.
 	count []string
-	// limit are the refs of targets that bound the others.
+	// limit are the refs of targets drawn as limits.
 	limit []string
-	// signed lets the axis go below zero.
+	// signed allows values below zero.
 	signed bool
-	// decimals is the number of digits after the point, 0 for what fits.
+	// decimals is the number of decimals, 0 for Grafana's choice.
 	decimals int
 }
 
-// Threshold colours values from a number up.
+// Threshold colours the values from a number up.
 type Threshold struct {
 	From   float64
 	Colour string
 }
 
-// Link leads to another dashboard or page.
+// Link is a link to another dashboard or page.
 type Link struct{ Title, URL string }
 
-// Source is what kind of store a query goes to.
+// Source is the kind of data source of a query.
 type Source string
 
-// The stores, as Grafana names their plugins.
+// The data sources, as Grafana names their plugins.
 const (
 	Prometheus Source = "prometheus"
 	Loki       Source = "loki"
@@ -142,11 +142,11 @@ type Target struct {
 	Expr   Expr
 	Source Source // empty for Prometheus
 	Legend string // template such as {{http_route}}
-	// Instant asks for the last value alone, as tables do.
+	// Instant queries the last value only, as tables do.
 	Instant bool
-	// Exemplars asks for traces, too. One target of a panel is enough.
+	// Exemplars queries exemplars too. At most one target of a panel sets it.
 	Exemplars bool
-	// ProfileType is set for Pyroscope, whose Expr selects labels.
+	// ProfileType is for Pyroscope; Expr is then a label selector.
 	ProfileType string
 }
 
@@ -157,16 +157,16 @@ func (t Target) source() Source {
 	return t.Source
 }
 
-// maxTargets is how many queries have a letter. Few panels need more than three.
+// maxTargets is the number of letters for refIDs.
 const maxTargets = 26
 
-// refID names the i-th target of a panel, as Grafana does.
+// refID returns the letter that Grafana has for the i-th target of a panel.
 func refID(i int) string { return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1] }
 
-// description is what a reader sees beside the title. Its last sentence declares
-// until when the panel may be empty, for readers of the file as for programs.
+// description returns the description of the panel. Its last sentence says until when
+// the panel may be empty; package dashboardfile parses it.
 func (p Panel) description() string {
-	text := strings.TrimSpace(strings.Join([]string{p.Shows, p.Bad, p.Next}, "\n\n"))
+	text := strings.TrimSpace(strings.Join([]string{p.Shows, p.Next}, "\n\n"))
 	if p.EmptyUntil != "" {
 		text += " Empty until " + p.EmptyUntil + "."
 	}
@@ -178,13 +178,13 @@ type Query struct {
 	Panel      string // title
 	RefID      string
 	Source     Source
-	Expr       string // with Grafana's variables in it
+	Expr       string // with Grafana's variables
 	Instant    bool
-	EmptyUntil string // why there may be no data yet; empty when there must be
+	EmptyUntil string // see [Panel]
 }
 
-// Queries lists every query of the dashboard in reading order. Queries of variables
-// and annotations follow, with their name for a panel.
+// Queries lists the queries of all panels in reading order, then those of annotations,
+// whose Panel is "annotation " and their name.
 func (d Dashboard) Queries() []Query {
 	var out []Query
 	for _, row := range d.rows {
@@ -202,30 +202,30 @@ func (d Dashboard) Queries() []Query {
 	return out
 }
 
-// check reports a dashboard that Grafana would refuse or show half of.
+// check reports what Grafana would reject or not show.
 func (d Dashboard) check() error {
 	var errs []error
-	fault := func(format string, args ...any) {
+	problem := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("dashboard "+d.Name()+": "+format, args...))
 	}
 	seen := map[string]bool{}
 	for _, row := range d.rows {
 		if row.Title == "" {
-			fault("a row has no title")
+			problem("a row has no title")
 		}
 		for _, p := range row.Panels {
 			if seen[p.Title] {
-				fault("two panels are called %q; a title names one", p.Title)
+				problem("duplicate panel title %q", p.Title)
 			}
 			seen[p.Title] = true
-			if p.Title == "" || p.Shows == "" || p.Bad == "" || p.Next == "" {
-				fault("panel %q needs a title and says what it shows, what is bad, and where to go next", p.Title)
+			if p.Title == "" || p.Shows == "" || p.Next == "" {
+				problem("panel %q: Title, Shows and Next are required", p.Title)
 			}
 			if len(p.Targets) > maxTargets {
-				fault("panel %q has %d queries, more than %d; make two of it", p.Title, len(p.Targets), maxTargets)
+				problem("panel %q has %d queries; use at most %d", p.Title, len(p.Targets), maxTargets)
 			}
 			if len(p.Targets) == 0 && p.Kind != Text && p.Kind != AlertList {
-				fault("panel %q has no query", p.Title)
+				problem("panel %q has no query", p.Title)
 			}
 		}
 	}

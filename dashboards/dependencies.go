@@ -4,114 +4,117 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// dependencies answers whether what the service needs is what makes it slow.
+// dependencies shows whether the database or another service makes this one slow.
 func dependencies(s Scope) Dashboard {
 	rows := []Row{s.checksRow()}
 	if s.in.HasPostgres {
 		rows = append(rows, s.poolRow(), s.databaseRow())
 	}
 	if s.in.HasHTTPClient {
-		rows = append(rows, s.peersRow())
+		rows = append(rows, s.callsRow())
 	}
 	return New(s, dashboardDependencies, "Dependencies",
-		"Whether the database and the services that this one calls answer, how fast, and whether it waits to ask them.", rows...)
+		"Health, latency and errors of the database and of the services that this one calls.", rows...)
 }
 
 func (s Scope) checksRow() Row {
 	checks := Panel{
-		Title: "Health checks", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}}, EmptyUntil: "the service has a check",
+		Title: "Failing health checks", Kind: Timeline, Thresholds: []Threshold{{0.5, Failing}}, EmptyUntil: "the service has a check",
 		Targets: []Target{{Expr: "1 - " + s.Metric(semconv.RuntimeHealthCheckUp).Expr().Min(semconv.LabelCheck), Legend: Legend(semconv.LabelCheck)}},
-	}.says("When the check of each dependency failed in any process: red.", "Requests that need it fail fast and count as errors.",
-		"Talk to its owner; the rows below say what the service saw.").leads(s.dashboard(dashboardOverview, "Overview at this time"))
-	return Row{Title: "Checks", Height: 5, Panels: []Panel{checks}}
+	}.says("Times at which a health check failed on any instance (red).",
+		"Call the owner of the dependency; the rows below show its latency and errors.").links(s.dashboard(dashboardOverview, "Overview"))
+	return Row{Title: "Health checks", Height: 5, Panels: []Panel{checks}}
 }
 
 func (s Scope) poolRow() Row {
 	state := []string{semconv.LabelPoolName, semconv.LabelPoolState}
 	connections := Panel{
-		Title: "Connections", Kind: TimeSeries, Unit: Count, Stack: true, limit: []string{refID(1)},
+		Title: "Connections by state", Kind: TimeSeries, Unit: Count, Stack: true, limit: []string{refID(1)},
 		Targets: []Target{
 			{Expr: s.Metric(semconv.DBClientConnectionCount).Expr().Sum(state...), Legend: Legend(state...)},
-			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " largest"},
+			{Expr: s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelPoolName), Legend: Legend(semconv.LabelPoolName) + " maximum"},
 		},
-	}.says("Connections of the pool by state, all processes together.", "All of them used and callers waiting: queries are slow, or there are more requests than the pool can carry.",
-		"Its use and the waits beside it tell which.")
-	share := Panel{
-		Title: "Pool in use", Kind: TimeSeries, Unit: Share, Max: 1, Line: true, Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
+	}.says("Connections of all instances by state, and the maximum.",
+		"If all are in use, queries are slow or the pool is too small: compare with the query latency below.")
+	utilization := Panel{
+		Title: "Connection pool utilization", Kind: TimeSeries, Unit: Share, Max: 1, Line: true, Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
 		Targets: []Target{{
 			Expr: s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName).
 				Over(s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance, semconv.LabelPoolName)),
 			Legend: Legend(semconv.LabelInstance, semconv.LabelPoolName),
 		}},
-	}.says("Connections in use as a share of the largest number, by process.", "At 1 the next request waits.", "Slow queries in the row below, else a larger pool or more processes.")
+	}.says("Connections in use divided by the maximum, by instance.",
+		"At 100 %, requests wait: check for slow queries, then enlarge the pool or add instances.")
 	pending := Panel{
-		Title: "Waiting callers", Kind: TimeSeries, Unit: Count,
+		Title: "Requests waiting for a connection", Kind: TimeSeries, Unit: Count,
 		Targets: []Target{
 			{Expr: s.Metric(semconv.DBClientConnectionPendingRequests).Expr().Sum(), Legend: "waiting now"},
-			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "gave up, per second"},
+			{Expr: s.Metric(semconv.DBClientConnectionTimeouts).Rate().Sum(), Legend: "timeouts per second"},
 		},
-	}.says("Callers that wait for a connection, and those that gave up.", "Any that gave up are requests that failed.", "Latency of the operations below; requests on the overview.").
-		leads(s.dashboard(dashboardOverview, "Overview at this time"))
+	}.says("Requests that wait for a connection, and timeouts per second.",
+		"Each timeout is a failed request: check the query latency below.").links(s.dashboard(dashboardOverview, "Overview"))
 	waits := s.Metric(semconv.DBClientConnectionWaits).Rate().Sum()
 	waited := Panel{
-		Title: "Time to get a connection", Kind: TimeSeries, Unit: Seconds, EmptyUntil: "a caller has to wait",
-		Targets: []Target{{Expr: s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum().Over(waits), Legend: "mean of those that waited"}},
-	}.says("How long those callers waited that had to.", "It adds to the latency of every one of them.", "Waiting callers beside it.")
-	return Row{Title: "Connection pool", Panels: []Panel{connections, share, pending, waited}}
+		Title: "Connection wait time", Kind: TimeSeries, Unit: Seconds, EmptyUntil: "a request has to wait",
+		Targets: []Target{{Expr: s.Metric(semconv.DBClientConnectionWaitTime).Rate().Sum().Over(waits), Legend: "mean"}},
+	}.says("Average wait of the requests that had to wait for a connection.",
+		"It is part of their latency: if it rises, check the connection pool utilization.")
+	return Row{Title: "Connection pool", Panels: []Panel{connections, utilization, pending, waited}}
 }
 
 func (s Scope) databaseRow() Row {
 	d := s.Histogram(semconv.DBClientOperationDuration)
 	op := semconv.LabelDBOperation
 	rate := Panel{
-		Title: "Queries by operation", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: untilQueries,
+		Title: "Query rate by operation", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: untilQueries,
 		Targets: []Target{{Expr: d.Rate().Sum(op), Legend: Legend(op)}},
-	}.says("Queries a second, by operation.", "More queries for the same requests are a loop around a query.", "A trace shows how many one request makes.").
-		leads(s.dashboard(dashboardOverview, "Traces on the overview"))
+	}.says("Queries per second by operation.",
+		"If it rises without more requests, look in a trace for a query in a loop.").links(s.dashboard(dashboardOverview, "Overview"))
 	latency := Panel{
-		Title: "Query p95 by operation", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilQueries,
+		Title: "p95 query latency by operation", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilQueries,
 		Targets: []Target{{Expr: d.Quantile(0.95, op), Legend: Legend(op), Exemplars: true}},
-	}.says("p95 of the time of a query, its rows included.", "All operations slow: the database or the network. One: its index, its locks or its data.",
-		"A trace from the overview has the statement.").leads(s.dashboard(dashboardOverview, "Traces on the overview"))
+	}.says("p95 latency of queries, including the time to read the rows.",
+		"All operations: suspect the database or the network. One: suspect an index or locks; a trace has the statement.").
+		links(s.dashboard(dashboardOverview, "Overview"))
 	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
 	total := d.Rate().Sum(op)
 	errors := Panel{
-		Title: "Query errors by operation", Kind: TimeSeries, Unit: Share, EmptyUntil: untilQueries,
+		Title: "Query error ratio by operation", Kind: TimeSeries, Unit: Share, EmptyUntil: untilQueries,
 		Targets: []Target{{Expr: failed.Rate().Sum(op).OrZero(total).Over(total), Legend: Legend(op)}},
-	}.says("The share of queries that fail, by operation.", "Above zero: constraints, conflicts, time-outs, or a database that goes away.",
-		"Kinds of errors beside it, then the logs.")
+	}.says("Ratio of failed queries by operation.", "Above zero, check the errors by type and the logs.")
 	kinds := Panel{
-		Title: "Query errors by kind", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: "a query fails",
+		Title: "Query errors by type", Kind: TimeSeries, Unit: PerSecond, EmptyUntil: "a query fails",
 		Targets: []Target{{Expr: failed.Rate().Sum(semconv.LabelErrorType), Legend: Legend(semconv.LabelErrorType)}},
-	}.says("Failed queries a second, by what went wrong.", "One kind that is new since a deploy is that deploy's; connection errors are the network's or the database's.",
-		"Warnings and errors on the overview.").leads(s.dashboard(dashboardOverview, "Logs on the overview"))
-	return Row{Title: "Queries", Panels: []Panel{rate, latency, errors, kinds}}
+	}.says("Failed queries per second by error type.",
+		"Connection errors: check the database and the network. A type that began with a deployment: roll back.").
+		links(s.dashboard(dashboardOverview, "Overview"))
+	return Row{Title: "Database queries", Panels: []Panel{rate, latency, errors, kinds}}
 }
 
-func (s Scope) peersRow() Row {
-	d, peer := s.Histogram(semconv.HTTPClientRequestDuration), semconv.LabelServerAddress
-	total := d.Rate().Sum(peer)
+func (s Scope) callsRow() Row {
+	d, server := s.Histogram(semconv.HTTPClientRequestDuration), semconv.LabelServerAddress
+	total := d.Rate().Sum(server)
 	failed := Distribution{Selector: d.With(Not(semconv.LabelErrorType, "")), native: d.native}
 	rate := Panel{
-		Title: "Calls by peer", Kind: TimeSeries, Unit: RequestsPerSecond, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: total, Legend: Legend(peer)}},
-	}.says("Attempts a second, by the service that is called.", "More attempts for the same requests are retries.", "Retries beside it.")
+		Title: "Call rate by server", Kind: TimeSeries, Unit: RequestsPerSecond, EmptyUntil: untilCalls,
+		Targets: []Target{{Expr: total, Legend: Legend(server)}},
+	}.says("Outgoing requests per second by server, retries included.", "If it rises without more incoming requests, check the retries.")
 	latency := Panel{
-		Title: "Call p95 by peer", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: d.Quantile(0.95, peer), Legend: Legend(peer), Exemplars: true}},
-	}.says("p95 of one attempt until its answer was read.", "A slow peer makes this service slow; all of them slow is the network or this process.",
-		"Click a dot for a trace that crosses both services.")
+		Title: "p95 call latency by server", Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilCalls,
+		Targets: []Target{{Expr: d.Quantile(0.95, server), Legend: Legend(server), Exemplars: true}},
+	}.says("p95 latency of one attempt until its response is read.",
+		"One server: click a dot for a trace through both services. All servers: suspect the network or this service.")
 	errors := Panel{
-		Title: "Call errors by peer", Kind: TimeSeries, Unit: Share, EmptyUntil: untilCalls,
-		Targets: []Target{{Expr: failed.Rate().Sum(peer).OrZero(total).Over(total), Legend: Legend(peer)}},
-	}.says("The share of attempts that fail, by peer.", "Above zero: the peer fails or is not reached.", "The dashboard of that service, or talk to its owner.")
+		Title: "Call error ratio by server", Kind: TimeSeries, Unit: Share, EmptyUntil: untilCalls,
+		Targets: []Target{{Expr: failed.Rate().Sum(server).OrZero(total).Over(total), Legend: Legend(server)}},
+	}.says("Ratio of failed attempts by server.", "Above zero, open the dashboard of that service or call its owner.")
 	retries := Panel{
 		Title: "Retries", Kind: TimeSeries, Unit: PerSecond,
 		Targets: []Target{
-			{Expr: s.Metric(semconv.HTTPClientRetries).Rate().Sum(), Legend: "made"},
-			{Expr: s.Metric(semconv.HTTPClientRetriesSuppressed).Rate().Sum(), Legend: "not made: budget is spent"},
+			{Expr: s.Metric(semconv.HTTPClientRetries).Rate().Sum(), Legend: "retries"},
+			{Expr: s.Metric(semconv.HTTPClientRetriesSuppressed).Rate().Sum(), Legend: "suppressed: retry budget spent"},
 		},
-	}.says("Attempts after the first, and those that the retry budget refused.", "Refused ones mean that a peer fails so often that retrying would make it worse.",
-		"Errors by peer beside it.")
-	return Row{Title: "Calls", Panels: []Panel{rate, latency, errors, retries}}
+	}.says("Retries per second, and retries that the retry budget suppressed.",
+		"If retries are suppressed, a server fails too often: check the error ratio by server.")
+	return Row{Title: "Calls to other services", Panels: []Panel{rate, latency, errors, retries}}
 }

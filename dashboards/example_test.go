@@ -7,8 +7,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The dashboards of a service that scaffold did not generate: its objectives are
-// all that is known.
+// The dashboards of a service that scaffold did not generate, from its objectives.
 func ExampleCompile() {
 	spec, err := slo.Parse("checkout.slo.yaml", []byte(`
 apiVersion: scaffold.slo/v1
@@ -37,10 +36,10 @@ slos:
 	}
 	// Output:
 	// checkout-overview: checkout / Overview, 4 queries
-	// checkout-slo: checkout / Objectives, 20 queries
+	// checkout-slo: checkout / SLO, 20 queries
 }
 
-// Queries are built from selectors that already hold the variables of the dashboard.
+// Selectors of a scope contain the variables of the dashboard.
 func ExampleScope_Metric() {
 	spec := slo.Spec{Service: "orders", Selector: map[string]string{"job": "orders"}, EnvironmentLabel: "env"}
 	s := dashboards.NewScope(dashboards.Input{Rules: slo.Rules{Spec: spec}})

@@ -9,13 +9,12 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Expr is a PromQL expression. Its methods write what most panels ask; anything
-// else can be written out.
+// Expr is a PromQL expression.
 type Expr string
 
-const rateInterval = "$__rate_interval" // at least four scrapes, and the step of the graph
+const rateInterval = "$__rate_interval" // at least four scrapes, and at least the step of the graph
 
-// Matcher is one condition on a label, as in route=~"/v1/.+".
+// Matcher is a label matcher, such as route=~"/v1/.+".
 type Matcher struct{ Label, Op, Value string }
 
 // Is matches one value.
@@ -24,7 +23,7 @@ func Is(label, value string) Matcher { return Matcher{label, "=", value} }
 // Not matches every other value.
 func Not(label, value string) Matcher { return Matcher{label, "!=", value} }
 
-// OneOf matches any of several values. They are plain words, not patterns.
+// OneOf matches any of several values. They must not contain characters with a meaning in regular expressions.
 func OneOf(label string, values ...string) Matcher {
 	return Matcher{label, "=~", strings.Join(values, "|")}
 }
@@ -32,25 +31,25 @@ func OneOf(label string, values ...string) Matcher {
 // Matches matches a regular expression.
 func Matches(label, pattern string) Matcher { return Matcher{label, "=~", pattern} }
 
-// Selector finds the series of one metric.
+// Selector selects the series of one metric.
 type Selector struct {
 	Metric   string
 	Matchers []Matcher
 }
 
-// With adds conditions and returns a selector of its own.
+// With returns a copy of the selector with more matchers.
 func (s Selector) With(more ...Matcher) Selector {
 	s.Matchers = append(slices.Clip(s.Matchers), more...)
 	return s
 }
 
-// suffixed selects one series of a histogram.
+// suffixed selects one series of a histogram, such as _bucket.
 func (s Selector) suffixed(suffix string) Selector {
 	s.Metric += suffix
 	return s
 }
 
-// Expr writes the selector, conditions sorted by label.
+// Expr returns the selector as PromQL, with matchers sorted by label.
 func (s Selector) Expr() Expr {
 	if len(s.Matchers) == 0 {
 		return Expr(s.Metric)
@@ -64,30 +63,30 @@ func (s Selector) Expr() Expr {
 	return Expr(s.Metric + "{" + strings.Join(parts, ",") + "}")
 }
 
-// Rate is the increase per second over the interval that suits the graph.
+// Rate returns the rate over $__rate_interval.
 func (s Selector) Rate() Expr { return "rate(" + s.Expr() + "[" + rateInterval + "])" }
 
-// Sum adds up, by labels if there are any.
+// Sum returns the sum, by labels if there are any.
 func (e Expr) Sum(by ...string) Expr { return aggregate("sum", e, by) }
 
-// Max is the largest, by labels if there are any.
+// Max returns the maximum, by labels if there are any.
 func (e Expr) Max(by ...string) Expr { return aggregate("max", e, by) }
 
-// Min is the smallest, by labels if there are any.
+// Min returns the minimum, by labels if there are any.
 func (e Expr) Min(by ...string) Expr { return aggregate("min", e, by) }
 
-// Count counts series, by labels if there are any.
+// Count returns the number of series, by labels if there are any.
 func (e Expr) Count(by ...string) Expr { return aggregate("count", e, by) }
 
-// Top keeps the n largest.
+// Top returns the n largest values.
 func (e Expr) Top(n int) Expr { return Expr(fmt.Sprintf("topk(%d, %s)", n, e)) }
 
-// Over divides by an expression with the same labels. Where there is nothing to
-// divide by there is no value, since idle time is neither good nor bad.
+// Over divides by an expression with the same labels. If total is 0, there is no
+// result: idle time is neither good nor bad.
 func (e Expr) Over(total Expr) Expr { return "(" + e + ") / (" + total + " > 0)" }
 
-// OrZero is zero wherever total has a value: no errors are drawn as 0 and not
-// as missing data.
+// OrZero adds zero where only total has a value, so that graphs show no errors as 0
+// and not as missing data.
 func (e Expr) OrZero(total Expr) Expr { return e + " or 0 * " + total }
 
 func aggregate(op string, e Expr, by []string) Expr {
@@ -97,14 +96,14 @@ func aggregate(op string, e Expr, by []string) Expr {
 	return Expr(op + " by (" + strings.Join(by, ", ") + ") (" + string(e) + ")")
 }
 
-// Distribution is a histogram, queried the way it is exposed.
+// Distribution is a histogram, native or classic.
 type Distribution struct {
 	Selector
 
 	native bool
 }
 
-// Rate is the observations per second.
+// Rate returns the observations per second.
 func (d Distribution) Rate() Expr {
 	if d.native {
 		return "histogram_count(" + d.Selector.Rate() + ")"
@@ -112,7 +111,7 @@ func (d Distribution) Rate() Expr {
 	return d.suffixed("_count").Rate()
 }
 
-// Quantile is the value below which the share q of the observations lies.
+// Quantile returns the q-quantile of the observations, with q from 0 to 1.
 func (d Distribution) Quantile(q float64, by ...string) Expr {
 	rate := d.Selector.Rate()
 	if !d.native {
@@ -122,7 +121,7 @@ func (d Distribution) Quantile(q float64, by ...string) Expr {
 	return Expr("histogram_quantile(" + number(q) + ", " + string(rate.Sum(by...)) + ")")
 }
 
-// Above is the share of observations above a bound of the histogram.
+// Above returns the ratio of observations above a bound, which must be one of the buckets of a classic histogram.
 func (d Distribution) Above(bound float64, by ...string) Expr {
 	if d.native {
 		return Expr(fmt.Sprintf("1 - histogram_fraction(0, %s, %s)", number(bound), d.Selector.Rate().Sum(by...)))
@@ -131,7 +130,7 @@ func (d Distribution) Above(bound float64, by ...string) Expr {
 	return "1 - " + below.Over(d.Rate().Sum(by...))
 }
 
-// Buckets is the observations per second of each bucket, for a heatmap.
+// Buckets returns the observations per second of each bucket, for a heatmap.
 func (d Distribution) Buckets() Expr {
 	if d.native {
 		return d.Selector.Rate().Sum()
@@ -139,8 +138,8 @@ func (d Distribution) Buckets() Expr {
 	return d.suffixed("_bucket").Rate().Sum(semconv.LabelLessOrEqual)
 }
 
-// atMost matches the bucket up to a bound. A whole number has two spellings:
-// le="1" in the classic text format, le="1.0" in OpenMetrics and Prometheus 3.
+// atMost matches the bucket of a bound. Integers have two spellings: le="1" in the
+// text format, le="1.0" in OpenMetrics and Prometheus 3.
 func atMost(bound float64) Matcher {
 	text := number(bound)
 	if strings.ContainsAny(text, ".e") {

@@ -36,7 +36,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-func TestHistogramsAreQueriedAsTheyAreExposed(t *testing.T) {
+func TestHistogramForms(t *testing.T) {
 	t.Parallel()
 	classic, native := scope(dashboards.Both).Histogram("h"), scope(dashboards.Native).Histogram("h")
 	for name, tc := range map[string]struct{ got, want dashboards.Expr }{
@@ -47,11 +47,11 @@ func TestHistogramsAreQueriedAsTheyAreExposed(t *testing.T) {
 		"classic buckets":  {classic.Buckets(), "sum by (le) (rate(h_bucket" + within + "[$__rate_interval]))"},
 		"native buckets":   {native.Buckets(), "sum(rate(h" + within + "[$__rate_interval]))"},
 		"native share":     {native.Above(0.2), "1 - histogram_fraction(0, 0.2, sum(rate(h" + within + "[$__rate_interval])))"},
-		"a whole bound has two spellings": {
+		"an integer bound has two spellings": {
 			classic.Above(1),
 			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le=~"1|1\\.0"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
 		},
-		"a fraction has one": {
+		"a fractional bound has one spelling": {
 			classic.Above(0.25),
 			`1 - (sum(rate(h_bucket{cluster="a",env=~"$environment",instance=~"$instance",job=~"$job",le="0.25"}[$__rate_interval]))) / (sum(rate(h_count` + within + "[$__rate_interval])) > 0)",
 		},

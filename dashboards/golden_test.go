@@ -8,8 +8,6 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
-// The rules that must hold beside the files are in lint_test.go and
-// signals_test.go.
 func TestDashboardsAreGolden(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"orders", "checkout"} {
@@ -23,7 +21,7 @@ func TestDashboardsAreGolden(t *testing.T) {
 	}
 }
 
-func TestSameInputSameBytes(t *testing.T) {
+func TestOutputIsDeterministic(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["orders"]
 	first := dashboardsOf(t, in)

@@ -4,14 +4,13 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// goRuntime answers whether the process itself is what makes requests wait.
+// goRuntime shows what makes requests wait within the instances.
 func goRuntime(s Scope) Dashboard {
-	return New(s, dashboardRuntime, "Go runtime",
-		"Whether the Go processes refuse requests, wait for processors, collect garbage, contend for locks or run out of something, down to the line of code.",
-		s.overloadRow(), s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.selfRow(), s.flameRow())
+	return New(s, dashboardRuntime, "Go runtime", "Overload, CPU, memory, garbage collection, locks and flame graphs of the instances.",
+		s.overloadRow(), s.schedulerRow(), s.memoryRow(), s.garbageRow(), s.limitsRow(), s.telemetryRow(), s.flameRow())
 }
 
-// gauge draws gauges of each instance with their names.
+// gauges draws sums of gauges; each pair is a metric and its legend.
 func (s Scope) gauges(title string, unit Unit, series ...[2]string) Panel {
 	p := Panel{Title: title, Kind: TimeSeries, Unit: unit}
 	for _, one := range series {
@@ -20,32 +19,31 @@ func (s Scope) gauges(title string, unit Unit, series ...[2]string) Panel {
 	return p
 }
 
-// profile links a panel to the flame graphs at the end of the dashboard.
-func (s Scope) profile() Link { return s.dashboard(dashboardRuntime, "Flame graphs at this time") }
+func (s Scope) flameGraphs() Link { return s.dashboard(dashboardRuntime, "Flame graphs") }
 
 func (s Scope) schedulerRow() Row {
 	latency := s.quantiles("Scheduler latency", goSchedLatencies).
-		says("How long goroutines that could run wait for a processor.", "p99 above a millisecond: there is more to run than there are processors, and every request pays for it.",
-			"The processor panel beside it; at its limit, add processors or replicas, else look for a burst of goroutines.")
-	goroutines := s.gauges("Goroutines", Count,
+		says("Time that runnable goroutines wait for CPU.",
+			"If p99 is above 1 ms, add CPU or instances.")
+	goroutines := s.gauges("Goroutines by state", Count,
 		[2]string{goGoroutinesRunning, "running"}, [2]string{goGoroutinesRunnable, "runnable"},
 		[2]string{goGoroutinesWaiting, "waiting"}, [2]string{goGoroutinesOutside, "in system calls"}).
-		says("Goroutines by what they do.", "Waiting ones that only ever rise are leaked; runnable ones wait for a processor.",
-			"The flame graph of goroutines at the end says where they wait.")
+		says("Number of goroutines by state.",
+			"If the waiting ones only rise, there is a leak: find it in the flame graph of goroutines.")
 	goroutines.Stack = true
 	cpu := Panel{
-		Title: "Processors", Kind: TimeSeries, Unit: Count,
+		Title: "CPU cores", Kind: TimeSeries, Unit: Count,
 		Targets: []Target{
 			{Expr: s.Metric(processCPU).Rate().Sum(), Legend: "used"},
 			{Expr: s.Metric(goMaxProcs).Expr().Sum(), Legend: "GOMAXPROCS"},
 		}, limit: []string{refID(1)},
-	}.says("Processors in use, and how many Go may use. Go follows the container's limit.", "Use near the limit means throttling and scheduler latency.",
-		"The flame graph of processor time at the end says what uses it.").leads(s.profile())
+	}.says("CPU cores in use, and GOMAXPROCS, which follows the limit of the container.",
+		"Near the limit, requests are slow: find the cause in the flame graph of CPU time, or add CPU.").links(s.flameGraphs())
 	mutex := Panel{
-		Title: "Waiting for locks", Kind: TimeSeries, Unit: Seconds,
-		Targets: []Target{{Expr: s.Metric(goMutexWait).Rate().Sum(), Legend: "waited per second"}},
-	}.says("Time that goroutines spent blocked on locks, per second.", "1 is one goroutine that always waits; more than the requests in flight explain is contention.",
-		"The flame graph of locks at the end names them.").leads(s.profile())
+		Title: "Mutex wait time", Kind: TimeSeries, Unit: Seconds,
+		Targets: []Target{{Expr: s.Metric(goMutexWait).Rate().Sum(), Legend: "wait time per second"}},
+	}.says("Time that goroutines wait for mutexes, per second; 1 s is one goroutine that always waits.",
+		"If it rises, find the mutex in the flame graph of mutex contention.").links(s.flameGraphs())
 	return Row{Title: "Scheduler", Panels: []Panel{latency, goroutines, cpu, mutex}}
 }
 
@@ -57,90 +55,90 @@ func (s Scope) quantiles(title, metric string) Panel {
 }
 
 func (s Scope) memoryRow() Row {
-	heap := s.gauges("Heap", Bytes, [2]string{goHeapLive, "live after collection"}, [2]string{goHeapGoal, "goal"}).
-		says("What survived the last collection, and the size at which the next one begins.", "Live memory that rises from collection to collection is a leak or a cache without a bound.",
-			"The flame graph of memory in use at the end says who holds it.").leads(s.profile())
+	heap := s.gauges("Heap", Bytes, [2]string{goHeapLive, "live after GC"}, [2]string{goHeapGoal, "goal"}).
+		says("Heap that survived the last garbage collection, and the size that starts the next one.",
+			"If the live heap only rises, there is a leak or an unbounded cache: find it in the flame graph of memory in use.").links(s.flameGraphs())
 	resident := Panel{
-		Title: "Memory against its limit", Kind: TimeSeries, Unit: Bytes,
+		Title: "Resident memory", Kind: TimeSeries, Unit: Bytes,
 		Targets: []Target{
 			{Expr: s.Metric(processRSS).Expr().Sum(), Legend: "resident"},
-			{Expr: s.Metric(goMemTotal).Expr().Sum() + " - " + s.Metric(goMemReleased).Expr().Sum(), Legend: "held by Go"},
+			{Expr: s.Metric(goMemTotal).Expr().Sum() + " - " + s.Metric(goMemReleased).Expr().Sum(), Legend: "Go"},
 		},
-	}.says("Memory of the processes as the system counts it, and the part that Go holds.", "Resident far above what Go holds is memory outside of Go; both near the container's limit end in a kill.",
-		"Compare with GOMEMLIMIT beside it.")
-	share := Panel{
-		Title: "Share of GOMEMLIMIT", Kind: TimeSeries, Unit: Share, EmptyUntil: untilLimit, Line: true,
+	}.says("Resident memory of all processes, and the memory of the Go runtime.",
+		"If resident memory nears the limit of the container, the kernel kills the process: compare with the GOMEMLIMIT utilization.")
+	utilization := Panel{
+		Title: "GOMEMLIMIT utilization", Kind: TimeSeries, Unit: Share, EmptyUntil: untilLimit, Line: true,
 		Thresholds: []Threshold{{0.8, Warning}, {0.95, Failing}},
 		Targets: []Target{{
 			Expr:   s.held() + " / " + s.memoryLimit(),
 			Legend: Legend(semconv.LabelInstance),
 		}},
-	}.says("Memory held by Go as a share of GOMEMLIMIT, which bounds it softly.", "Near 1 the collector runs without pause to stay below it, and requests pay with processor time.",
-		"Look at the collector's share of the processor below; raise the limit or find what holds memory.")
-	allocated := s.Rate("Allocation", s.Metric(goHeapAllocs), BytesPerSecond).
-		says("Memory that is allocated per second.", "What is allocated has to be collected: a rise without more requests is a change in code.",
-			"The flame graph of allocations at the end says who allocates.").leads(s.profile())
+	}.says("Memory of the Go runtime divided by GOMEMLIMIT, a soft limit.",
+		"Near 100 %, garbage collection takes CPU from requests: raise the limit, or find what uses the memory.")
+	allocated := s.Rate("Allocation rate", s.Metric(goHeapAllocs), BytesPerSecond).
+		says("Bytes allocated per second.",
+			"If it rises without more requests, find the change in the flame graph of allocations.").links(s.flameGraphs())
 	allocated.Targets[0].Legend = "allocated"
-	return Row{Title: "Memory", Panels: []Panel{heap, resident, share, allocated}}
+	return Row{Title: "Memory", Panels: []Panel{heap, resident, utilization, allocated}}
 }
 
 func (s Scope) garbageRow() Row {
 	total := s.Metric(goCPUTotal).Rate().Sum()
 	cpu := Panel{
-		Title: "Collector's share of the processor", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
+		Title: "GC CPU utilization", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.25, Warning}, {0.5, Failing}},
 		Targets: []Target{{Expr: s.Metric(goCPUGC).Rate().Sum().Over(total), Legend: "garbage collection"}},
-	}.says("The share of the available processor time that collecting garbage takes.", "A quarter is what the collector aims at while it runs; steadily above it allocation is too fast or the limit too tight.",
-		"Allocation and the share of GOMEMLIMIT above.").leads(s.profile())
-	pauses := s.quantiles("Pauses of the world", goPausesGC).
-		says("How long all goroutines stand still for the collector.", "p99 above a millisecond is rare in Go and shows in every request's tail.",
-			"Too few processors, or a very large number of goroutines: look at the scheduler.")
-	cycles := s.Rate("Collections", s.Metric(goGCCycles), PerSecond).
-		says("Garbage collections per second.", "Many per second per process mean a small heap goal: raise GOGC or GOMEMLIMIT.", "Heap goal above.")
+	}.says("Ratio of the available CPU time that garbage collection uses.",
+		"If it stays above 25 %, lower the allocation rate or raise GOMEMLIMIT.").links(s.flameGraphs())
+	pauses := s.quantiles("GC pauses", goPausesGC).
+		says("Time that garbage collection stops all goroutines.",
+			"If p99 is above 1 ms, check the scheduler latency and the number of goroutines.")
+	cycles := s.Rate("GC cycles", s.Metric(goGCCycles), PerSecond).
+		says("Garbage collections per second.", "If an instance has many per second, its heap goal is small: raise GOGC or GOMEMLIMIT.")
 	cycles.Targets[0].Legend = "cycles"
-	objects := s.Rate("Objects allocated", s.Metric(goHeapAllocObjects), PerSecond).
-		says("Objects that are allocated per second.", "Many small objects cost more than a few large ones of the same size.",
-			"The flame graph of allocations at the end.").leads(s.profile())
+	objects := s.Rate("Object allocation rate", s.Metric(goHeapAllocObjects), PerSecond).
+		says("Objects allocated per second.",
+			"Many small objects cost more than a few large ones: find them in the flame graph of allocations.").links(s.flameGraphs())
 	objects.Targets[0].Legend = "objects"
 	return Row{Title: "Garbage collection", Panels: []Panel{cpu, pauses, cycles, objects}}
 }
 
 func (s Scope) limitsRow() Row {
 	threads := s.gauges("Threads", Count, [2]string{goThreads, "threads"}).
-		says("Threads of the operating system that Go owns.", "Far more than processors: goroutines block in system calls or C.",
-			"Goroutines in system calls above; files and DNS are the usual suspects.")
+		says("Operating system threads.",
+			"Far more threads than CPU cores: goroutines block in system calls or C. Suspect file access and DNS.")
 	descriptors := Panel{
-		Title: "File descriptors", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
+		Title: "File descriptor utilization", Kind: TimeSeries, Unit: Share, Line: true, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
 		Targets: []Target{{Expr: s.Metric(processOpenFDs).Expr() + " / " + s.Metric(processMaxFDs).Expr(), Legend: Legend(semconv.LabelInstance)}},
-	}.says("Open files and sockets as a share of the limit.", "At the limit new connections fail. A steady rise is a body or a file that nobody closes.",
-		"Goroutines that rise alike name the leak.")
+	}.says("Open files and sockets divided by the limit, by instance.",
+		"At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.")
 	network := Panel{
-		Title: "Network", Kind: TimeSeries, Unit: BytesPerSecond,
+		Title: "Network traffic", Kind: TimeSeries, Unit: BytesPerSecond,
 		Targets: []Target{
 			{Expr: s.Metric(processReceived).Rate().Sum(), Legend: "received"}, {Expr: s.Metric(processSent).Rate().Sum(), Legend: "sent"},
 		},
-	}.says("Bytes that the processes' network namespace receives and sends.", "Sent bytes that rise without more requests are larger answers.", "Compare with requests on the overview.").
-		leads(s.dashboard(dashboardOverview, "Overview"))
+	}.says("Bytes per second received and sent in the network namespace of the instances.",
+		"If sent bytes rise without more requests, responses became larger.").links(s.dashboard(dashboardOverview, "Overview"))
 	uptime := Panel{
-		Title: "Uptime of the youngest process", Kind: Stat, Unit: Seconds,
+		Title: "Time since last start", Kind: Stat, Unit: Seconds,
 		Targets: []Target{{Expr: "time() - " + s.Metric(processStart).Expr().Max(), Legend: "uptime"}},
-	}.says("How long ago the last process started.", "Low values without a deploy are crashes or kills for memory.", "The last state of the pod or unit, and memory above.")
-	return Row{Title: "Limits", Panels: []Panel{threads, descriptors, network, uptime}}
+	}.says("Time since an instance last started.",
+		"If it is low without a deployment, instances crash or are killed: check the last state of the pods.")
+	return Row{Title: "Process", Panels: []Panel{threads, descriptors, network, uptime}}
 }
 
 func (s Scope) flameRow() Row {
-	const next = "Click a frame to focus on it; choose the minutes of the incident at the top, then those before it, and compare."
-	panel := func(title, kind string, unit Unit, shows, bad string) Panel {
+	panel := func(title, kind string, unit Unit, shows, next string) Panel {
 		selector := Selector{}.With(Is(semconv.LabelServiceName, s.spec.Service), Matches(semconv.LabelEnvironment, "$"+varEnvironment))
 		return Panel{
 			Title: title, Kind: FlameGraph, Unit: unit, EmptyUntil: untilProfiles,
 			Targets: []Target{{Source: Pyroscope, Expr: selector.Expr(), ProfileType: kind}},
-		}.says(shows, bad, next)
+		}.says(shows, next)
 	}
 	return Row{Title: "Flame graphs", PerLine: 2, Panels: []Panel{
-		panel("Processor time", profileCPU, Count, "Where processor time goes.", "A wide frame that was narrow before the deploy is the change."),
-		panel("Memory in use", profileInuse, Bytes, "Who holds memory that is alive.", "A frame that grows over hours is the leak."),
-		panel("Allocations", profileAlloc, Bytes, "Who allocates.", "Wide frames make the collector work; pool or avoid what they allocate."),
-		panel("Locks", profileMutex, Count, "Who waits for locks, by the time that was lost.", "One wide frame is one lock that everybody wants."),
-		panel("Goroutines by stack", profileGoroutines, Count, "Where goroutines stand.", "Thousands on one stack are a leak or a queue."),
+		panel("CPU time", profileCPU, Count, "CPU time by function.", "Compare with the time before the incident: a frame that became wide is the cause."),
+		panel("Memory in use", profileInuse, Bytes, "Live heap by allocating function.", "A frame that grows over hours is a leak."),
+		panel("Allocations", profileAlloc, Bytes, "Allocated bytes by function.", "Reuse or avoid what the widest frames allocate."),
+		panel("Mutex contention", profileMutex, Count, "Time spent waiting for mutexes, by function.", "One wide frame is one contended mutex."),
+		panel("Goroutines by stack", profileGoroutines, Count, "Number of goroutines by stack.", "Thousands on one stack are a leak or a queue."),
 	}}
 }

@@ -29,7 +29,7 @@ slos:
   - {name: availability, objective: 99.5, window: 28d, indicator: {availability: {}}}
 `
 
-// compiled compiles a specification that is right.
+// compiled compiles a valid specification.
 func compiled(tb testing.TB, text string) slo.Rules {
 	tb.Helper()
 	spec, err := slo.Parse("test.slo.yaml", []byte(text))
@@ -43,7 +43,7 @@ func compiled(tb testing.TB, text string) slo.Rules {
 	return rules
 }
 
-// inputs are services that differ in what dashboards depend on.
+// inputs returns services with different dashboards.
 func inputs(tb testing.TB) map[string]dashboards.Input {
 	tb.Helper()
 	checkout, err := os.ReadFile("../examples/slo/checkout.slo.yaml")
@@ -64,7 +64,7 @@ func inputs(tb testing.TB) map[string]dashboards.Input {
 	}
 }
 
-// dashboards makes the dashboards of an input that is right.
+// dashboardsOf returns the dashboards of a valid input.
 func dashboardsOf(tb testing.TB, in dashboards.Input) []dashboards.Dashboard {
 	tb.Helper()
 	all, err := dashboards.Compile(in)
@@ -74,15 +74,15 @@ func dashboardsOf(tb testing.TB, in dashboards.Input) []dashboards.Dashboard {
 	return all
 }
 
-// metric is a declared one: its kind and the labels that it can have.
+// metric is a declared metric.
 type metric struct {
 	Name   string   `json:"name"`
 	Type   string   `json:"type"`
 	Labels []string `json:"labels"`
 }
 
-// declared are the signals that the generated service prints about itself, with
-// those of the HTTP client, which it does not use.
+// declared returns the metrics that the generated service declares, and those of the HTTP
+// client, which it does not use.
 func declared(tb testing.TB) []metric {
 	tb.Helper()
 	src, err := os.ReadFile("../examples/orders/observability/telemetry.json")

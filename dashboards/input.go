@@ -8,55 +8,53 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Histograms says how the service exposes latencies, which decides how they are
-// queried: a query cannot ask for both.
+// Histograms is the form in which the service exposes histograms, and so the form of
+// the queries.
 type Histograms string
 
-// The kinds of histograms. Both are queried as classic ones, since a store may
-// keep either.
+// The forms of histograms. Both is queried as Classic.
 const (
 	Classic Histograms = "classic"
 	Native  Histograms = "native"
 	Both    Histograms = "both"
 )
 
-// DefaultAdminPort is where a service shows its metrics.
+// DefaultAdminPort is the default port of the metrics endpoint.
 const DefaultAdminPort = 9464
 
-// Input is what dashboards need to know about a service.
+// Input describes a service.
 type Input struct {
-	// Rules are the compiled objectives. Their specification names the service,
-	// how its series are found, its links, and whether it has the metrics of the
-	// scaffold runtime.
+	// Rules are the compiled objectives. Their specification has the name of the
+	// service, its selector and links, and whether it has the metrics of the runtime.
 	Rules slo.Rules
-	// Histograms is empty for [Classic].
+	// Histograms defaults to [Classic].
 	Histograms Histograms
-	// HasPostgres and HasHTTPClient add what the service depends on. Each adds
-	// queries for metrics that only such a service declares.
+	// HasPostgres and HasHTTPClient add panels with the metrics of the database and of
+	// the HTTP client.
 	HasPostgres   bool
 	HasHTTPClient bool
-	// Scaling is what the autoscaler aims at.
+	// Scaling is the target of the autoscaler.
 	Scaling Scaling
-	// AdminPort is where the service shows its metrics, 0 for [DefaultAdminPort].
-	// Only [Provisioning] reads it.
+	// AdminPort is the port of the metrics endpoint, 0 for [DefaultAdminPort]. Only
+	// [Provisioning] uses it.
 	AdminPort int
 }
 
-// check reports what would make dashboards that are wrong.
+// check reports an invalid input.
 func (in Input) check() error {
 	if in.Rules.Spec.Service == "" {
-		return errors.New("dashboards: the rules name no service; compile them with slo.Compile")
+		return errors.New("dashboards: the rules have no service; compile them with slo.Compile")
 	}
 	known := []Histograms{"", Classic, Native, Both}
 	if !slices.Contains(known, in.Histograms) {
-		return fmt.Errorf("dashboards of %q: histograms %q are not known; write classic, both or native", in.Rules.Spec.Service, in.Histograms)
+		return fmt.Errorf("dashboards of %q: unknown histograms %q; use classic, both or native", in.Rules.Spec.Service, in.Histograms)
 	}
 	return nil
 }
 
-// Compile returns the dashboards of a service: its overview and its objectives; for a
-// service on the scaffold runtime also its saturation, the Go runtime, and what it depends on
-// when there is something.
+// Compile returns the dashboards of a service: overview and SLO; for a service on the
+// scaffold runtime also resources and Go runtime; and dependencies, if it has a database
+// or an HTTP client.
 func Compile(in Input) ([]Dashboard, error) {
 	if err := in.check(); err != nil {
 		return nil, err

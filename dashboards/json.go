@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The classic model of Grafana, of which dashboards use a part. Order of fields is
-// order in the file.
+// The part of Grafana's classic dashboard model that is used. The order of fields is
+// the order in the file.
 
 type classic struct {
 	UID           string            `json:"uid"`
@@ -59,7 +59,7 @@ type panelJSON struct {
 	Transformations []map[string]any `json:"transformations,omitempty"`
 	Links           []linkJSON       `json:"links,omitempty"`
 	Collapsed       *bool            `json:"collapsed,omitempty"`
-	Panels          *[]panelJSON     `json:"panels,omitempty"` // of a row: always empty, since rows are open
+	Panels          *[]panelJSON     `json:"panels,omitempty"` // of a row: always empty, since rows are not collapsed
 }
 
 type linkJSON struct {
@@ -87,17 +87,17 @@ type targetJSON struct {
 	GroupBy       []string `json:"groupBy,omitempty"`
 }
 
-// Settings of every dashboard. Schema version 39 is what Grafana 11.0 writes;
-// newer ones migrate it when they load it.
+// Settings of every dashboard. Schema version 39 is that of Grafana 11.0; later
+// versions migrate it when they load it.
 const (
 	schemaVersion   = 39
 	sharedCrosshair = 1
-	refreshEvery    = "30s" // twice the usual scrape; faster shows nothing new
+	refreshEvery    = "30s" // twice the default scrape interval
 	tagScaffold     = "scaffold"
 	maxLogLines     = 200
 )
 
-// JSON is the dashboard as classic dashboard JSON.
+// JSON returns the dashboard as classic dashboard JSON.
 func (d Dashboard) JSON() ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -128,8 +128,8 @@ func (d Dashboard) classic() classic {
 
 func (d Dashboard) serviceTag() string { return slo.LabelService + ":" + d.scope.spec.Service }
 
-// links lead to the service's other dashboards and to its source, with time and
-// variables kept where the target knows them.
+// links returns links to the other dashboards, with the same time range and variables,
+// and to the source and the runbooks.
 func (d Dashboard) links() []dashboardLink {
 	links := []dashboardLink{{
 		Title: "Dashboards of " + d.scope.spec.Service, Type: "dashboards", Tags: []string{d.serviceTag()}, Icon: "external link",
@@ -177,7 +177,7 @@ func (p placed) render() panelJSON {
 	return out
 }
 
-// datasource is a variable of the dashboard: an id would bind it to one Grafana.
+// datasource returns a dashboard variable, since data source ids differ between Grafanas.
 func (t Target) datasource() datasource {
 	name := map[Source]string{Prometheus: varMetrics, Loki: varLogs, Tempo: varTraces, Pyroscope: varProfiles}[t.source()]
 	return datasource{Type: string(t.source()), UID: "${" + name + "}"}

@@ -1,15 +1,15 @@
 package dashboards
 
-// The grid of Grafana: 24 columns; a row's heading is one unit high.
+// The grid of Grafana has 24 columns; the heading of a row is one unit high.
 const (
 	gridColumns  = 24
 	headingUnits = 1
-	// idsPerRow leaves room for the panels of a row, so that a panel added to one
-	// row leaves the ids of the others, and links to them, alone.
+	// idsPerRow reserves ids for each row, so that a panel added to one row does not
+	// change the ids of the others, which are part of links.
 	idsPerRow = 100
 )
 
-// heights of panels by kind, in units of the grid.
+// height returns the default height of a kind of panel, in units of the grid.
 func height(k Kind) int {
 	switch k {
 	case Stat, BarGauge:
@@ -22,7 +22,7 @@ func height(k Kind) int {
 	return 8
 }
 
-// placed is a panel with its place.
+// placed is a panel with its id and position.
 type placed struct {
 	Panel
 
@@ -37,7 +37,7 @@ type gridPos struct {
 	Y int `json:"y"`
 }
 
-// place lays out one row below y and returns where the next one begins.
+// place lays out one row at y, and returns the y of the next one.
 func (r Row) place(index, y int) (panels []placed, next int) {
 	perLine := r.PerLine
 	if perLine == 0 {
@@ -59,7 +59,7 @@ func (r Row) place(index, y int) (panels []placed, next int) {
 	return panels, y
 }
 
-// widths shares the columns by weight; what does not divide goes to the first.
+// widths divides the columns by weight. The first panel gets the remainder.
 func widths(line []Panel) []int {
 	total := 0
 	for _, p := range line {

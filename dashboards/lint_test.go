@@ -12,7 +12,7 @@ import (
 	"github.com/observability-first/scaffold/internal/testkit/golden"
 )
 
-// document is the part of the JSON that the rules read.
+// document is the part of the JSON that the tests read.
 type document struct {
 	UID        string   `json:"uid"`
 	Title      string   `json:"title"`
@@ -73,13 +73,13 @@ type panel struct {
 	} `json:"links"`
 }
 
-// withoutNumbers are kinds of panels that a unit says nothing about.
+// withoutNumbers reports whether panels of a kind need no unit.
 func withoutNumbers(kind string) bool {
 	return slices.Contains([]string{"row", "text", "logs", "alertlist", "state-timeline"}, kind)
 }
 
-// each runs a rule on every dashboard of every input.
-func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboards.Dashboard, d document)) {
+// each runs a test on every dashboard of every input.
+func each(t *testing.T, check func(t *testing.T, in dashboards.Input, b dashboards.Dashboard, d document)) {
 	t.Helper()
 	for name, in := range inputs(t) {
 		for _, b := range dashboardsOf(t, in) {
@@ -93,20 +93,20 @@ func each(t *testing.T, rule func(t *testing.T, in dashboards.Input, b dashboard
 				if err := json.Unmarshal(src, &d); err != nil {
 					t.Fatal(err)
 				}
-				rule(t, in, b, d)
+				check(t, in, b, d)
 			})
 		}
 	}
 }
 
-func TestDashboardsHaveTheirVariables(t *testing.T) {
+func TestDashboardVariables(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, in dashboards.Input, _ dashboards.Dashboard, d document) {
 		types := map[string]string{}
 		for _, v := range d.Templating.List {
 			types[v.Name] = v.Type
 			if v.Type == "query" && v.Refresh != 2 {
-				t.Errorf("%s: reads its values on load only", v.Name)
+				t.Errorf("%s: values are not refreshed when the time range changes", v.Name)
 			}
 		}
 		for name, want := range map[string]string{
@@ -126,11 +126,11 @@ func TestDashboardsHaveTheirVariables(t *testing.T) {
 	})
 }
 
-func TestDashboardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
+func TestDashboardsAreReadOnlyWithStableUIDs(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, in dashboards.Input, b dashboards.Dashboard, d document) {
 		if d.Editable == nil || *d.Editable {
-			t.Error("the dashboard can be edited in Grafana, where the next generation would lose it")
+			t.Error("the dashboard can be edited in Grafana; changes would be overwritten")
 		}
 		if d.UID != b.UID() || len(d.UID) > 40 {
 			t.Errorf("uid %q", d.UID)
@@ -140,37 +140,37 @@ func TestDashboardsCannotBeEditedAndKeepTheirAddress(t *testing.T) {
 		}
 		for _, l := range d.Links {
 			if l.Type == "dashboards" && (!l.KeepTime || !l.IncludeVars) {
-				t.Error("a link between dashboards forgets time or variables")
+				t.Error("a link between dashboards drops time range or variables")
 			}
 		}
 	})
 }
 
-func TestPanelsSayWhatTheyShow(t *testing.T) {
+func TestPanelDescriptions(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Dashboard, d document) {
 		ids, titles := map[int]bool{}, map[string]bool{}
 		for _, p := range d.Panels {
 			if ids[p.ID] {
-				t.Errorf("id %d is there twice", p.ID)
+				t.Errorf("duplicate id %d", p.ID)
 			}
 			ids[p.ID] = true
 			if p.Type == "row" {
 				continue
 			}
 			if p.Title == "" || titles[p.Title] {
-				t.Errorf("title %q is empty or there twice", p.Title)
+				t.Errorf("empty or duplicate title %q", p.Title)
 			}
 			titles[p.Title] = true
-			if strings.Count(p.Description, "\n\n") != 2 {
-				t.Errorf("%s: the description is not what it shows, what is bad, where to go: %q", p.Title, p.Description)
+			if strings.Count(p.Description, "\n\n") != 1 {
+				t.Errorf("%s: the description is not what the panel shows and what to do: %q", p.Title, p.Description)
 			}
 			if !withoutNumbers(p.Type) && (p.FieldConfig == nil || p.FieldConfig.Defaults.Unit == "") {
 				t.Errorf("%s: no unit", p.Title)
 			}
 			for _, l := range p.Links {
 				if !strings.Contains(l.URL, "${__url_time_range}") || !strings.Contains(l.URL, "${__all_variables}") {
-					t.Errorf("%s: link %q forgets time or variables", p.Title, l.Title)
+					t.Errorf("%s: link %q drops time range or variables", p.Title, l.Title)
 				}
 			}
 		}
@@ -189,20 +189,20 @@ func TestQueriesUseVariables(t *testing.T) {
 					continue
 				}
 				if strings.Contains(q.Expr, "rate(") && !strings.Contains(q.Expr, "[$__rate_interval]") {
-					t.Errorf("%s %s: a rate over a fixed interval: %s", p.Title, q.RefID, q.Expr)
+					t.Errorf("%s %s: rate over a fixed interval: %s", p.Title, q.RefID, q.Expr)
 				}
 				if scoped := excused(q.Expr) || strings.Contains(q.Expr, in.Rules.Spec.EnvironmentLabel+`=~"$environment"`); !scoped {
-					t.Errorf("%s %s: reads every environment: %s", p.Title, q.RefID, q.Expr)
+					t.Errorf("%s %s: not restricted to the environment: %s", p.Title, q.RefID, q.Expr)
 				}
 				if raw := !recorded(q.Expr); raw && (!strings.Contains(q.Expr, `instance=~"$instance"`) || !strings.Contains(q.Expr, `job=~"$job"`)) {
-					t.Errorf("%s %s: not bound to job and instance: %s", p.Title, q.RefID, q.Expr)
+					t.Errorf("%s %s: not restricted to job and instance: %s", p.Title, q.RefID, q.Expr)
 				}
 			}
 		}
 	})
 }
 
-// What a dashboard says of its empty panels in Go, its file says, too.
+// The files declare the same empty panels as [dashboards.Dashboard.Queries].
 func TestFilesDeclareEmptyPanels(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ dashboards.Input, b dashboards.Dashboard, _ document) {
@@ -220,21 +220,21 @@ func TestFilesDeclareEmptyPanels(t *testing.T) {
 		}
 		for _, p := range file.Panels {
 			if got, _ := p.EmptyUntil(); len(p.Targets) > 0 && got != declared[p.Title] {
-				t.Errorf("%s: the file says empty until %q, the dashboard %q", p.Title, got, declared[p.Title])
+				t.Errorf("%s: empty until %q in the file, until %q in the dashboard", p.Title, got, declared[p.Title])
 			}
 		}
 	})
 }
 
-// recorded says whether a query reads recorded series or alerts, which have
-// neither job nor instance: dashboard-linter's rules target-job and
-// target-instance do not apply to them.
+// recorded reports whether a query reads recorded series or alerts, which have neither
+// job nor instance. The rules target-job and target-instance of dashboard-linter do not
+// apply to them.
 func recorded(expr string) bool {
 	return strings.Contains(expr, "slo:") || strings.Contains(expr, "ALERTS{")
 }
 
-// excused are series that rules write once for all environments, and alerts,
-// which have the environment under another name.
+// excused reports whether a query reads series without the environment label: those that
+// rules record once for all environments, and alerts, whose label has another name.
 func excused(expr string) bool {
 	return strings.HasPrefix(expr, "slo:objective:ratio{") || strings.HasPrefix(expr, "slo:error_budget:ratio{") || strings.Contains(expr, "ALERTS{")
 }
@@ -247,7 +247,7 @@ func TestPanelsFillTheGrid(t *testing.T) {
 			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
 				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
 					if other, ok := taken[[2]int{x, y}]; ok {
-						t.Fatalf("%q lies on %q", p.Title, other)
+						t.Fatalf("panel %q overlaps %q", p.Title, other)
 					}
 					taken[[2]int{x, y}] = p.Title
 				}
@@ -259,30 +259,30 @@ func TestPanelsFillTheGrid(t *testing.T) {
 	})
 }
 
-func TestExemplarsAreAskedForOnce(t *testing.T) {
+func TestAtMostOneTargetQueriesExemplars(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ dashboards.Input, _ dashboards.Dashboard, d document) {
 		for _, p := range d.Panels {
-			asked := 0
+			exemplars := 0
 			for _, q := range p.Targets {
 				if q.Exemplar {
-					asked++
+					exemplars++
 				}
 			}
-			if asked > 1 || p.Title == "Latency" && p.Type != "row" && asked != 1 {
-				t.Errorf("%s: %d targets ask for exemplars", p.Title, asked)
+			if exemplars > 1 || p.Title == "Latency percentiles" && exemplars != 1 {
+				t.Errorf("%s: %d targets query exemplars", p.Title, exemplars)
 			}
 		}
 	})
 }
 
-func TestOverviewStaysCheap(t *testing.T) {
+func TestOverviewQueries(t *testing.T) {
 	t.Parallel()
 	const most = 25
 	for name, in := range inputs(t) {
 		overview := dashboardsOf(t, in)[0]
 		if n := len(overview.Queries()); n > most {
-			t.Errorf("%s: the overview asks %d queries, more than %d", name, n, most)
+			t.Errorf("%s: the overview has %d queries, want at most %d", name, n, most)
 		} else {
 			t.Logf("%s: %d queries", name, n)
 		}

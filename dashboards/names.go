@@ -2,8 +2,8 @@ package dashboards
 
 import "github.com/observability-first/scaffold/runtime/semconv"
 
-// Metrics of the Go and process collectors of client_golang, which is where
-// these names are defined. They follow runtime/metrics: path, then unit.
+// Metrics of the Go and process collectors of client_golang. Go names follow
+// runtime/metrics: path, then unit.
 const (
 	goGoroutinesRunnable = "go_sched_goroutines_runnable_goroutines"
 	goGoroutinesRunning  = "go_sched_goroutines_running_goroutines"
@@ -40,17 +40,17 @@ const (
 	processSent     = "process_network_transmit_bytes_total"
 )
 
-// What Prometheus writes about the alerts that it evaluates.
+// The series that Prometheus writes for pending and firing alerts.
 const (
 	metricAlerts    = "ALERTS"
 	labelAlertState = "alertstate"
 )
 
-// noLimit is what stands for no GOMEMLIMIT: the largest number, 2^63-1, which
-// would flatten every other line of a graph.
+// noLimit is below 2^63-1, the value without a GOMEMLIMIT, which would flatten the
+// other lines of a graph.
 const noLimit = "2^62"
 
-// Profile types as Pyroscope names those that its Go client pushes.
+// Profile types of the Go client of Pyroscope.
 const (
 	profileCPU        = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 	profileInuse      = "memory:inuse_space:bytes:space:bytes"

@@ -7,86 +7,90 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// objectives shows one objective at a time: what is promised, what was kept,
-// and what spent the difference. Links from alerts choose the objective.
+// objectives shows one SLO at a time. The links of alerts select it.
 func objectives(s Scope) Dashboard {
 	names := make([]string, len(s.spec.SLOs))
 	for i, o := range s.spec.SLOs {
 		names[i] = o.Name
 	}
-	d := New(s, dashboardObjectives, "Objectives",
-		"What one objective promises, how much of its error budget is left, and what spends it.",
-		s.promiseRow(), s.burnRow(), s.eventsRow(), s.alertsRow())
-	d.variables = append(d.variables, choice(varObjective, "Objective", names))
+	d := New(s, dashboardObjectives, "SLO", "Error budget, burn rate and events of one SLO.",
+		s.summaryRow(), s.burnRow(), s.eventsRow(), s.alertsRow())
+	d.variables = append(d.variables, choice(varObjective, "SLO", names))
 	return d
 }
 
-// onObjective are the labels that a series of an objective shares with its budget.
+// onObjective are the labels that the series of an SLO and its budget share.
 const onObjective = slo.LabelService + ", " + slo.LabelObjective
 
-// chosen matches the objective of the dashboard's variable.
+// chosen matches the SLO that the variable of the dashboard selects.
 func chosen() Matcher { return Is(slo.LabelObjective, "$"+varObjective) }
 
-// constant selects a series that rules write once for all environments.
+// constant selects a series that the rules record once for all environments.
 func (s Scope) constant(name string) Expr {
 	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service), chosen()).Expr()
 }
 
-// ofTotal selects a series that several objectives may share, through the increase
-// that the objective counts.
+// ofTotal selects a series that several SLOs may share: it joins on the SLI that the
+// chosen SLO counts.
 func (s Scope) ofTotal(name string) Expr {
 	shared := Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).Expr()
 	on := Expr(strings.Join(append(s.spec.Identity(), slo.LabelSLI), ", "))
 	return "(" + shared + " and on (" + on + ") " + s.recorded(slo.BadRecord("1h"), chosen()).Expr() + ")"
 }
 
-func (s Scope) promiseRow() Row {
-	promised := Panel{
+func (s Scope) summaryRow() Row {
+	objective := Panel{
 		Title: "Objective", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilRules,
-		Targets: []Target{{Expr: s.constant(slo.RecordObjective), Legend: "promised"}},
-	}.says("The share of good events that is promised.", "It does not change unless the specification does.", "Its definition is at the end of the dashboard.")
-	kept := Panel{
-		Title: "Kept so far", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilPeriod,
+		Targets: []Target{{Expr: s.constant(slo.RecordObjective), Legend: "objective"}},
+	}.says("Ratio of good events that the SLO requires.", "To change it, edit the specification and generate again.")
+	sli := Panel{
+		Title: "SLI (" + s.periodName() + ")", Kind: Stat, Unit: Share, decimals: 3, EmptyUntil: untilPeriod,
 		Targets: []Target{{
 			Expr: "1 - " + s.recorded(slo.RecordPeriodBurn, chosen()).Expr() + " * on (" + onObjective + ") group_left () " +
-				s.constant(slo.RecordBudget), Legend: "kept",
+				s.constant(slo.RecordBudget), Legend: "SLI",
 		}},
-	}.says("The share of good events over the period.", "Below the objective the promise is broken.", "The events below say when.")
-	left := Panel{
-		Title: "Budget left", Kind: TimeSeries, Unit: Share, signed: true, EmptyUntil: untilPeriod, shade: []string{refID(1)},
+	}.says("Ratio of good events over the period of the SLO.", "Below the objective, find out below when the bad events came.")
+	remaining := Panel{
+		Title: "Error budget remaining", Kind: TimeSeries, Unit: Share, signed: true, EmptyUntil: untilPeriod, shade: []string{refID(1)},
 		Targets: []Target{
-			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "left " + Legend(s.spec.Identity()...)},
-			{Expr: "max(" + s.ofTotal(slo.CoverageRecord("1h")) + " < bool " + minCoverage + ")", Legend: "less than 95 % measured"},
+			{Expr: s.recorded(slo.RecordRemaining, chosen()).Expr().Min(s.spec.Identity()...), Legend: "remaining " + Legend(s.spec.Identity()...)},
+			{Expr: "max(" + s.ofTotal(slo.CoverageRecord("1h")) + " < bool " + minCoverage + ")", Legend: "data coverage below 95 %"},
 		},
-	}.says("What is left of the error budget. Grey are hours of which less than 95 % were measured.",
-		"A cliff is an incident, a slope is a leak. Below zero the promise is broken. What falls into the grey is worth less than it looks.",
-		"Choose the minutes of a cliff and look at the events below.")
+	}.says("Remaining error budget; grey marks hours with a data coverage below 95 %.",
+		"A cliff is an incident, a slope a slow leak: zoom in and look at the events below.")
 	if s.spec.Runtime {
-		left = left.leads(s.dashboard(dashboardOverview, "Overview at this time"))
+		remaining = remaining.links(s.dashboard(dashboardOverview, "Overview"))
 	}
-	return Row{Title: "Promise", Panels: []Panel{promised, kept, left.wide(4)}}
+	return Row{Title: "Summary", Panels: []Panel{objective, sli, remaining.wide(4)}}
 }
 
-// minCoverage is the share of an hour below which its numbers are doubted; the
-// alert on missing increases uses the same.
+// periodName is the period of all SLOs, if they have the same.
+func (s Scope) periodName() string {
+	if periods := s.spec.Periods(); len(periods) == 1 {
+		return string(periods[0])
+	}
+	return "period"
+}
+
+// minCoverage is the data coverage of an hour below which its numbers are unreliable.
+// The alert SLODataIncomplete has the same limit.
 const minCoverage = "0.95"
 
 func (s Scope) burnRow() Row {
-	burn := s.Burn("Burn by window", []Matcher{chosen()}, slo.RatioWindows()...)
+	burn := s.Burn("Burn rate by window", []Matcher{chosen()}, slo.RatioWindows()...)
 	burn.Log = true
-	burn = burn.says("How many times faster than allowed the budget burns, over each window that an alert reads.",
-		"1 uses the budget up exactly at the end of the period. An alert fires when its long and its short window are both above its factor.",
-		"Which alert reads which windows is in the table at the end.")
+	burn = burn.says("Burn rate over each window of the alerts; at 1 the budget lasts exactly one period.",
+		"An alert fires while its long and its short window are above its threshold: see the alert windows below.")
 	table := Panel{
-		Title: "Windows", Kind: Table, Unit: Factor, EmptyUntil: untilRules,
-		Targets:    []Target{{Expr: s.windowsTable(), Legend: "burn", Instant: true}},
+		Title: "Current burn rates", Kind: Table, Unit: Factor, EmptyUntil: untilRules,
+		Targets:    []Target{{Expr: s.windowsTable(), Legend: "burn rate", Instant: true}},
 		Thresholds: s.burnThresholds(),
-	}.says("The burn of each window now, by environment.", "Short windows high and long ones low: it has just begun. The other way round: it is over.",
-		"Began: the overview's first row. Over: what is left of the budget above.")
-	return Row{Title: "Burn", Panels: []Panel{burn.wide(2), table}}
+	}.says("Current burn rate of each window, by environment.",
+		"High only in short windows: the incident has just begun. High only in long ones: it is over.")
+	return Row{Title: "Burn rate", Panels: []Panel{burn.wide(2), table}}
 }
 
-// windowsTable is the burn of each window, one row each.
+// windowsTable returns the burn rate of each window, one row each.
 func (s Scope) windowsTable() Expr {
 	var ratios []string
 	for _, w := range slo.RatioWindows() {
@@ -99,22 +103,22 @@ func (s Scope) windowsTable() Expr {
 func (s Scope) eventsRow() Row {
 	total, bad := s.ofTotal(slo.TotalRecord("5m")), s.recorded(slo.BadRecord("5m"), chosen()).Expr()
 	events := Panel{
-		Title: "Events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colours: map[string]string{"good": Good, "bad": Failing},
+		Title: "Good and bad events", Kind: TimeSeries, Unit: Count, EmptyUntil: untilRules, Stack: true, Colours: map[string]string{"good": Good, "bad": Failing},
 		Targets: []Target{{Expr: total.Sum() + " - " + bad.Sum(), Legend: "good"}, {Expr: bad.Sum(), Legend: "bad"}},
-	}.says("Good and bad events in the five minutes before each point.", "Each bad event spends budget, whether anyone was paged or not.",
-		"When bad ones begin, look at the overview at that time.")
+	}.says("Good and bad events in the five minutes before each point.",
+		"Where bad events begin, open the overview at that time.")
 	if s.spec.Runtime {
-		events = events.leads(s.dashboard(dashboardOverview, "Overview at this time"))
+		events = events.links(s.dashboard(dashboardOverview, "Overview"))
 	}
-	day := Panel{
-		Title: "Share of bad events", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRules,
+	ratio := Panel{
+		Title: "Error ratio (1h and 1d)", Kind: TimeSeries, Unit: Share, EmptyUntil: untilRules,
 		Targets: []Target{
 			{Expr: s.recorded(slo.RatioRecord("1h"), chosen()).Expr(), Legend: "1h " + Legend(s.spec.Identity()...)},
 			{Expr: s.recorded(slo.RatioRecord("1d"), chosen()).Expr(), Legend: "1d " + Legend(s.spec.Identity()...)},
 			{Expr: s.constant(slo.RecordBudget), Legend: "allowed"},
 		},
-	}.says("The share of bad events over an hour and over a day, and what is allowed.", "Above what is allowed budget is spent faster than it comes back.",
-		"Compare with deploys, which are marked on the graph.")
+	}.says("Ratio of bad events over an hour and over a day, and the allowed ratio.",
+		"If it stays above the allowed ratio, compare with the marked deployments.")
 	measured := []Target{{Expr: s.ofTotal(slo.CoverageRecord("1h")).Min(s.spec.Identity()...), Legend: "1h " + Legend(s.spec.Identity()...)}}
 	for _, w := range s.spec.Periods() {
 		measured = append(measured, Target{
@@ -122,29 +126,29 @@ func (s Scope) eventsRow() Row {
 		})
 	}
 	coverage := Panel{
-		Title: "Measured", Kind: TimeSeries, Unit: Share, Max: 1, EmptyUntil: untilRules,
+		Title: "Data coverage", Kind: TimeSeries, Unit: Share, Max: 1, EmptyUntil: untilRules,
 		Targets: measured,
-	}.says("The share of each hour, and of the period before each point, that was measured.", "What was missed stays missed: budgets of that time are worth less.",
-		"Look at the rule evaluations of Prometheus and at the scrapes of the service.")
-	return Row{Title: "Events", Panels: []Panel{events, day, coverage}}
+	}.says("Part of the last hour, and of the period, that has data.",
+		"Below 95 %, check the rule evaluations of Prometheus and the scrapes of the service.")
+	return Row{Title: "Events", Panels: []Panel{events, ratio, coverage}}
 }
 
 func (s Scope) alertsRow() Row {
 	history := Panel{
-		Title: "Alerts of this objective", Kind: Timeline, EmptyUntil: untilAlert, Thresholds: []Threshold{{1, Failing}},
+		Title: "Alert history", Kind: Timeline, EmptyUntil: untilAlert, Thresholds: []Threshold{{1, Failing}},
 		Targets: []Target{{
 			Expr:   s.alerts(Is(slo.LabelService, s.spec.Service), Is(slo.LabelObjective, "$"+varObjective)).Expr().Max(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
 			Legend: Legend(slo.LabelAlertName, slo.LabelSeverity, slo.LabelLong, slo.LabelEnvironment),
 		}},
-	}.says("When which alert of the objective fired.", "Short ones that come back are an objective too tight or a guard too low.",
-		"The runbook of the alert has the query that it fires on.")
-	windows := Panel{Title: "What fires when", Kind: Text, Body: s.pairs()}.
-		says("The objectives, and the pairs of windows whose burn each alert watches.", "A pair that is missing cannot fire at that objective.",
-			"Change the objective in the specification and generate again.")
+	}.says("Times at which each alert of the SLO fired.",
+		"If short alerts recur, relax the objective or raise minBadEvents.")
+	windows := Panel{Title: "Alert windows", Kind: Text, Body: s.pairs()}.
+		says("Objectives, and the windows and burn rate threshold of each alert.",
+			"Pairs of windows that cannot fire at an objective are left out.")
 	return Row{Title: "Alerts", Panels: []Panel{history, windows}}
 }
 
-// pairs lists the burn alerts as a Markdown table.
+// pairs returns the burn alerts as a Markdown table.
 func (s Scope) pairs() string {
 	var b strings.Builder
 	for _, o := range s.spec.SLOs {
@@ -166,8 +170,7 @@ func (s Scope) pairs() string {
 	return b.String()
 }
 
-// markdown keeps what an author wrote from being read as markup or as a
-// variable of Grafana.
+// markdown escapes text that could be Markdown or a variable of Grafana.
 func markdown(text string) string {
 	return strings.NewReplacer("\r", "", "\n", " ", "<", "&lt;", ">", "&gt;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;",
 		"`", "&#96;", "|", "&#124;", "$", "&#36;", "#", "&#35;").Replace(text)

@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Legend writes the template of a legend from labels.
+// Legend returns the template of a legend that shows labels.
 func Legend(labels ...string) string {
 	parts := make([]string, len(labels))
 	for i, label := range labels {
@@ -18,14 +18,13 @@ func Legend(labels ...string) string {
 	return strings.Join(parts, " ")
 }
 
-// outcomeColours are the colours of outcomes on every dashboard.
 func outcomeColours() map[string]string {
 	return map[string]string{
 		semconv.OutcomeSuccess: Good, semconv.OutcomeClientError: Calm, semconv.OutcomeServerError: Failing, semconv.OutcomeShed: Warning,
 	}
 }
 
-// Rate is how often a counter grows, by labels.
+// Rate returns a graph of the rate of a counter, summed by labels.
 func (s Scope) Rate(title string, counter Selector, unit Unit, by ...string) Panel {
 	return Panel{
 		Title: title, Kind: TimeSeries, Unit: unit,
@@ -33,17 +32,17 @@ func (s Scope) Rate(title string, counter Selector, unit Unit, by ...string) Pan
 	}
 }
 
-// Errors is the share of requests that spend the error budget, by labels. It is
-// zero while there are none, and empty while there is no traffic.
+// Errors returns a graph of the ratio of requests that spend the error budget, by
+// labels: zero without such requests, no data without traffic.
 func (s Scope) Errors(title string, by ...string) Panel {
 	return Panel{
 		Title: title, Kind: TimeSeries, Unit: Share, EmptyUntil: untilRequests,
 		Thresholds: s.budgetThresholds(), Line: true,
-		Targets: []Target{{Expr: s.badShare(by...), Legend: Legend(by...)}},
+		Targets: []Target{{Expr: s.badRatio(by...), Legend: Legend(by...)}},
 	}
 }
 
-// Latency is quantiles of a distribution. The highest one asks for exemplars.
+// Latency returns a graph of quantiles, with exemplars on the last one.
 func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel {
 	p := Panel{Title: title, Kind: TimeSeries, Unit: Seconds, EmptyUntil: untilRequests}
 	for i, q := range quantiles {
@@ -53,8 +52,8 @@ func (s Scope) Latency(title string, d Distribution, quantiles ...float64) Panel
 	return p
 }
 
-// Burn is how many times faster than allowed the error budgets burn, over the
-// given windows. No window means now.
+// Burn returns a graph of the burn rates of error budgets over windows; without
+// windows, of the current burn rate.
 func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
 	p := Panel{
 		Title: title, Kind: TimeSeries, Unit: Factor, EmptyUntil: untilRules,
@@ -73,7 +72,7 @@ func (s Scope) Burn(title string, more []Matcher, windows ...string) Panel {
 	return p
 }
 
-// When panels may be empty.
+// Values of [Panel.EmptyUntil].
 const (
 	untilRequests = "requests arrive"
 	untilRules    = "the rules have run for five minutes with requests"
@@ -87,8 +86,8 @@ const (
 	untilLimit    = "GOMEMLIMIT is set"
 )
 
-// budgetThresholds colour a share of bad requests by the availability objective:
-// orange spends budget faster than it comes, red pages.
+// budgetThresholds are for ratios of bad requests: orange above the error budget of the
+// availability objective, red above the threshold of its page.
 func (s Scope) budgetThresholds() []Threshold {
 	for _, a := range s.in.Rules.Alerts {
 		if a.Burn == nil || a.SLO < 0 || s.spec.SLOs[a.SLO].Indicator.Availability == nil {
@@ -103,8 +102,8 @@ func (s Scope) budgetThresholds() []Threshold {
 	return []Threshold{{0.01, Warning}, {0.05, Failing}}
 }
 
-// budgetOf is the share that may be bad at a target in percent, without the
-// noise of binary fractions.
+// budgetOf returns the error budget of a target in percent, rounded to nine decimals to
+// hide the error of binary fractions.
 func budgetOf(percent float64) float64 {
 	budget, err := strconv.ParseFloat(fmt.Sprintf("%.9f", 1-percent/100), 64)
 	if err != nil {
@@ -113,8 +112,8 @@ func budgetOf(percent float64) float64 {
 	return budget
 }
 
-// burnThresholds are 1, which uses up the budget by the end of its period, and
-// the factor of the first page.
+// burnThresholds are 1, which spends the budget exactly within its period, and the
+// burn rate of the first page.
 func (s Scope) burnThresholds() []Threshold {
 	out := []Threshold{{1, Warning}}
 	for _, a := range s.in.Rules.Alerts {
@@ -126,8 +125,8 @@ func (s Scope) burnThresholds() []Threshold {
 	return out
 }
 
-// latencyBound is the tightest threshold of the latency objectives on the
-// runtime's own histogram, in seconds.
+// latencyBound returns the lowest threshold, in seconds, of the latency objectives on
+// the runtime's histogram.
 func (s Scope) latencyBound() (float64, bool) {
 	bound, found := 0.0, false
 	for _, o := range s.spec.SLOs {
@@ -138,20 +137,19 @@ func (s Scope) latencyBound() (float64, bool) {
 	return bound, found
 }
 
-// says completes a panel's description.
-func (p Panel) says(shows, bad, next string) Panel {
-	p.Shows, p.Bad, p.Next = shows, bad, next
+// says sets the description of a panel.
+func (p Panel) says(shows, next string) Panel {
+	p.Shows, p.Next = shows, next
 	return p
 }
 
-// wide gives a panel a larger share of its line.
+// wide sets the weight of a panel.
 func (p Panel) wide(weight int) Panel {
 	p.Weight = weight
 	return p
 }
 
-// leads adds links to a panel.
-func (p Panel) leads(links ...Link) Panel {
+func (p Panel) links(links ...Link) Panel {
 	p.Links = append(p.Links, links...)
 	return p
 }

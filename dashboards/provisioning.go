@@ -20,14 +20,13 @@ import (
 //go:embed stack/*.tmpl
 var stackFiles embed.FS
 
-// File is one file of a service's observability stack.
+// File is a file of the observability stack.
 type File struct {
-	Path string // from the root of the service, with slashes
+	Path string // relative to the service directory, with slashes
 	Data []byte
 }
 
-// stackPaths is where each file of the stack stands in a service, by its
-// template.
+// stackPaths returns the path of each file of the stack, by template.
 func stackPaths() map[string]string {
 	return map[string]string{
 		"compose.yaml":     "compose.yaml",
@@ -40,11 +39,10 @@ func stackPaths() map[string]string {
 	}
 }
 
-// Provisioning gives the files from which a Grafana stack loads the dashboards and
-// rules of a service, sorted by path: what Grafana, Prometheus, the collector,
-// Tempo and Loki read, and the compose file that starts them beside a service
-// that runs on the same machine. Dashboards are expected in observability/dashboards,
-// rules in observability/rules.
+// Provisioning returns the configuration of a local stack of Grafana, Prometheus,
+// OpenTelemetry collector, Tempo, Loki and Pyroscope, and the compose file that starts it,
+// sorted by path. It reads dashboards from observability/dashboards and rules from
+// observability/rules.
 func Provisioning(in Input) ([]File, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -65,10 +63,10 @@ func Provisioning(in Input) ([]File, error) {
 	return files, nil
 }
 
-// stack is what the templates see. Texts that an author chose are quoted.
+// stack is the data of the templates. Values from the specification are quoted.
 type stack struct {
 	Service, Job, Scrape        string
-	Run                         string // variables of the service beside the stack
+	Run                         string // environment variables of a service that uses the stack
 	AdminPort                   int
 	Push                        bool
 	ScrapeNative, ScrapeClassic bool
@@ -78,7 +76,7 @@ type stack struct {
 	RouteQuery, ProfileCPU      string
 }
 
-// localEnvironment is the environment of a service on the author's machine.
+// localEnvironment is the environment of a service that runs on a developer's machine.
 const localEnvironment = "local"
 
 func newStack(in Input) stack {
@@ -107,15 +105,15 @@ func newStack(in Input) stack {
 	return s
 }
 
-// routeQuery asks for the requests of a span's route. Grafana puts the matchers
-// of the span in for $__tags; the file needs each dollar sign twice.
+// routeQuery returns the query for the requests on the route of a span. Grafana replaces
+// $__tags by matchers. In provisioning files, each dollar sign is doubled.
 func routeQuery(in Input) string {
 	requests := string(NewScope(in).selectorOf(semconv.HTTPServerRequests).Expr())
 	route := strings.TrimSuffix(requests, "}") + ",$__tags}"
 	return strings.ReplaceAll("sum by ("+semconv.LabelOutcome+") (rate("+route+"[$__rate_interval]))", "$", "$$")
 }
 
-// variables point the service's signals at the stack.
+// variables returns the environment variables that send the service's signals to the stack.
 func (s stack) variables() string {
 	endpoint := url.URL{Scheme: "http", Host: "127.0.0.1:4318"}
 	profiles := url.URL{Scheme: "http", Host: "127.0.0.1:4040"}
@@ -128,6 +126,6 @@ func (s stack) variables() string {
 	return text
 }
 
-// yamlString quotes text for YAML, whose double-quoted strings know every
-// escape that Go writes.
+// yamlString quotes text for YAML, whose double-quoted strings have all escapes of
+// [strconv.Quote].
 func yamlString(text string) string { return strconv.Quote(text) }

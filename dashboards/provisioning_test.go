@@ -34,7 +34,7 @@ func stack(t *testing.T, in dashboards.Input) map[string]map[string]any {
 	return out
 }
 
-// at follows keys and indexes into a document.
+// at returns the value at a path of keys and indexes.
 func at(t *testing.T, doc any, keys ...any) any {
 	t.Helper()
 	for _, key := range keys {
@@ -45,7 +45,7 @@ func at(t *testing.T, doc any, keys ...any) any {
 			doc = doc.([]any)[k]
 		}
 		if doc == nil {
-			t.Fatalf("there is nothing at %v", keys)
+			t.Fatalf("no value at %v", keys)
 		}
 	}
 	return doc
@@ -62,7 +62,7 @@ func TestStackIsGolden(t *testing.T) {
 	}
 }
 
-func TestPortsAreOpenToThisMachineAlone(t *testing.T) {
+func TestPortsListenOnLoopback(t *testing.T) {
 	t.Parallel()
 	for _, in := range inputs(t) {
 		for name, service := range at(t, stack(t, in)["compose.yaml"], "services").(map[string]any) {
@@ -88,7 +88,7 @@ func TestEveryMountedFileIsGenerated(t *testing.T) {
 		for _, v := range volumes {
 			path, found := strings.CutPrefix(strings.Split(v.(string), ":")[0], "./")
 			if !found || path == "observability/dashboards" || path == "observability/rules" {
-				continue // a volume, or what Dashboards and package slo write
+				continue // a volume, or files of Compile and of package slo
 			}
 			covers := func(file string) bool { return file == path || strings.HasPrefix(file, path+"/") }
 			names := []string{}
@@ -96,15 +96,14 @@ func TestEveryMountedFileIsGenerated(t *testing.T) {
 				names = append(names, file)
 			}
 			if !slices.ContainsFunc(names, covers) {
-				t.Errorf("%s is mounted and nobody writes it", path)
+				t.Errorf("%s is mounted, but not generated", path)
 			}
 		}
 	}
 }
 
-// Dashboards query one kind of histogram, and a server keeps only one when both are
-// exposed unless it is told to.
-func TestScrapesKeepTheHistogramsThatDashboardsQuery(t *testing.T) {
+// By default, Prometheus keeps only one form of histograms if a service exposes both.
+func TestPrometheusKeepsTheHistogramsOfTheDashboards(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[dashboards.Histograms][2]bool{
 		"": {false, true}, dashboards.Classic: {false, true}, dashboards.Native: {true, false}, dashboards.Both: {true, true},
@@ -119,7 +118,7 @@ func TestScrapesKeepTheHistogramsThatDashboardsQuery(t *testing.T) {
 	}
 }
 
-func TestPrometheusScrapesWhatTheSelectorFinds(t *testing.T) {
+func TestScrapedSeriesMatchTheSelector(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["checkout"]
 	in.Rules.Spec.Selector = map[string]string{"job": "checkout-api", "cluster": `a"b: {{.X}}`}
@@ -143,20 +142,20 @@ func TestPrometheusScrapesWhatTheSelectorFinds(t *testing.T) {
 	}
 }
 
-func TestPushedMetricsAreReceivedAndNotScraped(t *testing.T) {
+func TestPushedMetricsAreNotScraped(t *testing.T) {
 	t.Parallel()
 	files := stack(t, inputs(t)["pushed"])
 	if _, scraped := files["observability/prometheus.yaml"]["scrape_configs"]; scraped {
-		t.Error("the service is scraped although it pushes: each sample would be there twice")
+		t.Error("a service that pushes is also scraped, which duplicates each sample")
 	}
 	if command := at(t, files["compose.yaml"], "services", "prometheus", "command").([]any); !slices.Contains(command, any("--web.enable-otlp-receiver")) {
-		t.Errorf("nobody receives metrics: %v", command)
+		t.Errorf("Prometheus receives no pushed metrics: %v", command)
 	}
 	at(t, files["observability/collector.yaml"], "service", "pipelines", "metrics")
 }
 
-// Each signal leads to the next: exemplar, trace, profile and log.
-func TestDataSourcesLeadToEachOther(t *testing.T) {
+// Data sources link exemplars, traces, profiles and logs.
+func TestDataSourcesAreLinked(t *testing.T) {
 	t.Parallel()
 	list := at(t, stack(t, inputs(t)["orders"])["observability/grafana/provisioning/datasources/datasources.yaml"], "datasources").([]any)
 	byUID := map[string]any{}
@@ -181,26 +180,26 @@ func TestDataSourcesLeadToEachOther(t *testing.T) {
 		}
 	}
 	if byUID["pyroscope"] == nil {
-		t.Error("there is no place for profiles")
+		t.Error("no data source for profiles")
 	}
 }
 
-func TestInputsThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidInputIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		in   dashboards.Input
 		want string
 	}{
-		"rules that were never compiled": {dashboards.Input{Rules: slo.Rules{}}, "dashboards: the rules name no service; compile them with slo.Compile"},
+		"rules that are not compiled": {dashboards.Input{Rules: slo.Rules{}}, "dashboards: the rules have no service; compile them with slo.Compile"},
 		"unknown histograms": {
 			dashboards.Input{Rules: compiled(t, minimalSpec), Histograms: "fancy"},
-			`dashboards of "minimal": histograms "fancy" are not known; write classic, both or native`,
+			`dashboards of "minimal": unknown histograms "fancy"; use classic, both or native`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := dashboards.Compile(tc.in); err == nil || err.Error() != tc.want {
-				t.Errorf("Dashboards: got %v, want %s", err, tc.want)
+				t.Errorf("Compile: got %v, want %s", err, tc.want)
 			}
 			if _, err := dashboards.Provisioning(tc.in); err == nil || err.Error() != tc.want {
 				t.Errorf("Provisioning: got %v, want %s", err, tc.want)

@@ -1,33 +1,31 @@
 package dashboards
 
 import (
+	"strings"
+
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Scaling is what an autoscaler aims at and how far it may go. What is zero is
-// not drawn.
+// Scaling is the target of the autoscaler. Zero values are not drawn.
 type Scaling struct {
-	CPU      float64 // processors that one process uses on average
-	InFlight float64 // requests that one process works on, on average
+	CPU      float64 // cores per instance, on average
+	InFlight float64 // requests in flight per instance, on average
 }
 
-// saturation answers whether there is room for more traffic, and what runs out
-// first.
+// saturation shows whether there is room for more traffic, and what runs out first.
 func saturation(s Scope) Dashboard {
-	return New(s, dashboardSaturation, "Saturation and autoscaling",
-		"How full the processes are, what runs out first, and whether more of them can still be added.",
-		s.roomRow(), s.autoscalerRow(), s.fullRow())
+	return New(s, dashboardSaturation, "Resources", "Utilization of the instances, and what room the autoscaler has left.",
+		s.utilizationRow(), s.autoscalerRow(), s.instanceUtilizationRow())
 }
 
-// share is a part of a whole that runs out.
-type share struct {
-	name, empty string // what it is, and until when there is none
-	part, whole Expr   // of each process
+// utilization is a limited resource of each instance.
+type utilization struct {
+	name, empty string // name of the resource, and until when there is no data
+	used, limit Expr   // of each instance
 }
 
-// ofEach is the share of each process.
-func (s share) ofEach() Expr {
-	return "(" + s.part + ") / on (" + semconv.LabelInstance + ") (" + s.whole + ")"
+func (u utilization) byInstance() Expr {
+	return "(" + u.used + ") / on (" + semconv.LabelInstance + ") (" + u.limit + ")"
 }
 
 // held is the memory that GOMEMLIMIT bounds.
@@ -35,41 +33,40 @@ func (s Scope) held() Expr {
 	return "(" + s.Metric(goMemTotal).Expr() + " - " + s.Metric(goMemReleased).Expr() + ")"
 }
 
-// memoryLimit is GOMEMLIMIT where there is one.
+// memoryLimit is GOMEMLIMIT, without a value if it is not set.
 func (s Scope) memoryLimit() Expr { return "(" + s.Metric(goMemLimit).Expr() + " < " + noLimit + ")" }
 
-func (s Scope) shares() []share {
-	shares := []share{
-		{"processors", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()},
+func (s Scope) utilizations() []utilization {
+	out := []utilization{
+		{"CPU", "", s.Metric(processCPU).Rate(), s.Metric(goMaxProcs).Expr()},
 		{"memory", untilLimit, s.held(), s.memoryLimit()},
-		{"requests", "", s.Metric(semconv.RuntimeOverloadInFlight).Expr(), s.Metric(semconv.RuntimeOverloadLimit).Expr()},
-		// The maximum is 0 for a process that does not listen.
+		{"concurrency", "", s.Metric(semconv.RuntimeOverloadInFlight).Expr(), s.Metric(semconv.RuntimeOverloadLimit).Expr()},
+		// The maximum is 0 for an instance that does not listen.
 		{"HTTP connections", "", s.Metric(semconv.HTTPServerOpenConnections).Expr(), "(" + s.Metric(semconv.HTTPServerOpenConnectionsMax).Expr() + " > 0)"},
 		{"file descriptors", "", s.Metric(processOpenFDs).Expr(), s.Metric(processMaxFDs).Expr()},
 	}
 	if s.in.HasPostgres {
-		shares = append(shares, share{"database connections", "",
+		out = append(out, utilization{"database connections", "",
 			s.Metric(semconv.DBClientConnectionCount, Is(semconv.LabelPoolState, semconv.ConnectionStateInUse)).Expr().Sum(semconv.LabelInstance),
 			s.Metric(semconv.DBClientConnectionMax).Expr().Sum(semconv.LabelInstance)})
 	}
-	return shares
+	return out
 }
 
-func (s Scope) roomRow() Row {
-	first := Panel{Title: "What runs out first?", Kind: BarGauge, Unit: Share, Max: 1, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}}}
-	for _, one := range s.shares() {
+func (s Scope) utilizationRow() Row {
+	highest := Panel{Title: "Highest utilization", Kind: BarGauge, Unit: Share, Max: 1, Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}}}
+	for _, one := range s.utilizations() {
 		if one.empty == "" {
-			first.Targets = append(first.Targets, Target{Expr: one.ofEach().Max(), Legend: one.name, Instant: true})
+			highest.Targets = append(highest.Targets, Target{Expr: one.byInstance().Max(), Legend: one.name, Instant: true})
 		}
 	}
-	first = first.says("The fullest process now: its share of each thing that can run out. Memory is below, where GOMEMLIMIT is set.",
-		"What is nearest to 1 is what the next rise in traffic meets.",
-		"Processors, requests and HTTP connections: more processes help. Database connections: they make it worse, unless the database has room.")
-	refused := s.Rate("Refused for want of room", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
-		says("Requests refused to protect the others, by reason.", "Anything above zero is traffic that there was no room for. It spends the error budget, also where clients call it sheddable, but not where their timeout is shorter than the latency objective.",
-			"At the largest number of processes: raise it. Below: the autoscaler is late, let it begin earlier.").
-		leads(s.dashboard(dashboardOverview, "Overview at this time"))
-	return Row{Title: "Is there room?", Height: 8, Panels: []Panel{first, refused.wide(2)}}
+	highest = highest.says("Highest utilization of each resource on any instance.",
+		"Near 100 %, add instances; for database connections only if the database has room.")
+	rejected := s.Rate("Rejected requests by reason", s.Metric(semconv.RuntimeOverloadShed), PerSecond, semconv.LabelReason).
+		says("Requests rejected per second to protect the others, by reason.",
+			"At the maximum number of instances, raise it; below, lower the target of the autoscaler.").
+		links(s.dashboard(dashboardOverview, "Overview"))
+	return Row{Title: "Utilization", Height: 8, Panels: []Panel{highest, rejected.wide(2)}}
 }
 
 func (s Scope) autoscalerRow() Row {
@@ -78,34 +75,32 @@ func (s Scope) autoscalerRow() Row {
 	if s.presence() != semconv.Up {
 		count = running.Count()
 	}
-	processes := Panel{Title: "Processes", Kind: TimeSeries, Unit: Count, Line: true, Targets: []Target{{Expr: count, Legend: "running"}}}
+	instances := Panel{Title: "Running instances", Kind: TimeSeries, Unit: Count, Line: true, Targets: []Target{{Expr: count, Legend: "running"}}}
 	if most := s.spec.Replicas.Max; most > 0 {
-		processes.Thresholds = []Threshold{{float64(most), Failing}}
+		instances.Thresholds = []Threshold{{float64(most), Failing}}
 	}
-	processes = processes.says("How many processes answer. The dashed line is where the autoscaler ends (deploy.replicas.max).",
-		"At the line the next rise in traffic is not answered by more processes.", "See beside it what they are full of; raise the maximum if it is traffic.")
+	instances = instances.says("Number of running instances; the dashed line is deploy.replicas.max.",
+		"At the line, raise the maximum if the cause is traffic.")
 	inFlight := Panel{
-		Title: "Requests in flight in one process", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight),
+		Title: "Requests in flight per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.InFlight),
 		Targets: []Target{{Expr: s.Metric(semconv.HTTPServerActiveRequests).Expr().Sum().Over(count), Legend: "mean"}},
-	}.says("Requests that one process works on, on average. The dashed line is what the autoscaler aims at, if it asks for them.",
-		"It rises before the processors do. More of them for the same traffic: something became slow, and more processes only feed it.",
-		"Latency on the overview, then the dependencies.").leads(s.dashboard(dashboardOverview, "Overview at this time"))
+	}.says("Average number of requests in flight per instance; the dashed line is the autoscaler's target.",
+		"If it rises without more traffic, something became slow: check latency and dependencies.").links(s.dashboard(dashboardOverview, "Overview"))
 	cpu := Panel{
-		Title: "Processors used by one process", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU),
+		Title: "CPU cores per instance", Kind: TimeSeries, Unit: Count, Line: true, Thresholds: target(s.in.Scaling.CPU),
 		Targets: []Target{{Expr: s.Metric(processCPU).Rate().Sum().Over(count), Legend: "mean"}},
-	}.says("Processors that one process uses, on average. The dashed line is what the autoscaler aims at.",
-		"Above it processes are added, a tenth below it taken away. Long above it: the autoscaler is at its end, or does not work.",
-		"Processes beside it; the flame graph of processor time on the runtime dashboard.").leads(s.profile())
-	carried := Panel{
-		Title: "Requests that one process carries", Kind: TimeSeries, Unit: RequestsPerSecond,
+	}.says("Average CPU cores used per instance; the dashed line is the autoscaler's target.",
+		"If it stays above the line, the autoscaler is at its maximum or does not work: check it, and the CPU flame graph.").links(s.flameGraphs())
+	traffic := Panel{
+		Title: "Request rate per instance", Kind: TimeSeries, Unit: RequestsPerSecond,
 		Targets: []Target{{Expr: s.requests().Rate().Sum().Over(count), Legend: "mean"}},
-	}.says("Requests a second that one process answers, on average: what a process is worth.",
-		"Less of them at the same processor use is a version that costs more.", "The version on the overview; compare the flame graphs before and after.").
-		leads(s.dashboard(dashboardOverview, "Versions on the overview"))
-	return Row{Title: "Autoscaling", PerLine: 2, Panels: []Panel{processes, inFlight, cpu, carried}}
+	}.says("Average requests per second per instance.",
+		"A lower rate at the same CPU means that requests cost more: compare flame graphs before and after the last deployment.").
+		links(s.dashboard(dashboardOverview, "Overview"))
+	return Row{Title: "Autoscaling", PerLine: 2, Panels: []Panel{instances, inFlight, cpu, traffic}}
 }
 
-// target is the line that an autoscaler aims at.
+// target returns the line of an autoscaler target, none for 0.
 func target(value float64) []Threshold {
 	if value == 0 {
 		return nil
@@ -113,26 +108,24 @@ func target(value float64) []Threshold {
 	return []Threshold{{value, Warning}}
 }
 
-// fullRow shows each share by process, so that one that is alone stands out.
-func (s Scope) fullRow() Row {
-	next := map[string][2]string{
-		"processors": {"At 1 goroutines wait for a processor, and every request pays for it.", "Add processes; the flame graph of processor time says what uses it."},
-		"memory":     {"Near 1 the collector runs without pause; a little more, and the kernel ends the process.", "Memory on the runtime dashboard: a level that rises is a leak."},
-		"requests":   {"At 1 requests wait in line; what waits too long is refused.", "Something became slow, or there is more traffic than processes."},
-		"HTTP connections": {"Above three quarters, connections that have sent no request are closed after HTTP_HEADER_TIMEOUT. At 1 new clients wait for a connection.",
-			"Clients that open connections and send nothing, or too many clients: add processes, or raise HTTP_MAX_CONNECTIONS if there is memory."},
-		"file descriptors":     {"At 1 new connections fail.", "A steady rise is a body or a file that nobody closes."},
-		"database connections": {"At 1 the next request waits for a connection.", "The connection pool on the dependencies dashboard."},
+func (s Scope) instanceUtilizationRow() Row {
+	next := map[string]string{
+		"CPU":                  "Near 100 %, every request waits for CPU: add instances, or find the cause in the CPU flame graph.",
+		"memory":               "Near 100 %, garbage collection takes CPU and the kernel may kill the instance: check the memory row of the Go runtime dashboard.",
+		"concurrency":          "At 100 %, requests queue and are then rejected: find what became slow, or add instances.",
+		"HTTP connections":     "Above 75 %, idle new connections are closed after HTTP_HEADER_TIMEOUT: add instances, or raise HTTP_MAX_CONNECTIONS.",
+		"file descriptors":     "At 100 %, new connections fail; a steady rise is a leak, such as a response body that is not closed.",
+		"database connections": "At 100 %, requests wait for a connection: check the connection pool on the dependencies dashboard.",
 	}
-	row := Row{Title: "How full is each process?", PerLine: 2}
-	for _, one := range s.shares() {
+	row := Row{Title: "Utilization by instance", PerLine: 2}
+	for _, one := range s.utilizations() {
 		row.Panels = append(row.Panels, Panel{
-			Title: "Share of " + one.name, Kind: TimeSeries, Unit: Share, Line: true, EmptyUntil: one.empty,
+			Title: strings.ToUpper(one.name[:1]) + strings.TrimSuffix(one.name[1:], "s") + " utilization", Kind: TimeSeries, Unit: Share, Line: true, EmptyUntil: one.empty,
 			Thresholds: []Threshold{{0.7, Warning}, {0.9, Failing}},
 			Targets: []Target{{
-				Expr: one.ofEach(), Legend: Legend(semconv.LabelInstance),
+				Expr: one.byInstance(), Legend: Legend(semconv.LabelInstance),
 			}},
-		}.says("What each process uses of the "+one.name+" that it may.", next[one.name][0], next[one.name][1]))
+		}.says("Usage of each instance, relative to its limit.", next[one.name]))
 	}
 	return row
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Names of the variables that every dashboard has, as they stand in addresses.
+// Names of the dashboard variables. They are part of links to dashboards.
 const (
 	varMetrics     = "datasource"
 	varTraces      = "tempo"
@@ -21,15 +21,15 @@ const (
 	varObjective   = "slo"
 )
 
-// Scope is how the series of one service are found. It makes selectors and the
-// panels that most dashboards have.
+// Scope selects the series of one service. Its methods return selectors and common
+// panels.
 type Scope struct {
 	in       Input
 	spec     slo.Spec
 	matchers []Matcher
 }
 
-// NewScope makes the scope of a service.
+// NewScope returns the scope of a service.
 func NewScope(in Input) Scope {
 	s := Scope{in: in, spec: in.Rules.Spec}
 	for _, label := range slices.Sorted(maps.Keys(s.spec.Selector)) {
@@ -42,8 +42,8 @@ func NewScope(in Input) Scope {
 	return s
 }
 
-// chosenInstances match what the dashboard's variables chose of the labels that keep
-// instances of the service apart: the environment, and what the specification adds.
+// chosenInstances match the values that the dashboard's variables select for the
+// environment label and for the labels of groupBy.
 func (s Scope) chosenInstances() []Matcher {
 	ms := []Matcher{Matches(s.spec.EnvironmentLabel, "$"+varEnvironment)}
 	for _, label := range s.spec.GroupBy {
@@ -52,32 +52,31 @@ func (s Scope) chosenInstances() []Matcher {
 	return ms
 }
 
-// Metric selects a metric of the service, within the variables of the dashboard.
+// Metric selects a metric of the service, restricted by the variables of the dashboard.
 func (s Scope) Metric(name string, more ...Matcher) Selector {
 	return Selector{Metric: name}.With(s.matchers...).With(more...)
 }
 
-// Histogram selects a histogram of the service as its settings expose it.
+// Histogram selects a histogram in the form that the service exposes.
 func (s Scope) Histogram(name string, more ...Matcher) Distribution {
 	return Distribution{Selector: s.Metric(name, more...), native: s.in.Histograms == Native}
 }
 
-// classic selects a histogram that its library exposes with fixed buckets,
-// whatever the service chose for its own.
+// classic selects a histogram that is always classic, such as those of the Go collector.
 func (s Scope) classic(name string) Distribution { return Distribution{Selector: s.Metric(name)} }
 
-// recorded selects a recorded series of the service's objectives.
+// recorded selects a recorded series of the service's SLOs.
 func (s Scope) recorded(name string, more ...Matcher) Selector {
 	return Selector{Metric: name}.With(Is(slo.LabelService, s.spec.Service)).With(s.chosenInstances()...).With(more...)
 }
 
-// alerts selects the alerts of the chosen environment that fire.
+// alerts selects the firing alerts of the selected environment.
 func (s Scope) alerts(more ...Matcher) Selector {
 	sel := Selector{Metric: metricAlerts}.With(Is(labelAlertState, "firing"), Matches(slo.LabelEnvironment, "$"+varEnvironment))
 	return sel.With(s.chosenInstances()[1:]...).With(more...)
 }
 
-// presence is the metric that exists while a process runs.
+// presence is the metric that exists while an instance runs.
 func (s Scope) presence() string {
 	if s.spec.Metrics == slo.MetricsPush {
 		return semconv.TargetInfo
@@ -85,33 +84,32 @@ func (s Scope) presence() string {
 	return semconv.Up
 }
 
-// requests selects the requests on known routes. Unmatched ones are noise of
-// the internet and in no objective.
+// requests selects the requests on known routes. No objective counts unmatched ones.
 func (s Scope) requests(more ...Matcher) Selector {
 	return s.Metric(semconv.HTTPServerRequests, Not(semconv.LabelRoute, semconv.RouteUnmatched)).With(more...)
 }
 
-// bad are the outcomes that spend an availability budget.
+// bad matches the outcomes that spend the error budget of availability.
 func bad() Matcher { return OneOf(semconv.LabelOutcome, semconv.BadOutcomes()...) }
 
-// badShare is the share of requests that spend the budget, by labels.
-func (s Scope) badShare(by ...string) Expr {
+// badRatio is the ratio of requests that spend the error budget, by labels.
+func (s Scope) badRatio(by ...string) Expr {
 	total := s.requests().Rate().Sum(by...)
 	return s.requests(bad()).Rate().Sum(by...).OrZero(total).Over(total)
 }
 
-// answered is how long successful requests took.
-func (s Scope) answered() Distribution {
+// succeeded is the duration of successful requests.
+func (s Scope) succeeded() Distribution {
 	return s.Histogram(semconv.HTTPServerRequestDuration, Is(semconv.LabelOutcome, semconv.OutcomeSuccess))
 }
 
-// dashboard links to another dashboard of the service at the same time and variables.
+// dashboard returns a link to another dashboard, with the same time range and variables.
 func (s Scope) dashboard(name, title string) Link {
 	return Link{Title: title, URL: "/d/" + slo.DashboardUID(s.spec.Service, name) + "?${__url_time_range}&${__all_variables}"}
 }
 
-// selectorOf writes the service's own matchers without variables, for the
-// queries of variables.
+// selectorOf selects a metric of the service without dashboard variables, for the
+// queries of the variables.
 func (s Scope) selectorOf(metric string, more ...Matcher) Selector {
 	sel := Selector{Metric: metric}
 	for _, label := range slices.Sorted(maps.Keys(s.spec.Selector)) {
@@ -120,8 +118,8 @@ func (s Scope) selectorOf(metric string, more ...Matcher) Selector {
 	return sel.With(more...)
 }
 
-// anyJob is what the job variable means while all jobs are chosen: those of the
-// selector, so that a service that is down is still asked for.
+// anyJob is the value of the job variable for all jobs: that of the selector, so that
+// queries still select a service that is down.
 func (s Scope) anyJob() string {
 	if job, ok := s.spec.Selector[semconv.LabelJob]; ok {
 		return strings.NewReplacer(".", `\.`, "+", `\+`, "*", `\*`, "(", `\(`, ")", `\)`, "|", `\|`).Replace(job)

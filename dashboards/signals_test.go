@@ -15,11 +15,10 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// known is each series that may be queried with the labels that it has.
+// known maps each series that exists to its labels.
 type known map[string][]string
 
-// signalsOf lists what a service exposes, what its rules record, and what
-// Prometheus adds.
+// signalsOf returns the series of a service, of its rules and of Prometheus.
 func signalsOf(in dashboards.Input, metrics []metric) known {
 	spec := in.Rules.Spec
 	target := append(slices.Collect(maps.Keys(spec.Selector)), semconv.LabelJob, semconv.LabelInstance, spec.EnvironmentLabel)
@@ -45,8 +44,8 @@ func signalsOf(in dashboards.Input, metrics []metric) known {
 	return out
 }
 
-// faults lists what queries name that nothing exposes.
-func faults(all []dashboards.Dashboard, signals known) []string {
+// unknownNames lists metrics and labels of queries that do not exist.
+func unknownNames(all []dashboards.Dashboard, signals known) []string {
 	var out []string
 	for _, b := range all {
 		for _, q := range b.Queries() {
@@ -61,7 +60,7 @@ func faults(all []dashboards.Dashboard, signals known) []string {
 			visit(expr, nil, func(name string, labels []string) {
 				has, ok := signals[name]
 				if !ok {
-					out = append(out, fmt.Sprintf("%s: %s: nothing exposes %s", b.Name(), q.Panel, name))
+					out = append(out, fmt.Sprintf("%s: %s: unknown metric %s", b.Name(), q.Panel, name))
 					return
 				}
 				for _, label := range labels {
@@ -75,15 +74,14 @@ func faults(all []dashboards.Dashboard, signals known) []string {
 	return out
 }
 
-// substituted puts values in for Grafana's variables.
+// substituted replaces Grafana's variables by values.
 func substituted(expr string) string {
 	return strings.NewReplacer(
 		"$__rate_interval", "5m", "$__range", "1h", "$environment", ".*", "$instance", ".*", "$job", "orders", "$slo", "availability",
 	).Replace(expr)
 }
 
-// visit gives each metric with the labels that it is matched, joined and grouped
-// by.
+// visit calls use with each metric and the labels of its matchers, joins and groupings.
 func visit(node parser.Node, outer []string, use func(string, []string)) {
 	switch n := node.(type) {
 	case *parser.VectorSelector:
@@ -98,7 +96,7 @@ func visit(node parser.Node, outer []string, use func(string, []string)) {
 		outer = slices.Clone(n.Grouping)
 	case *parser.BinaryExpr:
 		if n.VectorMatching != nil && n.VectorMatching.On {
-			// What is grouped on the way has only the labels of the group.
+			// The operands have only the labels that they are grouped by.
 			visit(n.LHS, n.VectorMatching.MatchingLabels, use)
 			visit(n.RHS, n.VectorMatching.MatchingLabels, use)
 			return
@@ -109,21 +107,20 @@ func visit(node parser.Node, outer []string, use func(string, []string)) {
 	}
 }
 
-func TestEveryQueryNamesWhatExists(t *testing.T) {
+func TestQueriesReadExistingSeries(t *testing.T) {
 	t.Parallel()
 	for name, in := range inputs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, fault := range faults(dashboardsOf(t, in), signalsOf(in, declared(t))) {
-				t.Error(fault)
+			for _, problem := range unknownNames(dashboardsOf(t, in), signalsOf(in, declared(t))) {
+				t.Error(problem)
 			}
 		})
 	}
 }
 
-// Renaming any metric that a dashboard reads, or any label of one, must be found:
-// else the test above proves nothing.
-func TestRenamedSignalsAreFound(t *testing.T) {
+// The test above must find every renamed metric and label.
+func TestRenamedSeriesAreFound(t *testing.T) {
 	t.Parallel()
 	in := inputs(t)["orders"]
 	all, signals := dashboardsOf(t, in), signalsOf(in, declared(t))
@@ -146,14 +143,14 @@ func TestRenamedSignalsAreFound(t *testing.T) {
 	for name, labels := range used {
 		without := maps.Clone(signals)
 		delete(without, name)
-		if len(faults(all, without)) == 0 {
-			t.Errorf("%s was renamed and nothing noticed", name)
+		if len(unknownNames(all, without)) == 0 {
+			t.Errorf("renamed metric %s was not found", name)
 		}
 		slices.Sort(labels)
 		for _, label := range slices.Compact(labels) {
 			without[name] = slices.DeleteFunc(slices.Clone(signals[name]), func(l string) bool { return l == label })
-			if len(faults(all, without)) == 0 {
-				t.Errorf("label %s of %s was renamed and nothing noticed", label, name)
+			if len(unknownNames(all, without)) == 0 {
+				t.Errorf("renamed label %s of %s was not found", label, name)
 			}
 		}
 	}

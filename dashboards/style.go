@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Colours with a meaning, so that one looks the same on every dashboard.
+// Colours by meaning, the same on every dashboard.
 const (
 	Good    = "green"
 	Warning = "orange"
@@ -38,7 +38,7 @@ type thresholds struct {
 
 type step struct {
 	Color string   `json:"color"`
-	Value *float64 `json:"value"` // null for the first: from the lowest value on
+	Value *float64 `json:"value"` // null for the first step
 }
 
 type override struct {
@@ -51,8 +51,8 @@ type property struct {
 	Value any    `json:"value"`
 }
 
-// fieldConfig is the house style of a panel's values: axes that begin at zero,
-// thin lines, gaps that stay gaps, and the thresholds as the only alarm colours.
+// fieldConfig returns the style of a panel's values: axes from zero, thin lines, gaps
+// where there is no data, and red and orange only for thresholds.
 func (p Panel) fieldConfig() *fieldConfig {
 	if p.Unit == NoUnit && len(p.Thresholds) == 0 && p.Kind != Timeline {
 		return nil
@@ -71,7 +71,7 @@ func (p Panel) fieldConfig() *fieldConfig {
 		d.Max = new(p.Max)
 	}
 	if p.EmptyUntil != "" {
-		d.NoValue = "none until " + p.EmptyUntil
+		d.NoValue = "no data until " + p.EmptyUntil
 	}
 	if len(p.Thresholds) > 0 && p.Kind != TimeSeries {
 		d.Color = map[string]any{"mode": "thresholds"}
@@ -91,7 +91,7 @@ func (p Panel) steps() thresholds {
 	return thresholds{Mode: "absolute", Steps: out}
 }
 
-// custom are the settings that each kind has of its own.
+// custom returns the settings of a kind of panel.
 func (p Panel) custom() map[string]any {
 	switch p.Kind {
 	case TimeSeries:
@@ -157,7 +157,7 @@ func (p Panel) overrides() []override {
 
 func byRef(ref string) map[string]any { return map[string]any{"id": "byFrameRefID", "options": ref} }
 
-// options is the house style of everything that is not a value.
+// options returns the settings of a panel that are not about values.
 func (p Panel) options() map[string]any {
 	last := map[string]any{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 	switch p.Kind {
@@ -185,7 +185,7 @@ func (p Panel) options() map[string]any {
 	return p.listOptions()
 }
 
-// listOptions are those of panels that show rows, cells or text.
+// listOptions returns the options of panels that show rows, cells or text.
 func (p Panel) listOptions() map[string]any {
 	switch p.Kind {
 	case Table:

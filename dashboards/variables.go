@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// variable is a choice at the top of a dashboard. Fields are those of Grafana.
+// variable is a dashboard variable, with the fields of Grafana.
 type variable struct {
 	Name       string      `json:"name"`
 	Label      string      `json:"label"`
@@ -40,14 +40,14 @@ type option struct {
 
 const (
 	refreshOnLoad = 1
-	refreshOnTime = 2 // instances of last week are found when last week is shown
+	refreshOnTime = 2 // with the time range, to find instances of the past
 	sortByName    = 1
 	allValue      = "$__all"
-	// anything matches series without the label as well.
+	// anything also matches series without the label.
 	anything = ".*"
 )
 
-// variables are those of every dashboard: the stores, then from wide to narrow.
+// variables returns the variables of every dashboard: data sources, then labels.
 func (s Scope) variables() []variable {
 	matchJob := Matches(semconv.LabelJob, "$"+varJob)
 	vs := []variable{
@@ -69,11 +69,11 @@ func (s Scope) variables() []variable {
 func sourceVariable(name, label string, source Source) variable {
 	return variable{
 		Name: name, Label: label, Type: "datasource", Query: string(source), Refresh: refreshOnLoad,
-		Options: []option{}, // Grafana chooses the first one of the kind
+		Options: []option{}, // Grafana selects the first of this type
 	}
 }
 
-// labelVariable offers the values of a label among the processes that ran.
+// labelVariable lists the values that a label has on the instances of the service.
 func (s Scope) labelVariable(name, title, label, all string, within ...Matcher) variable {
 	sel := s.selectorOf(s.presence())
 	for _, m := range within {
@@ -90,7 +90,7 @@ func (s Scope) labelVariable(name, title, label, all string, within ...Matcher) 
 	}
 }
 
-// choice offers fixed values; the first is chosen.
+// choice lists fixed values; the first is selected.
 func choice(name, title string, values []string) variable {
 	v := variable{Name: name, Label: title, Type: "custom", Query: strings.Join(values, ",")}
 	for i, value := range values {
@@ -100,7 +100,7 @@ func choice(name, title string, values []string) variable {
 	return v
 }
 
-// annotation is what is marked on every graph.
+// annotation is a query whose results are marked in every graph.
 type annotation struct {
 	annotationJSON
 
@@ -123,7 +123,7 @@ type annotationJSON struct {
 	Type            string     `json:"type,omitempty"`
 }
 
-// builtInAnnotation keeps what people write onto dashboards by hand.
+// builtInAnnotation shows the annotations that users add in Grafana.
 func builtInAnnotation() annotationJSON {
 	return annotationJSON{
 		Name: "Annotations & Alerts", Datasource: datasource{Type: "grafana", UID: "-- Grafana --"},
@@ -131,8 +131,8 @@ func builtInAnnotation() annotationJSON {
 	}
 }
 
-// annotations mark versions and restarts. An info metric never changes its
-// value, so a deploy is a version that was not there five minutes ago.
+// annotations mark deployments and starts of instances. A deployment is a version that
+// did not run five minutes before.
 func (s Scope) annotations() []annotation {
 	if !s.spec.Runtime {
 		return nil

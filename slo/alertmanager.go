@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Alertmanager gives an Alertmanager configuration for the alerts: a route, its
-// grouping, which alert inhibits which, and the receivers that [Receivers] names.
+// Alertmanager returns an Alertmanager configuration with routes, inhibition rules and the
+// receivers of [Receivers].
 //
-// A group is one incident: service, environment and objective. Within it each burn
-// alert inhibits those with longer windows, and a service that is down,
-// crashes again and again or takes no requests inhibits everything else about it.
+// A notification group is one incident: service, environment and objective. Within it, a
+// burn alert inhibits those with longer windows. Down, CrashLooping and NotReady inhibit
+// the other alerts of the service.
 func (r Rules) Alertmanager() []byte {
 	var w routingWriter
 	w.raw(receiversHeader)
@@ -22,16 +22,16 @@ func (r Rules) Alertmanager() []byte {
 	return w.Bytes()
 }
 
-// AlertmanagerConfig gives the same routes, receivers and inhibitions as one
-// resource of the Prometheus operator, with these labels beside its own.
+// AlertmanagerConfig returns the same configuration as a resource of the Prometheus
+// operator, with more labels.
 func (r Rules) AlertmanagerConfig(more ...Label) []byte {
 	w := routingWriter{operator: true, indent: "  "}
 	w.raw(receiversHeader)
 	w.raw("# The operator adds the matcher namespace=\"...\" to each route and inhibition, unless the Alertmanager has\n" +
 		"# alertmanagerConfigMatcherStrategy: {type: None}. Alerts carry that label only with groupBy: [namespace].\n")
 	w.resource("v1alpha1", "AlertmanagerConfig", r.Spec.Service, more)
-	// An alert that matches the first route no longer reaches the default receiver of
-	// the Alertmanager, so this route matches only what its child routes match.
+	// This route matches only what its child routes match. Other alerts reach the default
+	// receiver of the Alertmanager.
 	w.raw("spec:\n  route:\n    receiver: ticket\n")
 	severities := r.Spec.Alerting.Severities
 	w.matchers("  ", "matchers", r.Spec.matcher(), matcher{labelSeverity, "=~", regexp.QuoteMeta(severities.Page) + "|" + regexp.QuoteMeta(severities.Ticket)})
@@ -42,15 +42,15 @@ func (r Rules) AlertmanagerConfig(more ...Label) []byte {
 	return w.Bytes()
 }
 
-// routingWriter writes the part that alertmanager.yaml and the AlertmanagerConfig
-// have in common. The operator's form differs in keys, matchers and indentation.
+// routingWriter writes alertmanager.yaml or the AlertmanagerConfig, which differ in keys,
+// matchers and indentation.
 type routingWriter struct {
 	yamlWriter
 	operator bool
 	indent   string
 }
 
-// key returns the name of a key in the form that is written.
+// key returns the key in the format that is written.
 func (w *routingWriter) key(alertmanager, operator string) string {
 	if w.operator {
 		return operator
@@ -83,7 +83,7 @@ func (w *routingWriter) inhibitions(s Spec) {
 	}
 }
 
-// matchers writes a key and its list of matchers, aligned after the prefix.
+// matchers writes a key and its list of matchers.
 func (w *routingWriter) matchers(prefix, key string, list ...matcher) {
 	w.line(prefix, key, ":")
 	for _, m := range list {
@@ -99,8 +99,8 @@ func (w *routingWriter) matchers(prefix, key string, list ...matcher) {
 	}
 }
 
-// receivers writes the receivers page and ticket. The files are where the operator
-// mounts the Secret of that name when an Alertmanager lists it in spec.secrets.
+// receivers writes the receivers page and ticket. The file paths are those of a Secret that
+// the spec.secrets of an Alertmanager resource lists.
 func (w *routingWriter) receivers(s Spec) {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		receiver := string(tier)
@@ -131,14 +131,14 @@ type inhibition struct {
 // matcher matches every alert of the service.
 func (s Spec) matcher() matcher { return matcher{labelService, "=", s.Service} }
 
-// incident are the labels of alerts that belong together.
+// incident returns the labels that the alerts of one incident share.
 func (s Spec) incident() []string {
 	return append([]string{labelService, labelEnvironment}, s.GroupBy...)
 }
 
-// inhibitions lists the inhibition rules: a burn alert with shorter windows inhibits those with
-// longer ones, Down inhibits every other alert, CrashLooping all but Down, and NotReady all but
-// these two. So an alert never inhibits itself, and two alerts never inhibit each other.
+// inhibitions returns the inhibition rules. A burn alert inhibits those with longer windows,
+// Down all other alerts, CrashLooping all but Down, and NotReady all but these two. No alert
+// inhibits itself, and no two alerts inhibit each other.
 func (s Spec) inhibitions() []inhibition {
 	service, whole := camel(s.Service), s.incident()
 	incident := append(s.incident(), labelSLO)

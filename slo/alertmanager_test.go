@@ -14,7 +14,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// routing is what both forms of an Alertmanager configuration hold.
+// routing is the common content of alertmanager.yaml and AlertmanagerConfig.
 type routing struct {
 	Routes      []routed
 	Inhibitions []inhibition
@@ -66,7 +66,7 @@ type operatorMatchers []struct {
 	MatchType   string `yaml:"matchType"`
 }
 
-// texts writes matchers as the file has them.
+// texts formats matchers as in the file.
 func (ms operatorMatchers) texts() []string {
 	var out []string
 	for _, m := range ms {
@@ -125,7 +125,7 @@ func strictYAML(t *testing.T, data []byte, into any) {
 	}
 }
 
-func TestAlertmanagerConfigHoldsTheRoutesAndInhibitionsOfTheFile(t *testing.T) {
+func TestAlertmanagerConfigEqualsFile(t *testing.T) {
 	t.Parallel()
 	hostile, err := slo.Compile(hostileSpec())
 	if err != nil {
@@ -147,7 +147,7 @@ func TestAlertmanagerConfigHoldsTheRoutesAndInhibitionsOfTheFile(t *testing.T) {
 				t.Errorf("- alertmanager.yaml, + AlertmanagerConfig:\n%s", diff)
 			}
 			if len(want.Routes) != 2 || len(want.Inhibitions) < 4 || len(want.Routes[0].Matchers) != 2 {
-				t.Errorf("alertmanager.yaml holds %+v", want)
+				t.Errorf("alertmanager.yaml has %+v", want)
 			}
 			if resource.APIVersion != "monitoring.coreos.com/v1alpha1" || resource.Kind != "AlertmanagerConfig" || resource.Metadata.Labels["release"] != "stack" {
 				t.Errorf("the resource is %s %s with the labels %v", resource.APIVersion, resource.Kind, resource.Metadata.Labels)
@@ -157,8 +157,8 @@ func TestAlertmanagerConfigHoldsTheRoutesAndInhibitionsOfTheFile(t *testing.T) {
 	}
 }
 
-// firstRouteTakesOnly wants the first route to take alerts of the service that one of
-// the routes below it takes: others keep their way to the receivers of others.
+// firstRouteTakesOnly checks that the first route matches only alerts that its child routes
+// match, so that other alerts reach the default receiver.
 func firstRouteTakesOnly(t *testing.T, r operatorResource, s slo.Spec) {
 	t.Helper()
 	m := r.Spec.Route.Matchers
@@ -168,12 +168,12 @@ func firstRouteTakesOnly(t *testing.T, r operatorResource, s slo.Spec) {
 	severity := regexp.MustCompile("^(?:" + m[1].Value + ")$")
 	for value, want := range map[string]bool{s.Alerting.Severities.Page: true, s.Alerting.Severities.Ticket: true, "info": false, "pX1": false, "t": false, "3": false} {
 		if severity.MatchString(value) != want {
-			t.Errorf("the first route takes the severity %q: %t", value, !want)
+			t.Errorf("the first route matches the severity %q: %t", value, !want)
 		}
 	}
 }
 
-func TestReceiversReadSecretsFromFilesAndSecrets(t *testing.T) {
+func TestReceiverSecrets(t *testing.T) {
 	t.Parallel()
 	const path = "/etc/alertmanager/secrets/orders-alertmanager/"
 	key := func(name string) map[string]any { return map[string]any{"name": "orders-alertmanager", "key": name} }
@@ -207,7 +207,7 @@ func setting(integration, key string, value any, resolved string) map[string]any
 	return map[string]any{integration: []any{map[string]any{key: value, resolved: true}}}
 }
 
-func TestPlaceholdersSayWhatToWrite(t *testing.T) {
+func TestReceiverPlaceholders(t *testing.T) {
 	t.Parallel()
 	for receivers, want := range map[string]int{"{}": 2, "{page: slack}": 1, "{page: slack, ticket: slack}": 0} {
 		rules := mustCompile(t, minimal+"alerting: {receivers: "+receivers+"}\n")
@@ -222,13 +222,13 @@ func TestPlaceholdersSayWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestOpenSLOExportListsReceiversAsDropped(t *testing.T) {
+func TestOpenSLOExportDropsReceivers(t *testing.T) {
 	t.Parallel()
 	_, dropped, err := slo.ExportOpenSLO(mustCompile(t, minimal+"alerting: {receivers: {page: slack}}\n").Spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "alerting: OpenSLO has no place for it"; !slices.Contains(dropped, want) {
+	if want := "alerting: not supported by OpenSLO"; !slices.Contains(dropped, want) {
 		t.Errorf("dropped %q, want %q", dropped, want)
 	}
 }

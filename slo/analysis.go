@@ -18,9 +18,9 @@ const (
 	analysisInstances   = "$instances"
 )
 
-// RolloutAnalysis compares a new version of a service with the objectives that page, by
-// the events of its own instances since the rollout. The threshold of an objective is its
-// budget times the burn rate of its first page.
+// RolloutAnalysis returns the analysis of a new version: it compares the events of the new
+// instances since the rollout with the objectives that page. The threshold of an objective
+// is its error budget times the burn rate of its first page.
 func (r Rules) RolloutAnalysis() rollout.Analysis {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec), limits: map[string]limit{}}
 	scope := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, c.spec.EnvironmentLabel, analysisEnvironment)}
@@ -48,8 +48,8 @@ func (r Rules) RolloutAnalysis() rollout.Analysis {
 	return a
 }
 
-// analysisPair returns the pair whose factor a rollout analysis uses: the fastest
-// page of the objective. The reason says why there is none.
+// analysisPair returns the pair whose burn rate the analysis uses, the fastest page of the
+// objective, or why there is none.
 func (c *compiler) analysisPair(o resolved) (_ Pair, why string) {
 	if o.grouped {
 		return Pair{}, "it is grouped, so it has no page"
@@ -65,8 +65,8 @@ func (c *compiler) analysisPair(o resolved) (_ Pair, why string) {
 	return Pair{}, "it has no page"
 }
 
-// foreign says whether another job counts the events, such as a gateway: their
-// selectors then have another value for a label of the service.
+// foreign reports whether another job counts the events, such as a gateway: then a selector
+// has another value for a label of the service.
 func (sc scope) foreign(e events) (label string, foreign bool) {
 	for _, f := range e.selectors() {
 		for _, own := range sc.matchers {
@@ -80,13 +80,12 @@ func (sc scope) foreign(e events) (label string, foreign bool) {
 	return "", false
 }
 
-// analyzed is what the queries of an analysis share.
+// analyzed is the scope of the queries of an analysis.
 type analyzed struct{ scope []*labels.Matcher }
 
-// since returns the growth of counters of the version within the window. Where a
-// series is younger than the window, its whole value counts: increase would lose
-// the events before its first sample. Where an instance restarted or stopped,
-// increase is all there is.
+// since returns the increase of the version's counters within the window. For a series
+// younger than the window this is its whole value, because increase() would lose the events
+// before the first sample. If an instance restarted or stopped, it is increase().
 func (w analyzed) since(s selector) string {
 	text := s.with(w.scope...).String()
 	window := "[" + analysisWindow + "]"
@@ -100,8 +99,8 @@ func (e countedEvents) selectors() []selector { return []selector{e.total, e.bad
 func (e countedEvents) analyzed(w analyzed) rollout.Objective {
 	q := rollout.Objective{Total: w.since(e.total), Bad: w.since(e.bad)}
 	if e.byRoute == nil {
-		// The service's own counters may not exist before their first bad event;
-		// those of the runtime exist from the start.
+		// Counters of the service may not exist before the first bad event; those of the
+		// runtime exist from the start.
 		q.Bad += " or 0 * " + q.Total
 	}
 	return q
@@ -109,12 +108,12 @@ func (e countedEvents) analyzed(w analyzed) rollout.Objective {
 
 func (e timedEvents) selectors() []selector { return []selector{e.histogram} }
 
-// analyzed counts good events, so that there is no data, instead of no bad events,
-// where the bucket is missing: a wrong threshold must not pass.
+// analyzed counts good events: if the bucket is missing because of a wrong threshold, there
+// is no data instead of no bad events, and the analysis does not pass.
 func (e timedEvents) analyzed(w analyzed) rollout.Objective {
 	q := rollout.Objective{Total: w.since(e.series("_count")), Good: w.since(e.series("_bucket", atMost(e.bound)))}
 	if e.idle != nil {
-		q.Idle = w.since(*e.idle) // the histogram does not exist before its first event
+		q.Idle = w.since(*e.idle) // the histogram does not exist before the first event
 	}
 	return q
 }

@@ -58,7 +58,7 @@ func readAnalysis(t *testing.T, a rollout.Analysis) rollout.Analysis {
 	return read
 }
 
-// The analysis follows the objectives: what pages, at the factor at which it pages.
+// Objectives with pages are analyzed, with the burn rate of the first page.
 func TestAnalysisFollowsTheObjectives(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ slos, thresholds, skipped string }{
@@ -69,7 +69,7 @@ func TestAnalysisFollowsTheObjectives(t *testing.T) {
 		"no page":                   {"{name: a, objective: 50, indicator: {availability: {}}}", "", "a: it has no page"},
 		"grouped":                   {"{name: a, objective: 99, groupBy: [http_route], indicator: {availability: {}}}", "", "a: it is grouped, so it has no page"},
 		"counted by a gateway":      {`{name: a, objective: 99, indicator: {ratio: {total: 'routed_total{job="gateway"}', bad: 'routed_total{job="gateway",code=~"5.."}'}}}`, "", "label job"},
-		"counted by itself":         {`{name: a, objective: 99, indicator: {ratio: {total: 'orders_total', bad: 'orders_total{state="lost"}'}}}`, "0.144", ""},
+		"counted by the service":    {`{name: a, objective: 99, indicator: {ratio: {total: 'orders_total', bad: 'orders_total{state="lost"}'}}}`, "0.144", ""},
 		"timed by a histogram":      {`{name: a, objective: 99, indicator: {latency: {threshold: 1s, histogram: checkout_seconds}}}`, "0.144", ""},
 		"two, one of them analyzed": {"{name: a, objective: 99.9, indicator: {availability: {}}}\n  - {name: b, objective: 50, indicator: {availability: {}}}", "0.0144", "b: it has no page"},
 	} {
@@ -85,8 +85,7 @@ func TestAnalysisFollowsTheObjectives(t *testing.T) {
 	}
 }
 
-// world is a store that scrapes have filled, the engine of Prometheus over it,
-// and a clock that the analysis advances.
+// world is a Prometheus with scraped samples, and a clock that the analysis advances.
 type world struct {
 	t     *testing.T
 	store *metricstore.Store
@@ -95,17 +94,17 @@ type world struct {
 
 const scrape = 15 * time.Second
 
-// begin is when the rollout is complete and the analysis begins.
+// begin is the end of the rollout, at which the analysis begins.
 func begin() time.Time { return time.Unix(1_800_000_000, 0).UTC() }
 
-// process is one that is scraped from its start to its end, at moments that
-// count from the beginning of the analysis.
+// process is an instance that is scraped from start to end, relative to the start of the
+// analysis.
 type process struct {
 	instance, version, environment string
 	cluster                        string
 	start, end                     time.Duration
 	offset                         time.Duration // of its scrapes
-	// requests, failed and slow are counts at a moment; nil: none.
+	// requests, failed and slow are counter values at a time; nil means 0.
 	requests, failed, slow func(since time.Duration) float64
 	restart                time.Duration // when its counters begin again; 0: never
 	noHistogram, noBucket  bool
@@ -172,7 +171,7 @@ func (w *world) Wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// serve answers as the HTTP API of Prometheus does.
+// serve implements the query API of Prometheus.
 func (w *world) serve() string {
 	lab, err := rulesim.New(w.store, nil, rulesim.Options{})
 	if err != nil {
@@ -195,12 +194,12 @@ func (w *world) serve() string {
 	return server.URL
 }
 
-// each says that there are so many a second.
+// each returns a counter with a constant rate per second.
 func each(perSecond float64) func(time.Duration) float64 {
 	return func(since time.Duration) float64 { return float64(int(perSecond * since.Seconds())) }
 }
 
-// pods are three of one version, whose scrapes are five seconds apart.
+// pods returns three instances of one version, scraped five seconds apart.
 func pods(version string, start, end time.Duration, change func(*process)) []process {
 	var out []process
 	for i := range 3 {
@@ -214,9 +213,8 @@ func pods(version string, start, end time.Duration, change func(*process)) []pro
 	return out
 }
 
-// The queries of an analysis, evaluated by the engine of Prometheus on the samples that
-// scrapes of a rollout write.
-func TestAnalysisOnTheRealEngine(t *testing.T) {
+// Evaluates the queries with the engine of Prometheus, on samples of a rollout.
+func TestAnalysisWithPrometheus(t *testing.T) {
 	t.Parallel()
 	const (
 		whole = 10 * time.Minute
@@ -230,34 +228,34 @@ func TestAnalysisOnTheRealEngine(t *testing.T) {
 		says      string
 		takes     time.Duration
 	}{
-		// 600 s at 2 a second in three processes.
+		// 600 s at 2 per second in three instances.
 		"good":                            {fresh(good), rollout.Passed, "3 instances; availability: 0 of 3600 events bad; latency: 0 of 3600", whole},
 		"failing":                         {fresh(func(p *process) { p.failed = each(0.2) }), rollout.Failed, "availability keeps failing", time.Minute},
-		"failing below the factor":        {fresh(func(p *process) { p.failed = each(0.02) }), rollout.Passed, "availability: 36 of 3600", whole},
-		"failing above the factor":        {fresh(func(p *process) { p.failed = each(0.05) }), rollout.Failed, "availability keeps failing", time.Minute},
+		"failing below the threshold":     {fresh(func(p *process) { p.failed = each(0.02) }), rollout.Passed, "availability: 36 of 3600", whole},
+		"failing above the threshold":     {fresh(func(p *process) { p.failed = each(0.05) }), rollout.Failed, "availability keeps failing", time.Minute},
 		"slow":                            {fresh(func(p *process) { p.slow = each(1) }), rollout.Failed, "latency keeps failing", time.Minute},
 		"failed only before the analysis": {fresh(func(p *process) { p.failed = func(time.Duration) float64 { return 60 } }), rollout.Passed, "availability: 0 of", whole},
 		"an old version that fails":       {append(fresh(good), pods("v1", -end, time.Minute, func(p *process) { p.failed = each(2) })...), rollout.Passed, "3 instances; availability: 0 of 3600", whole},
 		"another environment that fails":  {append(fresh(good), pods("v2", -end, end, func(p *process) { p.environment, p.instance, p.failed = "staging", "s"+p.instance, each(2) })...), rollout.Passed, "3 instances; availability: 0 of 3600", whole},
-		"nothing was rolled out, history": {pods("v2", -end, end, func(p *process) { p.failed = func(s time.Duration) float64 { return min(1000, s.Seconds()) } }), rollout.Passed, "availability: 0 of 3600", whole},
+		"no rollout, only history":        {pods("v2", -end, end, func(p *process) { p.failed = func(s time.Duration) float64 { return min(1000, s.Seconds()) } }), rollout.Passed, "availability: 0 of 3600", whole},
 		"no traffic":                      {fresh(func(p *process) { p.requests = nil }), rollout.Inconclusive, "no requests reached the new version (3 instances)", whole},
-		"not seen":                        {pods("v1", -end, end, good), rollout.Inconclusive, "no instance of version v2", whole},
+		"no instance of the version":      {pods("v1", -end, end, good), rollout.Inconclusive, "no instance of version v2", whole},
 		"no bucket at the threshold":      {fresh(func(p *process) { p.noBucket = true }), rollout.Inconclusive, "latency: no data", whole},
-		"all fail, so none is timed":      {fresh(func(p *process) { p.failed = p.requests }), rollout.Failed, "latency: 0 of 0", time.Minute},
-		// One starts during the analysis and fails before its first scrape: increase
-		// would not see that.
-		"first failures of a fresh process": {
+		"all requests fail":               {fresh(func(p *process) { p.failed = p.requests }), rollout.Failed, "latency: 0 of 0", time.Minute},
+		// An instance starts during the analysis and fails before its first scrape, which
+		// increase() does not count.
+		"failures before the first scrape": {
 			append(fresh(good), process{instance: "late", version: "v2", start: whole - scrape, end: end, requests: each(2), failed: func(time.Duration) float64 { return 70 }}),
 			rollout.Failed, "4 instances; availability: 70 of 3", whole,
 		},
-		// What was counted before counters began again stays counted.
-		"processes that begin again": {
+		// Events before a counter reset still count.
+		"restarted instances": {
 			fresh(func(p *process) {
 				p.restart, p.failed = 8*time.Minute, func(s time.Duration) float64 { return max(0, min(5, s.Seconds()-300)) }
 			}),
 			rollout.Passed, "availability: 15 of 3", whole,
 		},
-		"a process that is gone": {
+		"a stopped instance": {
 			append(fresh(good), process{instance: "gone", version: "v2", start: 7 * time.Minute, end: 8 * time.Minute, requests: each(2), failed: func(s time.Duration) float64 { return min(20, s.Seconds()) }}),
 			rollout.Passed, "4 instances; availability: 2", whole,
 		},
@@ -281,8 +279,8 @@ func TestAnalysisOnTheRealEngine(t *testing.T) {
 	}
 }
 
-// The name of a version or environment cannot change a query.
-func TestAnalysisQueriesHoldWhatIsFilledIn(t *testing.T) {
+// Names of versions and environments are quoted in queries.
+func TestAnalysisQueriesQuoteValues(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t, store: metricstore.New(), now: begin()}
 	runner := rollout.Runner{
@@ -297,9 +295,9 @@ func TestAnalysisQueriesHoldWhatIsFilledIn(t *testing.T) {
 	}
 }
 
-// Clusters of one environment are analyzed apart, although their instances have the
-// same addresses and the same version.
-func TestAnalysisKeepsClustersApart(t *testing.T) {
+// Clusters of one environment are analyzed separately, even if their instances have the same
+// addresses and version.
+func TestAnalysisByCluster(t *testing.T) {
 	t.Parallel()
 	for labels, want := range map[string]rollout.Result{
 		"cluster=eu-1": rollout.Passed, "cluster=us-1": rollout.Failed, "cluster=ap-1": rollout.Inconclusive,

@@ -16,15 +16,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// texts are what a notification says.
+// texts are the annotations of an alert.
 type texts struct{ summary, description string }
 
-// literal keeps what an author wrote from being read as a template. Every brace
-// is hidden and not only pairs: a single one at the end would join the next
-// action.
+// literal escapes braces, so that Prometheus does not expand the text as a template.
+// It escapes single braces too: one at the end would join the next action.
 func literal(text string) string { return strings.ReplaceAll(text, "{", `{{"{"}}`) }
 
-// shorten cuts a name that would make a line too long for a notification.
+// shorten truncates a name, to keep notifications short.
 func shorten(name string, length int) string {
 	if len(name) <= length {
 		return name
@@ -50,7 +49,7 @@ func (c *compiler) alertName(o resolved, what string) string {
 	return camel(c.spec.Service) + camel(o.Name) + what
 }
 
-// environmentOf is the template for the environment of an alert.
+// environmentOf returns the template variable for the environment of an alert.
 func (c *compiler) environmentOf() string { return "$labels." + c.spec.EnvironmentLabel }
 
 func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
@@ -68,7 +67,7 @@ func (c *compiler) alertLabels(tier Tier, more ...Label) []Label {
 	return labelSet(set...)
 }
 
-// annotations completes the texts of an alert.
+// annotations returns all annotations of an alert.
 func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
 	set := []Label{{annotationSummary, t.summary}, {annotationDescription, t.description}}
 	if dashboard != "" {
@@ -83,15 +82,15 @@ func (c *compiler) annotations(t texts, alert, dashboard string) []Label {
 	return labelSet(set...)
 }
 
-// runbookDirectory is where runbooks lie in the repository of a service.
-const runbookDirectory = "observability/runbooks"
+// runbookDir is the directory of runbooks in a service.
+const runbookDir = "observability/runbooks"
 
-// runbookURL is where a runbook can be read, empty when nobody said where.
+// runbookURL returns the URL of a runbook, empty if the specification has no link.
 func (c *compiler) runbookURL(alert string) string {
 	links := c.spec.Links
 	base := strings.TrimRight(links.Runbooks, "/")
 	if base == "" && links.Repository != "" && c.spec.Runtime {
-		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Directory, runbookDirectory)
+		base = strings.TrimRight(links.Repository, "/") + blobPath(links.Repository) + url.PathEscape(links.Branch) + "/" + path.Join(c.spec.Directory, runbookDir)
 	}
 	if base == "" {
 		return ""
@@ -99,7 +98,7 @@ func (c *compiler) runbookURL(alert string) string {
 	return literal(base) + "/" + alert + ".md"
 }
 
-// blobPath is how a forge addresses one file of a branch.
+// blobPath returns the path of files in the URLs of GitHub or GitLab.
 func blobPath(repository string) string {
 	if u, err := url.Parse(repository); err == nil && strings.Contains(u.Host, "gitlab") {
 		return "/-/blob/"
@@ -107,9 +106,8 @@ func blobPath(repository string) string {
 	return "/blob/"
 }
 
-// dashboardURL opens the dashboard that shows the alert, at its environment and the
-// last six hours: the objective's, the one on saturation, or the overview of the
-// service.
+// dashboardURL returns the URL of the dashboard of the alert (SLO, resources or overview)
+// with its environment and the last six hours.
 func (c *compiler) dashboardURL(kind Kind, objective string) string {
 	if c.spec.Links.Grafana == "" {
 		return ""
@@ -129,7 +127,7 @@ func (c *compiler) dashboardURL(kind Kind, objective string) string {
 		"?var-environment={{ urlquery " + c.environmentOf() + " }}" + variables.String() + variable + "&from=now-6h&to=now"
 }
 
-// subject begins a summary: the service, its environment and what else keeps it apart.
+// subject is the beginning of a summary: the service, its environment and the groupBy labels.
 func (c *compiler) subject() string {
 	var b strings.Builder
 	b.WriteString(shorten(c.spec.Service, 32) + "{{ with " + c.environmentOf() + " }} in {{ . }}{{ end }}")
@@ -139,27 +137,30 @@ func (c *compiler) subject() string {
 	return b.String()
 }
 
-// burnTexts say what users feel, then what it means for the budget. The queries
-// run once per notification, when somebody reads them.
+// burnTexts returns the impact on users as the summary, and the error budget and the
+// worst routes as the description.
 func (c *compiler) burnTexts(o resolved, p Pair) texts {
 	return texts{
-		summary:     c.subject() + ": " + c.feel(o) + c.lasting(p),
+		summary:     c.subject() + ": " + c.impact(o) + c.lasting(p),
 		description: c.budgetText(o) + c.worstText(o) + c.describe(o),
 	}
 }
 
-// feel says in numbers what users of the service feel.
-func (c *compiler) feel(o resolved) string {
+// impact returns the impact on users in numbers.
+func (c *compiler) impact(o resolved) string {
 	var where strings.Builder
-	for _, label := range o.GroupBy {
-		where.WriteString("{{ printf \"%.20s\" $labels." + label + " }} ")
+	for i, label := range o.GroupBy {
+		where.WriteString(strings.Repeat(" ", min(i, 1)) + "{{ printf \"%.20s\" $labels." + label + " }}")
+	}
+	if len(o.GroupBy) > 0 {
+		where.WriteString(": ")
 	}
 	share := where.String() + "{{ $value | humanizePercentage }} of "
 	switch in := o.Indicator; {
 	case in.Availability != nil:
 		return share + "requests fail"
 	case in.Latency != nil:
-		return share + "requests take over " + model.Duration(in.Latency.Threshold).String()
+		return share + "requests take more than " + model.Duration(in.Latency.Threshold).String()
 	default:
 		return share + shorten(o.Name, 24) + " events are bad"
 	}
@@ -167,14 +168,14 @@ func (c *compiler) feel(o resolved) string {
 
 func (c *compiler) lasting(p Pair) string {
 	if p.Tier == TierTicket {
-		return " over " + window(p.Long)
+		return " (last " + window(p.Long) + ")"
 	}
 	return ""
 }
 
-// budgetText says how fast the budget burns, what is left and how long it
-// lasts. It names no objective: the alert's own labels do, so that all
-// objectives of a period share one text.
+// budgetText returns the burn rate, the remaining budget and the time until it is spent.
+// It reads the objective from the labels of the alert, so that all objectives of a period
+// share the text.
 func (c *compiler) budgetText(o resolved) string {
 	key := string(o.Window) + " " + strings.Join(o.by, " ")
 	if text, ok := c.budgetTexts[key]; ok {
@@ -184,22 +185,22 @@ func (c *compiler) budgetText(o resolved) string {
 	for _, label := range append([]string{labelService, labelSLO}, o.by...) {
 		matchers, args = append(matchers, label+"=%q"), append(args, " $labels."+label)
 	}
-	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + strings.Join(args, "") + " }}The " + string(o.Window) + " budget burns " +
-		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }} times the rate that it can bear, " +
-		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} is left" +
-		fmt.Sprintf("{{ range query (printf `%s%%s * %d / %s%s%%s > 0` $m $m) }}, gone in {{ .Value | humanizeDuration }}{{ end }}.",
+	text := "{{ $m := printf `{" + strings.Join(matchers, ",") + "}`" + strings.Join(args, "") + " }}Error budget (" + string(o.Window) + "): burn rate " +
+		"{{ range query (printf `" + recordBurn + "%s` $m) }}{{ .Value | humanize }}{{ end }}, " +
+		"{{ range query (printf `" + recordRemaining + "%s` $m) }}{{ .Value | humanizePercentage }}{{ end }} remaining" +
+		fmt.Sprintf("{{ range query (printf `%s%%s * %d / %s%s%%s > 0` $m $m) }}, spent in {{ .Value | humanizeDuration }}{{ end }}.",
 			recordRemaining, int(o.Window.Duration().Seconds()), c.ignoring(labelWindow, labelSlothWindow), recordBurn)
 	c.budgetTexts[key] = text
 	return text
 }
 
-// placeholder stands for a value until the notification knows it, and filled finds
-// the label that has it.
+// placeholder is a label value that is filled in by the template, and filled matches the
+// label with it.
 const placeholder = "\x00"
 
 var filled = regexp.MustCompile(`(\w+)=` + regexp.QuoteMeta(strconv.Quote(placeholder)))
 
-// worstText names the routes with the most bad events.
+// worstText returns the routes with the most bad events.
 func (c *compiler) worstText(o resolved) string {
 	if !o.events.routed() || o.grouped {
 		return ""

@@ -21,8 +21,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// expand renders a label or annotation as Prometheus does when the alert fires.
-// Queries must parse; each gives the same three routes.
+// expand renders a label or annotation like Prometheus. Queries must parse, and return
+// constant results.
 func expand(t *testing.T, text string, series map[string]string, value float64) string {
 	t.Helper()
 	definitions := "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
@@ -51,7 +51,7 @@ func expand(t *testing.T, text string, series map[string]string, value float64) 
 	return out
 }
 
-func TestNotificationsReadAsGolden(t *testing.T) {
+func TestGoldenNotifications(t *testing.T) {
 	t.Parallel()
 	for name, src := range map[string]string{"orders": generated, "checkout": example(t)} {
 		rules := mustCompile(t, src)
@@ -72,7 +72,7 @@ func TestNotificationsReadAsGolden(t *testing.T) {
 	}
 }
 
-func TestSummariesFitOneLineEvenWithTheLongestNames(t *testing.T) {
+func TestSummariesAreShort(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("long-name-", 4)[:39] + "x"
 	src := strings.NewReplacer("orders\n", long+"\n", "name: availability", "name: "+long).Replace(generated) +
@@ -101,7 +101,7 @@ func annotation(r slo.Rule, name string) string {
 	return ""
 }
 
-func TestAlertsCarryWhatRoutingAndReadersNeed(t *testing.T) {
+func TestAlertLabelsAndAnnotations(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, generated)
 	for _, a := range rules.Alerts {
@@ -128,7 +128,7 @@ func TestAlertsCarryWhatRoutingAndReadersNeed(t *testing.T) {
 	}
 }
 
-func TestBurnAlertsDifferInTheirLongWindowAndHaveNoDelay(t *testing.T) {
+func TestBurnAlertsDifferInLongWindow(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, a := range mustCompile(t, generated).Alerts {
@@ -136,19 +136,19 @@ func TestBurnAlertsDifferInTheirLongWindowAndHaveNoDelay(t *testing.T) {
 			continue
 		}
 		if seen[a.String()] {
-			t.Errorf("%s stands twice", a)
+			t.Errorf("duplicate alert %s", a)
 		}
 		seen[a.String()] = true
 		if a.Rule.For != 0 {
-			t.Errorf("%s waits %s; the short window is the delay", a.Name, a.Rule.For)
+			t.Errorf("%s has for: %s, want none because of the short window", a.Name, a.Rule.For)
 		}
 	}
 	if len(seen) != 4+4+2 {
-		t.Errorf("%d burn alerts, want four for each objective and two for the grouped one", len(seen))
+		t.Errorf("%d burn alerts, want four per objective and two for the grouped one", len(seen))
 	}
 }
 
-func TestMissingLinksAreNotedAndLeftOut(t *testing.T) {
+func TestMissingLinksAreNoted(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal)
 	for _, a := range rules.Alerts {
@@ -159,17 +159,17 @@ func TestMissingLinksAreNotedAndLeftOut(t *testing.T) {
 		}
 	}
 	want := []string{
-		"links.runbooks is not set: alerts carry no runbook_url",
-		"links.grafana is not set: alerts carry no dashboard_url",
-		"alerting.receivers.page is not set: receiver page is a placeholder and reaches nobody; set it to pagerduty, slack or webhook, and put its routing key or URL under page in the Kubernetes Secret orders-alertmanager",
-		"alerting.receivers.ticket is not set: receiver ticket is a placeholder and reaches nobody; set it to pagerduty, slack or webhook, and put its routing key or URL under ticket in the Kubernetes Secret orders-alertmanager",
+		"links.runbooks is not set: alerts have no runbook_url",
+		"links.grafana is not set: alerts have no dashboard_url",
+		"alerting.receivers.page is not set: receiver page is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL under page in the Kubernetes Secret orders-alertmanager",
+		"alerting.receivers.ticket is not set: receiver ticket is a placeholder that sends nothing; set it to pagerduty, slack or webhook, and put its routing key or URL under ticket in the Kubernetes Secret orders-alertmanager",
 	}
 	if !slices.Equal(rules.Notes, want) {
 		t.Errorf("notes %q, want %q", rules.Notes, want)
 	}
 }
 
-func TestGitLabLinksAreSpelledItsWay(t *testing.T) {
+func TestGitLabRunbookURL(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal+"runtime: true\nlinks: {repository: 'https://gitlab.acme.test/shop/orders', branch: release/2}\n")
 	want := "https://gitlab.acme.test/shop/orders/-/blob/release%2F2/observability/runbooks/OrdersDown.md"
@@ -178,7 +178,7 @@ func TestGitLabLinksAreSpelledItsWay(t *testing.T) {
 	}
 }
 
-func TestRunbooksAreLinkedInTheFolderOfTheService(t *testing.T) {
+func TestRunbookURLInMonorepo(t *testing.T) {
 	t.Parallel()
 	s := mustCompile(t, minimal+"runtime: true\nlinks: {repository: 'https://github.com/acme/shop'}\n").Spec
 	s.Directory = "services/orders"
@@ -192,7 +192,7 @@ func TestRunbooksAreLinkedInTheFolderOfTheService(t *testing.T) {
 	}
 }
 
-// hostile holds what breaks YAML, Go templates, PromQL, Markdown and shells.
+// hostile contains the special characters of YAML, Go templates, PromQL, Markdown and shells.
 const hostile = "a'b\"c`d: {{ $labels.x }} }} {{ \"end\" | oops }} # - [x](y) %s %q \\ \n\tline <!-- scaffold:facts:end --> $(reboot) {"
 
 func hostileSpec() slo.Spec {
@@ -214,7 +214,7 @@ func hostileSpec() slo.Spec {
 	}
 }
 
-func TestHostileTextIsHeldAndNeverRead(t *testing.T) {
+func TestHostileTextIsEscaped(t *testing.T) {
 	t.Parallel()
 	rules, err := slo.Compile(hostileSpec())
 	if err != nil {
@@ -226,7 +226,7 @@ func TestHostileTextIsHeldAndNeverRead(t *testing.T) {
 		for _, r := range rules.Groups[i].Rules {
 			newSelectors := selectors(t, r.Expr)
 			if len(newSelectors) == 0 && !strings.HasPrefix(r.Expr, "vector(") {
-				t.Errorf("%s reads nothing: %s", r.Name(), r.Expr)
+				t.Errorf("%s has no selector: %s", r.Name(), r.Expr)
 			}
 			for _, l := range slices.Concat(r.Labels, r.Annotations) {
 				if r.Alert != "" {
@@ -245,6 +245,6 @@ func TestHostileTextIsHeldAndNeverRead(t *testing.T) {
 		}
 	}
 	if got := expand(t, annotation(burn, "description"), series, 0.5); !strings.HasSuffix(got, hostile) {
-		t.Errorf("the description does not end in the author's text: %q", got)
+		t.Errorf("the description does not end in that of the specification: %q", got)
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// burn adds the alert of one pair of windows, or a note that says why not.
+// burn adds the alert of one pair of windows, or a note on why there is none.
 func (c *compiler) burn(o resolved, p Pair) {
 	limit := c.limit(o, p)
 	switch {
 	case o.grouped && p.Tier == TierPage:
-		return // noted once for both
+		return // increases adds one note for both pages
 	case !p.suits(o.Window):
 		c.notes = append(c.notes, fmt.Sprintf("%s: no burn alert over %s: the window is too long for a period of %s",
 			o.Name, window(p.Long), o.Window))
@@ -37,7 +37,7 @@ func (c *compiler) burn(o resolved, p Pair) {
 	}, c.burnTexts(o, p))
 }
 
-// limit is the error ratio above which a pair fires. Nobody modifies exact.
+// limit is the error ratio above which a pair fires. exact is shared and must not be modified.
 type limit struct {
 	exact *big.Rat
 	ratio float64
@@ -56,9 +56,8 @@ func (c *compiler) limit(o resolved, p Pair) limit {
 	return l
 }
 
-// burnWindow is the error ratio of one window of a pair. A ticket reads six
-// hours of its own increases: rules of one group see each other's results without a
-// delay, and those of two groups do not.
+// burnWindow is the error ratio of one window of a pair. For six hours, tickets read the
+// record of their own group: within a group, rules read each other's results without delay.
 func (o resolved) burnWindow(p Pair, w time.Duration) string {
 	if p.Tier == TierTicket && w == 6*time.Hour {
 		return o.ref(recordTicketRatio)
@@ -66,9 +65,9 @@ func (o resolved) burnWindow(p Pair, w time.Duration) string {
 	return o.ref(recordRatio + window(w))
 }
 
-// burnExpr fires while both windows are above the threshold and the long one
-// holds enough bad events. Its value is the window that people should read: the
-// short one tells a page how bad it is now, the long one why there is a ticket.
+// burnExpr is true while both windows are above the threshold and the long one has enough
+// bad events. Its value is the error ratio of the short window for pages, which shows how
+// bad it is now, and of the long window for tickets.
 func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
 	and := " and " + c.ignoring(labelWindow, labelSlothWindow)
 	above := func(w time.Duration) string { return o.burnWindow(p, w) + " > " + threshold }
@@ -78,19 +77,19 @@ func (c *compiler) burnExpr(o resolved, p Pair, threshold string) string {
 	}
 	expr := above(first) + and + above(second)
 	if n := o.minBadEvents(); n > 0 {
-		// A value that was recorded from other metrics may be a fraction: what rounds to the number counts as it.
+		// Recorded values may be fractions, so compare with n - 0.5.
 		expr += fmt.Sprintf("%s%s >= %d.5", and, o.ref(recordBad+window(p.Long)), n-1)
 	}
 	if p.Tier == TierTicket {
-		// After a cold start three days hold one hour, and 1 x 3d would behave
-		// like 1 x 1h. A page is never held back.
+		// After a cold start, the window of three days may contain data of one hour only.
+		// Tickets wait until half of the window has data; pages do not wait.
 		expr += fmt.Sprintf(" and %ssum_over_time(%s[%s:1h]) >= %d", c.counting(o, p.Tier).on(),
 			ref(recordCoverage+"1h", c.spec.Service, c.totalSLI(o)), window(p.Long), p.Long/time.Hour/2)
 	}
 	return expr
 }
 
-// worst ranks what a person looks at first: the routes, where events have them.
+// worst returns the query for the routes with the most bad events, if events have routes.
 func (c *compiler) worst(o resolved) string {
 	if !o.events.routed() {
 		return ""

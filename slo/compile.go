@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// groupLimit bounds the series of one rule of a group that holds objectives
-// with a GroupBy. A label that explodes then stops its own rules, which the
-// alert on missing data reports, and not the whole server.
+// groupLimit is the limit of results per rule and objective with GroupBy. A label with too
+// many values then fails its rules, so that SLONoData fires, and does not overload
+// Prometheus.
 const groupLimit = 1000
 
-// Compile makes the rules of a specification. The error holds every problem
-// that [Spec.Validate] reports.
+// Compile compiles a specification. The error has all problems of [Spec.Validate].
 func Compile(spec Spec) (Rules, error) {
 	spec = spec.WithDefaults()
 	var found problems
@@ -27,7 +26,7 @@ func Compile(spec Spec) (Rules, error) {
 	return c.compile(), nil
 }
 
-// compiler adds the rules of one specification to the group of their tier.
+// compiler compiles a specification.
 type compiler struct {
 	spec      Spec
 	scope     scope
@@ -36,8 +35,8 @@ type compiler struct {
 	instances Group // of the alerts on instance health
 	alerts    []Alert
 	notes     []string
-	written   map[string]string // what several objectives share, by tier and increase
-	// budgetTexts are parts of annotations by period and grouping.
+	written   map[string]string // increases that objectives share, by tier and SLI
+	// budgetTexts are parts of annotations, by period and labels.
 	budgetTexts map[string]string
 	limits      map[string]limit // by pair, period and objective
 }
@@ -71,12 +70,12 @@ func (c *compiler) compile() Rules {
 }
 
 func (c *compiler) group(tier Tier, every time.Duration) Group {
-	const perObjective, perService = 12, 40 // saves copies, bounds nothing
+	const perObjective, perService = 12, 40 // initial capacity
 	offset, rules := c.spec.ScrapeInterval, perObjective*len(c.spec.SLOs)+perService
 	name := c.spec.Service + "-slo-" + string(tier)
 	if tier == TierInstances {
 		name = c.spec.Service + "-instances"
-		offset, rules = 0, perService // no increase is cut short by a sample that comes late
+		offset, rules = 0, perService // the group has no increases
 	}
 	return Group{
 		Rules: make([]Rule, 0, rules),
@@ -95,16 +94,16 @@ func (c *compiler) tier(t Tier) *Group {
 	return &c.ticket
 }
 
-// resolved is one objective with everything that its rules repeat.
+// resolved is an objective with data that its rules share.
 type resolved struct {
 	Objective
 	index   int
 	service string
 	events  events
-	budget  *big.Rat // share of events that may be bad
+	budget  *big.Rat // error budget, from 0 to 1
 	by      []string
-	labels  []Label // of its series, sorted
-	sloth   []Label // those of them that are sloth's
+	labels  []Label // of the series, sorted
+	sloth   []Label // the part of labels that is for sloth
 	grouped bool
 }
 
@@ -132,9 +131,9 @@ func (c *compiler) record(tier Tier, name, expr string, labels ...Label) {
 	g.Rules = append(g.Rules, Rule{Record: name, Expr: expr, Labels: labels})
 }
 
-// increases adds the increases of an objective where its events are counted. Bad increases
-// carry the objective's labels, which every ratio and alert inherits. Totals
-// carry none: several objectives may share one.
+// increases adds the increases of an objective. Bad increases have the labels of the
+// objective, which ratios and alerts inherit. Totals do not, since objectives may share
+// them.
 func (c *compiler) increases(o resolved) {
 	c.count(o, TierTicket)
 	if !o.grouped {
@@ -142,7 +141,7 @@ func (c *compiler) increases(o resolved) {
 		return
 	}
 	c.ticket.Limit += groupLimit
-	c.notes = append(c.notes, fmt.Sprintf("%s: page alerts left out: an objective that is grouped by %s pages nobody, its alerts are tickets",
+	c.notes = append(c.notes, fmt.Sprintf("%s: no page alerts: the objective is grouped by %s, so its alerts are tickets",
 		o.Name, strings.Join(o.GroupBy, ", ")))
 }
 
@@ -150,12 +149,12 @@ func (c *compiler) increases(o resolved) {
 func (c *compiler) count(o resolved, tier Tier) {
 	t := c.counting(o, tier)
 	total, bad := o.events.names()
-	copied, twice := c.written[string(tier)+t.sli(bad)]
+	copied, shared := c.written[string(tier)+t.sli(bad)]
 	for _, increase := range o.events.increases(t) {
 		switch {
 		case increase.record == t.bad():
-			if twice {
-				increase.expr = copied // counted once for both
+			if shared {
+				increase.expr = copied // counted once for both objectives
 			}
 			c.record(tier, increase.record, increase.expr, labelSet(append(slices.Clone(o.labels), Label{labelSLI, t.sli(total)})...)...)
 		case c.written[string(tier)+"total"+t.sli(total)] == "":
@@ -163,13 +162,13 @@ func (c *compiler) count(o resolved, tier Tier) {
 			c.record(tier, increase.record, increase.expr, Label{labelService, c.spec.Service}, Label{labelSLI, t.sli(total)})
 		}
 	}
-	if !twice {
+	if !shared {
 		c.written[string(tier)+t.sli(bad)] = o.ref(t.bad())
 	}
 }
 
-// windows are the windows that a tier records from its increases. Six hours come
-// from the page increases, since a series has one source.
+// windows returns the windows that a tier records. The pages record six hours, since each
+// series has one source.
 func windows(tier Tier) []time.Duration {
 	if tier == TierPage {
 		return []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour}
@@ -177,8 +176,7 @@ func windows(tier Tier) []time.Duration {
 	return []time.Duration{2 * time.Hour, day, 3 * day}
 }
 
-// sums adds the windows over all increases of the service, and the ratios of all
-// objectives: one rule for each window and not one for each objective.
+// sums adds the windows and error ratios, with one rule per window for all objectives.
 func (c *compiler) sums() {
 	grouped := slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) > 0 })
 	for _, tier := range []Tier{TierPage, TierTicket} {
@@ -188,14 +186,14 @@ func (c *compiler) sums() {
 		for _, w := range windows(tier) {
 			more := ""
 			if grouped && w == time.Hour {
-				// The ratio would take in the hours that the ticket group records.
+				// The ticket group records the hours of grouped objectives.
 				more = "," + labelSLI + "!~" + strconv.Quote(groupedSLIs)
 			}
 			c.sum(tier, w, more)
 		}
 	}
 	if grouped {
-		// Grouped objectives have no page increases to take the hour from.
+		// Grouped objectives have no increases in the page group.
 		c.sum(TierTicket, time.Hour, ","+labelSLI+"=~"+strconv.Quote(groupedSLIs))
 	}
 	t := counting{every: c.ticket.Interval}
@@ -203,7 +201,7 @@ func (c *compiler) sums() {
 	c.record(TierTicket, recordTicketRatio, c.ratio(sum(t.bad()), sum(t.total())))
 }
 
-// sum adds one window of a tier, over the increases that more matches.
+// sum adds one window of a tier, with more matchers on the increases.
 func (c *compiler) sum(tier Tier, w time.Duration, more string) {
 	t := counting{every: c.tier(tier).Interval}
 	of := func(record string) string {
@@ -215,18 +213,18 @@ func (c *compiler) sum(tier Tier, w time.Duration, more string) {
 	c.record(tier, recordRatio+name, c.ratio(of(recordBad+name), of(recordTotal+name)), c.windowLabels(name)...)
 }
 
-// ratio gives nothing while there is nothing to divide by: idle time is neither
-// good nor bad, and no NaN poisons what is computed from it.
+// ratio has no result if total is 0: idle time is neither good nor bad, and NaN would
+// propagate.
 func (c *compiler) ratio(bad, total string) string {
 	return bad + " / " + c.ignoring(labelSLO, labelSlothID, labelSlothService, labelSlothSLO) + "group_left () (" + total + " > 0)"
 }
 
-// windowLabels are the labels of a ratio.
+// windowLabels returns the labels of a ratio.
 func (c *compiler) windowLabels(name string) []Label {
 	return append(c.sloth(Label{labelSlothWindow, name}), Label{labelWindow, name})
 }
 
-// totalSLI is the full name of the objective's total.
+// totalSLI returns the sli label of the objective's total.
 func (c *compiler) totalSLI(o resolved) string {
 	total, _ := o.events.names()
 	return c.counting(o, TierTicket).sli(total)
@@ -240,17 +238,17 @@ func (c *compiler) alertsOf(o resolved) {
 	c.sloNoData(o)
 }
 
-// ref reads a series of the objective.
+// ref selects a series of the objective.
 func (o resolved) ref(record string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(o.service) + "," + labelSLO + "=" + strconv.Quote(o.Name) + "}"
 }
 
-// noteLinks says which annotations are missing for want of an address.
+// noteLinks adds a note for each missing link.
 func (c *compiler) noteLinks() {
 	if c.runbookURL("x") == "" {
-		c.notes = append(c.notes, "links.runbooks is not set: alerts carry no "+annotationRunbook)
+		c.notes = append(c.notes, "links.runbooks is not set: alerts have no "+annotationRunbook)
 	}
 	if c.spec.Links.Grafana == "" {
-		c.notes = append(c.notes, "links.grafana is not set: alerts carry no "+annotationDashboard)
+		c.notes = append(c.notes, "links.grafana is not set: alerts have no "+annotationDashboard)
 	}
 }

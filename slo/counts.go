@@ -4,10 +4,9 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// Counts is how the events of one objective are counted without any recorded
-// series, for stores that evaluate alerts and no recordings. Each query gives one
-// number: what was counted within the window, in one environment. Whoever asks
-// writes both for $window and $environment.
+// Counts has queries for the events of an objective without recorded series, for systems
+// that evaluate alerts but not recording rules. Each query returns one number. The caller
+// replaces $window and $environment.
 type Counts struct {
 	Objective  string // name
 	Target     Percent
@@ -16,8 +15,8 @@ type Counts struct {
 	Burns      []Alert
 }
 
-// Counts gives the objectives that have burn alerts and are not grouped, in the
-// order of the specification.
+// Counts returns the objectives with burn alerts and without GroupBy, in the order of the
+// specification.
 func (r Rules) Counts() []Counts {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	within := labels.MustNewMatcher(labels.MatchEqual, r.Spec.EnvironmentLabel, "$environment")
@@ -46,8 +45,8 @@ func (e countedEvents) counts(within *labels.Matcher) (total, bad string) {
 	return increased(e.total, within), increased(e.bad, within)
 }
 
-// counts has no bad events, instead of none bad, where the bucket is missing: the
-// alert is then without data, and not well.
+// counts returns no data instead of no bad events if the bucket is missing, so that a wrong
+// threshold is not hidden.
 func (e timedEvents) counts(within *labels.Matcher) (total, bad string) {
 	total = increased(e.series("_count"), within)
 	return total, "(" + total + " - " + increased(e.series("_bucket", atMost(e.bound)), within) + ")"

@@ -13,18 +13,18 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Each query counts what happened, in its environment alone.
-func TestCountsWithoutRecordingsAreThoseOfTheService(t *testing.T) {
+// Each query counts only the events of its environment.
+func TestCountsOfRawSeries(t *testing.T) {
 	t.Parallel()
 	counts := mustCompile(t, generated).Counts()
 	if len(counts) != 2 || counts[0].Objective != "availability" || counts[1].Objective != "latency" {
-		t.Fatalf("got %+v; want the two objectives that are not grouped", counts)
+		t.Fatalf("got %+v; want the two objectives without groupBy", counts)
 	}
 	if got := counts[0].Burns; len(got) != 4 || got[0].String() != `OrdersAvailabilityErrorBudgetBurn{long="1h"}` || got[0].Burn.Threshold.RatString() != "9/625" {
 		t.Errorf("got %+v; want four pairs, the first at 0.0144", got)
 	}
-	// Ten requests a second, of which one fails; of those that do not, a third is
-	// slow. In staging everything fails.
+	// Ten requests per second: one fails, and a third of the others is slow. In staging all
+	// fail.
 	store := metricstore.New()
 	add := func(environment, metric, outcome string, rate float64, more ...string) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestCountsWithoutRecordingsAreThoseOfTheService(t *testing.T) {
 	} {
 		query := strings.NewReplacer("$window", "1h", "$environment", "prod").Replace(want.query)
 		if got := ask(t, store, query, time.Unix(0, 0).Add(90*time.Minute)); got < want.value*0.99 || got > want.value*1.01 {
-			t.Errorf("%s\ngives %v, want %v", query, got, want.value)
+			t.Errorf("%s\nreturns %v, want %v", query, got, want.value)
 		}
 	}
 }
@@ -69,13 +69,12 @@ func ask(t *testing.T, store *metricstore.Store, query string, at time.Time) flo
 	defer q.Close()
 	vector, err := q.Exec(t.Context()).Vector()
 	if err != nil || len(vector) != 1 {
-		t.Fatalf("%s gives %v (%v), want one number", query, vector, err)
+		t.Fatalf("%s returns %v (%v), want one number", query, vector, err)
 	}
 	return vector[0].F
 }
 
-// What has no alert on its budget has no counts, since nothing would ask.
-func TestCountsLeaveOutWhatCannotFire(t *testing.T) {
+func TestCountsOmitObjectivesWithoutBurnAlerts(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, variants(t)["an objective below every page"])
 	for _, c := range rules.Counts() {

@@ -1,17 +1,15 @@
-// Package slo turns service level objectives into what Prometheus and
-// Alertmanager run, and into what the person on call reads.
+// Package slo compiles service level objectives into Prometheus rules, Alertmanager
+// configuration and runbooks.
 //
-// [Parse] reads a specification, [Compile] makes its [Rules]: recording rules
-// and alerts, with the notes on what was left out and why. [Rules.Files] writes
-// them for Prometheus together with unit tests for promtool, [Rules.Drill] says
-// after how many minutes each alert fires, and [Rules.Runbooks] explains each
-// alert to whoever it wakes.
+// [Parse] reads a specification. [Compile] returns its [Rules]: recording rules, alerts,
+// and notes on what was left out. [Rules.Files] returns rule files and their unit tests
+// for promtool, [Rules.Detections] the time to detection of each alert, [Rules.Runbooks] a
+// runbook for each alert.
 //
-// Windows are not read from the raw counters. Each interval is counted once, as
-// an increase, and every longer window is a sum of increases: the same decisions for
-// about a thousandth of the samples, and an error budget that weighs requests
-// instead of averaging ratios.
+// Recording rules count the events of each interval once, as an increase. Longer windows
+// are sums of increases. This needs about a thousandth of the samples of windows over raw
+// counters, and weighs requests in error budgets instead of averaging ratios.
 //
-// The package is pure: it touches no clock, disk or network and gives the same
-// bytes for the same input. Everything in it may be used concurrently.
+// The package uses no clock, disk or network, and equal input gives equal bytes. All of
+// it is safe for concurrent use.
 package slo

@@ -15,37 +15,36 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// events is what an indicator counts.
+// events are the events of an indicator.
 type events interface {
-	// names tells the total and the bad events of one service apart from others.
+	// names returns the names of all and of the bad events, unique within the service.
 	names() (total, bad string)
-	// increases lists the recordings of one interval in the order in which they read
-	// each other. Each group that has a total has a bad increase too.
+	// increases returns the records of one interval, in order of evaluation.
 	increases(t counting) []increase
-	// badRate is the number of bad events per second over five minutes, by the
-	// given labels and within the given matchers.
+	// badRate returns the query for bad events per second over five minutes, by labels and
+	// with more matchers.
 	badRate(by string, within ...*labels.Matcher) string
-	// counts are the numbers of all and of bad events within $window.
+	// counts returns the queries for all and for bad events within $window.
 	counts(within *labels.Matcher) (total, bad string)
-	// flows lists the series that events make grow, for tests of the rules.
+	// flows returns the series that events increase, for tests of the rules.
 	flows() []flow
-	// openSLO lists the metrics of an OpenSLO ratio.
+	// openSLO returns the metrics of an OpenSLO ratio.
 	openSLO() []part
-	// routed says whether the events carry semconv.LabelRoute.
+	// routed reports whether the events have the label semconv.LabelRoute.
 	routed() bool
-	// selectors are what is counted.
+	// selectors returns the selectors of the counted metrics.
 	selectors() []selector
-	// reads are the metrics behind the selectors.
+	// reads returns the metrics of the selectors.
 	reads() []Read
 	// analyzed returns the queries of a rollout analysis, for the instances of one version.
 	analyzed(w analyzed) rollout.Objective
 }
 
-// scope is the part of a specification that stands in every query.
+// scope is the part of a specification that all queries have in common.
 type scope struct {
 	matchers    []*labels.Matcher
 	environment string
-	presence    string // metric that exists as long as an instance reports
+	presence    string // metric that exists while an instance runs
 	parsed      selectors
 }
 
@@ -65,15 +64,15 @@ func (sc scope) metric(name string, more ...*labels.Matcher) selector {
 	return selector{metric: name}.with(sc.matchers...).with(more...)
 }
 
-// ofTarget selects a metric of the targets that a series comes from. Its author may
-// have named another job than that of the service.
+// ofTarget selects a metric of the targets of a series, whose selector may have another job
+// than the service.
 func (sc scope) ofTarget(metric string, series selector) selector {
 	return selector{metric: metric}.with(slices.DeleteFunc(slices.Clone(series.matchers), func(m *labels.Matcher) bool {
 		return !slices.ContainsFunc(sc.matchers, func(own *labels.Matcher) bool { return own.Name == m.Name })
 	})...)
 }
 
-// own selects what the author wrote, within the service.
+// own parses a selector of the specification, and adds the matchers of the service.
 func (sc scope) own(text string) selector {
 	written, ok := sc.parsed[text]
 	if !ok {
@@ -85,7 +84,7 @@ func (sc scope) own(text string) selector {
 	return written.within(sc.matchers)
 }
 
-// events resolves an indicator. This is the one place that knows the kinds.
+// events returns the events of an objective.
 func (sc scope) events(o Objective) events {
 	in := o.Indicator
 	switch {
@@ -106,8 +105,7 @@ func (sc scope) events(o Objective) events {
 	}
 }
 
-// availability reads the counter of the whole service unless routes are told apart:
-// it has a few series for any number of routes.
+// availability uses the counter without routes if possible, which has few series.
 func (sc scope) availability(o Objective) events {
 	name, routes := sc.onRoutes("http requests", semconv.HTTPServerRequests, o)
 	bad := labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelOutcome, strings.Join(semconv.BadOutcomes(), "|"))
@@ -132,7 +130,7 @@ func (sc scope) latency(o Objective) events {
 	return e
 }
 
-// onRoutes selects a metric on the routes of an objective, and says so in the name.
+// onRoutes selects a metric on the routes of an objective, and adds these to the name.
 func (sc scope) onRoutes(name, metric string, o Objective) (string, selector) {
 	route := labels.MustNewMatcher(labels.MatchNotEqual, semconv.LabelRoute, semconv.RouteUnmatched)
 	if o.Route != "" {
@@ -151,15 +149,15 @@ func (sc scope) onRoutes(name, metric string, o Objective) (string, selector) {
 
 func rate(by string, s selector) string { return "sum by (" + by + ") (rate(" + s.String() + "[5m]))" }
 
-// countedEvents are counters of which some are bad.
+// countedEvents counts all events and the bad ones.
 type countedEvents struct {
 	name, badName string
 	total, bad    selector
-	// good selects the events that are not bad, where one selector can say so. It
-	// is for its text alone: what tells them apart is written and not compiled.
+	// good selects the events that are not bad, if one selector can. It is only for text:
+	// its last matcher is not compiled.
 	good    *selector
-	apart   *labels.Matcher // as in bad
-	byRoute *selector       // bad events that tell routes apart; nil where none do
+	apart   *labels.Matcher // the matcher that only bad has
+	byRoute *selector       // bad events with the route label; may be nil
 }
 
 func (e countedEvents) names() (total, bad string) { return e.name, e.badName }
@@ -178,8 +176,7 @@ func (e countedEvents) increases(t counting) []increase {
 	return []increase{total, {record: t.bad(), expr: bad}}
 }
 
-// withGood finds the selector of the events that are not bad, where the bad ones
-// differ from the total in one matcher that can be turned round.
+// withGood sets good, if bad differs from total in a single matcher, which can be inverted.
 func (e countedEvents) withGood() countedEvents {
 	extra := slices.DeleteFunc(slices.Clone(e.bad.matchers), func(m *labels.Matcher) bool {
 		return slices.ContainsFunc(e.total.matchers, func(n *labels.Matcher) bool { return m.Name == n.Name && m.Type == n.Type && m.Value == n.Value })
@@ -199,15 +196,15 @@ func inverse(t labels.MatchType) labels.MatchType {
 	}[t]
 }
 
-// timedEvents are the observations of a histogram; those above a bound are bad.
+// timedEvents counts the observations of a histogram; those above a bound are bad.
 type timedEvents struct {
 	name      string
 	histogram selector
 	bound     float64
-	// idle selects a counter that exists before the first observation, when the
-	// histogram is born with it.
+	// idle selects a counter that exists before the first observation, if the histogram does
+	// not.
 	idle    *selector
-	byRoute *selector // the histogram that tells routes apart; nil where none does
+	byRoute *selector // the histogram with the route label; may be nil
 }
 
 func (e timedEvents) names() (total, bad string) {
@@ -232,16 +229,15 @@ func (e timedEvents) increases(t counting) []increase {
 	case e.byRoute == nil:
 		total.expr += t.idle()
 	}
-	// Without the bucket there is no bad increase while there are events, and the
-	// alert on missing data says so: silence would hide a wrong threshold.
+	// If the bucket is missing because of a wrong threshold, there is no bad increase while
+	// there are events, and SLONoData fires.
 	all := ref(total.record, t.service, t.sli(e.name))
 	bad := all + " - " + t.on() + t.counted(e.series("_bucket", atMost(e.bound))) + " or " + t.on() + "(" + all + " == 0)"
 	return []increase{total, {record: t.bad(), expr: bad}}
 }
 
-// atMost matches the bucket up to a bound, in its own spellings and those written. A
-// whole number has two of its own: le="1" in the classic text format, le="1.0" in
-// OpenMetrics and Prometheus 3.
+// atMost matches the bucket of a bound, in its spellings and those of written. Integers have
+// two spellings: le="1" in the text format, le="1.0" in OpenMetrics and Prometheus 3.
 func atMost(bound float64, written ...string) *labels.Matcher {
 	spellings := []string{strconv.FormatFloat(bound, 'g', -1, 64)}
 	if !strings.ContainsAny(spellings[0], ".e") && !math.IsInf(bound, 0) {
@@ -261,8 +257,8 @@ func atMost(bound float64, written ...string) *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, semconv.LabelLessOrEqual, strings.Join(spellings, "|"))
 }
 
-// BucketBound returns a threshold in the unit that the name of a histogram ends in, or
-// else in seconds: the le of the bucket with the good events.
+// BucketBound returns the le of a threshold, in the unit of the histogram's name or else in
+// seconds.
 func BucketBound(metric string, threshold time.Duration) float64 {
 	unit, timed := TimeUnit(metric)
 	if !timed {
@@ -272,8 +268,7 @@ func BucketBound(metric string, threshold time.Duration) float64 {
 	return f
 }
 
-// TimeUnit returns the unit of time that the name of a histogram ends in, and whether it
-// ends in one.
+// TimeUnit returns the unit of time at the end of a metric name, and whether there is one.
 func TimeUnit(metric string) (unit time.Duration, ok bool) {
 	switch {
 	case strings.HasSuffix(metric, "_seconds"):

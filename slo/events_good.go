@@ -6,7 +6,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/rollout"
 )
 
-// goodEvents are counters of all events and of the good ones. The rest is bad.
+// goodEvents counts all events and the good ones. The difference is bad.
 type goodEvents struct {
 	name        string
 	total, good selector
@@ -17,11 +17,11 @@ func (e goodEvents) routed() bool               { return false }
 func (e goodEvents) selectors() []selector      { return []selector{e.total, e.good} }
 func (e goodEvents) openSLO() []part            { return []part{{"good", e.good}, {"total", e.total}} }
 
-// badRate is for events that tell routes apart, which these do not.
+// badRate is empty, because the events have no routes.
 func (e goodEvents) badRate(string, ...*labels.Matcher) string { return "" }
 
-// increases takes every event for bad while the counter of the good ones does not
-// exist: it may be born with the first of them.
+// increases counts all events as bad while the counter of good events does not exist,
+// which may begin with the first good event.
 func (e goodEvents) increases(t counting) []increase {
 	total := increase{record: t.total(), expr: t.counted(e.total) + t.idle()}
 	all := ref(total.record, t.service, t.sli(e.name))

@@ -7,7 +7,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// A specification becomes rules, and the drill says what they will do.
+// Compile the objectives of a service, and predict when alerts fire.
 func Example() {
 	spec, err := slo.Parse("orders.slo.yaml", []byte(`apiVersion: scaffold.slo/v1
 service: orders
@@ -27,7 +27,7 @@ slos:
 	for _, f := range rules.Files() {
 		fmt.Println(f.Name)
 	}
-	for _, d := range rules.Drill(0.5) {
+	for _, d := range rules.Detections(0.5) {
 		fmt.Printf("half of the requests fail: %s after %s\n", d.Alert, d.FiresAfter)
 	}
 	// Output:

@@ -9,7 +9,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// What parses must compile, and Prometheus must read the rules.
+// Valid specifications compile, and Prometheus reads the rules.
 func FuzzParse(f *testing.F) {
 	f.Add(generated)
 	f.Add(minimal)
@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 		}
 		rules, err := slo.Compile(spec)
 		if err != nil {
-			t.Fatalf("what parses does not compile: %v", err)
+			t.Fatalf("a valid specification does not compile: %v", err)
 		}
 		for i, file := range rules.RuleFiles() {
 			sameGroup(t, rules.Groups[i], file.Data)
@@ -35,8 +35,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// What is imported must compile, Prometheus must read the rules, and every problem
-// and remark has its place in the file.
+// Imported specifications compile, Prometheus reads the rules, and all problems and remarks
+// have positions.
 func FuzzImport(f *testing.F) {
 	f.Add(open)
 	f.Add(strings.Replace(open, `le="0.25"`, `le="NaN"`, 1))
@@ -56,7 +56,7 @@ func FuzzImport(f *testing.F) {
 		if problems := (diagnostic.List)(nil); errors.As(err, &problems) {
 			for _, p := range problems {
 				if p.Line < 1 || p.Line > 1+strings.Count(src, "\n")+strings.Count(src, "\r") {
-					t.Errorf("no place in the file: %v", p)
+					t.Errorf("no position: %v", p)
 				}
 			}
 		}
@@ -65,12 +65,12 @@ func FuzzImport(f *testing.F) {
 		}
 		for _, r := range imported.Spec.Reads() {
 			if p := imported.Problem(r.BoundPath, ""); r.Metric == "" || p.Line < 1 {
-				t.Errorf("%+v has no metric or no place", r)
+				t.Errorf("%+v has no metric or no position", r)
 			}
 		}
 		rules, err := slo.Compile(imported.Spec)
 		if err != nil {
-			t.Fatalf("what is imported does not compile: %v", err)
+			t.Fatalf("an imported specification does not compile: %v", err)
 		}
 		for i, file := range rules.RuleFiles() {
 			sameGroup(t, rules.Groups[i], file.Data)

@@ -23,8 +23,8 @@ slos:
   - {name: own, objective: 99, indicator: {ratio: {total: a_total, bad: 'a_total{x="y"}'}}}
 `
 
-// Whatever names the environment names the cluster, too.
-func TestClustersAreKeptApartEverywhere(t *testing.T) {
+// All matchers, groupings and links with the environment have the cluster too.
+func TestGroupByCluster(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, inClusters)
 	lists := regexp.MustCompile(`\b(by|on|group_left) \(([^)]*deployment_environment_name[^)]*)\)`)
@@ -37,7 +37,7 @@ func TestClustersAreKeptApartEverywhere(t *testing.T) {
 			}
 			for _, a := range r.Annotations {
 				if strings.Contains(a.Value, "deployment_environment_name") && !strings.Contains(a.Value, "$labels.cluster") {
-					t.Errorf("%s: annotation %s does not name the cluster: %s", r.Name(), a.Name, a.Value)
+					t.Errorf("%s: annotation %s has no cluster: %s", r.Name(), a.Name, a.Value)
 				}
 			}
 		}
@@ -49,8 +49,7 @@ func TestClustersAreKeptApartEverywhere(t *testing.T) {
 	}
 }
 
-// Without increases for pages there are no windows over them.
-func TestOnlyGroupedObjectivesHaveNoPageRules(t *testing.T) {
+func TestGroupedObjectivesHaveNoPageRules(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: shop\nowner: a\nruntime: true\nslos: [{name: routes, objective: 99, groupBy: [http_route], indicator: {availability: {}}}]\n")
 	for _, g := range rules.Groups {
@@ -60,14 +59,14 @@ func TestOnlyGroupedObjectivesHaveNoPageRules(t *testing.T) {
 	}
 }
 
-func TestGroupByIsChecked(t *testing.T) {
+func TestInvalidGroupBy(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string]string{
-		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a legal label name`,
-		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which always keeps instances apart; leave it out`,
+		"a-b":                         `a.yaml:6:11: groupBy[0]: "a-b" is not a valid label name`,
+		"deployment_environment_name": `a.yaml:6:11: groupBy[0]: is the environment label, which is always included; remove it`,
 		"cluster, cluster":            `a.yaml:6:20: groupBy[1]: duplicate label "cluster"`,
-		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; leave it out`,
-		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster`,
+		"job":                         `a.yaml:6:11: groupBy[0]: the selector already matches one value of "job"; remove it`,
+		"instance":                    `a.yaml:6:11: groupBy[0]: "instance" is reserved for the rules; write a label of a group of instances, such as cluster`,
 	} {
 		_, err := slo.Parse("a.yaml", []byte(strings.Replace(inClusters, "[cluster]", "["+label+"]", 1)))
 		if err == nil || err.Error() != want {

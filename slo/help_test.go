@@ -17,7 +17,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// generated is a specification as a generated service has it.
+// generated is the specification of a generated service.
 const generated = `apiVersion: scaffold.slo/v1
 service: orders
 description: Takes orders.
@@ -53,16 +53,16 @@ func example(tb testing.TB) string {
 	return string(src)
 }
 
-// variants are specifications that together use every branch of the compiler.
+// variants are specifications that together cover the compiler.
 func variants(tb testing.TB) map[string]string {
 	tb.Helper()
 	return map[string]string{
-		"a generated service":     generated,
-		"a service of its own":    example(tb),
-		"one objective":           minimal,
-		"metrics that are pushed": minimal + "metrics: push\nruntime: true\n",
-		"labels of sloth":         minimal + "compatibility: [sloth]\nowner: team\n",
-		"scrapes each minute":     minimal + "scrapeInterval: 60s\n",
+		"a generated service":       generated,
+		"a service without runtime": example(tb),
+		"one objective":             minimal,
+		"metrics that are pushed":   minimal + "metrics: push\nruntime: true\n",
+		"labels of sloth":           minimal + "compatibility: [sloth]\nowner: team\n",
+		"scrapes each minute":       minimal + "scrapeInterval: 60s\n",
 		"one indicator, two objectives": minimal +
 			"  - {name: strict, objective: 99.99, window: 7d, indicator: {availability: {}}}\n",
 		"two weeks": strings.Replace(minimal, "99.9,", "99.9, window: 14d,", 1),
@@ -77,7 +77,7 @@ slos:
   - {name: runs, objective: 99, indicator: {ratio: {total: runs_total, good: finished_runs_total}}}
   - {name: labelled, objective: 99, groupBy: [queue], indicator: {ratio: {total: 'runs_total{a="b"}', good: 'runs_total{c="d"}'}}}
 `,
-		"no guard": `apiVersion: scaffold.slo/v1
+		"without minBadEvents": `apiVersion: scaffold.slo/v1
 service: batch
 slos:
   - {name: runs, objective: 99, minBadEvents: 0, indicator: {ratio: {total: runs_total, bad: failed_runs_total}}}
@@ -85,7 +85,7 @@ slos:
 	}
 }
 
-// load reads a rule file as Prometheus does.
+// load reads a rule file with the parser of Prometheus.
 func load(tb testing.TB, data []byte) *rulefmt.RuleGroups {
 	tb.Helper()
 	groups, errs := rulefmt.Parse(data, false, model.LegacyValidation, newParser(), slog.New(slog.DiscardHandler))
@@ -97,7 +97,7 @@ func load(tb testing.TB, data []byte) *rulefmt.RuleGroups {
 
 func newParser() parser.Parser { return parser.NewParser(parser.Options{}) }
 
-// selectors lists every selector of a query.
+// selectors returns the selectors of a query.
 func selectors(tb testing.TB, query string) []*parser.VectorSelector {
 	tb.Helper()
 	expr, err := newParser().ParseExpr(query)
@@ -125,7 +125,7 @@ func rule(tb testing.TB, rules slo.Rules, name string) slo.Rule {
 	return slo.Rule{}
 }
 
-// toJSON writes a YAML document as JSON.
+// toJSON converts a YAML document to JSON.
 func toJSON(doc []byte) ([]byte, error) {
 	var v any
 	if err := yaml.Unmarshal(doc, &v); err != nil {

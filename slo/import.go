@@ -14,13 +14,13 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// ImportOptions add what files of other tools do not contain.
+// ImportOptions are settings that files of other tools do not have.
 type ImportOptions struct {
-	// Service is the service to import from a file of several, or the name of the
-	// service of objectives of Pyrra, which name none.
+	// Service selects a service of a file with several. For Pyrra, which has no services, it
+	// is the name of the service.
 	Service string
-	// Selector is [Spec.Selector]. Default: the job that all queries name, or else
-	// the name of the service.
+	// Selector is [Spec.Selector]. Default: the job that all queries match, or else the name
+	// of the service.
 	Selector map[string]string
 	// ScrapeInterval and EnvironmentLabel are those of [Spec], with its defaults.
 	ScrapeInterval   time.Duration
@@ -30,25 +30,24 @@ type ImportOptions struct {
 // Imported are the objectives of one service from a file of another tool.
 type Imported struct {
 	Spec Spec
-	// Dropped lists keys and documents that were ignored, as file:line:column and key.
-	// The rules do not depend on them.
+	// Dropped lists ignored keys and documents, as file:line:column and key. The rules do not
+	// depend on them.
 	Dropped []string
 	Changed []string // differences between the rules and the file
 
 	source source
 }
 
-// Problem is a problem with the value at a path of the specification, at the place
-// in the file that the value came from.
+// Problem returns a problem at a path of the specification, with the position of the value
+// in the file.
 func (i Imported) Problem(path, message string) diagnostic.Problem {
 	return i.source.ofPath(path, message)
 }
 
-// Import reads the objectives of one service from documents of OpenSLO (v1 and
-// v1alpha), sloth (prometheus/v1 and PrometheusServiceLevel) or Pyrra
-// (ServiceLevelObjective). A document may be a list of documents, or a List of
-// Kubernetes. A key that rules depend on and that is not supported is a problem. The
-// error holds all problems, each with its place in the file.
+// Import reads the objectives of one service from documents of OpenSLO (v1 and v1alpha),
+// sloth (prometheus/v1 and PrometheusServiceLevel) or Pyrra (ServiceLevelObjective). A
+// document may be a list of documents, or a List of Kubernetes. Unsupported keys that the
+// rules depend on are problems. The error has all problems, with their positions.
 func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im := &importer{source: newSource(name, src), options: options, used: map[*yaml.Node]bool{}, ignored: map[*yaml.Node]bool{}, referenced: map[*yaml.Node]bool{}, listed: map[*yaml.Node]bool{}}
 	if err := im.read(src); err != nil {
@@ -77,25 +76,25 @@ func Import(name string, src []byte, options ImportOptions) (Imported, error) {
 	im.change(&yaml.Node{}, "minBadEvents", fmt.Sprintf("fewer than %d bad events fire no alert", DefaultMinBadEvents))
 	im.setTelemetry()
 	im.check()
-	// Keys of a service are read once for each objective, and so are their problems.
+	// Keys of a service are read for each objective, and have as many problems.
 	if err := im.problems.Bounded().Err(); err != nil {
 		return Imported{}, err
 	}
 	return Imported{Spec: im.spec, Dropped: im.dropped.lines(), Changed: im.changed.lines(), source: im.source}, nil
 }
 
-// importer builds a specification from documents, and records which keys it read.
+// importer converts documents to a specification, and records which keys it read.
 type importer struct {
 	source
 	options   ImportOptions
 	documents []*yaml.Node
 	used      map[*yaml.Node]bool // keys
 	ignored   map[*yaml.Node]bool // keys
-	// referenced are documents that objectives refer to.
+	// referenced are the documents that objectives refer to.
 	referenced map[*yaml.Node]bool
-	listed     map[*yaml.Node]bool // values whose keys that were not read are listed
+	listed     map[*yaml.Node]bool // values whose unread keys are in dropped
 	spec       Spec
-	unnamed    []*yaml.Node // names of the objectives of Pyrra, which has no services
+	unnamed    []*yaml.Node // names of Pyrra objectives, which have no service
 	alerting   []alertKey
 	queries    []parsed // of the current objective
 	problems   diagnostic.List
@@ -103,8 +102,8 @@ type importer struct {
 	changed    remarks
 }
 
-// check reports every problem of the specification. Parts with a reported problem are
-// replaced by valid ones, so that they cause no further problems.
+// check validates the specification. It first replaces parts with a reported problem by
+// valid ones, so that each problem is reported once.
 func (im *importer) check() {
 	im.spec = im.spec.WithDefaults()
 	if len(im.problems) > 0 {
@@ -121,7 +120,7 @@ func (im *importer) check() {
 	im.spec.parsed = im.spec.check(im)
 }
 
-// remarks are lines of [Imported.Changed] or [Imported.Dropped], with their places.
+// remarks are the lines of [Imported.Changed] or [Imported.Dropped], with positions.
 type remarks diagnostic.List
 
 func (r remarks) lines() []string {
@@ -136,21 +135,20 @@ func (r remarks) lines() []string {
 	return slices.Compact(out)
 }
 
-// came notes where the value at a path of the specification came from.
+// came records the position in the file of a path of the specification.
 func (im *importer) came(path string, node *yaml.Node, from string) {
 	if node != nil {
 		im.places[path] = place{node, from}
 	}
 }
 
-// Problemf and ProblemAtf make the importer a [Reporter], whose paths are those of
-// the specification.
+// Problemf and ProblemAtf implement [Reporter], with paths of the specification.
 func (im *importer) Problemf(path, format string, args ...any) {
 	im.ProblemAtf(path, 0, format, args...)
 }
 
 func (im *importer) ProblemAtf(path string, _ int, format string, args ...any) {
-	// The file may count objectives in another way, from the start of each document.
+	// Indexes of the specification differ from those of the file.
 	message := objectivePath.ReplaceAllStringFunc(sprintf(format, args...), func(path string) string {
 		if p, ok := im.places[path]; ok {
 			return fmt.Sprintf("the objective on line %d", p.node.Line)
@@ -175,7 +173,7 @@ func (im *importer) change(n *yaml.Node, path, message string) {
 	im.changed = append(im.changed, im.ofNode(n, path, message))
 }
 
-// Versions and kinds that hold objectives.
+// Versions and kinds of objectives.
 const (
 	openSLOVersion = "openslo/v1" // read and written
 	openSLOAlpha   = "openslo/v1alpha"
@@ -190,8 +188,7 @@ const (
 const importable = openSLOVersion + " and " + openSLOAlpha + " (kind " + openSLOKind + "), " + slothVersion + ", " +
 	slothResource + " (" + slothKind + "), " + pyrraVersion + " (" + pyrraKind + ")"
 
-// version is the format of a document: its apiVersion, or the version of sloth's
-// own files.
+// version returns the apiVersion of a document, or the version of sloth files.
 func (im *importer) version(doc *yaml.Node) string {
 	if version := im.text(doc, "apiVersion"); version != "" {
 		return version
@@ -249,8 +246,8 @@ func (im *importer) holdsObjectives(doc *yaml.Node) bool {
 	return false
 }
 
-// other is a document without objectives. One of a format that is read may be one
-// that rules depend on.
+// other reports a document without objectives: as a problem if the rules may depend on it,
+// else as dropped.
 func (im *importer) other(doc *yaml.Node, version, kind string) {
 	kinds := []string{openSLOKind, "SLI", "Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"}
 	openSLO := version == openSLOVersion || version == openSLOAlpha
@@ -275,7 +272,7 @@ func (im *importer) other(doc *yaml.Node, version, kind string) {
 	}
 }
 
-// described names a document that no format here has.
+// described returns a description of an unknown document.
 func described(kind, version string) string {
 	switch {
 	case kind == "" && version == "":
@@ -286,8 +283,8 @@ func described(kind, version string) string {
 	return fmt.Sprintf("kind %q of apiVersion %q", kind, version)
 }
 
-// supported is the version that is read of the format that a version belongs to, or
-// nothing for another format.
+// supported returns the supported version of the format of a version, or "" for unknown
+// formats.
 func supported(version string) string {
 	for prefix, read := range map[string]string{"openslo": openSLOVersion, "prometheus/": slothVersion, "sloth.": slothResource, "pyrra.": pyrraVersion} {
 		if strings.HasPrefix(version, prefix) {
@@ -297,7 +294,7 @@ func supported(version string) string {
 	return ""
 }
 
-// nothing reports that the file holds no objective, and what it holds.
+// nothing reports that the file has no objectives, and what it has instead.
 func (im *importer) nothing() {
 	if len(im.documents) == 0 {
 		im.at(&yaml.Node{Line: 1, Column: 1}, "", "the file is empty")
@@ -313,7 +310,7 @@ func (im *importer) nothing() {
 	}
 	list := func(of map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(of)), ", ") }
 	if len(services) > 0 {
-		im.at(im.documents[0], "", fmt.Sprintf("no objectives of the service %q; the file has those of %s", im.options.Service, list(services)))
+		im.at(im.documents[0], "", fmt.Sprintf("no objectives of the service %q; the file has objectives of %s", im.options.Service, list(services)))
 		return
 	}
 	im.at(im.documents[0], "", "no objectives, but "+list(others)+"; objectives are read from "+importable)

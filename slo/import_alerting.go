@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// alertKind is what an imported value becomes: a label, an annotation or a severity.
+// alertKind is the use of an imported value: label, annotation or severity.
 type alertKind int
 
 const (
@@ -17,8 +17,8 @@ const (
 	alertTicket // severity of tickets
 )
 
-// alertKey is a label, annotation or severity of the alerts of one objective. It is
-// imported only if all objectives have the same: all alerts of a service share them.
+// alertKey is a label, annotation or severity of the alerts of one objective. It is imported
+// only if all objectives have it, since it applies to all alerts of the service.
 type alertKey struct {
 	objective int
 	kind      alertKind
@@ -35,8 +35,8 @@ func (im *importer) alertKeys(n *yaml.Node, path, key string, objective int, kin
 	}
 }
 
-// severity reads the severity of a tier, at a key within a mapping. Other labels of one
-// tier are dropped.
+// severity reads the severity of a tier from a key of a mapping. Other labels of a tier are
+// dropped.
 func (im *importer) severity(n *yaml.Node, path, mapping, key string, objective int, kind alertKind) {
 	value := im.get(n, mapping, key)
 	if value == nil {
@@ -45,11 +45,11 @@ func (im *importer) severity(n *yaml.Node, path, mapping, key string, objective 
 	im.alerting = append(im.alerting, alertKey{objective, kind, labelSeverity, value, value, path + "." + mapping + "." + key})
 }
 
-// setAlerting takes over what the alerts of all objectives carry.
+// setAlerting sets the labels, annotations and severities that all objectives have.
 func (im *importer) setAlerting() {
 	im.spec.Alerting.Labels, im.spec.Alerting.Annotations = map[string]string{}, map[string]string{}
 	for _, k := range im.alerting {
-		if why := im.notCarried(k); why != "" {
+		if why := im.notImported(k); why != "" {
 			im.drop(k.key, k.path, why)
 			continue
 		}
@@ -73,24 +73,24 @@ func (im *importer) setAlerting() {
 	im.apart()
 }
 
-// notCarried says why alerts cannot carry a value.
-func (im *importer) notCarried(k alertKey) string {
+// notImported returns why a value is not imported, or "".
+func (im *importer) notImported(k alertKey) string {
 	const template = "{{"
 	switch {
 	case k.value.Kind != yaml.ScalarNode || valueOf(k.value) == "":
-		return "is not text"
+		return "not imported: not a text"
 	case strings.Contains(k.value.Value, template):
-		return "templates are not supported"
+		return "not imported: templates are not supported"
 	case k.kind == alertLabels && k.name != labelTeam && reservedLabel(k.name),
 		k.kind == alertAnnotations && slices.Contains(ownAnnotations(), k.name):
-		return "the rules write their own"
+		return "not imported: the rules set it"
 	case !im.agreed(k):
-		return "not imported: objectives differ in this value, and all alerts of a service have the same"
+		return "not imported: not all objectives have this value"
 	}
 	return ""
 }
 
-// agreed says whether every objective has the value.
+// agreed reports whether all objectives have the value.
 func (im *importer) agreed(k alertKey) bool {
 	has := map[int]bool{}
 	for _, other := range im.alerting {
@@ -105,8 +105,7 @@ func (im *importer) agreed(k alertKey) bool {
 	return len(has) == len(im.spec.SLOs)
 }
 
-// apart keeps the severities of pages and tickets different, which alone tell them
-// apart.
+// apart drops the severities if pages and tickets have the same.
 func (im *importer) apart() {
 	severities := im.spec.WithDefaults().Alerting.Severities
 	if severities.Page != severities.Ticket {

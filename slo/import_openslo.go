@@ -47,7 +47,7 @@ func (im *importer) name(n *yaml.Node, i int, path string, keys ...string) strin
 	return im.label(at+".name", im.text(n, keys...))
 }
 
-// only gives the one item of a list and reports a list of more.
+// only returns the first item of a list, and reports if there are more.
 func (im *importer) only(n *yaml.Node, path string, keys ...string) *yaml.Node {
 	items := im.list(n, path, keys...)
 	if len(items) == 0 {
@@ -59,7 +59,7 @@ func (im *importer) only(n *yaml.Node, path string, keys ...string) *yaml.Node {
 	return items[0]
 }
 
-// window reads a period of the first version or of its alpha.
+// window reads a period of v1 or v1alpha.
 func (im *importer) window(n *yaml.Node, i int, path string) Window {
 	if im.get(n, "calendar") != nil || !im.boolean(n, path, "isRolling", true) {
 		im.at(n, path, "is a calendar window; only rolling ones are supported: write isRolling: true without a calendar")
@@ -79,7 +79,7 @@ func (im *importer) window(n *yaml.Node, i int, path string) Window {
 	return im.period(n, i, path, key, length)
 }
 
-// period reads a period that may be in weeks.
+// period reads a period, which may be in weeks.
 func (im *importer) period(n *yaml.Node, i int, path, key, length string) Window {
 	im.came(fmt.Sprintf("slos[%d].window", i), im.find(n, key), path+"."+key)
 	for _, w := range Windows() {
@@ -90,7 +90,7 @@ func (im *importer) period(n *yaml.Node, i int, path, key, length string) Window
 	return Window(length)
 }
 
-// openSLOTarget reads the share of good events, a ratio or in percent.
+// openSLOTarget reads the objective, a ratio or a percentage.
 func (im *importer) openSLOTarget(n *yaml.Node, i int) Percent {
 	path := fmt.Sprintf("slos[%d].objective", i)
 	if percent := im.text(n, "targetPercent"); percent != "" {
@@ -101,23 +101,23 @@ func (im *importer) openSLOTarget(n *yaml.Node, i int) Percent {
 	im.came(path, node, "spec.objectives[0].target")
 	share := im.text(n, "target")
 	if share == "" && im.misspelled(n, "spec.objectives[0]", "target", "targetPercent") {
-		return "99.9" // whose absence was reported
+		return "99.9" // already reported
 	}
 	if share == "" {
 		im.at(n, "spec.objectives[0]", "has neither target nor targetPercent; write target: 0.999")
-		return "99.9" // whose absence was reported
+		return "99.9" // already reported
 	}
-	// The syntax bounds the length: an exponent could ask for any number of digits.
+	// The syntax has no exponents, which could make numbers very long.
 	if !ratioSyntax.MatchString(share) {
 		im.at(node, "spec.objectives[0].target", fmt.Sprintf("%q is not a ratio such as 0.999; a percentage is a targetPercent", share))
-		return "99.9" // whose problem was reported
+		return "99.9" // already reported
 	}
 	ratio, _ := new(big.Rat).SetString(share)
 	return Percent(decimal(ratio.Mul(ratio, big.NewRat(100, 1))))
 }
 
-// openSLOIndicator reads the indicator of a document: its own, one that it refers
-// to, or in the alpha version that of its objective.
+// openSLOIndicator reads the indicator of a document, a reference to one, or in v1alpha that
+// of the objective.
 func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
 	for _, key := range []string{"indicator", "indicatorRef", "compositeWeight"} {
 		if child(aim, key) != nil {
@@ -134,13 +134,13 @@ func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
 	}
 	if ref := im.text(doc, "spec", "indicatorRef"); ref != "" {
 		if body = im.referred("SLI", ref); body == nil {
-			im.at(im.find(doc, "spec", "indicatorRef"), "spec.indicatorRef", fmt.Sprintf("there is no SLI %q in this file; write it into the same file", ref))
+			im.at(im.find(doc, "spec", "indicatorRef"), "spec.indicatorRef", fmt.Sprintf("unknown SLI %q; add it to this file", ref))
 			return Indicator{}
 		}
 		path = "spec"
 	}
 	if im.get(body, "thresholdMetric") != nil {
-		im.at(keyOf(body, "thresholdMetric"), path+".thresholdMetric", "is not supported, because rules count events; write a ratioMetric of the good and of all events")
+		im.at(keyOf(body, "thresholdMetric"), path+".thresholdMetric", "is not supported, because rules count events; write a ratioMetric of good and all events")
 		return Indicator{}
 	}
 	metrics := im.get(body, "ratioMetric")
@@ -148,13 +148,13 @@ func (im *importer) openSLOIndicator(doc, aim *yaml.Node, i int) Indicator {
 		return Indicator{}
 	}
 	if metrics == nil {
-		im.at(im.find(doc, "spec", "indicator"), path, "has no ratioMetric; write one of the good and of all events")
+		im.at(im.find(doc, "spec", "indicator"), path, "has no ratioMetric; write one of good and all events")
 		return Indicator{}
 	}
 	return im.openSLORatio(metrics, i, path+".ratioMetric")
 }
 
-// referred is the spec of a document that an objective refers to by its name.
+// referred returns the spec of a document that an objective refers to.
 func (im *importer) referred(kind, name string) *yaml.Node {
 	for _, doc := range im.documents {
 		if valueOf(child(doc, "kind")) == kind && valueOf(child(doc, "apiVersion")) == openSLOVersion && valueOf(child(child(doc, "metadata"), "name")) == name {
@@ -183,7 +183,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 	}
 	declared := "counter"
 	if child(n, "incremental") != nil {
-		declared = "incremental" // of the alpha version
+		declared = "incremental" // of v1alpha
 	}
 	if !im.boolean(n, path, declared, true) {
 		im.at(im.find(n, declared), path+"."+declared, "is false; only counters that grow forever are supported")
@@ -198,7 +198,7 @@ func (im *importer) openSLORatio(n *yaml.Node, i int, path string) Indicator {
 	return im.indicatorIf(ok && partOK, total, part, key == "good")
 }
 
-// openSLORaw reads a query of a share. The key counter has no effect on it.
+// openSLORaw reads the query of a ratio, for which counter has no effect.
 func (im *importer) openSLORaw(n *yaml.Node, at, path string) Indicator {
 	im.ignore(n, "counter")
 	kind := im.text(n, "rawType")
@@ -213,8 +213,8 @@ func (im *importer) openSLORaw(n *yaml.Node, at, path string) Indicator {
 	return im.ratio(query, path+".raw", kind == "success")
 }
 
-// openSLOCounter reads one metric of a ratio, which may be a bare selector, for the
-// paths of the specification that it becomes.
+// openSLOCounter reads one metric of a ratio, which may be a bare selector. becomes are its
+// paths in the specification.
 func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool, becomes ...string) (selector, bool) {
 	query, ok := im.openSLOQuery(n, path, key)
 	if !ok {
@@ -226,8 +226,8 @@ func (im *importer) openSLOCounter(n *yaml.Node, path, key string, bare bool, be
 	return im.counter(query, path+"."+key, bare)
 }
 
-// openSLOQuery finds the query of one metric: in its source, or in the alpha
-// version beside the name of its source.
+// openSLOQuery returns the query of a metric, which is in its source, or in v1alpha beside
+// the name of the source.
 func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bool) {
 	metric := im.get(n, key)
 	if metric == nil && im.misspelled(n, path, key) {
@@ -235,10 +235,10 @@ func (im *importer) openSLOQuery(n *yaml.Node, path, key string) (*yaml.Node, bo
 	}
 	path += "." + key
 	if metric == nil {
-		im.at(n, path, "is missing; write the query of all events as total, and that of the good ones as good")
+		im.at(n, path, "is missing; write the query of all events as total and that of good events as good")
 		return nil, false
 	}
-	im.ignore(metric, "queryType") // no other than promql parses
+	im.ignore(metric, "queryType") // others are not PromQL and do not parse
 	system, systemPath, query := im.get(metric, "source"), path+".source", im.get(metric, "query")
 	if source := im.get(metric, "metricSource"); source != nil {
 		system, systemPath, query = im.get(source, "type"), path+".metricSource.type", im.get(source, "spec", "query")

@@ -58,7 +58,7 @@ spec:
   objectives: [{targetPercent: 99}]
 `
 
-func TestOpenSLOIsTakenOver(t *testing.T) {
+func TestImportOpenSLO(t *testing.T) {
 	t.Parallel()
 	imported, err := slo.Import("f", []byte(open), slo.ImportOptions{})
 	if err != nil {
@@ -90,14 +90,14 @@ func TestOpenSLOIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
+func TestUnsupportedOpenSLOIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, replacement, want string }{
 		"time slices":                          {"budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "f:27:20: spec.budgetingMethod: Timeslices is not supported; only Occurrences is"},
 		"a calendar month":                     {"isRolling: true}]\n  budgeting", "isRolling: false}]\n  budgeting", "f:26:16: spec.timeWindow[0]: is a calendar window; only rolling ones are supported: write isRolling: true without a calendar"},
 		"another system":                       {"type: Prometheus", "type: Datadog", `f:20:19: spec.indicator.spec.ratioMetric.good.metricSource.type: "Datadog" is not supported; only Prometheus is`},
 		"another function":                     {"sum(rate(", "sum(irate(", "f:21:27: spec.indicator.spec.ratioMetric.good: irate is not supported, because rules count the growth of counters; write the rate of a counter"},
-		"a threshold":                          {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of the good and of all events"},
+		"a threshold":                          {"ratioMetric", "thresholdMetric", "f:16:7: spec.indicator.spec.thresholdMetric: is not supported, because rules count events; write a ratioMetric of good and all events"},
 		"two objectives":                       {"[{target: 0.9995}]", "[{target: 0.9995}, {target: 0.9}]", "f:28:34: spec.objectives: has 2 items; write a document for each"},
 		"a percentage":                         {"target: 0.9995", "target: 99.95", `f:28:25: spec.objectives[0].target: "99.95" is not a ratio such as 0.999; a percentage is a targetPercent`},
 		"an exponent":                          {"target: 0.9995", "target: 1e-999999999", `f:28:25: spec.objectives[0].target: "1e-999999999" is not a ratio such as 0.999`},
@@ -113,7 +113,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(open, test.old) {
-				t.Fatalf("the document does not hold %q", test.old)
+				t.Fatalf("the document does not contain %q", test.old)
 			}
 			_, err := slo.Import("f", []byte(strings.Replace(open, test.old, test.replacement, 1)), slo.ImportOptions{})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -123,7 +123,7 @@ func TestOpenSLOThatRulesCannotFollowIsRejected(t *testing.T) {
 	}
 }
 
-func TestProblemsOfMetricsAreAtTheQuery(t *testing.T) {
+func TestImportedProblemPositions(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ src, path, want string }{
 		"good events":      {open, "slos[0].indicator.ratio.bad", "f:21:27: spec.indicator.spec.ratioMetric.good: a"},
@@ -145,7 +145,7 @@ func TestProblemsOfMetricsAreAtTheQuery(t *testing.T) {
 	}
 }
 
-func TestWhatIsExportedIsImportedAgain(t *testing.T) {
+func TestOpenSLORoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 			got := imported.Spec
 			for _, d := range imported.Dropped {
 				if !strings.HasSuffix(d, "spec.indicator.metadata") {
-					t.Errorf("the import drops %s", d)
+					t.Errorf("the import dropped %s", d)
 				}
 			}
 			for i, o := range got.SLOs {
@@ -185,7 +185,7 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 	}
 }
 
-func TestExportSaysWhatItLeavesOut(t *testing.T) {
+func TestOpenSLOExportListsDroppedKeys(t *testing.T) {
 	t.Parallel()
 	spec, err := slo.Parse("f", []byte(example(t)))
 	if err != nil {

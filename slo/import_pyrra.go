@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pyrraPrefix marks the labels and annotations of a resource that alerts carry.
+// pyrraPrefix is the prefix of labels and annotations for alerts.
 const pyrraPrefix = "pyrra.dev/"
 
 // pyrra imports a ServiceLevelObjective.
@@ -17,7 +17,7 @@ func (im *importer) pyrra(doc *yaml.Node) {
 	at := fmt.Sprintf("slos[%d]", i)
 	o := Objective{Description: im.text(doc, "spec", "description"), Target: Percent(im.text(doc, "spec", "target"))}
 	if o.Target == "" && im.misspelled(im.find(doc, "spec"), "spec", "target") {
-		o.Target = "99.9" // whose absence was reported
+		o.Target = "99.9" // already reported
 	}
 	o.Name = im.name(doc, i, "metadata.name", "metadata", "name")
 	im.came(at+".description", im.find(doc, "spec", "description"), "spec.description")
@@ -73,7 +73,7 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 		if im.misspelled(body, path, partKey, "total") {
 			return Indicator{}, nil
 		}
-		im.at(body, path, "is not complete; write the metric of "+partKey+" and of total")
+		im.at(body, path, "is incomplete; write the metric of "+partKey+" and of total")
 		return Indicator{}, nil
 	}
 	im.came(at+".indicator.ratio.total", total, path+".total.metric")
@@ -85,7 +85,7 @@ func (im *importer) pyrraIndicator(doc *yaml.Node, at string) (in Indicator, gro
 	return im.indicatorIf(ok && partOK, all, some, kind == "latency"), groupBy
 }
 
-// pyrraAlerts reads what alerts carry, and reports alerts that Pyrra leaves out.
+// pyrraAlerts reads labels, annotations and severities, and reports disabled alerts.
 func (im *importer) pyrraAlerts(doc *yaml.Node, objective int) {
 	for key, kind := range map[string]alertKind{"labels": alertLabels, "annotations": alertAnnotations} {
 		metadata := im.get(doc, "metadata")

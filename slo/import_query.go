@@ -20,15 +20,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// ratioSyntax is a share of good events in eight decimals, as exact as
-// [Percent].
+// ratioSyntax is an objective as a ratio, with the precision of [Percent].
 var ratioSyntax = regexp.MustCompile(`^([01]|[01]?\.[0-9]{1,8})$`)
 
-// rangeTemplate is the template that sloth has for the range of a query.
+// rangeTemplate matches the template of sloth for the range of a query.
 var rangeTemplate = regexp.MustCompile(`\[\s*\{\{-?\s*\.[wW]indow\s*-?\}\}`)
 
-// counter reads the query of one counter: the rate or increase of one, or the sum of
-// these. Where the file declares a counter, bare allows its selector alone.
+// counter reads a query of a counter: its rate or increase, or the sum of these. With bare,
+// because the file declares a counter, it may be a selector alone.
 func (im *importer) counter(n *yaml.Node, path string, bare bool) (selector, bool) {
 	expr, ok := im.expr(n, path)
 	if !ok {
@@ -40,8 +39,8 @@ func (im *importer) counter(n *yaml.Node, path string, bare bool) (selector, boo
 	return im.growth(n, path, expr)
 }
 
-// growth reads the rate or increase of a counter, or the sum of these. Without them a
-// selector may be a gauge.
+// growth reads the rate or increase of a counter, or the sum of these. A bare selector may
+// be a gauge.
 func (im *importer) growth(n *yaml.Node, path string, expr parser.Expr) (selector, bool) {
 	sel, growth, err := counterOf(expr)
 	if err == nil && !growth {
@@ -53,15 +52,15 @@ func (im *importer) growth(n *yaml.Node, path string, expr parser.Expr) (selecto
 	return sel, err == nil
 }
 
-// templateRange is what the template of a range is read as, and a range that no file has.
+// templateRange replaces the template of a range when a query is parsed.
 const templateRange = 5*time.Minute + 7*time.Millisecond
 
-// withTemplate is a text with the template in place of templateRange.
+// withTemplate replaces templateRange by the template.
 func withTemplate(text string) string {
 	return strings.ReplaceAll(text, window(templateRange), "{{.window}}")
 }
 
-// expr parses a query, with templateRange for the template of a range.
+// expr parses a query, with templateRange in place of the template.
 func (im *importer) expr(n *yaml.Node, path string) (parser.Expr, bool) {
 	query := rangeTemplate.ReplaceAllString(valueOf(n), "["+window(templateRange))
 	switch {
@@ -96,8 +95,8 @@ type parsed struct {
 	expr parser.Expr
 }
 
-// compareQueries lists the queries of the current objective that are not sums, or count over
-// other ranges or with another function than the first one.
+// compareQueries reports queries of the current objective that are not sums, or that have
+// another range or function than the first one.
 func (im *importer) compareQueries() {
 	var first time.Duration
 	var function string
@@ -129,14 +128,14 @@ func (im *importer) compareQueries() {
 	im.queries = nil
 }
 
-// isSum reports whether a node adds up series: a sum without () keeps each.
+// isSum reports whether a node sums series; "sum without ()" does not.
 func isSum(n parser.Node) bool {
 	sum, ok := n.(*parser.AggregateExpr)
 	return ok && (!sum.Without || len(sum.Grouping) > 0)
 }
 
-// counterOf peels a sum and a rate or increase off a selector, and reports whether there
-// was a rate or increase.
+// counterOf returns the selector within a sum and a rate or increase, and whether there is
+// a rate or increase.
 func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 	for {
 		switch e := expr.(type) {
@@ -146,7 +145,7 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 			if e.Op != parser.LOR || !isZero(e.RHS) {
 				return selector{}, false, notCounter(expr)
 			}
-			expr = e.LHS // no series is no event to the rules too
+			expr = e.LHS // the rules also count no events without series
 		case *parser.AggregateExpr:
 			if e.Op != parser.SUM {
 				return selector{}, false, fmt.Errorf("%s is not supported; write the sum of the rate of a counter", e.Op)
@@ -169,7 +168,7 @@ func counterOf(expr parser.Expr) (sel selector, growth bool, err error) {
 			sel, err = selectorOf(e.LabelMatchers)
 			switch {
 			case errors.Is(err, errNoMetric):
-				return selector{}, false, fmt.Errorf("%s names no metric; write the name of one", e)
+				return selector{}, false, fmt.Errorf("%s has no metric name; write one", e)
 			case err != nil:
 				return selector{}, false, err
 			case strings.Contains(sel.metric, ":"):
@@ -187,7 +186,7 @@ func notCounter(expr parser.Expr) error {
 	return fmt.Errorf("%s is not supported; write the rate of a counter", shorten(withTemplate(expr.String()), 60))
 }
 
-// isZero recognises vector(0), which queries add for the time without a series.
+// isZero reports whether an expression is vector(0).
 func isZero(expr parser.Expr) bool {
 	call, ok := bare(expr).(*parser.Call)
 	if !ok || call.Func.Name != "vector" {
@@ -203,7 +202,7 @@ func hasZero(expr parser.Expr) bool {
 	return ok && binary.Op == parser.LOR && isZero(binary.RHS)
 }
 
-// bare is an expression without parentheses around it.
+// bare returns an expression without parentheses around it.
 func bare(expr parser.Expr) parser.Expr {
 	for {
 		paren, ok := expr.(*parser.ParenExpr)
@@ -214,7 +213,7 @@ func bare(expr parser.Expr) parser.Expr {
 	}
 }
 
-// operands are the sides of a binary operator, without or vector(0) behind it.
+// operands returns the operands of a binary operator, which "or vector(0)" may follow.
 func operands(expr parser.Expr, op parser.ItemType) (left, right parser.Expr, ok bool) {
 	binary, ok := bare(expr).(*parser.BinaryExpr)
 	if hasZero(expr) {
@@ -226,7 +225,7 @@ func operands(expr parser.Expr, op parser.ItemType) (left, right parser.Expr, ok
 	return binary.LHS, binary.RHS, true
 }
 
-// ratio reads a query of a share: of bad events, or where good is set of good ones.
+// ratio reads a query of the ratio of bad events, or with good, of good events.
 func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	expr, ok := im.expr(n, path)
 	if !ok {
@@ -239,11 +238,11 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 		}
 	}
 	if defaulted || good && hasZero(expr) {
-		im.change(n, path, "is 100 % errors without data, because of vector(0); the rules count no event then")
+		im.change(n, path, "is 100 % errors without data, because of vector(0); the rules then count no events")
 	}
 	part, whole, ok := operands(expr, parser.DIV)
 	if !ok {
-		im.at(n, path, "is not a division of events by all events; write queries of both")
+		im.at(n, path, "is not a quotient of events and all events; write queries of both")
 		return Indicator{}
 	}
 	total, ok := im.growth(n, path, whole)
@@ -257,15 +256,14 @@ func (im *importer) ratio(n *yaml.Node, path string, good bool) Indicator {
 	return im.badOf(n, path, part, total)
 }
 
-// indicatorIf is the indicator of the current objective, from all and from the good or bad
-// events, if both queries were read.
+// indicatorIf returns the indicator of all and of the good or bad events, if ok.
 func (im *importer) indicatorIf(ok bool, total, part selector, good bool) Indicator {
 	switch {
 	case !ok:
 		return Indicator{}
 	case wider(part, total):
 		im.Problemf(fmt.Sprintf("slos[%d].indicator.ratio.bad", len(im.spec.SLOs)),
-			"is %s, which counts all events, and the total is %s, which counts only some of them; swap the two", part, total)
+			"%s counts all events, and the total %s only some of them; swap the two", part, total)
 		return Indicator{}
 	case good:
 		return indicatorOf(total, part)
@@ -273,7 +271,7 @@ func (im *importer) indicatorIf(ok bool, total, part selector, good bool) Indica
 	return Indicator{Ratio: &Ratio{Total: total.String(), Bad: part.String()}}
 }
 
-// wider reports whether a part has all events of its total, and more.
+// wider reports whether part includes more events than total.
 func wider(part, total selector) bool {
 	if base, isCount := strings.CutSuffix(part.metric, "_count"); isCount && total.metric == base+"_bucket" {
 		return !slices.ContainsFunc(total.matchers, func(m *labels.Matcher) bool { return isBound(m) && m.Matches("+Inf") })
@@ -284,7 +282,7 @@ func wider(part, total selector) bool {
 		})
 }
 
-// badOf reads the bad events, which may be the total without the good ones.
+// badOf reads the bad events, which may be the total minus the good ones.
 func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total selector) Indicator {
 	whole, part, minus := operands(expr, parser.SUB)
 	if !minus {
@@ -297,14 +295,14 @@ func (im *importer) badOf(n *yaml.Node, path string, expr parser.Expr, total sel
 	}
 	good, ok := im.growth(n, path, part)
 	if ok && all.String() != total.String() {
-		im.at(n, path, fmt.Sprintf("subtracts good events from %s, and not from the total %s; write the total in both", all, total))
+		im.at(n, path, fmt.Sprintf("subtracts good events from %s instead of the total %s; write the total in both", all, total))
 		return Indicator{}
 	}
 	return im.indicatorIf(ok, total, good, true)
 }
 
-// indicatorOf is the indicator of all and of the good events. Where one matcher
-// tells them apart, the bad ones can be counted.
+// indicatorOf returns the indicator of all and of the good events. If these differ in one
+// matcher, it counts the bad ones.
 func indicatorOf(total, good selector) Indicator {
 	if latency, ok := latencyOf(good, total); ok {
 		return Indicator{Latency: &latency}
@@ -315,7 +313,7 @@ func indicatorOf(total, good selector) Indicator {
 	return Indicator{Ratio: &Ratio{Total: total.String(), Good: good.String()}}
 }
 
-// latencyOf recognises a histogram: good events are its bucket, all its count.
+// latencyOf returns the latency if good is a bucket and total the count of a histogram.
 func latencyOf(good, total selector) (Latency, bool) {
 	base, isCount := strings.CutSuffix(total.metric, "_count")
 	unit, timed := TimeUnit(base)
@@ -335,7 +333,7 @@ func latencyOf(good, total selector) (Latency, bool) {
 	if len(spellings) == 0 || !boundSyntax.MatchString(spellings[0]) || rest.String() != same.String() {
 		return Latency{}, false
 	}
-	// Exact, where a float would make 289.999999ms of 0.29.
+	// Exact: with floats, 0.29 would become 289.999999ms.
 	value, ok := new(big.Rat).SetString(spellings[0])
 	if !ok || value.Sign() <= 0 || value.Cmp(big.NewRat(1e6, 1)) > 0 {
 		return Latency{}, false
@@ -345,16 +343,16 @@ func latencyOf(good, total selector) (Latency, bool) {
 		return Latency{}, false
 	}
 	latency := Latency{Histogram: same.String(), Threshold: time.Duration(value.Num().Int64())}
-	// A threshold has no place for other spellings.
+	// A threshold selects only its own spellings.
 	selected := atMost(BucketBound(base, latency.Threshold))
 	return latency, !slices.ContainsFunc(spellings, func(text string) bool { return !selected.Matches(text) })
 }
 
-// boundSyntax keeps exponents out, which could ask for any number of digits.
+// boundSyntax excludes exponents, which could make numbers very long.
 var boundSyntax = regexp.MustCompile(`^[0-9]{1,7}(\.[0-9]{1,9})?$`)
 
-// oneBound is the bound that a matcher selects, and its spellings: none if the matcher
-// selects no bound or several.
+// oneBound returns the bound that a matcher selects and its spellings, or no spellings if
+// the matcher selects none or several.
 func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 	switch m.Type {
 	case labels.MatchEqual:
@@ -376,12 +374,12 @@ func oneBound(m *labels.Matcher) (bound float64, spellings []string) {
 
 func isBound(m *labels.Matcher) bool { return m.Name == semconv.LabelLessOrEqual }
 
-// bucket matches the bound of a bucket in the spelling of a query and in its own.
+// bucket extends the matcher of a bound to all spellings.
 func bucket(sel selector) (selector, error) {
 	sel.matchers = slices.Clone(sel.matchers)
 	first := slices.IndexFunc(sel.matchers, isBound)
 	if first >= 0 && slices.ContainsFunc(sel.matchers[first+1:], isBound) {
-		return selector{}, errors.New("le is matched twice; keep one matcher")
+		return selector{}, errors.New("duplicate matcher for le; keep one")
 	}
 	for i, m := range sel.matchers {
 		bound, err := strconv.ParseFloat(m.Value, 64)

@@ -11,18 +11,18 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// slothQueries is a file of sloth with one objective of these queries.
+// slothQueries returns a sloth file with one objective.
 func slothQueries(sli string) string {
 	return "version: prometheus/v1\nservice: shop\nslos:\n- name: a\n  objective: 99.9\n  sli:\n    " +
 		strings.ReplaceAll(sli, "\n", "\n    ") + "\n"
 }
 
-// slothRatio is a file of sloth with one ratio of bad events.
+// slothRatio returns a sloth file with one ratio of bad events.
 func slothRatio(query string) string {
 	return slothQueries("raw:\n  error_ratio_query: '" + query + "'")
 }
 
-func TestQueriesAreImportedAsIndicators(t *testing.T) {
+func TestImportQueries(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		query string
@@ -40,7 +40,7 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(size_bytes_bucket{le="2500000.0"}[{{.window}}])) / sum(rate(size_bytes_count[{{.window}}]))`,
 			slo.Ratio{Total: "size_bytes_count", Good: `size_bytes_bucket{le=~"2\\.5e\\+06|2500000\\.0"}`},
 		},
-		"a large bound of a time": {
+		"a large bound of a duration": {
 			`1 - sum(rate(wait_ms_bucket{le="1000000"}[{{.window}}])) / sum(rate(wait_ms_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_ms_count", Good: `wait_ms_bucket{le=~"1e\\+06|1000000"}`},
 		},
@@ -48,11 +48,11 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(wait_seconds_bucket{le="1e-3"}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{le=~"0\\.001|1e-3"}`},
 		},
-		"a bound with a zero at its end": {
+		"a bound with a trailing zero": {
 			`1 - sum(rate(wait_seconds_bucket{le="0.50"}[{{.window}}])) / sum(rate(wait_seconds_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_seconds_count", Good: `wait_seconds_bucket{le=~"0\\.5|0\\.50"}`},
 		},
-		"another spelling of infinity": {
+		"another spelling of +Inf": {
 			`1 - sum(rate(wait_bucket{le="Inf",a="b"}[{{.window}}])) / sum(rate(wait_count[{{.window}}]))`,
 			slo.Ratio{Total: "wait_count", Good: `wait_bucket{a="b",le=~"\\+Inf|Inf"}`},
 		},
@@ -60,7 +60,7 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 			`1 - sum(rate(wait_count{code="2"}[{{.window}}])) / sum(rate(wait_bucket{le="+Inf"}[{{.window}}]))`,
 			slo.Ratio{Total: `wait_bucket{le="+Inf"}`, Good: `wait_count{code="2"}`},
 		},
-		"a metric that is named by a matcher": {
+		"a metric name in a matcher": {
 			`sum(rate({__name__="e_total",code="5"}[{{.window}}])) / sum(rate({"all_total"}[{{.window}}]))`,
 			slo.Ratio{Total: "all_total", Bad: `e_total{code="5"}`},
 		},
@@ -91,10 +91,10 @@ func TestQueriesAreImportedAsIndicators(t *testing.T) {
 	}
 }
 
-func TestDifferencesFromQueriesAreListed(t *testing.T) {
+func TestImportListsChangedQueries(t *testing.T) {
 	t.Parallel()
 	const (
-		noData = "f:8:26: slos[0].sli.raw.error_ratio_query: is 100 % errors without data, because of vector(0); the rules count no event then"
+		noData = "f:8:26: slos[0].sli.raw.error_ratio_query: is 100 % errors without data, because of vector(0); the rules then count no events"
 		series = "f:8:26: slos[0].sli.raw.error_ratio_query: has one value for each series; the rules use the sum"
 		ranges = "f:8:26: slos[0].sli.raw.error_ratio_query: counts over 1h, and another query of the objective over 5m; the rules count both over the same windows"
 	)

@@ -13,9 +13,9 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// service is what a document says about its service.
+// service is the service of a document.
 type service struct {
-	name string // empty for a document of Pyrra
+	name string // empty for Pyrra
 	place
 }
 
@@ -30,13 +30,13 @@ func (im *importer) serviceOf(doc *yaml.Node) service {
 	return service{name: im.text(doc, keys...), place: place{im.find(doc, keys...), strings.Join(keys, ".")}}
 }
 
-// setService names the service of objectives that name none.
+// setService sets the name of the service if the objectives have none.
 func (im *importer) setService() {
 	switch {
 	case len(im.unnamed) > 0 && slices.ContainsFunc(im.documents, func(doc *yaml.Node) bool {
 		return im.holdsObjectives(doc) && im.version(doc) != pyrraVersion
 	}):
-		im.at(im.unnamed[0], "metadata.name", "Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file")
+		im.at(im.unnamed[0], "metadata.name", "Pyrra has no services, so the service of this objective is unknown; move objectives of Pyrra to another file")
 	case im.spec.Service != "":
 		im.spec.Service = im.label("service", im.spec.Service)
 	case len(im.unnamed) == 0:
@@ -48,7 +48,7 @@ func (im *importer) setService() {
 			im.spec.Service = label(im.unnamed[0].Value)
 		}
 		if im.spec.Service == "" {
-			im.at(im.unnamed[0], "metadata.name", "the objectives have no job in common that could name their service; name it with --service")
+			im.at(im.unnamed[0], "metadata.name", "the objectives have no job in common to name the service after; set --service")
 			return
 		}
 		im.came("service", im.unnamed[0], "service")
@@ -56,8 +56,8 @@ func (im *importer) setService() {
 	}
 }
 
-// shortenNames drops the name of the service from the beginning of objectives' names, since names of
-// alerts begin with it: no OrdersOrdersAvailabilityErrorBudgetBurn. Two objectives never get the same name.
+// shortenNames removes the service from the beginning of objective names, since alert names
+// begin with it. Names stay unique.
 func (im *importer) shortenNames() {
 	rest := func(name string) string { return strings.TrimPrefix(name, im.spec.Service+"-") }
 	uses := map[string]int{}
@@ -80,7 +80,7 @@ func (im *importer) shortenNames() {
 	}
 }
 
-// label writes a name as a DNS label.
+// label converts a name to a DNS label.
 func label(name string) string {
 	return strings.Trim(strings.Map(func(r rune) rune {
 		switch {
@@ -91,11 +91,11 @@ func label(name string) string {
 		case strings.ContainsRune("-_. /:", r):
 			return '-'
 		}
-		return r // reported by the check of names
+		return r // reported by validateName
 	}, name), "-")
 }
 
-// label writes the name at a path of the specification as a DNS label.
+// label converts the name at a path of the specification to a DNS label.
 func (im *importer) label(path, name string) string {
 	changed := label(name)
 	if p, ok := im.places[path]; ok && changed != name {
@@ -104,12 +104,12 @@ func (im *importer) label(path, name string) string {
 	return changed
 }
 
-// commonJob is the one job that all queries name, or nothing.
+// commonJob returns the job that all queries match, or "".
 func (im *importer) commonJob() string {
 	jobs := map[string]bool{}
 	for _, o := range im.spec.SLOs {
 		if !o.Indicator.Custom() {
-			continue // a problem was reported
+			continue // already reported
 		}
 		for _, s := range (scope{}).events(o).selectors() {
 			i := slices.IndexFunc(s.matchers, func(m *labels.Matcher) bool { return m.Name == semconv.LabelJob && m.Type == labels.MatchEqual })
@@ -125,7 +125,7 @@ func (im *importer) commonJob() string {
 	return slices.Collect(maps.Keys(jobs))[0]
 }
 
-// setSelector sets the selector and reports it: other tools have none.
+// setSelector sets the selector, which other tools do not have, and reports it.
 func (im *importer) setSelector() {
 	if len(im.problems) > 0 {
 		return
@@ -148,7 +148,7 @@ func (im *importer) setSelector() {
 		strings.Join(pairs, ","), origin, strings.Join(names, " or ")))
 }
 
-// setTelemetry sets what other tools do not ask for, and reports the defaults that rules assume.
+// setTelemetry sets the options that other tools do not have, and reports the defaults.
 func (im *importer) setTelemetry() {
 	im.spec.ScrapeInterval, im.spec.EnvironmentLabel = im.options.ScrapeInterval, im.options.EnvironmentLabel
 	var assumed []string

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// slothKeys are the keys that sloth's own files and its resource spell differently.
+// slothKeys are the keys whose spelling differs between files and resources of sloth.
 type slothKeys struct {
-	body                               []string // of the specification
+	body                               []string // path of the specification
 	errorQuery, totalQuery, ratioQuery string
 	page, ticket                       string
 	plugins                            string
@@ -64,7 +64,7 @@ func (im *importer) slothObjective(n *yaml.Node, path string, keys slothKeys) {
 	i := len(im.spec.SLOs)
 	o := Objective{Description: im.text(n, "description"), Window: DefaultWindow, Target: Percent(im.text(n, "objective"))}
 	if o.Target == "" && im.misspelled(n, path, "objective") {
-		o.Target = "99.9" // whose absence was reported
+		o.Target = "99.9" // already reported
 	}
 	o.Name = im.name(n, i, path+".name", "name")
 	im.came(fmt.Sprintf("slos[%d].objective", i), im.find(n, "objective"), path+".objective")
@@ -98,7 +98,7 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 		if im.misspelled(events, path+".events", keys.errorQuery, keys.totalQuery) || im.misspelled(sli, path, "events", "raw") {
 			return Indicator{}
 		}
-		im.at(im.find(n, "sli", "events"), path+".events", "is missing or not complete; write "+keys.totalQuery+" and "+keys.errorQuery)
+		im.at(im.find(n, "sli", "events"), path+".events", "is missing or incomplete; write "+keys.totalQuery+" and "+keys.errorQuery)
 		return Indicator{}
 	}
 	im.came(at+".ratio.total", total, path+".events."+keys.totalQuery)
@@ -117,11 +117,11 @@ func (im *importer) slothIndicator(n *yaml.Node, i int, path string, keys slothK
 	return Indicator{}
 }
 
-// slothPlugins reads plugins that make or change the rules of sloth, which are not run.
+// slothPlugins reports plugins, which are not run.
 func (im *importer) slothPlugins(n *yaml.Node, path, key string) {
 	plugins := im.get(n, key)
 	if im.boolean(plugins, path, "overridePrevious", false) {
-		im.at(im.find(plugins, "overridePrevious"), path+".overridePrevious", "is not supported, because it replaces the plugins that make the rules")
+		im.at(im.find(plugins, "overridePrevious"), path+".overridePrevious", "is not supported, because it replaces the plugins that generate the rules")
 	}
 	for i, plugin := range im.list(plugins, path+".chain", "chain") {
 		id, path := im.text(plugin, "id"), fmt.Sprintf("%s.chain[%d].id", path, i)
@@ -134,8 +134,8 @@ func (im *importer) slothPlugins(n *yaml.Node, path, key string) {
 	}
 }
 
-// countsTheSame reports whether a plugin is known to keep the events that count and the
-// alerts: those of the core make the default rules or log, the others change labels and
+// countsTheSame reports whether a plugin is known not to change which events count or which
+// alerts fire. Core plugins generate the default rules or log; the others change labels and
 // intervals.
 func countsTheSame(plugin string) bool {
 	return strings.HasPrefix(plugin, "sloth.dev/core/") || slices.Contains([]string{
@@ -144,7 +144,7 @@ func countsTheSame(plugin string) bool {
 	}, plugin)
 }
 
-// slothAlerts reads what alerts carry, and reports alerts that sloth leaves out.
+// slothAlerts reads labels, annotations and severities, and reports disabled alerts.
 func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys slothKeys) {
 	if n == nil {
 		return
@@ -166,7 +166,7 @@ func (im *importer) slothAlerts(n *yaml.Node, path string, objective int, keys s
 	}
 }
 
-// serverKeys marks what a Kubernetes API server adds to a resource.
+// serverKeys ignores the keys that a Kubernetes API server adds.
 func (im *importer) serverKeys(doc *yaml.Node) {
 	im.ignore(doc, "status")
 	if metadata := im.get(doc, "metadata"); metadata != nil {

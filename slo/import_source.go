@@ -8,14 +8,14 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// source is a file, and where in it the values of the specification came from.
+// source is a file, with the positions of the values of the specification.
 type source struct {
 	file   string
 	lines  []string
 	places map[string]place // by path of the specification
 }
 
-// place is where the file has what a path of the specification came from.
+// place is the position and the path in the file of a value of the specification.
 type place struct {
 	node *yaml.Node
 	path string
@@ -26,7 +26,7 @@ func newSource(file string, src []byte) source {
 	return source{file: file, lines: strings.Split(text, "\n"), places: map[string]place{}}
 }
 
-// ofNode is a problem at a node.
+// ofNode returns a problem at a node.
 func (s source) ofNode(n *yaml.Node, path, message string) diagnostic.Problem {
 	p := diagnostic.Problem{File: s.file, Line: n.Line, Column: n.Column, Path: path, Message: message}
 	if n.Line >= 1 && n.Line <= len(s.lines) {
@@ -35,8 +35,8 @@ func (s source) ofNode(n *yaml.Node, path, message string) diagnostic.Problem {
 	return p
 }
 
-// ofPath is a problem at a path of the specification, or at the nearest path above
-// that the file has.
+// ofPath returns a problem at a path of the specification, or at the nearest parent with a
+// position.
 func (s source) ofPath(path, message string) diagnostic.Problem {
 	for at := path; at != ""; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
 		if p, ok := s.places[at]; ok {

@@ -51,7 +51,7 @@ slos:
       ticket_alert: {labels: {severity: ticket}}
 `
 
-// slothResource is slothFile as a resource of Kubernetes.
+// slothResource is slothFile as a Kubernetes resource.
 func slothResource() string {
 	body := strings.TrimPrefix(slothFile, "version: prometheus/v1\n")
 	body = strings.NewReplacer("error_query", "errorQuery", "total_query", "totalQuery", "page_alert", "pageAlert",
@@ -95,8 +95,7 @@ spec:
   alerting: {severities: {fastBurn: page}}
 `
 
-// alpha is the first example of open in the alpha version, where one counter counts
-// all requests and another the good ones.
+// alpha is an objective in v1alpha, with counters of all and of good requests.
 const alpha = `- apiVersion: openslo/v1alpha
   kind: SLO
   metadata: {name: availability, displayName: Orders}
@@ -179,10 +178,10 @@ func TestImport(t *testing.T) {
 				`f:20:11: slos[1].name: "Slow_Pages" is written as "slow-pages"`,
 			},
 			[]string{
-				"f:9:14: slos[0].labels.category: not imported: objectives differ in this value, and all alerts of a service have the same",
+				"f:9:14: slos[0].labels.category: not imported: not all objectives have this value",
 				"f:15:7: slos[0].alerting.name",
-				"f:17:21: slos[0].alerting.annotations.summary: the rules write their own",
-				"f:17:76: slos[0].alerting.annotations.value: templates are not supported",
+				"f:17:21: slos[0].alerting.annotations.summary: not imported: the rules set it",
+				"f:17:76: slos[0].alerting.annotations.value: not imported: templates are not supported",
 				"f:18:45: slos[0].alerting.page_alert.labels.route",
 			},
 		},
@@ -199,10 +198,10 @@ func TestImport(t *testing.T) {
 			},
 			[]string{
 				"f:3:12: metadata.name",
-				"f:12:16: spec.slos[0].labels.category: not imported: objectives differ in this value, and all alerts of a service have the same",
+				"f:12:16: spec.slos[0].labels.category: not imported: not all objectives have this value",
 				"f:18:9: spec.slos[0].alerting.name",
-				"f:20:23: spec.slos[0].alerting.annotations.summary: the rules write their own",
-				"f:20:78: spec.slos[0].alerting.annotations.value: templates are not supported",
+				"f:20:23: spec.slos[0].alerting.annotations.summary: not imported: the rules set it",
+				"f:20:78: spec.slos[0].alerting.annotations.value: not imported: templates are not supported",
 				"f:21:46: spec.slos[0].alerting.pageAlert.labels.route",
 			},
 		},
@@ -235,11 +234,11 @@ func TestImport(t *testing.T) {
 			[]string{
 				"f:5:3: metadata.namespace",
 				"f:6:12: metadata.labels.role",
-				"f:7:17: metadata.annotations.pyrra.dev/help: not imported: objectives differ in this value, and all alerts of a service have the same",
+				"f:7:17: metadata.annotations.pyrra.dev/help: not imported: not all objectives have this value",
 				"f:7:54: metadata.annotations.other",
 			},
 		},
-		"a list of the alpha version of OpenSLO, with good events of another metric": {
+		"a list in OpenSLO v1alpha, with good events of another metric": {
 			alpha, slo.ImportOptions{Selector: map[string]string{"cluster": "eu", "job": "o"}, ScrapeInterval: 30 * time.Second, EnvironmentLabel: "env"},
 			slo.Spec{Service: "orders", Selector: map[string]string{"cluster": "eu", "job": "o"}, ScrapeInterval: 30 * time.Second, EnvironmentLabel: "env", SLOs: []slo.Objective{{
 				Name: "availability", Target: "99", Window: "14d", MinBadEvents: new(5),
@@ -257,7 +256,7 @@ func TestImport(t *testing.T) {
 			[]string{`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`, "f: minBadEvents: fewer than 5 bad events fire no alert", "f: rules assume a scrape interval of 15s (--scrape-interval)"},
 			[]string{"f:3:34: metadata.displayName", "f:14:3: kind Service of apiVersion openslo/v1alpha"},
 		},
-		"an indicator that is referred to, as a ratio of failures": {
+		"a reference to an indicator, a ratio of failures": {
 			referring, slo.ImportOptions{}, failures,
 			[]string{
 				`f: selector: rules select job="orders" (the name of the service) where a query has no job matcher; use --selector to change it`,
@@ -304,20 +303,20 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// Names of alerts begin with the service: ShopShopErrorsErrorBudgetBurn would have it twice.
-func TestNamesLoseTheNameOfTheService(t *testing.T) {
+// Alert names begin with the service, so objective names do not.
+func TestImportShortensNames(t *testing.T) {
 	t.Parallel()
 	const change = "is written as"
 	for name, test := range map[string]struct {
 		names, want []string
 		changed     int
 	}{
-		"the service and a dash":   {[]string{"shop-availability", "shop-slo"}, []string{"availability", "slo"}, 2},
-		"twice":                    {[]string{"shop-shop-errors"}, []string{"shop-errors"}, 1},
-		"another word":             {[]string{"shopping", "shop", "eshop-errors"}, []string{"shopping", "shop", "eshop-errors"}, 0},
-		"one name for two":         {[]string{"shop-errors", "errors", "shop-latency"}, []string{"shop-errors", "errors", "latency"}, 1},
-		"a rest that is no name":   {[]string{"shop-99", "Shop-Slow"}, []string{"shop-99", "slow"}, 2}, // and the spelling
-		"one name for two renamed": {[]string{"shop-shop-a", "shop-a"}, []string{"shop-shop-a", "a"}, 1},
+		"the service and a dash":       {[]string{"shop-availability", "shop-slo"}, []string{"availability", "slo"}, 2},
+		"twice":                        {[]string{"shop-shop-errors"}, []string{"shop-errors"}, 1},
+		"another word":                 {[]string{"shopping", "shop", "eshop-errors"}, []string{"shopping", "shop", "eshop-errors"}, 0},
+		"a duplicate after shortening": {[]string{"shop-errors", "errors", "shop-latency"}, []string{"shop-errors", "errors", "latency"}, 1},
+		"a rest that is not a name":    {[]string{"shop-99", "Shop-Slow"}, []string{"shop-99", "slow"}, 2}, // and the spelling
+		"one name for two renamed":     {[]string{"shop-shop-a", "shop-a"}, []string{"shop-shop-a", "a"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -344,18 +343,18 @@ func TestNamesLoseTheNameOfTheService(t *testing.T) {
 	}
 }
 
-func TestKeysThatAreNotReadAreListed(t *testing.T) {
+func TestImportListsDroppedKeys(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		src  string
 		want []string
 	}{
-		"behind an alias, once": {
+		"behind an alias": {
 			strings.NewReplacer("sli:\n", "alerting: *base\n  sli:\n", "slos:\n", "x-base: &base\n  page_alert: {labels: {severity: page, tier: a}}\n  bogus: 1\nslos:\n").
 				Replace(slothQueries("events:\n  error_query: sum(rate(a_total[{{.window}}]))\n  total_query: sum(rate(b_total[{{.window}}]))")),
 			[]string{"f:3:1: x-base", "f:4:41: slos[0].alerting.page_alert.labels.tier", "f:5:3: slos[0].alerting.bogus"},
 		},
-		"in documents that are referred to": {
+		"in referenced documents": {
 			strings.NewReplacer("metadata: {name: errors}\nspec: {", "metadata: {name: errors, displayName: a}\nspec: {description: a, ",
 				"rawType: failure", "counterr: false, rawType: failure", "spec: {query", "spec: {step: 5m, query",
 				"spec: {type: Prometheus}", "spec: {type: Prometheus, connectionDetails: {url: a}}").Replace(referring),
@@ -378,8 +377,8 @@ func TestKeysThatAreNotReadAreListed(t *testing.T) {
 	}
 }
 
-// The forms in which the same objectives are written make no difference.
-func TestImportReadsListsInAnyForm(t *testing.T) {
+// The form of a list makes no difference.
+func TestImportReadsLists(t *testing.T) {
 	t.Parallel()
 	want, err := slo.Import("f", []byte(pyrraFile), slo.ImportOptions{})
 	if err != nil {
@@ -415,7 +414,7 @@ func TestImportReadsListsInAnyForm(t *testing.T) {
 	}
 }
 
-func TestImportPicksAService(t *testing.T) {
+func TestImportSelectsService(t *testing.T) {
 	t.Parallel()
 	two := slothFile + "---\n" + strings.Replace(slothFile, "service: shop", "service: stock", 1)
 	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{}); err == nil || err.Error() !=
@@ -430,21 +429,21 @@ func TestImportPicksAService(t *testing.T) {
 		t.Errorf("got the service %q with %d objectives, dropped %q", got.Spec.Service, len(got.Spec.SLOs), got.Dropped)
 	}
 	if _, err := slo.Import("f", []byte(two), slo.ImportOptions{Service: "stok"}); err == nil || err.Error() !=
-		`f:1:1: no objectives of the service "stok"; the file has those of "shop", "stock"` {
+		`f:1:1: no objectives of the service "stok"; the file has objectives of "shop", "stock"` {
 		t.Errorf("an unknown service: %v", err)
 	}
 	got, err = slo.Import("f", []byte(strings.ReplaceAll(pyrraFile, `job="shop"`, `app="shop"`)), slo.ImportOptions{Service: "web"})
 	if err != nil || got.Spec.Service != "web" {
-		t.Errorf("got the service %q for one that Pyrra does not name: %v", got.Spec.Service, err)
+		t.Errorf("got the service %q from Pyrra: %v", got.Spec.Service, err)
 	}
 }
 
-func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
+func TestUnsupportedFilesAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ src, old, replacement, want string }{
 		"an empty file":                            {slothFile, slothFile, "", "f:1:1: the file is empty"},
 		"a comment":                                {slothFile, slothFile, "# a\n", "f:1:1: no objectives; "},
-		"no YAML":                                  {slothFile, "labels: {tier", "labels: {{tier", "f:3:1: not valid YAML: "},
+		"invalid YAML":                             {slothFile, "labels: {tier", "labels: {{tier", "f:3:1: not valid YAML: "},
 		"a tab":                                    {open, "spec:\n  description", "\tspec:\n  description", "f:10:1: not valid YAML: a tab in the indentation; indent with spaces"},
 		"braces in braces":                         {pyrraFile, `'failures_total{job="shop"}'`, `failures_total{job="shop"}`, "f:14:38: not valid YAML: did not find expected ',' or '}'; quote a value that contains { or }, as in '/v1/orders/{id}'"},
 		"sloth without a version":                  {slothFile, "version: prometheus/v1\n", "", `f:1:1: a sloth file begins with version: "prometheus/v1"`},
@@ -453,12 +452,12 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"sloth within another resource":            {slothFile + "---\n" + slothFile + "apiVersion: v1\nkind: Service\n", "a", "a", `f:41:1: slos: is not a key of kind "Service" of apiVersion "v1"; write --- between documents`},
 		"sloth within a list":                      {slothFile + "apiVersion: v1\nkind: List\nitems: []\n---\n" + slothFile, "a", "a", `f:5:1: slos: is not a key of kind "List" of apiVersion "v1"; write --- between documents`},
 		"OpenSLO within sloth":                     {slothFile + "kind: SLO\nspec: {objectives: [{target: 0.9}]}\n", "a", "a", `f:37:8: spec.objectives: is not a key of kind "SLO" of apiVersion "prometheus/v1"; write --- between documents`},
-		"objectives of our own":                    {slothFile + "---\n" + minimal, "a", "a", "f:39:1: slos: are objectives of scaffold.slo/v1; move them to another file"},
+		"a scaffold specification":                 {slothFile + "---\n" + minimal, "a", "a", "f:39:1: slos: are objectives of scaffold.slo/v1; move them to another file"},
 		"a second file of sloth without a version": {slothFile + "---\n" + slothFile, "---\nversion: prometheus/v1\n", "---\n", `f:37:1: a sloth file begins with version: "prometheus/v1"`},
 		"a duplicate key":                          {slothFile, "service: shop\n", "service: shop\nservice: a\n", "f:3:1: service: duplicate key, first on line 2; keep one"},
-		"a merge key":                              {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not read; write the keys out"},
-		"a text as a document":                     {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
-		"an alias as a document":                   {slothFile, slothFile, "&a [*a] # version: prometheus/v1", "f:1:5: a document is an alias; write it out"},
+		"a merge key":                              {slothFile, "sli:\n", "<<: {a: b}\n    sli:\n", "f:10:5: slos[0]: merge keys (<<) are not supported; write the keys instead"},
+		"text as a document":                       {slothFile, slothFile, "- apiVersion # version: prometheus/v1\n", "f:1:3: expected a mapping"},
+		"an alias as a document":                   {slothFile, slothFile, "&a [*a] # version: prometheus/v1", "f:1:5: a document must not be an alias"},
 		"another version of a tool":                {slothFile, "prometheus/v1", "prometheus/v2", `f:1:10: version: "prometheus/v2" is not supported; write prometheus/v1`},
 		"a newer version of OpenSLO": {
 			alpha, "openslo/v1alpha", "openslo.com/v2alpha", `f:1:15: apiVersion: "openslo.com/v2alpha" is not supported; write openslo/v1`,
@@ -471,19 +470,19 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			`f:1:1: no objectives; objectives are read from openslo/v1 and openslo/v1alpha (kind SLO), prometheus/v1, sloth.slok.dev/v1 (PrometheusServiceLevel), pyrra.dev/v1alpha1 (ServiceLevelObjective)`,
 		},
 		"no service":                  {slothFile, "service: shop", "service:", "f:2:9: service: is missing; write the name of the service"},
-		"Pyrra beside another tool":   {slothFile + "---\n" + pyrraFile, "a", "a", "f:40:9: metadata.name: Pyrra has no services, so it is unknown which service of this file the objective is for; move objectives of Pyrra to another file"},
+		"Pyrra and another tool":      {slothFile + "---\n" + pyrraFile, "a", "a", "f:40:9: metadata.name: Pyrra has no services, so the service of this objective is unknown; move objectives of Pyrra to another file"},
 		"no specification":            {pyrraFile, "spec:\n  description: Customers can buy.", "spec: a\nd:\n  x: y", "f:8:7: spec: must be a mapping with the objective"},
-		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: "shop-errors" is already the name of the objective on line 4; names are unique within a service`},
-		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name is 41 characters long; use at most 40"},
-		"a budget of nothing":         {slothFile, "99.95", "100", "f:7:16: slos[0].objective: 100 leaves no error budget"},
-		"no list of objectives":       {slothFile, "slos:\n", "slos: a\nx:\n", "f:5:7: slos: is not a list"},
+		"a name twice":                {pyrraFile, "shop-latency", "shop-errors", `f:24:9: metadata.name: duplicate name "shop-errors", first in the objective on line 4`},
+		"a long name":                 {slothFile, "name: availability", "name: " + strings.Repeat("a", 41), "f:6:11: slos[0].name: the name has 41 characters; the maximum is 40"},
+		"an objective of 100":         {slothFile, "99.95", "100", "f:7:16: slos[0].objective: 100 has no error budget"},
+		"no list of objectives":       {slothFile, "slos:\n", "slos: a\nx:\n", "f:5:7: slos: expected a list"},
 		"a plugin":                    {slothFile, "    sli:\n      events:", "    sli:\n      plugin: {id: p}\n      events:", `f:11:7: slos[0].sli.plugin: is not supported: the queries of the plugin "p" are not in this file; write them as events`},
 		"a plugin that changes rules": {slothFile, "sloth.dev/core/debug/v1", "sloth.dev/contrib/denominator_corrected_rules/v1", `f:4:28: slo_plugins.chain[0].id: the plugin "sloth.dev/contrib/denominator_corrected_rules/v1" is not supported, because it may change which events count or which alerts fire; remove it to import the rest`},
 		"a plugin of one objective":   {slothFile, "    sli:\n", "    plugins: {chain: [{id: x}]}\n    sli:\n", `f:10:28: slos[0].plugins.chain[0].id: the plugin "x" is not supported`},
-		"no plugins of sloth's own":   {slothFile, "{chain: [{id: sloth", "{overridePrevious: True, chain: [{id: sloth", "f:4:33: slo_plugins.overridePrevious: is not supported, because it replaces the plugins that make the rules"},
-		"no total":                    {slothFile, "total_query", "all_query", "f:12:9: slos[0].sli.events: is missing or not complete; write total_query and error_query"},
-		"labels that are text":        {slothFile, "labels: {tier: \"1\", team: checkout}", "labels: x", "f:3:9: labels: expected a mapping"},
-		"a share that is no division": {slothFile, "events:\n        error_query", "raw:\n        error_ratio_query", "f:12:28: slos[0].sli.raw.error_ratio_query: is not a division of events by all events; write queries of both"},
+		"overridePrevious":            {slothFile, "{chain: [{id: sloth", "{overridePrevious: True, chain: [{id: sloth", "f:4:33: slo_plugins.overridePrevious: is not supported, because it replaces the plugins that generate the rules"},
+		"no total":                    {slothFile, "total_query", "all_query", "f:12:9: slos[0].sli.events: is missing or incomplete; write total_query and error_query"},
+		"text as labels":              {slothFile, "labels: {tier: \"1\", team: checkout}", "labels: x", "f:3:9: labels: expected a mapping"},
+		"a ratio without division":    {slothFile, "events:\n        error_query", "raw:\n        error_ratio_query", "f:12:28: slos[0].sli.raw.error_ratio_query: is not a quotient of events and all events; write queries of both"},
 		"a function of gauges":        {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(avg_over_time(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: avg_over_time is not supported, because rules count the growth of counters; write the rate of a counter"},
 		"an aggregation":              {slothFile, `sum(rate(requests_total{job="shop"}[`, `max(rate(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: max is not supported; write the sum of the rate of a counter"},
 		"a sum by labels":             {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum by (a) (rate(requests_total{job="shop"}[`, "f:13:22: slos[0].sli.events.total_query: a sum by labels is not supported, because an objective has one budget; write a sum without them"},
@@ -494,13 +493,13 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"a template in a matcher":     {slothFile, `code=~"5.."`, `code=~"{{ .Values.code }}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a window in a matcher":       {slothFile, `code=~"5.."`, `code=~"{{.window}}"`, "f:12:22: slos[0].sli.events.error_query: templates are not supported, except [{{.window}}] as a range"},
 		"a template of Helm":          {pyrraFile, `requests_total{job="shop"}`, `requests_total{job="{{ .Values.job }}"}`, "f:15:23: spec.indicator.ratio.total.metric: templates are not supported, except [{{.window}}] as a range"},
-		"a latency that is swapped": {pyrraFile, "success: {metric: 'request_seconds_bucket{job=\"shop\",le=\"1.0\"}'}\n      total: {metric: 'request_seconds_count{job=\"shop\"}'}",
+		"swapped latency queries": {pyrraFile, "success: {metric: 'request_seconds_bucket{job=\"shop\",le=\"1.0\"}'}\n      total: {metric: 'request_seconds_count{job=\"shop\"}'}",
 			"total: {metric: 'request_seconds_bucket{job=\"shop\",le=\"0.5\"}'}\n      success: {metric: 'request_seconds_count{job=\"shop\"}'}",
-			`f:32:25: spec.indicator.latency.success.metric: is request_seconds_count{job="shop"}, which counts all events, and the total is request_seconds_bucket{job="shop",le="0.5"}, which counts only some of them; swap the two`},
-		"good events and some of them":       {alpha, `all_total{c="d"}`, `good_total{a="b",code=~"2.."}`, `f:10:64: spec.objectives[0].ratioMetrics.good: is good_total{a="b"}, which counts all events, and the total is good_total{a="b",code=~"2.."}, which counts only some of them; swap the two`},
-		"bad events and some of them":        {slothRatio("sum(rate(a_total[5m])) / sum(rate(a_total{b!=\"c\"}[5m]))"), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: is a_total, which counts all events, and the total is a_total{b!="c"}, which counts only some of them; swap the two`},
+			`f:32:25: spec.indicator.latency.success.metric: request_seconds_count{job="shop"} counts all events, and the total request_seconds_bucket{job="shop",le="0.5"} only some of them; swap the two`},
+		"good events and some of them":       {alpha, `all_total{c="d"}`, `good_total{a="b",code=~"2.."}`, `f:10:64: spec.objectives[0].ratioMetrics.good: good_total{a="b"} counts all events, and the total good_total{a="b",code=~"2.."} only some of them; swap the two`},
+		"bad events and some of them":        {slothRatio("sum(rate(a_total[5m])) / sum(rate(a_total{b!=\"c\"}[5m]))"), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: a_total counts all events, and the total a_total{b!="c"} only some of them; swap the two`},
 		"a name in UTF-8":                    {slothRatio(`sum(rate(a_total[5m])) / sum(rate({"e.total"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: the metric name "e.total" is not supported; use letters, digits and underscores`},
-		"several metrics":                    {slothRatio(`sum(rate(a_total[5m])) / sum(rate({__name__=~"a|b"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: {__name__=~"a|b"} names no metric; write the name of one`},
+		"several metrics":                    {slothRatio(`sum(rate(a_total[5m])) / sum(rate({__name__=~"a|b"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: {__name__=~"a|b"} has no metric name; write one`},
 		"a recorded metric in a matcher":     {slothRatio(`sum(rate(a_total[5m])) / sum(rate({__name__="a:b"}[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: a:b is recorded by a rule; write the rate of the counter that the rule reads`},
 		"a misspelled objective":             {slothFile, "objective: 99.95", "objectiv: 99.95", `f:7:5: slos[0].objectiv: unknown key; did you mean "objective"?`},
 		"a misspelled query":                 {slothFile, "error_query", "eror_query", `f:12:9: slos[0].sli.events.eror_query: unknown key; did you mean "error_query"?`},
@@ -519,7 +518,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"a misspelled share":                 {alpha, "target: 0.99", "targets: 0.99", `f:12:9: spec.objectives[0].targets: unknown key; did you mean "target"?`},
 		"a misspelled ratio of OpenSLO":      {referring, "ratioMetric:", "ratioMetrics:", `f:13:8: spec.ratioMetrics: unknown key; did you mean "ratioMetric"?`},
 		"a misspelled indicator of OpenSLO":  {referring, "indicatorRef: errors", "indicatoor: errors", `f:6:3: spec.indicatoor: unknown key; did you mean "indicator"?`},
-		"two bounds":                         {slothRatio(`(sum(rate(a_count[5m])) - sum(rate(a_bucket{le="0.5",le="1"}[5m]))) / sum(rate(a_count[5m]))`), "a", "a", "f:8:26: slos[0].sli.raw.error_ratio_query: le is matched twice; keep one matcher"},
+		"two bounds":                         {slothRatio(`(sum(rate(a_count[5m])) - sum(rate(a_bucket{le="0.5",le="1"}[5m]))) / sum(rate(a_count[5m]))`), "a", "a", "f:8:26: slos[0].sli.raw.error_ratio_query: duplicate matcher for le; keep one"},
 		"a bound that is no number":          {slothRatio(`1 - sum(rate(a_bucket{le="NaN"}[5m])) / sum(rate(a_count[5m]))`), "a", "a", `f:8:26: slos[0].sli.raw.error_ratio_query: le="NaN" is not the bound of a bucket; write a number or +Inf`},
 		"a gauge of errors":                  {slothFile, `sum(rate(requests_total{job="shop",code=~"5.."}[{{.window}}]))`, `sum(errors{job="shop"})`, `f:12:22: slos[0].sli.events.error_query: sum(errors{job="shop"}) or vector(0) is not supported; write the rate of a counter`},
 		"a gauge of all":                     {slothFile, `sum(rate(requests_total{job="shop"}[{{ .window }}]))`, `replicas`, "f:13:22: slos[0].sli.events.total_query: replicas is not supported; write the rate of a counter"},
@@ -529,29 +528,29 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 		"the rate of a recorded one":         {slothFile, `sum(rate(requests_total{job="shop"}[`, `sum(rate(shop:requests:total[`, "f:13:22: slos[0].sli.events.total_query: shop:requests:total is recorded by a rule; write the rate of the counter that the rule reads"},
 		"no PromQL":                          {slothFile, "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "f:13:22: slos[0].sli.events.total_query: not PromQL: unclosed left parenthesis"},
 		"a unit behind the range template":   {slothFile, "[{{ .window }}]))", "[{{ .window }}m]))", `f:13:22: slos[0].sli.events.total_query: not PromQL: bad number or duration syntax: "{{.window}}m"`},
-		"another total":                      {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"}, and not from the total request_seconds_count{job="s"}; write the total in both`},
+		"another total":                      {slothFile, `total_query: sum(rate(request_seconds_count{job="shop"}`, `total_query: sum(rate(request_seconds_count{job="s"}`, `f:24:22: slos[1].sli.events.error_query: subtracts good events from request_seconds_count{job="shop"} instead of the total request_seconds_count{job="s"}; write the total in both`},
 		"native histograms":                  {pyrraFile, "    latency:\n", "    latencyNative:\n", "f:30:5: spec.indicator.latencyNative: native histograms are not supported; write latency with a bucket and a count"},
 		"a gauge":                            {pyrraFile, "    ratio:\n", "    bool_gauge:\n", "f:13:5: spec.indicator.bool_gauge: gauges are not supported; write a ratio of two counters, such as failed probes and all probes"},
 		"no indicator":                       {pyrraFile, "    ratio:\n", "    shares:\n", "f:13:5: spec.indicator: unknown indicator; write ratio or latency"},
-		"half an indicator":                  {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is not complete; write the metric of errors and of total"},
-		"another period":                     {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: "1d" is not a known period; write 7d, 14d, 28d or 30d`},
+		"half an indicator":                  {pyrraFile, "      total: {metric: 'requests_total{job=\"shop\"}'}\n", "", "f:14:7: spec.indicator.ratio: is incomplete; write the metric of errors and of total"},
+		"another period":                     {pyrraFile, "window: 2w", "window: 1d", `f:11:11: spec.window: unknown period "1d"; write 7d, 14d, 28d or 30d`},
 		"no period":                          {pyrraFile, "  window: 2w\n", "", "f:9:3: spec.window: is missing; write 7d, 14d, 28d or 30d"},
-		"a group by instance":                {pyrraFile, "[handler]", "[handler, instance]", `f:16:27: spec.indicator.ratio.grouping[1]: "instance" changes with each instance`},
-		"no name for the service":            {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common that could name their service; name it with --service"},
+		"groupBy with the instance":          {pyrraFile, "[handler]", "[handler, instance]", `f:16:27: spec.indicator.ratio.grouping[1]: "instance" changes with each instance`},
+		"no name for the service":            {pyrraFile, `request_seconds_count{job="shop"}`, `request_seconds_count`, "f:4:9: metadata.name: the objectives have no job in common to name the service after; set --service"},
 		"a month":                            {alpha, "unit: Week", "unit: Month", `f:13:36: spec.timeWindows[0].unit: "Month" is not supported; write Day or Week`},
 		"no target":                          {alpha, "target: 0.99", "value: 1", "f:8:9: spec.objectives[0]: has neither target nor targetPercent; write target: 0.999"},
-		"good events that are all":           {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:64: spec.objectives[0].ratioMetrics.good: is the same as total, so that every event would be good"},
+		"all events are good":                {alpha, `sum(increase(good_total{a="b"}[5m]))`, `all_total{c="d"}`, "f:10:64: spec.objectives[0].ratioMetrics.good: is the same as total, so that all events would be good"},
 		"a composite objective":              {referring, "{target: 0.99}", "{target: 0.99, indicatorRef: errors}", "f:8:31: spec.objectives[0].indicatorRef: composite objectives are not supported"},
 		"a type of raw ratio":                {referring, "rawType: failure", "rawType: Failure", `f:13:31: spec.ratioMetric.rawType: "Failure" is not supported; write success or failure`},
 		"no type of raw ratio":               {referring, "rawType: failure, ", "", `f:13:21: spec.ratioMetric.rawType: "" is not supported; write success or failure`},
-		"a gauge of ratios":                  {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
-		"a reference to nothing":             {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: there is no SLI "eror" in this file; write it into the same file`},
-		"a source of another system":         {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
+		"gauges in a raw ratio":              {referring, `sum(rate(a_total{b="c"}[5m])) / sum(rate(a_total[5m]))`, "a / b", "f:13:98: spec.ratioMetric.raw: b is not supported; write the rate of a counter"},
+		"an unknown reference":               {referring, "indicatorRef: errors", "indicatorRef: eror", `f:6:17: spec.indicatorRef: unknown SLI "eror"; add it to this file`},
+		"another data source":                {referring, "spec: {type: Prometheus}", "spec: {type: Datadog}", `f:18:14: spec.type: "Datadog" is not supported; only Prometheus is`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(test.src, test.old) {
-				t.Fatalf("the document does not hold %q", test.old)
+				t.Fatalf("the document does not contain %q", test.old)
 			}
 			src := []byte(strings.Replace(test.src, test.old, test.replacement, 1))
 			if len(src) > 0 && name != "a comment" && !slo.Importable(src) {
@@ -559,7 +558,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 			}
 			_, err := slo.Import("f", src, slo.ImportOptions{})
 			if err == nil {
-				t.Fatal("it is imported")
+				t.Fatal("no error")
 			}
 			var problems diagnostic.List
 			if !errors.As(err, &problems) || len(problems) != 1 || !strings.HasPrefix(err.Error(), test.want) {
@@ -569,7 +568,7 @@ func TestWhatRulesCannotFollowIsNotImported(t *testing.T) {
 	}
 }
 
-func TestAllProblemsOfAnImportAreReportedAtOnce(t *testing.T) {
+func TestImportReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	src := strings.NewReplacer("99.95", "0.999", "sum(rate(requests_total{job=\"shop\"}[{{ .window }}]))", "sum(", "rate(request_seconds_count", "irate(request_seconds_count", "name: Slow_Pages", "name: Slow%Pages").Replace(slothFile)
 	_, err := slo.Import("f", []byte(src), slo.ImportOptions{})
@@ -582,8 +581,8 @@ f:30:22: slos[1].sli.events.total_query: irate is not supported, because rules c
 	}
 }
 
-// A file that is no mapping has a problem for each item. Only the first are reported.
-func TestProblemsOfAnImportAreBounded(t *testing.T) {
+// A list of invalid documents has a problem for each item. Only the first are reported.
+func TestImportLimitsProblems(t *testing.T) {
 	t.Parallel()
 	_, err := slo.Import("f", []byte("apiVersion: openslo/v1\n---\n"+strings.Repeat("- a\n", 50_000)), slo.ImportOptions{})
 	if err == nil {
@@ -595,8 +594,8 @@ func TestProblemsOfAnImportAreBounded(t *testing.T) {
 	}
 }
 
-// Severities that are alike would wake people up for tickets.
-func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
+// With equal severities, tickets would page.
+func TestImportDropsEqualSeverities(t *testing.T) {
 	t.Parallel()
 	got, err := slo.Import("f", []byte(strings.ReplaceAll(slothFile, "severity: ticket", "severity: page")), slo.ImportOptions{})
 	if err != nil {
@@ -606,11 +605,11 @@ func TestSeveritiesThatAreAlikeAreDropped(t *testing.T) {
 		t.Errorf("got %+v", got.Spec.Alerting.Severities)
 	}
 	if n := strings.Count(strings.Join(got.Dropped, "\n"), "pages and tickets need different severities"); n != 4 {
-		t.Errorf("%d are dropped, want 4: %q", n, got.Dropped)
+		t.Errorf("%d severities are dropped, want 4: %q", n, got.Dropped)
 	}
 }
 
-func TestOwnFilesAreNotImported(t *testing.T) {
+func TestSpecificationsAreNotImportable(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{minimal, "", "a", strings.TrimPrefix(minimal, "apiVersion: scaffold.slo/v1\n"), "service: [", "# nothing", "foo: bar\n\thunter2: [", "groups: []\n"} {
 		if slo.Importable([]byte(src)) {
@@ -627,7 +626,7 @@ func inJSON(doc string) string {
 	return string(data)
 }
 
-func TestReadsAreTheMetricsThatObjectivesCount(t *testing.T) {
+func TestReads(t *testing.T) {
 	t.Parallel()
 	src := "apiVersion: scaffold.slo/v1\nservice: shop\nselector: {app: shop}\nslos:\n" +
 		"  - {name: a, objective: 99, groupBy: [queue], indicator: {ratio: {total: a_total, bad: 'b_total{code=\"1\"}'}}}\n" +

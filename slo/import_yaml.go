@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,14 +18,13 @@ import (
 	"github.com/observability-first/scaffold/internal/source/yamldoc"
 )
 
-// maxImportDepth bounds the nesting of an imported document, which needs about
-// fifteen levels.
+// maxImportDepth bounds the nesting of documents, which need about 15 levels.
 const maxImportDepth = 50
 
-// Importable says whether a file is of a format that [Import] reads, or of one
-// like it: a list, a document that has a kind or a version, or a file of sloth without
-// its version. A specification of this package has none. A file that is not YAML is of
-// such a format if it has the version of one.
+// Importable reports whether a file has a format of [Import] or a similar one: a list, a
+// document with a kind or a version, or a sloth file without version. Specifications of
+// this package have none of these. Invalid YAML is importable if it contains a version of
+// such a format.
 func Importable(src []byte) bool {
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	for {
@@ -41,14 +41,14 @@ func Importable(src []byte) bool {
 	}
 }
 
-// slothWithoutVersion recognises a file of sloth by the sli of an objective.
+// slothWithoutVersion reports whether an objective has an sli, as in sloth files.
 func slothWithoutVersion(root *yaml.Node) bool {
 	slos := child(root, "slos")
 	return slos != nil && slos.Kind == yaml.SequenceNode && child(root, "version") == nil && child(root, "apiVersion") == nil &&
 		slices.ContainsFunc(slos.Content, func(n *yaml.Node) bool { return child(target(n), "sli") != nil })
 }
 
-// importMark is a version of a format that [Import] reads, or of one like it.
+// importMark matches a version of a format of [Import] or a similar one.
 var importMark = regexp.MustCompile(`[vV]ersion["']?\s*:\s*["']?(?:openslo|prometheus/|sloth|pyrra|scaffold)`)
 
 // read collects the documents of a file.
@@ -56,7 +56,7 @@ func (im *importer) read(src []byte) error {
 	if err := yamldoc.Bounded(src); err != nil {
 		return fmt.Errorf("%s: %w", im.file, err)
 	}
-	// What is wrong is quoted, which must not happen to a file of another kind.
+	// Messages quote the file, so reject other kinds of files first.
 	if len(bytes.TrimSpace(src)) > 0 && !importMark.Match(src) {
 		message := "no objectives; objectives are read from " + importable
 		var doc yaml.Node
@@ -66,7 +66,7 @@ func (im *importer) read(src []byte) error {
 		return diagnostic.List{{File: im.file, Line: 1, Column: 1, Message: message}}.Err()
 	}
 	if !utf8.Valid(src) {
-		return fmt.Errorf("%s: the file is not UTF-8", im.file)
+		return fmt.Errorf("%s: the file is not valid UTF-8", im.file)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	for {
@@ -85,12 +85,12 @@ func (im *importer) read(src []byte) error {
 	}
 }
 
-// add adds a document, or those in a list.
+// add adds a document, or the documents of a list.
 func (im *importer) add(n *yaml.Node) {
 	im.joined(n)
 	switch items := entry(n, "items"); {
 	case n.Kind == yaml.AliasNode:
-		im.at(n, "", "a document is an alias; write it out") // it may contain itself
+		im.at(n, "", "a document must not be an alias") // it may contain itself
 	case n.Kind == yaml.SequenceNode:
 		for _, item := range n.Content {
 			im.add(item)
@@ -104,8 +104,8 @@ func (im *importer) add(n *yaml.Node) {
 	}
 }
 
-// joined reports objectives that are in a document of another format: without a line
-// of --- the keys of two documents are one mapping.
+// joined reports objectives in a document of another format: without a line with ---, two
+// documents become one mapping.
 func (im *importer) joined(doc *yaml.Node) {
 	version := cmp.Or(valueOf(child(doc, "apiVersion")), valueOf(child(doc, "version")))
 	own := map[string][]string{
@@ -121,7 +121,7 @@ func (im *importer) joined(doc *yaml.Node) {
 		}
 		switch {
 		case child(above, key) == nil, slices.Contains(own[supported(version)], path):
-		case len(keys) > 1 && supported(version) == "": // of a format that is not read
+		case len(keys) > 1 && supported(version) == "": // of an unknown format
 		case version == APIVersion:
 			im.at(keyOf(above, key), path, "are objectives of "+APIVersion+"; move them to another file")
 		case slothWithoutVersion(doc):
@@ -132,11 +132,11 @@ func (im *importer) joined(doc *yaml.Node) {
 	}
 }
 
-// wellFormed reports keys that stand twice and merge keys, which other readers take
-// in different ways, and what is nested too deep.
+// wellFormed reports duplicate keys and merge keys, which YAML parsers treat differently,
+// and values that are nested too deeply.
 func (im *importer) wellFormed(n *yaml.Node, path string, left int) bool {
 	if left == 0 {
-		im.at(n, path, "nested deeper than any document of objectives")
+		im.at(n, path, "nested too deeply; the maximum is "+strconv.Itoa(maxImportDepth)+" levels")
 		return false
 	}
 	ok := true
@@ -149,10 +149,10 @@ func (im *importer) wellFormed(n *yaml.Node, path string, left int) bool {
 		case n.Kind == yaml.MappingNode && i%2 == 1:
 			at = strings.TrimPrefix(path+"."+n.Content[i-1].Value, ".")
 		case c.Tag == "!!merge":
-			im.at(c, path, "merge keys (<<) are not read; write the keys out")
+			im.at(c, path, "merge keys (<<) are not supported; write the keys instead")
 			ok = false
 		case c.Kind != yaml.ScalarNode:
-			im.at(c, path, "a key is not a plain word")
+			im.at(c, path, "a key must be text")
 			ok = false
 		case seen[c.Value] > 0:
 			im.at(c, strings.TrimPrefix(path+"."+c.Value, "."), fmt.Sprintf("duplicate key, first on line %d; keep one", seen[c.Value]))
@@ -165,7 +165,7 @@ func (im *importer) wellFormed(n *yaml.Node, path string, left int) bool {
 	return ok
 }
 
-// target is the node that an alias stands for.
+// target resolves an alias.
 func target(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -175,7 +175,7 @@ func target(n *yaml.Node) *yaml.Node {
 
 func child(n *yaml.Node, key string) *yaml.Node { return target(entry(n, key)) }
 
-// entry is the value of a key, which may be an alias.
+// entry returns the value of a key, which may be an alias.
 func entry(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
@@ -195,7 +195,7 @@ func valueOf(n *yaml.Node) string {
 	return n.Value
 }
 
-// get follows keys down and marks each as read; nil when one is missing or empty.
+// get returns the value at nested keys and marks them as read, or nil if there is none.
 func (im *importer) get(n *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
 		next := child(n, key)
@@ -211,8 +211,7 @@ func (im *importer) get(n *yaml.Node, keys ...string) *yaml.Node {
 	return n
 }
 
-// keyOf is the node of a key itself, which has a line of its own where its value
-// begins on the next.
+// keyOf returns the node of a key, whose line may differ from that of its value.
 func keyOf(n *yaml.Node, key string) *yaml.Node {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
@@ -222,7 +221,7 @@ func keyOf(n *yaml.Node, key string) *yaml.Node {
 	return n
 }
 
-// ignore leaves keys out of what is listed as dropped, with all that is in them.
+// ignore excludes keys and their values from [Imported.Dropped].
 func (im *importer) ignore(n *yaml.Node, keys ...string) {
 	for _, key := range keys {
 		im.ignored[keyOf(n, key)] = true
@@ -237,10 +236,10 @@ func (im *importer) mark(n *yaml.Node, key string) {
 	}
 }
 
-// text is a scalar, or nothing. Where text is wanted, an unquoted 1.0 is text.
+// text returns a scalar as text, even an unquoted 1.0, or "" if there is none.
 func (im *importer) text(n *yaml.Node, keys ...string) string { return valueOf(im.get(n, keys...)) }
 
-// boolean is true or false in any spelling of YAML, or absent without the key.
+// boolean returns a boolean in any spelling of YAML, or absent without the key.
 func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
 	found := im.get(n, key)
 	if found == nil {
@@ -254,8 +253,8 @@ func (im *importer) boolean(n *yaml.Node, path, key string, absent bool) bool {
 	return value
 }
 
-// misspelled reports a key of a mapping that is probably meant to be one of those that
-// it lacks, and whether there is one.
+// misspelled reports an unknown key that is similar to a missing one, and returns whether
+// there is one.
 func (im *importer) misspelled(n *yaml.Node, path string, keys ...string) bool {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return false
@@ -273,7 +272,7 @@ func (im *importer) misspelled(n *yaml.Node, path string, keys ...string) bool {
 	return false
 }
 
-// find is the node at the keys, or the nearest one above it.
+// find returns the node at nested keys, or the last one that exists.
 func (im *importer) find(n *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
 		next := child(n, key)
@@ -285,14 +284,14 @@ func (im *importer) find(n *yaml.Node, keys ...string) *yaml.Node {
 	return n
 }
 
-// list gives the items of a list, none where there is no list.
+// list returns the items of a list, or nil.
 func (im *importer) list(n *yaml.Node, path string, keys ...string) []*yaml.Node {
 	found := im.get(n, keys...)
 	if found == nil {
 		return nil
 	}
 	if found.Kind != yaml.SequenceNode {
-		im.at(found, path, "is not a list")
+		im.at(found, path, "expected a list")
 		return nil
 	}
 	items := make([]*yaml.Node, len(found.Content))
@@ -302,7 +301,7 @@ func (im *importer) list(n *yaml.Node, path string, keys ...string) []*yaml.Node
 	return items
 }
 
-// pairs gives the keys and values of the mapping at a key.
+// pairs returns the keys and values of the mapping at a key.
 func (im *importer) pairs(n *yaml.Node, path, key string) (out [][2]*yaml.Node) {
 	found := im.get(n, key)
 	if found == nil {
@@ -319,7 +318,7 @@ func (im *importer) pairs(n *yaml.Node, path, key string) (out [][2]*yaml.Node) 
 	return out
 }
 
-// leftOver lists the keys that were not read, also behind aliases.
+// leftOver adds unread keys to dropped, also behind aliases.
 func (im *importer) leftOver(n *yaml.Node, path string) {
 	n = target(n)
 	if im.listed[n] {

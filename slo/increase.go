@@ -10,31 +10,31 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// increase is one recording of one interval: how many events there were.
+// increase is a record of the number of events in one interval.
 type increase struct{ record, expr string }
 
-// counting is how the increases of one objective are counted within one group.
+// counting defines how the increases of an objective are counted in a group.
 type counting struct {
 	scope    scope
 	scrape   time.Duration
 	every    time.Duration
-	identity []string // labels that keep instances apart, the environment first
-	by       []string // those and the labels that the objective is grouped by
+	identity []string // see [Spec.Identity]
+	by       []string // identity and GroupBy of the objective
 	service  string
 }
 
 func (t counting) sumBy() string { return "sum by (" + strings.Join(t.by, ", ") + ") " }
 func (t counting) on() string    { return "on (" + strings.Join(t.by, ", ") + ") " }
 
-// grouped reports whether each value of a label has a budget of its own.
+// grouped reports whether the objective has a GroupBy.
 func (t counting) grouped() bool { return len(t.by) > len(t.identity) }
 
 func (t counting) total() string { return recordTotal + window(t.every) }
 func (t counting) bad() string   { return recordBad + window(t.every) }
 
-// sli names what is counted, and not who counts it: objectives of one service on the
-// runtime's own metrics share their totals, and a rename keeps their history. An
-// objective on other metrics has its own name there, which holds no space.
+// sli is the value of the sli label. It names the events, not the objective, so that
+// objectives on metrics of the runtime share totals, and keep their history when they are
+// renamed. For other metrics it is the name of the objective, which has no space.
 func (t counting) sli(events string) string {
 	if t.grouped() {
 		events += groupedBy + strings.Join(t.by[len(t.identity):], ", ")
@@ -42,22 +42,21 @@ func (t counting) sli(events string) string {
 	return events
 }
 
-// groupedBy stands in the sli of an objective with a GroupBy; groupedSLIs matches them.
+// groupedBy is part of the sli of an objective with GroupBy; groupedSLIs matches these.
 const (
 	groupedBy   = " by "
 	groupedSLIs = ".+" + groupedBy + ".+"
 )
 
-// counted is the increase of counters, exact to the event: the sum of what each
-// sample adds to the one before it. increase and delta would extrapolate what they
-// find to the ends of their range, and be wrong wherever a series begins in it.
+// counted returns the exact increase of counters: the sum of the differences between
+// consecutive samples. The functions increase and delta extrapolate to the ends of the
+// range, and are wrong if a series begins within it.
 //
-// A subquery takes one step for each scrape. Steps are multiples of their length
-// since the epoch, so that every step belongs to exactly one interval. A sample
-// counts in full where it continues none: after a reset, after a restart that the
-// value does not show, and for a series that is new in a target that is not. Of two
-// samples in a step the larger counts: where Prometheus ingests created timestamps, a
-// restart puts a zero behind the last sample of the process before.
+// A subquery has one step per scrape. Steps are aligned to the epoch, so that each belongs to
+// exactly one interval. A sample counts in full if it does not continue another: after a
+// reset, after a restart that the value does not show, and for a new series of a known
+// target. Of two samples in a step the larger one counts: if Prometheus ingests created
+// timestamps, a restart adds a zero after the last sample of the process before.
 func (t counting) counted(sel selector) string {
 	step, series := t.step(), sel.String()
 	now := "max_over_time(" + series + "[" + window(step) + "])"
@@ -75,27 +74,27 @@ func (t counting) counted(sel selector) string {
 	return "sum_over_time(" + t.sumBy() + "(" + increase + ")[" + window(t.every) + ":" + window(step) + "])"
 }
 
-// restartClock is more than the start of a process moves while it runs: it is
-// computed from the clock, and by a second off when that is set.
+// restartClock is longer than the start time of a running process can change, which is
+// computed from the clock.
 const restartClock = 2 * time.Second
 
-// step is how far apart samples are compared. An increase holds one step at least.
+// step is the distance of compared samples, at most one interval.
 func (t counting) step() time.Duration { return min(t.scrape, t.every) }
 
-// reach is how far back the sample before may lie: four scrapes in a row may be
-// lost, also from the start of a process on.
+// reach is the maximum age of the previous sample: up to four consecutive scrapes may fail,
+// also after the start of a process.
 func (t counting) reach() time.Duration { return 6 * t.scrape }
 
-// idle counts zero while the service runs: counters of its own may be born with their
-// first event, and what nobody uses at night is not without data.
+// idle counts zero while the service runs, since its counters may not exist before the
+// first event. Otherwise an idle service would have no data.
 func (t counting) idle() string {
 	if t.grouped() {
-		return "" // there is no group yet to count zero for
+		return "" // the groups are unknown before their first event
 	}
 	return " or " + t.on() + "0 * group by (" + strings.Join(t.identity, ", ") + ") (" + t.scope.metric(t.scope.presence).String() + ")"
 }
 
-// ref reads a series of one SLI of a service.
+// ref selects the series of an SLI.
 func ref(record, service, sli string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(service) + "," + labelSLI + "=" + strconv.Quote(sli) + "}"
 }

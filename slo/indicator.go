@@ -29,21 +29,21 @@ func (in Indicator) validate(r *checker, path string) {
 	}
 	switch len(kinds) {
 	case 0:
-		r.Problemf(path, "there is none; write one of availability, latency and ratio")
+		r.Problemf(path, "is empty; write availability, latency or ratio")
 	case 1:
 	default:
-		r.Problemf(path, "%s stand together; keep one", strings.Join(kinds, " and "))
+		r.Problemf(path, "has %s; keep one", strings.Join(kinds, " and "))
 	}
 }
 
 func (l Latency) validate(r *checker, path string) {
 	switch {
 	case l.Threshold == 0:
-		r.Problemf(path+".threshold", "there is no positive threshold; write a duration such as 200ms")
+		r.Problemf(path+".threshold", "is missing or zero; write a duration such as 200ms")
 	case l.Threshold < 0:
 		r.Problemf(path+".threshold", "%s is not positive; write a duration such as 200ms", l.Threshold)
 	case l.Threshold%time.Microsecond != 0:
-		r.Problemf(path+".threshold", "%s is finer than a microsecond; no histogram measures that", l.Threshold)
+		r.Problemf(path+".threshold", "%s is not a multiple of a microsecond; write a duration such as 200ms", l.Threshold)
 	}
 	if l.Histogram == "" {
 		return
@@ -55,12 +55,12 @@ func (l Latency) validate(r *checker, path string) {
 	}
 	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
 		if base, found := strings.CutSuffix(sel.metric, suffix); found {
-			r.Problemf(path, "%s is one series of the histogram; write %s", sel.metric, base)
+			r.Problemf(path, "%s is a series of the histogram; write %s", sel.metric, base)
 		}
 	}
 	for _, m := range sel.matchers {
 		if m.Name == semconv.LabelLessOrEqual {
-			r.Problemf(path, "holds a matcher on le; leave it out, the threshold decides")
+			r.Problemf(path, "has a matcher for le; remove it, since the threshold selects the bucket")
 		}
 	}
 }
@@ -77,21 +77,21 @@ func (q Ratio) validate(r *checker, path string) {
 	}
 	part, partOK := validateSelector(r, path+key, text)
 	if totalOK && partOK && total.String() == part.String() {
-		r.Problemf(path+key, "is the same as total, so that every event would be %s", every)
+		r.Problemf(path+key, "is the same as total, so that all events would be %s", every)
 	}
 }
 
-// metric and matchers of a query, as in http_requests_total{job="orders"}.
+// selector is a metric and its matchers, such as http_requests_total{job="orders"}.
 type selector struct {
 	metric   string
-	matchers []*labels.Matcher // without the one on the name
+	matchers []*labels.Matcher // without __name__
 }
 
-// selectors are parsed selectors by their text.
+// selectors are parsed selectors, by text.
 type selectors map[string]selector
 
-// selector parses a text once. Each regular expression in it is compiled by the
-// parser, which is most of what a check costs.
+// selector parses a selector, with a cache: the parser compiles regular expressions, which
+// is most of the cost of a check.
 func (r *checker) selector(text string) (selector, error) {
 	sel, ok := r.known[text]
 	if !ok {
@@ -127,9 +127,9 @@ func validateSelector(r *checker, path, text string) (selector, bool) {
 	return selector{}, false
 }
 
-var errNoMetric = errors.New("it names no metric")
+var errNoMetric = errors.New("it has no metric name")
 
-// parseSelector reads a selector with exactly one metric name.
+// parseSelector parses a selector with exactly one metric name.
 func parseSelector(text string) (selector, error) {
 	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(text)
 	if err != nil {
@@ -138,7 +138,7 @@ func parseSelector(text string) (selector, error) {
 	return selectorOf(matchers)
 }
 
-// selectorOf is the selector of matchers, of which one has the name of the metric.
+// selectorOf returns the selector of matchers, one of which must be that of __name__.
 func selectorOf(matchers []*labels.Matcher) (selector, error) {
 	var sel selector
 	for _, m := range matchers {
@@ -160,7 +160,7 @@ func selectorOf(matchers []*labels.Matcher) (selector, error) {
 	return sel, nil
 }
 
-// String writes the selector as PromQL, matchers sorted by name.
+// String returns the selector as PromQL, with matchers sorted by name.
 func (s selector) String() string {
 	if len(s.matchers) == 0 {
 		return s.metric
@@ -177,14 +177,14 @@ func (s selector) String() string {
 	return b.String()
 }
 
-// with adds matchers and returns a selector of its own.
+// with returns a copy of the selector with more matchers.
 func (s selector) with(more ...*labels.Matcher) selector {
 	s.matchers = append(slices.Clip(s.matchers), more...)
 	return s
 }
 
-// within adds those matchers whose label the selector does not name yet: an
-// author who writes job="gateway" means it.
+// within adds the matchers whose label the selector does not have, so that an explicit
+// job="gateway" is kept.
 func (s selector) within(outer []*labels.Matcher) selector {
 	missing := slices.DeleteFunc(slices.Clone(outer), func(m *labels.Matcher) bool {
 		return slices.ContainsFunc(s.matchers, func(own *labels.Matcher) bool { return own.Name == m.Name })

@@ -10,53 +10,51 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Timing of the alerts on instance health. At the longest scrape interval of 60 s they
-// page within three minutes: a sample is missed 75 s after the last one came, an
-// evaluation is at most 15 s later, and the state must last for 90 s. That is
-// longer than one scrape and its timeout, so that a single lost one is silent at
-// every interval. See docs/adr/008.
+// Timing of the alerts on instance health. At the longest scrape interval, 60 s, they page
+// within three minutes: a sample is missing 75 s after the last one, the next evaluation is
+// at most 15 s later, and the state must last for 90 s. This is longer than one scrape and
+// its timeout, so that a single lost scrape never pages. See docs/adr/008.
 const (
 	instancesInterval = 15 * time.Second
 	instancesFor      = 90 * time.Second
 	crashFor          = 30 * time.Second
 	// scrapeGrace covers the default timeout of a scrape, 10 s, and jitter.
 	scrapeGrace = 15 * time.Second
-	// An instance that responds once between two crashes does not end an incident.
+	// The incident does not end if an instance responds once between two crashes.
 	instancesKeepFiring = 5 * time.Minute
 
-	// A crash loop shows in two scrapes of 60 s. What came up within the third
-	// minute back belongs to it.
+	// A crash loop is visible within two scrapes of 60 s. Instances that started up to
+	// three minutes ago belong to it.
 	crashWindow = 2 * time.Minute
 	crashYoung  = 3 * time.Minute
 	crashMemory = 5 * time.Minute
-	// The start of a process is computed from the clock and moves by a second
-	// when the clock is set.
+	// The start time of a process is computed from the clock, and changes by a second
+	// when the clock is adjusted.
 	crashClock = 5 * time.Second
 
 	rememberEnvironment = 6 * time.Hour
 )
 
-// fresh is a window that holds the latest sample of whatever is still scraped.
-// Reading it beats waiting for the mark that a series has ended, which a scraper
-// writes two intervals after the target is gone.
+// fresh is a range that contains the latest sample of every target that is still scraped.
+// This is faster than staleness markers, which Prometheus writes up to two intervals after
+// a target is removed.
 func (c *compiler) fresh() string { return "[" + window(c.spec.ScrapeInterval+scrapeGrace) + "]" }
 
-// answering is the presence of instances as of their latest scrape. Pushed
-// metrics have no mark of their end and no fixed spacing when a collector holds
-// them up, so there the engine's look-back of five minutes decides.
-func (c *compiler) answering() string {
+// latestPresence is the presence of instances as of their latest scrape. Pushed metrics have
+// no staleness markers, and a collector may delay them, so for these the lookback of
+// Prometheus, five minutes, applies.
+func (c *compiler) latestPresence() string {
 	if c.spec.Metrics == MetricsPush {
 		return c.presence().String()
 	}
 	return "last_over_time(" + c.presence().String() + c.fresh() + ")"
 }
 
-// pushLookback is how far an instant query looks back for a sample.
+// pushLookback is the lookback of instant queries.
 const pushLookback = 5 * time.Minute
 
-// GoneWithin is how long after the loss of every instance a page comes at the
-// latest.
-func (r Rules) GoneWithin() time.Duration {
+// DownWithin returns the longest time from the loss of all instances to a page.
+func (r Rules) DownWithin() time.Duration {
 	missed := r.Spec.ScrapeInterval + scrapeGrace
 	if r.Spec.Metrics == MetricsPush {
 		missed = pushLookback
@@ -64,15 +62,15 @@ func (r Rules) GoneWithin() time.Duration {
 	return missed + instancesInterval + instancesFor
 }
 
-// crashesWithin is how long after the beginning of a crash loop a page comes: the
-// last sample of the process before it must have left the window.
+// crashesWithin is the time from the start of a crash loop to the page: the last sample of
+// the process before it must have left the window.
 const crashesWithin = crashWindow + instancesInterval + crashFor
 
-// instanceRecords adds the records that the alerts on instance health read.
+// instanceRecords adds the records for the alerts on instance health.
 func (c *compiler) instanceRecords() {
 	labels := []Label{{labelService, c.spec.Service}}
 	seen, targets := c.ofService(recordEnvironment), c.ofService(recordTargets)
-	c.record(TierInstances, recordTargets, c.by("sum", c.answering()), labels...)
+	c.record(TierInstances, recordTargets, c.by("sum", c.latestPresence()), labels...)
 	c.record(TierInstances, recordEnvironment, fmt.Sprintf("%s * 0 + time() or %s(last_over_time(%s[30m:1m]) > time() - %d)",
 		targets, c.onEnvironment(), seen, int(rememberEnvironment.Seconds())), labels...)
 }
@@ -87,10 +85,10 @@ func (c *compiler) instanceAlerts() {
 	}
 }
 
-// down is what no request metric shows: requests that reach no instance are not
-// counted. It fires for an environment in which no instance responds, which has no
-// instance but had one lately, which has fewer than half of what it lately had and
-// should have, and for a service without any data.
+// down adds the alert for instances that do not respond, which no request metric shows.
+// It fires for an environment in which no instance responds, that recently had instances
+// and has none now, or that has less than half of the minimum that it recently had. It
+// also fires if the service has no data at all.
 func (c *compiler) down() {
 	present, on := c.presence().String(), c.onEnvironment()
 	seen, targets := c.ofService(recordEnvironment), c.ofService(recordTargets)
@@ -100,8 +98,8 @@ func (c *compiler) down() {
 		"0 * (absent(" + present + ") unless on () " + seen + ")",
 	}
 	if lowest := c.spec.Replicas.Min; lowest > 1 {
-		// An environment that never had the minimum, such as a small one for
-		// tests, is not held to it.
+		// The minimum does not apply to environments that never had it, such as small
+		// ones for tests.
 		parts = append(parts, fmt.Sprintf("%s < %s and %smax_over_time(%s[6h:10m]) >= %d",
 			targets, decimal(big.NewRat(int64(lowest), 2)), on, targets, lowest))
 	}
@@ -110,13 +108,13 @@ func (c *compiler) down() {
 	}, Rule{
 		Alert: camel(c.spec.Service) + "Down", Expr: strings.Join(parts, " or "), For: instancesFor,
 	}, texts{
-		summary:     c.subject() + ": only {{ $value }} instances respond, requests fail uncounted",
-		description: "Fewer than half of the instances respond, or none. The error budget does not count these requests. " + c.sinceText(instancesFor),
+		summary:     c.subject() + ": only {{ $value }} instances respond, requests fail",
+		description: "Fewer than half of the instances respond, or none. Requests that reach no instance fail, and no error budget counts them. " + c.sinceText(instancesFor),
 	})
 }
 
-// notReady is the other half: instances respond to the scraper, and no load balancer
-// sends them requests.
+// notReady adds the alert for instances that respond to scrapes but are not ready, so that
+// the load balancer sends them no requests.
 func (c *compiler) notReady() {
 	ready := c.scope.metric(semconv.RuntimeReady).String()
 	c.instanceAlert(Alert{
@@ -125,19 +123,17 @@ func (c *compiler) notReady() {
 		Alert: camel(c.spec.Service) + "NotReady", Expr: c.by("avg", "last_over_time("+ready+c.fresh()+")") + " < 0.5", For: instancesFor,
 	}, texts{
 		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the running instances accept requests",
-		description: "Instances run but respond to /readyz with 503, so load balancers send them no requests. " + c.sinceText(instancesFor),
+		description: "Instances run but respond to /readyz with 503, so the load balancer sends them no requests. " + c.sinceText(instancesFor),
 	})
 }
 
-// crashLooping fires while half of the instances or more crash again and again,
-// however they look between two crashes: loops shorter than a scrape show the
-// scraper a healthy instance each time.
+// crashLooping adds the alert that fires while at least half of the instances crash
+// repeatedly, even if each scrape finds a healthy instance between two crashes.
 //
-// A process loops when a restart of it is remembered, when each process that its
-// target showed within two minutes is younger than three, and when there is more
-// to it than one restart: there was more than one of them, or none answers now,
-// or it was away and the one that answers has only just begun. One restart, even
-// one that a scrape found away for up to half a scrape interval, is none of this.
+// A target loops if it restarted within the last minutes, if all processes that it showed
+// within two minutes were younger than three, and if there was more than one restart: two
+// start times, or no response now, or a response only shortly after a failed scrape. One
+// restart does not count, even if a scrape failed for up to half an interval.
 func (c *compiler) crashLooping() {
 	up := c.presence().String()
 	metric := c.scope.metric(semconv.ProcessStartTime)
@@ -157,16 +153,16 @@ func (c *compiler) crashLooping() {
 	started := c.by("count", loops) + " / " + c.by("count", over("max", up, crashWindow)+" == 1")
 	c.instanceAlert(Alert{
 		Kind: KindCrashLooping, Check: c.by("max", "changes("+start+"[10m])"),
-		Expect: "0; after one restart in place, 1", Where: "changes(" + start + "[10m]) > 1",
+		Expect: "0, or 1 after a single restart", Where: "changes(" + start + "[10m]) > 1",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CrashLooping", Expr: started + " >= 0.5", For: crashFor,
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanizePercentage }} of the instances crash and restart repeatedly",
-		description: "Each crash loses the requests in flight, and they are not counted. Between two crashes everything may look healthy.",
+		description: "Each crash aborts the requests in flight, and no error budget counts them. Between crashes everything may look healthy.",
 	})
 }
 
-// instanceAlert adds a page to the group of the alerts on instance health.
+// instanceAlert adds a page to the group of instance health.
 func (c *compiler) instanceAlert(a Alert, r Rule, t texts) {
 	a.Tier, a.SLO = TierPage, -1
 	r.Labels, r.KeepFiringFor = c.alertLabels(TierPage), instancesKeepFiring

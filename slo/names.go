@@ -44,8 +44,7 @@ const (
 	annotationDashboard   = "dashboard_url"
 )
 
-// camel joins the words of a name as alert names want them: checkout-api is
-// CheckoutApi.
+// camel converts a name for alert names: checkout-api becomes CheckoutApi.
 func camel(name string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(name, "-") {
@@ -56,11 +55,11 @@ func camel(name string) string {
 	return b.String()
 }
 
-// maxUID is the longest uid that Grafana accepts for a dashboard.
+// maxUID is the length limit of Grafana for dashboard UIDs.
 const maxUID = 40
 
-// DashboardUID is the uid of a service's dashboard, such as orders-overview. A uid that
-// Grafana would reject as too long ends in a hash of the whole.
+// DashboardUID returns the UID of a dashboard, such as orders-overview. If it is too long for
+// Grafana, it is truncated and ends in a hash.
 func DashboardUID(service, dashboard string) string {
 	uid := service + "-" + dashboard
 	if len(uid) <= maxUID {
@@ -72,10 +71,10 @@ func DashboardUID(service, dashboard string) string {
 	return uid[:maxUID-len(suffix)] + suffix
 }
 
-// fractionDigits bounds the digits of a number that has no finite decimal form.
+// fractionDigits is the number of digits of fractions without a finite decimal form.
 const fractionDigits = 12
 
-// decimal writes a number exactly where it ends, else with [fractionDigits].
+// decimal formats a number with up to [fractionDigits] digits.
 func decimal(r *big.Rat) string {
 	if r.IsInt() {
 		return r.Num().String()

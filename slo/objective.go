@@ -7,37 +7,35 @@ import (
 	"time"
 )
 
-// DefaultMinBadEvents is how many bad events the long window of an alert must
-// hold. One failure of a service that gets a request a minute is 1.7 % of its
-// hour and would page somebody; five failures are an incident.
+// DefaultMinBadEvents is the default of [Objective.MinBadEvents]. At one request per
+// minute, a single failure is 1.7 % of an hour and would page; five are an incident.
 const DefaultMinBadEvents = 5
 
-// DefaultWindow is the period of an objective that names none.
+// DefaultWindow is the default of [Objective.Window].
 const DefaultWindow Window = "30d"
 
-// Objective is one SLO as its author writes it: the share of events that should
-// be good within a period.
+// Objective is one SLO: the ratio of events that should be good within a period.
 //
-// The keys are public: a specification of a service embeds them too.
+// The keys are public; scaffold.yaml has them too.
 type Objective struct {
 	Name        string    `yaml:"name"`        // DNS label, unique within the service
-	Description string    `yaml:"description"` // any text: what the objective means to users
-	Target      Percent   `yaml:"objective"`   // share of good events
+	Description string    `yaml:"description"` // what the objective means to users
+	Target      Percent   `yaml:"objective"`   // ratio of good events, in percent
 	Window      Window    `yaml:"window"`      // one of [Windows]; default [DefaultWindow]
 	Indicator   Indicator `yaml:"indicator"`
-	// Route and Method restrict availability and latency to one route, written as the
-	// router has it (/v1/orders/{id}), to one method, or to both. Empty means any.
+	// Route and Method restrict availability and latency to one route pattern, such as
+	// /v1/orders/{id}, to one method, or both. Empty means any.
 	Route  string `yaml:"route"`
 	Method string `yaml:"method"`
-	// GroupBy keeps a budget for each value of these labels, such as http_route,
-	// at most [MaxGroupLabels]. The alerts of a grouped objective are tickets.
+	// GroupBy lists up to [MaxGroupLabels] labels, such as http_route, whose values have
+	// separate error budgets. All alerts of a grouped objective are tickets.
 	GroupBy []string `yaml:"groupBy"`
-	// MinBadEvents is the number of bad events below which no alert fires; 0
-	// switches the guard off, nil means [DefaultMinBadEvents].
+	// MinBadEvents is the number of bad events in the long window without which no alert
+	// fires. 0 disables it, nil means [DefaultMinBadEvents].
 	MinBadEvents *int `yaml:"minBadEvents"`
 }
 
-// WithDefaults returns the objective with every key that its author left out.
+// WithDefaults returns the objective with defaults for empty fields.
 func (o Objective) WithDefaults() Objective {
 	if o.Window == "" {
 		o.Window = DefaultWindow
@@ -48,7 +46,6 @@ func (o Objective) WithDefaults() Objective {
 	return o
 }
 
-// minBadEvents is the guard of an objective with or without defaults.
 func (o Objective) minBadEvents() int {
 	if o.MinBadEvents == nil {
 		return DefaultMinBadEvents
@@ -56,54 +53,50 @@ func (o Objective) minBadEvents() int {
 	return *o.MinBadEvents
 }
 
-// byRoute reports whether the objective needs counters that tell routes apart.
+// byRoute reports whether the objective needs metrics with the route label.
 func (o Objective) byRoute() bool { return o.Route != "" || o.Method != "" || len(o.GroupBy) > 0 }
 
-// Indicator says which events count and which of them are bad. Exactly one
-// field is set.
+// Indicator defines which events count and which of them are bad. Exactly one field is set.
 type Indicator struct {
 	Availability *Availability `yaml:"availability"`
 	Latency      *Latency      `yaml:"latency"`
 	Ratio        *Ratio        `yaml:"ratio"`
 }
 
-// Custom reports whether the events are counted by metrics of the service's own, which
-// may not exist before the first event, and not by those of the runtime.
+// Custom reports whether the events are counted by metrics of the service instead of the
+// runtime. These may not exist before the first event.
 func (in Indicator) Custom() bool {
 	return in.Ratio != nil || in.Latency != nil && in.Latency.Histogram != ""
 }
 
-// Availability counts requests on known routes. Those that ended as
-// server_error or were shed are bad. Its metric is the runtime's own.
+// Availability counts requests on known routes, with the metrics of the runtime. Those
+// with the outcome server_error or shed are bad.
 type Availability struct{}
 
-// Latency counts requests by how long they took.
+// Latency counts requests, of which the slow ones are bad.
 type Latency struct {
-	// Threshold is the longest time that is still good. It must be a bound of
-	// the histogram.
+	// Threshold is the longest good duration. It must be a bucket bound of the histogram.
 	Threshold time.Duration `yaml:"threshold"`
-	// Histogram selects a classic histogram, in seconds unless its name says
-	// otherwise and without _bucket or _count. Empty means the successful
-	// requests of the runtime's own.
+	// Histogram selects a classic histogram, without _bucket or _count, in seconds or in
+	// the unit of its name. Empty means successful requests in the runtime's histogram.
 	Histogram string `yaml:"histogram" synonym:"metric"`
 }
 
-// Ratio counts events with two selectors of counters: Total, and one of the others.
+// Ratio counts events with two selectors of counters: Total, and either Bad or Good.
 type Ratio struct {
-	Total string `yaml:"total"` // every event
-	Bad   string `yaml:"bad"`   // those that spend the budget; part of Total
-	Good  string `yaml:"good"`  // those that do not; part of Total
+	Total string `yaml:"total"` // all events
+	Bad   string `yaml:"bad"`   // bad events, a subset of Total
+	Good  string `yaml:"good"`  // good events, a subset of Total
 }
 
-// Percent is a share in percent as an exact decimal: 99.9 stays 99.9, and its
-// budget is 0.001 instead of the nearest binary fraction.
+// Percent is a percentage as an exact decimal number, so that the error budget of 99.9 is
+// exactly 0.001.
 type Percent string
 
-// percentSyntax allows six decimals: 99.999999 is 2.6 seconds in 30 days, and
-// no service measures less.
+// percentSyntax allows six decimals: 99.999999 is 2.6 seconds in 30 days.
 var percentSyntax = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,6})?$`)
 
-// Rat returns the percentage, and whether the text is a decimal number.
+// Rat returns the percentage, and whether it is a valid number.
 func (p Percent) Rat() (*big.Rat, bool) {
 	if !percentSyntax.MatchString(string(p)) {
 		return nil, false
@@ -122,7 +115,7 @@ func (p Percent) String() string {
 	return string(p)
 }
 
-// objective is the share of good events, from 0 to 1.
+// objective returns the ratio of good events, from 0 to 1.
 func (p Percent) objective() *big.Rat {
 	r, ok := p.Rat()
 	if !ok {
@@ -131,19 +124,19 @@ func (p Percent) objective() *big.Rat {
 	return r.Quo(r, big.NewRat(100, 1))
 }
 
-// budget is the share of events that may be bad, from 0 to 1.
+// budget returns the error budget, from 0 to 1.
 func (p Percent) budget() *big.Rat {
 	return new(big.Rat).Sub(big.NewRat(1, 1), p.objective())
 }
 
-// Window is the rolling period that an error budget lasts for.
+// Window is the rolling period of an error budget.
 type Window string
 
-// Windows lists the periods. Calendar months are no period: a budget that is
-// full again on the first of the month says nothing about users.
+// Windows lists the periods. Calendar months are not supported: a budget that is reset on
+// the first of the month does not reflect what users experience.
 func Windows() []Window { return []Window{"7d", "14d", "28d", "30d"} }
 
-// Days is the length of the period, 0 for one that is not in [Windows].
+// Days returns the length of the period, or 0 if it is not one of [Windows].
 func (w Window) Days() int {
 	switch w {
 	case "7d":
@@ -158,7 +151,7 @@ func (w Window) Days() int {
 	return 0
 }
 
-// Duration is the length of the period.
+// Duration returns the length of the period.
 func (w Window) Duration() time.Duration { return time.Duration(w.Days()) * day }
 
 const day = 24 * time.Hour

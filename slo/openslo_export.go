@@ -8,8 +8,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// ExportOpenSLO writes the objectives as OpenSLO v1 documents and lists what
-// OpenSLO has no place for.
+// ExportOpenSLO returns the objectives as OpenSLO v1 documents, and the keys that OpenSLO
+// does not support.
 func ExportOpenSLO(s Spec) (data []byte, dropped []string, err error) {
 	s = s.WithDefaults()
 	var found problems
@@ -46,11 +46,10 @@ func (y *yamlWriter) openSLO(s Spec, o Objective, e events) {
 		field("              ", "query", metric.selector.String())
 	}
 	y.raw("  timeWindow:\n  - duration: " + string(o.Window) + "\n    isRolling: true\n  budgetingMethod: Occurrences\n  objectives:\n")
-	// A ratio as OpenSLO wants it, exact: no float has touched it.
 	y.raw("  - target: " + exact(o.Target.objective()) + "\n")
 }
 
-// exact writes a share of good events with all of its digits.
+// exact formats a ratio of good events with all digits.
 func exact(r *big.Rat) string {
 	return strings.TrimRight(strings.TrimRight(r.FloatString(8), "0"), ".")
 }
@@ -72,13 +71,13 @@ func (e timedEvents) openSLO() []part {
 func (o Objective) notInOpenSLO(path string) []string {
 	var out []string
 	if len(o.GroupBy) > 0 {
-		out = append(out, path+".groupBy: OpenSLO has one budget for an objective")
+		out = append(out, path+".groupBy: not supported by OpenSLO")
 	}
 	if o.minBadEvents() != DefaultMinBadEvents {
-		out = append(out, path+".minBadEvents: OpenSLO has no guard")
+		out = append(out, path+".minBadEvents: not supported by OpenSLO")
 	}
 	if o.Indicator.Ratio == nil && (o.Indicator.Latency == nil || o.Indicator.Latency.Histogram == "") {
-		out = append(out, path+".indicator: its kind; the metrics that it reads are written")
+		out = append(out, path+".indicator: not supported by OpenSLO; exported as the metrics that it reads")
 	}
 	return out
 }
@@ -100,7 +99,7 @@ func (s Spec) notInOpenSLO() []string {
 		{"connectionPool", s.ConnectionPool},
 	} {
 		if key.set {
-			out = append(out, key.name+": OpenSLO has no place for it")
+			out = append(out, key.name+": not supported by OpenSLO")
 		}
 	}
 	return out

@@ -1,9 +1,8 @@
 package slo
 
-// PrometheusRule gives the rules as one resource of the Prometheus operator, with
-// these labels beside its own: operators select rules by labels. Texts
-// are spelled out: what handles resources on their way does not always know
-// pointers within a file.
+// PrometheusRule returns the rules as a resource of the Prometheus operator, with more
+// labels for the selector of the operator. It has no YAML aliases, since not all tools
+// support them.
 func (r Rules) PrometheusRule(more ...Label) []byte {
 	var y yamlWriter
 	y.raw(header)

@@ -8,19 +8,19 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Pair is a long window that says a budget is in danger and a short one that
-// says it still is.
+// Pair is the two windows of a burn alert. The long one shows that the error budget is at
+// risk, the short one that it still is.
 type Pair struct {
 	Tier        Tier
 	Long, Short time.Duration
-	// Share is the percentage of the period's budget that is spent when the long
-	// window has just filled at the factor.
+	// Share is the percentage of the error budget that is spent when the burn rate has
+	// been at the threshold for the long window.
 	Share int64
 }
 
-// pairs are the windows of the Site Reliability Workbook, chapter 5, table 5-8.
-// Its factors (14.4, 6, 3, 1) are these shares of a 30-day budget; other
-// periods keep the shares, so that an alert means the same.
+// pairs returns the windows of the Site Reliability Workbook, chapter 5, table 5-8. Its burn
+// rates (14.4, 6, 3, 1) follow from these shares of a budget of 30 days. Other periods have
+// the same shares and other burn rates.
 func pairs() []Pair {
 	return []Pair{
 		{Tier: TierPage, Long: time.Hour, Short: 5 * time.Minute, Share: 2},
@@ -30,33 +30,32 @@ func pairs() []Pair {
 	}
 }
 
-// Factor is how many times faster than allowed the budget burns when an alert
-// of the pair fires.
+// Factor returns the burn rate above which the alert fires.
 func (p Pair) Factor(w Window) *big.Rat {
 	share := big.NewRat(p.Share, 100)
 	return share.Mul(share, big.NewRat(int64(w.Duration()), int64(p.Long)))
 }
 
-// threshold is the error ratio above which the pair fires. It is an alert that
-// can fire only while it is below 1: no error ratio is above.
+// threshold returns the error ratio above which the alert fires. At 1 or more, it can never
+// fire.
 func (p Pair) threshold(w Window, budget *big.Rat) *big.Rat {
 	factor := p.Factor(w)
 	return factor.Mul(factor, budget)
 }
 
-// suits says whether the period is long enough for the pair. Three days of seven
-// at 0.23 times the budget would be a ticket for a good week, and so would three
-// of fourteen at 0.47.
+// suits reports whether the period is long enough for the pair. Three days would have a burn
+// rate of 0.23 for a period of 7 days and 0.47 for 14 days, so that good weeks would have
+// tickets.
 func (p Pair) suits(w Window) bool { return p.Long*7 <= w.Duration() }
 
-// LongWindow is the long window as labels and series name it: 1h, 3d.
+// LongWindow returns the long window as in labels and series, such as 1h.
 func (p Pair) LongWindow() string { return window(p.Long) }
 
-// ShortWindow is the short window as labels and series name it: 5m, 6h.
+// ShortWindow returns the short window as in labels and series, such as 5m.
 func (p Pair) ShortWindow() string { return window(p.Short) }
 
-// window writes a duration as windows are named: 5m, 1h, 30d. Prometheus would
-// write 28 days as 4w.
+// window formats a duration as 5m, 1h or 30d. The formatter of Prometheus would write 28
+// days as 4w.
 func window(d time.Duration) string {
 	if d > 0 && d%day == 0 {
 		return strconv.Itoa(int(d/day)) + "d"
@@ -64,8 +63,8 @@ func window(d time.Duration) string {
 	return model.Duration(d).String()
 }
 
-// Intervals of the groups, and lengths of their increases. Both stay below the five
-// minutes that an instant query looks back.
+// Intervals of the groups, and lengths of their increases. Both must be below the lookback
+// of instant queries, five minutes.
 const (
 	pageInterval   = 30 * time.Second
 	ticketInterval = 2 * time.Minute

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// period adds what the increases of the service sum up to over whole periods, and
-// how much of it was measured at all.
+// period adds the sums of increases over the periods of objectives, and their data coverage.
 func (c *compiler) period() {
 	t := counting{every: c.ticket.Interval}
 	for _, kind := range []struct{ increase, hour, sum string }{
@@ -30,7 +29,7 @@ func (c *compiler) period() {
 	}
 }
 
-// ofPeriod reads a series of the objectives that have the period.
+// ofPeriod selects a series of the objectives with a period.
 func (c *compiler) ofPeriod(record string, w Window) string {
 	if len(c.spec.Periods()) == 1 {
 		return c.ofService(record)
@@ -48,39 +47,37 @@ func (c *compiler) ofPeriod(record string, w Window) string {
 	return strings.TrimSuffix(c.ofService(record), "}") + "," + labelSLO + op + strconv.Quote(strings.Join(names, "|")) + "}"
 }
 
-// Periods are the windows that some objective has, shortest first.
+// Periods lists the periods of the objectives, shortest first.
 func (s Spec) Periods() []Window {
 	return slices.DeleteFunc(Windows(), func(w Window) bool {
 		return !slices.ContainsFunc(s.SLOs, func(o Objective) bool { return o.Window == w })
 	})
 }
 
-// covered is the share of a window's hours that were measured. A lost increase
-// stays lost; this says how much a budget is worth.
+// covered returns the data coverage of a window: the part of its hours with data.
 func covered(hourly string, length time.Duration) string {
 	return fmt.Sprintf("sum_over_time(%s[%s:1h]) / %d", hourly, window(length), length/time.Hour)
 }
 
-// clockHour sums the increases of the last completed hour of the clock. The outer
-// subquery has exactly one step, at the full hour: subqueries step on multiples
-// of their resolution. Each evaluation within an hour gives the same number, so
-// it takes a long gap to lose one.
+// clockHour returns the sum of the increases in the last completed hour of the clock. The
+// outer subquery has exactly one step, at the full hour, since steps are aligned to their
+// resolution. All evaluations within an hour have the same result, so only a long gap
+// loses an hour.
 func clockHour(increase string) string {
 	return "last_over_time(sum_over_time(" + increase + "[1h])[1h:1h])"
 }
 
-// periodSum counts events within exactly the last days, from three parts:
+// periodSum returns the number of events within exactly the last days, the sum of:
 //
-//   - the hours before the last full one, read from where they were recorded;
-//     each is looked up at two minutes of the following hour, so that rules that
-//     did not run for less than half an hour cost only what they missed;
-//   - the last full hour and the current one, read from increases. The negative
-//     offset turns "the hour before" into "the hour after": increases of the future
-//     do not exist, so this is the hour so far;
-//   - minus what has left the window of the oldest hour.
+//   - the hours before the last full one, from their records. Each is read at two times
+//     of the following hour, so that a gap of less than half an hour in the evaluation
+//     loses only its own events;
+//   - the last full hour and the current one, from increases. The negative offset selects
+//     the hour that follows: of the current hour this is the part so far;
+//   - minus the part of the oldest hour that is no longer in the window.
 //
-// The parts get a label of their own, because a union keeps what is there when
-// another part is missing and a sum of vectors would not.
+// Each part has a different label, because "or" keeps the other parts if one is missing,
+// and "+" does not.
 func periodSum(increase, hour string, w Window) string {
 	hours := w.Days()*24 - 1
 	recorded := "(" + hour + " offset 1m or " + hour + " offset 31m)"
@@ -95,8 +92,8 @@ func periodSum(increase, hour string, w Window) string {
 	return "sum without (part) (" + strings.Join(parts, " or ") + ")"
 }
 
-// meta adds what dashboards read beside the ratios. Only the budget is written for
-// each objective; the rest follows from it.
+// meta adds the other records for dashboards. Only the error budget and the current burn
+// rate have a rule for each objective.
 func (c *compiler) meta(objectives []resolved) {
 	for _, o := range objectives {
 		c.objectiveMeta(o)
@@ -108,7 +105,7 @@ func (c *compiler) meta(objectives []resolved) {
 	}
 	c.record(TierTicket, recordPeriodBurn, "("+strings.Join(ratios, " or ")+") / on ("+labelService+", "+labelSLO+") group_left () "+budget)
 	c.record(TierTicket, recordRemaining, "1 - "+recordPeriodBurn+strings.TrimPrefix(budget, recordBudget))
-	// Rounded to the digits that an objective may have, so that it is exact.
+	// Rounded to the decimals of [Percent], so that it is exact.
 	c.record(TierTicket, recordObjective, "round(1 - "+budget+", 1e-8)")
 	c.slothMeta(objectives)
 }
@@ -119,8 +116,8 @@ func (c *compiler) objectiveMeta(o resolved) {
 	if o.grouped {
 		current, tier = time.Hour, TierTicket
 	}
-	// It inherits its labels; the name is repeated for linters, which take
-	// equal names for doubles.
+	// The labels come from the ratio. The name is repeated because linters report rules with
+	// equal names and labels as duplicates.
 	c.record(tier, recordBurn, o.ref(recordRatio+window(current))+" / "+budget, Label{labelSLO, o.Name})
 	c.record(TierTicket, recordBudget, "vector("+budget+")", o.labels...)
 }

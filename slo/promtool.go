@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Healthy time before the incident of a test. Tickets wait until half of three
-// days was measured.
+// Healthy time before the incident of a test. Tickets wait until half of the window of
+// three days has data.
 const (
 	healthyPage   = time.Hour
 	healthyTicket = 37 * time.Hour
 )
 
-// flow is one series of a test and which events make it grow.
+// flow is a series of a test, and whether good and bad events increase it.
 type flow struct {
 	selector  selector
 	good, bad bool
@@ -43,9 +43,9 @@ func (e timedEvents) flows() []flow {
 	}
 }
 
-// testFile writes a unit test for promtool: each objective's increases count every
-// event of a healthy hour and of a total outage, its alerts are silent before
-// and fire when the drill says, and an environment beside it stays silent.
+// testFile writes a unit test for promtool, with a healthy time and a total outage of each
+// objective: increases count every event, alerts fire when predicted and not before, and
+// another environment has no alerts.
 func (r Rules) testFile(g Group) []byte {
 	y := &yamlWriter{}
 	y.raw(header)
@@ -64,8 +64,8 @@ func (r Rules) testFile(g Group) []byte {
 	return y.Bytes()
 }
 
-// testObjective writes the test of one objective, unless no series could be
-// made up that its selectors match.
+// testObjective writes the test of one objective, if it finds series that the selectors
+// match.
 func (r Rules) testObjective(y *yamlWriter, c *compiler, g Group, o resolved) {
 	healthy := healthyPage
 	if g.Tier == TierTicket {
@@ -78,10 +78,10 @@ func (r Rules) testObjective(y *yamlWriter, c *compiler, g Group, o resolved) {
 	run.measure()
 	series := run.series()
 	if series == nil {
-		y.raw("# " + o.Name + " has no test: no series could be made up that its selectors match.\n")
+		y.raw("# " + o.Name + " has no test: found no series that its selectors match.\n")
 		return
 	}
-	y.raw("- name: " + o.Name + " counts every event and its alerts fire in time\n")
+	y.raw("- name: " + o.Name + " counts every event, and alerts fire in time\n")
 	y.raw("  interval: " + window(run.Spec.ScrapeInterval) + "\n  input_series:\n")
 	for _, s := range series {
 		y.series(s[0], s[1])
@@ -112,11 +112,11 @@ type testRun struct {
 	rate      int64 // events per second
 }
 
-// measure makes the outage last until each alert fired and found enough events.
+// measure sets the length of the outage and the rate of events, so that all alerts fire.
 func (t *testRun) measure() {
 	t.outage = max(10*t.group.Interval, t.whole())
 	for _, a := range t.alerts {
-		d := t.drill(&a, 1)
+		d := t.detection(&a, 1)
 		t.outage = max(t.outage, t.fires(d))
 		if seconds := d.FiresAfter.Seconds(); seconds >= 1 {
 			t.rate = max(t.rate, int64(math.Ceil(float64(a.Burn.MinBadEvents+1)/seconds)))
@@ -124,12 +124,12 @@ func (t *testRun) measure() {
 	}
 }
 
-// fires is when an alert fires at the latest, on the grid of evaluations.
-func (t *testRun) fires(d Drill) time.Duration {
+// fires returns the latest evaluation at which an alert fires.
+func (t *testRun) fires(d Detection) time.Duration {
 	return (d.FiresAfter + t.Delay(t.group.Tier)).Truncate(t.group.Interval) + t.group.Interval
 }
 
-// series lists each series of the test with its values.
+// series returns the series of the test and their values, or nil if it finds none.
 func (t *testRun) series() [][2]string {
 	var out [][2]string
 	seen := map[string]bool{}
@@ -161,7 +161,7 @@ func (t *testRun) series() [][2]string {
 	return out
 }
 
-// whole is the shortest time that is a whole number of increases and of scrapes.
+// whole returns the shortest multiple of both the group interval and the scrape interval.
 func (t *testRun) whole() time.Duration {
 	whole := t.group.Interval
 	for whole%t.Spec.ScrapeInterval != 0 {
@@ -170,7 +170,7 @@ func (t *testRun) whole() time.Duration {
 	return whole
 }
 
-// expect writes what the rules must say.
+// expect writes the expected results.
 func (t *testRun) expect(y *yamlWriter) {
 	counting := t.compiler.counting(t.objective, t.group.Tier)
 	count := float64(t.rate) * t.whole().Seconds()
@@ -190,7 +190,7 @@ func (t *testRun) expect(y *yamlWriter) {
 	y.sample(bad, end, count)
 	for _, a := range t.alerts {
 		y.nothing(firing(a.matchers()), t.healthy)
-		y.sample(firing(a.matchers()), t.healthy+t.fires(t.drill(&a, 1)), 1)
+		y.sample(firing(a.matchers()), t.healthy+t.fires(t.detection(&a, 1)), 1)
 	}
 }
 

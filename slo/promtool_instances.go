@@ -9,17 +9,16 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// instanceTest is a healthy time and then an incident of every instance of one
-// environment, as its one instance shows it: values of a series, a sample each
-// scrape.
+// instanceTest is a healthy time followed by an incident of the only instance of an
+// environment. Values are in promtool's notation, one sample per scrape.
 type instanceTest struct {
 	name, alert string
-	broken      map[string]string // series of what breaks: values
-	sound       map[string]string // the same where nothing breaks
+	broken      map[string]string // values by metric, with the incident
+	healthy     map[string]string // values by metric, without it
 	within      time.Duration
 }
 
-// testInstances writes the tests of the pages on instance health.
+// testInstances writes the tests of the alerts on instance health.
 func (r Rules) testInstances(y *yamlWriter, c *compiler) {
 	for _, t := range r.instanceTests(c) {
 		y.raw("- name: " + t.name + "\n")
@@ -27,7 +26,7 @@ func (r Rules) testInstances(y *yamlWriter, c *compiler) {
 		for _, environment := range []string{"production", "staging"} {
 			values := t.broken
 			if environment == "staging" {
-				values = t.sound
+				values = t.healthy
 			}
 			for _, metric := range []string{c.presence().metric, semconv.RuntimeReady, semconv.ProcessStartTime} {
 				if values[metric] != "" {
@@ -52,28 +51,28 @@ func (c *compiler) instanceSeries(y *yamlWriter, metric, environment, values str
 func (r Rules) instanceTests(c *compiler) []instanceTest {
 	scrape := r.Spec.ScrapeInterval
 	healthy, broken := int64(healthyPage/scrape), int64(instancesKeepFiring/scrape)
-	up, within := c.presence().metric, r.GoneWithin()
+	up, within := c.presence().metric, r.DownWithin()
 	always := fmt.Sprintf("1x%d", healthy+broken)
 	then := func(value int) string { return fmt.Sprintf("1x%d %dx%d", healthy, value, broken) }
 	tests := []instanceTest{{
-		name: "an environment whose instances are gone is down", alert: "Down", within: within,
-		broken: map[string]string{up: fmt.Sprintf("1x%d", healthy)}, sound: map[string]string{up: always},
+		name: "Down fires if all instances disappear", alert: "Down", within: within,
+		broken: map[string]string{up: fmt.Sprintf("1x%d", healthy)}, healthy: map[string]string{up: always},
 	}}
 	if r.Spec.Metrics == MetricsScrape {
 		first := int64((healthyPage + scrape).Seconds()) - 1
 		tests = append(tests, instanceTest{
-			name: "an environment without an instance that responds is down", alert: "Down", within: within,
-			broken: map[string]string{up: then(0)}, sound: map[string]string{up: always},
+			name: "Down fires if no instance responds", alert: "Down", within: within,
+			broken: map[string]string{up: then(0)}, healthy: map[string]string{up: always},
 		}, instanceTest{
-			name: "an instance that is new at each scrape is crash looping", alert: "CrashLooping", within: crashesWithin,
-			broken: map[string]string{up: always, semconv.ProcessStartTime: fmt.Sprintf("0x%d %d+%dx%d", healthy, first, int64(scrape.Seconds()), broken)},
-			sound:  map[string]string{up: always, semconv.ProcessStartTime: fmt.Sprintf("0x%d %dx%d", healthy, first, broken)},
+			name: "CrashLooping fires if each scrape finds a new process", alert: "CrashLooping", within: crashesWithin,
+			broken:  map[string]string{up: always, semconv.ProcessStartTime: fmt.Sprintf("0x%d %d+%dx%d", healthy, first, int64(scrape.Seconds()), broken)},
+			healthy: map[string]string{up: always, semconv.ProcessStartTime: fmt.Sprintf("0x%d %dx%d", healthy, first, broken)},
 		})
 	}
 	if r.Spec.Runtime {
 		tests = append(tests, instanceTest{
-			name: "an environment whose instances accept no requests is not ready", alert: "NotReady", within: within,
-			broken: map[string]string{up: always, semconv.RuntimeReady: then(0)}, sound: map[string]string{up: always, semconv.RuntimeReady: always},
+			name: "NotReady fires if no instance is ready", alert: "NotReady", within: within,
+			broken: map[string]string{up: always, semconv.RuntimeReady: then(0)}, healthy: map[string]string{up: always, semconv.RuntimeReady: always},
 		})
 	}
 	return tests

@@ -21,7 +21,7 @@ type Query struct {
 	Expr  string
 }
 
-// Queries lists the query of every rule, in order.
+// Queries lists the queries of all rules, in order.
 func (r Rules) Queries() []Query {
 	var out []Query
 	for _, g := range r.Groups {
@@ -32,15 +32,14 @@ func (r Rules) Queries() []Query {
 	return out
 }
 
-// Usage is a metric that queries read and that no rule records, with the labels
-// that they match or group by.
+// Usage is a metric that the rules read but do not record, and the labels of their matchers
+// and groupings.
 type Usage struct {
 	Metric string
 	Labels []string // sorted
 }
 
-// Uses lists what the rules read from the service and its scraper, sorted by
-// name: what must exist for them to work.
+// Uses lists the metrics that the rules read but do not record, sorted by name.
 func (r Rules) Uses() []Usage {
 	recorded := map[string]bool{}
 	for _, g := range r.Groups {
@@ -73,8 +72,8 @@ func (r Rules) Uses() []Usage {
 	return out
 }
 
-// collect gives each metric of an expression with the labels that it is matched
-// and grouped by. Grouping labels belong to what is inside the aggregation.
+// collect calls use with each metric of an expression and the labels of its matchers and
+// of the aggregations around it.
 func collect(node parser.Node, grouping []string, use func(metric string, labels []string)) {
 	switch n := node.(type) {
 	case *parser.VectorSelector:
@@ -92,7 +91,7 @@ func collect(node parser.Node, grouping []string, use func(metric string, labels
 		}
 	case *parser.BinaryExpr:
 		if n.Op == parser.LAND || n.Op == parser.LUNLESS {
-			// The right side only says which of the left stay.
+			// The right side only filters the left one.
 			collect(n.LHS, grouping, use)
 			collect(n.RHS, n.VectorMatching.MatchingLabels, use)
 			return
@@ -103,8 +102,8 @@ func collect(node parser.Node, grouping []string, use func(metric string, labels
 	}
 }
 
-// example builds one series that a selector matches: its labels, and whether
-// there is one.
+// example returns a series that the selector matches, with additional labels, and whether
+// it found one.
 func (s selector) example(more map[string]string) (string, bool) {
 	values := map[string]string{}
 	maps.Copy(values, more)
@@ -132,7 +131,7 @@ func (s selector) example(more map[string]string) (string, bool) {
 	return s.metric + "{" + strings.Join(pairs, ",") + "}", true
 }
 
-// valueOf finds a value that every matcher on a label accepts.
+// valueOf finds a value that all matchers of a label accept.
 func (s selector) valueOf(label string) (string, bool) {
 	candidates := []string{"", "x", "1", "ok", "200"}
 	var on []*labels.Matcher

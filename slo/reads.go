@@ -13,14 +13,13 @@ import (
 
 // Read is one metric that an objective counts.
 type Read struct {
-	Path     string // key of the specification, as in slos[0].indicator.ratio.bad
-	Metric   string // without _bucket or _count where a bucket is read
+	Path     string // path in the specification, such as slos[0].indicator.ratio.bad
+	Metric   string // without _bucket or _count if a bucket is read
 	Matchers []*labels.Matcher
-	GroupBy  []string // labels that the objective is grouped by
-	// Bound is that of the bucket that is read, in the unit of the histogram; 0 for
-	// a counter.
+	GroupBy  []string // groupBy of the objective
+	// Bound is the bound of the bucket, in the unit of the histogram; 0 for a counter.
 	Bound     float64
-	BoundPath string // key of the specification that sets the bound
+	BoundPath string // path of the bound in the specification
 
 	key string // within the indicator
 }
@@ -28,7 +27,7 @@ type Read struct {
 // Selector returns the metric and matchers as PromQL, without a bucket.
 func (r Read) Selector() string { return selector{r.Metric, r.Matchers}.String() }
 
-// Series returns the name of the series that are read: the metric, or the buckets of it.
+// Series returns the name of the series: the metric, or its buckets.
 func (r Read) Series() string {
 	if r.Bound > 0 {
 		return r.Metric + "_bucket"
@@ -36,7 +35,7 @@ func (r Read) Series() string {
 	return r.Metric
 }
 
-// Bucket returns the bucket of the bound as PromQL, with le as OpenMetrics writes it.
+// Bucket returns the bucket as PromQL, with le in the spelling of OpenMetrics.
 func (r Read) Bucket() string {
 	le := strconv.FormatFloat(r.Bound, 'g', -1, 64)
 	if !strings.ContainsAny(le, ".e") {
@@ -45,8 +44,7 @@ func (r Read) Bucket() string {
 	return selector{r.Metric + "_bucket", r.Matchers}.with(labels.MustNewMatcher(labels.MatchEqual, semconv.LabelLessOrEqual, le)).String()
 }
 
-// Reads lists the metrics that the objectives count: what must exist for their
-// rules to work.
+// Reads lists the metrics that the objectives count, which must exist.
 func (s Spec) Reads() []Read {
 	s = s.WithDefaults()
 	sc := newScope(s)

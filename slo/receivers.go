@@ -7,9 +7,9 @@ import (
 	"github.com/observability-first/scaffold/internal/source/diagnostic"
 )
 
-// Receivers are the integrations that send notifications, each one of
-// [Integrations]. An empty one leaves a placeholder: Alertmanager loads it, fails to
-// send, and logs and counts the failures.
+// Receivers are the integrations that send notifications, each one of [Integrations]. If
+// one is empty, the receiver is a placeholder: Alertmanager loads it, fails to send, and
+// logs and counts the failures.
 type Receivers struct {
 	Page   string `yaml:"page"`
 	Ticket string `yaml:"ticket"`
@@ -22,12 +22,12 @@ func (r Receivers) of(tier Tier) string {
 	return r.Ticket
 }
 
-// receiverSecret is the Secret with a key for each receiver.
+// receiverSecret is the name of the Secret with a key for each receiver.
 func (s Spec) receiverSecret() string { return s.Service + "-alertmanager" }
 
 func receiverKey(tier Tier) string { return "alerting.receivers." + string(tier) }
 
-// integration holds the keys of an Alertmanager integration and of the one setting
+// integration has the keys of an Alertmanager integration and of the only setting
 // that it requires. The setting is a secret: alertmanager.yaml names a file, an
 // AlertmanagerConfig names a Secret.
 type integration struct{ config, file, operatorConfig, operatorSecret string }
@@ -52,11 +52,11 @@ func (r Receivers) validate(to Reporter) {
 	}
 }
 
-// noteReceivers names the receivers that are placeholders, and where their secrets go.
+// noteReceivers adds a note for each placeholder.
 func (c *compiler) noteReceivers() {
 	for _, tier := range []Tier{TierPage, TierTicket} {
 		if c.spec.Alerting.Receivers.of(tier) == "" {
-			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder and reaches nobody; set it to %s, and put its routing key or URL under %s in the Kubernetes Secret %s",
+			c.notes = append(c.notes, sprintf("%s is not set: receiver %s is a placeholder that sends nothing; set it to %s, and put its routing key or URL under %s in the Kubernetes Secret %s",
 				receiverKey(tier), tier, known(Integrations()), tier, c.spec.receiverSecret()))
 		}
 	}

@@ -17,9 +17,9 @@ slos:
   - {name: quick, objective: 99, route: "/v1/orders/{id}", indicator: {latency: {threshold: 70ms}}}
 `
 
-// Objectives on one route read its series and keep their own history; that of the
-// service reads what costs the same for any number of routes.
-func TestObjectivesOnRoutesReadTheirSeries(t *testing.T) {
+// Objectives on a route read its series; that of the service reads series whose number does
+// not depend on the routes.
+func TestObjectivesOnRoutes(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, onRoutes)
 	for objective, want := range map[string]string{
@@ -38,7 +38,7 @@ func TestObjectivesOnRoutesReadTheirSeries(t *testing.T) {
 		}
 	}
 	if total := rules.Groups[0].Rules; !strings.Contains(text(total), "sli: http latency /v1/orders/{id}\n") {
-		t.Errorf("the increases of a route do not name it:\n%s", text(total))
+		t.Errorf("the increases of a route do not contain its name:\n%s", text(total))
 	}
 }
 
@@ -61,15 +61,15 @@ func text(rules []slo.Rule) string {
 	return b.String()
 }
 
-func TestRoutesOfObjectivesAreChecked(t *testing.T) {
+func TestInvalidRoutes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, new, want string }{
 		"no slash": {`route: "/v1/orders",`, `route: "v1/orders",`,
-			`a.yaml:7:44: slos[1].route: "v1/orders" does not begin with a slash; write the route as the router has it, such as /v1/orders/{id}`},
+			`a.yaml:7:44: slos[1].route: "v1/orders" does not begin with a slash; write the route pattern, such as /v1/orders/{id}`},
 		"lower case": {"method: POST", "method: post",
-			`a.yaml:7:66: slos[1].method: "post" is not a method that the runtime counts by name; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean "POST"?`},
-		"an indicator of its own": {"{latency: {threshold: 70ms}}", "{latency: {threshold: 70ms, histogram: shop_seconds}}",
-			`a.yaml:8:41: slos[2].route: is only for requests that the runtime counts; write the label into the selector of the indicator`},
+			`a.yaml:7:66: slos[1].method: unknown method "post"; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS; did you mean "POST"?`},
+		"a custom indicator": {"{latency: {threshold: 70ms}}", "{latency: {threshold: 70ms, histogram: shop_seconds}}",
+			`a.yaml:8:41: slos[2].route: is only for availability and latency of the runtime; add a matcher to the selector of the indicator instead`},
 	} {
 		_, err := slo.Parse("a.yaml", []byte(strings.Replace(onRoutes, tc.old, tc.new, 1)))
 		if err == nil || err.Error() != tc.want {
@@ -78,8 +78,8 @@ func TestRoutesOfObjectivesAreChecked(t *testing.T) {
 	}
 }
 
-// An objective on metrics of the service's own is called what its author likes.
-func TestObjectivesNeverShareATotalByName(t *testing.T) {
+// The names of objectives on custom metrics are free.
+func TestTotalsOfDifferentMetricsDiffer(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, `apiVersion: scaffold.slo/v1
 service: orders

@@ -8,43 +8,42 @@ import (
 	"time"
 )
 
-// Tier is how urgent the alerts of a group are, and so how often its rules run.
+// Tier is the urgency of the alerts of a group, which determines the group interval.
 type Tier string
 
-// The tiers. A page wakes somebody up; a ticket waits for working hours.
+// The tiers. A page needs a response at once, a ticket within working hours.
 const (
 	TierPage   Tier = "page"
 	TierTicket Tier = "ticket"
-	// TierInstances is the group of the pages on instance health. It runs more often
-	// than increases are long, because instance health needs no increase. Alerts
-	// themselves are pages or tickets.
+	// TierInstances is the group of the alerts on instance health. These are pages, but need
+	// no increases, so the group has a shorter interval.
 	TierInstances Tier = "instances"
 )
 
-// Rules is what one specification compiles to. It must not be modified.
+// Rules is a compiled specification. It must not be modified.
 type Rules struct {
-	// Spec is what was compiled, with its defaults.
+	// Spec is the specification, with defaults.
 	Spec Spec
-	// Groups hold one page group, one ticket group and one on instance health, in this
-	// order; a group without rules is left out.
+	// Groups are those of pages, tickets and instance health, in this order, without
+	// empty groups.
 	Groups []Group
-	// Notes say what was left out and why, for people to read.
+	// Notes say what was left out and why.
 	Notes []string
-	// Alerts describes each alert: objective by objective, then the service.
+	// Alerts are those of each objective, then those of the service.
 	Alerts []Alert
 }
 
-// Group is a list of rules that are evaluated together, in order: a rule sees
-// what the rules before it have just recorded.
+// Group is a rule group. Its rules are evaluated in order, so that a rule can read the
+// records of the rules before it.
 type Group struct {
 	Name     string
 	Tier     Tier
 	Interval time.Duration
-	// QueryOffset delays the group by one scrape, so that the newest samples of
-	// every target are there: an increase that was counted too early stays short.
+	// QueryOffset is one scrape interval, so that the newest samples of all targets are
+	// complete. Otherwise increases would miss events.
 	QueryOffset time.Duration
-	// Limit is the number of series that one rule may produce, 0 for any. It
-	// bounds objectives that are grouped by a label.
+	// Limit is the maximum number of results of a rule, 0 for no limit. It bounds
+	// objectives with GroupBy.
 	Limit int
 	Rules []Rule
 }
@@ -55,16 +54,16 @@ type Rule struct {
 	Alert  string // name of the alert; empty for a recording
 	Expr   string // PromQL
 	For    time.Duration
-	// KeepFiringFor is how long an alert fires on without its condition.
+	// KeepFiringFor is how long an alert keeps firing after its condition ends.
 	KeepFiringFor time.Duration
 	Labels        []Label
 	Annotations   []Label
 }
 
-// Name is the record's or the alert's name.
+// Name returns the name of the record or alert.
 func (r Rule) Name() string { return cmp.Or(r.Record, r.Alert) }
 
-// Label is a name and a value. Lists of labels are sorted by name.
+// Label is a label or annotation. Lists are sorted by name.
 type Label struct{ Name, Value string }
 
 // labelSet sorts labels by name.
@@ -73,18 +72,18 @@ func labelSet(labels ...Label) []Label {
 	return labels
 }
 
-// Kind is what an alert is about.
+// Kind is the kind of an alert.
 type Kind string
 
-// The kinds of alerts. Their texts are the names of the alerts in words.
+// The kinds of alerts.
 const (
 	KindErrorBudgetBurn               Kind = "budget burn"                      // an error budget burns too fast
-	KindSLONoData                     Kind = "SLO no data"                      // an objective has nothing to measure
+	KindSLONoData                     Kind = "SLO no data"                      // the metrics of an objective have no data
 	KindSLODataIncomplete             Kind = "SLO data incomplete"              // rules did not run, or had no data
 	KindDown                          Kind = "down"                             // too few instances respond to scrapes
 	KindCrashLooping                  Kind = "crash looping"                    // instances start and crash repeatedly
 	KindNotReady                      Kind = "not ready"                        // instances run but accept no requests
-	KindScrapeIntervalMismatch        Kind = "scrape interval mismatch"         // samples come at another interval than declared
+	KindScrapeIntervalMismatch        Kind = "scrape interval mismatch"         // the scrape interval is not the declared one
 	KindHealthCheckFailing            Kind = "health check failing"             // a health check fails
 	KindTelemetryDropped              Kind = "telemetry dropped"                // traces, logs or profiles are lost
 	KindLogsDropped                   Kind = "logs dropped"                     // the standard output is not read
@@ -92,12 +91,11 @@ const (
 	KindConcurrencyLimitAtMinimum     Kind = "concurrency limit at minimum"     // shedding no longer helps
 	KindDBConnectionPoolSaturated     Kind = "DB connection pool saturated"     // callers wait for connections
 	KindHpaMaxedOut                   Kind = "HPA maxed out"                    // the autoscaler may add no more instances
-	KindCPUHigh                       Kind = "CPU high"                         // Go uses all CPU that it may
-	KindMemoryNearLimit               Kind = "memory near limit"                // Go is at GOMEMLIMIT
+	KindCPUHigh                       Kind = "CPU high"                         // Go uses nearly all of its CPU
+	KindMemoryNearLimit               Kind = "memory near limit"                // memory is near GOMEMLIMIT
 )
 
-// Alert describes one alert: what the drill, the runbooks and a dashboard need to
-// know beside the rule itself.
+// Alert is one alert, with data for detections, runbooks and dashboards.
 type Alert struct {
 	Name string
 	Kind Kind
@@ -107,16 +105,15 @@ type Alert struct {
 	SLO int
 	// Burn is set for [KindErrorBudgetBurn].
 	Burn *Burn
-	// Check is the query that tells whether the alert is real, and Expect is
-	// what it returns when all is well.
+	// Check is the query of the alert condition, and Expect its result without an incident.
 	Check, Expect string
-	// Where is the query that narrows the cause down; empty when none can.
+	// Where is a query that narrows down the cause; it may be empty.
 	Where string
 	Rule  Rule
 }
 
-// String is the alert as a series selector without the service: the name, and for a burn
-// alert the long window that tells the alerts of one objective apart.
+// String returns the name of the alert, and for burn alerts the label with the long window,
+// which differs between the alerts of one objective.
 func (a Alert) String() string {
 	if a.Burn == nil {
 		return a.Name
@@ -126,7 +123,7 @@ func (a Alert) String() string {
 
 func (a Alert) long() string { return labelLong + "=" + strconv.Quote(window(a.Burn.Long)) }
 
-// matchers select the alert in ALERTS.
+// matchers returns the matchers for the alert in ALERTS.
 func (a Alert) matchers() string {
 	if a.Burn == nil {
 		return named(a.Name)
@@ -136,17 +133,17 @@ func (a Alert) matchers() string {
 
 func named(alert string) string { return labelAlertName + "=" + strconv.Quote(alert) }
 
-// Is reports whether labels, read by name, are those of an instance of the alert.
+// Is reports whether label returns the labels of this alert.
 func (a Alert) Is(label func(name string) string) bool {
 	return label(labelAlertName) == a.Name && (a.Burn == nil || label(labelLong) == window(a.Burn.Long))
 }
 
-// Burn is one pair of windows that an error budget is watched with.
+// Burn is the condition of a burn alert.
 type Burn struct {
 	Pair
-	// Threshold is the error ratio above which both windows must be.
+	// Threshold is the error ratio that both windows must exceed.
 	Threshold *big.Rat
-	// MinBadEvents is how many bad events the long window must hold.
+	// MinBadEvents is the number of bad events that the long window must have.
 	MinBadEvents int
 	ratio        float64 // Threshold
 }

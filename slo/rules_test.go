@@ -36,7 +36,7 @@ func TestGoldenFiles(t *testing.T) {
 	}
 }
 
-func TestPrometheusReadsTheSameRulesThatWereWritten(t *testing.T) {
+func TestPrometheusReadsTheRules(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestPrometheusReadsTheSameRulesThatWereWritten(t *testing.T) {
 			for i, f := range rules.RuleFiles() {
 				groups := load(t, f.Data)
 				if len(groups.Groups) != 1 {
-					t.Fatalf("%s holds %d groups, want one for each file", f.Name, len(groups.Groups))
+					t.Fatalf("%s has %d groups, want one per file", f.Name, len(groups.Groups))
 				}
 				sameGroup(t, rules.Groups[i], f.Data)
 			}
@@ -53,7 +53,7 @@ func TestPrometheusReadsTheSameRulesThatWereWritten(t *testing.T) {
 	}
 }
 
-// oneLine writes a query as one line, whatever its layout.
+// oneLine formats a query on one line.
 func oneLine(t *testing.T, query string) string {
 	t.Helper()
 	expr, err := newParser().ParseExpr(query)
@@ -63,7 +63,7 @@ func oneLine(t *testing.T, query string) string {
 	return expr.String()
 }
 
-// sameGroup compares what the YAML library reads with what was compiled.
+// sameGroup compares a group in a file with the compiled group.
 func sameGroup(t *testing.T, want slo.Group, data []byte) {
 	t.Helper()
 	got := load(t, data).Groups[0]
@@ -98,11 +98,11 @@ func sameLabels(t *testing.T, name string, got map[string]string, want []slo.Lab
 	}
 }
 
-// terminal are records that dashboards and people read, and no rule.
+// terminal are records that no rule reads.
 var terminal = regexp.MustCompile(`^(slo:current_burn_rate:ratio|slo:period_error_budget_remaining:ratio|` +
 	`slo:objective:ratio|slo:time_period:days|sloth_slo_info|slo:sli_coverage:ratio\d+d|service:up:sum)$`)
 
-func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
+func TestRecordsAreUsedWithinTheirGroup(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -110,8 +110,8 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 			pageRecords := map[string]bool{}
 			for _, g := range mustCompile(t, src).Groups {
 				recorded, used := map[string]bool{}, map[string]bool{}
-				// The one bridge between the groups: ticket increases are sums of page
-				// increases, read a scrape later than they are recorded.
+				// The only reads between groups: ticket increases are sums of page increases,
+				// read one scrape later.
 				if g.Tier == slo.TierTicket {
 					maps.Copy(recorded, pageRecords)
 				}
@@ -122,7 +122,7 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 					for _, s := range selectors(t, r.Expr) {
 						used[s.Name] = true
 						own := strings.HasPrefix(s.Name, "slo:") || strings.HasPrefix(s.Name, "sloth_")
-						// A rule may read what itself recorded before.
+						// A rule may read its own earlier results.
 						if own && !recorded[s.Name] && s.Name != r.Record {
 							t.Errorf("%s: %s reads %s, which no rule before it records", g.Name, r.Name(), s.Name)
 						}
@@ -133,8 +133,8 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 					if pageRecords[record] {
 						continue // sums of the ticket group
 					}
-					// Totals of a page tier, and long windows of objectives whose pairs
-					// cannot fire, are the denominators of recorded ratios.
+					// Totals of pages, and long windows of objectives whose alerts cannot
+					// fire, are denominators of recorded ratios.
 					if record != "" && !used[record] && !terminal.MatchString(record) && !strings.HasPrefix(record, "slo:sli_error:ratio_rate") && !strings.HasPrefix(record, "slo:sli_bad:") {
 						t.Errorf("%s: nothing reads %s", g.Name, record)
 					}
@@ -144,7 +144,7 @@ func TestEveryRecordIsUsedAndEveryUsedRecordStandsInItsGroup(t *testing.T) {
 	}
 }
 
-func TestEveryQueryCarriesTheSelectorAndKeepsEnvironmentsApart(t *testing.T) {
+func TestQueriesKeepSelectorAndEnvironment(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestEveryQueryCarriesTheSelectorAndKeepsEnvironmentsApart(t *testing.T) {
 						}
 					case *parser.BinaryExpr:
 						m := n.VectorMatching
-						// Only the memory of a service that nothing is known of has no environment.
+						// Only the check for a service without any data has no environment.
 						if m != nil && m.On && !slices.Contains(m.MatchingLabels, environment) && !strings.Contains(n.String(), "absent(") && !strings.Contains(n.String(), "slo:error_budget") {
 							t.Errorf("%s matches across environments: %s", q.Rule, n)
 						}
@@ -178,7 +178,7 @@ func TestEveryQueryCarriesTheSelectorAndKeepsEnvironmentsApart(t *testing.T) {
 	}
 }
 
-// narrowed says whether a selector reads one service only.
+// narrowed reports whether a selector selects one service only.
 func narrowed(s *parser.VectorSelector, spec slo.Spec) bool {
 	has := func(name, value string) bool {
 		for _, m := range s.LabelMatchers {
@@ -205,14 +205,14 @@ func TestNumbersAreExactDecimals(t *testing.T) {
 	long := regexp.MustCompile(`[0-9]\.[0-9]{13,}`)
 	for _, q := range rules.Queries() {
 		if m := long.FindString(q.Expr); m != "" {
-			t.Errorf("%s holds %s", q.Rule, m)
+			t.Errorf("%s contains %s", q.Rule, m)
 		}
 	}
 }
 
-// The objective is derived from the budget by PromQL's round; its arithmetic is
-// repeated here for each objective that people write.
-func TestTheObjectiveThatDashboardsShowIsExact(t *testing.T) {
+// A rule computes the objective from the error budget with round(). This test repeats the
+// arithmetic for common objectives.
+func TestRecordedObjectiveIsExact(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"50", "90", "95", "97.5", "98", "99", "99.5", "99.9", "99.95", "99.99", "99.995", "99.999", "99.9999", "99.999999"} {
 		share, _ := slo.Percent(text).Rat()
@@ -225,7 +225,7 @@ func TestTheObjectiveThatDashboardsShowIsExact(t *testing.T) {
 	}
 }
 
-func TestTotalsAreSharedByWhatTheyCount(t *testing.T) {
+func TestObjectivesShareTotals(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal+
 		"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n"+
@@ -253,7 +253,7 @@ func TestTotalsAreSharedByWhatTheyCount(t *testing.T) {
 	}
 }
 
-func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
+func TestIntegerBoundsHaveTwoSpellings(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]string{
 		"1s": `le=~"1|1\\.0"`, "200ms": `le="0.2"`, "2500ms": `le="2.5"`, "10s": `le=~"10|10\\.0"`, "5ms": `le="0.005"`,
@@ -265,7 +265,7 @@ func TestBothSpellingsOfAWholeBoundAreMatched(t *testing.T) {
 	}
 }
 
-func TestAHistogramInMillisecondsHasItsOwnBound(t *testing.T) {
+func TestHistogramInMilliseconds(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, "apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: l, objective: 99, indicator: {latency: {threshold: 250ms, histogram: rpc_milliseconds}}}]\n")
 	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `rpc_milliseconds_bucket{job="a",le=~"250|250\\.0"}`) {
@@ -273,7 +273,7 @@ func TestAHistogramInMillisecondsHasItsOwnBound(t *testing.T) {
 	}
 }
 
-func TestGroupsWaitForOneScrape(t *testing.T) {
+func TestQueryOffsetIsOneScrape(t *testing.T) {
 	t.Parallel()
 	for _, scrape := range []string{"5s", "15s", "25s", "60s"} {
 		rules := mustCompile(t, minimal+"scrapeInterval: "+scrape+"\n")
@@ -289,23 +289,23 @@ func TestGroupsWaitForOneScrape(t *testing.T) {
 	}
 }
 
-func TestPagesOnProcessesAreInTime(t *testing.T) {
+func TestInstanceAlertsAreInTime(t *testing.T) {
 	t.Parallel()
 	for scrape := 5; scrape <= 60; scrape++ {
 		rules := mustCompile(t, fmt.Sprintf("%sruntime: true\nscrapeInterval: %ds\n", minimal, scrape))
-		if got := rules.GoneWithin(); got > 3*time.Minute {
-			t.Errorf("%d s scrapes: a page comes %s after the last instance is gone", scrape, got)
+		if got := rules.DownWithin(); got > 3*time.Minute {
+			t.Errorf("%d s scrapes: a page fires %s after the last instance stops", scrape, got)
 		}
 		for _, a := range rules.Alerts {
-			// A lost scrape lasts until the next one and its timeout.
+			// After a lost scrape, data is missing until the next one and its timeout.
 			if a.Kind == slo.KindDown && a.Rule.For < time.Duration(scrape+10)*time.Second {
-				t.Errorf("%d s scrapes: %s fires for one that is lost", scrape, a.Name)
+				t.Errorf("%d s scrapes: %s fires for a single lost scrape", scrape, a.Name)
 			}
 		}
 	}
 }
 
-func TestSameInputSameBytes(t *testing.T) {
+func TestOutputIsDeterministic(t *testing.T) {
 	t.Parallel()
 	src := strings.Replace(generated, "runtime: true", "runtime: true\nselector: {job: a, cluster: b, region: c}\nalerting: {labels: {a: x, b: y, c: z}, annotations: {d: x, e: y, f: z}}", 1)
 	want := all(mustCompile(t, src))
@@ -324,7 +324,7 @@ func all(r slo.Rules) []byte {
 	return append(append(out, r.Alertmanager()...), r.PrometheusRule()...)
 }
 
-func TestUsesNameWhatMustExist(t *testing.T) {
+func TestUses(t *testing.T) {
 	t.Parallel()
 	got := map[string][]string{}
 	for _, u := range mustCompile(t, generated).Uses() {
@@ -349,7 +349,7 @@ func TestUsesNameWhatMustExist(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsResourceHoldsEveryGroup(t *testing.T) {
+func TestPrometheusRuleHasAllGroups(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, generated)
 	var resource struct {
@@ -365,11 +365,11 @@ func TestTheOperatorsResourceHoldsEveryGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	if groups := load(t, data); resource.Kind != "PrometheusRule" || resource.Metadata.Name != "orders-slo" || len(groups.Groups) != 3 {
-		t.Errorf("%s %s holds %d groups", resource.Kind, resource.Metadata.Name, len(groups.Groups))
+		t.Errorf("%s %s has %d groups", resource.Kind, resource.Metadata.Name, len(groups.Groups))
 	}
 }
 
-func TestOneFileHoldsTheGroupsOfAllFiles(t *testing.T) {
+func TestRuleFileHasAllGroups(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		rules := mustCompile(t, src)

@@ -17,23 +17,23 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// The markers around the facts of a runbook. The text between them is rewritten when
-// the rules change. All other text is user-owned.
+// The markers around the facts of a runbook. Text between them is generated, other text is
+// user-owned.
 const (
 	FactsBegin = "<!-- scaffold:facts:begin: rewritten on each run; write below the end marker -->"
 	FactsEnd   = "<!-- scaffold:facts:end -->"
 )
 
-// RunbookOptions is how a service is deployed. The zero value means a Kubernetes
-// deployment named like the service, in the namespace of the current context.
+// RunbookOptions describes how a service is deployed. The zero value means a Kubernetes
+// deployment with the name of the service, in the namespace of the current context.
 type RunbookOptions struct {
 	Environment string // of the commands; "production" when empty
-	Namespace   string // of that environment on Kubernetes; empty for that of the context
-	Release     string // command in the repository that rolls back and waits; may be empty
+	Namespace   string // of the environment; empty means that of the current context
+	Release     string // command in the repository that rolls back and waits; optional
 	Scale       string // command that starts more instances; kubectl scale when empty
 }
 
-// commands are those of the mitigation, each complete.
+// commands are the shell commands of the section Mitigate.
 type commands struct{ Rollback, History, Scale, Restart, Status string }
 
 func (o RunbookOptions) commands(service string) commands {
@@ -50,25 +50,25 @@ func (o RunbookOptions) commands(service string) commands {
 	}
 }
 
-// Runbook is what the engineer on call reads about one alert.
+// Runbook is the runbook of one alert name.
 type Runbook struct {
 	Alert string
-	// Facts is the generated block, markers included.
+	// Facts is the generated block, including the markers.
 	Facts []byte
-	// Body is generated once and user-owned from then on.
+	// Body is generated once, and then user-owned.
 	Body    []byte
 	queries []string
 }
 
-// FileName is the name of the runbook without a directory.
+// FileName returns the name of the file, without directory.
 func (r Runbook) FileName() string { return r.Alert + ".md" }
 
-// File is a new runbook: title, facts and body.
+// File returns a new runbook: title, facts and body.
 func (r Runbook) File() []byte {
 	return slices.Concat([]byte("# "+r.Alert+"\n\n"), r.Facts, []byte("\n"), r.Body)
 }
 
-// Queries lists the queries of the checks.
+// Queries returns the queries of the section Diagnose.
 func (r Runbook) Queries() []string { return slices.Clone(r.queries) }
 
 // Runbooks returns one runbook for each alert name, in the order of the rules.
@@ -82,7 +82,7 @@ func (r Rules) Runbooks(o RunbookOptions) ([]Runbook, error) {
 	seen := map[string]bool{}
 	for _, a := range r.Alerts {
 		if seen[a.Name] {
-			continue // NoData is one alert for each objective and one runbook
+			continue // SLONoData is one alert per objective
 		}
 		seen[a.Name] = true
 		book, err := r.runbook(a, texts, o)
@@ -104,24 +104,24 @@ type page struct {
 	Alert                             Alert
 	Kind                              string
 	Service, Description, Owner, Team string
-	Feel, Fires, Resolves             string
+	Impact, Condition, Resolves       string
 	Burns                             []burnRow
-	Shares                            []string // of bad events, in the order of burnRow.After
+	Ratios                            []string // error ratios, in the order of burnRow.After
 	Checks                            []check
 	Links                             []link
 	Mitigation, Silence               string
-	Alertmanager                      bool // its address is known
-	NeedsEnvironment                  bool // the alert may have none
+	Alertmanager                      bool // the address is known
+	NeedsEnvironment                  bool // the alert may have no environment label
 	Page, Runtime, ConnectionPool     bool
 	BeginMarker, EndMarker            string
 }
 
-// burnRow is one alert of an objective in the tables of its runbook.
+// burnRow is one burn alert in the tables of a runbook.
 type burnRow struct {
 	Severity, Long, Short, Threshold, Factor, Resolves string
-	Delay                                              string // at most, by scraping and evaluating
+	Delay                                              string // the longest, of scrapes and evaluations
 	Share                                              int64
-	After                                              []string // until it fires, by share of bad events
+	After                                              []string // time until the alert fires, by error ratio
 }
 
 type check struct{ Question, Query, Expect string }
@@ -132,14 +132,14 @@ func (r Rules) runbook(a Alert, texts *template.Template, o RunbookOptions) (Run
 	p := page{
 		commands: o.commands(r.Spec.Service), Release: o.Release, Environment: o.Environment, Alert: a, Kind: string(a.Kind), Service: r.Spec.Service,
 		Description: markdown.Escape(r.description(a)), Owner: markdown.Escape(r.Spec.Owner),
-		Feel: r.feels(a), Fires: r.firesWhen(a), Resolves: r.resolvesWhen(a),
+		Impact: r.impact(a), Condition: r.condition(a), Resolves: r.resolvesWhen(a),
 		Checks: r.checks(a), Links: r.links(a), Burns: r.burnRows(a), Silence: r.silence(a, o.Environment),
 		Alertmanager: r.Spec.Links.Alertmanager != "", NeedsEnvironment: a.Kind == KindDown,
 		Page: a.Tier == TierPage, Runtime: r.Spec.Runtime, ConnectionPool: r.Spec.ConnectionPool,
 		BeginMarker: FactsBegin, EndMarker: FactsEnd,
 	}
-	for _, share := range DrillShares() {
-		p.Shares = append(p.Shares, fmt.Sprintf("%g %%", share*100))
+	for _, ratio := range DetectionRatios() {
+		p.Ratios = append(p.Ratios, fmt.Sprintf("%g %%", ratio*100))
 	}
 	book := Runbook{Alert: a.Name}
 	for _, c := range p.Checks {
@@ -167,29 +167,29 @@ func (r Rules) description(a Alert) string {
 	return r.Spec.Description
 }
 
-// feels returns in one or two sentences what users of the service notice.
-func (r Rules) feels(a Alert) string {
+// impact returns the impact on users, in one or two sentences.
+func (r Rules) impact(a Alert) string {
 	switch a.Kind {
 	case KindErrorBudgetBurn:
 		o := r.Spec.SLOs[a.SLO]
 		switch in := o.Indicator; {
 		case in.Availability != nil:
-			return "Requests fail: users see errors, or their client retries and waits."
+			return "Requests fail: users see errors, or wait while their client retries."
 		case in.Latency != nil:
-			return "Requests take over " + model.Duration(in.Latency.Threshold).String() + ": users wait, some give up."
+			return "Requests take more than " + model.Duration(in.Latency.Threshold).String() + ": users wait, and some give up."
 		default:
-			return "Too many events that the objective " + o.Name + " counts are bad."
+			return "Too many events of the objective " + o.Name + " are bad."
 		}
 	case KindDown:
-		return "Requests are rejected or time out. No request metric shows it, because no instance counts them."
+		return "Requests fail or time out. No metric shows this, because they reach no instance."
 	case KindCrashLooping:
-		return "Requests fail when their instance crashes, and are rejected while none runs. Between two crashes everything works."
+		return "Requests fail when their instance crashes, or while no instance runs. Between crashes everything works."
 	case KindNotReady:
-		return "Fewer than half of the instances accept requests. When none does, the load balancer rejects all of them."
+		return "Fewer than half of the instances accept requests. If none does, all requests fail."
 	case KindHealthCheckFailing:
-		return "Requests that need the dependency fail fast. If users notice it, a budget alert fires too."
+		return "Requests that need the dependency fail. If users are affected, a budget alert fires too."
 	case KindSLONoData, KindSLODataIncomplete, KindScrapeIntervalMismatch:
-		return "None by itself. Alerts on errors may not fire while this lasts."
+		return "None by itself. Meanwhile, alerts on errors may not fire."
 	case KindTelemetryDropped:
 		return "None for users. Traces, logs or profiles of this time are missing."
 	case KindLogsDropped:
@@ -199,63 +199,63 @@ func (r Rules) feels(a Alert) string {
 	case KindConcurrencyLimitAtMinimum:
 		return "Some requests are rejected with 503 and Retry-After, the least important ones first; the others are slow."
 	case KindDBConnectionPoolSaturated:
-		return "Requests that need the database are slow. If they are too slow, a budget alert fires too."
+		return "Requests that need the database are slower. If they are too slow, a budget alert fires too."
 	case KindHpaMaxedOut:
-		return "None yet. The next rise in traffic gets no more instances: requests wait, then some are rejected."
+		return "None yet. If traffic rises further, requests wait, and then some are rejected."
 	case KindCPUHigh:
-		return "Every request is slower: it waits for CPU. If it is too slow, a budget alert fires too."
+		return "All requests are slower, because they wait for CPU. If they are too slow, a budget alert fires too."
 	case KindMemoryNearLimit:
-		return "Requests are slower, because garbage collection takes CPU from them; they fail if the kernel kills the instance."
+		return "Requests are slower, because garbage collection takes CPU from them. If the kernel kills the instance, they fail."
 	}
 	return ""
 }
 
-func (r Rules) firesWhen(a Alert) string {
+func (r Rules) condition(a Alert) string {
 	if a.Burn == nil {
 		return ""
 	}
 	o := r.Spec.SLOs[a.SLO]
-	text := fmt.Sprintf("The objective is %s %% over %s, and its error budget burns too fast: in both windows of a row below, the ratio of bad events is above the threshold. The labels `severity`, `long` and `short` of the alert name the row.",
+	text := fmt.Sprintf("The objective is %s %% over %s. The alert fires if the ratio of bad events is above the threshold in both windows of a row. Its labels `severity`, `long` and `short` identify the row.",
 		o.Target, o.Window)
-	if r.Spec.Runtime && o.Indicator.Availability != nil {
-		text += " Bad are requests with the outcome `server_error` (5xx, a panic, a deadline of the service itself) or `shed` (rejected to protect the others). Responses with 4xx, and requests whose client left or sent a timeout shorter than the latency objective, are `client_error` and not bad."
-	}
 	if n := a.Burn.MinBadEvents; n > 0 {
-		text += fmt.Sprintf(" Fewer than %d bad events in the long window never fire an alert.", n)
+		text += fmt.Sprintf(" It also needs at least %d bad events in the long window.", n)
+	}
+	if r.Spec.Runtime && o.Indicator.Availability != nil {
+		text += " Requests with the outcome `server_error` (5xx, a panic, or a deadline of the service) or `shed` (rejected to protect the others) are bad. Requests with the outcome `client_error` are not: responses with 4xx, and requests whose client disconnected or sent a timeout shorter than the latency objective."
 	}
 	return text
 }
 
 func (r Rules) resolvesWhen(a Alert) string {
 	if a.Burn == nil {
-		return "It resolves by itself within minutes after the first query above returns the expected result."
+		return "The alert resolves by itself within minutes after the first query above returns the expected result."
 	}
-	return "It resolves by itself within the time in the table above after the errors stop."
+	return "The alert resolves by itself after the errors stop, within the time in the table above."
 }
 
-// percent writes the threshold of a burn alert for people.
+// percent formats the threshold of a burn alert.
 func percent(b *Burn) string {
 	f, _ := b.Threshold.Float64()
 	return fmt.Sprintf("%.4g %%", f*100)
 }
 
-// checks are the questions of the engineer on call, in their order.
+// checks returns the queries of the section Diagnose.
 func (r Rules) checks(a Alert) []check {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	present := c.presence().String()
-	out := []check{{"Does the alert condition still hold?", a.Check, a.Expect}}
+	out := []check{{"Is the alert condition still true?", a.Check, a.Expect}}
 	if a.Burn != nil {
 		var ratios []string
 		for _, b := range r.burnsOf(a) {
 			ratios = append(ratios, b.Check)
 		}
-		out = []check{{"Does the alert condition still hold? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of its row"}}
+		out = []check{{"Is the alert condition still true? These are the error ratios of the short windows.", strings.Join(ratios, "\nor "), "each at or below the threshold of its row"}}
 	}
 	if r.Spec.Runtime {
 		versions := "count by (" + c.kept(semconv.LabelVersion, semconv.LabelRevision) + ") (" + c.scope.metric(semconv.BuildInfo).String()
 		out = append(out,
 			check{"Which versions run now?", versions + ")", "one version"},
-			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; otherwise suspect the deployment"})
+			check{"Which versions ran six hours ago?", versions + " offset 6h)", "the same version; if not, suspect the deployment"})
 	}
 	out = append(out, check{"Which instances started in the last six hours?", present + " unless " + present + " offset 6h", "no result without a deployment"})
 	if a.Where != "" {
@@ -278,8 +278,7 @@ func (r Rules) checks(a Alert) []check {
 	return out
 }
 
-// narrowing is the question that the Where query of an alert answers, with the result when
-// all is well.
+// narrowing returns the question and the expected result of the Where query.
 func narrowing(kind Kind) (question, expect string) {
 	const none = "no result"
 	switch kind {
@@ -312,9 +311,8 @@ func narrowing(kind Kind) (question, expect string) {
 	}
 }
 
-// inFence escapes a query so that it ends neither the facts nor its own code
-// block. Both texts can only be inside a string of the query, where the escape
-// means the same character.
+// inFence escapes what would end the facts or the code block. Both texts can occur only
+// in strings of the query, where the escape means the same character.
 func inFence(query string) string {
 	return strings.NewReplacer("<!--", `\x3c!--`, "```", "\\x60``").Replace(query)
 }
@@ -327,12 +325,12 @@ func (r Rules) links(a Alert) []link {
 	if base := strings.TrimRight(r.Spec.Links.Grafana, "/"); base != "" {
 		add("Overview dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "overview")+"?from=now-6h&to=now")
 		if a.Kind.saturation() {
-			add("Saturation dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
+			add("Resources dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "saturation")+"?from=now-6h&to=now")
 		}
 		if a.Kind == KindErrorBudgetBurn {
-			add("Objective dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
+			add("SLO dashboard", base+"/d/"+DashboardUID(r.Spec.Service, "slo")+"?var-slo="+r.Spec.SLOs[a.SLO].Name+"&from=now-6h&to=now")
 		}
-		add("Logs, traces and profiles: from any panel of the overview dashboard", base+"/explore")
+		add("Logs, traces and profiles", base+"/explore")
 	}
 	if base := strings.TrimRight(r.Spec.Links.Alertmanager, "/"); base != "" {
 		add("Other alerts of the service", base+"/#/alerts?filter="+url.QueryEscape(`{service="`+r.Spec.Service+`"}`))
@@ -343,7 +341,7 @@ func (r Rules) links(a Alert) []link {
 	return out
 }
 
-// burnsOf are the burn alerts that share the name and the runbook of one.
+// burnsOf returns the burn alerts with the name and the runbook of an alert.
 func (r Rules) burnsOf(a Alert) []Alert {
 	return slices.DeleteFunc(slices.Clone(r.Alerts), func(other Alert) bool { return other.Name != a.Name || other.Burn == nil })
 }
@@ -356,9 +354,9 @@ func (r Rules) burnRows(a Alert) []burnRow {
 			Threshold: percent(b.Burn), Factor: decimal(b.Burn.Factor(r.Spec.SLOs[b.SLO].Window)),
 			Resolves: window(b.Burn.Short + r.Delay(b.Tier)), Delay: window(r.Delay(b.Tier)),
 		}
-		for _, share := range DrillShares() {
+		for _, ratio := range DetectionRatios() {
 			after := "never"
-			if d := r.drill(&b, share); d.Fires {
+			if d := r.detection(&b, ratio); d.Fires {
 				after = rounded(d.FiresAfter)
 			}
 			row.After = append(row.After, after)
@@ -379,13 +377,13 @@ func rounded(d time.Duration) string {
 	return fmt.Sprintf("%.1f minutes", d.Minutes())
 }
 
-// silence is the command that silences the alert during the repair.
+// silence returns the command that silences the alert.
 func (r Rules) silence(a Alert, environment string) string {
 	command := "amtool silence add"
 	if r.Spec.Links.Alertmanager != "" {
 		command += " --alertmanager.url=" + shellQuote(r.Spec.Links.Alertmanager)
 	}
-	command += " --duration=2h --comment='being worked on' alertname=" + a.Name + " service=" + r.Spec.Service
+	command += " --duration=2h --comment='repair in progress' alertname=" + a.Name + " service=" + r.Spec.Service
 	return command + " environment=" + environment
 }
 

@@ -20,7 +20,7 @@ func books(t *testing.T, rules slo.Rules) []slo.Runbook {
 	return out
 }
 
-func TestRunbooksReadAsGolden(t *testing.T) {
+func TestGoldenRunbooks(t *testing.T) {
 	t.Parallel()
 	for name, src := range map[string]string{"orders": generated, "checkout": example(t)} {
 		var want []string
@@ -36,7 +36,7 @@ func TestRunbooksReadAsGolden(t *testing.T) {
 	}
 }
 
-func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
+func TestEachAlertHasARunbook(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -52,9 +52,9 @@ func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
 					t.Errorf("%s has no runbook", a.Name)
 					continue
 				}
-				for _, part := range []string{"**Impact.**", "Does the alert condition still hold?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "It resolves by itself"} {
+				for _, part := range []string{"**Impact.**", "Is the alert condition still true?", "Expected:", "started in the last six hours?", "## Mitigate", "## Escalate", "amtool silence add", "resolves by itself", "## Diagnose", "## Resolve"} {
 					if !strings.Contains(string(b.File()), part) {
-						t.Errorf("%s does not say %q", a.Name, part)
+						t.Errorf("%s does not contain %q", a.Name, part)
 					}
 				}
 			}
@@ -62,27 +62,27 @@ func TestEachAlertHasARunbookThatAnswersWhatSomebodyAsks(t *testing.T) {
 	}
 }
 
-func TestQueriesOfRunbooksParseAndNarrowToTheService(t *testing.T) {
+func TestRunbookQueriesSelectTheService(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, generated)
 	for _, b := range books(t, rules) {
 		if len(b.Queries()) < 2 {
-			t.Errorf("%s asks %d questions", b.Alert, len(b.Queries()))
+			t.Errorf("%s has %d queries", b.Alert, len(b.Queries()))
 		}
 		for _, q := range b.Queries() {
 			if !bytes.Contains(b.Facts, []byte(q)) {
-				t.Errorf("%s does not show the query %s", b.Alert, q)
+				t.Errorf("the facts of %s do not contain the query %s", b.Alert, q)
 			}
 			for _, s := range selectors(t, q) {
 				if !narrowed(s, rules.Spec) {
-					t.Errorf("%s reads %s of any service", b.Alert, s)
+					t.Errorf("%s reads %s of all services", b.Alert, s)
 				}
 			}
 		}
 	}
 }
 
-func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
+func TestRunbookMarkersWithHostileText(t *testing.T) {
 	t.Parallel()
 	rules, err := slo.Compile(hostileSpec())
 	if err != nil {
@@ -91,10 +91,10 @@ func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
 	for _, b := range books(t, rules) {
 		file := string(b.File())
 		if strings.Count(file, slo.FactsBegin) != 1 || strings.Count(file, slo.FactsEnd) != 1 {
-			t.Errorf("%s: the markers stand %d and %d times", b.Alert, strings.Count(file, slo.FactsBegin), strings.Count(file, slo.FactsEnd))
+			t.Errorf("%s: the markers occur %d and %d times", b.Alert, strings.Count(file, slo.FactsBegin), strings.Count(file, slo.FactsEnd))
 		}
 		if !strings.HasPrefix(string(b.Facts), slo.FactsBegin) || !strings.HasSuffix(string(b.Facts), slo.FactsEnd+"\n") {
-			t.Errorf("%s: the facts are not the managed block:\n%s", b.Alert, b.Facts)
+			t.Errorf("%s: the facts are not between the markers:\n%s", b.Alert, b.Facts)
 		}
 		for _, q := range b.Queries() {
 			selectors(t, q) // parses, with the marker inside a string
@@ -105,9 +105,9 @@ func TestTheFactsStandBetweenTheirMarkersWhateverTheTextsHold(t *testing.T) {
 	}
 }
 
-// A reader at 3 am copies commands: they reach the namespace of the environment, and change
-// no configuration of the reader.
-func TestEachCommandNamesItsNamespace(t *testing.T) {
+// Commands must work when copied: they set the namespace, and do not change the kubectl
+// context.
+func TestRunbookCommandsSetTheNamespace(t *testing.T) {
 	t.Parallel()
 	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{
 		Environment: "prod", Namespace: "orders-prod", Release: "./ci rollback prod", Scale: "kubectl -n orders-prod patch hpa/orders",
@@ -117,10 +117,10 @@ func TestEachCommandNamesItsNamespace(t *testing.T) {
 	}
 	for _, b := range out {
 		if all, named := bytes.Count(b.Body, []byte("kubectl ")), bytes.Count(b.Body, []byte("`kubectl -n orders-prod ")); all != named {
-			t.Errorf("%s: %d of %d commands name the namespace:\n%s", b.Alert, named, all, b.Body)
+			t.Errorf("%s: %d of %d commands set the namespace:\n%s", b.Alert, named, all, b.Body)
 		}
 		if rollsBack := bytes.Contains(b.Body, []byte("`./ci rollback prod`")); rollsBack != strings.HasSuffix(b.Alert, "ErrorBudgetBurn") {
-			t.Errorf("%s: names ./ci rollback: %t", b.Alert, rollsBack)
+			t.Errorf("%s: contains ./ci rollback: %t", b.Alert, rollsBack)
 		}
 		if !bytes.Contains(b.Body, []byte(" environment=prod\n")) {
 			t.Errorf("%s: the silence is for another environment", b.Alert)
@@ -128,8 +128,7 @@ func TestEachCommandNamesItsNamespace(t *testing.T) {
 	}
 }
 
-// A service without a database gets no advice about one.
-func TestRunbooksWithoutADatabaseDoNotMentionIt(t *testing.T) {
+func TestRunbooksMentionOnlyExistingDatabases(t *testing.T) {
 	t.Parallel()
 	for _, b := range books(t, mustCompile(t, generated)) {
 		if text := string(b.Body); strings.Contains(strings.ToLower(text), "database") {
@@ -138,13 +137,13 @@ func TestRunbooksWithoutADatabaseDoNotMentionIt(t *testing.T) {
 	}
 }
 
-func TestTheBodyHasTheCommandThatStartsInstances(t *testing.T) {
+func TestRunbookScaleCommand(t *testing.T) {
 	t.Parallel()
 	out, err := mustCompile(t, generated).Runbooks(slo.RunbookOptions{Scale: "nomad job scale orders 6"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(out[0].Body), "`nomad job scale orders 6`") || strings.Contains(string(out[0].Body), "kubectl scale") {
-		t.Errorf("the body names another command:\n%s", out[0].Body)
+		t.Errorf("the body has another command:\n%s", out[0].Body)
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// runtimeAlerts are tickets on what the runtime drops or rejects to keep requests
-// fast.
+// runtimeAlerts adds tickets on telemetry and requests that the runtime drops or rejects.
 func (c *compiler) runtimeAlerts() {
 	c.telemetryDropped()
 	c.logsDropped()
@@ -22,7 +21,7 @@ func (c *compiler) runtimeAlerts() {
 	c.saturationAlerts()
 }
 
-// lost counts what was given up in ten minutes, by labels.
+// lost counts what was dropped in ten minutes, by labels.
 func (c *compiler) lost(s selector, by ...string) string {
 	return "sum by (" + c.kept(by...) + ") (increase(" + s.String() + "[10m]))"
 }
@@ -38,12 +37,12 @@ func (c *compiler) telemetryDropped() {
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": {{ $value | humanize }} {{ $labels." + semconv.LabelSignal + " }} were dropped in ten minutes",
-		description: "Users feel nothing. The collector is slow or away, and what was dropped will be missing when it is needed.",
+		description: "No impact on users. The collector is slow or down, and traces, logs or profiles of this time are missing.",
 	})
 }
 
-// logsDropped is apart from other drops, because another team fixes it: the one that
-// runs the node.
+// logsDropped is separate from telemetryDropped, because another team repairs it: the one
+// that runs the nodes.
 func (c *compiler) logsDropped() {
 	blocked := c.scope.metric(semconv.RuntimeTelemetryDropped, labels.MustNewMatcher(labels.MatchEqual, semconv.LabelReason, semconv.DropBlocked))
 	sum := c.lost(blocked)
@@ -54,8 +53,8 @@ func (c *compiler) logsDropped() {
 		Alert: camel(c.spec.Service) + "LogsDropped", Expr: sum + " > 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} log lines were lost in ten minutes; stdout is not read",
-		description: "Users feel nothing. The reader of the standard output of the instances has stopped or is too slow, and the log has a gap.",
+		summary:     c.subject() + ": {{ $value | humanize }} log lines were dropped in ten minutes; stdout is not read",
+		description: "No impact on users. The log collector of the node has stopped or is too slow, and log lines of this time are missing.",
 	})
 }
 
@@ -63,18 +62,18 @@ func (c *compiler) metricCardinalityLimitReached() {
 	sum := c.lost(c.scope.metric(semconv.RuntimeCardinalityOverflow), semconv.LabelMetric, semconv.LabelLabel)
 	c.alert(Alert{
 		Kind: KindMetricCardinalityLimitReached, Tier: TierTicket, SLO: -1,
-		Check: sum, Expect: "nothing, or 0", Where: sum + " > 0",
+		Check: sum, Expect: "no result, or 0", Where: sum + " > 0",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "MetricCardinalityLimitReached", Expr: sum + " > 0", For: noDataFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary: c.subject() + ": label {{ printf \"%.24s\" $labels." + semconv.LabelLabel + " }} of {{ printf \"%.40s\" $labels." + semconv.LabelMetric + " }} has too many values",
-		description: "Users feel nothing. New values of the label are counted together as " + semconv.OverflowValue +
-			", so that the metric can no longer tell them apart. Something that a caller chooses, such as an id, became a label.",
+		description: "No impact on users. New values of the label are counted together as " + semconv.OverflowValue +
+			". Probably the label has values that clients choose, such as ids.",
 	})
 }
 
-// concurrencyLimitAtMinimum means that shedding no longer helps.
+// concurrencyLimitAtMinimum adds the alert for an overload that shedding does not resolve.
 func (c *compiler) concurrencyLimitAtMinimum() {
 	atMinimum := c.scope.metric(semconv.RuntimeOverloadAtMinLimit)
 	check := c.by("max", atMinimum.String())
@@ -86,16 +85,16 @@ func (c *compiler) concurrencyLimitAtMinimum() {
 		Alert: camel(c.spec.Service) + "ConcurrencyLimitAtMinimum", Expr: check + " == 1", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": an instance is slow at its minimum concurrency limit",
-		description: "Rejected requests spend the error budget, also those that clients call sheddable, but not those of clients with a timeout shorter than the latency objective. When users feel it, a page fires. More load is not the cause, or not alone: something that each request needs became slow. " + c.sinceText(brokenFor),
+		summary:     c.subject() + ": the concurrency limit of an instance is at its minimum",
+		description: "Requests are slow, and some are rejected. The cause is not load alone: something that all requests need became slow. Rejected requests spend the error budget, unless the client timeout is shorter than the latency objective. " + c.sinceText(brokenFor),
 	})
 }
 
-// A wait for connections that is worth a look: one caller at any time, over all
-// instances, and for longer than a burst, in which the pool grows.
+// The alert fires if at least one request waits at any time, summed over all instances, for
+// longer than the pool needs to grow in a burst.
 const (
-	waitingCallers = "1"
-	poolFor        = 10 * time.Minute
+	waitingRequests = "1"
+	poolFor         = 10 * time.Minute
 )
 
 func (c *compiler) dbConnectionPoolSaturated() {
@@ -106,12 +105,12 @@ func (c *compiler) dbConnectionPoolSaturated() {
 	}
 	c.alert(Alert{
 		Kind: KindDBConnectionPoolSaturated, Tier: TierTicket, SLO: -1,
-		Check: line(by...), Expect: "0, and less than " + waitingCallers, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
+		Check: line(by...), Expect: "0, or at least below " + waitingRequests, Where: "topk(5, " + line(append(by, semconv.LabelInstance)...) + " > 0)",
 	}, Rule{
-		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingCallers, For: poolFor,
+		Alert: camel(c.spec.Service) + "DBConnectionPoolSaturated", Expr: line(by...) + " > " + waitingRequests, For: poolFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value | humanize }} callers wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} at any time",
-		description: "Requests that need the database are slower by that wait. Either queries became slow, or there are more requests than connections. " + c.sinceText(poolFor),
+		summary:     c.subject() + ": {{ $value | humanize }} requests wait for a connection of pool {{ printf \"%.24s\" $labels." + semconv.LabelPoolName + " }} on average",
+		description: "Requests that need the database are slower. Either queries became slow, or the pool is too small for the traffic. " + c.sinceText(poolFor),
 	})
 }

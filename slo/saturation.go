@@ -7,8 +7,8 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// saturationAlerts are tickets on resources that run out before users feel it, and
-// that the autoscaler cannot add.
+// saturationAlerts adds tickets on resources that are nearly full and that the autoscaler
+// cannot add.
 func (c *compiler) saturationAlerts() {
 	if r := c.spec.Replicas; r.Max > r.Min {
 		c.hpaMaxedOut(r.Max)
@@ -17,38 +17,37 @@ func (c *compiler) saturationAlerts() {
 	c.memoryNearLimit()
 }
 
-// saturation says whether the alert is one of these.
+// saturation reports whether the alert is one of [compiler.saturationAlerts].
 func (k Kind) saturation() bool {
 	return k == KindHpaMaxedOut || k == KindCPUHigh || k == KindMemoryNearLimit
 }
 
-// How long, and how much of it: longer than a burst or a roll-out, in which there
-// are more instances than usual. At nine tenths of its processors a Go process
-// lets goroutines wait (its scheduler's latency rises); at 95 % of GOMEMLIMIT
-// the collector runs nearly without pause.
+// saturatedFor is longer than a burst or a rollout, which adds instances. At 90 % of its
+// CPU, goroutines of a Go process wait for CPU; at 95 % of GOMEMLIMIT, the garbage
+// collector runs almost all the time.
 const (
 	saturatedFor  = 15 * time.Minute
 	saturatedCPU  = "0.9"
-	nearlyNoLimit = "2^62" // 2^63-1 stands for no GOMEMLIMIT
+	nearlyNoLimit = "2^62" // without a GOMEMLIMIT, the metric is 2^63-1
 	fullMemory    = "0.95"
 )
 
-func (c *compiler) hpaMaxedOut(most int) {
+func (c *compiler) hpaMaxedOut(maximum int) {
 	running := c.by("sum", c.presence().String())
 	if c.spec.Metrics == MetricsPush {
 		running = c.by("count", c.presence().String())
 	}
-	highest := strconv.Itoa(most)
+	highest := strconv.Itoa(maximum)
 	c.alert(Alert{
 		Kind: KindHpaMaxedOut, Tier: TierTicket, SLO: -1,
-		Check: running, Expect: "less than " + highest + ", where the autoscaler ends",
+		Check: running, Expect: "below " + highest + ", the maximum of the autoscaler",
 		Where: c.by("sum", c.scope.metric(semconv.HTTPServerActiveRequests).String()) + " / " + running,
 	}, Rule{
 		Alert: camel(c.spec.Service) + "HpaMaxedOut", Expr: running + " >= " + highest, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": {{ $value }} instances run, and the autoscaler may add no more",
-		description: "Users feel nothing yet. The next rise in traffic gets no more instances: requests will wait, and some will be rejected. " + c.sinceText(saturatedFor),
+		summary:     c.subject() + ": {{ $value }} instances run, the maximum of the autoscaler",
+		description: "No impact on users yet. If traffic rises further, requests wait, and then some are rejected. " + c.sinceText(saturatedFor),
 	})
 }
 
@@ -57,14 +56,14 @@ func (c *compiler) cpuHigh() {
 	share := c.by("sum", used) + " / " + c.by("sum", c.scope.metric(semconv.GoMaxProcs).String())
 	c.alert(Alert{
 		Kind: KindCPUHigh, Tier: TierTicket, SLO: -1,
-		Check: share, Expect: "less than " + saturatedCPU,
+		Check: share, Expect: "below " + saturatedCPU,
 		Where: "topk(5, " + used + " / " + c.scope.metric(semconv.GoMaxProcs).String() + ")",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "CPUHigh", Expr: share + " > " + saturatedCPU, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of the CPU that Go may use",
-		description: "Goroutines wait for CPU, so every request is slower. " + c.sinceText(saturatedFor),
+		summary:     c.subject() + ": instances use {{ $value | humanizePercentage }} of their CPU limit",
+		description: "Requests are slower, because they wait for CPU. " + c.sinceText(saturatedFor),
 	})
 }
 
@@ -74,12 +73,12 @@ func (c *compiler) memoryNearLimit() {
 	highest := c.by("max", share)
 	c.alert(Alert{
 		Kind: KindMemoryNearLimit, Tier: TierTicket, SLO: -1,
-		Check: highest, Expect: "less than " + fullMemory + ", or nothing where GOMEMLIMIT is not set", Where: "topk(5, " + share + ")",
+		Check: highest, Expect: "below " + fullMemory + ", or no result if GOMEMLIMIT is not set", Where: "topk(5, " + share + ")",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "MemoryNearLimit", Expr: highest + " > " + fullMemory, For: saturatedFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
 		summary:     c.subject() + ": an instance uses {{ $value | humanizePercentage }} of GOMEMLIMIT",
-		description: "Go collects garbage nearly without pause to stay below it. A little more, and the kernel kills the instance with its requests in flight. " + c.sinceText(saturatedFor),
+		description: "Requests are slower, because garbage collection takes CPU. If memory rises further, the kernel kills the instance, and its requests in flight fail. " + c.sinceText(saturatedFor),
 	})
 }

@@ -2,14 +2,14 @@ package slo
 
 import "time"
 
-// Names of recorded series that dashboards read. Those with a window are
-// [RatioRecord], [TotalRecord], [BadRecord] and [CoverageRecord].
+// Names of recorded series. Those with a window are [RatioRecord], [TotalRecord],
+// [BadRecord] and [CoverageRecord].
 const (
-	RecordObjective  = recordObjective  // share of good events that is promised
-	RecordBudget     = recordBudget     // share of events that may be bad
-	RecordBurn       = recordBurn       // how many times faster than allowed the budget burns now
-	RecordPeriodBurn = recordPeriodBurn // the same over the whole period
-	RecordRemaining  = recordRemaining  // share of the budget that is left
+	RecordObjective  = recordObjective  // ratio of good events that is required
+	RecordBudget     = recordBudget     // error budget: ratio of events that may be bad
+	RecordBurn       = recordBurn       // current burn rate
+	RecordPeriodBurn = recordPeriodBurn // burn rate over the period
+	RecordRemaining  = recordRemaining  // remaining error budget, from 1 down
 	RecordTargets    = recordTargets    // instances that respond, by environment
 )
 
@@ -25,8 +25,8 @@ const (
 	LabelSeverity    = labelSeverity
 )
 
-// RatioWindows lists the windows over which the share of bad events is recorded,
-// shortest first and without the period of an objective.
+// RatioWindows lists the windows of recorded error ratios, shortest first, without the
+// periods of objectives.
 func RatioWindows() []string {
 	var out []string
 	for _, w := range []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, day, 3 * day} {
@@ -35,7 +35,7 @@ func RatioWindows() []string {
 	return out
 }
 
-// RatioRecord is the share of bad events over a window, as in 5m or 30d.
+// RatioRecord is the ratio of bad events over a window, such as 5m or 30d.
 func RatioRecord(window string) string { return recordRatio + window }
 
 // TotalRecord is the number of events over a window.
@@ -44,5 +44,5 @@ func TotalRecord(window string) string { return recordTotal + window }
 // BadRecord is the number of bad events over a window.
 func BadRecord(window string) string { return recordBad + window }
 
-// CoverageRecord is the share of a window that was measured: of 1h or a period.
+// CoverageRecord is the part of a window with data, for 1h or a period.
 func CoverageRecord(window string) string { return recordCoverage + window }

@@ -12,22 +12,22 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// How long a state lasts before its ticket.
+// Values of "for" of tickets.
 const (
 	noDataFor   = 10 * time.Minute
 	mismatchFor = 15 * time.Minute
 	brokenFor   = 5 * time.Minute
 )
 
-// minCoverage is the share of a day's increases below which a budget is not to be
-// trusted: 72 minutes are missing.
+// minCoverage is the data coverage of a day below which error budgets are unreliable: 72
+// minutes are missing.
 const minCoverage = "0.95"
 
-// presence is the series that exists as long as an instance reports: up, which
-// the scraper writes, or target_info where metrics are pushed.
+// presence selects the series that exists while an instance runs: up, or target_info if
+// metrics are pushed.
 func (c *compiler) presence() selector { return c.scope.metric(c.scope.presence) }
 
-// kept lists the labels that keep instances of the service apart, and more.
+// kept lists the labels of [Spec.Identity], and more.
 func (c *compiler) kept(more ...string) string {
 	return strings.Join(append(c.spec.Identity(), more...), ", ")
 }
@@ -38,7 +38,7 @@ func (c *compiler) by(op, expr string) string {
 	return op + " by (" + c.kept() + ") (" + expr + ")"
 }
 
-// ofService reads a recording of the service as a whole.
+// ofService selects a record of the service.
 func (c *compiler) ofService(record string) string {
 	return record + "{" + labelService + "=" + strconv.Quote(c.spec.Service) + "}"
 }
@@ -46,7 +46,7 @@ func (c *compiler) ofService(record string) string {
 func (c *compiler) serviceAlerts() {
 	c.instanceAlerts()
 	if slices.ContainsFunc(c.spec.SLOs, func(o Objective) bool { return len(o.GroupBy) == 0 }) {
-		c.sloDataIncomplete() // looks at no other
+		c.sloDataIncomplete() // ignores grouped objectives
 	}
 	c.scrapeIntervalMismatch()
 	if c.spec.Runtime {
@@ -56,11 +56,11 @@ func (c *compiler) serviceAlerts() {
 }
 
 func (c *compiler) sinceText(d time.Duration) string {
-	return "It has been so for " + window(d) + " or longer."
+	return "This has lasted for at least " + window(d) + "."
 }
 
-// sloNoData tells an objective that measures nothing from one that has nothing to
-// measure: an idle service has increases of zero.
+// sloNoData adds the alert for an objective whose metrics have no data. An idle service has
+// increases of zero instead.
 func (c *compiler) sloNoData(o resolved) {
 	t := c.counting(o, TierTicket)
 	present := c.presence().String()
@@ -70,7 +70,7 @@ func (c *compiler) sloNoData(o resolved) {
 	running := c.by("group", present)
 	expr := running + " unless " + c.onEnvironment() + o.ref(t.bad())
 	if o.Indicator.Custom() {
-		// What counts nothing for a day may be idle, or may not exist at all.
+		// A metric that counts no event for a day may not exist.
 		idle := running + " unless " + c.onEnvironment() + "(" + ref(recordTotal+"1d", c.spec.Service, c.totalSLI(o)) + " > 0) and " +
 			c.onEnvironment() + c.presence().String() + " offset 1d"
 		if o.grouped {
@@ -82,38 +82,38 @@ func (c *compiler) sloNoData(o resolved) {
 	check := "count by (" + c.kept(labelSLI) + ") (" + c.ofService(t.bad()) + ")"
 	c.alert(Alert{
 		Kind: KindSLONoData, Tier: TierTicket, SLO: o.index,
-		Check: check, Expect: "a row for each environment and each kind of event that an objective counts",
+		Check: check, Expect: "one result for each environment and SLI",
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLONoData", Expr: expr, For: noDataFor,
 		Labels: c.alertLabels(TierTicket, append(slices.Clone(o.sloth), Label{labelSLO, o.Name})...),
 	}, texts{
 		summary:     c.subject() + ": the objective " + shorten(o.Name, 24) + " has no data",
-		description: "The service runs, but what the objective counts does not exist: nothing would page for it.",
+		description: "The service runs, but the metrics of the objective have no data, so its alerts cannot fire.",
 	})
 }
 
-// sloDataIncomplete says that budgets are worth less than they look. A young
-// environment and one that was taken away on purpose are left alone.
+// sloDataIncomplete adds the alert for low data coverage. It ignores environments that are
+// new or were removed.
 func (c *compiler) sloDataIncomplete() {
-	// A route that was removed is no gap, so increases by label are left out.
+	// Ignore grouped objectives: a removed route is not a gap.
 	coverage := fmt.Sprintf("%s1h{%s=%q,%s!~%q}", recordCoverage, labelService, c.spec.Service, labelSLI, groupedSLIs)
 	daily := covered(coverage, day)
 	c.alert(Alert{
 		Kind: KindSLODataIncomplete, Tier: TierTicket, SLO: -1,
-		Check: daily, Expect: "1, and " + minCoverage + " at least",
+		Check: daily, Expect: "1, or at least " + minCoverage,
 	}, Rule{
 		Alert: camel(c.spec.Service) + "SLODataIncomplete",
 		Expr: daily + " < " + minCoverage + " and last_over_time(" + coverage + "[30m] offset 1d) and " + c.onEnvironment() +
 			c.presence().String(),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the last day was measured",
-		description: "The rules did not run, or the service was not scraped. What was missed stays missed: read error budgets with that in mind.",
+		summary:     c.subject() + ": only {{ $value | humanizePercentage }} of the last day has SLO data",
+		description: "The rules did not run, or the service was not scraped. Error budgets that include this time are unreliable.",
 	})
 }
 
-// scrapeIntervalMismatch compares the real spacing of samples with the declared one,
-// which every increase depends on.
+// scrapeIntervalMismatch adds the alert for samples that do not arrive at the declared scrape
+// interval, on which all increases depend.
 func (c *compiler) scrapeIntervalMismatch() {
 	declared := int64(c.spec.ScrapeInterval / time.Second)
 	key := "scrapeInterval"
@@ -129,9 +129,9 @@ func (c *compiler) scrapeIntervalMismatch() {
 		Expr:   fmt.Sprintf("%s > %d * 1.25 or %s < %d * 0.8", spacing, declared, spacing, declared),
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary: c.subject() + ": samples are {{ $value | humanizeDuration }} apart, the rules were made for " + model.Duration(c.spec.ScrapeInterval).String(),
-		description: "Counts of short windows are wrong until scrape interval and specification agree: " +
-			"set " + key + " to what the scraper does and generate the rules again.",
+		summary: c.subject() + ": samples arrive every {{ $value | humanizeDuration }}, but the rules expect " + model.Duration(c.spec.ScrapeInterval).String(),
+		description: "Error ratios of short windows are wrong. " +
+			"Set " + key + " to the scrape interval of Prometheus, and generate the rules again.",
 	})
 }
 
@@ -144,7 +144,7 @@ func (c *compiler) healthCheckFailing() {
 		Alert: camel(c.spec.Service) + "HealthCheckFailing", Expr: check + " == 0", For: brokenFor,
 		Labels: c.alertLabels(TierTicket),
 	}, texts{
-		summary:     c.subject() + ": check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails in one or more instances",
-		description: "Requests that need it fail fast and count as errors; when users feel it, a page says so. " + c.sinceText(brokenFor),
+		summary:     c.subject() + ": health check {{ printf \"%.24s\" $labels." + semconv.LabelCheck + " }} fails on some instances",
+		description: "Requests that need the dependency fail and count as errors; if users are affected, a page fires. " + c.sinceText(brokenFor),
 	})
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CompatibilitySloth adds the labels and series that dashboards and tools made for
-// sloth (sloth.dev) read and nothing else does.
+// CompatibilitySloth adds the labels and series for dashboards and tools of sloth
+// (sloth.dev).
 const CompatibilitySloth = "sloth"
 
 const (
@@ -26,7 +26,7 @@ func (c *compiler) slothCompatible() bool {
 	return slices.Contains(c.spec.Compatibility, CompatibilitySloth)
 }
 
-// sloth returns the labels if the specification asks for sloth's, and otherwise none.
+// sloth returns the labels if the compatibility with sloth is enabled, else none.
 func (c *compiler) sloth(labels ...Label) []Label {
 	if !c.slothCompatible() {
 		return nil
@@ -34,7 +34,7 @@ func (c *compiler) sloth(labels ...Label) []Label {
 	return labels
 }
 
-// ignoring matches series that differ in one label, and in sloth's name for it.
+// ignoring matches series that differ in a label of the rules and in those of sloth.
 func (c *compiler) ignoring(own string, sloth ...string) string {
 	names := []string{own}
 	if c.slothCompatible() {
@@ -43,9 +43,8 @@ func (c *compiler) ignoring(own string, sloth ...string) string {
 	return "ignoring (" + strings.Join(names, ", ") + ") "
 }
 
-// slothMeta adds the series of sloth that our own dashboards do not read. The owner
-// is a label of the info series alone: on every series it would end their history
-// when a team is renamed.
+// slothMeta adds the series that only sloth has. The owner is only a label of the info
+// series, so that a new owner does not end the history of the others.
 func (c *compiler) slothMeta(objectives []resolved) {
 	if !c.slothCompatible() {
 		return

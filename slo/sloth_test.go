@@ -8,9 +8,8 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// Only a specification that asks for sloth's names gets them, and they change nothing
-// that our own dashboards and alerts read.
-func TestSlothLabelsAreWrittenOnRequest(t *testing.T) {
+// The labels of sloth are only written with compatibility, and change no other labels.
+func TestSlothCompatibility(t *testing.T) {
 	t.Parallel()
 	for _, f := range mustCompile(t, minimal).Files() {
 		if bytes.Contains(f.Data, []byte("sloth")) {

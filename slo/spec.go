@@ -10,76 +10,71 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// APIVersion is the version of the stand-alone specification.
+// APIVersion is the version of the specification format.
 const APIVersion = "scaffold.slo/v1"
 
-// Bounds and default of the scrape interval. Below 5 s the rules cost more than
-// they tell; above 60 s a five-minute window holds too few samples to trust.
+// Bounds and default of the scrape interval. Below 5 s the rules are too expensive, and above
+// 60 s a window of five minutes has too few samples.
 const (
 	MinScrapeInterval     = 5 * time.Second
 	MaxScrapeInterval     = 60 * time.Second
 	DefaultScrapeInterval = 15 * time.Second
 )
 
-// How metrics reach the store.
+// Values of [Spec.Metrics].
 const (
-	MetricsScrape = "scrape" // read by a scraper, which writes up
-	MetricsPush   = "push"   // pushed over OTLP; target_info stands in for up
+	MetricsScrape = "scrape" // scraped, so that up exists
+	MetricsPush   = "push"   // pushed over OTLP; target_info replaces up
 )
 
-// Spec is the objectives of one service and what their rules need to know about
-// it. The service that it describes need not be a generated one.
+// Spec is the specification of the objectives of a service, generated or not.
 type Spec struct {
 	APIVersion  string `yaml:"apiVersion"`  // [APIVersion]
 	Service     string `yaml:"service"`     // DNS label
 	Description string `yaml:"description"` // any text
-	Owner       string `yaml:"owner"`       // the team that is paged; any text
-	// Selector finds the series of the service: label names to values. It
-	// stands in every query. Default: job is the service's name.
+	Owner       string `yaml:"owner"`       // the team on call; any text
+	// Selector selects the series of the service, by label name. Default: job is the name
+	// of the service.
 	Selector map[string]string `yaml:"selector"`
-	// EnvironmentLabel keeps environments apart that share a store. Series
-	// without it form one environment of their own.
+	// EnvironmentLabel is the label with the environment. Series without it are a separate
+	// environment.
 	EnvironmentLabel string `yaml:"environmentLabel"`
-	// GroupBy are labels beside the environment that keep instances of the service
-	// apart, such as cluster, where the scrape sets it. Each value has budgets, alerts
-	// and incidents of its own.
+	// GroupBy lists more labels, such as cluster, whose values have separate error budgets,
+	// alerts and incidents.
 	GroupBy        []string      `yaml:"groupBy"`
-	ScrapeInterval time.Duration `yaml:"scrapeInterval"` // real spacing of samples
+	ScrapeInterval time.Duration `yaml:"scrapeInterval"` // the scrape interval of Prometheus
 	Metrics        string        `yaml:"metrics"`        // [MetricsScrape] or [MetricsPush]
-	// Runtime says that the service is built on the scaffold runtime, whose own
-	// metrics then have alerts too.
+	// Runtime reports whether the service has the scaffold runtime, which adds alerts on its
+	// metrics.
 	Runtime bool `yaml:"runtime"`
-	// ConnectionPool says that a service on the runtime has a connection pool of
-	// it, on which there is an alert then.
+	// ConnectionPool reports whether the service has a connection pool of the runtime, which
+	// adds an alert.
 	ConnectionPool bool  `yaml:"connectionPool"`
 	Links          Links `yaml:"links"`
-	// Directory is where a service on the runtime lies below the root of its
-	// repository, in which its runbooks are linked; empty is the root. A file of
-	// objectives cannot say it, since it has no such service.
+	// Directory is the directory of a generated service in its repository, for links to
+	// runbooks; empty is the root.
 	Directory string   `yaml:"-"`
 	Alerting  Alerting `yaml:"alerting"`
 	Replicas  Replicas `yaml:"replicas"`
-	// Compatibility names tools whose labels and series the rules write beside their
-	// own: [CompatibilitySloth] is the only one.
+	// Compatibility lists tools whose labels and series the rules add. The only value is
+	// [CompatibilitySloth].
 	Compatibility []string    `yaml:"compatibility"`
 	SLOs          []Objective `yaml:"slos"`
 
-	// parsed remembers what selectors say, by their text: an author may change
-	// any field after [Parse], and what was not changed is not parsed again.
+	// parsed is a cache of selectors. Fields may change after [Parse].
 	parsed selectors
 }
 
-// Links are the addresses that alerts and runbooks point to. An empty one
-// leaves out what it would link; no address is ever made up.
+// Links are the URLs for links in alerts and runbooks. An empty URL omits its links.
 type Links struct {
-	Runbooks     string `yaml:"runbooks"`   // folder of the runbooks
+	Runbooks     string `yaml:"runbooks"`   // directory of the runbooks
 	Grafana      string `yaml:"grafana"`    // base URL
 	Repository   string `yaml:"repository"` // base URL of the source
-	Branch       string `yaml:"branch"`     // default main
+	Branch       string `yaml:"branch"`     // default "main"
 	Alertmanager string `yaml:"alertmanager"`
 }
 
-// Alerting is what alerts carry beside what the rules need.
+// Alerting configures alerts.
 type Alerting struct {
 	Labels      map[string]string `yaml:"labels"`
 	Annotations map[string]string `yaml:"annotations"`
@@ -87,14 +82,13 @@ type Alerting struct {
 	Receivers   Receivers         `yaml:"receivers"`
 }
 
-// Severities are the values of the severity label, as the organisation's
-// Alertmanager routes them.
+// Severities are the values of the severity label.
 type Severities struct {
-	Page   string `yaml:"page"`   // wakes somebody up; default critical
-	Ticket string `yaml:"ticket"` // waits for working hours; default warning
+	Page   string `yaml:"page"`   // default "critical"
+	Ticket string `yaml:"ticket"` // default "warning"
 }
 
-// Of is the severity of the alerts of a tier.
+// Of returns the severity of the alerts of a tier.
 func (s Severities) Of(tier Tier) string {
 	if tier == TierPage {
 		return s.Page
@@ -102,14 +96,14 @@ func (s Severities) Of(tier Tier) string {
 	return s.Ticket
 }
 
-// Replicas is how many instances the service should have.
+// Replicas is the number of instances of the service.
 type Replicas struct {
-	Min int `yaml:"min"` // 0: unknown; then only the loss of all of them pages
-	Max int `yaml:"max"` // where the autoscaler ends; 0: unknown, or there is none
+	Min int `yaml:"min"` // 0: unknown; then only the loss of all instances pages
+	Max int `yaml:"max"` // maximum of the autoscaler; 0: unknown or no autoscaler
 }
 
-// Parse reads a stand-alone specification and fills in its defaults. The error
-// holds every problem, each with its place in the file.
+// Parse reads a specification and sets defaults. The error has all problems with their
+// positions in the file.
 func Parse(name string, src []byte) (Spec, error) {
 	doc, err := yamldoc.Parse(name, src, "apiVersion: scaffold", "slos:")
 	if err != nil {
@@ -125,8 +119,7 @@ func Parse(name string, src []byte) (Spec, error) {
 	return spec, nil
 }
 
-// WithDefaults returns the specification with every key that its author left
-// out. This is the only place that knows the defaults.
+// WithDefaults returns the specification with defaults for empty fields.
 func (s Spec) WithDefaults() Spec {
 	setDefault(&s.APIVersion, APIVersion)
 	setDefault(&s.EnvironmentLabel, semconv.LabelEnvironment)
@@ -153,10 +146,10 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Identity lists the labels that keep instances of the service apart.
+// Identity lists the environment label and those of [Spec.GroupBy].
 func (s Spec) Identity() []string { return append([]string{s.EnvironmentLabel}, s.GroupBy...) }
 
-// problems is the [Reporter] of a specification that comes from no file.
+// problems is the [Reporter] of a specification without a file.
 type problems struct{ list diagnostic.List }
 
 func (p *problems) Problemf(path, format string, args ...any) {

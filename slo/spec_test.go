@@ -17,7 +17,7 @@ slos:
   - {name: availability, objective: 99.9, indicator: {availability: {}}}
 `
 
-func TestParseFillsInDefaults(t *testing.T) {
+func TestParseSetsDefaults(t *testing.T) {
 	t.Parallel()
 	got, err := slo.Parse("orders.slo.yaml", []byte(minimal))
 	if err != nil {
@@ -42,65 +42,65 @@ func TestParseFillsInDefaults(t *testing.T) {
 	}
 }
 
-// bad writes a document whose only objective holds the given keys.
+// bad returns a specification whose only objective has the given keys.
 func bad(keys string) string {
 	return "apiVersion: scaffold.slo/v1\nservice: orders\nslos:\n  - name: checkout\n" + keys
 }
 
 const good = "    objective: 99.9\n    indicator: {availability: {}}\n"
 
-func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
+func TestParseRejectsInvalidSpecifications(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ src, want string }{
-		"an objective that is a ratio": {
+		"a ratio as objective": {
 			bad("    objective: 0.999\n    indicator: {availability: {}}\n"),
 			"f:5:16: slos[0].objective: 0.999 looks like a ratio; write 99.9",
 		},
 		"an objective without a budget": {
 			bad("    objective: 100\n    indicator: {availability: {}}\n"),
-			"f:5:16: slos[0].objective: 100 leaves no error budget: the first failure would break it for the whole period; write a share such as 99.9",
+			"f:5:16: slos[0].objective: 100 has no error budget, so a single failure misses the objective; write a percentage such as 99.9",
 		},
-		"an objective of nothing": {
+		"an objective of 0": {
 			bad("    objective: 0\n    indicator: {availability: {}}\n"),
-			"f:5:16: slos[0].objective: 0 promises nothing, so no alert could ever fire; write a share such as 99",
+			"f:5:16: slos[0].objective: at 0 no alert can fire; write a percentage such as 99",
 		},
-		"an objective above everything": {
+		"an objective above 100": {
 			bad("    objective: 120\n    indicator: {availability: {}}\n"),
-			"f:5:16: slos[0].objective: 120 is above 100 percent; write a share such as 99.9",
+			"f:5:16: slos[0].objective: 120 is above 100 percent; write a percentage such as 99.9",
 		},
 		"an objective with a sign": {
 			bad("    objective: 99.9%\n    indicator: {availability: {}}\n"),
-			`f:5:16: slos[0].objective: "99.9%" is not a decimal number of percent; write one such as 99.9, with at most 6 decimals and no sign`,
+			`f:5:16: slos[0].objective: "99.9%" is not a percentage; write one such as 99.9, with at most 6 decimals`,
 		},
 		"no objective": {
 			bad("    indicator: {availability: {}}\n"),
-			"f:4:5: slos[0].objective: is missing; write the share of good events in percent, such as 99.9",
+			"f:4:5: slos[0].objective: is missing; write the percentage of good events, such as 99.9",
 		},
-		"a threshold that is negative": {
+		"a negative threshold": {
 			bad("    objective: 99\n    indicator: {latency: {threshold: -5ms}}\n"),
 			"f:6:38: slos[0].indicator.latency.threshold: -5ms is not positive; write a duration such as 200ms",
 		},
 		"a threshold of zero": {
 			bad("    objective: 99\n    indicator: {latency: {threshold: 0s}}\n"),
-			"f:6:38: slos[0].indicator.latency.threshold: there is no positive threshold; write a duration such as 200ms",
+			"f:6:38: slos[0].indicator.latency.threshold: is missing or zero; write a duration such as 200ms",
 		},
 		"an unknown window": {
 			bad(good + "    window: 90d\n"),
-			`f:7:13: slos[0].window: "90d" is not a known period; write 7d, 14d, 28d or 30d`,
+			`f:7:13: slos[0].window: unknown period "90d"; write 7d, 14d, 28d or 30d`,
 		},
 		"a window in weeks": {
 			bad(good + "    window: 4w\n"),
-			`f:7:13: slos[0].window: "4w" is not a known period; write 7d, 14d, 28d or 30d; did you mean "28d"?`,
+			`f:7:13: slos[0].window: unknown period "4w"; write 7d, 14d, 28d or 30d; did you mean "28d"?`,
 		},
 		"two indicators": {
 			bad("    objective: 99\n    indicator: {availability: {}, latency: {threshold: 1s}}\n"),
-			"f:6:16: slos[0].indicator: availability and latency stand together; keep one",
+			"f:6:16: slos[0].indicator: has availability and latency; keep one",
 		},
 		"no indicator": {
 			bad("    objective: 99\n"),
-			"f:4:5: slos[0].indicator: there is none; write one of availability, latency and ratio",
+			"f:4:5: slos[0].indicator: is empty; write availability, latency or ratio",
 		},
-		"a selector that does not parse, with the place inside the string": {
+		"an invalid selector, with the position in the string": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: 'a_total{code=~5..}'\n"),
 			"f:9:29: slos[0].indicator.ratio.bad: not a PromQL selector: unexpected character inside braces: '5'",
 		},
@@ -110,45 +110,45 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 		},
 		"a selector without a metric": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: '{job=\"x\"}'\n        bad: b_total\n"),
-			`f:8:16: slos[0].indicator.ratio.total: not a PromQL selector: it names no metric`,
+			`f:8:16: slos[0].indicator.ratio.total: not a PromQL selector: it has no metric name`,
 		},
-		"bad events that are all events": {
+		"all events are bad": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        bad: a_total\n"),
-			"f:9:14: slos[0].indicator.ratio.bad: is the same as total, so that every event would be bad",
+			"f:9:14: slos[0].indicator.ratio.bad: is the same as total, so that all events would be bad",
 		},
-		"good events that are all events": {
+		"all events are good": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        good: a_total\n"),
-			"f:9:15: slos[0].indicator.ratio.good: is the same as total, so that every event would be good",
+			"f:9:15: slos[0].indicator.ratio.good: is the same as total, so that all events would be good",
 		},
 		"good and bad events": {
 			bad("    objective: 99\n    indicator:\n      ratio:\n        total: a_total\n        good: b_total\n        bad: c_total\n"),
 			"f:9:15: slos[0].indicator.ratio.good: set good or bad, not both",
 		},
-		"one series of a histogram": {
+		"a series of a histogram": {
 			bad("    objective: 99\n    indicator: {latency: {threshold: 1s, histogram: a_seconds_bucket}}\n"),
-			"f:6:53: slos[0].indicator.latency.histogram: a_seconds_bucket is one series of the histogram; write a_seconds",
+			"f:6:53: slos[0].indicator.latency.histogram: a_seconds_bucket is a series of the histogram; write a_seconds",
 		},
-		"a name that is no label": {
+		"an invalid name": {
 			strings.Replace(minimal, "name: availability", "name: Avail_1", 1),
 			`f:4:12: slos[0].name: "Avail_1" is not a DNS label; use lower-case letters, digits and single hyphens, beginning with a letter`,
 		},
-		"a name that stands twice": {
+		"a duplicate name": {
 			minimal + "  - {name: availability, objective: 99, indicator: {availability: {}}}\n",
-			`f:5:12: slos[1].name: "availability" is already the name of slos[0]; names are unique within a service`,
+			`f:5:12: slos[1].name: duplicate name "availability", first in slos[0]`,
 		},
-		"names that give the same alerts": {
+		"names with the same alert names": {
 			bad(good) + "  - {name: check-out, objective: 99, indicator: {availability: {}}}\n",
-			`f:7:12: slos[1].name: "check-out" and "checkout" of slos[0] would give alerts of the same name`,
+			`f:7:12: slos[1].name: "check-out" and "checkout" of slos[0] have the same alert names; rename one`,
 		},
-		"scrapes that are too frequent": {
+		"a scrape interval that is too short": {
 			minimal + "scrapeInterval: 4s\n",
-			"f:5:17: scrapeInterval: 4s is outside of 5s to 1m; write the interval that the service is really scraped at",
+			"f:5:17: scrapeInterval: 4s is not between 5s and 1m; write the scrape interval of the service",
 		},
-		"scrapes that are too rare": {
+		"a scrape interval that is too long": {
 			minimal + "scrapeInterval: 90s\n",
-			"f:5:17: scrapeInterval: 1m30s is outside of 5s to 1m; write the interval that the service is really scraped at",
+			"f:5:17: scrapeInterval: 1m30s is not between 5s and 1m; write the scrape interval of the service",
 		},
-		"scrapes at fractions of a second": {
+		"a scrape interval with a fraction of a second": {
 			minimal + "scrapeInterval: 7500ms\n",
 			"f:5:17: scrapeInterval: 7s500ms is not a whole number of seconds",
 		},
@@ -156,61 +156,61 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 			minimal + "alertin: {}\n",
 			`f:5:1: alertin: unknown key; did you mean "alerting"?`,
 		},
-		"a label that is not legal": {
+		"an invalid label": {
 			minimal + "alerting: {labels: {my-label: x}}\n",
-			`f:5:31: alerting.labels.my-label: "my-label" is not a legal label name`,
+			`f:5:31: alerting.labels.my-label: "my-label" is not a valid label name`,
 		},
-		"a label that the rules write": {
+		"a reserved label": {
 			minimal + "alerting: {labels: {severity: x}}\n",
-			"f:5:31: alerting.labels.severity: is written by the rules themselves; choose another name",
+			"f:5:31: alerting.labels.severity: is reserved for the rules; choose another name",
 		},
-		"an annotation that the rules write": {
+		"a reserved annotation": {
 			minimal + "alerting: {annotations: {summary: x}}\n",
-			"f:5:35: alerting.annotations.summary: is written by the rules themselves; choose another name",
+			"f:5:35: alerting.annotations.summary: is reserved for the rules; choose another name",
 		},
-		"severities that are the same": {
+		"equal severities": {
 			minimal + "alerting: {severities: {page: warning}}\n",
-			`f:5:24: alerting.severities.ticket: "warning" is the severity of pages too; tickets would wake people up`,
+			`f:5:24: alerting.severities.ticket: "warning" is also the severity of pages; write another one, so that tickets do not page`,
 		},
-		"a selector on the environment": {
+		"a selector with the environment label": {
 			minimal + "selector: {deployment_environment_name: production}\n",
-			"f:5:41: selector.deployment_environment_name: is the environment label; leave it out, so that each environment keeps a budget of its own",
+			"f:5:41: selector.deployment_environment_name: is the environment label; remove it, so that each environment has its own error budget",
 		},
-		"an environment label that is not legal": {
+		"an invalid environment label": {
 			minimal + "environmentLabel: deployment.environment\n",
-			`f:5:19: environmentLabel: "deployment.environment" is not a legal label name`,
+			`f:5:19: environmentLabel: "deployment.environment" is not a valid label name`,
 		},
-		"an environment label that the rules write": {
+		"a reserved environment label": {
 			minimal + "environmentLabel: service\n",
-			`f:5:19: environmentLabel: "service" is written by the rules themselves; name the label that tells production from staging`,
+			`f:5:19: environmentLabel: "service" is reserved for the rules; write the label whose value is the environment, such as production`,
 		},
-		"a link that is no address": {
+		"an invalid link": {
 			minimal + "links: {grafana: grafana.local}\n",
-			`f:5:18: links.grafana: "grafana.local" is not an address; write one such as https://grafana.company.tld`,
+			`f:5:18: links.grafana: "grafana.local" is not a URL; write one such as https://grafana.company.tld`,
 		},
-		"a group by instance": {
+		"groupBy with the instance": {
 			bad(good + "    groupBy: [instance]\n"),
-			`f:7:15: slos[0].groupBy[0]: "instance" changes with each instance, so its budget would never last; group by a label such as http_route`,
+			`f:7:15: slos[0].groupBy[0]: "instance" changes with each instance, so an error budget by it would not last; write a label such as http_route`,
 		},
-		"too many group labels": {
+		"too many groupBy labels": {
 			bad(good + "    groupBy: [a, b, c]\n"),
-			"f:7:14: slos[0].groupBy: 3 labels are too many; each multiplies the series, so use at most 2",
+			"f:7:14: slos[0].groupBy: has 3 labels; the maximum is 2, since each multiplies the number of series",
 		},
-		"a guard that is negative": {
+		"negative minBadEvents": {
 			bad(good + "    minBadEvents: -1\n"),
-			"f:7:19: slos[0].minBadEvents: -1 is negative; write 0 to switch the guard off",
+			"f:7:19: slos[0].minBadEvents: -1 is negative; write 0 to disable it",
 		},
 		"another version": {
 			strings.Replace(minimal, "slo/v1", "slo/v2", 1),
-			`f:1:13: apiVersion: "scaffold.slo/v2" is not known; write scaffold.slo/v1`,
+			`f:1:13: apiVersion: unknown version "scaffold.slo/v2"; write scaffold.slo/v1`,
 		},
 		"no objectives": {
 			"apiVersion: scaffold.slo/v1\nservice: orders\n",
-			"f:1:1: slos: there is no objective; write at least one",
+			"f:1:1: slos: is empty; write at least one objective",
 		},
-		"a transport that does not exist": {
+		"unknown metrics": {
 			minimal + "metrics: pull\n",
-			`f:5:10: metrics: "pull" is not known; write scrape or push`,
+			`f:5:10: metrics: unknown value "pull"; write scrape or push`,
 		},
 		"a maximum below the minimum": {
 			minimal + "replicas: {min: 3, max: 2}\n",
@@ -218,7 +218,7 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 		},
 		"a negative number of replicas": {
 			minimal + "replicas: {min: -1}\n",
-			"f:5:17: replicas.min: -1 is negative; write how many replicas the service always has, or leave it out",
+			"f:5:17: replicas.min: -1 is negative; write the minimum number of replicas, or remove the key",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestParseReportsWhatIsWrongAndWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestParseReportsTenProblemsAtOnce(t *testing.T) {
+func TestParseReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	_, err := slo.Parse("f", []byte(`apiVersion: scaffold.slo/v3
 service: Orders
@@ -255,8 +255,8 @@ slos:
 	}
 }
 
-// What a parsed specification remembers of its selectors never outlives them.
-func TestAChangedSpecificationIsCheckedAgain(t *testing.T) {
+// Changed selectors are parsed again.
+func TestCompileChecksChangedSpecifications(t *testing.T) {
 	t.Parallel()
 	spec, err := slo.Parse("a.slo.yaml", []byte("apiVersion: scaffold.slo/v1\nservice: a\nslos: [{name: a, objective: 99, indicator: {ratio: {total: a_total, bad: 'a_total{code=\"5\"}'}}}]\n"))
 	if err != nil {
@@ -268,10 +268,10 @@ func TestAChangedSpecificationIsCheckedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := rule(t, rules, "slo:sli_bad:increase30s").Expr; !strings.Contains(got, `code="6"`) || strings.Contains(got, `code="5"`) {
-		t.Errorf("the rule reads what the specification said before: %s", got)
+		t.Errorf("the rule has the old selector: %s", got)
 	}
 	spec.SLOs[0].Indicator.Ratio.Bad = `a_total{`
 	if _, err := slo.Compile(spec); err == nil || !strings.Contains(err.Error(), "slos[0].indicator.ratio.bad: not a PromQL selector") {
-		t.Errorf("a broken selector gives %v", err)
+		t.Errorf("got %v for an invalid selector", err)
 	}
 }

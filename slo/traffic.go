@@ -7,17 +7,15 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Flow is one series that the events of an objective make grow, for whoever
-// makes up traffic to try the rules on.
+// Flow is a series that events of an objective increase, for simulated traffic.
 type Flow struct {
-	Series map[string]string // labels, the metric's name among them
-	Good   bool              // grows with each good event
-	Bad    bool              // grows with each bad event
+	Series map[string]string // labels, including __name__
+	Good   bool              // good events increase it
+	Bad    bool              // bad events increase it
 }
 
-// Flows makes up the series that an objective counts, with the given labels on
-// each. It returns nil for an objective that is unknown or whose selectors no
-// series could be made up for.
+// Flows returns series that an objective counts, with additional labels. It returns nil if
+// the objective is unknown, or if it finds no series that the selectors match.
 func (r Rules) Flows(objective string, labels map[string]string) []Flow {
 	scope := newScope(r.Spec)
 	for _, o := range r.Spec.SLOs {
@@ -41,8 +39,7 @@ func (r Rules) Flows(objective string, labels map[string]string) []Flow {
 	return nil
 }
 
-// Presence is a series that says that an instance runs, with the given labels:
-// what its alerts watch.
+// Presence returns the series of a running instance, with additional labels.
 func (r Rules) Presence(labels map[string]string) map[string]string {
 	c := &compiler{spec: r.Spec, scope: newScope(r.Spec)}
 	out := maps.Clone(labels)

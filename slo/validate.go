@@ -21,42 +21,42 @@ import (
 const (
 	// MaxNameLength bounds the names of services and objectives.
 	MaxNameLength = 40
-	// MaxTextLength bounds free text, in characters.
+	// MaxTextLength bounds texts, in characters.
 	MaxTextLength = 1000
-	// MaxGroupLabels bounds the labels that an objective is grouped by: each
-	// multiplies the series of its increases.
+	// MaxGroupLabels bounds the labels of [Objective.GroupBy], each of which multiplies the
+	// number of series.
 	MaxGroupLabels = 2
-	// MaxObjectives bounds one specification, and so the size of a rule group.
+	// MaxObjectives bounds the objectives of a specification, and so the size of a rule group.
 	MaxObjectives = 2000
 )
 
-// Reporter takes the problems of a specification. A decoded document knows
-// where each path stands; offset counts bytes inside the value at the path.
+// Reporter collects the problems of a specification. A path is that of a value; offset is
+// in bytes within the value.
 type Reporter interface {
 	Problemf(path, format string, args ...any)
 	ProblemAtf(path string, offset int, format string, args ...any)
 }
 
-// sprintf lets the compiler's printf check follow the format through Reporter.
+// sprintf lets go vet check the formats of [Reporter].
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// Validate reports every problem of a specification that has its defaults.
+// Validate reports all problems of a specification with defaults.
 func (s Spec) Validate(r Reporter) { s.check(r) }
 
-// checker is a Reporter that remembers what it has parsed.
+// checker is a [Reporter] with a cache of parsed selectors.
 type checker struct {
 	Reporter
-	known selectors // of an earlier check; shared, so never written
+	known selectors // of an earlier check; shared and not modified
 	found selectors
 }
 
 func newChecker(r Reporter, known selectors) *checker { return &checker{r, known, selectors{}} }
 
-// check is Validate, and gives every selector that it came by.
+// check is like [Spec.Validate], and returns the parsed selectors.
 func (s Spec) check(reporter Reporter) selectors {
 	r := newChecker(reporter, s.parsed)
 	if s.APIVersion != APIVersion {
-		r.Problemf("apiVersion", "%q is not known; write %s", s.APIVersion, APIVersion)
+		r.Problemf("apiVersion", "unknown version %q; write %s", s.APIVersion, APIVersion)
 	}
 	validateName(r, "service", s.Service)
 	validateText(r, "description", s.Description)
@@ -65,13 +65,13 @@ func (s Spec) check(reporter Reporter) selectors {
 	s.validateLinks(r)
 	s.validateAlerting(r)
 	if s.Replicas.Min < 0 {
-		r.Problemf("replicas.min", "%d is negative; write how many replicas the service always has, or leave it out", s.Replicas.Min)
+		r.Problemf("replicas.min", "%d is negative; write the minimum number of replicas, or remove the key", s.Replicas.Min)
 	}
 	if most := s.Replicas.Max; most != 0 && most < s.Replicas.Min {
 		r.Problemf("replicas.max", "%d is below the minimum of %d", most, s.Replicas.Min)
 	}
 	if len(s.SLOs) == 0 {
-		r.Problemf("slos", "there is no objective; write at least one")
+		r.Problemf("slos", "is empty; write at least one objective")
 	}
 	validateObjectives(r, "slos", s.SLOs)
 	return r.found
@@ -81,33 +81,33 @@ func (s Spec) validateTelemetry(r Reporter) {
 	for _, name := range slices.Sorted(maps.Keys(s.Selector)) {
 		path := "selector." + name
 		switch {
-		case !legalLabel(name):
-			r.Problemf(path, "%q is not a legal label name", name)
+		case !validLabel(name):
+			r.Problemf(path, "%q is not a valid label name", name)
 		case name == s.EnvironmentLabel:
-			r.Problemf(path, "is the environment label; leave it out, so that each environment keeps a budget of its own")
+			r.Problemf(path, "is the environment label; remove it, so that each environment has its own error budget")
 		}
 		validateText(r, path, s.Selector[name])
 	}
 	switch label := s.EnvironmentLabel; {
-	case !legalLabel(label):
-		r.Problemf("environmentLabel", "%q is not a legal label name", label)
+	case !validLabel(label):
+		r.Problemf("environmentLabel", "%q is not a valid label name", label)
 	case label != labelEnvironment && reservedLabel(label):
-		r.Problemf("environmentLabel", "%q is written by the rules themselves; name the label that tells production from staging", label)
+		r.Problemf("environmentLabel", "%q is reserved for the rules; write the label whose value is the environment, such as production", label)
 	}
 	s.validateGroupBy(r)
 	for i, tool := range s.Compatibility {
 		if tool != CompatibilitySloth {
-			r.Problemf(fmt.Sprintf("compatibility[%d]", i), "unknown value %q; write %s, or leave the key out", tool, CompatibilitySloth)
+			r.Problemf(fmt.Sprintf("compatibility[%d]", i), "unknown value %q; write %s, or remove the key", tool, CompatibilitySloth)
 		}
 	}
 	if s.ScrapeInterval < MinScrapeInterval || s.ScrapeInterval > MaxScrapeInterval {
-		r.Problemf("scrapeInterval", "%s is outside of %s to %s; write the interval that the service is really scraped at",
+		r.Problemf("scrapeInterval", "%s is not between %s and %s; write the scrape interval of the service",
 			model.Duration(s.ScrapeInterval), model.Duration(MinScrapeInterval), model.Duration(MaxScrapeInterval))
 	} else if s.ScrapeInterval%time.Second != 0 {
 		r.Problemf("scrapeInterval", "%s is not a whole number of seconds", model.Duration(s.ScrapeInterval))
 	}
 	if known := []string{MetricsScrape, MetricsPush}; !slices.Contains(known, s.Metrics) {
-		r.Problemf("metrics", "%q is not known; write %s%s", s.Metrics, strings.Join(known, " or "), diagnostic.DidYouMean(s.Metrics, known))
+		r.Problemf("metrics", "unknown value %q; write %s%s", s.Metrics, strings.Join(known, " or "), diagnostic.DidYouMean(s.Metrics, known))
 	}
 }
 
@@ -115,16 +115,16 @@ func (s Spec) validateGroupBy(r Reporter) {
 	for i, label := range s.GroupBy {
 		path := fmt.Sprintf("groupBy[%d]", i)
 		switch {
-		case !legalLabel(label):
-			r.Problemf(path, "%q is not a legal label name", label)
+		case !validLabel(label):
+			r.Problemf(path, "%q is not a valid label name", label)
 		case label == s.EnvironmentLabel:
-			r.Problemf(path, "is the environment label, which always keeps instances apart; leave it out")
+			r.Problemf(path, "is the environment label, which is always included; remove it")
 		case slices.Contains(s.GroupBy[:i], label):
 			r.Problemf(path, "duplicate label %q", label)
 		case s.Selector[label] != "":
-			r.Problemf(path, "the selector already matches one value of %q; leave it out", label)
+			r.Problemf(path, "the selector already matches one value of %q; remove it", label)
 		case reservedLabel(label), label == semconv.LabelJob, label == semconv.LabelInstance:
-			r.Problemf(path, "%q has a meaning of its own in the rules; name a label that the scrape sets for a whole group of instances, such as cluster", label)
+			r.Problemf(path, "%q is reserved for the rules; write a label of a group of instances, such as cluster", label)
 		}
 	}
 }
@@ -141,13 +141,13 @@ func (s Spec) validateLinks(r Reporter) {
 		}
 		validateText(r, link.path, link.value)
 		if u, err := url.Parse(link.value); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			r.Problemf(link.path, "%q is not an address; write one such as https://grafana.company.tld", link.value)
+			r.Problemf(link.path, "%q is not a URL; write one such as https://grafana.company.tld", link.value)
 		}
 	}
 	validateText(r, "links.branch", s.Links.Branch)
 }
 
-// reservedLabel reports whether the rules themselves write the label.
+// reservedLabel reports whether the rules set the label.
 func reservedLabel(label string) bool {
 	own := []string{
 		labelAlertName, labelEnvironment, labelService, labelSeverity, labelTeam,
@@ -156,7 +156,7 @@ func reservedLabel(label string) bool {
 	return slices.Contains(own, label) || strings.HasPrefix(label, slothPrefix)
 }
 
-// ownAnnotations are the annotations that the rules themselves write.
+// ownAnnotations are the annotations that the rules set.
 func ownAnnotations() []string {
 	return []string{annotationSummary, annotationDescription, annotationRunbook, annotationDashboard}
 }
@@ -165,20 +165,20 @@ func (s Spec) validateAlerting(r Reporter) {
 	for _, name := range slices.Sorted(maps.Keys(s.Alerting.Labels)) {
 		path := "alerting.labels." + name
 		switch {
-		case !legalLabel(name):
-			r.Problemf(path, "%q is not a legal label name", name)
+		case !validLabel(name):
+			r.Problemf(path, "%q is not a valid label name", name)
 		case reservedLabel(name), name == s.EnvironmentLabel:
-			r.Problemf(path, "is written by the rules themselves; choose another name")
+			r.Problemf(path, "is reserved for the rules; choose another name")
 		}
 		validateText(r, path, s.Alerting.Labels[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Alerting.Annotations)) {
 		path := "alerting.annotations." + name
 		switch {
-		case !legalLabel(name):
-			r.Problemf(path, "%q is not a legal annotation name", name)
+		case !validLabel(name):
+			r.Problemf(path, "%q is not a valid annotation name", name)
 		case slices.Contains(ownAnnotations(), name):
-			r.Problemf(path, "is written by the rules themselves; choose another name")
+			r.Problemf(path, "is reserved for the rules; choose another name")
 		}
 		validateText(r, path, s.Alerting.Annotations[name])
 	}
@@ -186,31 +186,31 @@ func (s Spec) validateAlerting(r Reporter) {
 	validateText(r, "alerting.severities.page", severities.Page)
 	validateText(r, "alerting.severities.ticket", severities.Ticket)
 	if severities.Page == severities.Ticket {
-		r.Problemf("alerting.severities.ticket", "%q is the severity of pages too; tickets would wake people up", severities.Ticket)
+		r.Problemf("alerting.severities.ticket", "%q is also the severity of pages; write another one, so that tickets do not page", severities.Ticket)
 	}
 	s.Alerting.Receivers.validate(r)
 }
 
 func validateObjectives(r *checker, prefix string, objectives []Objective) {
 	if len(objectives) > MaxObjectives {
-		r.Problemf(prefix, "%d objectives are more than one service can hold; use at most %d", len(objectives), MaxObjectives)
+		r.Problemf(prefix, "has %d objectives; the maximum is %d", len(objectives), MaxObjectives)
 	}
 	first := map[string]int{}
 	for i, o := range objectives {
 		path := fmt.Sprintf("%s[%d]", prefix, i)
 		o.validate(r, path)
-		// Alert names drop hyphens, so two names may differ in nothing else.
+		// Names must differ without hyphens too, since alert names have none.
 		key := strings.ToLower(camel(o.Name))
 		if o.Name == "" {
 			continue
 		}
-		switch j, twice := first[key]; {
-		case !twice:
+		switch j, exists := first[key]; {
+		case !exists:
 			first[key] = i
 		case objectives[j].Name == o.Name:
-			r.Problemf(path+".name", "%q is already the name of %s[%d]; names are unique within a service", o.Name, prefix, j)
+			r.Problemf(path+".name", "duplicate name %q, first in %s[%d]", o.Name, prefix, j)
 		default:
-			r.Problemf(path+".name", "%q and %q of %s[%d] would give alerts of the same name", o.Name, objectives[j].Name, prefix, j)
+			r.Problemf(path+".name", "%q and %q of %s[%d] have the same alert names; rename one", o.Name, objectives[j].Name, prefix, j)
 		}
 	}
 }
@@ -220,10 +220,10 @@ func (o Objective) validate(r *checker, path string) {
 	validateText(r, path+".description", o.Description)
 	o.Target.validate(r, path+".objective")
 	if o.Window.Days() == 0 {
-		r.Problemf(path+".window", "%q is not a known period; write %s%s", string(o.Window), known(Windows()), sameLength(o.Window))
+		r.Problemf(path+".window", "unknown period %q; write %s%s", string(o.Window), known(Windows()), sameLength(o.Window))
 	}
 	if n := o.minBadEvents(); n < 0 {
-		r.Problemf(path+".minBadEvents", "%d is negative; write 0 to switch the guard off", n)
+		r.Problemf(path+".minBadEvents", "%d is negative; write 0 to disable it", n)
 	}
 	o.validateGroup(r, path+".groupBy")
 	o.validateRoute(r, path)
@@ -233,19 +233,19 @@ func (o Objective) validate(r *checker, path string) {
 func (o Objective) validateRoute(r *checker, path string) {
 	for _, key := range []struct{ name, value string }{{".route", o.Route}, {".method", o.Method}} {
 		if key.value != "" && o.Indicator.Custom() {
-			r.Problemf(path+key.name, "is only for requests that the runtime counts; write the label into the selector of the indicator")
+			r.Problemf(path+key.name, "is only for availability and latency of the runtime; add a matcher to the selector of the indicator instead")
 		}
 	}
 	if o.Route != "" && !strings.HasPrefix(o.Route, "/") {
-		r.Problemf(path+".route", "%q does not begin with a slash; write the route as the router has it, such as /v1/orders/{id}", o.Route)
+		r.Problemf(path+".route", "%q does not begin with a slash; write the route pattern, such as /v1/orders/{id}", o.Route)
 	}
 	validateText(r, path+".route", o.Route)
 	if methods := methods(); o.Method != "" && !slices.Contains(methods, o.Method) {
-		r.Problemf(path+".method", "%q is not a method that the runtime counts by name; write %s%s", o.Method, known(methods), diagnostic.DidYouMean(strings.ToUpper(o.Method), methods))
+		r.Problemf(path+".method", "unknown method %q; write %s%s", o.Method, known(methods), diagnostic.DidYouMean(strings.ToUpper(o.Method), methods))
 	}
 }
 
-// methods are those that the runtime counts by name and that routes are made for.
+// methods are the values of the method label of the runtime.
 func methods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} }
 
 func known[T ~string](values []T) string {
@@ -257,7 +257,7 @@ func known[T ~string](values []T) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// sameLength names the window that another spelling means, such as 4w.
+// sameLength suggests the period of the same length, such as 28d for 4w.
 func sameLength(w Window) string {
 	length, err := model.ParseDuration(string(w))
 	if err != nil {
@@ -273,48 +273,48 @@ func sameLength(w Window) string {
 
 func (p Percent) validate(r Reporter, path string) {
 	if p == "" {
-		r.Problemf(path, "is missing; write the share of good events in percent, such as 99.9")
+		r.Problemf(path, "is missing; write the percentage of good events, such as 99.9")
 		return
 	}
 	share, ok := p.Rat()
 	if !ok {
-		r.Problemf(path, "%q is not a decimal number of percent; write one such as 99.9, with at most 6 decimals and no sign", string(p))
+		r.Problemf(path, "%q is not a percentage; write one such as 99.9, with at most 6 decimals", string(p))
 		return
 	}
 	switch hundred := big.NewRat(100, 1); {
 	case share.Sign() == 0:
-		r.Problemf(path, "0 promises nothing, so no alert could ever fire; write a share such as 99")
+		r.Problemf(path, "at 0 no alert can fire; write a percentage such as 99")
 	case share.Cmp(hundred) == 0:
-		r.Problemf(path, "100 leaves no error budget: the first failure would break it for the whole period; write a share such as 99.9")
+		r.Problemf(path, "100 has no error budget, so a single failure misses the objective; write a percentage such as 99.9")
 	case share.Cmp(hundred) > 0:
-		r.Problemf(path, "%s is above 100 percent; write a share such as 99.9", p)
+		r.Problemf(path, "%s is above 100 percent; write a percentage such as 99.9", p)
 	case share.Cmp(big.NewRat(1, 1)) <= 0:
 		percent := new(big.Rat).Mul(share, hundred)
 		r.Problemf(path, "%s looks like a ratio; write %s", p, decimal(percent))
 	}
 }
 
-// groupsPerInstance are labels whose values come and go with instances, so that
-// no budget could be kept for one.
+// groupsPerInstance are labels whose values change with instances, so that an error budget
+// by them would not last.
 var groupsPerInstance = []string{semconv.LabelInstance, "pod", "container", "process", "hostname"}
 
 func (o Objective) validateGroup(r Reporter, path string) {
 	if len(o.GroupBy) > MaxGroupLabels {
-		r.Problemf(path, "%d labels are too many; each multiplies the series, so use at most %d", len(o.GroupBy), MaxGroupLabels)
+		r.Problemf(path, "has %d labels; the maximum is %d, since each multiplies the number of series", len(o.GroupBy), MaxGroupLabels)
 	}
 	for i, label := range o.GroupBy {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		switch {
-		case !legalLabel(label):
-			r.Problemf(at, "%q is not a legal label name", label)
+		case !validLabel(label):
+			r.Problemf(at, "%q is not a valid label name", label)
 		case label == semconv.LabelLessOrEqual || label == semconv.LabelQuantile:
-			r.Problemf(at, "%q is part of a histogram; group by a label of the requests", label)
+			r.Problemf(at, "%q is a label of histograms; write another label of the events", label)
 		case slices.Contains(groupsPerInstance, label):
-			r.Problemf(at, "%q changes with each instance, so its budget would never last; group by a label such as %s", label, semconv.LabelRoute)
+			r.Problemf(at, "%q changes with each instance, so an error budget by it would not last; write a label such as %s", label, semconv.LabelRoute)
 		case slices.Contains(o.GroupBy[:i], label):
-			r.Problemf(at, "%q stands twice; keep one", label)
+			r.Problemf(at, "duplicate label %q", label)
 		case reservedLabel(label):
-			r.Problemf(at, "%q is written by the rules themselves; rename the label when scraping", label)
+			r.Problemf(at, "%q is reserved for the rules; rename the label with relabeling", label)
 		}
 	}
 }
@@ -326,31 +326,31 @@ func validateName(r Reporter, path, name string) {
 	case name == "":
 		r.Problemf(path, "is missing; write a name such as orders")
 	case len(name) > MaxNameLength:
-		r.Problemf(path, "the name is %d characters long; use at most %d", utf8.RuneCountInString(name), MaxNameLength)
+		r.Problemf(path, "the name has %d characters; the maximum is %d", utf8.RuneCountInString(name), MaxNameLength)
 	case !nameSyntax.MatchString(name):
 		r.Problemf(path, "%q is not a DNS label; use lower-case letters, digits and single hyphens, beginning with a letter", name)
 	}
 }
 
-// validateText accepts any text that YAML can hold.
+// validateText reports texts that YAML cannot contain.
 func validateText(r Reporter, path, text string) {
 	if !utf8.ValidString(text) {
 		r.Problemf(path, "the text is not valid UTF-8")
 		return
 	}
 	if n := utf8.RuneCountInString(text); n > MaxTextLength {
-		r.Problemf(path, "the text is %d characters long; use at most %d", n, MaxTextLength)
+		r.Problemf(path, "the text has %d characters; the maximum is %d", n, MaxTextLength)
 	}
 	for i, c := range text {
 		if unicode.IsControl(c) && c != '\n' && c != '\t' {
-			r.ProblemAtf(path, i, "the text holds the control character %U; leave it out", c)
+			r.ProblemAtf(path, i, "the text contains the control character %U; remove it", c)
 			return
 		}
 	}
 }
 
-// legalLabel accepts the names that every Prometheus-compatible store takes:
-// the UTF-8 names of Prometheus 3 would have to be quoted in each query.
-func legalLabel(name string) bool {
+// validLabel accepts names without quotes, and not the UTF-8 names of Prometheus 3, which
+// not all Prometheus-compatible systems support.
+func validLabel(name string) bool {
 	return model.LegacyValidation.IsValidLabelName(name) && name != model.MetricNameLabel
 }

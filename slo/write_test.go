@@ -16,7 +16,7 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// promtoolFile is what promtool reads of a unit test.
+// promtoolFile is a test file of promtool.
 type promtoolFile struct {
 	RuleFiles          []string `yaml:"rule_files"`
 	EvaluationInterval string   `yaml:"evaluation_interval"`
@@ -35,7 +35,7 @@ type promtoolFile struct {
 	}
 }
 
-func TestUnitTestsAssertCountsAndAlertsAtTheIntervalOfTheirGroup(t *testing.T) {
+func TestPromtoolFiles(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func checkUnitTests(t *testing.T, got promtoolFile, g slo.Group) {
 	}
 }
 
-// matched is the value that a selector wants of a label.
+// matched returns the value of a label that a selector matches.
 func matched(s *parser.VectorSelector, label string) string {
 	for _, m := range s.LabelMatchers {
 		if m.Name == label {
@@ -99,8 +99,7 @@ func shortDuration(g slo.Group) string {
 	return strings.TrimSuffix(strings.ReplaceAll(g.Interval.String(), "m0s", "m"), "0s0")
 }
 
-// Alertmanager's own matchers are not imported; the parts used here are read as
-// it documents them: name, operator, quoted value.
+// alertMatcher is a matcher of Alertmanager: name, operator and quoted value.
 var alertMatcher = regexp.MustCompile(`^([a-z_]+)(=~|!~|!=|=)"(.*)"$`)
 
 func matches(t *testing.T, matchers []string, labels map[string]string) bool {
@@ -108,7 +107,7 @@ func matches(t *testing.T, matchers []string, labels map[string]string) bool {
 	for _, text := range matchers {
 		m := alertMatcher.FindStringSubmatch(text)
 		if m == nil {
-			t.Fatalf("%s is no matcher", text)
+			t.Fatalf("invalid matcher %s", text)
 		}
 		re := regexp.MustCompile("^(?:" + m[3] + ")$")
 		value := labels[m[1]]
@@ -170,19 +169,19 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		firing []map[string]string
 		want   bool
 	}{
-		"the slow page under the fast one":      {slow, []map[string]string{fast}, true},
-		"a ticket under a page":                 {ticket, []map[string]string{slow}, true},
-		"the fast page alone":                   {fast, []map[string]string{slow, ticket}, false},
-		"a page of a service that is down":      {fast, []map[string]string{down}, true},
-		"not ready while down":                  {notReady, []map[string]string{down}, true},
-		"a crash loop while down":               {crashing, []map[string]string{down}, true},
-		"not ready between two crashes":         {notReady, []map[string]string{crashing}, true},
-		"down in a crash loop":                  {down, []map[string]string{crashing}, false},
-		"a crash loop while not ready":          {crashing, []map[string]string{notReady}, false},
-		"a page of a service that crashes":      {fast, []map[string]string{crashing}, true},
-		"down while not ready":                  {down, []map[string]string{notReady, fast}, false},
-		"staging does not inhibit production":   {slow, []map[string]string{burn("critical", "1h", "staging")}, false},
-		"a failing dependency inhibits no page": {fast, []map[string]string{alert("OrdersHealthCheckFailing", "warning", "production")}, false},
+		"the fast page inhibits the slow one":    {slow, []map[string]string{fast}, true},
+		"a page inhibits a ticket":               {ticket, []map[string]string{slow}, true},
+		"a slower alert inhibits no faster one":  {fast, []map[string]string{slow, ticket}, false},
+		"Down inhibits a page":                   {fast, []map[string]string{down}, true},
+		"Down inhibits NotReady":                 {notReady, []map[string]string{down}, true},
+		"Down inhibits CrashLooping":             {crashing, []map[string]string{down}, true},
+		"CrashLooping inhibits NotReady":         {notReady, []map[string]string{crashing}, true},
+		"CrashLooping does not inhibit Down":     {down, []map[string]string{crashing}, false},
+		"NotReady does not inhibit CrashLooping": {crashing, []map[string]string{notReady}, false},
+		"CrashLooping inhibits a page":           {fast, []map[string]string{crashing}, true},
+		"NotReady does not inhibit Down":         {down, []map[string]string{notReady, fast}, false},
+		"staging does not inhibit production":    {slow, []map[string]string{burn("critical", "1h", "staging")}, false},
+		"HealthCheckFailing inhibits no page":    {fast, []map[string]string{alert("OrdersHealthCheckFailing", "warning", "production")}, false},
 	} {
 		if got := inhibited(test.target, test.firing...); got != test.want {
 			t.Errorf("%s: inhibited %t, want %t", name, got, test.want)
@@ -190,7 +189,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	}
 	for _, route := range config.Route.Routes {
 		if want := route.Receiver == "page"; matches(t, route.Matchers, fast) != want {
-			t.Errorf("the route to %s takes a page: %t", route.Receiver, !want)
+			t.Errorf("the route to %s matches a page: %t", route.Receiver, !want)
 		}
 		if strings.Join(route.GroupBy, " ") != "service environment slo" {
 			t.Errorf("the route to %s groups by %v", route.Receiver, route.GroupBy)
@@ -198,7 +197,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	}
 }
 
-func TestDashboardUIDsFitGrafanaAndStayApart(t *testing.T) {
+func TestDashboardUIDsAreShortAndUnique(t *testing.T) {
 	t.Parallel()
 	if got := slo.DashboardUID("orders", "overview"); got != "orders-overview" {
 		t.Errorf("uid %s", got)
@@ -209,10 +208,9 @@ func TestDashboardUIDsFitGrafanaAndStayApart(t *testing.T) {
 	}
 }
 
-// A text that stands in a file more than once is spelled out once. What
-// Prometheus reads is the same, which other tests check; this holds the saving,
-// and that resources of the operator have no pointers.
-func TestEachDescriptionIsSpelledOnceInARuleFile(t *testing.T) {
+// Rule files contain each text once, and aliases of it; resources of the operator have no
+// aliases.
+func TestDescriptionsHaveAliases(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal+"  - {name: strict, objective: 99.99, indicator: {availability: {}}}\n")
 	for _, f := range rules.RuleFiles() {
@@ -220,16 +218,16 @@ func TestEachDescriptionIsSpelledOnceInARuleFile(t *testing.T) {
 		if strings.Contains(f.Name, "instances") {
 			want = 0
 		}
-		if got := strings.Count(string(f.Data), "times the rate that it can bear"); got != want {
-			t.Errorf("%s spells the description of burn alerts %d times, want %d", f.Name, got, want)
+		if got := strings.Count(string(f.Data), "Error budget (30d): burn rate"); got != want {
+			t.Errorf("%s contains the description of burn alerts %d times, want %d", f.Name, got, want)
 		}
 	}
-	if got := strings.Count(string(rules.PrometheusRule()), "times the rate that it can bear"); got != 8 {
-		t.Errorf("the operator's resource spells %d descriptions, want all 8", got)
+	if got := strings.Count(string(rules.PrometheusRule()), "Error budget (30d): burn rate"); got != 8 {
+		t.Errorf("the PrometheusRule contains %d descriptions, want 8", got)
 	}
 }
 
-func TestRulesAreWrittenInPiecesAsTheyAreInOne(t *testing.T) {
+func TestWriteRuleFileWritesChunks(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, string(thousand(100)))
 	var w pieces
@@ -237,13 +235,13 @@ func TestRulesAreWrittenInPiecesAsTheyAreInOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := bytes.Join(w, nil); !bytes.Equal(got, rules.RuleFile()) {
-		t.Error("the pieces differ from the whole")
+		t.Error("the chunks differ from the file")
 	}
 	if len(w) < 5 {
-		t.Errorf("%d pieces of half a megabyte, want more", len(w))
+		t.Errorf("%d chunks of half a megabyte, want more", len(w))
 	}
 	if err := rules.WriteRuleFile(broken{}); !errors.Is(err, io.ErrShortWrite) {
-		t.Errorf("a writer that breaks gives %v", err)
+		t.Errorf("got %v from a failing writer", err)
 	}
 }
 
@@ -258,8 +256,8 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
-// Tools such as kustomize read rules and write them again.
-func TestRulesSurviveBeingWrittenAgain(t *testing.T) {
+// Tools such as kustomize read and rewrite the rules.
+func TestRulesSurviveKustomize(t *testing.T) {
 	t.Parallel()
 	for name, src := range variants(t) {
 		rules := mustCompile(t, src)
@@ -273,7 +271,7 @@ func TestRulesSurviveBeingWrittenAgain(t *testing.T) {
 		}
 		var twice any
 		if err := yaml.Unmarshal(again, &twice); err != nil || !reflect.DeepEqual(read, twice) {
-			t.Errorf("%s: the resource that was written again differs (%v)", name, err)
+			t.Errorf("%s: the rewritten resource differs (%v)", name, err)
 		}
 	}
 }

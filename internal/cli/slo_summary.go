@@ -103,9 +103,9 @@ func describeRules(r slo.Rules, o sloOptions, files []slo.File) compiledRules {
 		}
 		doc.Alerts = append(doc.Alerts, alert)
 	}
-	for _, d := range r.Drill(slo.DrillShares()...) {
+	for _, d := range r.Detections(slo.DetectionRatios()...) {
 		doc.Predicted = append(doc.Predicted, predictedAlert{
-			Alert: d.Alert.Name, SLO: d.SLO, Long: d.Pair.LongWindow(), ErrorRatio: d.ErrorShare, Fires: d.Fires,
+			Alert: d.Alert.Name, SLO: d.SLO, Long: d.Pair.LongWindow(), ErrorRatio: d.ErrorRatio, Fires: d.Fires,
 			FiresAfterSeconds: d.FiresAfter.Seconds(), ResolvesAfterSeconds: d.ResolvesAfter.Seconds(),
 		})
 	}

@@ -40,7 +40,7 @@ type Subject struct {
 	Requests    httpfile.File // of verify.http
 	// RequestsFile is its name, for messages; empty without one.
 	RequestsFile string
-	// Drill simulates the alerts; nil leaves them out, and the report says so.
+	// Simulation of the alerts; nil skips it.
 	Simulation *alertsim.Simulation
 }
 

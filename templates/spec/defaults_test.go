@@ -88,7 +88,7 @@ func TestALayerIsReadAsStrictlyAsASpec(t *testing.T) {
 			"platform.yaml:2:13: components: a default cannot hold this key; it belongs in each service's scaffold.yaml"},
 		{"an unknown key", "apiVersion: scaffold/v1\nhtpp: {}", `platform.yaml:2:1: htpp: unknown key; did you mean "http"?`},
 		{"a value out of range", "apiVersion: scaffold/v1\ntelemetry: {scrapeInterval: 4s}",
-			"platform.yaml:2:29: telemetry.scrapeInterval: 4s is outside of 5s to 1m; write the interval that the service is really scraped at"},
+			"platform.yaml:2:29: telemetry.scrapeInterval: 4s is not between 5s and 1m; write the scrape interval of the service"},
 		{"no YAML", "apiVersion: scaffold/v1\nowner: [", "platform.yaml:2:1: not valid YAML: did not find expected node content"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

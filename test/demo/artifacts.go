@@ -56,11 +56,11 @@ func (d *demo) sayWhoIsPaged(share float64) error {
 		return err
 	}
 	paged := 0
-	for _, simulation := range rules.Drill(share) {
-		if simulation.Pair.Tier == slo.TierPage && simulation.SLO == "availability" && simulation.Fires {
+	for _, page := range rules.Detections(share) {
+		if page.Pair.Tier == slo.TierPage && page.SLO == "availability" && page.Fires {
 			paged++
-			d.sayf("  %s would page after %.1f to %.1f min of this", simulation.Alert,
-				simulation.FiresAfter.Minutes(), (simulation.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
+			d.sayf("  %s would page after %.1f to %.1f min of this", page.Alert,
+				page.FiresAfter.Minutes(), (page.FiresAfter + rules.Delay(slo.TierPage)).Minutes())
 		}
 	}
 	if paged == 0 {

@@ -26,7 +26,7 @@ const intoTheMinute = 7 * time.Second
 // burn breaks a share of the events of every objective at once and holds each
 // burn alert to its timetable.
 func (d Simulation) burn(ctx context.Context, r *record, share float64) error {
-	table := d.Rules.Drill(share)
+	table := d.Rules.Detections(share)
 	from := warmUp + intoTheMinute
 	to, after := from, time.Hour
 	for _, row := range table {
@@ -87,12 +87,12 @@ func (d Simulation) oneVoice(history []rulesim.Firing, end time.Duration) error 
 }
 
 // hold compares one alert with its timetable.
-func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulesim.Firing, from, to time.Duration) {
+func (r *record) hold(rules slo.Rules, want slo.Detection, history []rulesim.Firing, from, to time.Duration) {
 	every := rules.Evaluation(want.Pair.Tier)
 	lag := rules.Lag(want.Pair.Tier)
 	fires, resolves := deadline{want.FiresAfter, lag, every}, deadline{want.ResolvesAfter, lag, every}
 	row := report.SimulatedAlert{
-		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorRatio: want.ErrorShare, Tolerance: every.Seconds(),
+		Alert: want.Alert.Name, Long: want.Pair.LongWindow(), Objective: want.SLO, ErrorRatio: want.ErrorRatio, Tolerance: every.Seconds(),
 		Predicted: moment(want.Fires, fires.expected(), resolves.expected()),
 	}
 	var fired []rulesim.Firing
@@ -124,7 +124,7 @@ func (r *record) hold(rules slo.Rules, want slo.Drill, history []rulesim.Firing,
 		evidence = fmt.Sprintf("fires %s after the beginning and resolves %s after the end; predicted %s and %s, each within %s",
 			seconds(row.Measured.After), seconds(row.Measured.Resolves), fires.expected(), resolves.expected(), every)
 	}
-	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorShare*100), evidence, problem)
+	r.judge(fmt.Sprintf("%s at %g %% bad events", want.Alert, want.ErrorRatio*100), evidence, problem)
 }
 
 // deadline is a moment that was predicted.
@@ -238,7 +238,7 @@ func (d Simulation) fromTheFirst(ctx context.Context, r *record) error {
 // soonestPage is when the first page of an objective fires in a total outage, if
 // any does.
 func (d Simulation) soonestPage(objective string) (after time.Duration, ok bool) {
-	for _, row := range d.Rules.Drill(1) {
+	for _, row := range d.Rules.Detections(1) {
 		if row.SLO == objective && row.Fires && row.Pair.Tier == slo.TierPage && (!ok || row.FiresAfter < after) {
 			after, ok = row.FiresAfter, true
 		}

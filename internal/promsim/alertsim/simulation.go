@@ -85,7 +85,7 @@ func intervalParts() parts {
 
 func (d Simulation) shares() []scenario {
 	var all []scenario
-	for _, share := range slo.DrillShares() {
+	for _, share := range slo.DetectionRatios() {
 		all = append(all, scenario{fmt.Sprintf("%g %% of events bad", share*100), func(ctx context.Context, r *record) error { return d.burn(ctx, r, share) }})
 	}
 	return all

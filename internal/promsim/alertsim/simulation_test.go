@@ -25,7 +25,7 @@ func TestEverythingHolds(t *testing.T) {
 				t.Fatal(err)
 			}
 			result := run(t, at, alertsim.Simulation.Run)
-			if len(result.Alerts) != 8*len(slo.DrillShares()) {
+			if len(result.Alerts) != 8*len(slo.DetectionRatios()) {
 				t.Errorf("%d rows", len(result.Alerts))
 			}
 			// The cost is promised for scrapes of 15 s; more of them are more to read.

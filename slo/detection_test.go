@@ -9,10 +9,10 @@ import (
 	"github.com/observability-first/scaffold/slo"
 )
 
-// The reference was measured with windows read from raw counters, at 99.9 %,
-// 30 days, 100 requests a second and scrapes of 15 s. An alert may be later
-// than the closed form by a scrape and an evaluation, never earlier.
-func TestTheDrillAgreesWithTheMeasuredReference(t *testing.T) {
+// The reference was measured with windows over raw counters, at 99.9 % over 30 days,
+// 100 requests per second and scrapes every 15 s. An alert may be later than the closed
+// form by a scrape and an evaluation, but not earlier.
+func TestDetectionsMatchTheMeasuredReference(t *testing.T) {
 	t.Parallel()
 	minutes := func(m float64) time.Duration { return time.Duration(m * float64(time.Minute)) }
 	hours := func(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }
@@ -26,28 +26,28 @@ func TestTheDrillAgreesWithTheMeasuredReference(t *testing.T) {
 		1:     {{minutes(0.9), minutes(4.9)}, {minutes(2.4), minutes(29.9)}, {minutes(4.4), hours(2)}, {minutes(4.4), hours(6)}},
 	}
 	rules := mustCompile(t, minimal)
-	for share, want := range reference {
-		drills := rules.Drill(share)
-		if len(drills) != 4 {
-			t.Fatalf("%d drills, want 4", len(drills))
+	for ratio, want := range reference {
+		detections := rules.Detections(ratio)
+		if len(detections) != 4 {
+			t.Fatalf("%d detections, want 4", len(detections))
 		}
-		for i, d := range drills {
+		for i, d := range detections {
 			if d.Fires != (want[i] != never) {
-				t.Errorf("%g %%: %s fires: %t", share*100, d.Pair.LongWindow(), d.Fires)
+				t.Errorf("%g %%: %s fires: %t", ratio*100, d.Pair.LongWindow(), d.Fires)
 			}
 			// The reference is printed in minutes or hours with one or two digits.
 			slack := rules.Delay(d.Pair.Tier) + time.Minute
 			if d.Fires && (d.FiresAfter > want[i].on+30*time.Second || d.FiresAfter < want[i].on-slack) {
-				t.Errorf("%g %%: %s fires after %s, measured %s", share*100, d.Pair.LongWindow(), d.FiresAfter, want[i].on)
+				t.Errorf("%g %%: %s fires after %s, measured %s", ratio*100, d.Pair.LongWindow(), d.FiresAfter, want[i].on)
 			}
 			if d.Fires && (d.ResolvesAfter-want[i].off).Abs() > slack {
-				t.Errorf("%g %%: %s resolves after %s, measured %s", share*100, d.Pair.LongWindow(), d.ResolvesAfter, want[i].off)
+				t.Errorf("%g %%: %s resolves after %s, measured %s", ratio*100, d.Pair.LongWindow(), d.ResolvesAfter, want[i].off)
 			}
 		}
 	}
 }
 
-func TestDelayIsTheOffsetAScrapeAndAnEvaluation(t *testing.T) {
+func TestDelayIsOffsetScrapeAndEvaluation(t *testing.T) {
 	t.Parallel()
 	rules := mustCompile(t, minimal)
 	if got, want := rules.Delay(slo.TierPage), time.Minute; got != want {
@@ -58,7 +58,7 @@ func TestDelayIsTheOffsetAScrapeAndAnEvaluation(t *testing.T) {
 	}
 }
 
-func TestMinTrafficIsWhereTheGuardStopsPages(t *testing.T) {
+func TestMinTraffic(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		src  string
@@ -78,7 +78,7 @@ func TestMinTrafficIsWhereTheGuardStopsPages(t *testing.T) {
 		})
 	}
 	if _, ok := mustCompile(t, generated).MinTraffic("routes"); ok {
-		t.Error("a grouped objective pages nobody")
+		t.Error("a grouped objective has no pages")
 	}
 }
 
@@ -112,7 +112,7 @@ func TestThresholdsFollowThePeriod(t *testing.T) {
 			map[string]string{"6h": "0.6", "1d": "0.3", "3d": "0.1"},
 			[]string{"availability: no burn alert over 1h: at an objective of 90 it would need more than 100 % errors (14.4 times a budget of 10 %)"},
 		},
-		"the border itself cannot be passed": {
+		"an error ratio of 100 % is not above a threshold of 100 %": {
 			"objective: 75, window: 30d",
 			map[string]string{"1d": "0.75", "3d": "0.25"},
 			[]string{
