@@ -29,7 +29,7 @@ const (
 const lineAttributes = 14
 
 // logAccess writes the access line where the configuration wants one.
-func (x *exchange) logAccess(s *series, e ending, took time.Duration, notable bool) {
+func (x *requestState) logAccess(s *series, e ending, took time.Duration, notable bool) {
 	switch x.observer.config.AccessLog {
 	case AccessOff:
 		return

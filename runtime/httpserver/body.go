@@ -30,14 +30,14 @@ const (
 // requestBody counts what the handler reads, and rejects what is over the limit or
 // arrives too slowly. A nil one is the body of a request that has none.
 type requestBody struct {
-	exchange *exchange
-	source   io.ReadCloser
-	bytes    atomic.Int64
-	bounded  bool      // net/http counts the rest of it
-	first    time.Time // when the first read began
-	timer    blockedTimer
-	arrived  atomic.Bool
-	failure  atomic.Pointer[error] // that the client caused
+	state   *requestState
+	source  io.ReadCloser
+	bytes   atomic.Int64
+	bounded bool      // net/http counts the rest of it
+	first   time.Time // when the first read began
+	timer   blockedTimer
+	arrived atomic.Bool
+	failure atomic.Pointer[error] // that the client caused
 
 	deadlines sync.Mutex // a handler may set one while it reads
 	readBy    time.Time  // when the next bytes have to have arrived; zero for a stream
@@ -71,17 +71,17 @@ func (b *requestBody) failed() error {
 // Read implements [io.Reader]. An error that the client caused is an [apierror.Error],
 // whatever the handler makes of it.
 func (b *requestBody) Read(p []byte) (int, error) {
-	observer := b.exchange.observer
+	observer := b.state.observer
 	limit := observer.config.BodyLimit
 	if room := limit - b.bytes.Load(); int64(len(p)) > room && !b.bounded {
 		// Only net/http's own reader can make it close the connection of a sender
 		// that would go on and on, so the end of the room is left to it. It wants
 		// the writer as net/http made it.
 		b.bounded = true
-		b.source = http.MaxBytesReader(b.exchange.recorder.ResponseWriter, b.source, room)
+		b.source = http.MaxBytesReader(b.state.recorder.ResponseWriter, b.source, room)
 	}
 	b.limitRead()
-	b.exchange.beginTransfer()
+	b.state.beginTransfer()
 	b.timer.start(b)
 	n, err := b.source.Read(p)
 	b.timer.stop()
@@ -100,12 +100,12 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // noteBlocked runs while the read goes on.
 func (b *requestBody) noteBlocked() {
-	b.timer.block(func() { b.exchange.observer.transfers.add(b.exchange) })
+	b.timer.block(func() { b.state.observer.transfers.add(b.state) })
 }
 
 // limitRead sets the time by which the next bytes have to arrive. Few reads move it.
 func (b *requestBody) limitRead() {
-	x := b.exchange
+	x := b.state
 	if x.endless.Load() {
 		return
 	}
@@ -154,13 +154,13 @@ func (b *requestBody) endBy(by time.Time) error {
 	if !b.own.IsZero() && (by.IsZero() || b.own.Before(by)) {
 		by = b.own
 	}
-	return http.NewResponseController(b.exchange.recorder.ResponseWriter).SetReadDeadline(by)
+	return http.NewResponseController(b.state.recorder.ResponseWriter).SetReadDeadline(by)
 }
 
 // fail records an error of reading.
 func (b *requestBody) fail(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		b.exchange.observer.metrics.slow(semconv.SlowRequestBody)
+		b.state.observer.metrics.slow(semconv.SlowRequestBody)
 	}
 	err = bodyError(err)
 	if _, clients := errors.AsType[*apierror.Error](err); clients {
@@ -172,7 +172,7 @@ func (b *requestBody) fail(err error) error {
 // limitRest bounds the time that net/http waits for a body which the handler has not read
 // when it answers.
 func (b *requestBody) limitRest() {
-	if b == nil || b.arrived.Load() || b.exchange.endless.Load() || b.exchange.recorder.duplex || b.exchange.request.ProtoMajor != 1 {
+	if b == nil || b.arrived.Load() || b.state.endless.Load() || b.state.recorder.duplex || b.state.request.ProtoMajor != 1 {
 		return
 	}
 	b.deadlines.Lock()

@@ -19,7 +19,7 @@ const http2Chunk = 16 << 10
 func inChunks[T string | []byte](r *recorder, data T, write func(T) (int, error)) (written int, err error) {
 	var second time.Time
 	chunk := writeChunk
-	if r.exchange.request.ProtoMajor == 2 {
+	if r.state.request.ProtoMajor == 2 {
 		chunk = http2Chunk
 	}
 	for {

@@ -7,21 +7,21 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// An exchange is the context of its request. That saves the allocations of the
+// A requestState is the context of its request. That saves the allocations of the
 // contexts for span, route and deadline, and chi, which finds its routing
 // context here, needs no copy of the request.
-var _ context.Context = (*exchange)(nil)
+var _ context.Context = (*requestState)(nil)
 
-type exchangeKey struct{}
+type stateKey struct{}
 
 // Value implements [context.Context].
-func (x *exchange) Value(key any) any {
+func (x *requestState) Value(key any) any {
 	switch key {
 	case chi.RouteCtxKey:
 		if x.observer.learned.routing {
 			return x.route()
 		}
-	case exchangeKey{}:
+	case stateKey{}:
 		return x
 	case x.observer.learned.spanKey:
 		return x.span
@@ -34,7 +34,7 @@ func (x *exchange) Value(key any) any {
 
 // route is the routing context, made when it is first asked for: handlers other
 // than chi's need none.
-func (x *exchange) route() *chi.Context {
+func (x *requestState) route() *chi.Context {
 	if routing := x.routing.Load(); routing != nil {
 		return routing
 	}
@@ -43,7 +43,7 @@ func (x *exchange) route() *chi.Context {
 }
 
 // Deadline implements [context.Context]. A stream has none of ours.
-func (x *exchange) Deadline() (time.Time, bool) {
+func (x *requestState) Deadline() (time.Time, bool) {
 	if x.endless.Load() {
 		return x.base.Deadline()
 	}
@@ -56,10 +56,10 @@ func (x *exchange) Deadline() (time.Time, bool) {
 
 // Done implements [context.Context]. Only a handler that asks for it pays for
 // the timer.
-func (x *exchange) Done() <-chan struct{} { return x.arm().Done() }
+func (x *requestState) Done() <-chan struct{} { return x.arm().Done() }
 
 // Err implements [context.Context].
-func (x *exchange) Err() error {
+func (x *requestState) Err() error {
 	if d := x.armed.Load(); d != nil {
 		return d.Err()
 	}
@@ -70,13 +70,13 @@ func (x *exchange) Err() error {
 	return x.arm().Err()
 }
 
-func (x *exchange) lateAt(now time.Time) bool {
+func (x *requestState) lateAt(now time.Time) bool {
 	limit, limited := x.Deadline()
 	return limited && !now.Before(limit)
 }
 
 // causeAt is context.Cause with a clock that was read already.
-func (x *exchange) causeAt(now time.Time) error {
+func (x *requestState) causeAt(now time.Time) error {
 	if x.armed.Load() == nil && x.base.Err() == nil && !x.lateAt(now) {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (x *exchange) causeAt(now time.Time) error {
 
 // lift takes the deadline away: the response is a stream, whose length is no latency.
 // A deadline that passed already stays passed.
-func (x *exchange) lift() {
+func (x *requestState) lift() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
 	x.endless.Store(true)
@@ -101,7 +101,7 @@ type deadline struct {
 	limit  limit // without a timer when nothing is left to lift
 }
 
-func (x *exchange) arm() *deadline {
+func (x *requestState) arm() *deadline {
 	if d := x.armed.Load(); d != nil {
 		return d
 	}
@@ -118,7 +118,7 @@ func (x *exchange) arm() *deadline {
 	return d
 }
 
-func (x *exchange) newDeadline(now time.Time) *deadline {
+func (x *requestState) newDeadline(now time.Time) *deadline {
 	d := &deadline{}
 	at, limited := x.Deadline()
 	switch {
@@ -134,7 +134,7 @@ func (x *exchange) newDeadline(now time.Time) *deadline {
 }
 
 // release ends the context: what a handler left running is told to stop.
-func (x *exchange) release() {
+func (x *requestState) release() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
 	x.ended.Store(true)

@@ -251,7 +251,7 @@ func TestContextsBelowCostNoGoroutine(t *testing.T) {
 			defer stop()
 			// The standard library adopts a child when Done is the channel of the
 			// context that Value leads to; else it would start a goroutine.
-			if d := exchangeOf(below).armed.Load(); d == nil || d.Done() != ctx.Done() {
+			if d := stateOf(below).armed.Load(); d == nil || d.Done() != ctx.Done() {
 				t.Error("Done is not that of the context that Value leads to")
 			}
 		})

@@ -320,7 +320,7 @@ func TestAStopCutsClientsThatDoNothing(t *testing.T) {
 func TestARequestIsRegisteredOnce(t *testing.T) {
 	t.Parallel()
 	var all transfers
-	x := &exchange{}
+	x := &requestState{}
 	all.add(x)
 	all.add(x)
 	if got := len(all.progress()); got != 1 {

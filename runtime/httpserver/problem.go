@@ -48,7 +48,7 @@ func NewProblem(ctx context.Context, err error) *Problem {
 		Code:   e.Code,
 	}
 	p.list(e.Fields)
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		p.RequestID = x.id[0]
 		x.failure.Store(&err)
 	}

@@ -78,7 +78,7 @@ const grpcStatus = "Grpc-Status"
 
 // rpcCode is the code with which a procedure ended, or "" for success and for
 // what is no procedure.
-func (x *exchange) rpcCode(s *series) string {
+func (x *requestState) rpcCode(s *series) string {
 	if s.kind < procedure {
 		return ""
 	}

@@ -15,7 +15,7 @@ const maxRequestID = 64
 
 // setRequestID takes the caller's id if it is harmless, else the trace id: one id
 // less to look for.
-func (x *exchange) setRequestID(r *http.Request) {
+func (x *requestState) setRequestID(r *http.Request) {
 	x.id[0] = first(r.Header, requestIDHeader)
 	x.callersID = harmless(x.id[0])
 	if !x.callersID {
@@ -35,7 +35,7 @@ func harmless(id string) bool {
 
 // RequestID returns the id of the request that the context belongs to, or "".
 func RequestID(ctx context.Context) string {
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		return x.id[0]
 	}
 	return ""

@@ -26,7 +26,7 @@ const maxSetRoutes = 500
 // series before their first request, and those beyond the first 500 are unmatched.
 // An empty route and contexts of other origin are ignored.
 func SetRoute(ctx context.Context, route string) {
-	x := exchangeOf(ctx)
+	x := stateOf(ctx)
 	if x == nil {
 		return
 	}
@@ -94,7 +94,7 @@ func routerOf(h http.Handler) http.Handler {
 // Routes that were not declared are added when they are first seen: routers record
 // patterns, whose number the program bounds. What is not found below a mounted
 // handler stays unmatched, or scans would dilute the error ratio of its prefix.
-func (x *exchange) series(h *observed) *series {
+func (x *requestState) series(h *observed) *series {
 	t, method := x.observer.table, methodLabel(x.request.Method)
 	if s := t.procedure(x.request); s != nil {
 		return s
@@ -119,7 +119,7 @@ func (x *exchange) series(h *observed) *series {
 // recorded is the pattern that the router recorded: of chi in its context, of
 // http.ServeMux in the request. It is a prefix, as in "/admin/*", when the router
 // that is mounted there did not get the request or found nothing.
-func (x *exchange) recorded() string {
+func (x *requestState) recorded() string {
 	if routing := x.routing.Load(); routing != nil && len(routing.RoutePatterns) > 0 {
 		return normalize(routing.RoutePattern())
 	}
@@ -128,7 +128,7 @@ func (x *exchange) recorded() string {
 
 // resolve returns the pattern that the router would choose, or the recorded one when
 // it finds none below that: a middleware may have changed the path.
-func (x *exchange) resolve(h *observed, recorded string) string {
+func (x *requestState) resolve(h *observed, recorded string) string {
 	var route string
 	switch router := h.router.(type) {
 	case chi.Routes:
@@ -279,7 +279,7 @@ func (s *series) isUndeclared() bool { return s == nil || s.kind == seen }
 func isWildcard(route string) bool { return strings.HasSuffix(route, "/*") }
 
 // notFound reports whether the response is 404 or 405.
-func (x *exchange) notFound() bool {
+func (x *requestState) notFound() bool {
 	return x.recorder.status == http.StatusNotFound || x.recorder.status == http.StatusMethodNotAllowed
 }
 
@@ -302,7 +302,7 @@ func methodLabel(method string) string {
 // warnUnmatched warns about the first request that succeeds without a route: rules
 // exclude those, so a service whose routes are unknown would never alert. Responses
 // to OPTIONS come from CORS middleware, which serves no route.
-func (x *exchange) warnUnmatched(s *series, e ending) {
+func (x *requestState) warnUnmatched(s *series, e ending) {
 	if s.key.route != semconv.RouteUnmatched || e.outcome != semconv.OutcomeSuccess || s.key.method == http.MethodOptions {
 		return
 	}

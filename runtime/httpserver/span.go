@@ -35,10 +35,10 @@ type silentSpan struct {
 }
 
 func (o *Observer) newIDSpan(ids trace.SpanContext) idSpan {
-	return idSpan{&o.silent, ids.TraceID(), ids.SpanID(), stateOf(ids), ids.TraceFlags()}
+	return idSpan{&o.silent, ids.TraceID(), ids.SpanID(), traceStateOf(ids), ids.TraceFlags()}
 }
 
-func stateOf(ids trace.SpanContext) *trace.TraceState {
+func traceStateOf(ids trace.SpanContext) *trace.TraceState {
 	if ids.TraceState().Len() == 0 {
 		return nil
 	}
@@ -64,7 +64,7 @@ func (s *idSpan) TracerProvider() trace.TracerProvider { return s.observer.telem
 
 // beginTrace decides whether the request is sampled before anything is spent on
 // a span, and starts one only then.
-func (x *exchange) beginTrace(r *http.Request) {
+func (x *requestState) beginTrace(r *http.Request) {
 	o := x.observer
 	x.base = r.Context()
 	parent, local := o.localParent(x.base)
@@ -83,7 +83,7 @@ func (x *exchange) beginTrace(r *http.Request) {
 	}
 }
 
-func (x *exchange) startSpan(d telemetry.Decision, name string) {
+func (x *requestState) startSpan(d telemetry.Decision, name string) {
 	o := x.observer
 	scratch := o.scratches.Get().(*scratch)
 	defer o.scratches.Put(scratch)
@@ -102,7 +102,7 @@ func newScratch() *scratch {
 }
 
 // withParent is the context in which our span is the caller's child.
-func (x *exchange) withParent() context.Context {
+func (x *requestState) withParent() context.Context {
 	if !x.parentID.IsValid() || trace.SpanContextFromContext(x.base).SpanID() == x.parentID {
 		return x.base
 	}
@@ -111,7 +111,7 @@ func (x *exchange) withParent() context.Context {
 
 // endSpan ends the span of a sampled request, and exports one late for a
 // notable request that was not.
-func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool) {
+func (x *requestState) endSpan(s *series, e ending, took time.Duration, notable bool) {
 	ended := x.started.Add(took)
 	if x.span.IsRecording() {
 		x.span.SetName(s.spanName)
@@ -131,7 +131,7 @@ func (x *exchange) endSpan(s *series, e ending, took time.Duration, notable bool
 }
 
 // describe sets everything at once, now that route and status are known.
-func (x *exchange) describe(span trace.Span, s *series, e ending) {
+func (x *requestState) describe(span trace.Span, s *series, e ending) {
 	scratch := x.observer.scratches.Get().(*scratch)
 	scratch.attributes = x.appendAttributes(scratch.attributes[:0], s, e)
 	span.SetAttributes(scratch.attributes...)
@@ -163,7 +163,7 @@ func (p *panicked) record(span trace.Span) {
 // left out: it is where people put tokens. What would be the same on nearly every
 // span is left out too: the SDK looks for doubles among up to eight attributes
 // without a map, and that is a tenth of what a sampled request costs.
-func (x *exchange) appendAttributes(list []attribute.KeyValue, s *series, e ending) []attribute.KeyValue {
+func (x *requestState) appendAttributes(list []attribute.KeyValue, s *series, e ending) []attribute.KeyValue {
 	r := x.request
 	list = append(list,
 		otelsemconv.HTTPRequestMethodKey.String(s.key.method),

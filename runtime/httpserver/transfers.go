@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// States of exchange.registered.
+// States of requestState.registered.
 const (
 	unregistered int32 = iota
 	registered
@@ -19,11 +19,11 @@ var errCut = errors.New("cut by the stop")
 // transfers holds requests with a read or write that blocked, or that began during a stop.
 type transfers struct {
 	mu       sync.Mutex
-	requests map[*exchange]struct{}
+	requests map[*requestState]struct{}
 }
 
 // add registers a request. A read on another goroutine may outlast its handler.
-func (t *transfers) add(x *exchange) {
+func (t *transfers) add(x *requestState) {
 	if x.registered.Load() != unregistered {
 		return
 	}
@@ -33,13 +33,13 @@ func (t *transfers) add(x *exchange) {
 		return
 	}
 	if t.requests == nil {
-		t.requests = map[*exchange]struct{}{}
+		t.requests = map[*requestState]struct{}{}
 	}
 	t.requests[x] = struct{}{}
 }
 
 // remove notes that a request has ended. One that was not registered takes no lock.
-func (t *transfers) remove(x *exchange) {
+func (t *transfers) remove(x *requestState) {
 	if x.registered.Swap(over) != registered {
 		return
 	}
@@ -49,10 +49,10 @@ func (t *transfers) remove(x *exchange) {
 }
 
 // progress returns how far each request is, without streams: a stop waits for them.
-func (t *transfers) progress() map[*exchange]progress {
+func (t *transfers) progress() map[*requestState]progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make(map[*exchange]progress, len(t.requests))
+	all := make(map[*requestState]progress, len(t.requests))
 	for x := range t.requests {
 		if !x.endless.Load() {
 			all[x] = x.progress()
@@ -67,7 +67,7 @@ type progress struct {
 	ended int           // reads and writes
 }
 
-func (x *exchange) progress() progress {
+func (x *requestState) progress() progress {
 	var read, written progress
 	now := time.Now()
 	if x.body != nil {
@@ -83,7 +83,7 @@ func (x *exchange) progress() progress {
 type stopPoller struct {
 	observer *Observer
 	at       time.Time // of the last look
-	before   map[*exchange]progress
+	before   map[*requestState]progress
 }
 
 // look reports whether every request in flight is a transfer: it has spent at least half of

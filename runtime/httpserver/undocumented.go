@@ -22,7 +22,7 @@ type learned struct {
 
 func learn() learned { return learned{findSpanKey(), callsAfterFunc(), recordsRouting()} }
 
-// findSpanKey finds the key, so that an exchange can answer for it. Without one the context
+// findSpanKey finds the key, so that a requestState can return it. Without one the context
 // of a request is one that the trace API made.
 func findSpanKey() any {
 	spy := &keySpy{Context: context.Background()}
@@ -125,8 +125,8 @@ func recordsRouting() bool {
 // beginRouting gives chi a routing context of ours, which can be read after it
 // returned. Contexts are reused as chi reuses them, and only where it would:
 // a handler between us and the router may outlive the request. Where chi does not record the
-// route for us, [exchange.resolve] matches it again.
-func (x *exchange) beginRouting(router http.Handler) {
+// route for us, [requestState.resolve] matches it again.
+func (x *requestState) beginRouting(router http.Handler) {
 	routes, ok := router.(chi.Routes)
 	if !ok || !x.observer.learned.routing {
 		return
@@ -138,7 +138,7 @@ func (x *exchange) beginRouting(router http.Handler) {
 	x.pooled = true
 }
 
-func (x *exchange) endRouting() {
+func (x *requestState) endRouting() {
 	if x.pooled && x.panic == nil {
 		x.observer.routings.Put(x.routing.Load())
 	}

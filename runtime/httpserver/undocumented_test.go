@@ -32,7 +32,7 @@ func unlearned(t *testing.T) *Observer {
 func TestTheSpanIsFoundWithoutItsKey(t *testing.T) {
 	t.Parallel()
 	answerOf(t, unlearned(t), nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(exchangeOf(r.Context()).ids.SpanContext()) {
+		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(stateOf(r.Context()).ids.SpanContext()) {
 			t.Errorf("the context has the span %v", sc)
 		}
 	}))
@@ -85,9 +85,9 @@ func startStream(w http.ResponseWriter) {
 func TestRoutesAreFoundWithoutARoutingContext(t *testing.T) {
 	t.Parallel()
 	o, router := unlearned(t), chi.NewRouter()
-	var x *exchange
+	var x *requestState
 	router.Get("/v1/orders/{id}", func(_ http.ResponseWriter, r *http.Request) {
-		x = exchangeOf(r.Context())
+		x = stateOf(r.Context())
 		if id := chi.URLParam(r, "id"); id != "7" {
 			t.Errorf("the parameter is %q", id)
 		}

@@ -20,12 +20,12 @@ import (
 // the answer that the connection gives.
 type recorder struct {
 	http.ResponseWriter
-	bytes    int64
-	err      error   // the first failed write
-	frames   *frames // of a procedure whose status does not tell
-	exchange *exchange
-	begun    time.Duration // from the start of the request to the header
-	onLeave  func()        // see OnLeave
+	bytes   int64
+	err     error   // the first failed write
+	frames  *frames // of a procedure whose status does not tell
+	state   *requestState
+	begun   time.Duration // from the start of the request to the header
+	onLeave func()        // see OnLeave
 
 	slow     atomic.Pointer[slowWrite] // nil until a write may block
 	status   int32                     // 0 until the header is written
@@ -79,13 +79,13 @@ func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		r.status = int32(status) //nolint:gosec // three digits
 		// An upgrade has a Connection header of its own, without which it is none.
-		if status != http.StatusSwitchingProtocols && r.exchange.observer.closes() {
+		if status != http.StatusSwitchingProtocols && r.state.observer.closes() {
 			r.Header().Set("Connection", "close")
 		}
-		r.exchange.body.limitRest()
+		r.state.body.limitRest()
 		r.begin()
 		contentType := first(r.Header(), "Content-Type")
-		if table := r.exchange.observer.table; table.procedure(r.exchange.request) != nil {
+		if table := r.state.observer.table; table.procedure(r.state.request) != nil {
 			r.frames = framesOf(contentType)
 		}
 		if status == http.StatusSwitchingProtocols || strings.HasPrefix(contentType, eventStream) || strings.HasPrefix(contentType, connectStream) {
@@ -145,7 +145,7 @@ func (r *recorder) watch(n int64) {
 		return
 	}
 	r.watching = true
-	r.exchange.beginTransfer()
+	r.state.beginTransfer()
 	r.slowly().timer.start(r)
 }
 
@@ -161,7 +161,7 @@ func (r *recorder) slowly() *slowWrite {
 // begin gives a response that comes after the deadline of the request the time to be
 // written: the handler ignored the deadline, and the client still waits.
 func (r *recorder) begin() {
-	x := r.exchange
+	x := r.state
 	r.begun = time.Since(x.started)
 	if r.begun > x.observer.config.RequestTimeout && x.request.ProtoMajor == 1 {
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(writeGrace))
@@ -176,7 +176,7 @@ func (r *recorder) endWrite() (blocked bool) {
 	}
 	r.watching = false
 	if blocked = r.slow.Load().timer.stop(); blocked {
-		r.exchange.observer.slowReaders.remove(r)
+		r.state.observer.slowReaders.remove(r)
 	}
 	return blocked
 }
@@ -184,8 +184,8 @@ func (r *recorder) endWrite() (blocked bool) {
 // noteBlocked runs while the write goes on.
 func (r *recorder) noteBlocked() {
 	blocked := r.slow.Load().timer.block(func() {
-		r.exchange.observer.slowReaders.add(r)
-		r.exchange.observer.transfers.add(r.exchange)
+		r.state.observer.slowReaders.add(r)
+		r.state.observer.transfers.add(r.state)
 	})
 	if blocked {
 		r.giveUpPlace()
@@ -203,7 +203,7 @@ func (r *recorder) written(n int64, err error) {
 	switch {
 	case !r.missedDeadline(err):
 	case blocked || r.streams || r.slowly().timer.total(time.Now()).spent >= writeGrace:
-		r.exchange.observer.metrics.slow(semconv.SlowResponse)
+		r.state.observer.metrics.slow(semconv.SlowResponse)
 	default:
 		r.late = true
 	}
@@ -212,7 +212,7 @@ func (r *recorder) written(n int64, err error) {
 // missedDeadline reports whether a write failed because of its deadline. Over HTTP/2 net/http
 // resets the stream then, and the error says nothing else.
 func (r *recorder) missedDeadline(err error) bool {
-	x := r.exchange
+	x := r.state
 	return errors.Is(err, os.ErrDeadlineExceeded) ||
 		x.request.ProtoMajor != 1 && !r.streams && time.Since(x.started) > x.observer.config.writeTimeout()
 }
@@ -220,10 +220,10 @@ func (r *recorder) missedDeadline(err error) bool {
 // limitWrite gives the next write to a stream as much time as a request has. Over HTTP/2
 // a deadline would end a stream that is merely silent.
 func (r *recorder) limitWrite() {
-	if r.exchange.request.ProtoMajor != 1 || r.hijacked {
+	if r.state.request.ProtoMajor != 1 || r.hijacked {
 		return
 	}
-	x := r.exchange
+	x := r.state
 	slow, by := r.slowly(), time.Since(x.started)+x.observer.config.RequestTimeout
 	if by-slow.writeBy < min(time.Second, x.observer.config.RequestTimeout/4) {
 		return
@@ -236,11 +236,11 @@ func (r *recorder) limitWrite() {
 func (r *recorder) liftDeadlines() {
 	control := http.NewResponseController(r.ResponseWriter)
 	_ = control.SetWriteDeadline(time.Time{})
-	if r.exchange.body == nil {
+	if r.state.body == nil {
 		_ = control.SetReadDeadline(time.Time{})
 		return
 	}
-	r.exchange.body.lift()
+	r.state.body.lift()
 }
 
 // truncated says whether fewer bytes went out than Content-Length announced.
@@ -261,9 +261,9 @@ func (r *recorder) beginStream() {
 		return
 	}
 	r.streams = true
-	r.exchange.lift()
-	if r.exchange.request.Method == http.MethodHead {
-		r.exchange.arm().cancel() // the client has its response, and waits for no stream
+	r.state.lift()
+	if r.state.request.Method == http.MethodHead {
+		r.state.arm().cancel() // the client has its response, and waits for no stream
 	}
 	if !r.hijacked { // net/http has lifted them
 		r.liftDeadlines()
@@ -327,7 +327,7 @@ func (r flushRecorder) FlushError() error {
 type http2Recorder struct{ flushRecorder }
 
 // SetReadDeadline is what [http.ResponseController] calls.
-func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+func (r http2Recorder) SetReadDeadline(by time.Time) error { return r.state.body.setDeadline(by) }
 
 // Push implements [http.Pusher].
 func (r http2Recorder) Push(target string, opts *http.PushOptions) error {
@@ -350,7 +350,7 @@ func (r http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // SetReadDeadline is what [http.ResponseController] calls.
-func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.exchange.body.setDeadline(by) }
+func (r http1Recorder) SetReadDeadline(by time.Time) error { return r.state.body.setDeadline(by) }
 
 // ReadFrom implements [io.ReaderFrom], which lets the kernel copy files.
 func (r http1Recorder) ReadFrom(src io.Reader) (int64, error) {

@@ -20,14 +20,14 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// exchange is one request while it is answered. It is the one thing that
+// requestState is one request while it is answered. It is the one thing that
 // observing a request without a body allocates: the request's context (context.go), the
 // span of a request that is not sampled (span.go) and the writer (writer.go)
 // are parts of it. It is never reused, because contexts outlive their requests.
-type exchange struct {
+type requestState struct {
 	observer *Observer
 	started  time.Time
-	request  *http.Request // with this exchange as its context
+	request  *http.Request // with this state as its context
 	recorder recorder
 	id       [1]string // of the request, in the form of a header's value
 
@@ -64,10 +64,10 @@ type panicked struct {
 	cutOff bool // the connection must not be used again
 }
 
-func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Handler) *exchange {
+func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Handler) *requestState {
 	o.metrics.active.Add(1)
-	x := &exchange{observer: o, started: time.Now()}
-	x.recorder.ResponseWriter, x.recorder.exchange = w, x
+	x := &requestState{observer: o, started: time.Now()}
+	x.recorder.ResponseWriter, x.recorder.state = w, x
 	x.foresee(r)
 	x.beginTrace(r)
 	x.beginRouting(router)
@@ -75,7 +75,7 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Han
 
 	x.request = r.WithContext(x)
 	if x.request.Body != nil && x.request.Body != http.NoBody {
-		x.body = &requestBody{exchange: x, source: x.request.Body}
+		x.body = &requestBody{state: x, source: x.request.Body}
 		x.request.Body = x.body
 	}
 	return x
@@ -85,7 +85,7 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Han
 // called as such by connect's protocol. Their answer may begin when the caller's half
 // is over, so it cannot be asked. Of all others only the answer tells: a header must
 // not lead past the deadline.
-func (x *exchange) foresee(r *http.Request) {
+func (x *requestState) foresee(r *http.Request) {
 	called := x.observer.table.procedure(r)
 	if called == nil {
 		return
@@ -107,7 +107,7 @@ func first(h http.Header, canonical string) string {
 
 // end settles the answer, observes it and, where the connection must be cut,
 // goes on panicking as net/http wants it.
-func (x *exchange) end(recovered any, h *observed) {
+func (x *requestState) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
 	x.recorder.endWrite()
@@ -152,7 +152,7 @@ func (x *exchange) end(recovered any, h *observed) {
 }
 
 // beginTransfer notes, during a stop, that a read from the client or a write to it begins.
-func (x *exchange) beginTransfer() {
+func (x *requestState) beginTransfer() {
 	if x.observer.draining.Load() {
 		x.observer.transfers.add(x)
 	}
@@ -160,7 +160,7 @@ func (x *exchange) beginTransfer() {
 
 // answerSilence answers for a handler that returned without writing: after our
 // deadline with a 504, else as net/http does, with an empty 200.
-func (x *exchange) answerSilence(cause error) {
+func (x *requestState) answerSilence(cause error) {
 	switch {
 	case cause == nil:
 		x.recorder.WriteHeader(http.StatusOK)
@@ -176,7 +176,7 @@ const stackSize = 8 << 10
 // panicked logs the panic and answers it with a 500 where nothing was written.
 // Otherwise the connection is cut, so that the caller does not take half an
 // answer for a whole one.
-func (x *exchange) panicked(recovered any, s *series) {
+func (x *requestState) panicked(recovered any, s *series) {
 	x.observer.metrics.panics.WithLabelValues(s.key.route).Inc()
 	aborted := isAbort(recovered)
 	x.panic = &panicked{value: recovered, cutOff: aborted || x.recorder.status != 0 || x.recorder.hijacked}
@@ -194,7 +194,7 @@ func (x *exchange) panicked(recovered any, s *series) {
 // isUnwritten reports a panic about a response that could not be written. Frameworks and
 // proxies, such as httputil.ReverseProxy, have no other way to end a handler whose
 // client is gone.
-func (x *exchange) isUnwritten(recovered any) bool {
+func (x *requestState) isUnwritten(recovered any) bool {
 	err := x.recorder.err
 	switch {
 	case recovered == nil || misused(err):
@@ -217,7 +217,7 @@ const withoutObjective = 100 * time.Millisecond
 
 // NoteTimeout records how long the client of this context's request waits, as sent in its header.
 func NoteTimeout(ctx context.Context, timeout time.Duration) {
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32)))
 	}
 }
@@ -226,7 +226,7 @@ func NoteTimeout(ctx context.Context, timeout time.Duration) {
 // of the time until its deadline, what was not spent waiting for its body. Such a client causes
 // the 504 or the rejection that it gets. Where the request timeout is hardly longer than the
 // objective, half of it is enough, or every 504 would be the client's.
-func (x *exchange) impatient(now time.Time) bool {
+func (x *requestState) impatient(now time.Time) bool {
 	own, timeout := x.observer.config.RequestTimeout, time.Duration(x.timeout.Load())*time.Millisecond
 	if timeout == 0 && x.endless.Load() {
 		return false
@@ -239,7 +239,7 @@ func (x *exchange) impatient(now time.Time) bool {
 // others. Whatever refuses load calls it, so that the refusal is counted apart
 // from failures. Contexts of other origin are left alone.
 func MarkShed(ctx context.Context) {
-	if x := exchangeOf(ctx); x != nil {
+	if x := stateOf(ctx); x != nil {
 		x.shed.Store(true)
 	}
 }
@@ -248,12 +248,12 @@ func MarkShed(ctx context.Context) {
 // 500 or above. Call it on the handler's goroutine once the handler has returned. It is
 // false for a context of other origin.
 func Failed(ctx context.Context) bool {
-	x := exchangeOf(ctx)
+	x := stateOf(ctx)
 	return x != nil && x.recorder.status >= http.StatusInternalServerError
 }
 
-// exchangeOf returns the request that the context belongs to, or nil.
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+// stateOf returns the request that the context belongs to, or nil.
+func stateOf(ctx context.Context) *requestState {
+	x, _ := ctx.Value(stateKey{}).(*requestState)
 	return x
 }
