@@ -157,10 +157,10 @@ func TestLevelChangeTakesEffect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, _ := io.ReadAll(res.Body)
+	body, _ := io.ReadAll(res.Body)
 	res.Body.Close()
-	if !strings.Contains(string(answer), "log level is INFO for 10m0s") {
-		t.Errorf("answer %q", answer)
+	if !strings.Contains(string(body), "log level is INFO for 10m0s") {
+		t.Errorf("body %q", body)
 	}
 	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "changed on the admin listener" })
 }

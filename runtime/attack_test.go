@@ -40,7 +40,7 @@ func newVictim(t *testing.T) *victim {
 	if v.waits, err = tel.Metrics().Histogram("wait_seconds", "Waits.", []float64{0.1, 1}, "upstream"); err != nil {
 		t.Fatal(err)
 	}
-	if v.client, err = httpclient.New(httpclient.Options{Telemetry: tel, Transport: answers{}}); err != nil {
+	if v.client, err = httpclient.New(httpclient.Options{Telemetry: tel, Transport: cannedResponse{}}); err != nil {
 		t.Fatal(err)
 	}
 	router := httpserver.NewRouter()
@@ -62,9 +62,9 @@ func (v *victim) visit(w http.ResponseWriter, r *http.Request) {
 }
 
 // answers is a network on which every host answers.
-type answers struct{}
+type cannedResponse struct{}
 
-func (answers) RoundTrip(r *http.Request) (*http.Response, error) {
+func (cannedResponse) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 

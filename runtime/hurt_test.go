@@ -47,9 +47,9 @@ const (
 // makes good for them.
 const brokenOff = 1
 
-// slowAnswer is how long a slow backend takes: twice of what makes a request count
+// slowResponse is how long a slow backend takes: twice of what makes a request count
 // as slower than others.
-const slowAnswer = 2 * patientMore
+const slowResponse = 2 * patientMore
 
 // Ways out of a service that a broken backend may be at the end of.
 const (
@@ -97,14 +97,14 @@ func faults() map[string]fault {
 		"hanging":      {open: openHanging, reasons: undone, lost: everything, holds: true},
 		"dying":        {open: openDying, reasons: undone, lost: everything},
 		"garbage":      {open: openGarbage, reasons: undone, lost: everything},
-		"overloaded":   {open: answering(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
-		"refusing":     {open: answering(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
-		"slow":         {open: answering(faulty{delay: slowAnswer}), takesProfiles: true, budget: 20 * time.Second},
-		"partial":      {open: answering(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true},
+		"overloaded":   {open: responding(faulty{code: http.StatusServiceUnavailable}), reasons: undone, lost: everything},
+		"refusing":     {open: responding(faulty{code: http.StatusBadRequest}), reasons: undone, lost: everything},
+		"slow":         {open: responding(faulty{delay: slowResponse}), takesProfiles: true, budget: 20 * time.Second},
+		"partial":      {open: responding(faulty{rejects: 1}), reasons: []string{semconv.DropRejected}, lost: collected, takesProfiles: true, otlpOnly: true},
 		"lying":        {open: openLying, reasons: undone, lost: collected, takesProfiles: true},
 		"without end":  {open: openEndless, reasons: undone, lost: collected, takesProfiles: true},
-		"half-way":     {open: answering(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
-		"never better": {open: answering(faulty{code: http.StatusTooManyRequests}), reasons: undone, lost: everything},
+		"half-way":     {open: responding(faulty{dies: true}), reasons: undone, lost: []string{semconv.SignalTraces, semconv.SignalProfiles}, first: true},
+		"never better": {open: responding(faulty{code: http.StatusTooManyRequests}), reasons: undone, lost: everything},
 	}
 }
 
@@ -133,7 +133,7 @@ func (f fault) ways() []string {
 // openCollector opens what is at the end of OTLP.
 func (f fault) openCollector(t *testing.T, way string) (url string, arrived func() int) {
 	if way == profilesOnly {
-		return answering(faulty{})(t, overHTTP)
+		return responding(faulty{})(t, overHTTP)
 	}
 	return f.open(t, way)
 }
@@ -321,7 +321,7 @@ func openHanging(t *testing.T, _ string) (string, func() int) {
 }
 
 // serveConns answers each connection by hand.
-func serveConns(t *testing.T, answer func(net.Conn)) string {
+func serveConns(t *testing.T, respond func(net.Conn)) string {
 	l := listen(t)
 	go func() {
 		for {
@@ -331,15 +331,15 @@ func serveConns(t *testing.T, answer func(net.Conn)) string {
 			}
 			go func() {
 				defer func() { _ = conn.Close() }()
-				answer(conn)
+				respond(conn)
 			}()
 		}
 	}()
 	return "http://" + l.Addr().String()
 }
 
-func serveHTTP(t *testing.T, answer http.HandlerFunc) string {
-	server := httptest.NewServer(answer)
+func serveHTTP(t *testing.T, respond http.HandlerFunc) string {
+	server := httptest.NewServer(respond)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -404,7 +404,7 @@ type backend struct {
 	uploads atomic.Int64 // of profiles
 }
 
-func answering(how faulty) func(t *testing.T, protocol string) (string, func() int) {
+func responding(how faulty) func(t *testing.T, protocol string) (string, func() int) {
 	return func(t *testing.T, protocol string) (string, func() int) {
 		b := &backend{faulty: how}
 		arrived := func() int { return int(b.spans.Load() + b.uploads.Load()) }
@@ -428,13 +428,13 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(b.code)
 		return
 	}
-	answer, err := b.take(r.URL.Path, body)
+	reply, err := b.take(r.URL.Path, body)
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
-	_, _ = w.Write(answer)
+	_, _ = w.Write(reply)
 }
 
 func (b *backend) take(path string, body []byte) ([]byte, error) {

@@ -40,7 +40,7 @@ import (
 // phases that are left.
 func (s *Service) Run(ctx context.Context) error {
 	if s.mode.verb != verbServe {
-		return s.answer(ctx)
+		return s.serveCommand(ctx)
 	}
 	if err := errors.Join(append(s.problems, s.loader.Check(), s.settings.Lifecycle.check())...); err != nil {
 		return usageError{err}

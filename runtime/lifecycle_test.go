@@ -137,15 +137,15 @@ func TestDrainUnderLoad(t *testing.T) {
 		svc.Handle(router)
 		return svc.Run(ctx)
 	})
-	answered := make(chan int, 1)
+	status := make(chan int, 1)
 	go func() {
 		res, err := http.Get(svc.URL + "/slow")
 		if err != nil {
-			answered <- 0
+			status <- 0
 			return
 		}
 		res.Body.Close()
-		answered <- res.StatusCode
+		status <- res.StatusCode
 	}()
 	<-entered
 	svc.Signal(syscall.SIGTERM)
@@ -157,7 +157,7 @@ func TestDrainUnderLoad(t *testing.T) {
 		t.Errorf("readiness while draining: %v %v", res, err)
 	}
 	close(release)
-	if got := <-answered; got != http.StatusTeapot {
+	if got := <-status; got != http.StatusTeapot {
 		t.Errorf("the request in flight got %d", got)
 	}
 	if status := svc.Wait(); status != 0 {

@@ -26,12 +26,12 @@ func (r *running) probeBesideRequests() {
 // why: that is for those who run the service, not for those who call it.
 func statusOnly(probe http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := memoryWriter{header: http.Header{}, status: http.StatusOK}
-		probe.ServeHTTP(&answer, r)
+		response := memoryWriter{header: http.Header{}, status: http.StatusOK}
+		probe.ServeHTTP(&response, r)
 		w.Header().Set("Cache-Control", "no-store")
-		if allow := answer.header.Get("Allow"); allow != "" {
+		if allow := response.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
 		}
-		w.WriteHeader(answer.status)
+		w.WriteHeader(response.status)
 	})
 }

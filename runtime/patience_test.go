@@ -47,7 +47,7 @@ func TestEndToEndNoRequestIsSlowerForABrokenBackend(t *testing.T) {
 	client := &http.Client{Timeout: hurtRequest, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	well := map[string]*sender{}
-	for _, s := range startSending(t, fault{open: answering(faulty{})}) {
+	for _, s := range startSending(t, fault{open: responding(faulty{})}) {
 		well[s.way] = s
 	}
 	for name, f := range faults() {

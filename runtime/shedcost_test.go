@@ -24,7 +24,7 @@ type user struct {
 	Email string `json:"email"`
 }
 
-func answerUser(w http.ResponseWriter, r *http.Request) {
+func writeUser(w http.ResponseWriter, r *http.Request) {
 	body, err := json.Marshal(user{chi.URLParam(r, "id"), "Ada", "ada@example.com"})
 	if err != nil {
 		httpserver.WriteProblem(w, r, err)
@@ -46,14 +46,14 @@ func wholeService(t *testing.T, env map[string]string) (*Service, http.Handler) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, behind(t, s, answerUser)
+	return s, behind(t, s, writeUser)
 }
 
 // behind is what a request passes in a service, with that handler at its end.
-func behind(t *testing.T, s *Service, answer http.HandlerFunc) http.Handler {
+func behind(t *testing.T, s *Service, handle http.HandlerFunc) http.Handler {
 	t.Helper()
 	router := httpserver.NewRouter()
-	router.Get("/users/{id}", answer)
+	router.Get("/users/{id}", handle)
 	h, err := s.observer.Wrap(s.protected(router))
 	if err != nil {
 		t.Fatal(err)

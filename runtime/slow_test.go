@@ -91,18 +91,18 @@ func slowBody(t *testing.T, addr, head, drop string, every time.Duration) (statu
 		t.Error(err)
 		return "", 0
 	}
-	answer := make(chan string, 1)
+	response := make(chan string, 1)
 	go func() {
 		r := bufio.NewReader(conn)
 		line, _ := r.ReadString('\n')
 		_, _ = io.Copy(io.Discard, r) // until it is closed
-		answer <- line
+		response <- line
 	}()
 	drip := time.NewTicker(every)
 	defer drip.Stop()
 	for {
 		select {
-		case line := <-answer:
+		case line := <-response:
 			return strings.TrimSpace(line), time.Since(began)
 		case <-drip.C:
 			_, _ = io.WriteString(conn, drop)
@@ -285,7 +285,7 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 	svc := servicetest.Start(t, info, runtime.Defaults{}, attacked, fmt.Sprintf("DRAIN_DELAY=%s", delay))
 	stop, underWay := make(chan struct{}), make(chan struct{})
 	var stopped atomic.Int64 // when the service was told to stop, in nanoseconds
-	var answered, lost, late atomic.Int64
+	var responded, lost, late atomic.Int64
 	var clients sync.WaitGroup
 	for range callers {
 		clients.Go(func() {
@@ -307,7 +307,7 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 				switch {
 				case err == nil && res.StatusCode == http.StatusOK:
 					_ = res.Body.Close()
-					if answered.Add(1) == 10*callers {
+					if responded.Add(1) == 10*callers {
 						close(underWay)
 					}
 				case at == 0 || began.UnixNano() < at+int64(delay):
@@ -327,7 +327,7 @@ func TestNoConnectionIsLostUntilTheDrainDelayIsOver(t *testing.T) {
 	}
 	close(stop)
 	clients.Wait()
-	t.Logf("%d answered, %d refused after the delay", answered.Load(), late.Load())
+	t.Logf("%d answered, %d refused after the delay", responded.Load(), late.Load())
 	if lost.Load() != 0 {
 		t.Errorf("%d requests that a balancer would have sent were lost", lost.Load())
 	}
@@ -387,13 +387,13 @@ func TestASlowSourceKeepsItsPlace(t *testing.T) {
 		svc.Handle(router)
 		return svc.Run(ctx)
 	})
-	answered := make(chan error, 1)
+	responded := make(chan error, 1)
 	go func() {
 		res, err := http.Get(svc.URL + "/proxy")
 		if err == nil {
 			err = res.Body.Close()
 		}
-		answered <- err
+		responded <- err
 	}()
 	<-entered
 	time.Sleep(200 * time.Millisecond) // four times what a write may block
@@ -401,7 +401,7 @@ func TestASlowSourceKeepsItsPlace(t *testing.T) {
 		t.Errorf("%g requests are in flight", n)
 	}
 	close(release)
-	if err := <-answered; err != nil {
+	if err := <-responded; err != nil {
 		t.Error(err)
 	}
 }

@@ -83,7 +83,7 @@ type Monitor struct {
 	cancel   context.CancelFunc
 	startedC chan struct{}
 
-	answers atomic.Pointer[answers]
+	responses atomic.Pointer[responses]
 }
 
 // New returns a Monitor without checks and declares its two metrics. It is not
@@ -207,7 +207,7 @@ func (m *Monitor) Drain() {
 }
 
 // Ready reports whether /readyz answers 200.
-func (m *Monitor) Ready() bool { return m.answers.Load().ready.code == ok }
+func (m *Monitor) Ready() bool { return m.responses.Load().ready.code == ok }
 
 // Started is closed when /startupz answers 200 for the first time.
 func (m *Monitor) Started() <-chan struct{} { return m.startedC }

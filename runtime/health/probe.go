@@ -18,12 +18,12 @@ const errorLength = 200
 
 // answer is one probe's response, rendered when a check reports and not when a
 // probe asks.
-type answer struct {
+type response struct {
 	code int
 	body []byte
 }
 
-type answers struct{ startup, ready answer }
+type responses struct{ startup, ready response }
 
 // Report is the body of a probe's answer.
 type Report struct {
@@ -53,12 +53,12 @@ func (m *Monitor) publish() {
 	for _, c := range m.checks {
 		report.Checks = append(report.Checks, c.report())
 	}
-	next := &answers{ready: render(code, report)}
-	next.startup = answer{code: unavailable, body: next.ready.body}
+	next := &responses{ready: render(code, report)}
+	next.startup = response{code: unavailable, body: next.ready.body}
 	if m.passed {
 		next.startup = render(ok, Report{Status: "started", Checks: report.Checks})
 	}
-	m.answers.Store(next)
+	m.responses.Store(next)
 	if code == ok {
 		m.ready.Set(1)
 	} else {
@@ -122,35 +122,35 @@ func shorten(text string) string {
 }
 
 // render cannot fail: a Report holds nothing that JSON does not know.
-func render(code int, r Report) answer {
+func render(code int, r Report) response {
 	body, err := json.Marshal(r)
 	if err != nil {
 		body = []byte(`{"status":` + strconv.Quote(r.Status) + `}`)
 	}
-	return answer{code: code, body: append(body, '\n')}
+	return response{code: code, body: append(body, '\n')}
 }
 
 // Startupz answers /startupz: 200 once the process has started and each check
 // has succeeded once, and for ever after.
 func (m *Monitor) Startupz() http.Handler {
-	return probe(func() answer { return m.answers.Load().startup })
+	return probe(func() response { return m.responses.Load().startup })
 }
 
 // Readyz answers /readyz: 503 while starting, while draining and while a
 // [Critical] check is down; otherwise 200, as "degraded" while another check is
 // down.
 func (m *Monitor) Readyz() http.Handler {
-	return probe(func() answer { return m.answers.Load().ready })
+	return probe(func() response { return m.responses.Load().ready })
 }
 
 // Livez answers /livez: 200 as long as the process can answer at all.
 func (m *Monitor) Livez() http.Handler {
 	alive := render(ok, Report{Status: "alive"})
-	return probe(func() answer { return alive })
+	return probe(func() response { return alive })
 }
 
 // probe serves GET and HEAD with an answer that must not be cached.
-func probe(current func() answer) http.Handler {
+func probe(current func() response) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")

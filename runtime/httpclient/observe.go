@@ -41,7 +41,7 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.finish(err)
 		return resp, err
 	}
-	a.answered(resp)
+	a.received(resp)
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols, resp.Body == nil, resp.Body == http.NoBody:
 		a.finish(nil) // an upgraded connection is not this request any more
@@ -86,7 +86,7 @@ func propagate(ctx context.Context, h http.Header) {
 	}
 }
 
-func (a *attempt) answered(resp *http.Response) {
+func (a *attempt) received(resp *http.Response) {
 	a.status = resp.StatusCode
 	a.span.SetAttributes(
 		otelsemconv.HTTPResponseStatusCode(resp.StatusCode),

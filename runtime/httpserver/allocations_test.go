@@ -19,15 +19,15 @@ import (
 // race detector only, which makes pools forget on purpose; `make test` runs them
 // apart.
 
-// answering is a handler as services have them: it reads a parameter of the
+// responding is a handler as services have them: it reads a parameter of the
 // path, sets a header and writes a body.
-func answering() *chi.Mux {
+func userRouter() *chi.Mux {
 	router := chi.NewRouter()
-	router.Get("/users/{id}", answerUser)
+	router.Get("/users/{id}", writeUser)
 	return router
 }
 
-func answerUser(w http.ResponseWriter, r *http.Request) {
+func writeUser(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"id":"`+chi.URLParam(r, "id")+`"}`)
 }
@@ -110,7 +110,7 @@ func observing(t testing.TB, next http.Handler, sampling telemetry.Sampling) htt
 const unsampledParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 func TestAllocationsOfObserving(t *testing.T) {
-	bare := measure(t, answering())
+	bare := measure(t, userRouter())
 	for _, tc := range []struct {
 		name     string
 		sampling telemetry.Sampling
@@ -122,7 +122,7 @@ func TestAllocationsOfObserving(t *testing.T) {
 		{"every request is sampled", telemetry.Sampling{Ratio: 1}, nil, cost{10, 4 << 10}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := measure(t, observing(t, answering(), tc.sampling), tc.header...)
+			got := measure(t, observing(t, userRouter(), tc.sampling), tc.header...)
 			more := cost{got.allocs - bare.allocs, got.bytes - bare.bytes}
 			t.Logf("bare chi %+v, observed %+v: %+d allocations, %+d bytes", bare, got, more.allocs, more.bytes)
 			if more.allocs > tc.most.allocs || more.bytes > tc.most.bytes {

@@ -33,17 +33,17 @@ func newTestObserver(t testing.TB, c Config) *Observer {
 func within(t *testing.T, ctx context.Context, handle func(context.Context)) *httptest.ResponseRecorder {
 	t.Helper()
 	with := func(r *http.Request) { *r = *r.WithContext(ctx) }
-	return answerWithin(t, with, func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) })
+	return serveWithin(t, with, func(_ http.ResponseWriter, r *http.Request) { handle(r.Context()) })
 }
 
-// answerWithin is within for a handler that writes, asked by a request that was
+// serveWithin is within for a handler that writes, asked by a request that was
 // changed first.
-func answerWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
+func serveWithin(t *testing.T, change func(*http.Request), handle http.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
-	return answerOf(t, newTestObserver(t, Config{RequestTimeout: time.Second}), change, handle)
+	return serve(t, newTestObserver(t, Config{RequestTimeout: time.Second}), change, handle)
 }
 
-func answerOf(t *testing.T, o *Observer, change func(*http.Request), handle http.Handler) *httptest.ResponseRecorder {
+func serve(t *testing.T, o *Observer, change func(*http.Request), handle http.Handler) *httptest.ResponseRecorder {
 	t.Helper()
 	h, err := o.Wrap(handle)
 	if err != nil {
@@ -102,7 +102,7 @@ func TestAskingForAStreamIsNotOne(t *testing.T) {
 		t.Run(header[0], func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				rec := answerWithin(t, func(r *http.Request) { r.Header.Set(header[0], header[1]) }, func(_ http.ResponseWriter, r *http.Request) {
+				rec := serveWithin(t, func(r *http.Request) { r.Header.Set(header[0], header[1]) }, func(_ http.ResponseWriter, r *http.Request) {
 					<-r.Context().Done()
 				})
 				if rec.Code != http.StatusGatewayTimeout {
@@ -135,7 +135,7 @@ func TestAStreamOutlivesTheDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+				serveWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
 					before, stop := context.WithCancel(r.Context())
 					defer stop()
 					stream(w)
@@ -157,7 +157,7 @@ func TestAStreamOutlivesTheDeadline(t *testing.T) {
 func TestADeadlineThatPassedStaysPassed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answerWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		serveWithin(t, nil, func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			w.Header().Set("Content-Type", eventStream)
 			w.WriteHeader(http.StatusOK)
@@ -174,7 +174,7 @@ func TestAStreamEndsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caller, leave := context.WithCancel(t.Context())
 		with := func(r *http.Request) { *r = *r.WithContext(caller) }
-		answerWithin(t, with, func(w http.ResponseWriter, r *http.Request) {
+		serveWithin(t, with, func(w http.ResponseWriter, r *http.Request) {
 			below, stop := context.WithCancel(r.Context())
 			defer stop()
 			w.Header().Set("Content-Type", eventStream)

@@ -150,9 +150,9 @@ func TestWebSocket(t *testing.T) {
 		if _, err := conn.Write(masked); err != nil {
 			t.Fatal(err)
 		}
-		answer := make([]byte, 2+len(text))
-		if _, err := io.ReadFull(r, answer); err != nil || !bytes.Equal(answer, append([]byte{0x81, byte(len(text))}, text...)) {
-			t.Fatalf("the echo of %q is %q: %v", text, answer, err)
+		echo := make([]byte, 2+len(text))
+		if _, err := io.ReadFull(r, echo); err != nil || !bytes.Equal(echo, append([]byte{0x81, byte(len(text))}, text...)) {
+			t.Fatalf("the echo of %q is %q: %v", text, echo, err)
 		}
 	}
 	conn.Close()

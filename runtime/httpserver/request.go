@@ -123,7 +123,7 @@ func (x *requestState) end(recovered any, h *observed) {
 	ended := time.Now()
 	cause := x.causeAt(ended)
 	if recovered == nil && x.recorder.status == 0 && !x.recorder.hijacked {
-		x.answerSilence(cause)
+		x.respondToUnwritten(cause)
 	}
 	cut := x.observer.cut.Load()
 	if cut {
@@ -158,9 +158,9 @@ func (x *requestState) beginTransfer() {
 	}
 }
 
-// answerSilence answers for a handler that returned without writing: after our
+// respondToUnwritten answers for a handler that returned without writing: after our
 // deadline with a 504, else as net/http does, with an empty 200.
-func (x *requestState) answerSilence(cause error) {
+func (x *requestState) respondToUnwritten(cause error) {
 	switch {
 	case cause == nil:
 		x.recorder.WriteHeader(http.StatusOK)

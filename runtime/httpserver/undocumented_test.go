@@ -31,7 +31,7 @@ func unlearned(t *testing.T) *Observer {
 
 func TestTheSpanIsFoundWithoutItsKey(t *testing.T) {
 	t.Parallel()
-	answerOf(t, unlearned(t), nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	serve(t, unlearned(t), nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if sc := trace.SpanContextFromContext(r.Context()); !sc.IsValid() || !sc.Equal(stateOf(r.Context()).ids.SpanContext()) {
 			t.Errorf("the context has the span %v", sc)
 		}
@@ -59,7 +59,7 @@ func TestContextsEndWithoutAfterFunc(t *testing.T) {
 				defer leave()
 				with := func(r *http.Request) { *r = *r.WithContext(caller) }
 				var kept context.Context
-				answerOf(t, unlearned(t), with, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				serve(t, unlearned(t), with, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					kept = r.Context() //nolint:fatcontext // looked at after the request
 					below, stop := context.WithCancel(r.Context())
 					defer stop()
@@ -92,7 +92,7 @@ func TestRoutesAreFoundWithoutARoutingContext(t *testing.T) {
 			t.Errorf("the parameter is %q", id)
 		}
 	})
-	answerOf(t, o, func(r *http.Request) { r.URL.Path = "/v1/orders/7" }, router)
+	serve(t, o, func(r *http.Request) { r.URL.Path = "/v1/orders/7" }, router)
 	if x == nil {
 		t.Fatal("the handler was not called")
 	}

@@ -21,7 +21,7 @@ func TestTwiceTheMemoryEndsInShedding(t *testing.T) {
 		takes  = time.Second
 		rate   = 2 * float64(memory/holds) // a second
 	)
-	run := func(shedRatio float64) (childReport, answers, bool) {
+	run := func(shedRatio float64) (childReport, responses, bool) {
 		p := startCommand(t, cgroup.NewMemory(t, memory).Command(t.Context(), childBinary(t)), childPlan{
 			Takes: takes, Holds: holds,
 			Limiter: Config{InitialLimit: 16, MaxLimit: 2000, MemoryRatio: 0.9, MemoryShedRatio: shedRatio}, Grown: 2000,

@@ -268,21 +268,21 @@ func (p *process) end(t *testing.T) (childReport, bool) {
 }
 
 // answers are what an open-loop client got.
-type answers struct {
+type responses struct {
 	sent, good, late, shed, failed int
 }
 
-func (a answers) String() string {
+func (a responses) String() string {
 	return fmt.Sprintf("sent %d good %d late %d shed %d failed %d", a.sent, a.good, a.late, a.shed, a.failed)
 }
 
 // offer sends requests at a rate, whatever becomes of those before. Its clients
 // leave when they have waited as long as they do, and say so when told.
-func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, told bool) answers {
+func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, told bool) responses {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DialContext: (&net.Dialer{Timeout: patience}).DialContext}
 	defer transport.CloseIdleConnections()
 	var mu sync.Mutex
-	var a answers
+	var a responses
 	var requests sync.WaitGroup
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()

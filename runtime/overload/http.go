@@ -67,19 +67,19 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if text, sent := single(r.Header, semconv.HeaderPriority); sent {
 		priority = ParsePriority(text, g.limiter.config.TrustedPriority)
 	}
-	w, answer := watched(w)
+	w, response := watched(w)
 	if timeout, sent := Timeout(r.Header); sent && !isStream(r) {
 		g.limiter.timeout(r.Context(), timeout)
-		g.serveWithin(timeout, w, answer, r, priority)
+		g.serveWithin(timeout, w, response, r, priority)
 		return
 	}
-	g.serve(r.Context(), false, w, answer, r, priority)
+	g.serve(r.Context(), false, w, response, r, priority)
 }
 
 // serve passes the request on when it is let in.
-func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
-	if !hasBody(r) || answer.Streams() {
-		g.serveArrived(ctx, other, w, answer, r, p)
+func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
+	if !hasBody(r) || response.Streams() {
+		g.serveArrived(ctx, other, w, response, r, p)
 		return
 	}
 	if isSmall(r) {
@@ -94,24 +94,24 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, an
 			return
 		}
 		if complete {
-			g.serveArrived(ctx, other, w, answer, r, p)
+			g.serveArrived(ctx, other, w, response, r, p)
 			return
 		}
 	}
-	g.serveArriving(ctx, other, w, answer, r, p)
+	g.serveArriving(ctx, other, w, response, r, p)
 }
 
 // serveArrived passes on a request that waits for nothing from its client.
-func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	permit, err := g.limiter.Acquire(ctx, p)
 	if err != nil {
 		g.reject(w, r, p, err)
 		return
 	}
-	answer.OnLeave(g.leave)
+	response.OnLeave(g.leave)
 	returned := false
 	defer func() {
-		if answer.Keep() {
+		if response.Keep() {
 			g.settle(ctx, permit, returned)
 		} else {
 			g.limiter.back()
@@ -123,7 +123,7 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 
 // serveArriving passes on a request whose body is still to come. It holds a body permit
 // until then, and its place while the handler does not wait for the body.
-func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	body, err := g.limiter.receive(ctx, r, p)
 	if err != nil {
 		g.reject(w, r, p, err)
@@ -137,7 +137,7 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 	}
 	body.permit = permit
 	r.Body = body
-	answer.OnLeave(body.goAway)
+	response.OnLeave(body.goAway)
 	returned := false
 	defer func() {
 		if permit, holds := body.end(); holds {
@@ -196,11 +196,11 @@ func (g *guard) work(ctx context.Context, other bool, w http.ResponseWriter, r *
 
 // serveWithin serves with the caller's deadline. A handler that gave up at it
 // without a word is answered for: an empty 200 would be a lie.
-func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, answer answer, r *http.Request, p Priority) {
+func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, response response, r *http.Request, p Priority) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	g.serve(ctx, true, w, answer, r, p)
-	if !answer.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	g.serve(ctx, true, w, response, r, p)
+	if !response.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.refuse(w, r, context.DeadlineExceeded)
 	}
 }

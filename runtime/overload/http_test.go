@@ -165,7 +165,7 @@ func TestPriorityReachesTheHandlerOnlyFromThoseWhoAreTrusted(t *testing.T) {
 // one must not get past the limit.
 func TestAStreamLeavesItsPlace(t *testing.T) {
 	t.Parallel()
-	answer := func(contentType string, status int) func(http.ResponseWriter) {
+	streamed := func(contentType string, status int) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(status)
@@ -187,14 +187,14 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 		begin  func(http.ResponseWriter)
 		beside int // the answer to another request while the handler runs
 	}{
-		{"an upgrade", []string{"Upgrade", "websocket"}, answer("", http.StatusSwitchingProtocols), http.StatusOK},
-		{"an event stream", []string{"Accept", "text/event-stream"}, answer("text/event-stream", http.StatusOK), http.StatusOK},
+		{"an upgrade", []string{"Upgrade", "websocket"}, streamed("", http.StatusSwitchingProtocols), http.StatusOK},
+		{"an event stream", []string{"Accept", "text/event-stream"}, streamed("text/event-stream", http.StatusOK), http.StatusOK},
 		{"an event stream without a status", []string{"Accept", "text/event-stream"}, write("text/event-stream"), http.StatusOK},
 		{"an event stream that begins empty", []string{"Accept", "text/event-stream"}, flush, http.StatusOK},
-		{"a stream of messages", []string{"Content-Type", "application/connect+proto"}, answer("application/connect+proto", http.StatusOK), http.StatusOK},
+		{"a stream of messages", []string{"Content-Type", "application/connect+proto"}, streamed("application/connect+proto", http.StatusOK), http.StatusOK},
 		{"an upgrade that is ignored", []string{"Upgrade", "x"}, write("application/json"), http.StatusServiceUnavailable},
-		{"an event stream that was refused", []string{"Accept", "text/event-stream"}, answer("application/problem+json", http.StatusNotFound), http.StatusServiceUnavailable},
-		{"a stream nobody asked for", nil, answer("text/event-stream", http.StatusOK), http.StatusOK},
+		{"an event stream that was refused", []string{"Accept", "text/event-stream"}, streamed("application/problem+json", http.StatusNotFound), http.StatusServiceUnavailable},
+		{"a stream nobody asked for", nil, streamed("text/event-stream", http.StatusOK), http.StatusOK},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

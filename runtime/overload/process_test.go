@@ -93,12 +93,12 @@ func TestOneCore(t *testing.T) {
 func capacityOf(t *testing.T, plan childPlan) float64 {
 	t.Helper()
 	p := startChild(t, plan, "GOMAXPROCS=1")
-	answered, began := 0, time.Now()
+	succeeded, began := 0, time.Now()
 	for time.Since(began) < time.Second {
-		answered += offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false).good
+		succeeded += offer(t.Context(), p.url, 1000, time.Millisecond, time.Second, false).good
 	}
-	rate := float64(answered) / time.Since(began).Seconds()
-	if _, ok := p.end(t); !ok || answered == 0 {
+	rate := float64(succeeded) / time.Since(began).Seconds()
+	if _, ok := p.end(t); !ok || succeeded == 0 {
 		t.Fatal("the server answers nobody")
 	}
 	return rate

@@ -9,7 +9,7 @@ import (
 )
 
 // answer is a writer that tells of what is written to it.
-type answer interface {
+type response interface {
 	// OnLeave has f called, once, when the response no longer depends on the service:
 	// it turns out to be a stream, or its client does not read it.
 	OnLeave(f func())
@@ -23,8 +23,8 @@ type answer interface {
 
 // watched returns the writer as it is when it tells of itself, else behind one that
 // does.
-func watched(w http.ResponseWriter) (http.ResponseWriter, answer) {
-	if a, tells := w.(answer); tells && a.Claim() {
+func watched(w http.ResponseWriter) (http.ResponseWriter, response) {
+	if a, tells := w.(response); tells && a.Claim() {
 		return w, a
 	}
 	a := &watcher{ResponseWriter: w}

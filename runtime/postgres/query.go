@@ -128,16 +128,16 @@ func (db *DB) do(ctx context.Context, run func(context.Context, *pgxpool.Pool) e
 // unavailable is the error for a call that got no connection while that many were in use.
 // Its cause says precisely why.
 func (db *DB) unavailable(inUse int32, err error) error {
-	const noneFree, noAnswer = "no database connection is available; try again later", "the database does not answer"
+	const noneFree, unreachable = "no database connection is available; try again later", "the database does not answer"
 	pg, rejected := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case rejected && pg.Code == tooManyConnections:
 		return apierror.Unavailable(noneFree).WithCause(fmt.Errorf("the database rejects more connections: %w", pg))
 	case rejected && pg.Code == noDatabase:
-		return apierror.Unavailable(noAnswer).WithCause(
+		return apierror.Unavailable(unreachable).WithCause(
 			fmt.Errorf("the server has no database %q; create it with %s, or correct POSTGRES_URL: %w", db.poolConfig.ConnConfig.Database, db.createCommand(), pg))
 	case refused(err):
-		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
+		return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s: %w; check POSTGRES_URL", db.where(), pg))
 	case !errors.Is(err, context.DeadlineExceeded):
 		// The text of pgx around these does not fit on /readyz.
 		if dial, ok := errors.AsType[*net.OpError](err); ok {
@@ -145,12 +145,12 @@ func (db *DB) unavailable(inUse int32, err error) error {
 		} else if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 			err = lookup
 		}
-		return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
+		return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s: %w", db.where(), err))
 	case inUse >= db.cfg.MaxConns:
 		return apierror.Unavailable(noneFree).WithCause(
 			fmt.Errorf("all %d connections are in use and none became free within %s; see POSTGRES_MAX_CONNS: %w", inUse, db.cfg.AcquireTimeout, err))
 	}
-	return apierror.Unavailable(noAnswer).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
+	return apierror.Unavailable(unreachable).WithCause(fmt.Errorf("no connection to %s within %s: %w", db.where(), db.cfg.AcquireTimeout, err))
 }
 
 // createCommand is the command line that creates the database, with PostgreSQL's own client.

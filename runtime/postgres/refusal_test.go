@@ -42,14 +42,14 @@ func oneRow(db *DB) http.HandlerFunc {
 }
 
 // limited is a handler behind what the root of the runtime puts in front of it.
-func limited(t *testing.T, h *host, l *overload.Limiter, answer http.HandlerFunc) http.Handler {
+func limited(t *testing.T, h *host, l *overload.Limiter, handle http.HandlerFunc) http.Handler {
 	t.Helper()
 	observer, err := httpserver.NewObserver(httpserver.Options{Telemetry: h.telemetry})
 	if err != nil {
 		t.Fatal(err)
 	}
 	router := httpserver.NewRouter()
-	router.Get("/users/{id}", answer)
+	router.Get("/users/{id}", handle)
 	handler, err := observer.Wrap(l.Wrap(router, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpserver.MarkShed(r.Context())
 		w.Header().Set("Retry-After", overload.RetryAfter())

@@ -37,15 +37,15 @@ const none = `{"status":"success","data":{"resultType":"vector","result":[]}}`
 type recorded map[string]string
 
 // with returns the responses of a good version, except for those given.
-func with(answers recorded) recorded {
+func with(responses recorded) recorded {
 	all := recorded{"count": one("3"), "requests": one("2000"), "failed": one("2"), "answers": one("1990"), "fast": one("1978"), "idle": none}
-	for word, answer := range answers {
+	for word, response := range responses {
 		if word == "*" {
 			for other := range all {
-				all[other] = answer
+				all[other] = response
 			}
 		}
-		all[word] = answer
+		all[word] = response
 	}
 	return all
 }
@@ -74,17 +74,17 @@ func (p *prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.queries = append(p.queries, query)
 	p.tokens[r.Header.Get("Authorization")] = true
 	word := query[:strings.IndexAny(query+"[", "([{")]
-	answer, ok := p.looks[min(p.at, len(p.looks))-1][word]
+	response, ok := p.looks[min(p.at, len(p.looks))-1][word]
 	if !ok {
 		http.Error(w, "unexpected "+query, http.StatusTeapot)
 		return
 	}
 	status := http.StatusOK
-	if _, err := fmt.Sscanf(answer, "%d ", &status); err == nil {
-		_, answer, _ = strings.Cut(answer, " ")
+	if _, err := fmt.Sscanf(response, "%d ", &status); err == nil {
+		_, response, _ = strings.Cut(response, " ")
 	}
 	w.WriteHeader(status)
-	io.WriteString(w, answer)
+	io.WriteString(w, response)
 }
 
 // clock advances when the runner waits.
@@ -257,13 +257,13 @@ func TestNoObjective(t *testing.T) {
 func TestCheckNeedsResponsesAndNoData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		answers recorded
-		ok      bool
+		responses recorded
+		ok        bool
 	}{
 		"a first release": {with(recorded{"*": none}), true}, "good": {with(nil), true},
 		"401": {with(recorded{"*": "401 x"}), false}, "a query that it rejects": {with(recorded{"fast": "400 x"}), false},
 	} {
-		r, _, _ := newRunner(t, io.Discard, tt.answers)
+		r, _, _ := newRunner(t, io.Discard, tt.responses)
 		if err := r.Check(t.Context()); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
 		}

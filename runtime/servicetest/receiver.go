@@ -107,7 +107,7 @@ func (r *Receiver) takeTraces(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectortrace.ExportTraceServiceResponse{})
+	respond(w, &collectortrace.ExportTraceServiceResponse{})
 }
 
 func spanOf(s *tracepb.Span, resource map[string]any) Span {
@@ -140,7 +140,7 @@ func (r *Receiver) takeLogs(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectorlogs.ExportLogsServiceResponse{})
+	respond(w, &collectorlogs.ExportLogsServiceResponse{})
 }
 
 func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
@@ -157,7 +157,7 @@ func (r *Receiver) takeMetrics(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
-	answer(w, &collectormetrics.ExportMetricsServiceResponse{})
+	respond(w, &collectormetrics.ExportMetricsServiceResponse{})
 }
 
 func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
@@ -211,7 +211,7 @@ func read(w http.ResponseWriter, req *http.Request, msg proto.Message) bool {
 	return true
 }
 
-func answer(w http.ResponseWriter, msg proto.Message) {
+func respond(w http.ResponseWriter, msg proto.Message) {
 	data, err := proto.Marshal(msg)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -99,16 +99,16 @@ func (b *batcher[T]) start() {
 
 // flush exports what is queued now, or returns when the context ends.
 func (b *batcher[T]) flush(ctx context.Context) error {
-	answer := make(chan struct{})
+	done := make(chan struct{})
 	select {
-	case b.flushes <- answer:
+	case b.flushes <- done:
 	case <-b.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case <-answer:
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -158,9 +158,9 @@ func (b *batcher[T]) run(running context.Context, cancel context.CancelFunc) {
 			}
 		case <-ticker.C:
 			batch = b.send(running, batch)
-		case answer := <-b.flushes:
+		case done := <-b.flushes:
 			batch = b.drain(running, batch)
-			close(answer)
+			close(done)
 		case ctx := <-b.stop:
 			b.drain(ctx, batch)
 			return

@@ -29,9 +29,9 @@ const mutexFraction = 100
 // is collected at once, as in pyroscope.Start.
 const profileThreads = 5
 
-// profileAnswer is the most that is read of a profile server's answer, in bytes:
+// maxProfileResponse is the most that is read of a profile server's answer, in bytes:
 // an error message and not more.
-const profileAnswer = 64 << 10
+const maxProfileResponse = 64 << 10
 
 func (t *Telemetry) initProfiles() {
 	if t.opts.Config.PyroscopeAddress == "" || t.opts.Config.Disabled {
@@ -191,7 +191,7 @@ func (u *uploads) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, profileAnswer))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxProfileResponse))
 	if err != nil || res.StatusCode != http.StatusOK {
 		u.failed(semconv.DropExportFailed)
 	} else {

@@ -173,7 +173,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	s.process = p
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.answers(ctx, p); err != nil {
+	if err := s.awaitReady(ctx, p); err != nil {
 		log, _ := os.ReadFile(s.logName()) // what there is of it
 		if bytes.Contains(log, []byte(`"postmaster.pid" already exists`)) {
 			return fmt.Errorf("data directory %s is in use by another PostgreSQL, probably another run of this service; stop it first\n%s", s.Data, bytes.TrimSpace(log))
@@ -222,8 +222,8 @@ func (s *Server) launch() (*process, error) {
 	return p, nil
 }
 
-// answers waits until the server takes a query.
-func (s *Server) answers(ctx context.Context, p *process) error {
+// awaitReady waits until the server accepts connections.
+func (s *Server) awaitReady(ctx context.Context, p *process) error {
 	for {
 		conn, err := pgx.Connect(ctx, s.URL)
 		if err == nil {
@@ -231,9 +231,9 @@ func (s *Server) answers(ctx context.Context, p *process) error {
 		}
 		select {
 		case <-p.exited:
-			return errors.New("it ended at once")
+			return errors.New("the server exited during startup")
 		case <-ctx.Done():
-			return fmt.Errorf("no answer: %w", err)
+			return fmt.Errorf("the server accepts no connection: %w", err)
 		case <-time.After(pollInterval):
 		}
 	}

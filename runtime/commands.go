@@ -28,7 +28,7 @@ const (
 )
 
 // answer serves a command instead of requests.
-func (s *Service) answer(ctx context.Context) error {
+func (s *Service) serveCommand(ctx context.Context) error {
 	switch s.mode.verb {
 	case verbTelemetry:
 		return s.printSignals()
@@ -69,14 +69,14 @@ func (s *Service) printOpenAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := memoryWriter{header: http.Header{}, status: http.StatusOK}
-	s.handler.ServeHTTP(&answer, r)
-	if answer.status != http.StatusOK {
-		return fmt.Errorf("GET %s answers %d; mount an OpenAPI document there", openAPIPath, answer.status)
+	response := memoryWriter{header: http.Header{}, status: http.StatusOK}
+	s.handler.ServeHTTP(&response, r)
+	if response.status != http.StatusOK {
+		return fmt.Errorf("GET %s answers %d; mount an OpenAPI document there", openAPIPath, response.status)
 	}
 	// Decoding and encoding sorts the keys: the same API prints the same bytes.
 	var document any
-	dec := json.NewDecoder(&answer.body)
+	dec := json.NewDecoder(&response.body)
 	dec.UseNumber()
 	if err := dec.Decode(&document); err != nil {
 		return fmt.Errorf("GET %s is not JSON: %w", openAPIPath, err)
