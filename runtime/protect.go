@@ -18,7 +18,7 @@ const withoutObjective = 100 * time.Millisecond
 // one.
 func (s *Service) protected(h http.Handler) http.Handler {
 	limited := s.limiter.Wrap(h, func(w http.ResponseWriter, r *http.Request, err error) {
-		if _, refused := errors.AsType[overload.Reason](err); refused {
+		if _, rejected := errors.AsType[overload.Reason](err); rejected {
 			httpserver.MarkShed(r.Context())
 			w.Header().Set("Retry-After", overload.RetryAfter())
 		}

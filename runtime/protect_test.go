@@ -100,7 +100,7 @@ func TestAStreamIsNoRequestInFlight(t *testing.T) {
 
 // A refusal is a problem that says when to come back; it is counted as shed on
 // the route it was meant for, whichever router that is, and probes never feel it.
-func TestARefusedRequestIsShedOnItsRoute(t *testing.T) {
+func TestRejectedRequestIsShedOnItsRoute(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		handler func(http.HandlerFunc) http.Handler

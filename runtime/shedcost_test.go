@@ -137,7 +137,7 @@ func costOf(t *testing.T, h http.Handler, want int) testing.BenchmarkResult {
 // A service that refuses must not spend on refusals what it saves: through the
 // whole service, with every refusal counted, logged within its limit and traced
 // within its limit, a refusal allocates about what an answer from memory does.
-func TestAllocationsOfARefusal(t *testing.T) { //nolint:paralleltest // counts allocations
+func TestAllocationsOfARejection(t *testing.T) { //nolint:paralleltest // counts allocations
 	_, open := wholeService(t, map[string]string{})
 	served := costOf(t, open, http.StatusOK)
 	s, closed := wholeService(t, onePlace())

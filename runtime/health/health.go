@@ -121,7 +121,7 @@ func New(opts Options) (*Monitor, error) {
 func (m *Monitor) Add(name string, run func(context.Context) error, options ...Option) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.refuse(name, run); err != nil {
+	if err := m.validate(name, run); err != nil {
 		m.mistakes = append(m.mistakes, err)
 		return
 	}
@@ -151,7 +151,7 @@ func (m *Monitor) Waiting(name string, err error) {
 	m.publish()
 }
 
-func (m *Monitor) refuse(name string, run func(context.Context) error) error {
+func (m *Monitor) validate(name string, run func(context.Context) error) error {
 	if name == "" || run == nil {
 		return fmt.Errorf("health check %q: give it a name and a function", name)
 	}

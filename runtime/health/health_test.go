@@ -22,7 +22,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-var errRefused = errors.New("connection refused")
+var errConnRefused = errors.New("connection refused")
 
 // dependency is something that can go away.
 type dependency struct {
@@ -33,7 +33,7 @@ type dependency struct {
 func (d *dependency) check(context.Context) error {
 	d.calls.Add(1)
 	if d.away.Load() {
-		return errRefused
+		return errConnRefused
 	}
 	return nil
 }
@@ -136,14 +136,14 @@ func TestAStartThatWaitsShowsItsReason(t *testing.T) {
 		f := newFixture(t, health.Config{})
 		var db dependency
 		f.Add("postgres", db.check)
-		f.Waiting("postgres", errRefused)
-		f.Waiting("unknown", errRefused)
+		f.Waiting("postgres", errConnRefused)
+		f.Waiting("unknown", errConnRefused)
 		code, report := get(t, f.Readyz())
-		if code != 503 || report.Status != "starting" || len(report.Checks) != 1 || report.Checks[0].Status != "pending" || report.Checks[0].Error != errRefused.Error() {
+		if code != 503 || report.Status != "starting" || len(report.Checks) != 1 || report.Checks[0].Status != "pending" || report.Checks[0].Error != errConnRefused.Error() {
 			t.Errorf("got %d and %+v", code, report)
 		}
 		f.start(t)
-		f.Waiting("postgres", errRefused)
+		f.Waiting("postgres", errConnRefused)
 		if code, report := get(t, f.Readyz()); code != 200 || report.Checks[0].Error != "" {
 			t.Errorf("after the start: got %d and %+v", code, report)
 		}
@@ -207,7 +207,7 @@ func TestASharedDependencyDegrades(t *testing.T) {
 		after(2 * round)
 		f.expect(t, 200, 200, "ready") // two failures are no outage
 		_, report := get(t, f.Readyz())
-		if c := report.Checks[0]; c.Status != "up" || c.Error != errRefused.Error() {
+		if c := report.Checks[0]; c.Status != "up" || c.Error != errConnRefused.Error() {
 			t.Errorf("got %+v, want up with the last error", c)
 		}
 		after(round)
@@ -419,7 +419,7 @@ health check "x": give it a name and a function`
 }
 
 // A negative interval would ask without a pause.
-func TestNegativeConfigurationIsRefused(t *testing.T) {
+func TestNegativeConfigurationIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []health.Config{{Interval: -1}, {Timeout: -time.Second}, {Failures: -1}, {Successes: -1}} {
 		_, err := health.New(health.Options{Config: cfg, Registry: telemetry.NewRegistry(telemetry.Classic)})

@@ -28,11 +28,11 @@ const (
 // breaker refuses calls to one host while most of them fail. A nil breaker
 // refuses none.
 type breaker struct {
-	circuit circuitbreaker.CircuitBreaker[any]
-	refused prometheus.Counter
+	circuit  circuitbreaker.CircuitBreaker[any]
+	rejected prometheus.Counter
 }
 
-func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *breaker {
+func newBreaker(cfg Config, open prometheus.Gauge, rejected prometheus.Counter) *breaker {
 	if cfg.BreakerRatio == 0 {
 		return nil
 	}
@@ -43,7 +43,7 @@ func newBreaker(cfg Config, open prometheus.Gauge, refused prometheus.Counter) *
 		OnOpen(func(circuitbreaker.StateChangedEvent) { open.Set(1) }).
 		OnClose(func(circuitbreaker.StateChangedEvent) { open.Set(0) }).
 		Build()
-	return &breaker{circuit: circuit, refused: refused}
+	return &breaker{circuit: circuit, rejected: rejected}
 }
 
 // trying says whether the host is left alone or tried again.
@@ -55,7 +55,7 @@ func (b *breaker) call(r *http.Request, next http.RoundTripper) (*http.Response,
 		return next.RoundTrip(r)
 	}
 	if !b.circuit.TryAcquirePermit() {
-		b.refused.Inc()
+		b.rejected.Inc()
 		closeBody(r)
 		return nil, ErrBreakerOpen
 	}

@@ -206,19 +206,19 @@ func TestFailuresAreClassified(t *testing.T) {
 	secure.Config.ErrorLog = discardLog()
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	closedListener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := "http://" + refusing.Addr().String()
-	if err := refusing.Close(); err != nil {
+	rejected := "http://" + closedListener.Addr().String()
+	if err := closedListener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	notFound := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(notFound.Close)
 
 	for name, tt := range map[string]struct{ target, status, want string }{
-		"nobody listens":                {refused, "", errorConnectRefused},
+		"nobody listens":                {rejected, "", errorConnectRefused},
 		"a name that does not exist":    {"http://no-such-host.invalid", "", errorDNS},
 		"a certificate nobody knows":    {secure.URL, "", errorTLS},
 		"the connection breaks":         {cut.URL, "", errorReset},

@@ -23,7 +23,7 @@ type metrics struct {
 	suppressed *prometheus.CounterVec
 	overflow   prometheus.Counter
 	open       *prometheus.GaugeVec
-	refused    *prometheus.CounterVec
+	rejected   *prometheus.CounterVec
 	hedges     *prometheus.CounterVec
 
 	config Config
@@ -48,7 +48,7 @@ func newMetrics(reg *telemetry.Registry, cfg Config, hosts []string) (*metrics, 
 	if m.open, err = reg.Gauge(semconv.HTTPClientBreakerOpen, "1 while calls to a host are refused because too many failed.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
-	if m.refused, err = reg.Counter(semconv.HTTPClientBreakerRefused, "Calls that were refused because too many to the host had failed.", semconv.LabelServerAddress); err != nil {
+	if m.rejected, err = reg.Counter(semconv.HTTPClientBreakerRejected, "Calls that were refused because too many to the host had failed.", semconv.LabelServerAddress); err != nil {
 		return nil, err
 	}
 	if m.hedges, err = reg.Counter(semconv.HTTPClientHedges, "Attempts that were sent because the one before was not answered yet.", semconv.LabelServerAddress); err != nil {
@@ -77,9 +77,9 @@ func (m *metrics) add(host string) {
 	m.retries.WithLabelValues(host)
 	m.suppressed.WithLabelValues(host)
 	m.hedges.WithLabelValues(host)
-	open, refused := m.open.WithLabelValues(host), m.refused.WithLabelValues(host)
+	open, rejected := m.open.WithLabelValues(host), m.rejected.WithLabelValues(host)
 	if host != semconv.OverflowValue { // hosts that have nothing in common must not pay for each other
-		p.breaker = newBreaker(m.config, open, refused)
+		p.breaker = newBreaker(m.config, open, rejected)
 	}
 	m.hosts[host] = p
 }

@@ -122,7 +122,7 @@ func TestTheBreakerOpensAndCloses(t *testing.T) {
 			t.Errorf("%d calls were made and %d refused, of 100", calls, open)
 		}
 		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 1, "payments")
-		wantSeries(t, g, semconv.HTTPClientBreakerRefused, float64(open), "payments")
+		wantSeries(t, g, semconv.HTTPClientBreakerRejected, float64(open), "payments")
 		wantSeries(t, g, semconv.HTTPClientBreakerOpen, 0, "stock")
 
 		status = http.StatusOK
@@ -234,7 +234,7 @@ func TestAPanicEndsItsTrial(t *testing.T) {
 
 // A host that sheds load is not broken: leaving it alone would take away what it
 // can still do.
-func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
+func TestRejectionsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]host{
 		"shed": func(*http.Request) (int, http.Header, error) {
@@ -290,23 +290,23 @@ func withBody(t *testing.T, open *atomic.Int64) *http.Request {
 
 // A RoundTripper closes the body of the request, also when it refuses it: it may
 // be a file.
-func TestARefusedCallClosesItsBody(t *testing.T) {
+func TestRejectedCallClosesItsBody(t *testing.T) {
 	t.Parallel()
 	var open atomic.Int64
 	g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5}, host(func(r *http.Request) (int, http.Header, error) {
 		return http.StatusInternalServerError, nil, r.Body.Close()
 	}))
-	refused := 0
+	rejected := 0
 	for range 2 * breakerCalls {
 		resp, err := g.Do(withBody(t, &open))
 		if errors.Is(err, ErrBreakerOpen) {
-			refused++
+			rejected++
 			continue
 		}
 		_ = resp.Body.Close()
 	}
-	if refused == 0 || open.Load() != 0 {
-		t.Errorf("%d calls were refused, and %d bodies left open", refused, open.Load())
+	if rejected == 0 || open.Load() != 0 {
+		t.Errorf("%d calls were refused, and %d bodies left open", rejected, open.Load())
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // race detector only, which makes pools forget on purpose; `make test` runs them
 // apart.
 
-// responding is a handler as services have them: it reads a parameter of the
+// userRouter is a handler as services have them: it reads a parameter of the
 // path, sets a header and writes a body.
 func userRouter() *chi.Mux {
 	router := chi.NewRouter()

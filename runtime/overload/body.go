@@ -170,9 +170,9 @@ func (l *Limiter) receive(ctx context.Context, r *http.Request, p Priority) (*ar
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nil, ctx.Err()
 	case ctx.Err() != nil:
-		return nil, l.refused(p, ReasonDeadline)
+		return nil, l.rejected(p, ReasonDeadline)
 	}
-	return nil, l.refused(p, ReasonBodies)
+	return nil, l.rejected(p, ReasonBodies)
 }
 
 // Read implements [io.Reader].

@@ -266,16 +266,16 @@ func TestALargeBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := simLimiter(t, Config{})
-		var refused error
+		var rejected error
 		h := l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }),
 			func(w http.ResponseWriter, r *http.Request, err error) {
-				refused = err
-				refusePlainly(w, r, err)
+				rejected = err
+				rejectPlainly(w, r, err)
 			})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, post(strings.NewReader(""), defaultBodyLimit+1))
-		if _, ok := refused.(*apierror.Error); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Refuse documents it
-			t.Errorf("status %d, the error is %T", w.Code, refused)
+		if _, ok := rejected.(*apierror.Error); !ok || w.Code != http.StatusRequestEntityTooLarge { //nolint:errorlint // as Reject documents it
+			t.Errorf("status %d, the error is %T", w.Code, rejected)
 		}
 		l.bodies.receiving.TryAcquire(bodyBudget)
 		began := time.Now()

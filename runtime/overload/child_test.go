@@ -118,7 +118,7 @@ func (c *child) handler() http.Handler {
 		if errors.Is(err, ReasonMemory) {
 			c.memory.Add(1)
 		}
-		refusePlainly(w, r, err)
+		rejectPlainly(w, r, err)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := strconv.ParseInt(r.Header.Get(sentHeader), 10, 64)

@@ -13,11 +13,11 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// Refuse answers a request that was not let in. The error is an
+// Reject writes the response to a request that was not let in. The error is an
 // [apierror.Error] caused by a [Reason], one for a body that is too large or could not be read, the
 // context's when the client left while the request waited, or
 // [context.DeadlineExceeded] when the handler did not respond until the client's deadline.
-type Refuse func(w http.ResponseWriter, r *http.Request, err error)
+type Reject func(w http.ResponseWriter, r *http.Request, err error)
 
 // Wrap returns next behind the limiter. Requests say with [semconv.HeaderPriority]
 // how important they are and with the headers of [Timeout] how long they are
@@ -35,14 +35,14 @@ type Refuse func(w http.ResponseWriter, r *http.Request, err error)
 // has arrived or the request leaves its place. Both rely on the read deadlines of the server; httpserver sets them.
 //
 // Without refuse, refusals are plain 503 answers with Retry-After.
-func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
+func (l *Limiter) Wrap(next http.Handler, reject Reject) http.Handler {
 	if l.config.Mode == ModeOff {
 		return next
 	}
-	if refuse == nil {
-		refuse = refusePlainly
+	if reject == nil {
+		reject = rejectPlainly
 	}
-	g := &guard{limiter: l, next: next, refuse: refuse, leave: l.goAway}
+	g := &guard{limiter: l, next: next, respond: reject, leave: l.goAway}
 	for p := Sheddable; p <= Critical; p++ {
 		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			g.errs[p.index()][r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(newRejection(p, r))
@@ -55,7 +55,7 @@ func (l *Limiter) Wrap(next http.Handler, refuse Refuse) http.Handler {
 type guard struct {
 	limiter *Limiter
 	next    http.Handler
-	refuse  Refuse
+	respond Reject
 	leave   func()                     // gives back a place whose request goes on
 	errs    [priorities][reasons]error // by priority and reason, made once because rejecting must be cheap
 }
@@ -86,11 +86,11 @@ func (g *guard) serve(ctx context.Context, other bool, w http.ResponseWriter, re
 		reserved, complete, err := g.limiter.bodies.buffer(r)
 		defer g.limiter.bodies.buffered.Add(-reserved)
 		if err != nil {
-			g.refuse(w, r, unreadable(err))
+			g.respond(w, r, unreadable(err))
 			return
 		}
 		if g.limiter.config.Mode == ModeEnforce && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			g.refuse(w, r, errLate)
+			g.respond(w, r, errLate)
 			return
 		}
 		if complete {
@@ -154,7 +154,7 @@ func (g *guard) reject(w http.ResponseWriter, r *http.Request, p Priority, err e
 	if reason, rejected := err.(Reason); rejected { //nolint:errorlint // Acquire wraps nothing
 		err = g.errs[p.index()][reason.index()]
 	}
-	g.refuse(w, r, err)
+	g.respond(w, r, err)
 }
 
 // settle gives the permit back. The limit does not learn from a failed request, because its
@@ -201,7 +201,7 @@ func (g *guard) serveWithin(timeout time.Duration, w http.ResponseWriter, respon
 	defer cancel()
 	g.serve(ctx, true, w, response, r, p)
 	if !response.Begun() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		g.refuse(w, r, context.DeadlineExceeded)
+		g.respond(w, r, context.DeadlineExceeded)
 	}
 }
 
@@ -217,9 +217,9 @@ func isStream(r *http.Request) bool {
 // by lot, so that those who were refused together do not come back together.
 func RetryAfter() string { return strconv.Itoa(1 + rand.IntN(3)) }
 
-func refusePlainly(w http.ResponseWriter, _ *http.Request, err error) {
+func rejectPlainly(w http.ResponseWriter, _ *http.Request, err error) {
 	e := apierror.From(err)
-	if _, refused := errors.AsType[Reason](err); refused {
+	if _, rejected := errors.AsType[Reason](err); rejected {
 		w.Header().Set("Retry-After", RetryAfter())
 	}
 	http.Error(w, e.Message, e.Code.Status())

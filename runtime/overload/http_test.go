@@ -38,7 +38,7 @@ func get(h http.Handler, header ...string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestARefusalSaysWhenToComeBack(t *testing.T) {
+func TestRejectionHasRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		called := false

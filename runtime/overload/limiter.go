@@ -117,7 +117,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 			l.memory.reject(now, p)
 		}
 		l.mu.Unlock()
-		return Permit{}, l.refused(p, reason)
+		return Permit{}, l.rejected(p, reason)
 	}
 	if l.inFlight < l.rule.allowed() && l.queue.empty() {
 		l.admit()
@@ -132,7 +132,7 @@ func (l *Limiter) Acquire(ctx context.Context, p Priority) (Permit, error) {
 	w, reason := l.enqueue(now, deadline, p)
 	l.mu.Unlock()
 	if reason != admitted {
-		return Permit{}, l.refused(p, reason)
+		return Permit{}, l.rejected(p, reason)
 	}
 	return l.await(ctx, w)
 }
@@ -249,7 +249,7 @@ func (p Permit) Forget() {
 }
 
 // refused counts a refusal.
-func (l *Limiter) refused(p Priority, r Reason) error {
+func (l *Limiter) rejected(p Priority, r Reason) error {
 	l.shed[p.index()][r.index()].Inc()
 	return r
 }

@@ -191,8 +191,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		used    float64
-		refused []Priority
+		used     float64
+		rejected []Priority
 	}{
 		{0.69, nil}, {0.71, []Priority{Sheddable}}, {0.81, []Priority{Sheddable, Default}}, {0.91, []Priority{Sheddable, Default, Critical}},
 	} {
@@ -210,7 +210,7 @@ func TestShortOfMemoryTheUnimportantGoFirst(t *testing.T) {
 		for p := Sheddable; p <= Critical; p++ {
 			_, err := l.Acquire(t.Context(), p)
 			want := 0.0
-			for _, r := range tc.refused {
+			for _, r := range tc.rejected {
 				if r == p {
 					want = 1
 				}
@@ -292,7 +292,7 @@ func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 
 // Wherever shedding begins, a process that uses no memory refuses nobody, and the
 // unimportant go before the others.
-func TestALowMemoryShareRefusesNobodyWithoutNeed(t *testing.T) {
+func TestLowShedRatioRejectsNothingWithoutNeed(t *testing.T) {
 	t.Parallel()
 	for _, start := range []float64{0.01, 0.1, 1.0 / 3, 0.5, 1} {
 		m := newMemory(Config{MemoryShedRatio: start}, func() float64 { return 0 }, func() {})
@@ -449,7 +449,7 @@ func BenchmarkAcquire(b *testing.B) {
 	}
 }
 
-func BenchmarkRefuse(b *testing.B) {
+func BenchmarkReject(b *testing.B) {
 	l, err := New(Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)})
 	if err != nil {
 		b.Fatal(err)

@@ -106,9 +106,9 @@ func capacityOf(t *testing.T, plan childPlan) float64 {
 
 // A refusal must cost so much less than an answer that refusing helps. Compared
 // is the processor time of the same process for the same number of requests.
-func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
+func TestRejectionCostsAFifthOfAResponse(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("TestARefusalCostsAFifthOfAnAnswer: loads a real process for a few seconds; make test runs it without the race detector")
+		t.Skip("TestRejectionCostsAFifthOfAResponse: loads a real process for a few seconds; make test runs it without the race detector")
 	}
 	const requests = 400
 	cost := func(full bool) float64 {
@@ -124,9 +124,9 @@ func TestARefusalCostsAFifthOfAnAnswer(t *testing.T) {
 		}
 		return (r.CPU - r.CPUBefore) / requests
 	}
-	answer, refusal := cost(false), cost(true)
-	t.Logf("an answer takes %.0f us, a refusal %.0f us: 1/%.1f", 1e6*answer, 1e6*refusal, answer/refusal)
-	if refusal > answer/5 {
-		t.Errorf("a refusal costs %.2f of an answer", refusal/answer)
+	answer, rejection := cost(false), cost(true)
+	t.Logf("an answer takes %.0f us, a refusal %.0f us: 1/%.1f", 1e6*answer, 1e6*rejection, answer/rejection)
+	if rejection > answer/5 {
+		t.Errorf("a refusal costs %.2f of an answer", rejection/answer)
 	}
 }

@@ -387,12 +387,12 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	if left {
 		return Permit{}, ctx.Err()
 	}
-	return Permit{}, l.refused(w.priority, w.reason)
+	return Permit{}, l.rejected(w.priority, w.reason)
 }
 
 func (l *Limiter) decided(w *waiter, permit Permit, ok bool) (Permit, error) {
 	if !ok {
-		return Permit{}, l.refused(w.priority, w.reason)
+		return Permit{}, l.rejected(w.priority, w.reason)
 	}
 	return permit, nil
 }

@@ -138,8 +138,8 @@ const (
 	// HTTPClientBreakerOpen is 1 while calls to a host are refused because too many
 	// failed, by server address.
 	HTTPClientBreakerOpen = "http_client_breaker_open"
-	// HTTPClientBreakerRefused counts the calls that were.
-	HTTPClientBreakerRefused = "http_client_breaker_refused_total"
+	// HTTPClientBreakerRejected counts the calls that were.
+	HTTPClientBreakerRejected = "http_client_breaker_rejected_total"
 	// HTTPClientHedges counts attempts that were sent because the one before had
 	// not been answered yet.
 	HTTPClientHedges = "http_client_hedges_total"

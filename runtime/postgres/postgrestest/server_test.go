@@ -245,7 +245,7 @@ func expectKept(t *testing.T, dir string) {
 	}
 }
 
-func TestADirectoryOfSomebodyElseIsRefused(t *testing.T) {
+func TestDirectoryOfAnotherUserIsRejected(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	link := filepath.Join(dir, "link")
@@ -275,7 +275,7 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := server.Restart(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "it ended at once") || !strings.Contains(err.Error(), "nonsense") {
+	if err == nil || !strings.Contains(err.Error(), "the server exited during startup") || !strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("got %v, want the server's own words", err)
 	}
 }

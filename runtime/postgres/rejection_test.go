@@ -65,7 +65,7 @@ func limited(t *testing.T, h *host, l *overload.Limiter, handle http.HandlerFunc
 // processor time of this process, in which the database's does not count, and of
 // the allocations. Of the bytes it is a third, because the exchange and its request,
 // 640 bytes, are the same for both.
-func TestAllocationsOfARefusalAreAFifthOfThoseOfARow(t *testing.T) { //nolint:paralleltest // counts allocations
+func TestAllocationsOfARejectionAreAFifthOfThoseOfARow(t *testing.T) { //nolint:paralleltest // counts allocations
 	g := open(t, Config{URL: database(t)})
 	g.exec(t, "CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, email text NOT NULL)")
 	g.exec(t, "INSERT INTO users VALUES ('7', 'Ada', 'ada@example.com')")
