@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// heapFloorShare divides the memory limit: the heap may grow to an eighth of the limit before
+	// minHeapShare divides the memory limit: the heap may grow to an eighth of the limit before
 	// a collection starts. Go's own default starts one at twice the live heap, or at 4 MiB if that
 	// is more. A small service with much traffic then collects 20 times a second, which took a
 	// fifth of its CPU time.
-	heapFloorShare = 8
-	maxHeapFloor   = 64 << 20 // bytes; collections are rare above it
-	// defaultGCPercent is Go's default GOGC. With it, the heap always grows to goHeapFloor before
+	minHeapShare = 8
+	maxMinHeap   = 64 << 20 // bytes; collections are rare above it
+	// defaultGCPercent is Go's default GOGC. With it, the heap always grows to goMinHeap before
 	// the first collection; this minimum is proportional to GOGC.
 	defaultGCPercent = 100
-	goHeapFloor      = 4 << 20 // bytes
+	goMinHeap        = 4 << 20 // bytes
 	// collectorEvery is the interval at which GOGC is adjusted. GOMEMLIMIT applies in between.
 	collectorEvery = time.Second
 )
@@ -30,18 +30,18 @@ type heapState struct {
 	limit uint64 // GOMEMLIMIT
 }
 
-// gcPercent returns the GOGC at which the heap grows to its floor, or to Go's default of twice
+// gcPercent returns the GOGC at which the heap grows to its minimum, or to Go's default of twice
 // the live heap if that is more. Without a memory limit it returns Go's default.
 func (h heapState) gcPercent() int {
-	floor := min(h.limit/heapFloorShare, maxHeapFloor)
-	if h.limit >= math.MaxInt64 || h.live >= floor {
+	minHeap := min(h.limit/minHeapShare, maxMinHeap)
+	if h.limit >= math.MaxInt64 || h.live >= minHeap {
 		return defaultGCPercent
 	}
-	percent := min(100*floor/goHeapFloor, 100*(floor-h.live)/(h.live+h.other+1))
+	percent := min(100*minHeap/goMinHeap, 100*(minHeap-h.live)/(h.live+h.other+1))
 	return max(defaultGCPercent, int(percent))
 }
 
-// tuneCollector lets the heap grow to its floor until ctx ends, unless GOGC is set.
+// tuneCollector lets the heap grow to its minimum until ctx ends, unless GOGC is set.
 func (s *Service) tuneCollector(ctx context.Context) {
 	if _, set := s.process.LookupEnv("GOGC"); set {
 		return

@@ -582,13 +582,13 @@ func TestSamplingHoldsWhileEverythingFails(t *testing.T) {
 	if inLog == 0 { // not all: identical errors are limited
 		t.Error("no span has the trace id of a log line")
 	}
-	if got := kinds["late"]; got < 1 || got > 10*seconds || got != int(counted) {
+	if got := kinds["error_slow"]; got < 1 || got > 10*seconds || got != int(counted) {
 		t.Errorf("%d late spans in %d seconds, %v counted", got, seconds, counted)
 	}
-	if got := kinds["floor"]; got < 1 || got > seconds {
+	if got := kinds["min_rate"]; got < 1 || got > seconds {
 		t.Errorf("%d spans of the floor in %d seconds", got, seconds)
 	}
-	if kinds["late"]+kinds["floor"] >= requests || len(kinds) != 2 {
+	if kinds["error_slow"]+kinds["min_rate"] >= requests || len(kinds) != 2 {
 		t.Errorf("%d requests made spans of these kinds: %v", requests, kinds)
 	}
 }

@@ -369,7 +369,7 @@ func TestPlainWriterStaysPlain(t *testing.T) {
 
 // A failure that the sampler had not chosen is exported at the end, under the
 // ids that its log line names, below the caller's span.
-func TestLateSpanOfAFailure(t *testing.T) {
+func TestErrorSlowSpanOfAFailure(t *testing.T) {
 	t.Parallel()
 	router := httpserver.NewRouter()
 	router.Get("/fail", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
@@ -378,29 +378,29 @@ func TestLateSpanOfAFailure(t *testing.T) {
 	// The floor samples one new trace a second; the second request of a second
 	// is the ratio's. Fail until one was not sampled.
 	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	var late servicetest.Span
-	for deadline := time.Now().Add(servicetest.Patience); !hasLate(svc.Spans(), &late); {
+	var errorSlow servicetest.Span
+	for deadline := time.Now().Add(servicetest.Patience); !hasErrorSlow(svc.Spans(), &errorSlow); {
 		if time.Now().After(deadline) {
 			t.Fatal("no failure was exported late")
 		}
 		get(t, svc.URL+"/fine")
 		get(t, svc.URL+"/fail", "traceparent", parent)
 	}
-	if late.TraceID != "0af7651916cd43dd8448eb211c80319c" || late.ParentID != "b7ad6b7169203331" || !late.Failed || late.Name != "GET /fail" {
-		t.Errorf("the late span %+v is not the request's", late)
+	if errorSlow.TraceID != "0af7651916cd43dd8448eb211c80319c" || errorSlow.ParentID != "b7ad6b7169203331" || !errorSlow.Failed || errorSlow.Name != "GET /fail" {
+		t.Errorf("the late span %+v is not the request's", errorSlow)
 	}
 	svc.WaitLog(func(l servicetest.Line) bool {
-		return l["span_id"] == late.SpanID && l["trace_id"] == late.TraceID && l["msg"] == "request failed" && l["sampled"] == false
+		return l["span_id"] == errorSlow.SpanID && l["trace_id"] == errorSlow.TraceID && l["msg"] == "request failed" && l["sampled"] == false
 	})
 	if n, _ := svc.Metric(semconv.RuntimeErrorSlowSpans, nil); n < 1 {
 		t.Errorf("%v late spans are counted", n)
 	}
 }
 
-func hasLate(spans []servicetest.Span, late *servicetest.Span) bool {
+func hasErrorSlow(spans []servicetest.Span, errorSlow *servicetest.Span) bool {
 	for _, s := range spans {
-		if s.Attributes["scaffold.sampling"] == "late" {
-			*late = s
+		if s.Attributes["scaffold.sampling"] == "error_slow" {
+			*errorSlow = s
 			return true
 		}
 	}

@@ -122,8 +122,8 @@ func (x *requestState) endSpan(s *series, e ending, took time.Duration, notable 
 	if !notable {
 		return
 	}
-	x.observer.telemetry.ExportLate(x.ids.SpanContext(), func() telemetry.LateSpan {
-		return telemetry.LateSpan{
+	x.observer.telemetry.ExportErrorSlow(x.ids.SpanContext(), func() telemetry.ErrorSlowSpan {
+		return telemetry.ErrorSlowSpan{
 			Parent: x.withParent(), Name: s.spanName, Kind: trace.SpanKindServer, Start: x.started, End: ended,
 			Describe: func(span trace.Span) { x.describe(span, s, e) },
 		}

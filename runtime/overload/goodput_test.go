@@ -364,13 +364,13 @@ func TestLongOverloadIsNotLearnedAsNormal(t *testing.T) {
 
 // A service that became four times slower is a service with a quarter of the
 // capacity, not an overloaded one: a baseline that is a minimum would starve it. So
-// would a floor below what it can do, if nothing was found out at the floor.
+// would a minimum limit below its capacity, if the limiter learned nothing there.
 func TestGoodputAfterCapacityQuarters(t *testing.T) {
 	t.Parallel()
-	for _, floor := range []int{4, simWorkers * 3 / 4} {
+	for _, minLimit := range []int{4, simWorkers * 3 / 4} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("floor=%d", floor), load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
-			patience: 400 * time.Millisecond, config: Config{MinLimit: floor},
+			name: fmt.Sprintf("minimum=%d", minLimit), load: steady(0.9), capacity: 0.25, warm: 25 * time.Second, span: 10 * time.Second,
+			patience: 400 * time.Millisecond, config: Config{MinLimit: minLimit},
 			slow: func(at time.Duration) float64 {
 				if at > 5*time.Second {
 					return 4

@@ -34,7 +34,7 @@ func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 		{semconv.RuntimeOverloadLimit, "Requests that may be worked on at a time.", func() float64 { return float64(int(l.rule.limit)) }},
 		{semconv.RuntimeOverloadInFlight, "Requests that are worked on.", func() float64 { return float64(l.inFlight) }},
 		{semconv.RuntimeOverloadQueued, "Requests that wait to be begun.", func() float64 { return float64(l.queue.length) }},
-		{semconv.RuntimeOverloadAtMinLimit, "1 while the limit is as low as it may get.", l.atFloor},
+		{semconv.RuntimeOverloadAtMinLimit, "1 while the limit is as low as it may get.", l.atMinLimit},
 	} {
 		read := func() float64 {
 			l.mu.Lock()
@@ -48,7 +48,7 @@ func (l *Limiter) declareGauges(reg *telemetry.Registry) error {
 	return nil
 }
 
-func (l *Limiter) atFloor() float64 {
+func (l *Limiter) atMinLimit() float64 {
 	if l.config.Mode == ModeEnforce && int(l.rule.limit) <= l.config.MinLimit && l.config.MinLimit < l.config.InitialLimit {
 		return 1
 	}

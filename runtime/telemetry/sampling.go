@@ -17,8 +17,8 @@ import (
 // second show every kind of failure of a service that fails throughout without
 // turning an incident into a bill.
 const (
-	floorPerSecond = 1
-	latePerSecond  = 10
+	minPerSecond       = 1
+	errorSlowPerSecond = 10
 )
 
 // samplingAttribute tells why a span is here although the ratio said no: floor
@@ -42,13 +42,13 @@ type Sampling struct {
 type sampler struct {
 	ratio       atomic.Pointer[sdktrace.Sampler]
 	trustRemote bool
-	floor       *perSecond
+	minimum     *perSecond
 }
 
 func newSampler(s Sampling, now func() time.Time) *sampler {
 	own := &sampler{
 		trustRemote: s.TrustRemote,
-		floor:       &perSecond{limit: floorPerSecond, now: now},
+		minimum:     &perSecond{limit: minPerSecond, now: now},
 	}
 	own.setRatio(s.Ratio)
 	return own
@@ -61,7 +61,7 @@ func (s *sampler) setRatio(ratio float64) {
 
 // ShouldSample implements [sdktrace.Sampler].
 func (s *sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	return s.decide(trace.SpanContextFromContext(p.ParentContext), p.TraceID, s.floor.now())
+	return s.decide(trace.SpanContextFromContext(p.ParentContext), p.TraceID, s.minimum.now())
 }
 
 func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Time) sdktrace.SamplingResult {
@@ -73,11 +73,11 @@ func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Ti
 		return result
 	}
 	byID := (*s.ratio.Load()).ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id})
-	first := s.floor.takeAt(now)
+	first := s.minimum.takeAt(now)
 	switch {
 	case byID.Decision == sdktrace.RecordAndSample:
 	case first:
-		result.Attributes = []attribute.KeyValue{samplingAttribute.String("floor")}
+		result.Attributes = []attribute.KeyValue{samplingAttribute.String("min_rate")}
 	default:
 		result.Decision = sdktrace.Drop
 	}
@@ -86,10 +86,10 @@ func (s *sampler) decide(parent trace.SpanContext, id trace.TraceID, now time.Ti
 
 // Description implements [sdktrace.Sampler].
 func (s *sampler) Description() string {
-	return "Scaffold{" + (*s.ratio.Load()).Description() + ",floor=1/s}"
+	return "Scaffold{" + (*s.ratio.Load()).Description() + ",min=1/s}"
 }
 
-// decidedSampler keeps what [Telemetry.Decide] and [Telemetry.ExportLate] decided
+// decidedSampler keeps what [Telemetry.Decide] and [Telemetry.ExportErrorSlow] decided
 // and leaves every other decision to next.
 type decidedSampler struct{ next sdktrace.Sampler }
 

@@ -33,7 +33,7 @@ func parentContext(sampled, remote bool) context.Context {
 	return trace.ContextWithSpanContext(context.Background(), sc)
 }
 
-func TestSamplingFloor(t *testing.T) {
+func TestMinimumSamplingRate(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newSampler(Sampling{Ratio: 0}, c.Now)
@@ -42,7 +42,7 @@ func TestSamplingFloor(t *testing.T) {
 		for range 100 {
 			if r := decide(s, context.Background()); r.Decision == sdktrace.RecordAndSample {
 				sampled++
-				if len(r.Attributes) != 1 || r.Attributes[0].Value.AsString() != "floor" {
+				if len(r.Attributes) != 1 || r.Attributes[0].Value.AsString() != "min_rate" {
 					t.Errorf("attributes %v do not tell of the floor", r.Attributes)
 				}
 			}
@@ -87,7 +87,7 @@ func TestSamplingFollowsParents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSampler(Sampling{Ratio: tc.ratio, TrustRemote: tc.trust}, newClock().Now)
-			s.floor.take() // of this second
+			s.minimum.take() // of this second
 			if got := decide(s, parentContext(tc.sampled, tc.remote)).Decision; got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
@@ -101,7 +101,7 @@ func TestEnvironmentChoosesTheSampler(t *testing.T) {
 		config Config
 		want   string // description, or the error
 	}{
-		"the service's own":  {Config{}, "Scaffold{TraceIDRatioBased{0.25},floor=1/s}"},
+		"the service's own":  {Config{}, "Scaffold{TraceIDRatioBased{0.25},min=1/s}"},
 		"always on":          {Config{Sampler: "always_on"}, "AlwaysOnSampler"},
 		"a ratio":            {Config{Sampler: "traceidratio", SamplerArg: "0.5"}, "TraceIDRatioBased{0.5}"},
 		"no exporter at all": {Config{TracesExporter: "none"}, "AlwaysOffSampler"},

@@ -43,24 +43,24 @@ type Options struct {
 
 // Telemetry is the four signals of one service. It is safe for concurrent use.
 type Telemetry struct {
-	opts       Options
-	resource   *resource.Resource
-	registry   *Registry
-	level      *slog.LevelVar
-	logger     *slog.Logger
-	lines      *lines // nil when log lines have more readers than standard output
-	output     *lineWriter
-	provider   *sdktrace.TracerProvider
-	tracers    trace.TracerProvider
-	lateTracer trace.Tracer
-	late       *perSecond
-	sampler    sdktrace.Sampler
-	own        *sampler // nil when OTEL_TRACES_SAMPLER chose another
-	propagator propagation.TextMapPropagator
+	opts            Options
+	resource        *resource.Resource
+	registry        *Registry
+	level           *slog.LevelVar
+	logger          *slog.Logger
+	lines           *lines // nil when log lines have more readers than standard output
+	output          *lineWriter
+	provider        *sdktrace.TracerProvider
+	tracers         trace.TracerProvider
+	errorSlowTracer trace.Tracer
+	errorSlow       *perSecond
+	sampler         sdktrace.Sampler
+	own             *sampler // nil when OTEL_TRACES_SAMPLER chose another
+	propagator      propagation.TextMapPropagator
 
-	dropped    map[string]map[string]prometheus.Counter // by signal and reason
-	suppressed prometheus.Counter
-	lateSpans  prometheus.Counter
+	dropped        map[string]map[string]prometheus.Counter // by signal and reason
+	suppressed     prometheus.Counter
+	errorSlowSpans prometheus.Counter
 
 	deliveryWarnings *errorCounts // by signal
 
@@ -79,10 +79,10 @@ type signal struct {
 func New(opts Options) (*Telemetry, error) {
 	opts = opts.withDefaults()
 	t := &Telemetry{
-		opts:     opts,
-		registry: NewRegistry(opts.Mode),
-		level:    &slog.LevelVar{},
-		late:     &perSecond{limit: latePerSecond, now: opts.Now},
+		opts:      opts,
+		registry:  NewRegistry(opts.Mode),
+		level:     &slog.LevelVar{},
+		errorSlow: &perSecond{limit: errorSlowPerSecond, now: opts.Now},
 	}
 	t.level.Set(opts.Config.LogLevel)
 	var err error
@@ -155,11 +155,11 @@ func (t *Telemetry) declare() error {
 		return err
 	}
 	t.suppressed = suppressed.WithLabelValues()
-	late, err := t.registry.Counter(semconv.RuntimeErrorSlowSpans, "Unsampled requests whose span was exported because they failed or were slow.")
+	errorSlow, err := t.registry.Counter(semconv.RuntimeErrorSlowSpans, "Unsampled requests whose span was exported because they failed or were slow.")
 	if err != nil {
 		return err
 	}
-	t.lateSpans = late.WithLabelValues()
+	t.errorSlowSpans = errorSlow.WithLabelValues()
 	return t.declareProcess()
 }
 

@@ -46,7 +46,7 @@ func (t *Telemetry) initTraces() error {
 	}
 	t.provider = sdktrace.NewTracerProvider(options...)
 	t.tracers = t.withProfiles(t.provider)
-	t.lateTracer = t.provider.Tracer(scope, trace.WithInstrumentationVersion(t.opts.Version))
+	t.errorSlowTracer = t.provider.Tracer(scope, trace.WithInstrumentationVersion(t.opts.Version))
 	return nil
 }
 
@@ -105,9 +105,9 @@ func (p *spanProcessor) Shutdown(ctx context.Context) error {
 	return p.exporter.Shutdown(ctx)
 }
 
-// LateSpan is a request that was not sampled when it began and turned out to be
+// ErrorSlowSpan is a request that was not sampled when it began and turned out to be
 // worth keeping: it failed, or was slower than its objective.
-type LateSpan struct {
+type ErrorSlowSpan struct {
 	// Parent is the context as the request arrived, with the caller's span.
 	Parent     context.Context
 	Name       string
@@ -117,24 +117,24 @@ type LateSpan struct {
 	Describe func(trace.Span)
 }
 
-// ExportLate exports a span under the ids that its request already had. It has no
+// ExportErrorSlow exports a span under the ids that its request already had. It has no
 // children: they were never recorded. At most ten a second are exported; it says
 // whether this one was. late is called only then, so that the others, which come
 // by the thousand when everything fails or is refused, cost nothing.
-func (t *Telemetry) ExportLate(span trace.SpanContext, late func() LateSpan) bool {
-	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.late.take() {
+func (t *Telemetry) ExportErrorSlow(span trace.SpanContext, errorSlow func() ErrorSlowSpan) bool {
+	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.errorSlow.take() {
 		return false
 	}
-	t.exportLate(span, late())
+	t.exportErrorSlow(span, errorSlow())
 	return true
 }
 
-func (t *Telemetry) exportLate(ids trace.SpanContext, s LateSpan) {
-	d := Decision{Span: ids, attributes: []attribute.KeyValue{samplingAttribute.String("late")}}
-	_, span := t.StartSpan(s.Parent, t.lateTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
+func (t *Telemetry) exportErrorSlow(ids trace.SpanContext, s ErrorSlowSpan) {
+	d := Decision{Span: ids, attributes: []attribute.KeyValue{samplingAttribute.String("error_slow")}}
+	_, span := t.StartSpan(s.Parent, t.errorSlowTracer, d, s.Name, trace.WithSpanKind(s.Kind), trace.WithTimestamp(s.Start))
 	s.Describe(span)
 	span.End(trace.WithTimestamp(s.End))
-	t.lateSpans.Inc()
+	t.errorSlowSpans.Inc()
 }
 
 // SetRatio changes the share of new traces that are sampled, from 0 to 1, at
