@@ -101,8 +101,8 @@ const ungrouped = "Other"
 
 // printConfig prints the environment variables by group, in the order of their structs.
 func (s *Service) printConfig() error {
-	groups, names := map[string][]config.Variable{}, []string{}
-	for _, v := range s.loader.Variables() {
+	groups, names := map[string][]config.EnvVar{}, []string{}
+	for _, v := range s.loader.EnvVars() {
 		name := cmp.Or(v.Group, ungrouped)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -119,7 +119,7 @@ func (s *Service) printConfig() error {
 		// The empty cells keep the columns of all groups aligned.
 		_, _ = fmt.Fprintf(tw, "\t\t\t\t\n%s\t\t\t\t\n", name)
 		for _, v := range groups[name] {
-			printVariable(tw, v)
+			printEnvVar(tw, v)
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -155,7 +155,7 @@ func (s *Service) wrongSettings() error {
 	return nil
 }
 
-func printVariable(w io.Writer, v config.Variable) {
+func printEnvVar(w io.Writer, v config.EnvVar) {
 	standard := cmp.Or(v.Default, "-")
 	if v.Required {
 		standard = "required"

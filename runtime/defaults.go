@@ -100,8 +100,8 @@ func (d Defaults) settings() settings {
 }
 
 // takePort makes PORT the address of the requests, unless HTTP_ADDR was set.
-func (s *settings) takePort(told []config.Variable) {
-	byName := func(v config.Variable) bool { return v.Name == "HTTP_ADDR" && v.Origin != config.FromDefault }
+func (s *settings) takePort(told []config.EnvVar) {
+	byName := func(v config.EnvVar) bool { return v.Name == "HTTP_ADDR" && v.Origin != config.FromDefault }
 	if s.Port != 0 && !slices.ContainsFunc(told, byName) {
 		s.HTTP.Addr = ":" + strconv.Itoa(s.Port)
 	}

@@ -140,10 +140,10 @@ func (r *running) start(ctx context.Context) error {
 
 // explainSampling logs why a ratio that somebody set samples no trace.
 func (r *running) explainSampling() {
-	set := func(v config.Variable) bool {
+	set := func(v config.EnvVar) bool {
 		return v.Name == "TRACE_RATIO" && (v.Origin == config.FromEnvironment || v.Origin == config.FromFile)
 	}
-	if slices.ContainsFunc(r.loader.Variables(), set) && !r.settings.Telemetry.ExportsTraces() {
+	if slices.ContainsFunc(r.loader.EnvVars(), set) && !r.settings.Telemetry.ExportsTraces() {
 		r.Logger().Info("no request is sampled, since traces are not exported; set OTEL_EXPORTER_OTLP_ENDPOINT to a collector such as http://127.0.0.1:4318")
 	}
 }

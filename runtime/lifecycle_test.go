@@ -365,7 +365,7 @@ func TestCommands(t *testing.T) {
 }
 
 // A reader looks for a variable below its group; PORT alone is in none.
-func TestVariablesWithoutAGroupComeLast(t *testing.T) {
+func TestEnvVarsWithoutAGroupComeLast(t *testing.T) {
 	t.Parallel()
 	_, stdout, _ := execute(t, []string{"config"}, nil, simple)
 	_, other, found := strings.Cut(stdout, "\n\nOther\n")

@@ -89,7 +89,7 @@ func newService(p Process, info Info, defaults Defaults, verb string) (*Service,
 		// configuration is checked in the same run.
 		s.settings = defaults.settings()
 	}
-	s.settings.takePort(s.loader.Variables())
+	s.settings.takePort(s.loader.EnvVars())
 	if err := s.build(); err != nil {
 		return nil, err
 	}

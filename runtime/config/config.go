@@ -37,7 +37,7 @@ type Loader struct {
 	file      file
 	wrong     []Problem // of the file, not told yet
 	opened    bool
-	variables []Variable
+	envVars []EnvVar
 }
 
 // NewLoader returns a Loader over the source. It reads nothing yet.
@@ -54,11 +54,11 @@ func (l *Loader) Load(dst any) error {
 	l.open()
 	var found []Problem
 	for _, f := range list {
-		variable, problem := l.fill(f)
+		envVar, problem := l.fill(f)
 		if problem != nil {
 			found = append(found, *problem)
 		}
-		l.remember(variable)
+		l.remember(envVar)
 	}
 	return problems(found)
 }
@@ -67,47 +67,47 @@ func (l *Loader) Load(dst any) error {
 // that none of the structs loaded so far knows. Call it after the last Load.
 func (l *Loader) Check() error {
 	l.open()
-	known := []string{FileVariable}
-	for _, v := range l.variables {
+	known := []string{FileEnvVar}
+	for _, v := range l.envVars {
 		known = append(known, v.Name)
 	}
 	found := slices.Clone(l.wrong)
 	for _, e := range l.file.entries {
-		if e.key == FileVariable {
-			found = append(found, Problem{Variable: e.key, Where: e.where, Message: "a file names no further file; remove the line"})
+		if e.key == FileEnvVar {
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "a file names no further file; remove the line"})
 		} else if !slices.Contains(known, e.key) {
-			found = append(found, Problem{Variable: e.key, Where: e.where, Message: "nothing reads this key" + suggestion(e.key, known[1:])})
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "nothing reads this key" + suggestion(e.key, known[1:])})
 		}
 	}
 	return problems(found)
 }
 
-// Variables describes what the structs loaded so far can be told and were told,
+// EnvVars describes what the structs loaded so far can be told and were told,
 // in the order of their fields.
-func (l *Loader) Variables() []Variable { return slices.Clone(l.variables) }
+func (l *Loader) EnvVars() []EnvVar { return slices.Clone(l.envVars) }
 
 func (l *Loader) open() {
 	if l.opened {
 		return
 	}
 	l.opened = true
-	if name, found := l.src.lookup(FileVariable); found {
+	if name, found := l.src.lookup(FileEnvVar); found {
 		l.file, l.wrong = readFile(name)
 	}
 }
 
 // remember keeps one line per name: two structs may read the same variable.
-func (l *Loader) remember(v Variable) {
-	same := func(other Variable) bool { return other.Name == v.Name }
-	if i := slices.IndexFunc(l.variables, same); i >= 0 {
-		l.variables[i] = v
+func (l *Loader) remember(v EnvVar) {
+	same := func(other EnvVar) bool { return other.Name == v.Name }
+	if i := slices.IndexFunc(l.envVars, same); i >= 0 {
+		l.envVars[i] = v
 		return
 	}
-	l.variables = append(l.variables, v)
+	l.envVars = append(l.envVars, v)
 }
 
 // fill decides where the field's value comes from and sets it.
-func (l *Loader) fill(f field) (Variable, *Problem) {
+func (l *Loader) fill(f field) (EnvVar, *Problem) {
 	v := f.describe()
 	text, where := "", ""
 	if value, found := l.src.lookup(f.name); found {
@@ -118,7 +118,7 @@ func (l *Loader) fill(f field) (Variable, *Problem) {
 	if where != "" {
 		if message := f.set(text); message != "" {
 			v.Value = f.rejected(text)
-			return v, &Problem{Variable: f.name, Value: v.Value, Where: where, Message: message}
+			return v, &Problem{EnvVar: f.name, Value: v.Value, Where: where, Message: message}
 		}
 		v.Value = f.print(f.value)
 		return v, nil
@@ -127,7 +127,7 @@ func (l *Loader) fill(f field) (Variable, *Problem) {
 		f.value.Set(f.preset)
 	}
 	if f.required && f.value.IsZero() {
-		return v, &Problem{Variable: f.name, Message: "required and not set; write " + f.wanted()}
+		return v, &Problem{EnvVar: f.name, Message: "required and not set; write " + f.wanted()}
 	}
 	return v, nil
 }
@@ -152,7 +152,7 @@ type Origin string
 const (
 	// FromEnvironment is a variable of the environment.
 	FromEnvironment Origin = "environment"
-	// FromFile is a line of the file that [FileVariable] names.
+	// FromFile is a line of the file that [FileEnvVar] names.
 	FromFile Origin = "file"
 	// FromDefault is the default tag, or what the struct held before.
 	FromDefault Origin = "default"
@@ -160,8 +160,8 @@ const (
 	Unset Origin = "unset"
 )
 
-// Variable describes one thing that a program can be told.
-type Variable struct {
+// EnvVar describes one thing that a program can be told.
+type EnvVar struct {
 	Name     string `json:"name"`
 	Group    string `json:"group,omitempty"`    // outermost struct field that holds it, as in HTTP
 	Type     string `json:"type"`               // as written for people: "whole number", "duration"
@@ -175,18 +175,18 @@ type Variable struct {
 }
 
 // Describe lists the variables of the struct that dst points to, without any
-// source: each value is its default. Use [Loader.Variables] for values in
+// source: each value is its default. Use [Loader.EnvVars] for values in
 // effect. The error is a mistake in the struct.
-func Describe(dst any) ([]Variable, error) {
+func Describe(dst any) ([]EnvVar, error) {
 	list, err := fieldsOf(dst)
 	if err != nil {
 		return nil, err
 	}
-	variables := make([]Variable, len(list))
+	envVars := make([]EnvVar, len(list))
 	for i, f := range list {
-		variables[i] = f.describe()
+		envVars[i] = f.describe()
 	}
-	return variables, nil
+	return envVars, nil
 }
 
 // mistake is an error in the struct, which its programmer mends.

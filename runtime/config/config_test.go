@@ -32,7 +32,7 @@ func withFile(t *testing.T, env map[string]string, text string) config.Source {
 	if env == nil {
 		env = map[string]string{}
 	}
-	env[config.FileVariable] = name
+	env[config.FileEnvVar] = name
 	return from(env)
 }
 
@@ -121,7 +121,7 @@ func TestOriginOfAValue(t *testing.T) {
 			if err := errors.Join(l.Load(&got), l.Check()); err != nil {
 				t.Fatal(err)
 			}
-			v := l.Variables()[0]
+			v := l.EnvVars()[0]
 			if got.Port != tt.want || v.Origin != tt.origin {
 				t.Errorf("got %d from %q, want %d from %q", got.Port, v.Origin, tt.want, tt.origin)
 			}
@@ -202,9 +202,9 @@ func TestTheFileItselfCanBeWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dst struct{}
-			err := config.Load(&dst, from(map[string]string{config.FileVariable: tt.file}))
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.FileVariable) {
-				t.Errorf("got %v, want %s and %q", err, config.FileVariable, tt.want)
+			err := config.Load(&dst, from(map[string]string{config.FileEnvVar: tt.file}))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.FileEnvVar) {
+				t.Errorf("got %v, want %s and %q", err, config.FileEnvVar, tt.want)
 			}
 		})
 	}
@@ -231,7 +231,7 @@ func TestAFileMayBeAsLargeAsTheLimit(t *testing.T) {
 func TestTheFileIsReadOnceAndByWhoeverComesFirst(t *testing.T) {
 	t.Parallel()
 	src := withFile(t, nil, "CONFIG_FIL=x\nPORT=1\nno equals")
-	name, _ := src.Lookup(config.FileVariable)
+	name, _ := src.Lookup(config.FileEnvVar)
 	l := config.NewLoader(src)
 	err := l.Check()
 	want := "FILE:3: no = in this line; write KEY=VALUE, or begin the line with # to make it a comment\n" +
@@ -324,7 +324,7 @@ func TestValuesReadLikeWhatWasWritten(t *testing.T) {
 			if err := l.Load(&dst); err != nil {
 				t.Fatal(err)
 			}
-			for _, v := range l.Variables() {
+			for _, v := range l.EnvVars() {
 				if v.Name == tt.name && v.Value != tt.want {
 					t.Errorf("got %q, want %q", v.Value, tt.want)
 				}
@@ -416,14 +416,14 @@ func TestSeveralStructsShareOneFile(t *testing.T) {
 		t.Errorf("got %+v and %+v", first, second)
 	}
 	var list *config.Error
-	if err := l.Check(); !errors.As(err, &list) || len(list.Problems) != 1 || list.Problems[0].Variable != "TYPO" {
+	if err := l.Check(); !errors.As(err, &list) || len(list.Problems) != 1 || list.Problems[0].EnvVar != "TYPO" {
 		t.Errorf("got %v, want one problem about TYPO", err)
 	}
-	if got := len(l.Variables()); got != 2 {
+	if got := len(l.EnvVars()); got != 2 {
 		t.Errorf("got %d variables, want 2", got)
 	}
-	if err := l.Load(&first); err != nil || len(l.Variables()) != 2 {
-		t.Errorf("loading a struct again gave %v and %d variables, want none and 2", err, len(l.Variables()))
+	if err := l.Load(&first); err != nil || len(l.EnvVars()) != 2 {
+		t.Errorf("loading a struct again gave %v and %d variables, want none and 2", err, len(l.EnvVars()))
 	}
 }
 
@@ -485,11 +485,11 @@ func TestDescribeTellsWhatCanBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]config.Variable{}
+	got := map[string]config.EnvVar{}
 	for _, v := range list {
 		got[v.Name] = v
 	}
-	for _, want := range []config.Variable{
+	for _, want := range []config.EnvVar{
 		{Name: "POSTGRES_URL", Group: "Postgres", Type: "secret", Default: "[hidden]", Value: "[hidden]", Help: "connection string", Origin: config.FromDefault, Secret: true, Required: true},
 		{Name: "POSTGRES_MAX_CONNS", Group: "Postgres", Type: "whole number", Default: "10", Value: "10", Origin: config.FromDefault, Allowed: "1 to 100"},
 		{Name: "HTTP_TIMEOUT", Group: "HTTP", Type: "duration", Default: "5m", Value: "5m", Origin: config.FromDefault, Allowed: "10ms or more"},

@@ -15,7 +15,7 @@
 // postgres.Config } reads POSTGRES_URL; an embedded struct, or one tagged
 // env:",inline", adds nothing. env:"-" leaves a field alone.
 //
-// The environment wins over the file named by [FileVariable], the file wins
+// The environment wins over the file named by [FileEnvVar], the file wins
 // over what the struct already holds, and that wins over the default tag. An
 // empty variable counts as not set, which is what OpenTelemetry's specification
 // says of its own variables.

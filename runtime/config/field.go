@@ -210,8 +210,8 @@ func (f field) wanted() string {
 }
 
 // describe tells about the field before any source was asked.
-func (f field) describe() Variable {
-	v := Variable{
+func (f field) describe() EnvVar {
+	v := EnvVar{
 		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
 		Secret: f.secret, Required: f.required, Allowed: f.allowed(), Origin: Unset,
 	}

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// FileVariable names the file that [Loader] reads beside the environment.
-const FileVariable = "CONFIG_FILE"
+// FileEnvVar names the file that [Loader] reads beside the environment.
+const FileEnvVar = "CONFIG_FILE"
 
 // fileLimit bounds what is read into memory: no configuration is larger, and a
 // path such as /dev/zero must not hang the start.
@@ -41,7 +41,7 @@ func (f file) lookup(key string) (entry, bool) {
 // somebody named it on purpose.
 func readFile(name string) (file, []Problem) {
 	bad := func(message string) (file, []Problem) {
-		return file{name: name}, []Problem{{Variable: FileVariable, Value: shown(name, false), Where: "environment", Message: message}}
+		return file{name: name}, []Problem{{EnvVar: FileEnvVar, Value: shown(name, false), Where: "environment", Message: message}}
 	}
 	opened, err := os.Open(name)
 	if err != nil {
@@ -85,7 +85,7 @@ func parseFile(name, text string) (file, []Problem) {
 			message = fmt.Sprintf("already set on line %d; remove one of the two", first)
 		}
 		if message != "" {
-			wrong = append(wrong, Problem{Variable: key, Where: where, Message: message})
+			wrong = append(wrong, Problem{EnvVar: key, Where: where, Message: message})
 			continue
 		}
 		lines[key] = number

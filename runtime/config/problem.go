@@ -7,7 +7,7 @@ import (
 
 // Problem is one variable, or one line of the file, that is wrong.
 type Problem struct {
-	Variable string // its name; empty when a line of the file names none
+	EnvVar string // its name; empty when a line of the file names none
 	Value    string // as it was given, shortened; "[hidden]" for secrets; empty when not set
 	Where    string // "environment", or file:line
 	Message  string // what is wrong and what to write instead
@@ -18,7 +18,7 @@ type Problem struct {
 //	HTTP_PORT="eighty" (environment): not a whole number; write one such as 10
 func (p Problem) Error() string {
 	var b strings.Builder
-	b.WriteString(p.Variable)
+	b.WriteString(p.EnvVar)
 	if p.Value != "" {
 		b.WriteString("=")
 		if p.Value == hidden {
