@@ -203,7 +203,7 @@ func TestLevelChangeExpires(t *testing.T) {
 	looked()
 	svc.WaitLog(func(l servicetest.Line) bool { return l["msg"] == "looked" }) // lines are written after the response
 	put("1ns")
-	deadline := time.Now().Add(servicetest.Patience)
+	deadline := time.Now().Add(servicetest.Timeout)
 	for before := looked(); ; {
 		now := looked()
 		if now == before {

@@ -164,9 +164,9 @@ func TestAMillionNewValuesStayFlat(t *testing.T) { //nolint:paralleltest // meas
 
 func (v *victim) expectOverflows(t *testing.T, attacks int, series map[string]int) {
 	t.Helper()
-	const ceiling = 1000
+	const labelLimit = 1000
 	for metric, most := range map[string]int{
-		"visits_total": ceiling + 1, "wait_seconds": ceiling + 1,
+		"visits_total": labelLimit + 1, "wait_seconds": labelLimit + 1,
 		semconv.HTTPServerRequests: 100, semconv.HTTPServerRequestDuration: 20, semconv.HTTPClientRequestDuration: 20,
 	} {
 		if got := series[metric]; got > most || got == 0 {
@@ -187,8 +187,8 @@ func (v *victim) expectOverflows(t *testing.T, attacks int, series map[string]in
 		}
 	}
 	for _, label := range []string{"visits_total page", "visits_total tenant", "wait_seconds upstream"} {
-		if got := counted[label]; got != attacks-ceiling {
-			t.Errorf("%s overflowed %d times, want %d", label, got, attacks-ceiling)
+		if got := counted[label]; got != attacks-labelLimit {
+			t.Errorf("%s overflowed %d times, want %d", label, got, attacks-labelLimit)
 		}
 	}
 }

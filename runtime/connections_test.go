@@ -37,7 +37,7 @@ func keeper(t *testing.T, addr string) (conn net.Conn, res *http.Response, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 		return conn, nil, err
 	}
 	if _, err := io.WriteString(conn, "GET /orders/1 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
@@ -196,7 +196,7 @@ func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Patience}
+			next := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: servicetest.Timeout}
 			if code := get(next, svc.URL+"/ordinary"); code != http.StatusOK {
 				t.Errorf("the next client got %d", code)
 			}

@@ -193,7 +193,7 @@ func TestStoppedBeforeItHadStarted(t *testing.T) {
 				if status != 0 {
 					t.Errorf("status %d: %s", status, errs.String())
 				}
-			case <-time.After(servicetest.Patience):
+			case <-time.After(servicetest.Timeout):
 				t.Fatal("the start cannot be stopped")
 			}
 			if got := strings.Contains(out.String(), "a start hook went on although it was told to stop"); got != tc.warns {

@@ -52,7 +52,7 @@ func TestHangup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), servicetest.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), servicetest.Timeout)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "sh", "-c", tc.trap+`exec "$0" -test.run='^TestHangupChild$'`, os.Args[0])
 			cmd.Env = append(os.Environ(), hangupChild+"=1")

@@ -232,14 +232,14 @@ func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arriv
 // eventually waits for a condition of the test's own.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(servicetest.Patience)
+	deadline := time.After(servicetest.Timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited %s for: %s", servicetest.Patience, what)
+			t.Fatalf("waited %s for: %s", servicetest.Timeout, what)
 		}
 	}
 }

@@ -167,7 +167,7 @@ func (r *running) listen(ctx context.Context) error {
 		}
 	}
 	if r.settings.Admin.off() {
-		r.probeBesideRequests()
+		r.serveProbesOnRequestPort()
 	} else {
 		r.admin = newAdminServer(r.Service)
 		err = r.admin.Listen(ctx)

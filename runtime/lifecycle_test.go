@@ -194,7 +194,7 @@ func TestSecondSignalSkipsTheWait(t *testing.T) {
 	svc.Signal(os.Interrupt)
 	select {
 	case <-svc.Done():
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Fatal("a second signal did not skip the delay")
 	}
 	if status := svc.Stop(); status != 0 {
@@ -391,7 +391,7 @@ func TestABlockedStderrDoesNotHoldUpTheExit(t *testing.T) {
 		if status != 1 {
 			t.Errorf("status %d", status)
 		}
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Error("the process waits for its standard error")
 	}
 }

@@ -7,7 +7,7 @@ import (
 // probeBesideRequests answers the probes on the port of the requests, for
 // platforms that reach no other. Nothing else of the admin listener is there:
 // that port is open to everybody.
-func (r *running) probeBesideRequests() {
+func (r *running) serveProbesOnRequestPort() {
 	if !r.settings.Telemetry.PushesMetrics() {
 		r.Logger().Warn("nobody can read the metrics: ADMIN_ADDR is off and they are not pushed",
 			"hint", "set OTEL_METRICS_EXPORTER=otlp and OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -18,7 +18,7 @@ func (r *running) probeBesideRequests() {
 	for path, probe := range map[string]http.Handler{
 		"/livez": r.health.Livez(), "/readyz": r.health.Readyz(), "/startupz": r.health.Startupz(),
 	} {
-		r.server.Beside(path, statusOnly(probe))
+		r.server.HandleUnobserved(path, statusOnly(probe))
 	}
 }
 

@@ -61,7 +61,7 @@ func TestOnePortAnswersProbesAndNoMore(t *testing.T) {
 		}
 	}
 	close(broken)
-	for deadline := time.Now().Add(servicetest.Patience); ; {
+	for deadline := time.Now().Add(servicetest.Timeout); ; {
 		code, body := getPlain(t, svc.URL+"/readyz")
 		if body != "" {
 			t.Fatalf("everybody is told %q", body)

@@ -118,7 +118,7 @@ func (s *Service) build() error {
 	}
 	s.limiter, err = overload.New(overload.Options{
 		Config: s.settings.Overload, Metrics: s.telemetry.Metrics(),
-		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.NoteTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
+		BodyLimit: s.settings.HTTP.BodyLimit, Timeout: httpserver.RecordTimeout, Relieve: s.observer.CutSlowReaders, Failed: httpserver.Failed,
 		Objective: min(cmp.Or(s.defaults.slowAfter(), withoutObjective), s.settings.HTTP.RequestTimeout/2),
 	})
 	if err != nil {

@@ -33,10 +33,10 @@ func Load(dst any, src Source) error {
 // Loader fills several structs from one source: a runtime's own and those of
 // the service on top of it. It is not safe for concurrent use.
 type Loader struct {
-	src       Source
-	file      file
-	wrong     []Problem // of the file, not told yet
-	opened    bool
+	src     Source
+	file    file
+	wrong   []Problem // of the file, not told yet
+	opened  bool
 	envVars []EnvVar
 }
 

@@ -7,10 +7,10 @@ import (
 
 // Problem is one variable, or one line of the file, that is wrong.
 type Problem struct {
-	EnvVar string // its name; empty when a line of the file names none
-	Value    string // as it was given, shortened; "[hidden]" for secrets; empty when not set
-	Where    string // "environment", or file:line
-	Message  string // what is wrong and what to write instead
+	EnvVar  string // its name; empty when a line of the file names none
+	Value   string // as it was given, shortened; "[hidden]" for secrets; empty when not set
+	Where   string // "environment", or file:line
+	Message string // what is wrong and what to write instead
 }
 
 // Error gives the problem on one line:

@@ -62,7 +62,7 @@ func TestLateBodies(t *testing.T) {
 				h, err := o.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					limit := 30 * time.Second
 					if tc.timeout > 0 {
-						NoteTimeout(r.Context(), tc.timeout)
+						RecordTimeout(r.Context(), tc.timeout)
 						limit = min(limit, tc.timeout)
 					}
 					tc.read(r)

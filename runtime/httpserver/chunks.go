@@ -41,7 +41,7 @@ func (r *recorder) nextPart(second time.Time) time.Time {
 		return time.Now()
 	}
 	if time.Since(second) >= blockedAfter {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 	return second
 }

@@ -59,7 +59,7 @@ func TestRequestsOfTwoLengthsHideNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(servicetest.Patience)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(servicetest.Timeout)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(conn, tc.request+"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {

@@ -379,7 +379,7 @@ func TestErrorSlowSpanOfAFailure(t *testing.T) {
 	// is the ratio's. Fail until one was not sampled.
 	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	var errorSlow servicetest.Span
-	for deadline := time.Now().Add(servicetest.Patience); !hasErrorSlow(svc.Spans(), &errorSlow); {
+	for deadline := time.Now().Add(servicetest.Timeout); !hasErrorSlow(svc.Spans(), &errorSlow); {
 		if time.Now().After(deadline) {
 			t.Fatal("no failure was exported late")
 		}
@@ -422,7 +422,7 @@ func TestDrainingAnswersCloseTheConnection(t *testing.T) {
 		t.Error("a serving server closes connections")
 	}
 	svc.Signal(stopSignal{})
-	deadline := time.Now().Add(servicetest.Patience)
+	deadline := time.Now().Add(servicetest.Timeout)
 	for {
 		res, _ := get(t, svc.URL+"/")
 		if res.Close {

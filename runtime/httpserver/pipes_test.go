@@ -111,7 +111,7 @@ func TestSteadyReadersAreNotCut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, left := time.Now(), make(chan time.Duration, 1)
 				s, dial := serveOnPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					w.(interface{ OnLeave(f func()) }).OnLeave(func() { left <- time.Since(began) })
+					w.(interface{ OnRelease(f func()) }).OnRelease(func() { left <- time.Since(began) })
 					respond(w, r)
 				}))
 				conn := dial()

@@ -142,7 +142,7 @@ func TestDeclaredStreams(t *testing.T) {
 	t.Parallel()
 	left := 0
 	p := newPass(t, telemetry.Sampling{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(interface{ OnLeave(f func()) }).OnLeave(func() { left++ })
+		w.(interface{ OnRelease(f func()) }).OnRelease(func() { left++ })
 		if _, limited := r.Context().Deadline(); limited {
 			t.Error("a stream has a deadline")
 		}

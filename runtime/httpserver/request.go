@@ -215,8 +215,8 @@ func isAbort(recovered any) bool {
 // client timeout of 1 ms would count as a server error.
 const withoutObjective = 100 * time.Millisecond
 
-// NoteTimeout records how long the client of this context's request waits, as sent in its header.
-func NoteTimeout(ctx context.Context, timeout time.Duration) {
+// RecordTimeout records how long the client of this context's request waits, as sent in its header.
+func RecordTimeout(ctx context.Context, timeout time.Duration) {
 	if x := stateOf(ctx); x != nil {
 		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32)))
 	}

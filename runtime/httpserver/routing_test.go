@@ -374,7 +374,7 @@ func TestHeadOfAStreamEnds(t *testing.T) {
 	}
 	select {
 	case <-returned:
-	case <-time.After(servicetest.Patience):
+	case <-time.After(servicetest.Timeout):
 		t.Fatal("the handler waits for a client that has its response")
 	}
 	counted(t, svc, http.MethodHead, "/events", semconv.OutcomeSuccess, 1)

@@ -66,10 +66,10 @@ func New(o *Observer, next http.Handler, options ...Option) (*Server, error) {
 	}, nil
 }
 
-// Beside answers the path with h, past the handler and all that observes it: no
+// HandleUnobserved serves the path with h, past the handler and all that observes it: no
 // metric, span, log line or deadline. It is for probes where a platform reaches
 // one port alone. Call it before Serve.
-func (s *Server) Beside(path string, h http.Handler) {
+func (s *Server) HandleUnobserved(path string, h http.Handler) {
 	next := s.http.Handler
 	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == path {

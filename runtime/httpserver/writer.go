@@ -20,12 +20,12 @@ import (
 // the answer that the connection gives.
 type recorder struct {
 	http.ResponseWriter
-	bytes   int64
-	err     error   // the first failed write
-	frames  *frames // of a procedure whose status does not tell
-	state   *requestState
-	begun   time.Duration // from the start of the request to the header
-	onLeave func()        // see OnLeave
+	bytes     int64
+	err       error   // the first failed write
+	frames    *frames // of a procedure whose status does not tell
+	state     *requestState
+	begun     time.Duration // from the start of the request to the header
+	onRelease func()        // see OnRelease
 
 	slow     atomic.Pointer[slowWrite] // nil until a write may block
 	status   int32                     // 0 until the header is written
@@ -188,7 +188,7 @@ func (r *recorder) noteBlocked() {
 		r.state.observer.transfers.add(r.state)
 	})
 	if blocked {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 }
 
@@ -268,36 +268,36 @@ func (r *recorder) beginStream() {
 	if !r.hijacked { // net/http has lifted them
 		r.liftDeadlines()
 	}
-	r.giveUpPlace()
+	r.releaseSlot()
 }
 
-// OnLeave has f called, once, when the response no longer depends on the service: it
+// OnRelease has f called, once, when the response no longer depends on the service: it
 // turns out to be a stream (an upgraded connection, server-sent events, a stream of
 // connect), or its client does not read it. For a procedure that is declared to be a
 // stream, f is called at once. It serves those who count requests in flight, and calls f
 // from another goroutine where a write blocks.
-func (r *recorder) OnLeave(f func()) {
-	r.onLeave = f
+func (r *recorder) OnRelease(f func()) {
+	r.onRelease = f
 	if r.streams {
-		r.giveUpPlace()
+		r.releaseSlot()
 	}
 }
 
-// Claim reports true to the first limiter that asks. Each request has one OnLeave.
+// Claim reports true to the first limiter that asks. Each request has one OnRelease.
 func (r *recorder) Claim() bool {
 	first := !r.claimed
 	r.claimed = true
 	return first
 }
 
-// Keep prevents the call of OnLeave, and reports false when it was made or is being
+// Keep prevents the call of OnRelease, and reports false when it was made or is being
 // made.
 func (r *recorder) Keep() bool { return r.left.CompareAndSwap(false, true) }
 
-// giveUpPlace makes the call of OnLeave, unless Keep prevents it.
-func (r *recorder) giveUpPlace() {
-	if r.onLeave != nil && r.left.CompareAndSwap(false, true) {
-		r.onLeave()
+// releaseSlot makes the call of OnRelease, unless Keep prevents it.
+func (r *recorder) releaseSlot() {
+	if r.onRelease != nil && r.left.CompareAndSwap(false, true) {
+		r.onRelease()
 	}
 }
 

@@ -230,9 +230,9 @@ func (a *arrival) releaseLocked() {
 	}
 }
 
-// goAway gives the place back for good, and the body permit: the response has begun, and
+// releaseSlot gives the place back for good, and the body permit: the response has begun, and
 // may last long.
-func (a *arrival) goAway() {
+func (a *arrival) releaseSlot() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended || a.away {
@@ -242,7 +242,7 @@ func (a *arrival) goAway() {
 	if a.reads > 0 {
 		a.limiter.enter()
 	}
-	a.limiter.goAway()
+	a.limiter.releaseSlot()
 	a.releaseLocked()
 }
 

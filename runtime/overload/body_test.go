@@ -481,8 +481,8 @@ type reporter struct {
 	claimed, left bool
 }
 
-func (*reporter) OnLeave(func()) {}
-func (*reporter) Streams() bool  { return false }
-func (*reporter) Begun() bool    { return false }
-func (r *reporter) Claim() bool  { first := !r.claimed; r.claimed = true; return first }
-func (r *reporter) Keep() bool   { first := !r.left; r.left = true; return first }
+func (*reporter) OnRelease(func()) {}
+func (*reporter) Streams() bool    { return false }
+func (*reporter) Begun() bool      { return false }
+func (r *reporter) Claim() bool    { first := !r.claimed; r.claimed = true; return first }
+func (r *reporter) Keep() bool     { first := !r.left; r.left = true; return first }

@@ -42,7 +42,7 @@ func (l *Limiter) Wrap(next http.Handler, reject Reject) http.Handler {
 	if reject == nil {
 		reject = rejectPlainly
 	}
-	g := &guard{limiter: l, next: next, respond: reject, leave: l.goAway}
+	g := &guard{limiter: l, next: next, respond: reject, leave: l.releaseSlot}
 	for p := Sheddable; p <= Critical; p++ {
 		for r := ReasonLimit; r <= ReasonBodies; r++ {
 			g.errs[p.index()][r.index()] = apierror.Unavailable("%s; try again later", r).WithCause(newRejection(p, r))
@@ -108,7 +108,7 @@ func (g *guard) serveArrived(ctx context.Context, other bool, w http.ResponseWri
 		g.reject(w, r, p, err)
 		return
 	}
-	response.OnLeave(g.leave)
+	response.OnRelease(g.leave)
 	returned := false
 	defer func() {
 		if response.Keep() {
@@ -137,7 +137,7 @@ func (g *guard) serveArriving(ctx context.Context, other bool, w http.ResponseWr
 	}
 	body.permit = permit
 	r.Body = body
-	response.OnLeave(body.goAway)
+	response.OnRelease(body.releaseSlot)
 	returned := false
 	defer func() {
 		if permit, holds := body.end(); holds {

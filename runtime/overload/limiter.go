@@ -188,9 +188,9 @@ func (l *Limiter) enter() Permit {
 	return Permit{l, now, now, Default}
 }
 
-// goAway gives a place back whose request goes on: it streams, or its client does not
+// releaseSlot gives a place back whose request goes on: it streams, or its client does not
 // read. It still uses memory.
-func (l *Limiter) goAway() {
+func (l *Limiter) releaseSlot() {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -365,11 +365,11 @@ func TestConfigIsChecked(t *testing.T) {
 // telling is a writer that tells of what is written to it, as httpserver's do.
 type telling struct{ http.ResponseWriter }
 
-func (telling) OnLeave(func()) {}
-func (telling) Keep() bool     { return true }
-func (telling) Claim() bool    { return true }
-func (telling) Streams() bool  { return false }
-func (telling) Begun() bool    { return true }
+func (telling) OnRelease(func()) {}
+func (telling) Keep() bool       { return true }
+func (telling) Claim() bool      { return true }
+func (telling) Streams() bool    { return false }
+func (telling) Begun() bool      { return true }
 
 // A clock that is too coarse for a fast handler, or a test in virtual time, sees
 // requests that take no time. They must not end in a limit that is no number.

@@ -10,9 +10,9 @@ import (
 
 // answer is a writer that tells of what is written to it.
 type response interface {
-	// OnLeave has f called, once, when the response no longer depends on the service:
+	// OnRelease has f called, once, when the response no longer depends on the service:
 	// it turns out to be a stream, or its client does not read it.
-	OnLeave(f func())
+	OnRelease(f func())
 	// Keep prevents that call, and reports false when it was made or is being made.
 	Keep() bool
 	// Claim reports false when another limiter asks this writer already.
@@ -36,13 +36,13 @@ func watched(w http.ResponseWriter) (http.ResponseWriter, response) {
 type watcher struct {
 	http.ResponseWriter
 
-	begun   bool
-	streams bool
-	onLeave func()
+	begun     bool
+	streams   bool
+	onRelease func()
 }
 
-// OnLeave implements [answer].
-func (w *watcher) OnLeave(f func()) { w.onLeave = f }
+// OnRelease implements [answer].
+func (w *watcher) OnRelease(f func()) { w.onRelease = f }
 
 // Claim implements [answer].
 func (*watcher) Claim() bool { return false }
@@ -83,8 +83,8 @@ func (w *watcher) begin(status int) {
 	}
 	w.begun = true
 	w.streams = status == http.StatusSwitchingProtocols || lasts(w.Header().Get("Content-Type"))
-	if w.streams && w.onLeave != nil {
-		w.onLeave()
+	if w.streams && w.onRelease != nil {
+		w.onRelease()
 	}
 }
 

@@ -22,9 +22,9 @@ import (
 	"github.com/observability-first/scaffold/runtime"
 )
 
-// Patience is how long a helper waits for something to happen before it fails
+// Timeout is how long a helper waits for something to happen before it fails
 // the test. It bounds a hanging test; it is never waited for in full otherwise.
-const Patience = 20 * time.Second
+const Timeout = 20 * time.Second
 
 // Service is a service that runs inside a test.
 type Service struct {
@@ -72,7 +72,7 @@ func Start(tb testing.TB, info runtime.Info, defaults runtime.Defaults, run func
 		}
 	case <-s.exited:
 		tb.Fatalf("the service ended with status %d before it started:\n%s%s", s.status, s.stderr.String(), s.stdout.String())
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		tb.Fatalf("the service did not start:\n%s%s", s.stderr.String(), s.stdout.String())
 	}
 	s.WaitReady()
@@ -113,7 +113,7 @@ func (s *Service) Wait() int {
 	s.tb.Helper()
 	select {
 	case <-s.exited:
-	case <-time.After(2 * Patience):
+	case <-time.After(2 * Timeout):
 		s.tb.Fatalf("the service did not stop:\n%s", s.stdout.String())
 	}
 	return s.status
@@ -239,14 +239,14 @@ func waitFor[T any](s *Service, what string, list func() []T, accept func(T) boo
 // never does.
 func (s *Service) wait(what string, holds func() bool) {
 	s.tb.Helper()
-	deadline := time.After(Patience)
+	deadline := time.After(Timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			s.tb.Fatalf("waited %s for: %s\nlog:\n%s", Patience, what, s.stdout.String())
+			s.tb.Fatalf("waited %s for: %s\nlog:\n%s", Timeout, what, s.stdout.String())
 		}
 	}
 }

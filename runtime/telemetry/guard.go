@@ -86,7 +86,7 @@ func (g *labelGuard) learn(value string) (string, bool) {
 	if kept, ok := g.known[value]; ok {
 		return kept, true
 	}
-	if len(g.known) >= g.registry.ceiling() {
+	if len(g.known) >= g.registry.labelLimit() {
 		return "", false
 	}
 	value = strings.Clone(value) // it may be a part of a request's header
@@ -97,7 +97,7 @@ func (g *labelGuard) learn(value string) (string, bool) {
 func (g *labelGuard) full() bool {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	return g.collapsed || len(g.known) >= g.registry.ceiling()
+	return g.collapsed || len(g.known) >= g.registry.labelLimit()
 }
 
 func (g *labelGuard) values() int {
@@ -138,7 +138,7 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 	return constrained
 }
 
-// SetLabelCeiling changes how many values each label of each metric has room for;
+// SetLabelLimit changes how many values each label of each metric has room for;
 // 1000 without it. The values beyond share one series with the value
 // [semconv.OverflowValue]; they are counted in runtime_cardinality_overflow_total, and
 // the first one of a label is warned about. It takes effect at once; values that
@@ -146,11 +146,11 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 //
 // A higher ceiling is for a bounded set that is known to be large, as are the
 // tenants of a service. What has no end belongs on a span or a log line.
-func (r *Registry) SetLabelCeiling(values int) {
+func (r *Registry) SetLabelLimit(values int) {
 	r.labelCeiling.Store(int64(min(max(values, 1), highestCeiling)))
 }
 
-func (r *Registry) ceiling() int { return int(r.labelCeiling.Load()) }
+func (r *Registry) labelLimit() int { return int(r.labelCeiling.Load()) }
 
 // declareOverflow declares the counter of overflows. A registry of its own, as in
 // a test, has it from the first overflow on.
@@ -185,7 +185,7 @@ func (r *Registry) overflowOf(metric, label string) prometheus.Counter {
 // only when that did not end the growth.
 func (r *Registry) Gather() ([]*dto.MetricFamily, error) {
 	families, err := r.prom.Gather()
-	limit := seriesPerValue * r.ceiling()
+	limit := seriesPerValue * r.labelLimit()
 	for _, f := range families {
 		if excess := len(f.GetMetric()) - limit; excess > 0 {
 			r.shorten(f, limit)

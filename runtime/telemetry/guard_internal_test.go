@@ -14,7 +14,7 @@ func TestNoValueGetsAPlaceAfterTheCollapse(t *testing.T) {
 	t.Parallel()
 	for range 100 {
 		g := &labelGuard{registry: NewRegistry(""), metric: "visits_total", label: "page", known: map[string]string{}}
-		g.registry.SetLabelCeiling(1 << 20)
+		g.registry.SetLabelLimit(1 << 20)
 		var ended atomic.Bool
 		var visitors sync.WaitGroup
 		for v := range 4 {

@@ -19,7 +19,7 @@ import (
 )
 
 // ceiling is the default of a label.
-const ceiling = 1000
+const labelLimit = 1000
 
 func series(t *testing.T, g prometheus.Gatherer, metric string) []*dto.Metric {
 	t.Helper()
@@ -95,13 +95,13 @@ func TestNoWayRoundTheCeiling(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 3 * ceiling {
+			for i := range 3 * labelLimit {
 				way(t, c, "tenant-"+strconv.Itoa(i))
 			}
 			way(t, c, "tenant-0") // has its place
 			all := series(t, tel.Metrics(), "orders_placed_total")
-			if len(all) != ceiling+1 {
-				t.Errorf("%d series, want %d", len(all), ceiling+1)
+			if len(all) != labelLimit+1 {
+				t.Errorf("%d series, want %d", len(all), labelLimit+1)
 			}
 			total, beyond := 0.0, 0.0
 			for _, m := range all {
@@ -110,11 +110,11 @@ func TestNoWayRoundTheCeiling(t *testing.T) {
 					beyond = m.GetCounter().GetValue()
 				}
 			}
-			if total != 3*ceiling+1 || beyond != 2*ceiling {
+			if total != 3*labelLimit+1 || beyond != 2*labelLimit {
 				t.Errorf("%v counted, %v of it beyond the ceiling", total, beyond)
 			}
-			if got := overflows(t, tel.Metrics(), "orders_placed_total", "tenant"); got != 2*ceiling {
-				t.Errorf("%v overflows counted, want %d", got, 2*ceiling)
+			if got := overflows(t, tel.Metrics(), "orders_placed_total", "tenant"); got != 2*labelLimit {
+				t.Errorf("%v overflows counted, want %d", got, 2*labelLimit)
 			}
 			warned := warnings(t, log)
 			if len(warned) != 1 || warned[0]["metric"] != "orders_placed_total" || warned[0]["label"] != "tenant" {
@@ -155,15 +155,15 @@ func TestGaugesAndHistogramsAreGuardedToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 * ceiling {
+	for i := range 2 * labelLimit {
 		gauge.WithLabelValues(strconv.Itoa(i)).Set(1)
 		histogram.WithLabelValues(strconv.Itoa(i)).Observe(1)
 	}
 	for _, metric := range []string{"queue_depth", "wait_seconds"} {
-		if got := len(series(t, r, metric)); got != ceiling+1 {
+		if got := len(series(t, r, metric)); got != labelLimit+1 {
 			t.Errorf("%s has %d series", metric, got)
 		}
-		if got := overflows(t, r, metric, "queue"); got != ceiling {
+		if got := overflows(t, r, metric, "queue"); got != labelLimit {
 			t.Errorf("%s overflowed %v times", metric, got)
 		}
 	}
@@ -191,7 +191,7 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-func TestSetLabelCeiling(t *testing.T) {
+func TestSetLabelLimit(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
 	c, err := r.Counter("visits_total", "Visits.", "page")
@@ -204,15 +204,15 @@ func TestSetLabelCeiling(t *testing.T) {
 		}
 		return len(series(t, r, "visits_total"))
 	}
-	for _, step := range []struct{ ceiling, pages, want int }{
+	for _, step := range []struct{ labelLimit, pages, want int }{
 		{10, 30, 11}, // and the overflow
 		{20, 30, 21}, // higher: more have a place
 		{5, 30, 21},  // lower: who has a place keeps it
 		{40, 30, 31}, // all 30, and the overflow from before
 	} {
-		r.SetLabelCeiling(step.ceiling)
+		r.SetLabelLimit(step.labelLimit)
 		if got := visit(step.pages); got != step.want {
-			t.Errorf("ceiling %d: %d series, want %d", step.ceiling, got, step.want)
+			t.Errorf("ceiling %d: %d series, want %d", step.labelLimit, got, step.want)
 		}
 	}
 }
@@ -221,7 +221,7 @@ func TestSetLabelCeiling(t *testing.T) {
 func TestTheHighestLabelCeiling(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(math.MaxInt)
+	r.SetLabelLimit(math.MaxInt)
 	c, err := r.Counter("visits_total", "Visits.", "page")
 	if err != nil {
 		t.Fatal(err)
@@ -229,14 +229,14 @@ func TestTheHighestLabelCeiling(t *testing.T) {
 	if err := r.Register(&foreign{made: 3}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 * ceiling {
-		if i%ceiling == 0 { // the scrape is where labels are given up
+	for i := range 2 * labelLimit {
+		if i%labelLimit == 0 { // the scrape is where labels are given up
 			series(t, r, "visits_total")
 		}
 		c.WithLabelValues(strconv.Itoa(i)).Inc()
 	}
-	if got := len(series(t, r, "visits_total")); got != 2*ceiling {
-		t.Errorf("%d series, want %d", got, 2*ceiling)
+	if got := len(series(t, r, "visits_total")); got != 2*labelLimit {
+		t.Errorf("%d series, want %d", got, 2*labelLimit)
 	}
 	if got := len(series(t, r, "library_calls_total")); got != 3 {
 		t.Errorf("%d series of the collector, want 3", got)
@@ -247,7 +247,7 @@ func TestTheHighestLabelCeiling(t *testing.T) {
 func TestCombinationsHaveAnEndToo(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(50) // and 20 times as many series
+	r.SetLabelLimit(50) // and 20 times as many series
 	c, err := r.Counter("visits_total", "Visits.", "city", "page", "plan")
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestCombinationsHaveAnEndToo(t *testing.T) {
 func TestOneLabelIsGivenUpWhenThatIsEnough(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(50) // and 20 times as many series
+	r.SetLabelLimit(50) // and 20 times as many series
 	c, err := r.Counter("requests_total", "Requests.", "route", "status", "tenant")
 	if err != nil {
 		t.Fatal(err)
@@ -328,7 +328,7 @@ func (f *foreign) Collect(ch chan<- prometheus.Metric) {
 func TestForeignCollectorsAreCut(t *testing.T) {
 	t.Parallel()
 	r := telemetry.NewRegistry("")
-	r.SetLabelCeiling(10)
+	r.SetLabelLimit(10)
 	c := &foreign{made: 1}
 	if err := r.Register(c); err != nil {
 		t.Fatal(err)
@@ -379,11 +379,11 @@ func TestTheGuardInParallel(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := len(series(t, tel.Metrics(), "visits_total")); got != ceiling+1 {
+	if got := len(series(t, tel.Metrics(), "visits_total")); got != labelLimit+1 {
 		t.Errorf("%d series", got)
 	}
-	if got := overflows(t, tel.Metrics(), "visits_total", "page"); got != visitors*visits-ceiling {
-		t.Errorf("%v overflows, want %d", got, visitors*visits-ceiling)
+	if got := overflows(t, tel.Metrics(), "visits_total", "page"); got != visitors*visits-labelLimit {
+		t.Errorf("%v overflows, want %d", got, visitors*visits-labelLimit)
 	}
 	if got := len(warnings(t, log)); got != 1 {
 		t.Errorf("%d warnings", got)
@@ -401,7 +401,7 @@ func TestTheGuardAllocatesNoMore(t *testing.T) { //nolint:paralleltest // counts
 	if got := testing.AllocsPerRun(100, kept.Inc); got != 0 {
 		t.Errorf("%v allocations with a child that is kept", got)
 	}
-	r.SetLabelCeiling(1)
+	r.SetLabelLimit(1)
 	for _, page := range []string{"front", "beyond the ceiling"} {
 		if got := testing.AllocsPerRun(100, func() { c.WithLabelValues(page, "human").Inc() }); got > 1 {
 			t.Errorf("%v allocations to look up %q", got, page)

@@ -40,7 +40,7 @@ const (
 )
 
 // Registry holds the metrics of one service. It guards their names and the number
-// of values of each label (see [Registry.SetLabelCeiling]), and it remembers each
+// of values of each label (see [Registry.SetLabelLimit]), and it remembers each
 // declaration, so that a service can print its signals before the first request
 // (see [Registry.Declarations]).
 //
@@ -77,7 +77,7 @@ func NewRegistry(mode HistogramMode) *Registry {
 		grown:      map[string]int{},
 		foreigners: map[string]*labelGuard{},
 	}
-	r.SetLabelCeiling(labelCeiling)
+	r.SetLabelLimit(labelCeiling)
 	return r
 }
 
@@ -95,7 +95,7 @@ func (r *Registry) Histograms() HistogramMode { return r.mode }
 // error begins with the file and line of the call.
 //
 // A label has room for a thousand values, whichever way a child is made; see
-// [Registry.SetLabelCeiling]. Looking a child up costs one allocation: keep the
+// [Registry.SetLabelLimit]. Looking a child up costs one allocation: keep the
 // child where that counts.
 func (r *Registry) Counter(name, help string, labels ...string) (*prometheus.CounterVec, error) {
 	d := declared.Metric{Name: name, Type: declared.Counter, Help: help, Labels: labels}

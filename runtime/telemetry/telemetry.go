@@ -168,7 +168,7 @@ func (t *Telemetry) declare() error {
 func (t *Telemetry) tellOverflow(metric, label string) {
 	t.logger.Warn("a label has too many values, further ones share one series",
 		slog.String("metric", metric), slog.String("label", label),
-		slog.Int("ceiling", t.registry.ceiling()), slog.String("value", semconv.OverflowValue),
+		slog.Int("ceiling", t.registry.labelLimit()), slog.String("value", semconv.OverflowValue),
 		slog.String("advice", "put what has no end on the span or the log line"))
 }
 

@@ -206,7 +206,7 @@ func TestDatabaseOutage(t *testing.T) {
 	if err := database.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(servicetest.Patience); send[page](t, http.MethodGet, all, "").status != http.StatusOK; {
+	for deadline := time.Now().Add(servicetest.Timeout); send[page](t, http.MethodGet, all, "").status != http.StatusOK; {
 		if time.Now().After(deadline) {
 			t.Fatal("the service did not recover with its database")
 		}
