@@ -722,7 +722,7 @@ func TestNoLineIsLostAtTheExit(t *testing.T) {
 	load(t, p.api+"/orders", requests)
 	p.stop(t)
 	all := <-read
-	if got := strings.Count(all, `"msg":"request answered"`); got != requests {
+	if got := strings.Count(all, `"msg":"request completed"`); got != requests {
 		t.Errorf("%d access lines for %d requests", got, requests)
 	}
 	if last := all[strings.LastIndex(strings.TrimSpace(all), "\n")+1:]; !strings.Contains(last, `"msg":"stopped"`) {

@@ -50,7 +50,7 @@ func TestEverySignalArrives(t *testing.T) {
 	if span.Attributes["pyroscope.profile.id"] != span.SpanID {
 		t.Errorf("the span %v does not lead to its profile", span.Attributes)
 	}
-	if !slices.Contains(receiver.Logs(), "request answered") {
+	if !slices.Contains(receiver.Logs(), "request completed") {
 		t.Errorf("log records %v", receiver.Logs())
 	}
 	for _, want := range []string{semconv.HTTPServerRequests, semconv.HTTPServerRequestDuration, semconv.BuildInfo} {

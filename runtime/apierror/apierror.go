@@ -183,5 +183,5 @@ func From(err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return New(CodeDeadlineExceeded, "the response took too long").WithCause(err)
 	}
-	return New(CodeInternal, "something went wrong on our side").WithCause(err)
+	return New(CodeInternal, "internal error").WithCause(err)
 }

@@ -24,7 +24,7 @@ func TestFrom(t *testing.T) {
 		wantStatus  int
 		wantMessage string
 	}{
-		"an unknown error reveals nothing":               {database, 500, "something went wrong on our side"},
+		"an unknown error reveals nothing":               {database, 500, "internal error"},
 		"a wrapped error keeps its message":              {fmt.Errorf("x: %w", apierror.Conflict("taken")), 409, "taken"},
 		"a cause is not in the message":                  {apierror.Unavailable("no database").WithCause(database), 503, "no database"},
 		"a cancelled context is 499":                     {fmt.Errorf("query: %w", context.Canceled), 499, "the client closed the request"},

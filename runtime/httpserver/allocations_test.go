@@ -15,12 +15,10 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// The gates on what observing costs. They are exact, and they hold without the
-// race detector only, which makes pools forget on purpose; `make test` runs them
-// apart.
+// These tests limit the cost of observing. The numbers are exact without the race detector, which
+// makes pools drop objects; `make test` runs them separately.
 
-// userRouter is a handler as services have them: it reads a parameter of the
-// path, sets a header and writes a body.
+// userRouter is a typical handler: it reads a path parameter, sets a header and writes a body.
 func userRouter() *chi.Mux {
 	router := chi.NewRouter()
 	router.Get("/users/{id}", writeUser)
@@ -32,8 +30,7 @@ func writeUser(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"id":"`+chi.URLParam(r, "id")+`"}`)
 }
 
-// quietWriter is a writer of HTTP/1 that keeps nothing, so that only the
-// handler is measured.
+// quietWriter is an HTTP/1 writer that discards everything, so that only the handler is measured.
 type quietWriter struct{ header http.Header }
 
 func (w *quietWriter) Header() http.Header             { return w.header }
@@ -41,7 +38,7 @@ func (*quietWriter) Write(b []byte) (int, error)       { return len(b), nil }
 func (*quietWriter) WriteString(s string) (int, error) { return len(s), nil }
 func (*quietWriter) WriteHeader(int)                   {}
 
-// cost is what one request allocates, on average.
+// cost is the average allocation of a request.
 type cost struct{ allocs, bytes int64 }
 
 func measure(t *testing.T, h http.Handler, header ...string) cost {
@@ -70,7 +67,7 @@ func measure(t *testing.T, h http.Handler, header ...string) cost {
 	return cost{result.AllocsPerOp(), result.AllocedBytesPerOp()}
 }
 
-// forgetful takes the spans of the real batch processor.
+// forgetful discards the spans of the batch processor.
 type forgetful struct{}
 
 // ExportSpans implements [sdktrace.SpanExporter].
@@ -118,7 +115,7 @@ func TestAllocationsOfObserving(t *testing.T) {
 		most     cost // more than bare chi
 	}{
 		{"one request in a hundred is sampled", telemetry.Sampling{Ratio: 0.01}, nil, cost{1, 350}},
-		{"a caller that is trusted did not sample", telemetry.Sampling{Ratio: 1, TrustRemote: true}, []string{"traceparent", unsampledParent}, cost{1, 350}},
+		{"a trusted caller did not sample", telemetry.Sampling{Ratio: 1, TrustRemote: true}, []string{"traceparent", unsampledParent}, cost{1, 350}},
 		{"every request is sampled", telemetry.Sampling{Ratio: 1}, nil, cost{10, 4 << 10}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

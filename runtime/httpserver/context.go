@@ -7,9 +7,8 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// A requestState is the context of its request. That saves the allocations of the
-// contexts for span, route and deadline, and chi, which finds its routing
-// context here, needs no copy of the request.
+// requestState is the context of its request. That saves the allocations of contexts for span,
+// route and deadline. chi finds its routing context here and does not copy the request.
 var _ context.Context = (*requestState)(nil)
 
 type stateKey struct{}
@@ -32,8 +31,7 @@ func (x *requestState) Value(key any) any {
 	return x.base.Value(key)
 }
 
-// route is the routing context, made when it is first asked for: handlers other
-// than chi's need none.
+// route returns the routing context. It is created on first use: only chi needs one.
 func (x *requestState) route() *chi.Context {
 	if routing := x.routing.Load(); routing != nil {
 		return routing
@@ -42,7 +40,7 @@ func (x *requestState) route() *chi.Context {
 	return x.routing.Load()
 }
 
-// Deadline implements [context.Context]. A stream has none of ours.
+// Deadline implements [context.Context]. A stream has no deadline of the server.
 func (x *requestState) Deadline() (time.Time, bool) {
 	if x.endless.Load() {
 		return x.base.Deadline()
@@ -54,8 +52,7 @@ func (x *requestState) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-// Done implements [context.Context]. Only a handler that asks for it pays for
-// the timer.
+// Done implements [context.Context]. The timer is created on first use.
 func (x *requestState) Done() <-chan struct{} { return x.arm().Done() }
 
 // Err implements [context.Context].
@@ -66,7 +63,7 @@ func (x *requestState) Err() error {
 	if x.base.Err() == nil && !x.ended.Load() && !x.lateAt(time.Now()) {
 		return nil
 	}
-	// From now on the answer is the armed context's, so that it never changes.
+	// From now on the armed context has the error, so that it never changes.
 	return x.arm().Err()
 }
 
@@ -75,7 +72,7 @@ func (x *requestState) lateAt(now time.Time) bool {
 	return limited && !now.Before(limit)
 }
 
-// causeAt is context.Cause with a clock that was read already.
+// causeAt is context.Cause for the given time.
 func (x *requestState) causeAt(now time.Time) error {
 	if x.armed.Load() == nil && x.base.Err() == nil && !x.lateAt(now) {
 		return nil
@@ -83,8 +80,7 @@ func (x *requestState) causeAt(now time.Time) error {
 	return context.Cause(x)
 }
 
-// lift takes the deadline away: the response is a stream, whose length is no latency.
-// A deadline that passed already stays passed.
+// lift removes the deadline of a stream. A deadline that has passed stays passed.
 func (x *requestState) lift() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
@@ -94,11 +90,11 @@ func (x *requestState) lift() {
 	}
 }
 
-// deadline is the context that the handler waits for.
+// deadline is the context that a handler waits for.
 type deadline struct {
 	context.Context
 	cancel context.CancelFunc
-	limit  limit // without a timer when nothing is left to lift
+	limit  limit // without a timer if there is nothing to lift
 }
 
 func (x *requestState) arm() *deadline {
@@ -133,13 +129,13 @@ func (x *requestState) newDeadline(now time.Time) *deadline {
 	return d
 }
 
-// release ends the context: what a handler left running is told to stop.
+// release ends the context and stops what the handler left running.
 func (x *requestState) release() {
 	x.arming.Lock()
 	defer x.arming.Unlock()
 	x.ended.Store(true)
 	if d := x.armed.Load(); d != nil {
 		d.cancel()
-		d.limit.lift() // a context that ended before does not stop its timer again
+		d.limit.lift() // a context that has ended does not stop its timer
 	}
 }

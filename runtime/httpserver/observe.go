@@ -8,7 +8,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// observe writes metrics, span and access line from the same facts.
+// observe writes metrics, span and access line from the same data.
 func (x *requestState) observe(s *series, e ending, took time.Duration) {
 	s.counter(e.outcome).Inc()
 	streaming := x.recorder.streams

@@ -20,48 +20,48 @@ import (
 	"github.com/observability-first/scaffold/runtime/apierror"
 )
 
-// requestState is one request while it is answered. It is the one thing that
-// observing a request without a body allocates: the request's context (context.go), the
-// span of a request that is not sampled (span.go) and the writer (writer.go)
-// are parts of it. It is never reused, because contexts outlive their requests.
+// requestState is the state of one request. It is the only allocation for a request without a
+// body: the request's context (context.go), the span of an unsampled request (span.go) and the
+// writer (writer.go) are parts of it. It is never reused, because contexts outlive their
+// requests.
 type requestState struct {
 	observer *Observer
 	started  time.Time
-	request  *http.Request // with this state as its context
+	request  *http.Request // its context is this state
 	recorder recorder
-	id       [1]string // of the request, in the form of a header's value
+	id       [1]string // request id, as a header value
 
 	// The trace.
 	span     trace.Span
-	ids      idSpan       // is span, unless the request is sampled
-	parentID trace.SpanID // of the caller's span, or zero
+	ids      idSpan       // the span, unless the request is sampled
+	parentID trace.SpanID // the caller's span, or zero
 
 	// The context.
-	base    context.Context // as the request arrived, with what the caller sent along
+	base    context.Context // context of the incoming request, with baggage
 	arming  sync.Mutex
 	armed   atomic.Pointer[deadline]
 	routing atomic.Pointer[chi.Context]
-	chosen  atomic.Pointer[series] // by SetRoute
+	chosen  atomic.Pointer[series] // set by SetRoute
 
-	body    *requestBody          // nil without one
-	failure atomic.Pointer[error] // error that the response reports
+	body    *requestBody          // nil without a body
+	failure atomic.Pointer[error] // error in the response
 	panic   *panicked
 
-	// Small fields are together: the whole fits into 320 bytes, a size of Go's allocator.
-	timeout    atomic.Int32 // of the client in milliseconds, as sent in its header; 0 without one
+	// Small fields are together, so that the size is 320 bytes, a size class of Go's allocator.
+	timeout    atomic.Int32 // client timeout in milliseconds, from its header; 0 without one
 	registered atomic.Int32 // in transfers
-	endless    atomic.Bool  // the answer is a stream, which has no deadline
+	endless    atomic.Bool  // the response is a stream, which has no deadline
 	ended      atomic.Bool
 	shed       atomic.Bool
-	callersID  bool // id is the caller's, else the trace's
-	pooled     bool // routing goes back when the request ends
+	callersID  bool // id is the caller's, else the trace id
+	pooled     bool // routing returns to the pool when the request ends
 }
 
 // panicked is a panic of the handler.
 type panicked struct {
 	value  any
 	stack  string
-	cutOff bool // the connection must not be used again
+	cutOff bool // the connection must not be reused
 }
 
 func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Handler) *requestState {
@@ -81,10 +81,9 @@ func (o *Observer) begin(w http.ResponseWriter, r *http.Request, router http.Han
 	return x
 }
 
-// foresee takes the deadline from procedures that are streams: declared as such, or
-// called as such by connect's protocol. Their answer may begin when the caller's half
-// is over, so it cannot be asked. Of all others only the answer tells: a header must
-// not lead past the deadline.
+// foresee removes the deadline of streaming procedures: those declared as such, or called as such
+// by connect's protocol. Their response may begin only after the request stream ends. For other
+// streams the response decides: a request header must not remove the deadline.
 func (x *requestState) foresee(r *http.Request) {
 	called := x.observer.table.procedure(r)
 	if called == nil {
@@ -97,7 +96,7 @@ func (x *requestState) foresee(r *http.Request) {
 	}
 }
 
-// first is Get for a name that is canonical already, without making it so again.
+// first returns the first value of a header whose name is canonical.
 func first(h http.Header, canonical string) string {
 	if values := h[canonical]; len(values) > 0 {
 		return values[0]
@@ -105,8 +104,8 @@ func first(h http.Header, canonical string) string {
 	return ""
 }
 
-// end settles the answer, observes it and, where the connection must be cut,
-// goes on panicking as net/http wants it.
+// end completes the response and observes it. It panics again if the connection must be closed,
+// as net/http expects.
 func (x *requestState) end(recovered any, h *observed) {
 	defer x.observer.metrics.active.Add(-1)
 	defer x.release()
@@ -151,15 +150,15 @@ func (x *requestState) end(recovered any, h *observed) {
 	}
 }
 
-// beginTransfer notes, during a stop, that a read from the client or a write to it begins.
+// beginTransfer is called when a read from the client or a write to it begins.
 func (x *requestState) beginTransfer() {
 	if x.observer.draining.Load() {
 		x.observer.transfers.add(x)
 	}
 }
 
-// respondToUnwritten answers for a handler that returned without writing: after our
-// deadline with a 504, else as net/http does, with an empty 200.
+// respondToUnwritten responds for a handler that wrote nothing: with 504 after the deadline, else
+// with an empty 200, as net/http does.
 func (x *requestState) respondToUnwritten(cause error) {
 	switch {
 	case cause == nil:
@@ -169,13 +168,11 @@ func (x *requestState) respondToUnwritten(cause error) {
 	}
 }
 
-// stackSize bounds the stack that is kept of a panic. The top of it, which is
-// what matters, has some forty frames in 8 KiB.
+// stackSize limits the recorded stack of a panic. 8 KiB has about forty frames.
 const stackSize = 8 << 10
 
-// panicked logs the panic and answers it with a 500 where nothing was written.
-// Otherwise the connection is cut, so that the caller does not take half an
-// answer for a whole one.
+// panicked logs the panic and responds with 500 if nothing was written. Otherwise the connection
+// is closed, so that the client does not take a partial response as complete.
 func (x *requestState) panicked(recovered any, s *series) {
 	x.observer.metrics.panics.WithLabelValues(s.key.route).Inc()
 	aborted := isAbort(recovered)
@@ -187,13 +184,12 @@ func (x *requestState) panicked(recovered any, s *series) {
 			slog.Any("panic", recovered), slog.String(keyRoute, s.key.route), slog.String("stack", x.panic.stack))
 	}
 	if !x.panic.cutOff {
-		WriteProblem(&x.recorder, x.request, apierror.New(apierror.CodeInternal, "something went wrong on our side"))
+		WriteProblem(&x.recorder, x.request, apierror.New(apierror.CodeInternal, "internal error"))
 	}
 }
 
-// isUnwritten reports a panic about a response that could not be written. Frameworks and
-// proxies, such as httputil.ReverseProxy, have no other way to end a handler whose
-// client is gone.
+// isUnwritten reports a panic after a failed write of the response. Frameworks and proxies, such
+// as httputil.ReverseProxy, end a handler with it when the client has disconnected.
 func (x *requestState) isUnwritten(recovered any) bool {
 	err := x.recorder.err
 	switch {
@@ -205,27 +201,27 @@ func (x *requestState) isUnwritten(recovered any) bool {
 	return err != nil && strings.Contains(fmt.Sprint(recovered), err.Error())
 }
 
-// isAbort says whether the handler itself asked for the connection to be cut.
+// isAbort reports whether the handler asked to close the connection.
 func isAbort(recovered any) bool {
 	err, ok := recovered.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// withoutObjective is the latency objective assumed for a service without one. Without it, a
-// client timeout of 1 ms would count as a server error.
+// withoutObjective is the latency objective of a service without one. Without it, a client
+// timeout of 1 ms would count as a server error.
 const withoutObjective = 100 * time.Millisecond
 
-// RecordTimeout records how long the client of this context's request waits, as sent in its header.
+// RecordTimeout records the timeout that the client of ctx's request sent in its header.
 func RecordTimeout(ctx context.Context, timeout time.Duration) {
 	if x := stateOf(ctx); x != nil {
 		x.timeout.Store(int32(min(max(timeout.Milliseconds(), 1), math.MaxInt32)))
 	}
 }
 
-// impatient reports whether the client left the service less time than the latency objective:
-// of the time until its deadline, what was not spent waiting for its body. Such a client causes
-// the 504 or the rejection that it gets. Where the request timeout is hardly longer than the
-// objective, half of it is enough, or every 504 would be the client's.
+// impatient reports whether the client left the service less time than the latency objective: the
+// time until its deadline without the wait for its body. Such a client causes its own 504 or
+// rejection. If the request timeout is hardly longer than the objective, half of the timeout
+// counts instead, or every 504 would be the client's.
 func (x *requestState) impatient(now time.Time) bool {
 	own, timeout := x.observer.config.RequestTimeout, time.Duration(x.timeout.Load())*time.Millisecond
 	if timeout == 0 && x.endless.Load() {
@@ -235,24 +231,24 @@ func (x *requestState) impatient(now time.Time) bool {
 	return limit-x.body.waited(now) < min(cmp.Or(x.observer.opts.SlowAfter, withoutObjective), own/2)
 }
 
-// MarkShed says that the request of this context was refused to protect the
-// others. Whatever refuses load calls it, so that the refusal is counted apart
-// from failures. Contexts of other origin are left alone.
+// MarkShed records that the request of ctx was rejected to protect other requests, so that it
+// counts as shed and not as failed. Call it in every load shedder. It does nothing for a context
+// without a request of this package.
 func MarkShed(ctx context.Context) {
 	if x := stateOf(ctx); x != nil {
 		x.shed.Store(true)
 	}
 }
 
-// Failed reports whether the request of this context has been answered with a status of
-// 500 or above. Call it on the handler's goroutine once the handler has returned. It is
-// false for a context of other origin.
+// Failed reports whether the response to the request of ctx has a status of 500 or above. Call it
+// on the handler's goroutine after the handler has returned. It returns false for a context
+// without a request of this package.
 func Failed(ctx context.Context) bool {
 	x := stateOf(ctx)
 	return x != nil && x.recorder.status >= http.StatusInternalServerError
 }
 
-// stateOf returns the request that the context belongs to, or nil.
+// stateOf returns the state of the request of ctx, or nil.
 func stateOf(ctx context.Context) *requestState {
 	x, _ := ctx.Value(stateKey{}).(*requestState)
 	return x

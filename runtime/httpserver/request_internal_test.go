@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// One byte more is 32 bytes more for each request.
+// A larger struct takes 32 bytes more for each request.
 func TestRequestStateFitsItsSizeClass(t *testing.T) {
 	t.Parallel()
 	if size := unsafe.Sizeof(requestState{}); size != 320 {

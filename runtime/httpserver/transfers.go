@@ -13,10 +13,10 @@ const (
 	over // the request has ended
 )
 
-// errCut is the error of a request in flight when a stop cuts transfers.
-var errCut = errors.New("cut by the stop")
+// errCut is the error of a transfer cut during a shutdown.
+var errCut = errors.New("cut during shutdown")
 
-// transfers holds requests with a read or write that blocked, or that began during a stop.
+// transfers has the requests with a read or write that blocked or that began during a shutdown.
 type transfers struct {
 	mu       sync.Mutex
 	requests map[*requestState]struct{}
@@ -38,7 +38,7 @@ func (t *transfers) add(x *requestState) {
 	t.requests[x] = struct{}{}
 }
 
-// remove notes that a request has ended. One that was not registered takes no lock.
+// remove removes a request that has ended. It takes no lock if the request was not registered.
 func (t *transfers) remove(x *requestState) {
 	if x.registered.Swap(over) != registered {
 		return
@@ -48,7 +48,7 @@ func (t *transfers) remove(x *requestState) {
 	delete(t.requests, x)
 }
 
-// progress returns how far each request is, without streams: a stop waits for them.
+// progress returns the progress of each request except streams.
 func (t *transfers) progress() map[*requestState]progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,10 +61,10 @@ func (t *transfers) progress() map[*requestState]progress {
 	return all
 }
 
-// progress is what a request has read from its client and written to it.
+// progress is the time and number of reads from a client and writes to it.
 type progress struct {
-	spent time.Duration // in reads and writes, the ones under way included
-	ended int           // reads and writes
+	spent time.Duration // in reads and writes, including current ones
+	ended int           // completed reads and writes
 }
 
 func (x *requestState) progress() progress {
@@ -79,16 +79,16 @@ func (x *requestState) progress() progress {
 	return progress{read.spent + written.spent, read.ended + written.ended}
 }
 
-// stopPoller polls the requests in flight during a stop.
+// stopPoller polls the requests in flight during a shutdown.
 type stopPoller struct {
 	observer *Observer
-	at       time.Time // of the last look
+	at       time.Time // last poll
 	before   map[*requestState]progress
 }
 
-// look reports whether every request in flight is a transfer: it has spent at least half of
-// the time since the last look on reads and writes. It also reports whether a read or a write
-// of any of them has ended since.
+// look reports whether every request in flight is a transfer: it has spent at least half of the
+// time since the last poll in reads and writes. It also reports whether any of their reads or
+// writes has completed since.
 func (w *stopPoller) look() (onlyTransfers, moved bool) {
 	now, all := time.Now(), w.observer.transfers.progress()
 	transfers := int64(0)

@@ -12,16 +12,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// An update of a library that fails this test costs allocations or a goroutine for each
-// request; no request fails.
-func TestLibrariesDoWhatTheyDoNotDocument(t *testing.T) {
+// If this test fails after an update of a library, each request costs more allocations or a
+// goroutine. No request fails.
+func TestUndocumentedBehaviourOfLibraries(t *testing.T) {
 	t.Parallel()
 	if got := learn(); got.spanKey == nil || !got.afterFunc || !got.routing {
 		t.Errorf("learned %+v", got)
 	}
 }
 
-// unlearned is an observer of libraries that do nothing that they do not document.
+// unlearned is an observer without undocumented behaviour of the libraries.
 func unlearned(t *testing.T) *Observer {
 	t.Helper()
 	o := newTestObserver(t, Config{RequestTimeout: time.Second})
@@ -44,10 +44,10 @@ func TestContextsEndWithoutAfterFunc(t *testing.T) {
 		during func(w http.ResponseWriter, leave func())
 		want   error
 	}{
-		"at the deadline":      {func(http.ResponseWriter, func()) {}, context.DeadlineExceeded},
-		"with the caller":      {func(_ http.ResponseWriter, leave func()) { leave() }, context.Canceled},
-		"never while it lasts": {func(w http.ResponseWriter, _ func()) { startStream(w) }, nil},
-		"with the caller of a stream": {func(w http.ResponseWriter, leave func()) {
+		"at the deadline":             {func(http.ResponseWriter, func()) {}, context.DeadlineExceeded},
+		"when the client disconnects": {func(_ http.ResponseWriter, leave func()) { leave() }, context.Canceled},
+		"never while it lasts":        {func(w http.ResponseWriter, _ func()) { startStream(w) }, nil},
+		"when the client of a stream disconnects": {func(w http.ResponseWriter, leave func()) {
 			startStream(w)
 			leave()
 		}, context.Canceled},

@@ -14,7 +14,7 @@ import (
 
 // A line has the same bytes whichever way it takes.
 func FuzzLinesAreTheLoggers(f *testing.F) {
-	f.Add("request answered", "/users/7", int64(200), 0.25, true)
+	f.Add("request completed", "/users/7", int64(200), 0.25, true)
 	f.Add("\x00\b\f\n\r\t\"\\<&>\u2028\u2029\x7f\xff\xc3", "é\u4e16", int64(math.MinInt64), 5e-7, false)
 	f.Add("", "\xed\xa0\x80", int64(0), 1e21, false)
 	f.Add("", "", int64(-1), math.NaN(), true)
