@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// scope names the runtime as the instrumentation that made a span.
+// scope is the instrumentation scope of the runtime.
 const scope = "github.com/observability-first/scaffold/runtime"
 
 func (t *Telemetry) initTraces() error {
@@ -50,7 +50,7 @@ func (t *Telemetry) initTraces() error {
 	return nil
 }
 
-// startExporter connects an exporter of OTLP; others have nothing to start.
+// startExporter connects an OTLP exporter.
 func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
 	if otlp, ok := e.(*otlptrace.Exporter); ok {
 		return otlp.Start(ctx)
@@ -58,7 +58,7 @@ func startExporter(ctx context.Context, e sdktrace.SpanExporter) error {
 	return nil
 }
 
-// newSpanExporter makes an exporter that has not connected yet.
+// newSpanExporter returns an exporter that is not connected yet.
 func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
 	if t.opts.SpanExporter != nil {
 		return t.opts.SpanExporter
@@ -78,7 +78,7 @@ func (t *Telemetry) newSpanExporter() sdktrace.SpanExporter {
 	return otlptrace.NewUnstarted(otlptracehttp.NewClient(options...))
 }
 
-// spanProcessor is the SDK's batch processor with the drops counted.
+// spanProcessor is a batch processor that counts drops.
 type spanProcessor struct {
 	exporter sdktrace.SpanExporter
 	batches  *batcher[sdktrace.ReadOnlySpan]
@@ -87,7 +87,7 @@ type spanProcessor struct {
 // OnStart implements [sdktrace.SpanProcessor].
 func (*spanProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
-// OnEnd implements [sdktrace.SpanProcessor]. It never waits.
+// OnEnd implements [sdktrace.SpanProcessor]. It never blocks.
 func (p *spanProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
 	if s.SpanContext().IsSampled() {
 		p.batches.add(s)
@@ -105,22 +105,21 @@ func (p *spanProcessor) Shutdown(ctx context.Context) error {
 	return p.exporter.Shutdown(ctx)
 }
 
-// ErrorSlowSpan is a request that was not sampled when it began and turned out to be
-// worth keeping: it failed, or was slower than its objective.
+// ErrorSlowSpan is the span of a request that was not sampled, and failed or was slower than its
+// objective.
 type ErrorSlowSpan struct {
-	// Parent is the context as the request arrived, with the caller's span.
+	// Parent is the context of the incoming request, with the caller's span.
 	Parent     context.Context
 	Name       string
 	Kind       trace.SpanKind
 	Start, End time.Time
-	// Describe sets attributes, events and status. It is called at once.
+	// Describe sets attributes, events and status.
 	Describe func(trace.Span)
 }
 
-// ExportErrorSlow exports a span under the ids that its request already had. It has no
-// children: they were never recorded. At most ten a second are exported; it says
-// whether this one was. late is called only then, so that the others, which come
-// by the thousand when everything fails or is refused, cost nothing.
+// ExportErrorSlow exports a span with the ids of its request. It has no children, since they were
+// not recorded. At most ten are exported per second; it reports whether this one was. errorSlow
+// is called only for an exported span, so that the others cost nothing.
 func (t *Telemetry) ExportErrorSlow(span trace.SpanContext, errorSlow func() ErrorSlowSpan) bool {
 	if !t.opts.Config.exportsTraces() || !span.IsValid() || !t.errorSlow.take() {
 		return false
@@ -137,8 +136,8 @@ func (t *Telemetry) exportErrorSlow(ids trace.SpanContext, s ErrorSlowSpan) {
 	t.errorSlowSpans.Inc()
 }
 
-// SetRatio changes the share of new traces that are sampled, from 0 to 1, at
-// once. It says false when OTEL_TRACES_SAMPLER chose another sampler.
+// SetRatio changes the ratio of new traces to sample, from 0 to 1, immediately. It returns false
+// if OTEL_TRACES_SAMPLER is set.
 func (t *Telemetry) SetRatio(ratio float64) bool {
 	if t.own == nil {
 		return false
