@@ -6,10 +6,9 @@ import (
 	"slices"
 )
 
-// Source is where values come from.
+// Source is the source of values.
 type Source struct {
-	// Lookup finds a variable of the environment: os.LookupEnv in a process, a
-	// map in a test. Nil finds nothing.
+	// Lookup returns an environment variable, as os.LookupEnv does. If it is nil, nothing is set.
 	Lookup func(name string) (value string, found bool)
 }
 
@@ -21,31 +20,29 @@ func (s Source) lookup(name string) (string, bool) {
 	return value, found && value != ""
 }
 
-// Load fills the struct that dst points to. The error is an [*Error] that holds
-// every problem at once, keys of the file that dst does not know included; any
-// other error is a mistake in the struct itself. After an error the struct
-// holds what could be read.
+// Load sets the fields of the struct that dst points to. The error is an [*Error] with all
+// problems, including keys of the file that dst does not have. Any other error is a mistake in
+// the struct itself. After an error, the valid values are set.
 func Load(dst any, src Source) error {
 	l := NewLoader(src)
 	return join(l.Load(dst), l.Check())
 }
 
-// Loader fills several structs from one source: a runtime's own and those of
-// the service on top of it. It is not safe for concurrent use.
+// Loader loads several structs from one source, such as those of the runtime and of the service.
+// It is not safe for concurrent use.
 type Loader struct {
 	src     Source
 	file    file
-	wrong   []Problem // of the file, not told yet
+	wrong   []Problem // of the file, not reported yet
 	opened  bool
 	envVars []EnvVar
 }
 
-// NewLoader returns a Loader over the source. It reads nothing yet.
+// NewLoader returns a Loader for the source. It reads nothing yet.
 func NewLoader(src Source) *Loader { return &Loader{src: src} }
 
-// Load fills the struct that dst points to; see [Load] for its errors. Keys of
-// the file that dst does not know are left to other structs: [Loader.Check]
-// tells about the rest.
+// Load sets the fields of the struct that dst points to; see [Load] for its errors. It ignores
+// keys of the file that dst does not have; [Loader.Check] reports those that no struct has.
 func (l *Loader) Load(dst any) error {
 	list, err := fieldsOf(dst)
 	if err != nil {
@@ -63,8 +60,8 @@ func (l *Loader) Load(dst any) error {
 	return problems(found)
 }
 
-// Check tells what is wrong with the file: lines that cannot be read, and keys
-// that none of the structs loaded so far knows. Call it after the last Load.
+// Check returns the problems of the file: invalid lines, and keys that no loaded struct has. Call
+// it after the last Load.
 func (l *Loader) Check() error {
 	l.open()
 	known := []string{FileEnvVar}
@@ -74,16 +71,16 @@ func (l *Loader) Check() error {
 	found := slices.Clone(l.wrong)
 	for _, e := range l.file.entries {
 		if e.key == FileEnvVar {
-			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "a file names no further file; remove the line"})
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "must not be set in a file; remove the line"})
 		} else if !slices.Contains(known, e.key) {
-			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "nothing reads this key" + suggestion(e.key, known[1:])})
+			found = append(found, Problem{EnvVar: e.key, Where: e.where, Message: "unknown key" + suggestion(e.key, known[1:])})
 		}
 	}
 	return problems(found)
 }
 
-// EnvVars describes what the structs loaded so far can be told and were told,
-// in the order of their fields.
+// EnvVars describes the environment variables of the structs loaded so far and their values, in
+// the order of the fields.
 func (l *Loader) EnvVars() []EnvVar { return slices.Clone(l.envVars) }
 
 func (l *Loader) open() {
@@ -96,7 +93,7 @@ func (l *Loader) open() {
 	}
 }
 
-// remember keeps one line per name: two structs may read the same variable.
+// remember stores one entry per name: two structs may have the same environment variable.
 func (l *Loader) remember(v EnvVar) {
 	same := func(other EnvVar) bool { return other.Name == v.Name }
 	if i := slices.IndexFunc(l.envVars, same); i >= 0 {
@@ -106,7 +103,7 @@ func (l *Loader) remember(v EnvVar) {
 	l.envVars = append(l.envVars, v)
 }
 
-// fill decides where the field's value comes from and sets it.
+// fill sets the field from its source.
 func (l *Loader) fill(f field) (EnvVar, *Problem) {
 	v := f.describe()
 	text, where := "", ""
@@ -132,8 +129,8 @@ func (l *Loader) fill(f field) (EnvVar, *Problem) {
 	return v, nil
 }
 
-// join merges configuration problems into one [*Error]. A mistake in a struct
-// stands alone: it must be mended before the problems mean anything.
+// join merges configuration problems into one [*Error]. A mistake in a struct is returned alone:
+// problems mean nothing until it is fixed.
 func join(errs ...error) error {
 	var found []Problem
 	for _, err := range errs {
@@ -146,37 +143,36 @@ func join(errs ...error) error {
 	return problems(found)
 }
 
-// Origin tells where a value came from.
+// Origin is the origin of a value.
 type Origin string
 
 const (
-	// FromEnvironment is a variable of the environment.
+	// FromEnvironment is an environment variable.
 	FromEnvironment Origin = "environment"
 	// FromFile is a line of the file that [FileEnvVar] names.
 	FromFile Origin = "file"
-	// FromDefault is the default tag, or what the struct held before.
+	// FromDefault is the default tag, or the value in the struct before the load.
 	FromDefault Origin = "default"
-	// Unset is a variable without value and without default.
+	// Unset means that there is neither a value nor a default.
 	Unset Origin = "unset"
 )
 
-// EnvVar describes one thing that a program can be told.
+// EnvVar describes an environment variable.
 type EnvVar struct {
 	Name     string `json:"name"`
-	Group    string `json:"group,omitempty"`    // outermost struct field that holds it, as in HTTP
-	Type     string `json:"type"`               // as written for people: "whole number", "duration"
-	Default  string `json:"default,omitempty"`  // hidden when Secret
+	Group    string `json:"group,omitempty"`    // outermost struct field, such as HTTP
+	Type     string `json:"type"`               // for people: "whole number", "duration"
+	Default  string `json:"default,omitempty"`  // hidden if Secret
 	Help     string `json:"help,omitempty"`     // the help tag
-	Value    string `json:"value,omitempty"`    // the value in effect; hidden when Secret
-	Origin   Origin `json:"origin"`             // where Value came from
-	Secret   bool   `json:"secret,omitempty"`   // its value is never shown
-	Required bool   `json:"required,omitempty"` // there is no default
-	Allowed  string `json:"allowed,omitempty"`  // bounds or choices, as "1 to 65535"
+	Value    string `json:"value,omitempty"`    // current value; hidden if Secret
+	Origin   Origin `json:"origin"`             // origin of Value
+	Secret   bool   `json:"secret,omitempty"`   // the value is never shown
+	Required bool   `json:"required,omitempty"` // it has no default
+	Allowed  string `json:"allowed,omitempty"`  // bounds or choices, such as "1 to 65535"
 }
 
-// Describe lists the variables of the struct that dst points to, without any
-// source: each value is its default. Use [Loader.EnvVars] for values in
-// effect. The error is a mistake in the struct.
+// Describe returns the environment variables of the struct that dst points to with their defaults
+// as values. Use [Loader.EnvVars] for the current values. The error is a mistake in the struct.
 func Describe(dst any) ([]EnvVar, error) {
 	list, err := fieldsOf(dst)
 	if err != nil {
@@ -189,7 +185,7 @@ func Describe(dst any) ([]EnvVar, error) {
 	return envVars, nil
 }
 
-// mistake is an error in the struct, which its programmer mends.
+// mistake returns an error in the struct, which the programmer must fix.
 func mistake(path, format string, args ...any) error {
 	return fmt.Errorf("config: field %s: %s", path, fmt.Sprintf(format, args...))
 }

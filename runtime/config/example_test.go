@@ -10,7 +10,7 @@ import (
 func ExampleLoad() {
 	var cfg struct {
 		Port    int           `env:"PORT" default:"8080" min:"1" max:"65535" help:"port for requests"`
-		Timeout time.Duration `default:"5s" help:"longest a request may take"`
+		Timeout time.Duration `default:"5s" help:"maximum time for a request"`
 		Token   config.Secret `required:"true" help:"bearer token of the payment service"`
 	}
 	env := map[string]string{"PORT": "80a"}
