@@ -9,29 +9,28 @@ import (
 )
 
 const (
-	// minHeapShare divides the memory limit: the heap may grow to an eighth of the limit before
-	// a collection starts. Go's own default starts one at twice the live heap, or at 4 MiB if that
-	// is more. A small service with much traffic then collects 20 times a second, which took a
-	// fifth of its CPU time.
+	// minHeapShare divides the memory limit: the heap may grow to an eighth of the limit before a
+	// collection. Go's default is twice the live heap, but at least 4 MiB. With it, a small
+	// service with much traffic collects 20 times a second, which took a fifth of its CPU time.
 	minHeapShare = 8
 	maxMinHeap   = 64 << 20 // bytes; collections are rare above it
-	// defaultGCPercent is Go's default GOGC. With it, the heap always grows to goMinHeap before
-	// the first collection; this minimum is proportional to GOGC.
+	// defaultGCPercent is Go's default GOGC. With it, the heap grows at least to goMinHeap before
+	// a collection; this minimum is proportional to GOGC.
 	defaultGCPercent = 100
 	goMinHeap        = 4 << 20 // bytes
 	// collectorEvery is the interval at which GOGC is adjusted. GOMEMLIMIT applies in between.
 	collectorEvery = time.Second
 )
 
-// heapState is what a collection left, in bytes.
+// heapState is the heap after a collection in bytes.
 type heapState struct {
 	live  uint64 // objects
 	other uint64 // stacks and global variables
 	limit uint64 // GOMEMLIMIT
 }
 
-// gcPercent returns the GOGC at which the heap grows to its minimum, or to Go's default of twice
-// the live heap if that is more. Without a memory limit it returns Go's default.
+// gcPercent returns the GOGC with which the heap grows to its minimum, or to Go's default of
+// twice the live heap if that is more. Without a memory limit it returns Go's default.
 func (h heapState) gcPercent() int {
 	minHeap := min(h.limit/minHeapShare, maxMinHeap)
 	if h.limit >= math.MaxInt64 || h.live >= minHeap {
@@ -53,7 +52,7 @@ func (s *Service) tuneCollector(ctx context.Context) {
 	ticks := time.NewTicker(collectorEvery)
 	defer ticks.Stop()
 	for {
-		// SetGCPercent stops all goroutines for a moment, so changes below 10 % are not made.
+		// SetGCPercent stops all goroutines for a moment, so changes below 10 % are skipped.
 		if want := read().gcPercent(); want < percent*9/10 || want > percent*11/10 {
 			percent = want
 			debug.SetGCPercent(percent)

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 )
 
-// goal is where the next collection begins, by Go's formula.
+// goal returns the heap size at which the next collection begins, by Go's formula.
 func (h heapState) goal(percent int) uint64 {
 	p := uint64(percent)
 	return max(goMinHeap*p/100, h.live+(h.live+h.other)*p/100)

@@ -19,7 +19,7 @@ import (
 	"github.com/observability-first/scaffold/runtime/httpserver"
 )
 
-// Commands that every service answers.
+// Commands of every service.
 const (
 	verbTelemetry = "telemetry"
 	verbOpenAPI   = "openapi"
@@ -27,7 +27,7 @@ const (
 	verbHelp      = "help"
 )
 
-// answer serves a command instead of requests.
+// serveCommand runs a command instead of serving requests.
 func (s *Service) serveCommand(ctx context.Context) error {
 	switch s.mode.verb {
 	case verbTelemetry:
@@ -56,14 +56,13 @@ func (s *Service) printSignals() error {
 	})
 }
 
-// openAPIPath is where API frameworks serve their document.
+// openAPIPath is where API frameworks serve their OpenAPI document.
 const openAPIPath = "/openapi.json"
 
-// printOpenAPI asks the handler for its own document, so that what is printed
-// is what is served.
+// printOpenAPI prints the document that the handler serves.
 func (s *Service) printOpenAPI(ctx context.Context) error {
 	if s.handler == nil {
-		return usageError{fmt.Errorf("%s serves no API", s.info.Name)}
+		return usageError{fmt.Errorf("%s has no HTTP handler", s.info.Name)}
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, openAPIPath, http.NoBody)
 	if err != nil {
@@ -72,9 +71,9 @@ func (s *Service) printOpenAPI(ctx context.Context) error {
 	response := memoryWriter{header: http.Header{}, status: http.StatusOK}
 	s.handler.ServeHTTP(&response, r)
 	if response.status != http.StatusOK {
-		return fmt.Errorf("GET %s answers %d; mount an OpenAPI document there", openAPIPath, response.status)
+		return fmt.Errorf("GET %s: status %d; serve an OpenAPI document there", openAPIPath, response.status)
 	}
-	// Decoding and encoding sorts the keys: the same API prints the same bytes.
+	// Decoding and encoding sorts the keys, so that the output is stable.
 	var document any
 	dec := json.NewDecoder(&response.body)
 	dec.UseNumber()
@@ -84,8 +83,7 @@ func (s *Service) printOpenAPI(ctx context.Context) error {
 	return writeJSON(s.process.Stdout, document)
 }
 
-// memoryWriter keeps an answer. (Package httptest would add its flags to the
-// service's binary.)
+// memoryWriter stores a response. (Package httptest would add its flags to the service's binary.)
 type memoryWriter struct {
 	header http.Header
 	status int
@@ -96,7 +94,7 @@ func (w *memoryWriter) Header() http.Header         { return w.header }
 func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
 func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// ungrouped is the heading of the variables that no struct groups, at the end.
+// ungrouped is the heading of the environment variables without a struct, at the end.
 const ungrouped = "Other"
 
 // printConfig prints the environment variables by group, in the order of their structs.
@@ -116,7 +114,7 @@ func (s *Service) printConfig() error {
 	tw := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
 	for _, name := range names {
-		// The empty cells keep the columns of all groups aligned.
+		// The empty cells align the columns of all groups.
 		_, _ = fmt.Fprintf(tw, "\t\t\t\t\n%s\t\t\t\t\n", name)
 		for _, v := range groups[name] {
 			printEnvVar(tw, v)
@@ -133,8 +131,8 @@ func (s *Service) printConfig() error {
 	return nil
 }
 
-// wrongSettings are the problems of what was set. What is required and not set is none
-// here: the table says so, and whoever reads it has the secrets elsewhere.
+// wrongSettings returns the problems of values that are set. Missing required values are no
+// problem here: the table shows them, and whoever prints it may not have the secrets.
 func (s *Service) wrongSettings() error {
 	var found []error
 	for _, err := range append(s.problems, s.loader.Check()) {
@@ -183,7 +181,7 @@ func (s *Service) runCommand(ctx context.Context) error {
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.Lifecycle.StopTimeout/reserve)
 	defer cancel()
 	if err := s.telemetry.Shutdown(flush); err != nil {
-		s.Logger().Warn("telemetry was not flushed", "error", err)
+		s.Logger().Warn("telemetry not flushed", "error", err)
 	}
 	return failed
 }

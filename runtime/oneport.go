@@ -4,12 +4,11 @@ import (
 	"net/http"
 )
 
-// probeBesideRequests answers the probes on the port of the requests, for
-// platforms that reach no other. Nothing else of the admin listener is there:
-// that port is open to everybody.
+// serveProbesOnRequestPort serves the probes on the request port, for platforms that reach only
+// that port. It serves nothing else, because that port is public.
 func (r *running) serveProbesOnRequestPort() {
 	if !r.settings.Telemetry.PushesMetrics() {
-		r.Logger().Warn("nobody can read the metrics: ADMIN_ADDR is off and they are not pushed",
+		r.Logger().Warn("metrics are not available: ADMIN_ADDR is off and metrics are not pushed",
 			"hint", "set OTEL_METRICS_EXPORTER=otlp and OTEL_EXPORTER_OTLP_ENDPOINT")
 	}
 	if r.server == nil {
@@ -22,8 +21,8 @@ func (r *running) serveProbesOnRequestPort() {
 	}
 }
 
-// statusOnly answers as the probe does, without saying which check failed and
-// why: that is for those who run the service, not for those who call it.
+// statusOnly responds with the status of the probe only. The failed checks are not for clients of
+// the service.
 func statusOnly(probe http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		response := memoryWriter{header: http.Header{}, status: http.StatusOK}

@@ -144,10 +144,10 @@ func (r *Registry) guarded(metric string, labels []string) prometheus.Constraina
 // Raise the limit only for a bounded set, such as the tenants of a service. Put unbounded values
 // on spans or log lines.
 func (r *Registry) SetLabelLimit(values int) {
-	r.defaultLabelLimit.Store(int64(min(max(values, 1), highestLabelLimit)))
+	r.maxLabelValues.Store(int64(min(max(values, 1), highestLabelLimit)))
 }
 
-func (r *Registry) labelLimit() int { return int(r.defaultLabelLimit.Load()) }
+func (r *Registry) labelLimit() int { return int(r.maxLabelValues.Load()) }
 
 // declareOverflow registers the counter of overflows. A registry without it registers it at the
 // first overflow.

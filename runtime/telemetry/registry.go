@@ -47,8 +47,8 @@ type Registry struct {
 	prom *prometheus.Registry
 	mode HistogramMode
 
-	defaultLabelLimit atomic.Int64
-	warn         func(metric, label string) // called at the first overflow of a label
+	maxLabelValues atomic.Int64
+	warn           func(metric, label string) // called at the first overflow of a label
 
 	mu         sync.Mutex
 	declared   map[string]declared.Metric
