@@ -235,7 +235,7 @@ func TestInvalidDeclarationsAreReported(t *testing.T) {
 				svc.Check("postgres", func(context.Context) error { return nil })
 				svc.CheckCritical("postgres", func(context.Context) error { return nil })
 			}, status: 1,
-			said: []string{`health check "postgres" exists`},
+			said: []string{`health check "postgres" already exists`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -208,7 +208,7 @@ func TestFailedComponentStopsTheService(t *testing.T) {
 		work func(context.Context) error
 		want []string
 	}{
-		"a worker that fails":  {func(context.Context) error { return errors.New("queue is gone") }, []string{"worker mailer: queue closed"}},
+		"a worker that fails":  {func(context.Context) error { return errors.New("queue closed") }, []string{"worker mailer: queue closed"}},
 		"a worker that panics": {func(context.Context) error { panic("nil map") }, []string{"worker mailer: panic: nil map", "lifecycle_test.go"}},
 	} {
 		t.Run(name, func(t *testing.T) {
