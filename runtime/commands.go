@@ -112,7 +112,7 @@ func (s *Service) printConfig() error {
 	}
 	var table bytes.Buffer
 	tw := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tMEANING")
+	_, _ = fmt.Fprintln(tw, "VARIABLE\tTYPE\tDEFAULT\tVALUE\tDESCRIPTION")
 	for _, name := range names {
 		// The empty cells align the columns of all groups.
 		_, _ = fmt.Fprintf(tw, "\t\t\t\t\n%s\t\t\t\t\n", name)
