@@ -132,7 +132,7 @@ func (s *Service) printConfig() error {
 }
 
 // wrongSettings returns the problems of values that are set. Missing required values are no
-// problem here: the table shows them, and whoever prints it may not have the secrets.
+// problem here: the table shows them, and the secrets may not be available where it is printed.
 func (s *Service) wrongSettings() error {
 	var found []error
 	for _, err := range append(s.problems, s.loader.Check()) {

@@ -98,9 +98,9 @@ func (d Defaults) settings() settings {
 }
 
 // takePort uses PORT as the address unless HTTP_ADDR is set.
-func (s *settings) takePort(told []config.EnvVar) {
+func (s *settings) takePort(vars []config.EnvVar) {
 	byName := func(v config.EnvVar) bool { return v.Name == "HTTP_ADDR" && v.Origin != config.FromDefault }
-	if s.Port != 0 && !slices.ContainsFunc(told, byName) {
+	if s.Port != 0 && !slices.ContainsFunc(vars, byName) {
 		s.HTTP.Addr = ":" + strconv.Itoa(s.Port)
 	}
 }

@@ -506,7 +506,7 @@ func (b *backend) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	case http.StatusTooManyRequests:
 		return nil, status.Error(codes.ResourceExhausted, "too many")
 	}
-	return nil, status.Error(codes.InvalidArgument, "refused")
+	return nil, status.Error(codes.InvalidArgument, "rejected")
 }
 
 type traceService struct {

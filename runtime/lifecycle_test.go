@@ -374,16 +374,16 @@ func TestEnvVarsWithoutAGroupComeLast(t *testing.T) {
 	}
 }
 
-type nobodyReads struct{}
+type blockedWriter struct{}
 
-func (nobodyReads) Write([]byte) (int, error) { select {} }
+func (blockedWriter) Write([]byte) (int, error) { select {} }
 
 // A blocked standard error does not delay the exit of a failed process.
 func TestBlockedStderrDoesNotDelayTheExit(t *testing.T) {
 	t.Parallel()
 	exited := make(chan int, 1)
 	go func() {
-		exited <- runtime.Execute(context.WithoutCancel(t.Context()), runtime.Process{Stderr: nobodyReads{}, Stdout: io.Discard}, info,
+		exited <- runtime.Execute(context.WithoutCancel(t.Context()), runtime.Process{Stderr: blockedWriter{}, Stdout: io.Discard}, info,
 			runtime.Defaults{}, func(context.Context, *runtime.Service) error { return errors.New("start failed") })
 	}()
 	select {

@@ -66,19 +66,19 @@ func Execute(ctx context.Context, p Process, info Info, defaults Defaults, run f
 	if err == nil {
 		return exitDone
 	}
-	p.sayLast(info.Name, err)
+	p.printError(info.Name, err)
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		return exitUsage
 	}
 	return exitError
 }
 
-// lastWords is how long an exit waits for a blocked standard error.
-const lastWords = time.Second
+// stderrTimeout is how long an exit waits for a blocked standard error.
+const stderrTimeout = time.Second
 
-// sayLast writes the error that ends the process.
-func (p Process) sayLast(name string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+// printError writes the error that ends the process.
+func (p Process) printError(name string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), stderrTimeout)
 	defer cancel()
 	_ = await(ctx, func() error {
 		for line := range strings.SplitSeq(err.Error(), "\n") {

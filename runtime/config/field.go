@@ -139,9 +139,9 @@ func (f field) tag(sf reflect.StructField, key string, before error) (reflect.Va
 func (f field) set(text string) (message string) {
 	v := reflect.New(f.value.Type()).Elem()
 	if err := f.format.parse(v, text); err != nil {
-		if f.format.mended != nil && f.rejected(text) == text {
-			if mended := f.format.mended(text); mended != "" {
-				return f.format.not + "; write " + mended
+		if f.format.corrected != nil && f.rejected(text) == text {
+			if corrected := f.format.corrected(text); corrected != "" {
+				return f.format.not + "; write " + corrected
 			}
 		}
 		return f.format.not + "; write " + f.wanted()

@@ -17,15 +17,15 @@ import (
 
 // format parses and prints the values of a Go type.
 type format struct {
-	name    string // for people: "duration"
-	not     string // for an invalid text: "not a duration"
-	example string // what to write: "a duration such as 200ms or 1m30s"
-	parse   func(v reflect.Value, text string) error
-	print   func(v reflect.Value) string
-	element func(v reflect.Value) string // prints an element of a list
-	list    bool
-	veiled  func(text string) bool   // reports whether an invalid text must be hidden; nil for never
-	mended  func(text string) string // returns what an invalid text probably means, or ""; may be nil
+	name      string // for people: "duration"
+	not       string // for an invalid text: "not a duration"
+	example   string // what to write: "a duration such as 200ms or 1m30s"
+	parse     func(v reflect.Value, text string) error
+	print     func(v reflect.Value) string
+	element   func(v reflect.Value) string // prints an element of a list
+	list      bool
+	veiled    func(text string) bool   // reports whether an invalid text must be hidden; nil for never
+	corrected func(text string) string // returns what an invalid text probably means, or ""; may be nil
 }
 
 // Named is a type with an UnmarshalText method and a name for people, such as "connection
@@ -174,11 +174,11 @@ func stringFormat(tag string) (f format, known bool) {
 	var valid func(text string) bool
 	switch kind {
 	case "address":
-		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", mended: mendedAddress}
+		f = format{name: "address", not: "not an address with a port", example: "an address such as :8080 or 127.0.0.1:8080", corrected: correctedAddress}
 		valid = isAddress
 	case "url":
 		f = urlFormat()
-		f.mended = mendedURL
+		f.corrected = correctedURL
 		valid = isURL
 	default:
 		return format{}, false
@@ -206,7 +206,7 @@ func isAddress(text string) bool {
 }
 
 // mendedAddress adds a missing colon.
-func mendedAddress(text string) string {
+func correctedAddress(text string) string {
 	if _, err := strconv.ParseUint(text, 10, 16); err != nil {
 		return ""
 	}
@@ -219,7 +219,7 @@ func isURL(text string) bool {
 }
 
 // mendedURL adds a missing scheme.
-func mendedURL(text string) string {
+func correctedURL(text string) string {
 	if with := "http://" + text; !strings.Contains(text, "/") && isURL(with) {
 		return with
 	}

@@ -128,7 +128,7 @@ func (m *Monitor) record(c *check, err error, took time.Duration) {
 
 	switch {
 	case after != before:
-		m.tell(c.name, before, after, time.Since(since), err)
+		m.logChange(c.name, before, after, time.Since(since), err)
 	case waiting:
 		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "not ready, a health check has not succeeded yet",
 			slog.String("check", c.name), slog.Float64("pending_seconds", time.Since(since).Seconds()), slog.Any("error", err))
@@ -156,8 +156,8 @@ func (c *check) move(to state, value float64) {
 	c.gauge.Set(value)
 }
 
-// tell logs a change of state.
-func (m *Monitor) tell(name string, before, after state, lasted time.Duration, err error) {
+// logChange logs a change of state.
+func (m *Monitor) logChange(name string, before, after state, lasted time.Duration, err error) {
 	attrs := []slog.Attr{slog.String("check", name), slog.Float64(string(before)+"_seconds", lasted.Seconds())}
 	if after == down {
 		m.logger.LogAttrs(context.Background(), slog.LevelWarn, "health check is down", append(attrs, slog.Any("error", err))...)

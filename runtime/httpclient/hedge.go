@@ -32,7 +32,7 @@ func (t *retrier) hedged(r *http.Request, p peer) (*http.Response, error) {
 	start := func(r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())
 		go func() {
-			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // whoever settles or drops it closes it
+			resp, err := p.breaker.call(r.WithContext(ctx), t.next) //nolint:bodyclose // settle or drop closes it
 			results <- tried{resp, err, cancel}
 		}()
 	}

@@ -397,7 +397,7 @@ func TestAHedgeThatIsNotPaidForOpensNoBody(t *testing.T) {
 // error occurred.
 func TestAFailedHedgeDoesNotEndTheCall(t *testing.T) {
 	t.Parallel()
-	t.Run("refused", func(t *testing.T) {
+	t.Run("rejected", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			g := newRig(t, Config{Attempts: 1, BreakerRatio: 0.5, HedgeAfter: 50 * time.Millisecond, Timeout: time.Minute},

@@ -15,7 +15,7 @@ import (
 // a broken chunk or a bad trailer, so every error that is not known to be the server's counts as
 // the client's.
 func bodyError(err error) error {
-	if err == nil || err == io.EOF || ours(err) { //nolint:errorlint // an error that wraps io.EOF is not the end of the body
+	if err == nil || err == io.EOF || isServers(err) { //nolint:errorlint // an error that wraps io.EOF is not the end of the body
 		return err
 	}
 	if e := apierror.From(err); e.Code != apierror.CodeInternal { // over the limit, or already an API error
@@ -30,9 +30,9 @@ func bodyError(err error) error {
 	return apierror.New(apierror.CodeMalformed, "the request body is malformed; check its chunked encoding").WithCause(err)
 }
 
-// ours reports a read after the handler closed the body, after the server closed the connection,
+// isServers reports a read after the handler closed the body, after the server closed the connection,
 // or after the context ended.
-func ours(err error) bool {
+func isServers(err error) bool {
 	return errors.Is(err, http.ErrBodyReadAfterClose) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

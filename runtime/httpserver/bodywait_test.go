@@ -30,7 +30,7 @@ func TestLateBodies(t *testing.T) {
 	t.Parallel()
 	const objective = 300 * time.Millisecond
 	readAll := func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
-	readBeside := func(r *http.Request) { go readAll(r) } // as httputil.ReverseProxy does
+	readConcurrently := func(r *http.Request) { go readAll(r) } // as httputil.ReverseProxy does
 	for name, tc := range map[string]struct {
 		objective time.Duration
 		timeout   time.Duration // of the client; 0 for none
@@ -41,7 +41,7 @@ func TestLateBodies(t *testing.T) {
 	}{
 		"after the request timeout":                               {objective, 0, 31 * time.Second, readAll, false, semconv.OutcomeClientError},
 		"just before the request timeout":                         {objective, 0, 29_900 * time.Millisecond, readAll, false, semconv.OutcomeClientError},
-		"while the handler does other work":                       {objective, 0, 31 * time.Second, readBeside, false, semconv.OutcomeClientError},
+		"while the handler does other work":                       {objective, 0, 31 * time.Second, readConcurrently, false, semconv.OutcomeClientError},
 		"with more time left than the objective":                  {objective, 0, 29 * time.Second, readAll, false, semconv.OutcomeServerError},
 		"after the client's timeout":                              {objective, time.Second, 1500 * time.Millisecond, readAll, false, semconv.OutcomeClientError},
 		"just before the client's timeout":                        {objective, 400 * time.Millisecond, 150 * time.Millisecond, readAll, false, semconv.OutcomeClientError},

@@ -20,7 +20,7 @@ import (
 
 // Procedures declares procedures of connect-go by their path, such as
 // "/shop.v1.CartService/AddItem". A router knows only the prefix of the service; each declared
-// procedure is a route of its own. The method is POST, unless one precedes the path.
+// procedure is a separate route. The method is POST, unless one precedes the path.
 //
 // The outcome of a call depends on its error code where the HTTP status is always 200: in gRPC,
 // gRPC-Web and the streams of connect.

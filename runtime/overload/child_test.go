@@ -276,8 +276,8 @@ func (a responses) String() string {
 }
 
 // offer sends requests at a rate, independently of earlier responses. Clients disconnect after
-// patience, and send it as a timeout if told is true.
-func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, told bool) responses {
+// patience, and send it as a timeout if sendsTimeout is true.
+func offer(ctx context.Context, url string, rate float64, last, patience time.Duration, sendsTimeout bool) responses {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DialContext: (&net.Dialer{Timeout: patience}).DialContext}
 	defer transport.CloseIdleConnections()
 	var mu sync.Mutex
@@ -291,7 +291,7 @@ func offer(ctx context.Context, url string, rate float64, last, patience time.Du
 		for float64(a.sent) < rate*time.Since(began).Seconds() {
 			a.sent++
 			requests.Go(func() {
-				status, took := ask(ctx, transport, url, patience, told)
+				status, took := ask(ctx, transport, url, patience, sendsTimeout)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -311,7 +311,7 @@ func offer(ctx context.Context, url string, rate float64, last, patience time.Du
 	return a
 }
 
-func ask(ctx context.Context, transport *http.Transport, url string, patience time.Duration, told bool) (status int, took time.Duration) {
+func ask(ctx context.Context, transport *http.Transport, url string, patience time.Duration, sendsTimeout bool) (status int, took time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -320,7 +320,7 @@ func ask(ctx context.Context, transport *http.Transport, url string, patience ti
 	}
 	began := time.Now()
 	r.Header.Set(sentHeader, strconv.FormatInt(began.UnixNano(), 10))
-	if told {
+	if sendsTimeout {
 		r.Header.Set("X-Envoy-Expected-Rq-Timeout-Ms", strconv.FormatInt(patience.Milliseconds(), 10))
 	}
 	resp, err := transport.RoundTrip(r)

@@ -152,15 +152,15 @@ func TestImpatientClientsCauseNoOverload(t *testing.T) {
 		for _, timeout := range []time.Duration{22 * time.Millisecond, 100 * time.Millisecond, 140 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,timeout=%s", overloaded, timeout), func(t *testing.T) {
 				t.Parallel()
-				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int { return impatientClient(t, l, timeout) })
+				expectNoHarm(t, overloaded, func(t *testing.T, l *Limiter) func() int { return impatientClient(t, l, timeout) })
 			})
 		}
 	}
 }
 
-// harmsNobody checks that no request of 300 clients is rejected while another client sends
+// expectNoHarm checks that no request of 300 clients is rejected while another client sends
 // requests. stop returns how many of its own were rejected or left the queue.
-func harmsNobody[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
+func expectNoHarm[N int | int64](t *testing.T, overloaded bool, client func(*testing.T, *Limiter) (stop func() N)) {
 	t.Helper()
 	if overloaded && raceEnabled {
 		t.Skip("half a minute of requests takes too long with the race detector")
@@ -194,7 +194,7 @@ func TestClientsThatLeaveEarlyCauseNoOverload(t *testing.T) {
 		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
 			t.Run(fmt.Sprintf("overloaded=%t,after=%s", overloaded, after), func(t *testing.T) {
 				t.Parallel()
-				harmsNobody(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
+				expectNoHarm(t, overloaded, func(t *testing.T, l *Limiter) func() int64 { return leavingClient(t, l, after) })
 			})
 		}
 	}
@@ -207,7 +207,7 @@ func TestAClientThatLeavesDuringTheWorkCausesNoOverload(t *testing.T) {
 	for _, pause := range []time.Duration{3 * time.Millisecond, time.Millisecond} { // 10 and 31 % of the capacity
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
-			harmsNobody(t, false, func(t *testing.T, l *Limiter) func() int64 {
+			expectNoHarm(t, false, func(t *testing.T, l *Limiter) func() int64 {
 				t.Helper()
 				var requests sync.WaitGroup
 				var left atomic.Int64

@@ -16,10 +16,10 @@ type failedKey struct{}
 
 // failing returns a limiter in front of a handler that works for 20 ms; while broken, nine of ten
 // requests fail immediately.
-func failing(t *testing.T, told bool) (limiter *Limiter, offer func(seconds int, broken bool)) {
+func failing(t *testing.T, failedSet bool) (limiter *Limiter, offer func(seconds int, broken bool)) {
 	t.Helper()
 	opts := Options{Config: Config{}, Metrics: telemetry.NewRegistry(telemetry.Classic)}
-	if told {
+	if failedSet {
 		opts.Failed = func(ctx context.Context) bool { return *ctx.Value(failedKey{}).(*bool) }
 	}
 	limiter, err := New(opts)
@@ -60,9 +60,9 @@ func failing(t *testing.T, told bool) (limiter *Limiter, offer func(seconds int,
 // queue is that of successful requests.
 func TestFastFailuresAreNoLatency(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{false, true} {
+	for _, failedSet := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			limiter, offer := failing(t, told)
+			limiter, offer := failing(t, failedSet)
 			offer(10, false)
 			before := limiter.rule.unqueued
 			offer(30, true)
@@ -70,8 +70,8 @@ func TestFastFailuresAreNoLatency(t *testing.T) {
 			if before < 0.019 || before > 0.021 {
 				t.Fatalf("the latency is %g s, want 0.020", before)
 			}
-			if stayed := after > 0.9*before; stayed != told {
-				t.Errorf("Failed set: %t; the latency is %g s, and %g s after the failures", told, before, after)
+			if stayed := after > 0.9*before; stayed != failedSet {
+				t.Errorf("Failed set: %t; the latency is %g s, and %g s after the failures", failedSet, before, after)
 			}
 		})
 	}

@@ -28,19 +28,19 @@ const (
 // scenario is the load over time. Loads and slowness are multiples of the initial capacity and
 // service time.
 type scenario struct {
-	name     string
-	load     func(t time.Duration) float64
-	slow     func(t time.Duration) float64 // 1 if nil
-	warm     time.Duration                 // not counted
-	span     time.Duration                 // counted
-	capacity float64                       // in the counted span; 1 if 0
-	patience time.Duration                 // simPatience if 0
-	told     bool                          // clients send their timeout
-	leaves   bool                          // clients disconnect after their timeout
-	unseen   time.Duration                 // longest delay until the server detects that a client disconnected
-	timeout  time.Duration                 // deadline of every request, as HTTP_REQUEST_TIMEOUT; none if 0
-	priority func(*rand.Rand) Priority     // Default if nil
-	config   Config
+	name         string
+	load         func(t time.Duration) float64
+	slow         func(t time.Duration) float64 // 1 if nil
+	warm         time.Duration                 // not counted
+	span         time.Duration                 // counted
+	capacity     float64                       // in the counted span; 1 if 0
+	patience     time.Duration                 // simPatience if 0
+	sendsTimeout bool                          // clients send their timeout
+	leaves       bool                          // clients disconnect after their timeout
+	unseen       time.Duration                 // longest delay until the server detects that a client disconnected
+	timeout      time.Duration                 // deadline of every request, as HTTP_REQUEST_TIMEOUT; none if 0
+	priority     func(*rand.Rand) Priority     // Default if nil
+	config       Config
 }
 
 type tally struct {
@@ -106,7 +106,7 @@ func simulate(t *testing.T, sc scenario, seed uint64) result {
 	if sc.patience == 0 {
 		sc.patience = simPatience
 	}
-	if sc.config.QueueWait == 0 && sc.timeout == 0 && !sc.told {
+	if sc.config.QueueWait == 0 && sc.timeout == 0 && !sc.sendsTimeout {
 		sc.config.QueueWait = simPatience / 2 // the limiter has no other deadline
 	}
 	var out result
@@ -158,7 +158,7 @@ func (s *simulation) request(takes, unseen time.Duration, p Priority) {
 	began := time.Now()
 	ctx := context.Background()
 	var cancel context.CancelFunc
-	if s.told {
+	if s.sendsTimeout {
 		ctx, cancel = context.WithTimeout(ctx, s.patience)
 		defer cancel()
 	}
@@ -314,7 +314,7 @@ func TestGoodputUnderOverloadOfClientsThatSendATimeout(t *testing.T) {
 	t.Parallel()
 	for _, load := range []float64{1.5, 5} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("load=%g", load), load: steady(load), told: true, warm: 5 * time.Second, span: 6 * time.Second,
+			name: fmt.Sprintf("load=%g", load), load: steady(load), sendsTimeout: true, warm: 5 * time.Second, span: 6 * time.Second,
 		}, wantGoodput)
 	}
 }
@@ -322,9 +322,9 @@ func TestGoodputUnderOverloadOfClientsThatSendATimeout(t *testing.T) {
 // A service below its capacity rejects no request, from the first one.
 func TestNothingIsShedBelowCapacity(t *testing.T) {
 	t.Parallel()
-	for _, told := range []bool{false, true} {
+	for _, sendsTimeout := range []bool{false, true} {
 		eachSeed(t, scenario{
-			name: fmt.Sprintf("told=%t", told), load: steady(0.7), span: 30 * time.Second, told: told,
+			name: fmt.Sprintf("sendsTimeout=%t", sendsTimeout), load: steady(0.7), span: 30 * time.Second, sendsTimeout: sendsTimeout,
 		}, func(t *testing.T, r result) {
 			if r.shed != 0 {
 				t.Errorf("%.3f %% were shed", 100*r.shed)
@@ -424,7 +424,7 @@ func TestTheQueueCarriesBursts(t *testing.T) {
 		{"1s, impatient callers", time.Second, simPatience, 50 * time.Millisecond, 1.01},
 		{"1s, patient callers", time.Second, 5 * time.Second, 2 * time.Second, 0.2},
 	} {
-		sc := scenario{load: bursts(tc.length), warm: 5 * time.Second, span: 10 * time.Second, patience: tc.patience, told: true}
+		sc := scenario{load: bursts(tc.length), warm: 5 * time.Second, span: 10 * time.Second, patience: tc.patience, sendsTimeout: true}
 		sc.config = Config{Queue: 10000, QueueWait: tc.wait}
 		without := sc
 		without.config = Config{Queue: 1, QueueWait: time.Millisecond}

@@ -182,7 +182,7 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 		name   string
 		header []string
 		begin  func(http.ResponseWriter)
-		beside int // status of another request while the handler runs
+		other  int // status of another request while the handler runs
 	}{
 		{"an upgrade", []string{"Upgrade", "websocket"}, streamed("", http.StatusSwitchingProtocols), http.StatusOK},
 		{"an event stream", []string{"Accept", "text/event-stream"}, streamed("text/event-stream", http.StatusOK), http.StatusOK},
@@ -196,7 +196,7 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			l := simLimiter(t, Config{MinLimit: 1, InitialLimit: 1, MaxLimit: 1})
-			beside, nested := 0, false
+			other, nested := 0, false
 			var h http.Handler
 			h = l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if nested {
@@ -204,11 +204,11 @@ func TestAStreamLeavesItsPlace(t *testing.T) {
 				}
 				nested = true
 				tc.begin(w)
-				beside = get(h).Code
+				other = get(h).Code
 			}), nil)
 			get(h, tc.header...)
-			if beside != tc.beside {
-				t.Errorf("another request has status %d, want %d", beside, tc.beside)
+			if other != tc.other {
+				t.Errorf("another request has status %d, want %d", other, tc.other)
 			}
 			if l.inFlight != 0 {
 				t.Errorf("%d slots are not released", l.inFlight)

@@ -23,7 +23,7 @@ type response interface {
 
 // watched returns the writer if it implements response, else a watcher around it.
 func watched(w http.ResponseWriter) (http.ResponseWriter, response) {
-	if a, tells := w.(response); tells && a.Claim() {
+	if a, ok := w.(response); ok && a.Claim() {
 		return w, a
 	}
 	a := &watcher{ResponseWriter: w}

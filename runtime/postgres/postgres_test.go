@@ -346,7 +346,7 @@ func TestStartTimesOut(t *testing.T) {
 		url  func(*testing.T) URL
 		want []string
 	}{
-		"when nobody listens": {
+		"when the port is closed": {
 			func(t *testing.T) URL { return URL("postgres://u:hunter2@/orders?host=" + t.TempDir()) },
 			[]string{"no connection within 50ms", ":5432/orders: ", "check POSTGRES_URL"},
 		},

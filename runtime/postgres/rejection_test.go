@@ -94,14 +94,14 @@ func TestAllocationsOfARejectionAreAFifthOfThoseOfARow(t *testing.T) { //nolint:
 	}
 	shed := spentOn(t, h, http.StatusServiceUnavailable)
 	t.Logf("served: %+v; shed: %+v; ratios: %.3f of the allocations, %.3f of the bytes, %.3f of the CPU time", served, shed,
-		shed.allocs/served.allocs, shed.bytes/served.bytes, shed.processor/served.processor)
-	if shed.processor > served.processor/5 || shed.allocs > served.allocs/5 || shed.bytes > served.bytes/3 {
+		shed.allocs/served.allocs, shed.bytes/served.bytes, shed.cpu/served.cpu)
+	if shed.cpu > served.cpu/5 || shed.allocs > served.allocs/5 || shed.bytes > served.bytes/3 {
 		t.Error("a rejection costs more than a fifth of a response")
 	}
 }
 
 // spending is the average cost of a request.
-type spending struct{ allocs, bytes, processor float64 } // in microseconds
+type spending struct{ allocs, bytes, cpu float64 } // in microseconds
 
 // sink is a writer that stores only the status.
 type sink struct {
@@ -126,7 +126,7 @@ func request(t *testing.T) *http.Request {
 func spentOn(t *testing.T, h http.Handler, want int) spending {
 	t.Helper()
 	r, w, n := request(t), &sink{header: http.Header{}}, 0
-	before := processorTime(t)
+	before := cpuTime(t)
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -138,12 +138,12 @@ func spentOn(t *testing.T, h http.Handler, want int) spending {
 			}
 		}
 	})
-	spent := processorTime(t) - before
+	spent := cpuTime(t) - before
 	return spending{float64(result.AllocsPerOp()), float64(result.AllocedBytesPerOp()), float64(spent.Microseconds()) / float64(n)}
 }
 
-// processorTime returns the CPU time of this process, user and system.
-func processorTime(t *testing.T) time.Duration {
+// cpuTime returns the CPU time of this process, user and system.
+func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -39,7 +39,7 @@ const (
 
 func (t *Telemetry) initLogs() error {
 	counts := newErrorCounts(t.opts.Now, t.suppressed, errorBurst, errorPeriod)
-	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.tellMissed)
+	t.output = newLineWriter(t.opts.Stdout, t.dropper(semconv.SignalLogs), t.logMissed)
 	t.deliveryWarnings = newErrorCounts(t.opts.Now, t.suppressed, 1, deliveryPeriod)
 	var handler slog.Handler
 	if cfg := t.opts.Config; cfg.writesText(t.opts.Stdout) {
@@ -53,7 +53,7 @@ func (t *Telemetry) initLogs() error {
 		if err != nil {
 			return fmt.Errorf("logs: %w", err)
 		}
-		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), telling(t, semconv.SignalLogs, exporter.Export), t.dropper(semconv.SignalLogs))}
+		processor := &logProcessor{exporter: exporter, batches: newBatcher(t.opts.Config.batchPeriod(), logging(t, semconv.SignalLogs, exporter.Export), t.dropper(semconv.SignalLogs))}
 		provider := sdklog.NewLoggerProvider(sdklog.WithResource(t.resource), sdklog.WithProcessor(processor))
 		bridge := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
 		handler = slog.NewMultiHandler(handler, leveled{bridge, t.level})
@@ -68,8 +68,8 @@ func (t *Telemetry) initLogs() error {
 	return nil
 }
 
-// tellMissed logs dropped lines.
-func (t *Telemetry) tellMissed(lines int) {
+// logMissed logs dropped lines.
+func (t *Telemetry) logMissed(lines int) {
 	t.logger.Warn("log lines dropped while standard output was blocked", slog.Int("lines", lines))
 }
 

@@ -29,10 +29,10 @@ const (
 //
 // The goroutine runs while there are lines to write. It is safe for concurrent use.
 type lineWriter struct {
-	out   io.Writer
-	drop  func(reason string, n int)
-	tell  func(missed int) // called when writes succeed again
-	drain func()           // write, as a value, so that starting it does not allocate
+	out      io.Writer
+	drop     func(reason string, n int)
+	onMissed func(missed int) // called when writes succeed again
+	drain    func()           // write, as a value, so that starting it does not allocate
 
 	mu      sync.Mutex
 	waiting []byte // whole lines, up to linesHeld bytes or one line
@@ -45,8 +45,8 @@ type lineWriter struct {
 	idle    chan struct{} // closed when everything is written; nil if nobody waits
 }
 
-func newLineWriter(out io.Writer, drop func(reason string, n int), tell func(missed int)) *lineWriter {
-	w := &lineWriter{out: out, drop: drop, tell: tell, patient: true}
+func newLineWriter(out io.Writer, drop func(reason string, n int), onMissed func(missed int)) *lineWriter {
+	w := &lineWriter{out: out, drop: drop, onMissed: onMissed, patient: true}
 	w.drain = w.write
 	return w
 }
@@ -143,7 +143,7 @@ func (w *lineWriter) write() {
 		w.recycle(block)
 	}
 	if missed := w.missing(); missed > 0 {
-		w.tell(missed)
+		w.onMissed(missed)
 	}
 }
 

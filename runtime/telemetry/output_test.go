@@ -54,8 +54,8 @@ func (r *reader) lines() int {
 }
 
 // running returns a writer between start and shutdown.
-func running(out io.Writer, d *tally, tell func(int)) *lineWriter {
-	w := newLineWriter(out, d.drop, tell)
+func running(out io.Writer, d *tally, onMissed func(int)) *lineWriter {
+	w := newLineWriter(out, d.drop, onMissed)
 	w.setPatient(false)
 	return w
 }
@@ -74,8 +74,8 @@ func TestBlockedOutputDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d tally
 		var out reader
-		told := 0
-		w := running(&out, &d, func(missed int) { told = missed })
+		reported := 0
+		w := running(&out, &d, func(missed int) { reported = missed })
 		out.stop()
 		line := strings.Repeat("x", 1023) + "\n"
 		const lines = 3 * linesHeld / 1024
@@ -95,8 +95,8 @@ func TestBlockedOutputDelaysNothing(t *testing.T) {
 		}
 		out.goOn()
 		synctest.Wait()
-		if got := out.lines(); got != lines-dropped || told != dropped {
-			t.Errorf("%d lines written and %d reported as dropped, want %d and %d", got, told, lines-dropped, dropped)
+		if got := out.lines(); got != lines-dropped || reported != dropped {
+			t.Errorf("%d lines written and %d reported as dropped, want %d and %d", got, reported, lines-dropped, dropped)
 		}
 		write(t, w, 1, line)
 		synctest.Wait()

@@ -143,7 +143,7 @@ func newResource(opts Options) (*resource.Resource, error) {
 }
 
 func (t *Telemetry) declare() error {
-	t.registry.warn = t.tellOverflow
+	t.registry.warn = t.warnOverflow
 	if _, err := t.registry.declareOverflow(); err != nil { // before other metrics, which get their zeros
 		return err
 	}
@@ -163,8 +163,8 @@ func (t *Telemetry) declare() error {
 	return t.declareProcess()
 }
 
-// tellOverflow warns about a label with too many values. It is called once per label.
-func (t *Telemetry) tellOverflow(metric, label string) {
+// warnOverflow warns about a label with too many values. It is called once per label.
+func (t *Telemetry) warnOverflow(metric, label string) {
 	t.logger.Warn("label exceeds its limit of values, further ones share one series",
 		slog.String("metric", metric), slog.String("label", label),
 		slog.Int("limit", t.registry.labelLimit()), slog.String("value", semconv.OverflowValue),
@@ -187,8 +187,8 @@ func (t *Telemetry) declareProcess() error {
 	)
 }
 
-// telling logs why a batch was not delivered. The batcher counts the loss.
-func telling[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
+// logging logs why a batch was not delivered. The batcher counts the loss.
+func logging[T any](t *Telemetry, signal string, export func(context.Context, []T) error) func(context.Context, []T) error {
 	return func(ctx context.Context, batch []T) error {
 		err := export(ctx, batch)
 		if err != nil {

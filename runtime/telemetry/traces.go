@@ -32,7 +32,7 @@ func (t *Telemetry) initTraces() error {
 		exporter := t.newSpanExporter()
 		processor := &spanProcessor{
 			exporter: exporter,
-			batches:  newBatcher(t.opts.Config.batchPeriod(), telling(t, "traces", exporter.ExportSpans), t.dropper("traces")),
+			batches:  newBatcher(t.opts.Config.batchPeriod(), logging(t, "traces", exporter.ExportSpans), t.dropper("traces")),
 		}
 		options = append(options, sdktrace.WithSpanProcessor(processor))
 		t.signals = append(t.signals, signal{
