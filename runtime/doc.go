@@ -25,7 +25,6 @@
 // this package. It imports them, and none of them imports it.
 //
 // Files that need Go's own package runtime import it as goruntime.
-// file needs Go's own, it imports that one as goruntime.
 package runtime
 
 // GeneratedFor1 is referenced by code generated for major version 1 of this library, so that a

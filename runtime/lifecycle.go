@@ -26,15 +26,13 @@ import (
 // also an event of that span:
 //
 //  1. announce: /readyz responds with 503, consumers stop fetching, OnDrain hooks run, and
-//     responses ask clients to close the connection;
-//  2. delay: DRAIN_DELAY, until load balancers have noticed; 3. requests: the listener closes;
-//
-// requests and tracked work in flight end; 4. workers: their context ends; 5. flush: all signals
-// concurrently, for at most a fifth of the budget. Telemetry that is
-//
-//	not delivered is a warning and counted, but no error;
-//
-// 6. close: OnStop hooks in reverse order.
+//     responses ask clients to close the connection.
+//  2. delay: DRAIN_DELAY, until load balancers have noticed.
+//  3. requests: the listener closes; requests and tracked work in flight end.
+//  4. workers: their context ends.
+//  5. flush: all signals concurrently, for at most a fifth of the budget. Telemetry that is not
+//     delivered is a warning and counted, but no error.
+//  6. close: OnStop hooks run in reverse order.
 //
 // The admin listener closes last. A shutdown without an error ends with the log line "stopped". A
 // second signal skips the waits of the remaining phases.

@@ -10,8 +10,7 @@
 // have trace and span ids, for log lines and outgoing calls. Tests limit the cost compared to a
 // bare router.
 //
-// The outcome of a request is decided in this package; rules and dashboards only read it (see
-// facts.outcome).
+// The outcome of a request is decided in this package; rules and dashboards only read it.
 //
 // The route of a request is the router's pattern, never the path. All requests without a known
 // route share one series. [Routes] declares the routes of a handler that cannot list them,

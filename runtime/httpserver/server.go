@@ -117,7 +117,7 @@ func (s *Server) Drain() { s.observer.draining.Store(true) }
 // Shutdown closes the listener and waits for requests in flight, including the first ones on
 // connections that the kernel has accepted. When the context ends, it closes their connections,
 // and they count as server errors. Requests that only wait for their clients are cut earlier and
-// count as client errors: see cutTransfers.
+// count as client errors.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	if s.listener != nil {

@@ -31,7 +31,7 @@ type Config struct {
 // Mode is what the limiter does with a request that would miss its deadline.
 type Mode string
 
-// The modes.
+// Modes of a [Limiter].
 const (
 	ModeEnforce Mode = "enforce" // reject the request
 	ModeObserve Mode = "observe" // admit the request and count it as rejected

@@ -1,8 +1,8 @@
 // Package overload keeps a server responsive under overload by rejecting requests early.
 //
-// A [Limiter] limits the number of requests in flight. It learns the limit from their latency
-// (see rule.go), queues short bursts, rejects requests that would miss their deadline, and
-// rejects the least important ones first:
+// A [Limiter] limits the number of requests in flight. It learns the limit from their
+// latency, queues short bursts, rejects requests that would miss their deadline, and rejects the
+// least important ones first:
 //
 //	critical ▶ default ▶ sheddable     (see [Priority])
 //

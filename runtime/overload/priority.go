@@ -10,7 +10,7 @@ import (
 // admitted first; within a priority, the oldest first.
 type Priority int8
 
-// The priorities, least important first.
+// Priorities, least important first.
 const (
 	Sheddable Priority = iota - 1 // nobody waits for the response: prefetch, batch, repeated retries
 	Default                       // a user or service waits for the response

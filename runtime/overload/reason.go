@@ -9,7 +9,7 @@ import (
 // Reason is why a request was rejected. It is an error.
 type Reason uint8
 
-// The reasons.
+// Reasons to reject a request.
 const (
 	admitted        Reason = iota
 	ReasonLimit            // the request waited for its maximum time in the queue
