@@ -188,7 +188,7 @@ func (s *Service) runCommand(ctx context.Context) error {
 
 func printVersion(w io.Writer, info Info, defaults Defaults) error {
 	_, err := fmt.Fprintf(w, "%s %s\nrevision %s\ngo %s\nowner %s\n", info.Name, cmp.Or(info.Version, "dev"),
-		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "nobody"))
+		cmp.Or(revision(), "unknown"), goruntime.Version(), cmp.Or(defaults.Owner, "none"))
 	return err
 }
 

@@ -79,7 +79,7 @@ func (r *running) stop(ctx context.Context, signals <-chan os.Signal) error {
 // must runs a phase whose error is an error of the service.
 func (s *stopping) must(name string, run func() error) {
 	if err := s.phase(name, run); err != nil {
-		s.errs = append(s.errs, fmt.Errorf("stop, %s: %w", name, err))
+		s.errs = append(s.errs, fmt.Errorf("shutdown, %s: %w", name, err))
 	}
 }
 

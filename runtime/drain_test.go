@@ -93,14 +93,14 @@ func TestHooksThatMisbehave(t *testing.T) {
 		drain, stop func(context.Context) error
 		said        []string
 	}{
-		"OnDrain hangs":        {drain: hangs, said: []string{"stop, announce: ", "context deadline exceeded"}},
-		"OnDrain panics":       {drain: panics, said: []string{"stop, announce: bad: panic: hook panicked"}},
-		"OnDrain returns late": {drain: late, said: []string{"stop, announce: "}},
-		"OnDrain fails":        {drain: func(context.Context) error { return errors.New("no peers") }, said: []string{"stop, announce: bad: no peers"}},
-		"OnStop hangs":         {stop: hangs, said: []string{"stop, close: bad: context deadline exceeded"}},
-		"OnStop panics":        {stop: panics, said: []string{"stop, close: bad: panic: hook panicked"}},
-		"OnStop returns late":  {stop: late, said: []string{"stop, close: bad: "}},
-		"both hang":            {drain: hangs, stop: hangs, said: []string{"stop, announce: ", "stop, close: bad: "}},
+		"OnDrain hangs":        {drain: hangs, said: []string{"shutdown, announce: ", "context deadline exceeded"}},
+		"OnDrain panics":       {drain: panics, said: []string{"shutdown, announce: bad: panic: hook panicked"}},
+		"OnDrain returns late": {drain: late, said: []string{"shutdown, announce: "}},
+		"OnDrain fails":        {drain: func(context.Context) error { return errors.New("no peers") }, said: []string{"shutdown, announce: bad: no peers"}},
+		"OnStop hangs":         {stop: hangs, said: []string{"shutdown, close: bad: context deadline exceeded"}},
+		"OnStop panics":        {stop: panics, said: []string{"shutdown, close: bad: panic: hook panicked"}},
+		"OnStop returns late":  {stop: late, said: []string{"shutdown, close: bad: "}},
+		"both hang":            {drain: hangs, stop: hangs, said: []string{"shutdown, announce: ", "shutdown, close: bad: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,7 +151,7 @@ func TestSecondSignalSkipsAHangingHook(t *testing.T) {
 	}, "STOP_TIMEOUT=15m")
 	svc.Signal(os.Interrupt)
 	<-entered
-	if status := svc.Stop(); status != 1 || !strings.Contains(svc.Stderr(), "stop, announce") {
+	if status := svc.Stop(); status != 1 || !strings.Contains(svc.Stderr(), "shutdown, announce") {
 		t.Errorf("status %d: %s", status, svc.Stderr())
 	}
 }

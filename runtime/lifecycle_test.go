@@ -221,7 +221,7 @@ func TestFailedComponentStopsTheService(t *testing.T) {
 			if status != 1 {
 				t.Errorf("status %d, want 1", status)
 			}
-			for _, want := range append(tc.want, "stop, close: pool: pool was busy") {
+			for _, want := range append(tc.want, "shutdown, close: pool: pool was busy") {
 				if !strings.Contains(stderr, want) {
 					t.Errorf("%q is missing in\n%s", want, stderr)
 				}

@@ -187,7 +187,7 @@ func add[V prometheus.Collector](r *Registry, d declared.Metric, order []string,
 	if have, ok := r.declared[d.Name]; ok {
 		vec, ok := r.vecs[d.Name].(V)
 		if !ok || !sameShape(have, d) {
-			return none, fmt.Errorf("metric %s is already declared as %s; give one of the two another name", d.Name, shape(have))
+			return none, fmt.Errorf("metric %s is already declared as %s; rename one of them", d.Name, shape(have))
 		}
 		if first := r.orders[d.Name]; !slices.Equal(first, order) {
 			return none, fmt.Errorf("metric %s is already declared with its labels in the order [%s]; use the same order",
