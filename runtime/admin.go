@@ -123,7 +123,6 @@ func (a *adminServer) endpoints() []endpoint {
 	}
 }
 
-// index lists the endpoints as text.
 func (a *adminServer) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, "Admin listener of %s\n\n", a.service.Name())
@@ -224,7 +223,6 @@ func (a *adminServer) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// isToken compares the values of an Authorization header with the token.
 func (a *adminServer) isToken(values []string) bool {
 	want := a.service.settings.Admin.Token.Reveal()
 	scheme, got, _ := strings.Cut(values[0], " ")
@@ -333,7 +331,6 @@ func (a *adminServer) putSampling(w http.ResponseWriter, r *http.Request) {
 	a.changed(w, r, "sampling ratio", strconv.FormatFloat(ratio, 'g', -1, 64), last)
 }
 
-// duration returns how long a change lasts.
 func duration(r *http.Request) (time.Duration, error) {
 	text := r.FormValue("for")
 	if text == "" {

@@ -96,7 +96,6 @@ func (v *victim) attack(t *testing.T, from, to int) {
 	}
 }
 
-// call sends requests to undeclared hosts.
 func (v *victim) call(t *testing.T, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {

@@ -155,7 +155,6 @@ func serveBare(parent context.Context) error {
 	return nil
 }
 
-// child is a running child.
 type child struct {
 	url, adminURL string // of roleServe
 	cmd           *exec.Cmd

@@ -27,7 +27,6 @@ const (
 	verbHelp      = "help"
 )
 
-// serveCommand runs a command instead of serving requests.
 func (s *Service) serveCommand(ctx context.Context) error {
 	switch s.mode.verb {
 	case verbTelemetry:
@@ -59,7 +58,6 @@ func (s *Service) printSignals() error {
 // openAPIPath is where API frameworks serve their OpenAPI document.
 const openAPIPath = "/openapi.json"
 
-// printOpenAPI prints the document that the handler serves.
 func (s *Service) printOpenAPI(ctx context.Context) error {
 	if s.handler == nil {
 		return usageError{fmt.Errorf("%s has no HTTP handler", s.info.Name)}

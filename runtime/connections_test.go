@@ -56,7 +56,6 @@ func keeper(t *testing.T, addr string) (conn net.Conn, res *http.Response, err e
 	return conn, res, nil
 }
 
-// metricOf returns a metric without labels of a child.
 func (p *child) metricOf(t *testing.T, name string) float64 {
 	t.Helper()
 	res, err := http.Get(p.adminURL + "/metrics")
@@ -214,7 +213,6 @@ func header(fields, value int) string {
 	return b.String()
 }
 
-// frame returns an HTTP/2 frame (RFC 9113, section 4.1).
 func frame(kind, flags byte, stream int, payload string) string {
 	head := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
 	return string(binary.BigEndian.AppendUint32(append(head, flags), uint32(stream))) + payload

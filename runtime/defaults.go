@@ -105,7 +105,6 @@ func (s *settings) takePort(vars []config.EnvVar) {
 	}
 }
 
-// slowAfter returns the smallest latency objective, or 0 without one.
 func (d Defaults) slowAfter() time.Duration {
 	smallest := 0.0
 	for _, b := range d.LatencyBounds {

@@ -225,7 +225,6 @@ func (f fault) check(t *testing.T, drops map[string]map[string]int, spans, arriv
 	}
 }
 
-// eventually waits for a condition.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(servicetest.Timeout)

@@ -47,7 +47,6 @@ func (s *Service) Run(ctx context.Context) error {
 	return r.run(ctx)
 }
 
-// running is a started service.
 type running struct {
 	*Service
 	server *httpserver.Server
@@ -201,7 +200,6 @@ func (r *running) startedAttrs() []any {
 	)
 }
 
-// announceAddrs calls Process.Started with the addresses.
 func (r *running) announceAddrs() {
 	if r.process.Started == nil {
 		return

@@ -42,7 +42,6 @@ func simple(ctx context.Context, svc *runtime.Service) error {
 	return svc.Run(ctx)
 }
 
-// journal records the order of events.
 type journal struct {
 	mu      sync.Mutex
 	entries []string

@@ -76,7 +76,6 @@ func Execute(ctx context.Context, p Process, info Info, defaults Defaults, run f
 // stderrTimeout is how long an exit waits for a blocked standard error.
 const stderrTimeout = time.Second
 
-// printError writes the error that ends the process.
 func (p Process) printError(name string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stderrTimeout)
 	defer cancel()
@@ -175,7 +174,6 @@ func (s *Service) addCommands(root *cobra.Command) {
 	}
 }
 
-// unknownCommand is the error of Run for a command that the service does not declare.
 type unknownCommand struct{}
 
 func (unknownCommand) Error() string { return "unknown command" }
@@ -212,7 +210,6 @@ func (p Process) notify() (signals <-chan os.Signal, release func()) {
 	return c, func() { signal.Stop(c); signal.Stop(pipe) }
 }
 
-// revision returns the commit of the build that the Go tool recorded.
 func revision() string {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -85,7 +85,6 @@ func drive(clients int, last time.Duration, client func() (request func() int)) 
 	return got
 }
 
-// matrixCase is a load on a service.
 type matrixCase struct {
 	network    bool // over loopback, from this process; otherwise in the process of the service
 	clients    int
@@ -120,7 +119,6 @@ func (c matrixCase) run(b *testing.B) driven {
 	return got
 }
 
-// get returns the status of the response, or 0 without one.
 func get(transport http.RoundTripper, url string) int {
 	r, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {

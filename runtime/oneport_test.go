@@ -15,7 +15,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/servicetest"
 )
 
-// getPlain returns status and body of a path.
 func getPlain(t *testing.T, url string) (code int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)

@@ -160,7 +160,6 @@ func askInTurns(t *testing.T, client *http.Client, broken []*sender, well map[st
 	}
 }
 
-// p99 returns the 99th percentile.
 func (s *sender) p99() time.Duration { return s.times[len(s.times)*99/100] }
 
 func ask(t *testing.T, client *http.Client, url string) time.Duration {

@@ -25,7 +25,6 @@ func (s *Service) protected(h http.Handler) http.Handler {
 	return guarded{limited, h}
 }
 
-// guarded is a handler with a limiter.
 type guarded struct {
 	http.Handler
 	next http.Handler

@@ -72,7 +72,6 @@ func (m mode) describes() bool {
 	return slices.Contains([]string{verbTelemetry, verbConfig, verbOpenAPI, verbHelp}, m.verb)
 }
 
-// isCommand reports whether the process was started for a declared command.
 func (m mode) isCommand() bool { return m.verb != verbServe && !m.describes() }
 
 func newService(p Process, info Info, defaults Defaults, verb string) (*Service, error) {
@@ -95,7 +94,6 @@ func newService(p Process, info Info, defaults Defaults, verb string) (*Service,
 	return s, nil
 }
 
-// build creates the components of every service.
 func (s *Service) build() error {
 	var err error
 	s.telemetry, err = telemetry.New(telemetry.Options{

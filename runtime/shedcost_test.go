@@ -96,7 +96,6 @@ func gauge(t *testing.T, s *Service, name string) float64 {
 	return 0
 }
 
-// sink is a writer that stores only the status.
 type sink struct {
 	header http.Header
 	status int

@@ -153,7 +153,6 @@ func (f field) set(text string) (message string) {
 	return ""
 }
 
-// check checks the value against bounds and choices.
 func (f field) check(v reflect.Value) (message string) {
 	low := f.low.IsValid() && compare(v, f.low) < 0
 	high := f.high.IsValid() && compare(v, f.high) > 0
@@ -208,7 +207,6 @@ func (f field) wanted() string {
 	return wanted
 }
 
-// describe returns the description of the field with its default.
 func (f field) describe() EnvVar {
 	v := EnvVar{
 		Name: f.name, Group: f.group, Type: f.format.name, Help: f.help,
@@ -225,7 +223,6 @@ func (f field) describe() EnvVar {
 	return v
 }
 
-// print formats a value for people.
 func (f field) print(v reflect.Value) string {
 	text := f.format.print(v)
 	if f.secret && text != "" {

@@ -15,7 +15,6 @@ const FileEnvVar = "CONFIG_FILE"
 // fileLimit is the maximum size of a file. A path such as /dev/zero must not block the start.
 const fileLimit = 1 << 20 // bytes
 
-// entry is a KEY=VALUE line.
 type entry struct {
 	key, value string
 	where      string // file:line

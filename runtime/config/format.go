@@ -34,7 +34,6 @@ type Named interface{ ConfigName() string }
 
 var errValue = errors.New("not a value of this type")
 
-// formatOf returns the format of a type, or false if the type is unsupported.
 func formatOf(t reflect.Type) (format, bool) {
 	f, known := scalarFormat(t)
 	if !known && t.Kind() == reflect.Slice {
@@ -205,7 +204,6 @@ func isAddress(text string) bool {
 	return err == nil || !errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(port, "0123456789") // a name, such as http
 }
 
-// mendedAddress adds a missing colon.
 func correctedAddress(text string) string {
 	if _, err := strconv.ParseUint(text, 10, 16); err != nil {
 		return ""
@@ -218,7 +216,6 @@ func isURL(text string) bool {
 	return err == nil && u.Scheme != "" && u.Host != ""
 }
 
-// mendedURL adds a missing scheme.
 func correctedURL(text string) string {
 	if with := "http://" + text; !strings.Contains(text, "/") && isURL(with) {
 		return with
@@ -278,7 +275,6 @@ func listFormat(of format) format {
 	}
 }
 
-// isSecret reports whether values of the field are hidden.
 func isSecret(sf reflect.StructField) bool {
 	t := sf.Type
 	if t.Kind() == reflect.Slice {

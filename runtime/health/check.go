@@ -21,7 +21,6 @@ const pendingWarning = time.Minute
 // jitter is the fraction of an interval by which waits vary.
 const jitter = 0.1
 
-// state is the state of a check.
 type state string
 
 const (
@@ -112,7 +111,6 @@ func (c *check) state() state {
 	return c.current
 }
 
-// record records a result.
 func (m *Monitor) record(c *check, err error, took time.Duration) {
 	m.mu.Lock()
 	before, since := c.state(), c.since
@@ -156,7 +154,6 @@ func (c *check) move(to state, value float64) {
 	c.gauge.Set(value)
 }
 
-// logChange logs a change of state.
 func (m *Monitor) logChange(name string, before, after state, lasted time.Duration, err error) {
 	attrs := []slog.Attr{slog.String("check", name), slog.Float64(string(before)+"_seconds", lasted.Seconds())}
 	if after == down {

@@ -24,7 +24,6 @@ import (
 
 var errConnRefused = errors.New("connection refused")
 
-// dependency is a dependency that can become unavailable.
 type dependency struct {
 	away  atomic.Bool
 	calls atomic.Int64
@@ -83,7 +82,6 @@ func get(t *testing.T, h http.Handler) (int, health.Report) {
 	return w.Code, report
 }
 
-// expect checks the three probes and the gauge.
 func (f *fixture) expect(t *testing.T, startup, ready int, status string) {
 	t.Helper()
 	gotStartup, _ := get(t, f.Startupz())

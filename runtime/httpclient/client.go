@@ -126,7 +126,6 @@ func newTransport(cfg Config) *http.Transport {
 	}
 }
 
-// observer makes an attempt and observes it.
 type observer struct {
 	base       http.RoundTripper
 	tracer     trace.Tracer

@@ -57,7 +57,6 @@ func newRig(t *testing.T, cfg Config, base http.RoundTripper, hosts ...string) *
 	return g
 }
 
-// call sends a request and reads the whole response.
 func (g *rig) call(t *testing.T, method, target string, body io.Reader, header ...string) (int, string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, target, body)

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// tried is the result of an attempt.
 type tried struct {
 	resp   *http.Response
 	err    error
@@ -18,7 +17,6 @@ type tried struct {
 // succeed, and otherwise ends soon.
 func (t tried) useful() bool { return t.err == nil && !transient(t.resp, nil) }
 
-// drop discards the result of an attempt.
 func (t tried) drop() {
 	t.cancel()
 	discard(t.resp)

@@ -16,7 +16,6 @@ import (
 // undeclaredHosts is the number of hosts with a series if none is declared.
 const undeclaredHosts = 16
 
-// metrics are the client's metrics. The number of hosts is limited.
 type metrics struct {
 	duration   *prometheus.HistogramVec
 	retries    *prometheus.CounterVec

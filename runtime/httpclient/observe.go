@@ -124,7 +124,6 @@ func description(err error) string {
 	return err.Error()
 }
 
-// body ends the attempt at the end of the response.
 type body struct {
 	io.ReadCloser
 

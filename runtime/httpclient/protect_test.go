@@ -33,7 +33,6 @@ func (h host) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// roundTrip is a transport.
 type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -61,7 +61,6 @@ func (b *budget) spend() bool {
 	return true
 }
 
-// retrier retries calls.
 type retrier struct {
 	next       *observer
 	attempts   int
@@ -198,7 +197,6 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// discard closes a response that is not returned.
 func discard(resp *http.Response) {
 	if resp == nil || resp.Body == nil {
 		return

@@ -44,7 +44,6 @@ type requestBody struct {
 	own       time.Time  // the handler's deadline; zero without one
 }
 
-// size returns the number of bytes read.
 func (b *requestBody) size() int64 {
 	if b == nil {
 		return 0
@@ -60,7 +59,6 @@ func (b *requestBody) waited(now time.Time) time.Duration {
 	return b.timer.total(now).spent
 }
 
-// failed returns the read error that the client caused, or nil.
 func (b *requestBody) failed() error {
 	if b == nil || b.failure.Load() == nil {
 		return nil
@@ -156,7 +154,6 @@ func (b *requestBody) endBy(by time.Time) error {
 	return http.NewResponseController(b.state.recorder.ResponseWriter).SetReadDeadline(by)
 }
 
-// fail records a read error.
 func (b *requestBody) fail(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		b.state.observer.metrics.slow(semconv.SlowRequestBody)

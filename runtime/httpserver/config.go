@@ -115,7 +115,6 @@ func Routes(patterns ...string) Option {
 	}
 }
 
-// splitPattern splits "GET /v1/orders/{id}" into method and route.
 func splitPattern(p string) (method, route string, err error) {
 	method, route, ok := strings.Cut(p, " ")
 	route = strings.TrimSpace(route)

@@ -55,7 +55,6 @@ func withFaults(next http.Handler) http.Handler {
 	})
 }
 
-// wait returns after d, or when the request is canceled.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -65,7 +64,6 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// useCPU uses a CPU until d has passed or the request is canceled.
 func useCPU(ctx context.Context, d time.Duration) {
 	for began := time.Now(); time.Since(began) < d && ctx.Err() == nil; {
 	}

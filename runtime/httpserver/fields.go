@@ -43,7 +43,6 @@ type arrival struct {
 
 func (a *arrival) http2() bool { return a.preface == len(http2Preface) }
 
-// begin starts the next header.
 func (a *arrival) begin() {
 	if !a.http2() {
 		a.header, a.bytes, a.lines = true, 0, 0

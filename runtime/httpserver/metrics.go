@@ -13,7 +13,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// metrics are the server's metric families.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
@@ -79,7 +78,6 @@ func (m *metrics) duration(key routeKey, status int, outcome string) prometheus.
 	return m.durations.WithLabelValues(key.method, key.route, strconv.Itoa(status), outcome)
 }
 
-// gauge exposes n.
 func gauge(name, help string, n *atomic.Int64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(n.Load()) })
 }

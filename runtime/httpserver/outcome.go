@@ -11,14 +11,12 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// ending is the result of a request.
 type ending struct {
 	status    int    // as recorded; 499 for a client that disconnected
 	outcome   string // semconv.Outcome...
 	errorType string // error.type of the span; empty without an error
 }
 
-// facts determine the outcome.
 type facts struct {
 	status    int    // 0 if nothing was written
 	panicked  bool   // the handler panicked

@@ -64,7 +64,6 @@ func (p *Problem) list(fields []apierror.Field) {
 	}
 }
 
-// clip shortens a text to limit bytes.
 func clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text

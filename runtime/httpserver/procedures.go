@@ -91,7 +91,6 @@ func (x *requestState) rpcCode(s *series) string {
 	return ""
 }
 
-// codeOf returns the name of a gRPC status code.
 func codeOf(status string) string {
 	codes := rpcCodes()
 	n, err := strconv.Atoi(strings.TrimSpace(status))

@@ -57,7 +57,6 @@ type requestState struct {
 	pooled     bool // routing returns to the pool when the request ends
 }
 
-// panicked is a panic of the handler.
 type panicked struct {
 	value  any
 	stack  string
@@ -248,7 +247,6 @@ func Failed(ctx context.Context) bool {
 	return x != nil && x.recorder.status >= http.StatusInternalServerError
 }
 
-// stateOf returns the state of the request of ctx, or nil.
 func stateOf(ctx context.Context) *requestState {
 	x, _ := ctx.Value(stateKey{}).(*requestState)
 	return x

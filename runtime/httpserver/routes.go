@@ -46,7 +46,6 @@ func newRouteTable(m *metrics) *routeTable {
 	return t
 }
 
-// declare creates the counters of a route at zero.
 func (t *routeTable) declare(method, route string) {
 	t.add(routeKey{method, route}, plain)
 }
@@ -68,7 +67,6 @@ func (t *routeTable) hasProcedures() bool {
 	return false
 }
 
-// declareProcedure declares a procedure by its path.
 func (t *routeTable) declareProcedure(method, path string, kind kind) {
 	t.add(routeKey{method, path}, kind)
 	t.procedures.Store(true)
@@ -181,7 +179,6 @@ type series struct {
 	durations atomic.Pointer[[]*duration]
 }
 
-// duration is the histogram of one status and outcome.
 type duration struct {
 	status    int
 	outcome   string
@@ -214,7 +211,6 @@ func spanName(key routeKey) string {
 	return method + " " + key.route
 }
 
-// counter returns the counter of an outcome.
 func (s *series) counter(outcome string) prometheus.Counter {
 	switch outcome {
 	case semconv.OutcomeSuccess:

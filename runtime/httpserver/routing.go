@@ -275,7 +275,6 @@ func (s *series) isUndeclared() bool { return s == nil || s.kind == seen }
 
 func isWildcard(route string) bool { return strings.HasSuffix(route, "/*") }
 
-// notFound reports whether the response is 404 or 405.
 func (x *requestState) notFound() bool {
 	return x.recorder.status == http.StatusNotFound || x.recorder.status == http.StatusMethodNotAllowed
 }

@@ -208,7 +208,6 @@ func scheme(r *http.Request) string {
 
 func peer(r *http.Request) string { return host(r.RemoteAddr) }
 
-// host returns the address without its port.
 func host(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

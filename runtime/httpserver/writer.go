@@ -37,7 +37,6 @@ type recorder struct {
 	late     bool // the write deadline had passed before the client could block the write
 }
 
-// slowWrite is the state of writes that may block.
 type slowWrite struct {
 	timer   blockedTimer
 	writeBy time.Duration // deadline of writes to a stream, since the start of the request
@@ -190,7 +189,6 @@ func (r *recorder) noteBlocked() {
 	}
 }
 
-// written records the result of a write.
 func (r *recorder) written(n int64, err error) {
 	blocked := r.endWrite()
 	r.bytes += n

@@ -214,7 +214,6 @@ func (a *arrival) resumeLocked() {
 	}
 }
 
-// release releases the body permit.
 func (a *arrival) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -21,7 +21,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// inFlightNow returns the requests in flight.
 func inFlightNow(l *Limiter) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

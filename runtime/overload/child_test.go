@@ -199,7 +199,6 @@ func quantile(before, after *metrics.Float64Histogram, q float64) float64 {
 	return 0
 }
 
-// process is a running child.
 type process struct {
 	url    string
 	cmd    *exec.Cmd

@@ -75,7 +75,6 @@ func simLimiter(t *testing.T, cfg Config) *Limiter {
 	return l
 }
 
-// simulation is one run of a scenario.
 type simulation struct {
 	scenario
 

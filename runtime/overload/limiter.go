@@ -244,7 +244,6 @@ func (p Permit) Forget() {
 	l.mu.Unlock()
 }
 
-// rejected counts a rejection.
 func (l *Limiter) rejected(p Priority, r Reason) error {
 	l.shed[p.index()][r.index()].Inc()
 	return r

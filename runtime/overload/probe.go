@@ -56,7 +56,6 @@ func (p *probe) counts(admitted, now time.Time, inFlight int) bool {
 	return !p.settle.IsZero() && !admitted.Before(p.settle)
 }
 
-// overdue reports whether the probe has waited too long.
 func (p *probe) overdue(now time.Time) bool {
 	return now.Sub(p.began) > max(time.Second, p.latencies(probePatience))
 }

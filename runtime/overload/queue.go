@@ -349,7 +349,6 @@ func (l *Limiter) ended(now time.Time, p Permit, left bool) {
 	}
 }
 
-// burst returns how long requests may be rejected before the service is overloaded.
 func (l *Limiter) burst() time.Duration {
 	return min(longestBurst, cmp.Or(l.config.QueueWait, longestBurst))
 }
@@ -360,7 +359,6 @@ func (l *Limiter) turnAway(w *waiter, r Reason) {
 	close(w.decision)
 }
 
-// await waits for the decision on a queued request.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	timer := time.NewTimer(time.Until(w.until))
 	defer timer.Stop()

@@ -21,7 +21,6 @@ const (
 
 const reasons = int(ReasonBodies)
 
-// index returns the index in a table of all reasons.
 func (r Reason) index() int { return int(r) - 1 }
 
 // Label returns the value of the label reason.

@@ -81,7 +81,6 @@ func newRule(c Config) rule {
 	return rule{low: float64(c.MinLimit), high: float64(c.MaxLimit), limit: float64(c.InitialLimit)}
 }
 
-// allowed returns the current limit.
 func (r *rule) allowed() int {
 	if r.probe.running() {
 		return r.probe.limit

@@ -29,7 +29,6 @@ func database(t *testing.T) URL {
 	return URL(postgrestest.Database(t))
 }
 
-// lines is a log that several goroutines write to.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -47,7 +46,6 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// host is a service for a DB.
 type host struct {
 	telemetry *telemetry.Telemetry
 	log       lines

@@ -54,7 +54,6 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// report logs each applied migration.
 func (db *DB) report(ctx context.Context, results []*goose.MigrationResult) {
 	for _, r := range results {
 		db.logger.LogAttrs(ctx, slog.LevelInfo, "migration applied",

@@ -184,7 +184,6 @@ type watchedRows struct {
 // Err implements [pgx.Rows].
 func (r watchedRows) Err() error { return r.explain(r.Rows.Err()) }
 
-// failedBatch is the result of a batch that was not sent.
 type failedBatch struct{ err error }
 
 func (b failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, b.err }

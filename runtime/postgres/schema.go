@@ -29,7 +29,6 @@ func undefined(err error) bool {
 // probe shows the whole message.
 const namedMigrations = 3
 
-// pendingError lists pending migrations and says how to apply them.
 type pendingError struct {
 	service string
 	files   []string
@@ -88,7 +87,6 @@ func (db *DB) pending(ctx context.Context) ([]string, error) {
 	return files, nil
 }
 
-// sources lists the migrations of this binary.
 func (db *DB) sources() ([]*goose.Source, error) {
 	if db.migrations == nil {
 		return nil, nil

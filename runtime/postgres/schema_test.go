@@ -10,7 +10,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// twoMigrations is a schema with two migrations.
 func twoMigrations() map[string]string {
 	return map[string]string{
 		"0001_words.sql": "CREATE TABLE words (word text);",

@@ -96,7 +96,6 @@ func (a Analysis) ParseLabels(text string) (map[string]string, error) {
 	return values, nil
 }
 
-// fill replaces the placeholders of a query.
 func (r Runner) fill(query string, window time.Duration) string {
 	query = strings.ReplaceAll(query, "$instances", r.Analysis.Instances)
 	values := []string{

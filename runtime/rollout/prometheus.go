@@ -40,7 +40,6 @@ type rejectedError struct{ reason string }
 
 func (e *rejectedError) Error() string { return e.reason }
 
-// response is a response of the API.
 type response struct {
 	Status    string   `json:"status"`
 	Error     string   `json:"error"`

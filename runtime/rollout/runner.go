@@ -155,7 +155,6 @@ func (r Runner) logf(format string, args ...any) {
 	fmt.Fprintf(r.Log, format+"\n", args...) //nolint:errcheck // a closed log does not change the result
 }
 
-// evaluation is the result of all queries at one time.
 type evaluation struct {
 	instances  float64
 	objectives []counts
@@ -278,7 +277,6 @@ func (e evaluation) keepsFailing(last evaluation) string {
 	return ""
 }
 
-// idle reports whether no objective has an event.
 func (e evaluation) idle() bool {
 	for _, c := range e.objectives {
 		if c.total > 0 || c.missing != "" {

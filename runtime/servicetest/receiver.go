@@ -175,7 +175,6 @@ func (r *Receiver) takeProfile(w http.ResponseWriter, req *http.Request) {
 // maxProfile is the maximum size of an upload; real ones have about 100 KiB.
 const maxProfile = 16 << 20
 
-// uploaded returns the profile in an upload.
 func uploaded(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	req.Body = http.MaxBytesReader(w, req.Body, maxProfile)
 	if err := req.ParseMultipartForm(maxProfile); err != nil { //nolint:gosec // bounded one line above

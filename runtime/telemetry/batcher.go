@@ -75,7 +75,6 @@ func (b *batcher[T]) add(item T) {
 	}
 }
 
-// abandon counts queued items as dropped.
 func (b *batcher[T]) abandon() {
 	for {
 		select {

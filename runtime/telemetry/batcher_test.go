@@ -13,7 +13,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/semconv"
 )
 
-// tally counts drops by reason.
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int

@@ -145,7 +145,6 @@ func family(d declared.Metric) *dto.MetricFamily {
 	return &dto.MetricFamily{Name: &d.Name, Help: &d.Help, Type: &kind, Metric: []*dto.Metric{metric}}
 }
 
-// declarationOf returns the declaration of a gathered family.
 func declarationOf(f *dto.MetricFamily) declared.Metric {
 	d := declared.Metric{Name: f.GetName(), Type: declared.Type(strings.ToLower(f.GetType().String())), Help: f.GetHelp(), Labels: []string{}}
 	for _, m := range f.GetMetric() {

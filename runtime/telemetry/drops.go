@@ -28,7 +28,6 @@ func (t *Telemetry) declareDrops() error {
 	return nil
 }
 
-// dropper returns a function that counts dropped items of a signal.
 func (t *Telemetry) dropper(signal string) func(reason string, n int) {
 	counters := t.dropped[signal]
 	return func(reason string, n int) { counters[reason].Add(float64(n)) }

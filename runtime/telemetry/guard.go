@@ -113,7 +113,6 @@ func (g *labelGuard) collapse() {
 	g.collapsed = true
 }
 
-// count counts observations that overflowed and warns about the first.
 func (g *labelGuard) count(n int) {
 	g.first.Do(func() {
 		g.overflow = g.registry.overflowOf(g.metric, g.label)

@@ -68,7 +68,6 @@ func (t *Telemetry) initLogs() error {
 	return nil
 }
 
-// logMissed logs dropped lines.
 func (t *Telemetry) logMissed(lines int) {
 	t.logger.Warn("log lines dropped while standard output was blocked", slog.Int("lines", lines))
 }
@@ -194,7 +193,6 @@ func (h *suppressor) WithGroup(name string) slog.Handler {
 	return &suppressor{next: h.next.WithGroup(name), counts: h.counts}
 }
 
-// errorCounts counts identical errors per period.
 type errorCounts struct {
 	now        func() time.Time
 	suppressed prometheus.Counter

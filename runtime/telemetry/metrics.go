@@ -27,7 +27,6 @@ func (t *Telemetry) Handler() http.Handler {
 	})
 }
 
-// scrapeErrors logs errors of a scrape.
 type scrapeErrors struct{ t *Telemetry }
 
 func (s scrapeErrors) Println(v ...any) {
@@ -98,7 +97,6 @@ func (t *Telemetry) newMetricExporter() (sdkmetric.Exporter, error) {
 	return otlpmetrichttp.New(ctx, options...)
 }
 
-// countingExporter counts and logs failed pushes.
 type countingExporter struct {
 	sdkmetric.Exporter
 	drop func(reason string, n int)

@@ -122,7 +122,6 @@ func (w *lineWriter) whenIdle() <-chan struct{} {
 	return w.idle
 }
 
-// abandon counts the remaining lines as dropped.
 func (w *lineWriter) abandon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,7 +129,6 @@ func (w *lineWriter) abandon() {
 	w.waiting, w.lines = nil, 0
 }
 
-// write writes lines until none is left.
 func (w *lineWriter) write() {
 	for {
 		block, lines := w.next()

@@ -40,7 +40,6 @@ func TestProfilesBeyondTheQueueAreCounted(t *testing.T) {
 	}
 }
 
-// queueOf returns a queue that is not started.
 func queueOf(t *testing.T, tel *Telemetry) *uploads {
 	t.Helper()
 	u := &uploads{client: http.DefaultClient, drop: tel.dropper(semconv.SignalProfiles)}

@@ -35,7 +35,6 @@ type Sampling struct {
 	TrustRemote bool
 }
 
-// sampler implements Sampling.
 type sampler struct {
 	ratio       atomic.Pointer[sdktrace.Sampler]
 	trustRemote bool

@@ -15,7 +15,6 @@ import (
 	"github.com/observability-first/scaffold/runtime/telemetry"
 )
 
-// brokenWriter is a connection that accepts nothing.
 type brokenWriter struct {
 	http.ResponseWriter
 

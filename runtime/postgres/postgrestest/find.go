@@ -25,7 +25,6 @@ func (e notFound) Error() string {
 
 func (e notFound) Unwrap() error { return ErrNotFound }
 
-// binaries is a directory with initdb and postgres.
 type binaries string
 
 func (b binaries) path(name string) string { return filepath.Join(string(b), name) }

@@ -12,7 +12,6 @@ import (
 // dieWithParent does nothing: only Linux has a signal for this. The watcher stops the server.
 func dieWithParent(*exec.Cmd) {}
 
-// children lists the child processes of pid.
 func children(pid int) ([]int, error) {
 	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=").Output()
 	if err != nil {

@@ -103,7 +103,6 @@ func pause(postmaster int) error {
 	return signalChildren(postmaster, syscall.SIGSTOP)
 }
 
-// resume continues the server's processes.
 func resume(postmaster int) error {
 	if err := signalChildren(postmaster, syscall.SIGCONT); err != nil {
 		return err
@@ -157,7 +156,6 @@ if [ -n "$pid" ] && [ "$socket" = "$2" ]; then
 fi
 rm -rf -- "$2"`
 
-// watcher cleans up after a process.
 type watcher struct {
 	cmd  *exec.Cmd
 	pipe *os.File

@@ -55,7 +55,6 @@ type Server struct {
 	process *process // nil while stopped
 }
 
-// process is a run of the postmaster.
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -218,7 +217,6 @@ func (s *Server) launch() (*process, error) {
 	return p, nil
 }
 
-// awaitReady waits until the server accepts connections.
 func (s *Server) awaitReady(ctx context.Context, p *process) error {
 	for {
 		conn, err := pgx.Connect(ctx, s.URL)
@@ -324,7 +322,6 @@ func (s *Server) Template(ctx context.Context, prepare func(ctx context.Context,
 	return nil
 }
 
-// create creates a database and returns its name.
 func (s *Server) create(ctx context.Context) (string, error) {
 	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
 	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template); err != nil {

@@ -349,7 +349,6 @@ func startHelper(t *testing.T) helper {
 	return h
 }
 
-// crash kills the process.
 func (h helper) crash(t *testing.T) {
 	t.Helper()
 	if err := h.cmd.Process.Kill(); err != nil {

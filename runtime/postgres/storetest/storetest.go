@@ -47,7 +47,6 @@ func Open(tb testing.TB, migrations fs.FS) *postgres.DB {
 	return db
 }
 
-// host is a service with only a database.
 type host struct {
 	telemetry     *telemetry.Telemetry
 	starts, stops []func(context.Context) error

@@ -155,7 +155,6 @@ func read(name string) (rollout.Analysis, error) {
 	return analysis, nil
 }
 
-// clock is the system clock.
 type clock struct{}
 
 func (clock) Now() time.Time { return time.Now() }
