@@ -65,7 +65,7 @@ type everything struct {
 	Endpoint url.URL
 	Count    int64
 	Ignored  chan int `env:"-"`
-	hidden   int      //nolint:unused // what is unexported is left alone
+	hidden   int      //nolint:unused // unexported fields are ignored
 }
 
 func TestLoadReadsEachTypeByName(t *testing.T) {

@@ -73,7 +73,7 @@ func scalarFormat(t reflect.Type) (format, bool) {
 func kindFormat(t reflect.Type) (format, bool) {
 	printed := func(v reflect.Value) string { return fmt.Sprint(v.Interface()) }
 	whole := format{name: "whole number", not: "not a whole number", example: "a whole number such as 10", print: printed}
-	switch t.Kind() { //nolint:exhaustive // the other kinds hold no variable
+	switch t.Kind() { //nolint:exhaustive // other kinds are unsupported
 	case reflect.String:
 		return format{name: "text", not: "not text", example: "text", print: printed, parse: func(v reflect.Value, text string) error {
 			v.SetString(text)

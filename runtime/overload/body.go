@@ -136,7 +136,7 @@ type arrival struct {
 	received int64
 	released bool // the body permit was released
 	reads    int  // reads that wait for the client; the first one released the slot
-	away     bool // the slot was released for good
+	detached bool // the slot was released for good
 	ended    bool
 	permit   Permit
 }
@@ -195,7 +195,7 @@ func (a *arrival) Read(p []byte) (int, error) {
 func (a *arrival) pause() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.released || a.away || a.ended {
+	if a.released || a.detached || a.ended {
 		return false
 	}
 	a.reads++
@@ -209,7 +209,7 @@ func (a *arrival) pause() bool {
 // its work has begun.
 func (a *arrival) resumeLocked() {
 	a.reads--
-	if a.reads == 0 && !a.away && !a.ended {
+	if a.reads == 0 && !a.detached && !a.ended {
 		a.permit = a.limiter.enter()
 	}
 }
@@ -232,10 +232,10 @@ func (a *arrival) releaseLocked() {
 func (a *arrival) releaseSlot() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended || a.away {
+	if a.ended || a.detached {
 		return
 	}
-	a.away = true
+	a.detached = true
 	if a.reads > 0 {
 		a.limiter.enter()
 	}
@@ -248,8 +248,8 @@ func (a *arrival) end() (Permit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	if a.away {
+	if a.detached {
 		a.limiter.back()
 	}
-	return a.permit, !a.away && a.reads == 0
+	return a.permit, !a.detached && a.reads == 0
 }

@@ -311,18 +311,18 @@ func TestRequestsThatWentAwayCountForMemory(t *testing.T) {
 	h := l.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
-		if inFlightNow(l) != 0 || l.away != 1 {
-			t.Errorf("%d in flight, %d away", l.inFlight, l.away)
+		if inFlightNow(l) != 0 || l.detached != 1 {
+			t.Errorf("%d in flight, %d detached", l.inFlight, l.detached)
 		}
-		l.away = 4
+		l.detached = 4
 		if _, err := l.Acquire(t.Context(), Default); !errors.Is(err, ReasonMemory) {
-			t.Errorf("with four requests away: %v", err)
+			t.Errorf("with four detached requests: %v", err)
 		}
-		l.away = 1
+		l.detached = 1
 	}), nil)
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if inFlightNow(l) != 0 || l.away != 0 {
-		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	if inFlightNow(l) != 0 || l.detached != 0 {
+		t.Errorf("%d in flight, %d detached at the end", l.inFlight, l.detached)
 	}
 }
 
@@ -362,8 +362,8 @@ func TestAStreamHoldsNoBodyPermit(t *testing.T) {
 			t.Errorf("the handler reads %q and %v", got, err)
 		}
 	}), nil).ServeHTTP(httptest.NewRecorder(), r)
-	if inFlightNow(l) != 0 || l.away != 0 {
-		t.Errorf("%d in flight, %d away at the end", l.inFlight, l.away)
+	if inFlightNow(l) != 0 || l.detached != 0 {
+		t.Errorf("%d in flight, %d detached at the end", l.inFlight, l.detached)
 	}
 }
 

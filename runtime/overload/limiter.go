@@ -48,7 +48,7 @@ type Limiter struct {
 	rule     rule
 	queue    queue
 	inFlight int
-	away     int // requests that are served without a slot
+	detached int // requests that are served without a slot
 
 	bodies    *bodies
 	objective time.Duration
@@ -140,7 +140,7 @@ func (l *Limiter) earlyRejection(now, deadline time.Time, p Priority) Reason {
 	switch {
 	case !deadline.IsZero() && !now.Before(deadline):
 		return ReasonDeadline
-	case l.memory.short(now, p) && l.inFlight+l.away >= l.config.InitialLimit:
+	case l.memory.short(now, p) && l.inFlight+l.detached >= l.config.InitialLimit:
 		// Below the initial limit every request is admitted: the memory is not used by requests,
 		// and a process that leaks must be restarted instead of rejecting requests forever.
 		return ReasonMemory
@@ -192,7 +192,7 @@ func (l *Limiter) releaseSlot() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	l.away++
+	l.detached++
 	l.rule.forgotten(now)
 	l.dispatch(now)
 }
@@ -201,7 +201,7 @@ func (l *Limiter) releaseSlot() {
 func (l *Limiter) back() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.away--
+	l.detached--
 }
 
 // Release returns the permit. late reports that the deadline passed before: the duration then

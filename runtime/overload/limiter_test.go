@@ -274,7 +274,7 @@ func TestMemoryIsFreedOnceRequestsAreRejectedForIt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				l.away = 1 // a response that its client does not read
+				l.detached = 1 // a response that its client does not read
 				for range 50 {
 					if permit, err := l.Acquire(t.Context(), tc.priority); err == nil {
 						permit.Release(false)

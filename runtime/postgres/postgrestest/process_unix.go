@@ -168,7 +168,7 @@ func watch(data, remove string) (*watcher, error) {
 		return nil, err
 	}
 	defer reader.Close()                                                     //nolint:errcheck // the child has its own copy
-	cmd := exec.Command("/bin/sh", "-c", watchScript, "watch", data, remove) //nolint:noctx // outlives every context of ours, on purpose
+	cmd := exec.Command("/bin/sh", "-c", watchScript, "watch", data, remove) //nolint:noctx // must outlive all contexts
 	cmd.Stdin = reader
 	detach(cmd, nil)
 	if err := cmd.Start(); err != nil {

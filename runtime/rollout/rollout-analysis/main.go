@@ -49,7 +49,7 @@ type options struct {
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	exit := func(code int, reason any) int {
-		fmt.Fprintln(stderr, "rollout-analysis:", reason) //nolint:errcheck // the exit code says it, too
+		fmt.Fprintln(stderr, "rollout-analysis:", reason) //nolint:errcheck // the exit code is the result
 		return code
 	}
 	o, err := parse(args, getenv, stderr)

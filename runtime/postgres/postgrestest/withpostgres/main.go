@@ -68,7 +68,7 @@ func serve() (*postgrestest.Server, error) {
 func command(args []string) (status int, err error) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // it is ended by signals, and running what was asked for is the job
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // signals end it; running the given command is its purpose
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return 1, err
